@@ -86,6 +86,7 @@ export const floors = [
       'lab/guest',
       'lab/file',
       'lab/explore',
+      'lab/story',
       'lab/run',
       'lab/commands',
       'lab',

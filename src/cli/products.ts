@@ -39,7 +39,7 @@ export const PRODUCTS: readonly Product[] = [
       },
     ],
   },
-  { name: '@vnet/lab', commands: ['lab', 'explore', 'run'] },
+  { name: '@vnet/lab', commands: ['lab', 'explore', 'run', 'test-from'] },
   { name: '@vnet/web', commands: ['web', 'metrics'] },
   { name: '@vnet/learn', commands: ['learn', 'check', 'grade'] },
   { name: '@vnet/exec', commands: ['exec'] },

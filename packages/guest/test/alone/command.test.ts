@@ -18,7 +18,12 @@ const job = vi.hoisted(() => ({
 
 vi.mock('../../src/kernel.ts', () => ({ findKernel: () => ({}) }))
 vi.mock('../../src/cache.ts', async original => ({ ...(await original<object>()), neededPrograms: () => [] }))
-vi.mock('../../src/image/index.ts', () => ({ baseImage: () => '', directoryImage: () => '', guestPath: () => [] }))
+vi.mock('../../src/image/index.ts', async original => ({
+  ...(await original<object>()),
+  baseImage: () => '',
+  directoryImage: () => '',
+  guestPath: () => [],
+}))
 vi.mock('#src/linux/programs.ts', async original => ({
   ...(await original<object>()),
   missingPrograms: () => {},

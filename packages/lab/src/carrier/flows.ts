@@ -131,10 +131,11 @@ export class Flows {
     const [address = '', port = ''] = text.split(' ')
     const host = this.#hosts.get(address) ?? (address.includes(':') ? `[${address}]` : address)
     if (port === '') return host
-    const isEphemeral = Number(port) >= EPHEMERAL_MIN && Number(port) <= EPHEMERAL_MAX
-    return `${host}:${isEphemeral ? '*' : port}`
+    return `${host}:${isEphemeral(Number(port)) ? '*' : port}`
   }
 }
+
+export const isEphemeral = (port: number): boolean => port >= EPHEMERAL_MIN && port <= EPHEMERAL_MAX
 
 const v6 = (nh: number): [number, number] => [ipv6.sourceAt(nh), ipv6.destinationAt(nh)]
 

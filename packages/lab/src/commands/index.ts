@@ -144,6 +144,26 @@ const table: readonly LazyCommand[] = [
       (await import('./explore.ts')).exploreCommand(file, command, options, io),
   },
   {
+    name: 'test-from',
+    description: 'say what happened on the wire in a capture, and write a test of it',
+    args: [FILE],
+    options: [
+      json(),
+      new Option('--all', 'print all flows and all statements'),
+      single('--write <file>', 'write a test for vitest that repeats it').argParser(fileName),
+      single('--client <file>', 'module whose function is the client of the test').argParser(fileName),
+      single('--server <file>', 'module whose function is the server of the test').argParser(fileName),
+      new Option('--with-content', 'write the contents of messages, which may be secret'),
+      new Option('--explore', 'also try each fault earlier, later, longer and shorter').conflicts('json'),
+    ],
+    examples: [
+      ['vnet test-from failed.pcapng', 'the losses, resets and silences of its flows'],
+      ['tcpdump -w - | vnet test-from -', 'of standard input'],
+      ['vnet test-from failed.pcapng --write retry.test.js', 'and a test that does it again'],
+    ],
+    run: async (io, file, options) => (await import('./test-from.ts')).testFrom(file, options, io),
+  },
+  {
     name: 'check',
     under: 'lab',
     description: 'check a lab file; runs nothing',

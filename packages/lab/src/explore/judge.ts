@@ -3,7 +3,7 @@ import type { KeptOperation } from '../history/history.ts'
 import { isNemesisVerb, type PlannedFault } from '../model/index.ts'
 import { isUnrepaired, type Span } from '../nemesis/hit.ts'
 import { firstOf } from './lists.ts'
-import { added, costOf, type ExploredPacket, packetsOf } from './points.ts'
+import { added, costOf, type ExploredPacket, packetOf, packetsOf } from './points.ts'
 import type { Baseline, Outcome, Verdict } from './result.ts'
 import type { RunResult, RunSpec } from './run-once.ts'
 import type { Runner } from './runners.ts'
@@ -247,7 +247,12 @@ export function leftOver(left: readonly string[], clean: readonly string[]): str
 }
 
 /** Whether every fault of the plan has hit a packet, and the last repair came after the faults. */
-function isMet({ links, spans }: RunResult, plan: readonly PlannedFault[]): boolean {
-  const hits = [...links.values()].flatMap(({ packets }) => packets.filter(({ hit }) => hit))
-  return hits.length >= plan.length && !isUnrepaired(plan, spans)
+function isMet(result: RunResult, plan: readonly PlannedFault[]): boolean {
+  return hitsOf(result, plan) >= plan.length && !isUnrepaired(plan, result.spans)
+}
+
+/** Returns how many faults have hit a packet. A segment may have the bytes of several faults. */
+export function hitsOf(result: RunResult, plan: readonly PlannedFault[]): number {
+  const hits = packetsOf(result).filter(({ hit }) => hit)
+  return Math.max(hits.length, plan.filter(fault => packetOf(fault, hits) !== undefined).length)
 }

@@ -87,10 +87,23 @@ export interface TestOptions {
   readonly invariant: boolean
 }
 
+/** A scenario in the file of its test, and its title if the test passes with the faults. */
+export interface OwnScenario {
+  readonly imports: readonly string[]
+  readonly text: string
+  readonly title?: string | undefined
+}
+
 /** Returns a vitest test that fails until the program is mended. */
-export function testText(module: string | undefined, faults: readonly PlannedFault[], options: TestOptions): string {
+export function testText(
+  module: string | undefined,
+  faults: readonly PlannedFault[],
+  options: TestOptions,
+  own?: OwnScenario,
+): string {
   const [first] = faults
-  const title = faults.length === 1 && first !== undefined ? formatFault(first) : `${faults.length} faults`
+  const kinds = faults.length === 1 && first !== undefined ? formatFault(first) : `${faults.length} faults`
+  const title = own?.title ?? `survives: ${kinds}`
   const scenario = module === undefined ? 'scenario' : quote(pathOf(module))
   const timeout = Math.round(options.timeout)
   const { seed, world, rtoMin, invariant } = options
@@ -99,25 +112,34 @@ export function testText(module: string | undefined, faults: readonly PlannedFau
   const given = [
     `timeout: ${timeout}`,
     ...(seed === undefined ? [] : [`seed: ${seed}`]),
-    ...(world === undefined ? [] : [`world: ${quote(world)}`]),
+    ...(own !== undefined ? ['world'] : world === undefined ? [] : [`world: ${quote(world)}`]),
     ...(rtoMin === undefined ? [] : [`rtoMin: ${typeof rtoMin === 'string' ? quote(rtoMin) : rtoMin}`]),
     ...(hit === undefined ? [] : [typeof hit === 'function' ? 'hit' : `hit: ${namesText(hit)}`]),
     ...(invariant ? ['invariant'] : []),
   ]
   return [
+    ...(own?.imports ?? []),
     "import { test } from 'vitest'",
     "import { explore } from '@vnet/lab'",
-    ...(module === undefined ? ['', '// const scenario = async ({ lab, signal }) => { ... }'] : []),
+    ...(own === undefined && module === undefined
+      ? ['', '// const scenario = async ({ lab, signal }) => { ... }']
+      : []),
+    ...(own === undefined ? [] : ['', ...WORLD, '', own.text]),
     ...(typeof hit === 'function' ? ["// const hit = lab => ['server']"] : []),
     ...(invariant ? ['// const invariant = async lab => { ... }'] : []),
     '',
-    `test(${quote(`survives: ${title}`)}, async () => {`,
+    `test(${quote(title)}, async () => {`,
     `  await explore.repeat(${scenario}, [`,
     ...faults.map(fault => `    ${quote(formatFault(fault))},`),
     `  ], { ${given.join(', ')} })`,
     `}, ${2 * timeout + 10_000})`,
   ].join('\n')
 }
+
+const WORLD = [
+  '// In memory time is virtual. With VNET_WORLD=kernel the same runs in real time, by root.',
+  "const world = process.env.VNET_WORLD === 'kernel' ? 'kernel' : 'memory'",
+]
 
 /** Returns the path of a module from the current directory, in which vitest runs. */
 function pathOf(module: string): string {
@@ -131,4 +153,4 @@ function namesText(names: HostNames): string {
   return typeof names === 'string' ? quote(names) : `[${names.map(quote).join(', ')}]`
 }
 
-const quote = (text: string): string => `'${text.replace(/[\\']/g, '\\$&')}'`
+export const quote = (text: string): string => `'${text.replace(/[\\']/g, '\\$&')}'`

@@ -3,7 +3,7 @@ import { isUnrepaired } from '../nemesis/hit.ts'
 import { packetTexts } from './describe.ts'
 import { failedRunOf } from './failed-run.ts'
 import { checkNamed, parseFault, withHit } from './fault-text.ts'
-import { leftOver } from './judge.ts'
+import { hitsOf, leftOver } from './judge.ts'
 import { packetsOf } from './points.ts'
 import { CLEAN_MS, hostVerbsOf, withRunner } from './prepare.ts'
 import { placesOf, printedLines } from './report-text.ts'
@@ -25,7 +25,7 @@ export async function repeatFaults(
     const result = await runner.run({ ...spec, hostFaults, plan, timeout })
     const reason = isUnrepaired(plan, result.spans) ? 'no repair came after the fault: ' : ''
     if (result.error !== undefined) throw new Error(`${reason}${storyOf(result, result.error)}`)
-    const hits = packetsOf(result).filter(({ hit }) => hit).length
+    const hits = hitsOf(result, plan)
     if (hits < plan.length) throw new Error(`the run has only ${hits} of the ${plan.length} packets of the faults`)
     if (result.left.length === 0) return
     const clean = await runner.run({ ...spec, plan: [], timeout })

@@ -3,6 +3,7 @@ import { signal } from '@preact/signals'
 import { formatNumber } from 'vnet/internal/base/duration'
 import type { DeviceRow } from '../feed-types.ts'
 import type { App } from './app.ts'
+import { vnetLine } from './control.tsx'
 import { whole } from './driver-text.ts'
 import { CAPTURE_MAX, captureLine, captureName, PcapngCounter } from './frames-text.ts'
 import { CommandBox } from './table.tsx'
@@ -18,6 +19,8 @@ export class PageCapture {
   /** The button that ends the capture; undefined while none runs. */
   readonly running = signal<AbortController | undefined>(undefined)
   readonly status = signal({ text: '', isError: false })
+  /** The name of the last file. */
+  readonly saved = signal<string | undefined>(undefined)
   readonly #app: App
   readonly #path: NonNullable<App['path']>
 
@@ -49,6 +52,7 @@ export class PageCapture {
     abort.abort()
     const name = captureName(device.label, started)
     if (file.frames > 0) save(file.blob(), name)
+    this.saved.value = file.frames > 0 ? name : undefined
     const saved = file.frames > 0 ? `${name}: ${file.text}` : ''
     const text = [why, saved].filter(Boolean).join('; ') || 'no frames were captured'
     this.status.value = { text, isError: why !== '' }
@@ -106,6 +110,7 @@ export function CaptureBar({ app, capture }: { readonly app: App; readonly captu
         </span>
       </div>
       <CommandBox line={file && device && captureLine(device.label, filter.trim(), file)} />
+      <CommandBox line={capture.saved.value && vnetLine('test-from', [], [capture.saved.value])} />
     </div>
   )
 }

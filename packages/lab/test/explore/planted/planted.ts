@@ -15,6 +15,20 @@ export interface Planted {
   /** The error of a run in which the bug shows. Another failure is not this bug. */
   readonly shows: RegExp
   readonly scenario: (isBroken: boolean) => LabScenario
+  /** The programs of a bug that a capture shows, for \`vnet test-from --client --server\`. */
+  readonly parts?: Parts
+}
+
+/** Returns programs for clients and servers, which share a state. The client fails by the bug. */
+export type Parts = (isBroken: boolean) => { readonly client: Part; readonly server: Part }
+type Part = (run: PartRun) => unknown
+
+export interface PartRun {
+  readonly host: LabHost
+  readonly lab: Lab
+  readonly signal: AbortSignal
+  /** The name of the host of the server. */
+  readonly server: string
 }
 
 /** Makes hosts with these names and a cable from each to the last one: a round trip of 10 ms. */

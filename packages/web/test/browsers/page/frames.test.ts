@@ -128,6 +128,7 @@ test('a capture is saved up to its last whole block, under the name of the inter
   expect([...readFileSync(await download.path())]).toEqual(whole)
   expect(asked).toEqual(['tcp port 80'])
   await shows(page, /the capture ended by itself; vnet-sn0-.*: 1 frames/)
+  await shows(page, /^vnet test-from vnet-sn0-\d{8}-\d{6}\.pcapng$/)
 })
 
 test('a capture runs until the user stops it, and the server hears of it', async () => {

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import type { LabHost } from '../../../../src/index.ts'
 import { echo } from '../../../support/echo.ts'
-import { type Planted, star } from '../planted.ts'
+import { type Parts, type Planted, star } from '../planted.ts'
 
 export const bug = 'a pool hands out a half-open connection, and reports its error to the caller'
 export const program = 'Node, in memory'
@@ -21,13 +21,13 @@ async function exchange(connection: Socket, line: string): Promise<string> {
   return String(reply)
 }
 
-function poolOf(client: LabHost, isBroken: boolean) {
+function poolOf(client: LabHost, server: string, isBroken: boolean) {
   const idle: Socket[] = []
   return async (line: string): Promise<string> => {
     for (let attempt = 1; ; attempt++) {
       const pooled = idle.pop()
       try {
-        const connection = pooled ?? (await client.connect(80, 'server')).on('error', () => {})
+        const connection = pooled ?? (await client.connect(80, server)).on('error', () => {})
         const reply = await exchange(connection, line).catch(error => {
           connection.destroy()
           throw error
@@ -41,13 +41,20 @@ function poolOf(client: LabHost, isBroken: boolean) {
   }
 }
 
-export const scenario: Planted['scenario'] =
-  isBroken =>
-  async ({ lab }) => {
-    const [client, server] = await star(lab, 'client', 'server')
-    await server.start(echo)
-    const request = poolOf(client, isBroken)
+export const parts: Parts = isBroken => ({
+  server: echo,
+  async client({ host, lab, server }) {
+    const request = poolOf(host, server, isBroken)
     await request('first')
     await lab.sleep('2s')
     await request('second')
+  },
+})
+
+export const scenario: Planted['scenario'] =
+  isBroken =>
+  async ({ lab, signal }) => {
+    const [client, server] = await star(lab, 'client', 'server')
+    await server.start(echo)
+    await parts(isBroken).client({ host: client, lab, signal, server: 'server' })
   }

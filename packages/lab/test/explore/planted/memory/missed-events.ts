@@ -1,7 +1,7 @@
 import net, { type Socket } from 'node:net'
 import { createInterface } from 'node:readline'
 import type { LabHost } from '../../../../src/index.ts'
-import { type Planted, star } from '../planted.ts'
+import { type Parts, type Planted, star } from '../planted.ts'
 
 export const bug = 'a subscriber that connects again misses the events between snapshot and subscription'
 export const program = 'Node, in memory'
@@ -37,12 +37,12 @@ async function serveFeed(host: LabHost): Promise<void> {
 }
 
 /** Returns all events. A snapshot has the events up to a number. */
-function subscribe(host: LabHost, isBroken: boolean, signal: AbortSignal): Promise<ReadonlySet<number>> {
+function subscribe(host: LabHost, feed: string, isBroken: boolean, signal: AbortSignal): Promise<ReadonlySet<number>> {
   const events = new Set<number>()
   return new Promise(resolve => {
     const connect = () => {
       if (signal.aborted) return
-      const socket = host.createConnection(80, 'feed')
+      const socket = host.createConnection(80, feed)
       socket.on('error', () => {}).on('close', connect)
       createInterface({ input: socket })
         .on('error', () => {})
@@ -61,13 +61,18 @@ function subscribe(host: LabHost, isBroken: boolean, signal: AbortSignal): Promi
   })
 }
 
+export const parts: Parts = isBroken => ({
+  server: ({ host }) => serveFeed(host),
+  async client({ host, signal, server }) {
+    const events = await subscribe(host, server, isBroken, signal)
+    if (events.size !== EVENTS) throw new Error(`${EVENTS - events.size} events are missing`)
+  },
+})
+
 export const scenario: Planted['scenario'] =
   isBroken =>
   async ({ lab, signal }) => {
     const [subscriber, feed] = await star(lab, 'subscriber', 'feed')
     await feed.start(({ host }) => serveFeed(host))
-    await subscriber.start(async ({ host }) => {
-      const events = await subscribe(host, isBroken, signal)
-      if (events.size !== EVENTS) throw new Error(`${EVENTS - events.size} events are missing`)
-    })
+    await subscriber.start(({ host }) => parts(isBroken).client({ host, lab, signal, server: 'feed' }))
   }

@@ -1,6 +1,6 @@
 import type { LabHost } from '../../../../src/index.ts'
 import { asker, type Message, serve } from '../messages.ts'
-import { type Planted, star } from '../planted.ts'
+import { type Parts, type Planted, star } from '../planted.ts'
 
 export const bug = 'a leader loses its messages, and leads beside the next leader'
 export const program = 'Node, in memory'
@@ -21,27 +21,43 @@ function witness(): (request: Message) => Message {
 }
 
 /** Returns a function that returns whether the member leads. */
-async function join(host: LabHost, isBroken: boolean): Promise<() => boolean> {
+async function join(host: LabHost, third: string, isBroken: boolean): Promise<() => boolean> {
   const ask = await asker(host)
   let until = 0
   setInterval(async () => {
     const sent = Date.now()
-    const reply = await ask('witness', { name: host.name }, 1)
+    const reply = await ask(third, { name: host.name }, 1)
     if (reply === undefined) return
     until = reply.isLeader !== true ? 0 : isBroken ? Number.POSITIVE_INFINITY : Math.max(until, sent + TERM)
   }, INTERVAL)
   return () => Date.now() < until
 }
 
+/** Milliseconds between checks, and their number. */
+const [EVERY, CHECKS] = [50, 40]
+
+export const parts: Parts = isBroken => {
+  const leads: (() => boolean)[] = []
+  return {
+    server: ({ host }) => serve(host, witness()),
+    async client({ host, lab, server }) {
+      leads.push(await join(host, server, isBroken))
+      for (let checks = CHECKS; checks > 0; checks--) {
+        await lab.sleep(EVERY)
+        if (leads.filter(isLeader => isLeader()).length > 1) throw new Error('there are two leaders')
+      }
+    },
+  }
+}
+
 export const scenario: Planted['scenario'] =
   isBroken =>
-  async ({ lab }) => {
+  async ({ lab, signal }) => {
     const [one, two, third] = await star(lab, 'one', 'two', 'witness')
-    await third.start(({ host }) => serve(host, witness()))
-    const leads: (() => boolean)[] = []
-    for (const member of [one, two]) await member.start(async ({ host }) => leads.push(await join(host, isBroken)))
-    for (let checks = 40; checks > 0; checks--) {
-      await lab.sleep(50)
-      if (leads.every(isLeader => isLeader())) throw new Error('there are two leaders')
-    }
+    const programs = parts(isBroken)
+    await third.start(({ host }) => programs.server({ host, lab, signal, server: 'witness' }))
+    const members = [one, two].map(member =>
+      member.start(({ host }) => programs.client({ host, lab, signal, server: 'witness' })),
+    )
+    await Promise.all(members)
   }

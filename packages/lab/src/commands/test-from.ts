@@ -1,0 +1,91 @@
+/** `vnet test-from`: the story of a capture (packages/lab/docs/test-from.md). */
+import { dirname, relative, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { setFlagsFromString } from 'node:v8'
+import { reasonOf } from 'vnet/internal/base/errno'
+import { UsageError } from 'vnet/internal/base/usage-error'
+import { CaptureError } from 'vnet/internal/capture/input'
+import { CaptureReader } from 'vnet/internal/capture/reader'
+import { fail } from 'vnet/internal/cli/ask'
+import { EXIT_OK, type Io } from 'vnet/internal/cli/process/io'
+import { ReplayInput } from 'vnet/internal/cli/replay/input'
+import { writeFile } from 'vnet/internal/linux/files'
+import { checkRegular } from 'vnet/internal/linux/regular-file'
+import { StoryReader } from '../story/read-story.ts'
+import type { Story } from '../story/story.ts'
+import { storyText } from '../story/story-text.ts'
+
+export interface TestFromOptions {
+  readonly json?: boolean
+  readonly all?: boolean
+  /** The path of the test. */
+  readonly write?: string
+  /** The paths of modules: their default exports are the programs. */
+  readonly client?: string
+  readonly server?: string
+  readonly withContent?: boolean
+  readonly explore?: boolean
+}
+
+/** Prints the story of `file`, which may be `-`. Returns the exit status. */
+export async function testFrom(file: string, options: TestFromOptions, io: Io): Promise<number> {
+  const { write, client, server, withContent, explore = false } = options
+  if (write === undefined && !explore && (client ?? server ?? withContent) !== undefined) {
+    throw new UsageError('--client, --server and --with-content are for the test of --write and --explore')
+  }
+  for (const each of [client, server]) if (each !== undefined) checkRegular(each)
+  // Flows live longer than the young generation of the heap, which would only take memory.
+  setFlagsFromString('--semi-space-growth-factor=1')
+  using input = new ReplayInput(file)
+  const { story, error } = await readStory(input.name, input.chunks())
+  if (story.packets === 0) return fail(io, error ?? `${input.name}: the capture has no packets`)
+  io.out(options.json ? `${JSON.stringify(story, plain)}\n` : storyText(story, input.name, options.all === true))
+  const modules = (pathOf: (file: string) => string) => {
+    const [from, to] = [client, server].map(file => file && pathOf(resolve(file)))
+    return { withContent, client: from, server: to }
+  }
+  if (write !== undefined) {
+    const { storyTest } = await import('../story/write-text.ts')
+    const folder = dirname(resolve(write))
+    const options = modules(file => relative(folder, file).replace(/^(?!\.)/, './'))
+    writeFile(write, storyTest(story, options), { flag: 'wx' })
+    io.out(`\n${write}: npx vitest run ${write}\n`)
+  }
+  if (explore) {
+    const { neighbourhood } = await import('../story/neighbourhood.ts')
+    const options = modules(file => pathToFileURL(file).href)
+    io.out(`\n${await neighbourhood(story, options)}\n`)
+  }
+  return error === undefined ? EXIT_OK : fail(io, error)
+}
+
+/** Returns the story of a capture up to its end, or up to the bytes that `error` is about. */
+export async function readStory(
+  name: string,
+  chunks: AsyncIterator<Uint8Array>,
+): Promise<{ readonly story: Story; readonly error: string | undefined }> {
+  const capture = new CaptureReader(name)
+  const reader = new StoryReader()
+  let error: string | undefined
+  try {
+    for (let isOver = false; !isOver; ) {
+      const { value, done } = await chunks.next()
+      if (done === true) capture.end()
+      else capture.push(value)
+      for (let record = capture.next(); record !== undefined; record = capture.next()) reader.take(record)
+      isOver = done === true
+    }
+  } catch (caught) {
+    if (!(caught instanceof CaptureError) && !isFileError(caught)) throw caught
+    error = caught instanceof CaptureError ? caught.message : `${name}: ${reasonOf(caught)}`
+  }
+  return { story: reader.end(error), error }
+}
+
+const isFileError = (error: unknown): boolean => error instanceof Error && 'syscall' in error
+
+/** Maps become objects, and bytes become text of base64. */
+function plain(_key: string, value: unknown): unknown {
+  if (value instanceof Map) return Object.fromEntries(value)
+  return value instanceof Uint8Array ? Buffer.from(value).toString('base64') : value
+}

@@ -1,0 +1,335 @@
+/**
+ * Half: one direction of a TCP connection, as a capture between its ends sees it: the segments that
+ * one end sent, and the ACKs of the other end about them. Numbers count from the SYN, which is 0.
+ */
+import { type Loss, Losses } from './losses.ts'
+import type { PacketView } from './packet-view.ts'
+import { Samples, Train } from './samples.ts'
+import { PacketNumbers, SenderClock } from './sender.ts'
+import { packetOf, Statements, timeText } from './statement.ts'
+import type { StoryPacket, Way, WayStory } from './story.ts'
+import { type Packet, type Room, type Transmission, Transmissions } from './transmissions.ts'
+
+/** Bytes that were not seen, before bytes that were, and the packet that showed it. */
+interface Hole extends Packet {
+  start: number
+  end: number
+  /** The number of packets up to that one. */
+  readonly packets: number
+}
+
+const HOLES_MAX = 256
+/** Duplicate ACKs that show a loss (RFC 5681). */
+const DUPLICATES = 3
+/** A gap that is filled so late, in ns, was filled by a repetition, if no round trip is known. */
+const REPEAT_MIN = 100e6
+/** A repetition comes later than this share of the shortest round trip. */
+const TRIP_SHARE = 0.8
+/** The same packet comes twice within this time, and within this one if no round trip is known. */
+const TWIN_MAX = 60e9
+const TWIN_UNKNOWN = 2e6
+const JUMBO = 9000
+const TCP_SPACE = 52
+/** Fewer packets have no rate. */
+const TRAINED = 20
+
+export class Half {
+  readonly way: Way
+  /** The sequence number that counts as 0; NaN until it is known. */
+  base = Number.NaN
+  /** The ends of the bytes that were sent, and that were acknowledged. */
+  sent = 0
+  acked = 0
+  /** The first byte that the receiver's window does not permit. */
+  edge = Number.POSITIVE_INFINITY
+  /** The shift of the window that this end announces. */
+  scale = 0
+  mss: number | undefined
+  /** The interface on which its packets count, by its number or name. */
+  place: number | string | undefined
+  packets = 0
+  bytes = 0
+  acks = 0
+  rsts = 0
+  life = 0
+  lastTime = Number.NaN
+  finAt = Number.POSITIVE_INFINITY
+  /** When its window became zero; NaN while it is not. */
+  closedAt = Number.NaN
+  closedFrame = 0
+  /** The longest payload of a segment that was acknowledged. */
+  passed = 0
+  /** Bytes that were acknowledged although the capture does not have them. */
+  unseen = 0
+  twins = 0
+  readonly clock = new SenderClock()
+  readonly rtt = new Samples()
+  readonly losses = new Losses()
+  /** Statements about packets out of order. */
+  readonly statements = new Statements()
+  readonly #numbers = new PacketNumbers()
+  readonly #transmissions: Transmissions
+  /** Made for a direction of many packets. */
+  #arrivals: Train | undefined
+  #progress: Train | undefined
+  #holes: Hole[] = []
+  /** The usual payload of a full segment. */
+  #size = 0
+  /** The first transmission that is not acknowledged. */
+  #pending = 0
+  /** No round trips are measured up to this number: repetitions would count (Karn). */
+  #unmeasured = 0
+  #duplicateAcks = 0
+  #sackedTo = 0
+  /** When bytes were acknowledged last, and the number of the ACK if it had no data. */
+  #ackTime = 0
+  #ackNumber = 0
+
+  constructor(way: Way, room: Room) {
+    this.way = way
+    this.#transmissions = new Transmissions(room)
+  }
+
+  /** The number of its latest segment; of its latest ACK, negative. */
+  latest = 0
+
+  get latestPacket(): StoryPacket {
+    const { latest } = this
+    return latest < 0
+      ? packetOf('ack', -latest)
+      : packetOf('seq', latest, Math.max(1, this.#transmissions.copiesOf(latest)))
+  }
+
+  /** Whether most packets were captured twice, as on several interfaces. */
+  get isTwice(): boolean {
+    return this.twins > 4 && this.twins > this.packets / 4
+  }
+
+  relative(seq: number): number {
+    return this.sent + ((seq - this.base - this.sent) | 0)
+  }
+
+  /** Counts a packet. Returns whether it is the same packet as the one before it. */
+  count(p: PacketView): boolean {
+    const isTwin = this.#numbers.take(p)
+    if (!isTwin) this.packets++
+    return isTwin
+  }
+
+  /** Takes the packet before it again. */
+  repeatTwin(p: PacketView, n: number, end: number): void {
+    const copy = Math.max(1, this.#transmissions.copiesOf(n))
+    this.#twin(p, [p.frame], end === n ? packetOf('ack', this.acks) : packetOf('seq', n, copy))
+  }
+
+  /** Takes a segment without data; its number is the next byte to be sent. */
+  hint(p: PacketView, n: number): void {
+    if (n <= this.sent || this.#transmissions.next === 0) return
+    this.#addHole(n, p)
+    this.sent = n
+  }
+
+  /** Takes the segment of bytes `n` to `end`. `other` is the other direction. */
+  send(p: PacketView, n: number, end: number, other: Half): void {
+    if (p.length <= JUMBO) this.#size = Math.max(this.#size, p.length)
+    if (this.packets > TRAINED) {
+      this.#arrivals ??= new Train()
+      this.#arrivals.add(p.time, p.ipLength)
+    }
+    if (n > this.sent && this.#transmissions.next > 0) this.#addHole(n, p)
+    let copy = 1
+    if (n < this.sent) {
+      if (this.#isKnown(p, n, end, other)) return
+      const to = Math.min(end, this.sent)
+      for (let at = n; at < to; ) at = this.#repeat(p, at, to, other)
+      copy = this.#transmissions.copiesOf(n) + 1
+      this.#unmeasured = this.sent
+    }
+    this.#transmissions.add(p, n, end, copy, this.acked)
+    this.bytes += Math.max(0, end - Math.max(n, this.sent))
+    this.sent = Math.max(end, this.sent)
+  }
+
+  /** Takes an ACK of the receiver. `from` is the receiver's direction. */
+  acknowledge(p: PacketView, ack: number, from: Half, isPure: boolean): void {
+    if (ack > this.sent) {
+      if (this.packets > 0) this.unseen += ack - this.sent
+      this.sent = ack
+    }
+    const before = this.acked
+    if (ack > before) this.#advance(p, ack, isPure ? from.acks : 0)
+    else if (ack === before && isPure && this.sent > ack) this.#duplicateAcks++
+    for (let i = 0; i < p.sackEdges; i += 2)
+      this.#sack(p, this.relative(p.sacks[i]), this.relative(p.sacks[i + 1]), i === 0)
+    if (!this.losses.hasOpen) return
+    const { acked, rtt } = this
+    const hasSack = this.#sackedTo > 0
+    this.losses.judge(p, { acked, before, trip: rtt.min, hasSack, isSacked: loss => this.#isSacked(loss) })
+  }
+
+  /** The rate is measured at arrivals; at ACKs near the sender, where packets leave in bursts. */
+  story(other: Half): WayStory {
+    const { packets, bytes, rtt } = this
+    const rate = (rtt.min > other.rtt.min ? this.#progress : this.#arrivals)?.rate
+    const waited = Math.max(rtt.max - rtt.min, other.rtt.max - other.rtt.min)
+    return { packets, bytes, rate, queue: rate === undefined ? undefined : waited }
+  }
+
+  close(): void {
+    this.#transmissions.close()
+  }
+
+  #advance(p: PacketView, ack: number, number: number): void {
+    this.acked = ack
+    this.#duplicateAcks = 0
+    this.#ackTime = p.time
+    this.#ackNumber = number
+    if (this.#holes.length > 0) {
+      // The receiver has bytes that never passed the capture.
+      for (const { start, end } of this.#holes) this.unseen += Math.max(0, Math.min(end, ack) - start)
+      this.#holes = this.#holes.filter(({ end }) => end > ack)
+    }
+    const all = this.#transmissions
+    let [sample, fresh] = [-1, 0]
+    for (this.#pending = Math.max(this.#pending, all.first); this.#pending < all.next; this.#pending++) {
+      const i = this.#pending
+      if (all.end(i) > ack) break
+      const length = all.end(i) - all.start(i)
+      sample = all.copy(i) > 1 || all.sacked(i) > 0 ? -1 : all.time(i)
+      if (all.sacked(i) === 0) fresh += length
+      this.passed = Math.max(this.passed, length)
+    }
+    if (ack > this.#unmeasured && sample >= 0) this.rtt.add(p.time - sample)
+    this.#deliver(p, fresh)
+  }
+
+  /** Counts bytes that have arrived, with their headers. */
+  #deliver(p: PacketView, bytes: number): void {
+    if (bytes === 0 || this.packets <= TRAINED) return
+    this.#progress ??= new Train()
+    this.#progress.add(p.time, bytes + TCP_SPACE * Math.ceil(bytes / (this.#size || bytes)))
+  }
+
+  /** Takes a SACK block; the first one may report a duplicate (RFC 2883). */
+  #sack(p: PacketView, start: number, end: number, isFirst: boolean): void {
+    const isInSecond = p.sackEdges > 2 && start >= this.relative(p.sacks[2]) && end <= this.relative(p.sacks[3])
+    if (isFirst && (end <= this.acked || isInSecond)) {
+      this.losses.duplicate(p, start, end)
+      return
+    }
+    this.#sackedTo = Math.max(this.#sackedTo, end)
+    this.#deliver(p, this.#transmissions.sack(start, end, p.time, this.#pending))
+  }
+
+  #isSacked({ start, end }: Loss): boolean {
+    if (end > this.#sackedTo) return false
+    const i = this.#transmissions.lastOf(start)
+    return i >= 0 && this.#transmissions.sacked(i) > 0
+  }
+
+  #addHole(end: number, { time, frame, stamp, id }: PacketView): void {
+    this.#unmeasured = end
+    if (this.#holes.length >= HOLES_MAX) this.#holes.shift()
+    this.#holes.push({ start: this.sent, end, time, frame, stamp, id, packets: this.packets })
+  }
+
+  /** Returns whether the last segment with byte `n` comes again, or an earlier one comes late. */
+  #isKnown(p: PacketView, n: number, end: number, other: Half): boolean {
+    const i = this.#transmissions.lastOf(n)
+    if (i < 0) return false
+    const last = this.#transmissions.at(i)
+    const since = p.time - last.time
+    const trip = Math.min(this.rtt.min, other.rtt.min, TWIN_UNKNOWN)
+    const isSoon = since < (Number.isFinite(this.#trip(other)) ? TRIP_SHARE * this.#trip(other) : TRIP_SHARE * trip)
+    const isTwin = p.id !== 0 && !this.#numbers.isConstant ? p.id === last.id : p.stamp === last.stamp && isSoon
+    if (last.start === n && last.end === end && isTwin && since < TWIN_MAX) {
+      this.#twin(p, [last.frame, p.frame], packetOf('seq', n, last.copy))
+      return true
+    }
+    const isOlder = p.stamp >= 0 && last.stamp >= 0 && ((p.stamp - last.stamp) | 0) < 0
+    if (!isOlder && this.#numbers.isBefore(p.id, last.id) !== true) return false
+    this.losses.late(p, n)
+    return true
+  }
+
+  /** The least time of a round trip along the whole path; Infinity if it is not known. */
+  #trip(other: Half): number {
+    return this.rtt.min + other.rtt.min
+  }
+
+  #twin(p: PacketView, frames: readonly number[], packet: StoryPacket): void {
+    this.twins++
+    const text = `${packet.part === 'ack' ? 'ACK' : 'segment'} ${packet.n} arrived twice`
+    this.statements.add(['duplicated', this.way, 'seen'], p.time, frames, text, { packet, verb: 'duplicate' })
+  }
+
+  /** Takes bytes from `at` that come again, or fill a gap. Returns the number after them. */
+  #repeat(p: PacketView, at: number, to: number, other: Half): number {
+    const hole = this.#holes.find(({ start, end }) => start <= at && at < end)
+    if (hole !== undefined) {
+      const end = Math.min(to, hole.end)
+      this.#fill(hole, at, end, p, other)
+      return end
+    }
+    const next = this.#holes.reduce((least, { start }) => (start > at ? Math.min(least, start) : least), to)
+    const i = this.#transmissions.lastOf(at)
+    if (i < 0) return next
+    const end = Math.min(next, this.#transmissions.end(i))
+    // A probe of a closed window, or that keeps the connection alive, repeats a byte.
+    const isProbe = at >= this.edge || (to - at === 1 && at < this.acked)
+    if (!isProbe) this.#suspect(this.#transmissions.at(i), at, end, p, other, false)
+    return end
+  }
+
+  #fill(hole: Hole, start: number, end: number, p: PacketView, other: Half): void {
+    this.bytes += end - start
+    if (this.#wasOvertaken(hole, p, other)) {
+      const [passed, lasted] = [this.packets - hole.packets, p.time - hole.time]
+      const text = `segment ${start} was overtaken by ${passed} ${passed === 1 ? 'packet' : 'packets'}, and came ${timeText(lasted)} later`
+      const more = { packet: packetOf('seq', start), verb: passed === 1 ? 'swap' : 'delay', lasted } as const
+      this.statements.add(['reordered', this.way, 'seen'], p.time, [hole.frame, p.frame], text, more)
+    } else {
+      const size = this.#size || end - start
+      for (let at = start; at < end; at += size) {
+        const lost = { ...hole, start: at, end: Math.min(end, at + size), stamp: -1, copy: 1 }
+        this.#transmissions.add(lost, lost.start, lost.end, 1, this.acked)
+        this.#suspect(lost, lost.start, lost.end, p, other, true)
+      }
+    }
+    if (end < hole.end) this.#holes.push({ ...hole, start: end })
+    hole.end = start
+    if (hole.end === hole.start) this.#holes.splice(this.#holes.indexOf(hole), 1)
+  }
+
+  /** Returns whether the packet that fills a gap was sent before the packet that showed the gap. */
+  #wasOvertaken(hole: Hole, p: PacketView, other: Half): boolean {
+    const stamps = p.stamp >= 0 && hole.stamp >= 0 ? (p.stamp - hole.stamp) | 0 : 0
+    if (stamps !== 0) return stamps < 0
+    const isBefore = this.#numbers.isBefore(p.id, hole.id)
+    if (isBefore !== undefined) return isBefore
+    const since = p.time - hole.time
+    const trip = this.#trip(other)
+    if (Number.isFinite(trip) && trip > 0) return since < TRIP_SHARE * trip
+    return since < REPEAT_MIN && this.#duplicateAcks < DUPLICATES
+  }
+
+  #suspect(first: Transmission, start: number, end: number, p: PacketView, other: Half, isBefore: boolean): void {
+    const hasPassed = !isBefore && end <= this.acked
+    const { rtt } = isBefore ? other : this
+    this.losses.add({
+      start,
+      end,
+      first,
+      again: { time: p.time, frame: p.frame, stamp: p.stamp, id: p.id },
+      heard: other.lastTime,
+      isBefore,
+      isReported: this.#duplicateAcks >= DUPLICATES || this.#sackedTo > end,
+      waited: rtt.last - rtt.min,
+      ack: hasPassed && this.#ackTime >= first.time ? this.#ackNumber : 0,
+      verdict: hasPassed ? 'passed' : 'open',
+      settled: hasPassed ? this.#ackTime : Number.NaN,
+      settledFrame: 0,
+      isUnsure: false,
+    })
+  }
+}

@@ -1,0 +1,117 @@
+/** Losses: transmissions that were repeated, or that never reached the capture, and why. */
+import type { Packet, Transmission } from './transmissions.ts'
+
+export interface Loss {
+  readonly start: number
+  readonly end: number
+  /** The transmission; if it never reached the capture, the packet that showed its gap. */
+  readonly first: Transmission
+  readonly again: Packet
+  /** When the other end was heard last, before the repetition. */
+  readonly heard: number
+  /** Whether it was lost before the capture. */
+  readonly isBefore: boolean
+  /** Whether the receiver had reported its gap. */
+  readonly isReported: boolean
+  /** How long packets waited in queues then, in ns. */
+  readonly waited: number
+  /** The number of the ACK that passed before the repetition, or 0. */
+  readonly ack: number
+  /**
+   * `late`: it came after its repetition; `needless`: it had arrived; `passed`: its ACK passed the
+   * capture before the repetition.
+   */
+  verdict: 'open' | 'lost' | 'late' | 'needless' | 'passed'
+  /** When it was acknowledged, or came late; NaN until then. */
+  settled: number
+  settledFrame: number
+  /** Whether perhaps another copy of it was lost. */
+  isUnsure: boolean
+}
+
+/** What the receiver of the bytes has acknowledged. */
+interface Receiver {
+  readonly acked: number
+  /** The same before the last packet. */
+  readonly before: number
+  /** The shortest round trip to it, in ns. */
+  readonly trip: number
+  readonly hasSack: boolean
+  isSacked(loss: Loss): boolean
+}
+
+const LOSSES_MAX = 512
+/** An ACK that comes within this share of the shortest round trip is not of the repetition. */
+const EARLY = 0.9
+
+export const isLost = ({ verdict }: Loss): boolean => verdict === 'lost' || verdict === 'open'
+
+export class Losses {
+  readonly list: Loss[] = []
+  /** Losses that did not fit. */
+  more = 0
+  #open = 0
+
+  get hasOpen(): boolean {
+    return this.#open > 0
+  }
+
+  add(loss: Loss): void {
+    if (this.list.length >= LOSSES_MAX) {
+      this.more++
+      return
+    }
+    this.list.push(loss)
+    if (loss.verdict === 'open') this.#open++
+  }
+
+  /**
+   * Decides about repetitions that packet `p` acknowledges: the echoed timestamp shows which
+   * transmission has arrived (RFC 3522), or the time of the ACK.
+   */
+  judge(p: Packet & { readonly echo: number }, { acked, before, trip, hasSack, isSacked }: Receiver): void {
+    for (let i = this.list.length - 1, left = this.#open; i >= 0 && left > 0; i--) {
+      const loss = this.list[i]
+      if (loss.verdict !== 'open') continue
+      left--
+      const { first, again, isBefore, start, end } = loss
+      const isAcked = end <= acked
+      if (!isAcked && !isSacked(loss)) continue
+      const hasEcho = isAcked && p.echo >= 0 && first.stamp >= 0 && again.stamp !== first.stamp
+      const isEchoed = hasEcho && ((p.echo - again.stamp) | 0) >= 0
+      const isEarly = p.time - again.time < EARLY * trip && trip < Number.POSITIVE_INFINITY
+      // A delayed ACK echoes a segment before it. An older echo is of an earlier copy.
+      const isOfFirst = hasEcho ? !isEchoed && (isEarly || before >= start) : isEarly
+      // Without SACK, bytes after the first gap had arrived if the ACK covers them with it.
+      const isCovered = !hasSack && isAcked && start > before && !isEchoed
+      // Only the time shows which copy arrived, or whether the SYN or its reply was lost.
+      loss.isUnsure ||= !isBefore && ((start === 0 && !hasEcho) || (!hasSack && start > before))
+      this.#settle(loss, !isBefore && (isOfFirst || isCovered) ? 'needless' : 'lost', p)
+    }
+  }
+
+  /** Takes the report that bytes arrived twice (RFC 2883). */
+  duplicate(p: Packet, start: number, end: number): void {
+    const reported = this.list.filter(loss => loss.start >= start && loss.start < end)
+    const done = new Set(reported.filter(loss => !isLost(loss)).map(loss => loss.start))
+    for (const loss of reported.reverse()) {
+      if (!isLost(loss) || loss.isBefore) continue
+      if (done.has(loss.start)) loss.isUnsure = true
+      else this.#settle(loss, 'needless', p)
+      done.add(loss.start)
+    }
+  }
+
+  /** Takes the transmission of byte `n` that comes after its repetition. */
+  late(p: Packet, n: number): void {
+    const loss = this.list.findLast(({ start, isBefore }) => start === n && isBefore)
+    if (loss !== undefined) this.#settle(loss, 'late', p)
+  }
+
+  #settle(loss: Loss, verdict: Loss['verdict'], { time, frame }: Packet): void {
+    if (loss.verdict === 'open') this.#open--
+    loss.verdict = verdict
+    loss.settled = time
+    loss.settledFrame = frame
+  }
+}

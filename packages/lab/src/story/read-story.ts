@@ -1,0 +1,185 @@
+/**
+ * StoryReader: reads the records of a capture as a story. Its memory does not grow with the
+ * capture: flows that were unused for the longest time are closed, and flows with statements are
+ * kept first.
+ *
+ *     const reader = new StoryReader()
+ *     for (...) reader.take(record)
+ *     const story = reader.end()
+ */
+
+import { NSEC_PER_SEC } from 'vnet/internal/base/clock'
+import type { CaptureRecord } from 'vnet/internal/capture/record'
+import { IPPROTO_TCP } from 'vnet/internal/packet/ipv4'
+import { TCP_ACK, TCP_SYN } from 'vnet/internal/packet/tcp'
+import { type Entry, FlowTable } from './flow-table.ts'
+import { PacketView } from './packet-view.ts'
+import { timeText } from './statement.ts'
+import type { FlowStory, Story } from './story.ts'
+import { TcpFlow } from './tcp-flow.ts'
+import { statementsOf } from './tcp-story.ts'
+import type { Room } from './transmissions.ts'
+import { UdpFlow } from './udp-flow.ts'
+
+/** The most flows of a story, notes of it, and kinds of other frames. */
+export const FLOWS_MAX = 1000
+const NOTES_MAX = 16
+const OTHERS_MAX = 64
+/** A clock that goes back further was set, in ns; frames of several queues differ by less. */
+const STEP = 0.5e9
+/** Ports below are of servers. */
+const SERVER_PORTS = 1024
+
+type Flow = TcpFlow | UdpFlow
+
+export class StoryReader {
+  readonly #view = new PacketView()
+  readonly #room: Room = { slots: 0, contents: 0 }
+  readonly #table = new FlowTable<Flow>()
+  readonly #others = new Map<string, number>()
+  readonly #notes: string[] = []
+  readonly #kept: FlowStory[] = []
+  #plain: FlowStory[] = []
+  #forgotten = 0
+  #packets = 0
+  #seconds = 0
+  #nanoseconds = 0
+  #time = 0
+  /** Is added to the times of frames: the steps of the clock. */
+  #step = 0
+  #unseen = 0
+  #unseenFlows = 0
+  #oneWay = 0
+  #twice = 0
+  #dropped = 0
+
+  take(record: CaptureRecord): void {
+    this.#packets++
+    // A vnet has recorded the frame before.
+    if (record.drop !== undefined) return
+    this.#dropped += record.dropCount ?? 0
+    const view = this.#view
+    view.frame = this.#packets
+    view.time = this.#timeOf(record)
+    const other = view.read(record)
+    if (other !== '') {
+      const key = this.#others.has(other) || this.#others.size < OTHERS_MAX ? other : 'other'
+      this.#others.set(key, (this.#others.get(key) ?? 0) + 1)
+      return
+    }
+    const { flow } = this.#entryOf(view)
+    const { isForward } = this.#table
+    // Packets of a direction count on one interface. A device of vnet is two, with one name.
+    const [half, reverse] = isForward ? [flow.ab, flow.ba] : [flow.ba, flow.ab]
+    const { interfaceName, interfaceIndex, packetId } = record
+    const isVnet = packetId !== undefined && interfaceName !== undefined
+    const place = isVnet ? interfaceName : interfaceIndex
+    half.place ??= isVnet && reverse.place !== undefined ? reverse.place : place
+    if (half.place !== place) return
+    this.#followClock(view, flow)
+    flow.take(view, isForward)
+  }
+
+  note(text: string): void {
+    if (this.#notes.length < NOTES_MAX) this.#notes.push(text)
+  }
+
+  /** Closes all flows. `error` is the reason why the capture ends early. */
+  end(error?: string): Story {
+    for (let left = this.#table.expire(true); left !== undefined; left = this.#table.expire(true)) this.#close(left)
+    if (error !== undefined) this.note(`the capture ends early: ${error}`)
+    if (this.#dropped > 0) this.note(`the program that captured lost ${this.#dropped} frames`)
+    if (this.#unseen > 0)
+      this.note(`${this.#unseen} bytes in ${this.#unseenFlows} flows were received, but not seen by the capture`)
+    if (this.#oneWay > 0)
+      this.note(`${this.#oneWay} flows have packets of one direction only: their losses cannot be seen`)
+    if (this.#twice > 0)
+      this.note(`${this.#twice} flows have most packets twice, as a capture of several interfaces has`)
+    const flows = [...this.#kept, ...this.#plain].sort((a, b) => a.begin - b.begin)
+    return {
+      packets: this.#packets,
+      seconds: this.#seconds,
+      lasted: this.#time,
+      flows,
+      forgotten: this.#forgotten,
+      others: this.#others,
+      notes: this.#notes,
+    }
+  }
+
+  /** Returns the time of a record in ns from the first one, without steps back. */
+  #timeOf({ seconds: s, nanoseconds, hasTime }: CaptureRecord): number {
+    if (this.#packets === 1) {
+      this.#seconds = s
+      this.#nanoseconds = nanoseconds
+    }
+    if (!hasTime) return this.#time
+    const time = (s - this.#seconds) * NSEC_PER_SEC + nanoseconds - this.#nanoseconds + this.#step
+    const back = this.#time - time
+    if (back > STEP) {
+      this.note(`the clock steps back by ${timeText(back)} at frame ${this.#packets}`)
+      this.#step += back
+    } else if (back <= 0) this.#time = time
+    return this.#time
+  }
+
+  #entryOf(p: PacketView): Entry<Flow> {
+    const found = this.#table.find(p)
+    const isTcp = p.protocol === IPPROTO_TCP
+    const isSyn = isTcp && (p.flags & (TCP_SYN | TCP_ACK)) === TCP_SYN
+    const { flow } = found ?? {}
+    const isNew = flow === undefined || (isSyn && flow instanceof TcpFlow && flow.syn !== p.seq)
+    if (!isNew) return found as Entry<Flow>
+    if (found !== undefined) this.#close(this.#table.remove(found))
+    const old = this.#table.expire()
+    if (old !== undefined) this.#close(old)
+    const isAnswer = isTcp && (p.flags & TCP_SYN) !== 0 && !isSyn
+    const isOfServer = !isSyn && p.sourcePort < SERVER_PORTS && p.destinationPort >= SERVER_PORTS
+    return this.#table.add(
+      p,
+      isTcp ? new TcpFlow(p, this.#room) : new UdpFlow(p, this.#room),
+      !(isAnswer || isOfServer),
+    )
+  }
+
+  /** Finds a step forward of the clock: a sender has timestamps of less time. */
+  #followClock(p: PacketView, flow: Flow): void {
+    if (!(flow instanceof TcpFlow) || p.stamp < 0) return
+    const half = this.#table.isForward ? flow.ab : flow.ba
+    const step = half.clock.step(p)
+    if (step === 0) return
+    this.note(`the clock steps forward by ${timeText(step)} at frame ${this.#packets}`)
+    this.#step -= step
+    this.#time -= step
+    p.time -= step
+  }
+
+  #close({ flow, client, server }: Entry<Flow>): void {
+    const statements = flow instanceof TcpFlow ? statementsOf(flow, this.#time) : flow.end(this.#time)
+    if (flow instanceof TcpFlow) this.#countFlow(flow)
+    const isPlain = statements.length === 0
+    const isFull = this.#kept.length + this.#plain.length >= FLOWS_MAX
+    if (isFull) {
+      this.#forgotten++
+      const last = isPlain ? undefined : this.#plain.pop()
+      if (last !== undefined) for (const { content } of last.messages) this.#room.contents -= content.length
+      else {
+        flow.messages.drop()
+        return
+      }
+    }
+    const story = { client, server, begin: flow.begin, last: flow.last, ...flow.story, statements }
+    ;(isPlain ? this.#plain : this.#kept).push(story)
+  }
+
+  #countFlow(flow: TcpFlow): void {
+    const { ab, ba } = flow
+    flow.close()
+    if (ab.isTwice || ba.isTwice) this.#twice++
+    if (ab.packets === 0 || ba.packets === 0) this.#oneWay += ab.packets + ba.packets > 3 && ab.sent !== 1 ? 1 : 0
+    else if (ab.unseen + ba.unseen > 0) {
+      this.#unseen += ab.unseen + ba.unseen
+      this.#unseenFlows++
+    }
+  }
+}

@@ -1,0 +1,77 @@
+/** Samples of round-trip times, and trains of packets, which show the rate of the bottleneck. */
+import { NSEC_PER_SEC } from 'vnet/internal/base/clock'
+import type { Distribution } from './story.ts'
+
+const KEPT_MAX = 64
+
+/** A distribution of at most KEPT_MAX of the samples, evenly spread over time. */
+export class Samples {
+  count = 0
+  min = Number.POSITIVE_INFINITY
+  max = 0
+  last = 0
+  readonly #kept: number[] = []
+  #every = 1
+
+  add(value: number): void {
+    this.min = Math.min(this.min, value)
+    this.max = Math.max(this.max, value)
+    this.last = value
+    if (this.count++ % this.#every !== 0) return
+    this.#kept.push(value)
+    if (this.#kept.length < KEPT_MAX) return
+    // Every second one is enough from here on.
+    for (let i = 0; i < KEPT_MAX / 2; i++) this.#kept[i] = this.#kept[2 * i]
+    this.#kept.length = KEPT_MAX / 2
+    this.#every *= 2
+  }
+
+  /** Returns the distribution; undefined without samples. */
+  get distribution(): Distribution | undefined {
+    if (this.count === 0) return undefined
+    const sorted = this.#kept.toSorted((a, b) => a - b)
+    const at = (share: number) => sorted[Math.floor((sorted.length - 1) * share)]
+    return { samples: this.count, min: this.min, median: at(0.5), p95: at(0.95), max: this.max }
+  }
+}
+
+/** A rate is that of CHUNKS chunks of packets with nearly the same rate, none with a pause. */
+const CHUNK = 50
+const CHUNKS = 4
+const TOLERANCE = 0.03
+/** A gap so many times longer than the others of its chunk is a pause. */
+const PAUSE = 3
+
+/** Packets that follow each other as packets do that leave a busy queue. */
+export class Train {
+  /** Bits a second, the highest that was found; undefined without CHUNKS such chunks. */
+  rate: number | undefined
+  #count = 0
+  #bytes = 0
+  #start = 0
+  #last = 0
+  #longest = 0
+  readonly #rates: number[] = []
+
+  add(time: number, bytes: number): void {
+    if (this.#count++ > 0) {
+      this.#bytes += bytes
+      this.#longest = Math.max(this.#longest, time - this.#last)
+    } else this.#start = time
+    this.#last = time
+    if (this.#count > CHUNK) this.#endChunk(time)
+  }
+
+  #endChunk(time: number): void {
+    const rates = this.#rates
+    const past = time - this.#start
+    if (this.#longest * CHUNK > PAUSE * past || past === 0) rates.length = 0
+    else if (rates.push((this.#bytes * 8 * NSEC_PER_SEC) / past) > CHUNKS) rates.shift()
+    const mean = rates.reduce((sum, rate) => sum + rate, 0) / CHUNKS
+    const isSteady = rates.length === CHUNKS && rates.every(rate => Math.abs(rate - mean) < TOLERANCE * mean)
+    if (isSteady) this.rate = Math.max(this.rate ?? 0, mean)
+    this.#count = 1
+    this.#bytes = this.#longest = 0
+    this.#start = time
+  }
+}

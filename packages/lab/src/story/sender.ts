@@ -1,0 +1,59 @@
+/** What the numbers and timestamps of a sender show: the order of its packets, and its clock. */
+import type { PacketView } from './packet-view.ts'
+
+/** The order is known after so many steps, and so many more of them than jumps. */
+const STEPS_MIN = 4
+const STEP_MAX = 64
+/** A step of the clock in ns that timestamps prove, and the ticks that give their unit. */
+const CLOCK_STEP = 1e9
+const TICKS_MIN = 50
+
+/** The identifications of IPv4, which some senders count. */
+export class PacketNumbers {
+  /** Whether the sender gives several packets one number. */
+  isConstant = false
+  #id = 0
+  #seq = -1
+  #steps = 0
+  #jumps = 0
+
+  /** Takes a packet. Returns whether it is the one before it again. */
+  take({ id, seq }: PacketView): boolean {
+    const isSame = id !== 0 && id === this.#id
+    if (isSame && seq === this.#seq && !this.isConstant) return true
+    this.isConstant ||= isSame
+    this.#seq = seq
+    if (id === 0) return false
+    const step = (id - this.#id) & 0xffff
+    if (this.#id !== 0 && step > 0 && step < STEP_MAX) this.#steps++
+    else if (this.#id !== 0 && step < 0x10000 - STEP_MAX) this.#jumps++
+    if (this.#id === 0 || step < 0x8000) this.#id = id
+    return false
+  }
+
+  /** Whether the packet with number `a` was sent before `b`; undefined if that is not known. */
+  isBefore(a: number, b: number): boolean | undefined {
+    const isKnown = a !== 0 && b !== 0 && this.#steps >= STEPS_MIN && this.#steps > STEPS_MIN * this.#jumps
+    return isKnown ? (a - b) << 16 < 0 : undefined
+  }
+}
+
+/** The clock of a sender's timestamps. */
+export class SenderClock {
+  #first: readonly [time: number, stamp: number] | undefined
+  #time = 0
+  #stamp = 0
+
+  /** Returns how many ns the capture's clock went further than the sender's; 0 if unsure. */
+  step({ time, stamp }: PacketView): number {
+    this.#first ??= [time, stamp]
+    const [ticks, past] = [(this.#stamp - this.#first[1]) | 0, this.#time - this.#first[0]]
+    const gap = time - this.#time
+    const told = (((stamp - this.#stamp) | 0) * past) / ticks
+    this.#stamp = stamp
+    this.#time = time
+    if (gap < CLOCK_STEP || ticks < TICKS_MIN || past < CLOCK_STEP / 20 || !(told >= 0 && told < gap / 2)) return 0
+    this.#time = time - (gap - told)
+    return gap - told
+  }
+}

@@ -1,0 +1,91 @@
+/** The text of a story: the most important statements first, in about twenty lines. */
+
+import { NSEC_PER_SEC } from 'vnet/internal/base/clock'
+import { formatNumber } from 'vnet/internal/base/duration'
+import type { Distribution, FlowStory, Statement, StatementKind, Story } from './story.ts'
+
+/** The kinds of statements, the most important first. */
+const KINDS = (
+  'forgotten black-hole half-open tls-stopped silence reset syn-repeated reply-lost query-repeated zero-window ' +
+  'queue-full lost corrupt delayed reordered duplicated repeated'
+).split(' ') as readonly StatementKind[]
+const STATEMENTS_SHOWN = 10
+/** Seconds of the last day of 9999. */
+const DATE_MAX = 253_402_300_800
+const FLOWS_SHOWN = 3
+
+/** Returns the lines of a story; with `isAll` of all its flows and statements. */
+export function storyText(story: Story, name: string, isAll: boolean): string {
+  const { packets, seconds, lasted, flows, forgotten, others, notes } = story
+  const date =
+    Math.abs(seconds) < DATE_MAX
+      ? new Date(seconds * 1000).toISOString().replace(/T(.*)\..*/, ' $1 UTC')
+      : `${seconds} s`
+  const total = flows.length + forgotten
+  const lines = [`${name}: ${packets} frames in ${time(lasted)} from ${date}, ${count(total, 'flow')}`]
+  for (const note of notes) lines.push(`  ${note}`)
+  if (others.size > 0) lines.push(`  not read: ${[...others].map(([kind, n]) => `${n} ${kind}`).join(', ')}`)
+  const told = flows.filter(({ statements }) => statements.length > 0).sort((a, b) => weightOf(a) - weightOf(b))
+  const quiet = flows.filter(({ statements }) => statements.length === 0).sort((a, b) => bytesOf(b) - bytesOf(a))
+  const shown = isAll ? [...told, ...quiet] : (told.length > 0 ? told : quiet).slice(0, FLOWS_SHOWN)
+  const each = Math.max(3, Math.floor(STATEMENTS_SHOWN / Math.max(shown.length, 1)))
+  for (const flow of shown) lines.push('', ...flowLines(flow, isAll ? Number.POSITIVE_INFINITY : each))
+  const left = told.filter(flow => !shown.includes(flow))
+  if (left.length > 0)
+    lines.push(
+      '',
+      `${count(left.length, 'more flow')} with statements: ${countsOf(left.flatMap(({ statements }) => statements))}`,
+    )
+  const rest = total - shown.length - left.length
+  if (rest > 0)
+    lines.push(
+      '',
+      `${count(rest, 'other flow')}${forgotten > 0 ? `, of which ${forgotten} were closed and not kept` : ' without a statement'}`,
+    )
+  return `${lines.join('\n')}\n`
+}
+
+function flowLines(flow: FlowStory, most: number): string[] {
+  const { protocol, application, client, server, place, ways, rtt, statements, more } = flow
+  const kind = application === undefined ? protocol : `${protocol} ${application}`
+  const from = place === undefined ? '' : `, captured ${place === 'middle' ? 'between them' : `at the ${place}`}`
+  const lines = [`${kind} ${endText(client)} > ${endText(server)}${from}`]
+  const sent = `${ways.ab.bytes} bytes in ${count(ways.ab.packets, 'packet')} > , < ${ways.ba.bytes} in ${ways.ba.packets}`
+  const trips = [['server', rtt.ab] as const, ['client', rtt.ba] as const].flatMap(([end, d]) =>
+    d === undefined ? [] : `to the ${end} ${rttText(d)}`,
+  )
+  const rates = (['ab', 'ba'] as const).flatMap(way =>
+    ways[way].rate === undefined
+      ? []
+      : `${way === 'ab' ? '>' : '<'} ${formatNumber(ways[way].rate, 'bit/s')}, packets waited up to ${time(ways[way].queue ?? 0)}`,
+  )
+  lines.push(
+    `  ${sent}; ${time(flow.last - flow.begin)}, ended by ${flow.end === 'fin' ? 'FIN' : flow.end === 'reset' ? 'RST' : 'nothing'}`,
+  )
+  if (trips.length > 0) lines.push(`  round trip ${trips.join(', ')}`)
+  if (rates.length > 0) lines.push(`  bottleneck ${rates.join('; ')}`)
+  const chosen = [...statements].sort((a, b) => rankOf(a) - rankOf(b)).slice(0, most)
+  const origin = flow.begin
+  for (const { way, certainty, time: at, frames, text } of chosen.sort((a, b) => a.time - b.time)) {
+    const where = frames.length === 0 ? '' : `, frames ${frames.join(' ')}`
+    lines.push(`  ${time(at - origin).padStart(9)} ${way === 'ab' ? '>' : '<'} ${text} (${certainty}${where})`)
+  }
+  const rest = statements.filter(statement => !chosen.includes(statement))
+  if (rest.length + more > 0) lines.push(`  and ${rest.length + more} more: ${countsOf(rest)}`)
+  return lines
+}
+
+const rankOf = ({ kind }: Statement): number => KINDS.indexOf(kind)
+const weightOf = ({ statements }: FlowStory): number => Math.min(...statements.map(rankOf))
+const bytesOf = ({ ways }: FlowStory): number => ways.ab.bytes + ways.ba.bytes
+const count = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? '' : 's'}`
+const time = (ns: number): string => formatNumber(ns / NSEC_PER_SEC, 's')
+const rttText = ({ min, median, p95, max }: Distribution): string =>
+  `${[min, median, p95, max].map(time).join(' / ')} (min, median, p95, max)`
+const endText = ({ address, port }: FlowStory['client']): string =>
+  `${address.includes(':') ? `[${address}]` : address}:${port}`
+
+function countsOf(statements: readonly Statement[]): string {
+  const counts = KINDS.map(kind => [kind, statements.filter(one => one.kind === kind).length] as const)
+  return counts.flatMap(([kind, n]) => (n === 0 ? [] : `${n} ${kind}`)).join(', ')
+}

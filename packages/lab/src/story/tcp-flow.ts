@@ -1,0 +1,168 @@
+/** TcpFlow: a connection of a capture, packet by packet. */
+import { TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from 'vnet/internal/packet/tcp'
+import { Half } from './half.ts'
+import { Messages } from './messages.ts'
+import type { PacketView } from './packet-view.ts'
+import { packetOf, Statements, senderOf, timeText } from './statement.ts'
+import type { FlowStory } from './story.ts'
+import type { Room } from './transmissions.ts'
+
+/** After a pause so long, in ns, a middlebox may have forgotten the connection. */
+export const IDLE = 5e9
+/** A RST so soon after the pause is the reply to the packet that ended it. */
+const ANSWER = 2e9
+const PAUSES_MAX = 16
+/** An end that is so many times nearer is the place of the capture. */
+export const NEAR = 4
+
+const moreOf = ({ losses, statements }: Half): number => losses.more + statements.more
+
+/** The fields of a story that the flow does not know itself. */
+export type FlowFrame = 'client' | 'server' | 'begin' | 'last' | 'statements'
+
+export class TcpFlow {
+  readonly ab: Half
+  readonly ba: Half
+  readonly messages: Messages
+  /** Statements that single packets cause. */
+  readonly statements = new Statements()
+  readonly begin: number
+  last: number
+  end: 'fin' | 'reset' | 'open' = 'open'
+  /** The sequence number of the first SYN; NaN without one. */
+  syn = Number.NaN
+  synAcks = 0
+  /** The first pauses, by the packets that ended them. */
+  readonly pauses: { readonly at: number; readonly lasted: number }[] = []
+  /** The end that sent the packet before this one. */
+  #sender: Half | undefined
+  #pause = { at: Number.NaN, lasted: 0 }
+
+  constructor(p: PacketView, room: Room) {
+    this.begin = this.last = p.time
+    this.ab = new Half('ab', room)
+    this.ba = new Half('ba', room)
+    this.messages = new Messages(room)
+  }
+
+  take(p: PacketView, isForward: boolean): void {
+    const [half, other] = isForward ? [this.ab, this.ba] : [this.ba, this.ab]
+    const { flags, time } = p
+    if (time - this.last >= IDLE) {
+      this.#pause = { at: time, lasted: time - this.last }
+      if (this.pauses.length < PAUSES_MAX) this.pauses.push(this.#pause)
+    }
+    this.last = time
+    const isSyn = (flags & TCP_SYN) !== 0
+    if (Number.isNaN(half.base)) half.base = isSyn ? p.seq : p.seq - 1
+    const n = half.relative(p.seq)
+    const end = n + p.length + (isSyn ? 1 : 0) + (flags & TCP_FIN)
+    const isTwin = half.count(p)
+    if ((flags & TCP_RST) !== 0) {
+      this.#reset(p, half, other)
+      return
+    }
+    if (isTwin) {
+      half.repeatTwin(p, n, end)
+      return
+    }
+    if (isSyn) this.#open(p, half, isForward)
+    if ((flags & TCP_FIN) !== 0) half.finAt = end
+    if (end === n) {
+      half.acks++
+      half.hint(p, n)
+    } else {
+      const { bytes, sent } = half
+      half.send(p, n, end, other)
+      if (p.length > 0 && half.bytes > bytes) this.messages.add(p, half.way, n, half.bytes - bytes, sent || n)
+    }
+    half.latest = end === n ? -half.acks : n
+    this.#sender = half
+    const isClosed = Number.isFinite(this.ab.finAt) && Number.isFinite(this.ba.finAt)
+    if (isClosed && this.end === 'open') this.end = 'fin'
+    if ((flags & TCP_ACK) !== 0) this.#acknowledged(p, half, other, end === n)
+    half.life = p.life
+    half.lastTime = time
+  }
+
+  close(): void {
+    this.ab.close()
+    this.ba.close()
+  }
+
+  get story(): Omit<FlowStory, FlowFrame> {
+    const { ab, ba, syn, end, messages } = this
+    const near = ab.rtt.min > ba.rtt.min * NEAR ? 'client' : ba.rtt.min > ab.rtt.min * NEAR ? 'server' : 'middle'
+    const isKnown = ab.rtt.count > 0 && ba.rtt.count > 0
+    return {
+      protocol: 'tcp',
+      isWhole: !Number.isNaN(syn),
+      end,
+      place: isKnown ? near : undefined,
+      application: messages.application,
+      rtt: { ab: ab.rtt.distribution, ba: ba.rtt.distribution },
+      ways: { ab: ab.story(ba), ba: ba.story(ab) },
+      mss: ab.mss ?? ba.mss,
+      more: this.statements.more + moreOf(ab) + moreOf(ba),
+      messages: messages.list,
+    }
+  }
+
+  /** Ends the time in which the window of an end was zero. */
+  openWindow(half: Half, time: number, frame?: number): void {
+    const { way, closedAt, closedFrame } = half
+    half.closedAt = Number.NaN
+    const lasted = time - closedAt
+    const text = `${senderOf(way)} received no more for ${timeText(lasted)}: its window was zero`
+    this.statements.add(['zero-window', way, 'seen'], closedAt, [closedFrame, frame], text, { lasted })
+  }
+
+  #open(p: PacketView, half: Half, isForward: boolean): void {
+    if ((p.flags & TCP_ACK) !== 0) this.synAcks++
+    else if (isForward) this.syn = p.seq
+    if (p.mss > 0) half.mss = p.mss
+    half.scale = Math.max(p.scale, 0)
+  }
+
+  #acknowledged(p: PacketView, half: Half, other: Half, isPure: boolean): void {
+    if (Number.isNaN(other.base)) other.base = p.ack - 1
+    const isSyn = (p.flags & TCP_SYN) !== 0
+    const ack = other.relative(p.ack)
+    if (half.packets === 1 && !isSyn && half.way === 'ba' && this.syn >= 0 && (ack < 0 || ack > other.sent)) {
+      const text = 'the server answered the SYN by an ACK of an older connection'
+      this.statements.add(['half-open', 'ba', 'seen'], p.time, [p.frame], text)
+      return
+    }
+    other.acknowledge(p, ack, half, isPure)
+    const window = isSyn ? p.window : p.window * 2 ** half.scale
+    other.edge = Math.max(ack + window, Number.isFinite(other.edge) ? other.edge : 0)
+    if (window > 0 && half.closedAt >= 0) this.openWindow(half, p.time, p.frame)
+    else if (window === 0 && Number.isNaN(half.closedAt)) {
+      half.closedAt = p.time
+      half.closedFrame = p.frame
+    }
+  }
+
+  #reset(p: PacketView, half: Half, other: Half): void {
+    half.rsts++
+    if (this.end !== 'open') return
+    this.end = 'reset'
+    const { way, life } = half
+    const who = senderOf(way)
+    // A reset in place of the packet before it has the same effect, whichever end sends it.
+    const sender = this.#sender
+    const packet = sender?.latestPacket ?? packetOf('rst', half.rsts)
+    const more = { packet, packetWay: sender?.way ?? way, verb: 'reset' } as const
+    const { at, lasted } = this.#pause
+    if (p.time - at < ANSWER && other.packets > 0) {
+      const text = `${who} sent a RST after a pause of ${timeText(lasted)}: it or a middlebox had forgotten the connection`
+      this.statements.add(['forgotten', way, 'inferred'], p.time, [p.frame], text, { ...more, lasted })
+      return
+    }
+    const isRefused = !Number.isNaN(this.syn) && this.synAcks === 0 && way === 'ba'
+    const isOther = life > 0 && life !== p.life
+    const doubt = isOther ? `, with the TTL ${p.life} instead of ${life}: perhaps a middlebox sent it` : ''
+    const text = isRefused ? `${who} refused the connection` : `${who} sent a RST${doubt}`
+    this.statements.add(['reset', way, 'seen'], p.time, [p.frame], text, more)
+  }
+}

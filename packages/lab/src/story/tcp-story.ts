@@ -1,0 +1,152 @@
+/** Makes the statements about a connection after its last packet. */
+import type { Half } from './half.ts'
+import { isLost, type Loss } from './losses.ts'
+import { opposite, packetOf, senderOf, state, timeText } from './statement.ts'
+import type { Certainty, Statement } from './story.ts'
+import { IDLE, NEAR, type TcpFlow } from './tcp-flow.ts'
+
+/** So many losses of the same bytes, without a packet from the other end, are a silence. */
+const SILENT = 3
+/** Packets wait so long, in ns, and for this share of the longest wait, in a full queue. */
+const QUEUE_MIN = 5e6
+const FULL = 0.75
+const FULL_MIN = 3
+/** A segment of fewer bytes passes every path. */
+const SMALL = 500
+/** The content type of TLS records with alerts (RFC 8446 sec. 5.1). */
+const TLS_ALERT = 21
+
+/** Returns the statements about a connection in the order of time. The capture ends at `end`. */
+export function statementsOf(flow: TcpFlow, end: number): Statement[] {
+  const { ab, ba, statements } = flow
+  for (const half of [ab, ba]) if (half.closedAt >= 0) flow.openWindow(half, end)
+  const all = [...aboutHalf(flow, ab, ba, end), ...aboutHalf(flow, ba, ab, end), ...aboutStart(flow)]
+  return [...statements.list, ...all].sort((a, b) => a.time - b.time)
+}
+
+function aboutHalf(flow: TcpFlow, half: Half, other: Half, end: number): Statement[] {
+  const { way, isTwice } = half
+  const losses = half.losses.list
+  const about = half.statements.list.filter(({ kind }) => !isTwice || kind !== 'duplicated')
+  // Nothing shows whether repetitions were necessary.
+  if (other.packets === 0 && half.sent > 1) return about
+  const done = new Set<Loss>()
+  for (const first of losses) {
+    if (done.has(first)) continue
+    const chain = losses.filter(loss => loss.start === first.start && !loss.isBefore && isLost(loss) && !done.has(loss))
+    const silence = chain[0] === first ? aboutSilence(flow, half, chain, end) : undefined
+    done.add(first)
+    about.push(...(silence === undefined ? aboutLoss(first, half, other) : [silence]))
+    const from = first.first.time
+    const until = from + (silence?.lasted ?? -1)
+    for (const loss of losses) if (isLost(loss) && loss.first.time >= from && loss.first.time <= until) done.add(loss)
+  }
+  const waits = ({ isBefore }: Loss) => (isBefore ? other : half).rtt
+  const lost = losses.filter(({ verdict }) => verdict === 'lost')
+  const full = lost.filter(loss => loss.waited > QUEUE_MIN && loss.waited > FULL * (waits(loss).max - waits(loss).min))
+  if (full.length < FULL_MIN || full.length * 2 <= lost.length) return about
+  const longest = timeText(Math.max(...full.map(({ waited }) => waited)))
+  const text = `the queue was full: ${full.length} of ${lost.length} lost segments were lost while others waited ${longest}`
+  const frames = full.map(({ again }) => again.frame)
+  return [...about, state(['queue-full', way, 'inferred'], full[0].first.time, frames, text)]
+}
+
+/** Returns the statement about losses in a row; undefined if they are single losses. */
+function aboutSilence(flow: TcpFlow, half: Half, chain: readonly Loss[], end: number): Statement | undefined {
+  const { start, first } = chain[0]
+  const { copy, time } = first
+  const last = chain.at(-1) as Loss
+  const { way, passed } = half
+  const isSyn = start === 0 && way === 'ab'
+  const isOver = last.verdict === 'lost'
+  if (chain.length < SILENT && (isOver || !isSyn)) return undefined
+  const lasted = (isOver ? last.settled : end) - time
+  const packet = packetOf('seq', start, copy)
+  const frames = chain.flatMap(loss => [loss.first.frame, loss.again.frame])
+  const times = `${chain.length + 1} times`
+  if (isSyn) {
+    const text = `the SYN was sent ${times}, ${isOver ? `and answered after ${timeText(lasted)}` : 'without an answer'}`
+    return state(['syn-repeated', way, 'seen'], time, frames, text, { packet, verb: 'silence', lasted })
+  }
+  const size = chain[0].end - start
+  if (size > passed && size >= SMALL && passed > 0) {
+    const text = `segment ${start} of ${size} bytes was sent ${times} in vain, while shorter ones pass: a black hole for large packets`
+    return state(['black-hole', way, isOver ? 'inferred' : 'guess'], time, frames, text, {
+      packet,
+      verb: 'drop',
+      lasted,
+      size,
+    })
+  }
+  if (last.heard > chain[1].first.time) return undefined
+  const pause = flow.pauses.find(({ at }) => at === time)
+  if (pause !== undefined && pause.lasted >= IDLE && !isOver) {
+    const text = `nothing answered after a pause of ${timeText(pause.lasted)}: a NAT or firewall may have forgotten the connection`
+    return state(['forgotten', way, 'guess'], time, frames, text, { packet, verb: 'rebind', lasted })
+  }
+  const text = `nothing came from ${senderOf(opposite(way))} for ${timeText(lasted)}${isOver ? '' : ', to the end'}: segment ${start} was sent ${times}`
+  return state(['silence', way, isOver ? 'inferred' : 'seen'], time, frames, text, { packet, verb: 'silence', lasted })
+}
+
+function aboutLoss(loss: Loss, half: Half, other: Half): Statement[] {
+  const { start, first, again, verdict, settled, settledFrame, isBefore, isReported, ack } = loss
+  const { copy, time, frame } = first
+  const { way } = half
+  const packet = packetOf('seq', start, copy)
+  const name = nameOf(loss, half)
+  const frames = [frame, again.frame, settledFrame]
+  const back = opposite(way)
+  if (verdict === 'late') {
+    const lasted = settled - time
+    const text = `${name} came ${timeText(lasted)} late, after its repetition`
+    return [state(['delayed', way, 'seen'], time, frames, text, { packet, verb: 'delay', lasted })]
+  }
+  if (verdict === 'needless' && start === 0 && way === 'ab') {
+    const text = 'the SYN-ACK was lost before this capture: the server had received the first SYN'
+    return [state(['lost', back, 'inferred'], time, frames, text, { packet: packetOf('seq', 0), verb: 'drop' })]
+  }
+  if (verdict === 'needless') {
+    const text = `${name} was repeated although it had arrived: its ACK was late or lost`
+    return [state(['repeated', way, 'inferred'], time, frames, text)]
+  }
+  if (verdict === 'passed') {
+    // A lost ACK with data is a lost segment.
+    if (ack === 0) return []
+    // Near its sender no ACK was lost after the capture.
+    const isNear = other.rtt.min * NEAR < half.rtt.min
+    const isSure = !isNear && again.time - settled > 1.5 * other.rtt.min
+    const text = isSure
+      ? `ACK ${ack} was lost after this capture: ${name} was repeated`
+      : `${name} was repeated after its ACK ${ack}`
+    if (!isSure) return [state(['repeated', way, 'guess'], settled, [again.frame], text)]
+    return [
+      state(['lost', back, 'inferred'], settled, [again.frame], text, { packet: packetOf('ack', ack), verb: 'drop' }),
+    ]
+  }
+  const certainty: Certainty = verdict === 'open' || loss.isUnsure ? 'guess' : isReported ? 'seen' : 'inferred'
+  const after = isReported ? '' : `, and sent again ${timeText(again.time - time)} later`
+  const text = `${name} was lost ${isBefore ? 'before' : 'after'} this capture${after}`
+  return [state(['lost', way, certainty], time, frames, text, { packet, verb: 'drop' })]
+}
+
+function nameOf({ start, end, first: { copy } }: Loss, { way, finAt }: Half): string {
+  const isFin = end === finAt && end - start === 1
+  const name = isFin ? 'the FIN' : start > 0 ? `segment ${start}` : way === 'ab' ? 'the SYN' : 'the SYN-ACK'
+  return copy === 1 ? name : `copy ${copy} of ${name}`
+}
+
+/** Returns the statements about a handshake, of TCP or TLS, that was not completed. */
+function aboutStart({ ab, ba, syn, synAcks, last, messages, end }: TcpFlow): Statement[] {
+  if (syn >= 0 && synAcks > 0 && ba.acked === 0 && ab.rsts + ba.rsts === 0) {
+    const certainty = synAcks > 1 ? 'seen' : 'guess'
+    return [state(['half-open', 'ab', certainty], last, [], 'the client did not complete the handshake')]
+  }
+  if (messages.application !== 'tls') return []
+  const answer = messages.first(1)
+  const stopped = 'the TLS handshake stops after'
+  if (answer === TLS_ALERT) return [state(['tls-stopped', 'ba', 'seen'], last, [], `${stopped} an alert of the server`)]
+  if (messages.turns > 2) return []
+  const [way, sent] =
+    answer === undefined ? (['ba', 'the ClientHello'] as const) : (['ab', "the server's answer"] as const)
+  return [state(['tls-stopped', way, end === 'open' ? 'guess' : 'inferred'], last, [], `${stopped} ${sent}`)]
+}

@@ -1,0 +1,146 @@
+/** Link types, other frames, cut records, offloads, clocks and captures that lack frames. */
+import { describe, expect, test } from 'vitest'
+import { pcapOf, whole } from '#support/capture-records.ts'
+import {
+  datagramPacket,
+  ethernetFrame,
+  handshake,
+  ipPacket,
+  type Segment,
+  segmentPacket,
+  storyOfFrames,
+  storyOfSegments,
+  textsOf,
+} from '../support/story-captures.ts'
+import { storyOfFile } from '../support/story-runs.ts'
+
+const data = (at: number, seq: number, more: Partial<Segment> = {}): Segment => ({ at, seq, length: 1000, ...more })
+const ack = (at: number, n: number): Segment => ({ at, back: true, ack: n })
+const LOST = [...handshake(), data(50, 1), data(350, 1), ack(390, 1001)]
+const NAMED = ['ab lost seq 1 copy 1, inferred']
+
+describe('link types', () => {
+  const with4 = (family: number[]) => (packet: Uint8Array) => Uint8Array.of(...family, ...packet)
+  const tagged = (packet: Uint8Array) => Uint8Array.of(...new Uint8Array(12), 0x81, 0, 0, 5, 8, 0, ...packet)
+  const cases: readonly [string, number, (packet: Uint8Array) => Uint8Array][] = [
+    ['Ethernet', 1, packet => ethernetFrame(packet)],
+    ['VLAN', 1, tagged],
+    ['raw IP', 101, packet => packet],
+    ['raw IPv4', 228, packet => packet],
+    ['null', 0, with4([2, 0, 0, 0])],
+    ['loopback', 108, with4([0, 0, 0, 2])],
+    ['Linux cooked', 113, packet => Uint8Array.of(...new Uint8Array(14), 8, 0, ...packet)],
+    ['Linux cooked v2', 276, packet => Uint8Array.of(8, 0, ...new Uint8Array(18), ...packet)],
+  ]
+  test.each(cases)('%s frames are read', (_, linkType, frame) => {
+    expect(
+      textsOf(
+        storyOfFrames(
+          LOST.map(one => [one.at, frame(segmentPacket(one))]),
+          linkType,
+        ),
+      ),
+    ).toEqual(NAMED)
+  })
+
+  test('frames of another link type are counted', () => {
+    expect([...storyOfFrames([[0, new Uint8Array(60)]], 127).others]).toEqual([['link type 127', 1]])
+  })
+})
+
+test('tunnels and other protocols are named and counted', () => {
+  const frames = [
+    ethernetFrame(ipPacket(false, 4, new Uint8Array(20))),
+    ethernetFrame(ipPacket(false, 47, new Uint8Array(20))),
+    ethernetFrame(ipPacket(false, 50, new Uint8Array(20))),
+    ethernetFrame(ipPacket(false, 1, new Uint8Array(20))),
+    ethernetFrame(datagramPacket(false, [5000, 4789], new Uint8Array(60))),
+    ethernetFrame(datagramPacket(false, [5000, 6081], new Uint8Array(60))),
+    ethernetFrame(datagramPacket(false, [5000, 2152], new Uint8Array(60))),
+    ethernetFrame(new Uint8Array(40), 0x0806),
+    ethernetFrame(new Uint8Array(40), 0x1234),
+    new Uint8Array(9),
+  ]
+  const { others, flows } = storyOfFrames(frames.map((bytes, i) => [i, bytes]))
+  const tunnels = ['ipip tunnel', 'gre tunnel', 'esp tunnel', 'icmp', 'vxlan tunnel', 'geneve tunnel', 'gtp tunnel']
+  expect([...others.keys()]).toEqual([...tunnels, 'arp', 'ethertype 0x1234', 'cut'])
+  expect(flows).toEqual([])
+})
+
+test.each([96, 68, 54])('records of %i bytes have the lengths of their packets', snaplen => {
+  const records = LOST.map(one => {
+    const bytes = ethernetFrame(segmentPacket(one))
+    return { ...whole(bytes, { nanoseconds: one.at * 1e6 }), capturedLength: Math.min(snaplen, bytes.length) }
+  })
+  const story = storyOfFile(pcapOf(records))
+  expect(textsOf(story)).toEqual(NAMED)
+  expect(story.flows[0]?.ways.ab.bytes).toBe(1001)
+})
+
+test('a frame of 64 KiB is one transmission of which a part can be lost', () => {
+  const big = [data(50, 1, { length: 60_000 }), { at: 95, back: true, ack: 1001, sacks: [2001, 60_001] }]
+  const again = [data(100, 1001), { at: 140, back: true, ack: 60_001 }]
+  expect(textsOf(storyOfSegments([...handshake(), ...big, ...again]))).toEqual(['ab lost seq 1001 copy 1, seen'])
+})
+
+test('a frame without an IP length, before its NIC has cut it, has the length of its record', () => {
+  const frames = LOST.map(one => {
+    const bytes = ethernetFrame(segmentPacket(one))
+    if (one.length !== undefined) bytes.fill(0, 16, 18)
+    return [one.at, bytes] as const
+  })
+  expect(textsOf(storyOfFrames(frames))).toEqual(NAMED)
+})
+
+describe('clocks', () => {
+  test('a step back is noted, and no time passes in it', () => {
+    const back = LOST.map((one, i) => ({ ...one, at: one.at + (i < 3 ? 9000 : 0) }))
+    const { notes, lasted } = storyOfSegments(back)
+    expect(notes).toEqual(['the clock steps back by 8.99 s at frame 4'])
+    expect(lasted).toBeLessThan(1e9)
+  })
+
+  test('a step forward is noted if the timestamps of a sender contradict it', () => {
+    const run = (stamp: (i: number) => number) =>
+      storyOfSegments([
+        ...handshake(),
+        ...Array.from({ length: 12 }, (_, i) =>
+          data(100 + 20 * i + (i < 8 ? 0 : 60_000), 1 + 1000 * i, { stamps: [stamp(i), 1] }),
+        ),
+      ]).notes
+    expect(run(i => 500 + 20 * i)).toContain('the clock steps forward by 60 s at frame 12')
+    expect(run(i => 500 + 20 * i + (i < 8 ? 0 : 60_000)).filter(note => note.includes('clock'))).toEqual([])
+  })
+})
+
+test('bytes that were acknowledged but never seen were lost by the capture, not by the network', () => {
+  const story = storyOfSegments([...handshake(), data(50, 1), data(52, 3001), ack(92, 4001)])
+  expect(textsOf(story)).toEqual([])
+  expect(story.notes).toEqual(['2000 bytes in 1 flows were received, but not seen by the capture'])
+})
+
+test('a capture of one direction does not name losses', () => {
+  const story = storyOfSegments([{ at: 40, seq: 1 }, data(50, 1), data(350, 1), data(400, 1001)])
+  expect(textsOf(story)).toEqual([])
+  expect(story.notes).toEqual(['1 flows have packets of one direction only: their losses cannot be seen'])
+})
+
+test('a new SYN between the same ports is another flow', () => {
+  const second = handshake(5000).map(one => ({
+    ...one,
+    seq: (one.seq ?? 0) + (one.back ? 0 : 70_000),
+    ack: (one.ack ?? 0) + (one.back ? 70_000 : 0),
+  }))
+  expect(storyOfSegments([...handshake(), ...second]).flows).toHaveLength(2)
+})
+
+test('messages have their bytes, without bytes after a gap', () => {
+  const get = { at: 50, seq: 1, length: 30, text: 'GET / HTTP/1.1\r\nhost: server\r\n' }
+  const parts = [data(95, 1, { back: true, ack: 31, text: 'HTTP/1.1 200 OK' }), data(96, 2001, { back: true, ack: 31 })]
+  const [flow] = storyOfSegments([...handshake(), get, ...parts]).flows
+  expect(flow?.application).toBe('http')
+  expect(flow?.messages.map(({ way, length, content }) => [way, length, content.length])).toEqual([
+    ['ab', 30, 30],
+    ['ba', 2000, 1000],
+  ])
+})

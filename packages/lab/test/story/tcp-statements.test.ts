@@ -1,0 +1,219 @@
+/** Each kind of statement about a connection, and a similar capture without the statement. */
+import { describe, expect, test } from 'vitest'
+import { handshake, type Segment, storyOfSegments, textsOf } from '../support/story-captures.ts'
+
+const tell = (...segments: Segment[]) => textsOf(storyOfSegments([...handshake(), ...segments]))
+const data = (at: number, seq: number, more: Partial<Segment> = {}): Segment => ({ at, seq, length: 1000, ...more })
+const reply = (at: number, seq: number, more: Partial<Segment> = {}): Segment => data(at, seq, { back: true, ...more })
+const ack = (at: number, n: number, more: Partial<Segment> = {}): Segment => ({ at, back: true, ack: n, ...more })
+const own = (at: number, n: number, more: Partial<Segment> = {}): Segment => ({ at, ack: n, ...more })
+
+describe('losses', () => {
+  test('a segment that is sent again, and acknowledged a round trip later, was lost', () => {
+    expect(tell(data(50, 1), data(350, 1), ack(390, 1001))).toEqual(['ab lost seq 1 copy 1, inferred'])
+    expect(tell(data(50, 1), ack(90, 1001))).toEqual([])
+  })
+
+  test('a copy that is sent again was lost, too', () => {
+    const losses = ['ab lost seq 1 copy 1, inferred', 'ab lost seq 1 copy 2, inferred']
+    expect(tell(data(50, 1), data(350, 1), data(950, 1), ack(990, 1001))).toEqual(losses)
+  })
+
+  test('an ACK that comes too early for the repetition is of the first transmission', () => {
+    expect(tell(data(50, 1), data(350, 1), ack(360, 1001))).toEqual(['ab repeated, inferred'])
+  })
+
+  test('the echoed timestamp shows which transmission arrived', () => {
+    const run = (echo: number) =>
+      tell(data(50, 1, { stamps: [50, 1] }), data(350, 1, { stamps: [350, 1] }), ack(390, 1001, { stamps: [9, echo] }))
+    expect(run(350)).toEqual(['ab lost seq 1 copy 1, inferred'])
+    expect(run(50)).toEqual(['ab repeated, inferred'])
+  })
+
+  test('a SACK of both copies shows that none was lost', () => {
+    expect(tell(data(50, 1), data(350, 1), ack(390, 1001, { sacks: [1, 1001] }))).toEqual(['ab repeated, inferred'])
+  })
+
+  test('a gap that is filled a round trip later was lost before the capture', () => {
+    const gap = [reply(100, 1), own(100, 1001), reply(100, 2001), own(100, 1001), reply(140, 1001), own(140, 3001)]
+    expect(tell(...gap)).toEqual(['ba lost seq 1001 copy 1, inferred'])
+  })
+
+  test('the sequence number of an ACK shows data that is missing', () => {
+    const late = [ack(90, 1), { at: 90, back: true, seq: 1001, ack: 1 }, reply(300, 1), own(300, 1001)]
+    expect(tell(...late)).toEqual(['ba lost seq 1 copy 1, inferred'])
+    expect(tell(ack(90, 1), reply(300, 1), own(300, 1001))).toEqual([])
+  })
+
+  test('an ACK that passed the capture before a late repetition was lost after it', () => {
+    const run = (at: number) => tell(reply(100, 1), own(100, 1001), reply(at, 1), own(at, 1001))
+    expect(run(400)).toEqual(['ab lost ack 2 copy 1, inferred'])
+    expect(run(145)).toEqual(['ba repeated, guess'])
+  })
+
+  test('the repetition of a probe of a closed window is no loss', () => {
+    const closed = [data(50, 1), ack(90, 1001, { window: 0 }), { at: 300, seq: 1001, length: 1 }]
+    const probes = [...closed, { at: 700, seq: 1001, length: 1 }, ack(740, 1001, { window: 9 })]
+    expect(tell(...probes)).toEqual(['ba zero-window, seen'])
+  })
+
+  test('a lost FIN is named', () => {
+    const fin = (at: number): Segment => ({ at, seq: 1, flags: 'FA' })
+    const story = storyOfSegments([...handshake(), fin(50), fin(350), ack(390, 2)])
+    expect(story.flows[0]?.statements.map(({ text }) => text)).toEqual([
+      'the FIN was lost after this capture, and sent again 300 ms later',
+    ])
+  })
+
+  test('a SYN that is sent again was lost, unless the reply echoes the first one', () => {
+    const syn = (at: number): Segment => ({ at, seq: 0, flags: 'S', stamps: [at, 0] })
+    const answer = (echo: number): Segment => ({ at: 1040, back: true, seq: 0, flags: 'SA', stamps: [7, echo] })
+    const run = (echo: number) => textsOf(storyOfSegments([syn(1), syn(1001), answer(echo), own(1041, 1)]))
+    expect(run(1001)).toEqual(['ab lost seq 0 copy 1, inferred'])
+    expect(run(1)).toEqual(['ba lost seq 0 copy 1, inferred'])
+  })
+})
+
+describe('packets out of order', () => {
+  test('a gap that is filled within the round trip was overtaken', () => {
+    const gap = [reply(100, 1), own(100, 1001), reply(100, 2001), own(100, 1001), reply(110, 1001), own(110, 3001)]
+    expect(tell(...gap)).toEqual(['ba reordered seq 1001 copy 1, seen'])
+  })
+
+  test('older timestamps show that a segment was overtaken, however late it comes', () => {
+    const stamped = (at: number, seq: number, stamp: number) => reply(at, seq, { stamps: [stamp, 1] })
+    const run = (stamp: number) =>
+      tell(stamped(100, 1, 70), stamped(101, 2001, 80), stamped(190, 1001, stamp), own(190, 3001))
+    expect(run(75)).toEqual(['ba reordered seq 1001 copy 1, seen'])
+    expect(run(160)).toEqual(['ba lost seq 1001 copy 1, inferred'])
+  })
+
+  test('a segment that comes after its repetition was delayed', () => {
+    const stamped = (at: number, seq: number, stamp: number) => reply(at, seq, { stamps: [stamp, 1] })
+    const late = [stamped(100, 1, 70), stamped(101, 2001, 80), stamped(190, 1001, 160), stamped(250, 1001, 75)]
+    expect(tell(...late)).toEqual(['ba delayed seq 1001 copy 1, seen'])
+  })
+
+  test('the same packet twice is a duplicate, also an ACK', () => {
+    const twice = [
+      reply(100, 1, { id: 7 }),
+      reply(100.1, 1, { id: 7 }),
+      own(101, 1001, { id: 3 }),
+      own(102, 1001, { id: 3 }),
+    ]
+    expect(tell(...twice)).toEqual(['ba duplicated seq 1 copy 1, seen', 'ab duplicated ack 2 copy 1, seen'])
+    const others = [reply(100, 1, { id: 7 }), own(101, 1001, { id: 3 }), own(102, 1001, { id: 4 })]
+    expect(tell(...others)).toEqual([])
+  })
+
+  test('a capture that has most packets twice has a note instead', () => {
+    const pairs = Array.from({ length: 20 }, (_, i) =>
+      [1, 2].map(() => reply(100 + i, 1 + 1000 * i, { id: i + 1 })),
+    ).flat()
+    const story = storyOfSegments([...handshake(), ...pairs])
+    expect(textsOf(story)).toEqual([])
+    expect(story.notes).toEqual(['1 flows have most packets twice, as a capture of several interfaces has'])
+  })
+})
+
+describe('ends', () => {
+  test('a RST has its sender, and the packet before it', () => {
+    expect(tell(data(50, 1), { at: 90, back: true, flags: 'R' })).toEqual(['ba reset seq 1 copy 1, seen'])
+    expect(
+      tell(
+        data(50, 1),
+        ack(90, 1001),
+        { at: 95, seq: 1001, flags: 'FA' },
+        { at: 99, back: true, flags: 'FA', ack: 1002 },
+      ),
+    ).toEqual([])
+  })
+
+  test('a RST of another TTL may be of a middlebox', () => {
+    const [statement] =
+      storyOfSegments([...handshake(), data(50, 1), { at: 60, back: true, flags: 'R', ttl: 250 }]).flows[0]
+        ?.statements ?? []
+    expect(statement?.text).toBe('the server sent a RST, with the TTL 250 instead of 64: perhaps a middlebox sent it')
+  })
+
+  test('a refused connection is a RST after the SYN', () => {
+    const [statement] =
+      storyOfSegments([
+        { at: 0, seq: 0, flags: 'S' },
+        { at: 40, back: true, flags: 'RA' },
+      ]).flows[0]?.statements ?? []
+    expect(statement?.text).toBe('the server refused the connection')
+  })
+
+  test('a RST after a pause shows a forgotten connection', () => {
+    const run = (pause: number) =>
+      tell(data(50, 1), ack(90, 1001), data(pause, 1001), { at: pause + 40, back: true, flags: 'R' })
+    expect(run(400_000)).toEqual(['ba forgotten seq 1001 copy 1, inferred'])
+    expect(run(3000)).toEqual(['ba reset seq 1001 copy 1, seen'])
+  })
+
+  test('no answer after a pause may be a forgotten connection', () => {
+    const tries = (from: number) => [0, 300, 900, 2100, 4500].map(later => data(from + later, 1001))
+    expect(tell(data(50, 1), ack(90, 1001), ...tries(400_000))).toEqual(['ab forgotten seq 1001 copy 1, guess'])
+    expect(tell(data(50, 1), ack(90, 1001), ...tries(500))).toEqual(['ab silence seq 1001 copy 1, seen'])
+  })
+
+  test('losses in a row without a sign of the other end are one silence, with its length', () => {
+    const tries = [50, 350, 950, 2150].map(at => data(at, 1))
+    const story = storyOfSegments([...handshake(), ...tries, ack(2190, 1001)])
+    expect(textsOf(story)).toEqual(['ab silence seq 1 copy 1, inferred'])
+    expect(story.flows[0]?.statements[0]?.lasted).toBe(2140e6)
+  })
+
+  test('large segments that never pass, while small ones do, show a black hole', () => {
+    const small = [{ at: 50, seq: 1, length: 200 }, ack(90, 201)]
+    const large = [100, 400, 1000, 2200].map(at => data(at, 201))
+    expect(tell(...small, ...large)).toEqual(['ab black-hole seq 201 copy 1, guess'])
+    expect(tell(...small, ...large, { at: 2300, seq: 201, length: 400 }, ack(2340, 601))).toContain(
+      'ab black-hole seq 201 copy 1, inferred',
+    )
+    expect(
+      tell(data(50, 1), ack(90, 1001), ...[100, 400, 1000, 2200].map(at => data(at, 1001)), ack(2240, 2001)),
+    ).toEqual(['ab silence seq 1001 copy 1, inferred'])
+  })
+
+  test('a SYN without an answer is repeated', () => {
+    const syns = [0, 1000, 3000].map((at): Segment => ({ at, seq: 0, flags: 'S' }))
+    expect(textsOf(storyOfSegments(syns))).toEqual(['ab syn-repeated seq 0 copy 1, seen'])
+    const [first] = syns
+    expect(textsOf(storyOfSegments(first === undefined ? [] : [first]))).toEqual([])
+  })
+
+  test('a handshake without the last ACK leaves an open half', () => {
+    const answers = [40, 1040].map((at): Segment => ({ at, back: true, seq: 0, flags: 'SA' }))
+    expect(textsOf(storyOfSegments([{ at: 0, seq: 0, flags: 'S' }, ...answers]))).toContain('ab half-open, seen')
+    expect(tell()).toEqual([])
+  })
+
+  test('an ACK of other bytes answers a SYN of a connection that one end has forgotten', () => {
+    const old: Segment[] = [
+      { at: 0, seq: 0, flags: 'S' },
+      { at: 40, back: true, seq: 7000, ack: 9000 },
+    ]
+    expect(textsOf(storyOfSegments(old))).toEqual(['ba half-open, seen'])
+  })
+
+  test('a window of zero has a time', () => {
+    const closed = [data(50, 1), ack(90, 1001, { window: 0 }), ack(590, 1001, { window: 100 })]
+    const story = storyOfSegments([...handshake(), ...closed])
+    expect(textsOf(story)).toEqual(['ba zero-window, seen'])
+    expect(story.flows[0]?.statements[0]?.lasted).toBe(500e6)
+  })
+
+  test('a TLS handshake that stops has the message after which it did', () => {
+    const hello = data(50, 1, { text: '\x16\x03\x01' })
+    const [answer, finished] = [
+      reply(95, 1, { ack: 1001, text: '\x16\x03\x03' }),
+      data(99, 1001, { ack: 1001, text: '\x14\x03\x03' }),
+    ]
+    expect(tell(hello, ack(90, 1001))).toEqual(['ba tls-stopped, guess'])
+    expect(tell(hello, answer)).toEqual(['ab tls-stopped, guess'])
+    expect(tell(hello, reply(95, 1, { ack: 1001, text: '\x15\x03\x03' }))).toEqual(['ba tls-stopped, seen'])
+    expect(tell(hello, answer, finished)).toEqual([])
+  })
+})

@@ -1,0 +1,82 @@
+/** vnet test-from prints the story of a file. */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import type { Io } from '#src/cli/process/io.ts'
+import { pcapOf, whole } from '#support/capture-records.ts'
+import { testDirectory } from '#support/fresh-directory.ts'
+import { testFrom } from '../../src/commands/test-from.ts'
+import { ethernetFrame, handshake, type Segment, segmentPacket, storyOfSegments } from '../support/story-captures.ts'
+
+const data = (at: number, more: Partial<Segment> = {}): Segment => ({ at, seq: 1, length: 1000, ...more })
+const LOST = [...handshake(), data(50), data(350), { at: 390, back: true, ack: 1001 }]
+const bytesOf = (segments: readonly Segment[]) =>
+  pcapOf(segments.map(one => whole(ethernetFrame(segmentPacket(one)), { nanoseconds: one.at * 1e6 })))
+
+async function run(bytes: Uint8Array, options = {}) {
+  const printed: string[] = []
+  const errors: string[] = []
+  const io: Io = { out: text => printed.push(text), err: text => errors.push(text), onEnd: () => () => {} }
+  const path = join(testDirectory(), 'failed.pcap')
+  writeFileSync(path, bytes)
+  const status = await testFrom(path, options, io)
+  return { status, out: printed.join('').replace(path, 'FILE'), errors: errors.join('').replaceAll(path, 'FILE') }
+}
+
+describe('vnet test-from', () => {
+  test('prints flows with their statements', async () => {
+    const { status, out } = await run(bytesOf(LOST))
+    expect(status).toBe(0)
+    expect(out.split('\n')).toEqual([
+      'FILE: 6 frames in 390 ms from 2023-11-14 22:13:20 UTC, 1 flow',
+      '',
+      'tcp 198.18.0.1:40000 > 198.18.0.2:80, captured at the client',
+      '  1001 bytes in 4 packets > , < 1 in 2; 390 ms, ended by nothing',
+      '  round trip to the server 40 ms / 40 ms / 40 ms / 40 ms (min, median, p95, max), to the client 0 s / 0 s / 0 s / 0 s (min, median, p95, max)',
+      '      50 ms > segment 1 was lost after this capture, and sent again 300 ms later (inferred, frames 4 5 6)',
+      '',
+    ])
+  })
+
+  test('prints the story as JSON', async () => {
+    const { out } = await run(bytesOf(LOST), { json: true })
+    const { flows, others } = JSON.parse(out)
+    expect(others).toEqual({})
+    expect(flows[0].statements[0].packet).toEqual({ part: 'seq', n: 1, copy: 1 })
+  })
+
+  test('prints about twenty lines of many flows, and counts the rest', async () => {
+    const flows = Array.from({ length: 40 }, (_, i) => LOST.map(one => ({ ...one, port: 40_000 + i })))
+    const { out } = await run(bytesOf(flows.flat()))
+    expect(out.split('\n').length).toBeLessThan(22)
+    expect(out).toContain('37 more flows with statements: 37 lost')
+    const { out: all } = await run(bytesOf(flows.flat()), { all: true })
+    expect(all.match(/was lost/g)).toHaveLength(40)
+  })
+
+  test('prints the story up to a defect, and fails with one line about it', async () => {
+    const { status, out, errors } = await run(bytesOf(LOST).subarray(0, -10))
+    expect([status, errors]).toEqual([1, expect.stringMatching(/^vnet: FILE: truncated at byte \d+: [^\n]+\n$/)])
+    expect(out).toContain('5 frames')
+    expect(out).toContain('the capture ends early')
+  })
+
+  test('refuses a file that is not a capture', async () => {
+    const { status, errors } = await run(Buffer.from('hello world'))
+    expect([status, errors]).toEqual([1, 'vnet: FILE: neither pcap nor pcapng: it begins with the bytes 68656c6c\n'])
+  })
+})
+
+test('flows with statements are kept first, and the others are counted', () => {
+  const quiet = Array.from({ length: 1100 }, (_, i) => ({ ...data(i), port: 1025 + i }))
+  const { flows, forgotten } = storyOfSegments([...quiet, ...LOST.map(one => ({ ...one, at: one.at + 2000 }))])
+  expect([flows.length, forgotten]).toEqual([1000, 101])
+  expect(flows.filter(({ statements }) => statements.length > 0)).toHaveLength(1)
+})
+
+test('flows that were not used for long are closed when there are too many', () => {
+  const many = Array.from({ length: 9000 }, (_, i) => ({ ...data(i), port: 1025 + i }))
+  const { flows, forgotten } = storyOfSegments([...LOST, ...many.map(one => ({ ...one, at: one.at + 500 }))])
+  expect(flows.length + forgotten).toBe(9001)
+  expect(flows.filter(({ statements }) => statements.length > 0)).toHaveLength(1)
+})

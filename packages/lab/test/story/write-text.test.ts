@@ -1,0 +1,109 @@
+/** The text of tests that are written for stories. */
+import { expect, test } from 'vitest'
+import { neighbourhood } from '../../src/story/neighbourhood.ts'
+import { storyTest, type WriteOptions } from '../../src/story/write-text.ts'
+import { flowStory, message, STORIES, statement, storyOf } from '../support/stories.ts'
+
+const SECRETS = [
+  'POST /people/anna.smith/report-2026.pdf?token=t0ken&user=anna HTTP/1.1',
+  'Host: intranet.example.com',
+  'Authorization: Bearer abcdef123456',
+  'Cookie: session=s3cr3t',
+  '',
+  '--x\r\nContent-Disposition: form-data; name="file"; filename="salaries.xlsx"\r\n\r\npassword=hunter2',
+].join('\r\n')
+const REPLY = 'HTTP/1.1 302 Found\r\nLocation: https://intranet.example.com/anna\r\nSet-Cookie: id=42abc\r\n\r\n'
+const WORDS =
+  /anna|smith|report|pdf|token|t0ken|intranet|example|Authorization|Bearer|abcdef|cookie|session|s3cr3t|salaries|xlsx|form-data|password|hunter2|Location|42abc|10\.\d+\.\d+\.\d+|said/i
+
+const personal = storyOf(
+  flowStory({
+    messages: [message('ab', 41, 900, SECRETS), message('ba', 91, 400, REPLY)],
+    statements: [
+      statement({
+        kind: 'lost',
+        way: 'ab',
+        at: 41,
+        packet: { part: 'seq', n: 1, copy: 1 },
+        verb: 'drop',
+        text: 'said',
+      }),
+      statement({ kind: 'query-repeated', way: 'ab', at: 50, text: 'intranet.example.com was asked for twice' }),
+    ],
+  }),
+  flowStory({
+    protocol: 'udp',
+    server: { address: '10.9.8.7', port: 53 },
+    application: 'dns',
+    messages: [message('ab', 0, 60, '\0\x01intranet\x07example\x03com\0')],
+    statements: [
+      statement({ kind: 'query-repeated', way: 'ab', at: 0, packet: { part: 'packet', n: 1, copy: 1 }, verb: 'drop' }),
+    ],
+  }),
+)
+
+test('a written test has no contents, names and addresses of its capture', () => {
+  for (const options of [{}, { client: './c.mjs' }] satisfies WriteOptions[]) {
+    const text = storyTest(personal, options)
+    expect(text).not.toMatch(WORDS)
+    expect(text).toContain(',"POST /')
+  }
+})
+
+test('with contents, a written test has the first bytes of its messages', () => {
+  const text = storyTest(personal, { withContent: true })
+  for (const word of ['anna.smith', 's3cr3t', 'salaries.xlsx', 'hunter2', '42abc', 'intranet'])
+    expect(text).toContain(word)
+})
+
+test('a written test has the pauses of each end, without the round trips and the time after a fault', () => {
+  const pauses = (name: string) =>
+    [...storyTest(STORIES[name]!).matchAll(/^ {4}\["(ab|ba)",(\d+),(\d+)/gm)].map(([, ...rest]) => rest.join(' '))
+  expect(pauses('a lost segment of HTTP')).toEqual(['ab 1 120', 'ba 10 5000'])
+  expect(pauses('a lost query')).toEqual(['ab 0 40', 'ab 5000 40', 'ba 10 90'])
+  expect(pauses('a silence that ends')).toEqual(['ab 1 120', 'ba 10 5000', 'ab 9909 120', 'ba 0 120'])
+})
+
+test('a written test has a link for each pair of hosts, with its delay, rate, queue and MTU', () => {
+  const text = storyTest(STORIES['several servers and connections']!)
+  expect(text).toContain("await lab.cable(client, server, { wire: 'delay 20ms' })")
+  expect(text).toContain("{ wire: { ab: 'rate 2mbit -14 limit 100ms | delay 20ms', ba: 'delay 20ms' }, mtu: 1340 })")
+  expect(text).toContain("'drop client-server ab tcp client:*#2 > server:80 seq 0'")
+  expect(text).toContain("'drop client-server2 ab tcp client:* > server2:* seq 1289 copy 2'")
+})
+
+test('jitter is written as such, and a few late round trips are not', () => {
+  const wireOf = (min: number, median: number, p95: number) => {
+    const ab = { samples: 20, min: min * 1e6, median: median * 1e6, p95: p95 * 1e6, max: 900e6 }
+    return /wire: '(.*)'/.exec(storyTest(storyOf(flowStory({ rtt: { ab, ba: undefined } }))))?.[1]
+  }
+  expect(wireOf(20, 40, 60)).toBe('delay 20ms 10ms ordered')
+  expect(wireOf(40, 40, 90)).toBe('delay 20ms')
+})
+
+test('statements without a packet are listed in a comment', () => {
+  const statements = [
+    statement({ kind: 'zero-window', way: 'ba', at: 50, lasts: 3200, certainty: 'inferred' }),
+    statement({ kind: 'lost', way: 'ba', at: 60, packet: { part: 'ack', n: 3, copy: 1 }, verb: 'drop' }),
+  ]
+  const text = storyTest(storyOf(flowStory({ statements, messages: [message('ab', 41, 5)] })))
+  expect(text).toContain('// Not repeated: zero-window ba for 3.2s (inferred, frames 7)\n')
+  expect(text).toContain('// Not repeated: lost ba (seen, frames 7)\n')
+  expect(text).toContain('explore.repeat(scenario, [\n  ], ')
+})
+
+test('the neighbourhood has a verdict for packets before and after, and for shorter and longer faults', async () => {
+  const table = async (name: string) => (await neighbourhood(STORIES[name]!, {})).split('\n')
+  const end = 'client-server ab tcp client:* > server:80'
+  expect(await table('a silence that ends')).toEqual([
+    'no fault  passed',
+    `captured  passed  silence 3s ${end} seq 121`,
+    `earlier   passed  silence 3s ${end} seq 1`,
+    `later     passed  silence 3s ${end} seq 241`,
+    `shorter   passed  silence 1.5s ${end} seq 121`,
+    `longer    passed  silence 6s ${end} seq 121`,
+  ])
+  const [, captured, earlier] = await table('a reset')
+  expect(captured).toContain(`FAILED  reset ${end} seq 121: `)
+  expect(earlier).toContain(`FAILED  reset ${end} seq 1: `)
+})
