@@ -38,6 +38,18 @@ describe('a log', () => {
 const NODES_ERROR = { errno: -2, code: 'ENOENT', syscall: 'open', path: '/a' }
 
 describe('an exception', () => {
+  test('an exception names no line of a bundle or of an exercise, only of a driver', () => {
+    const thrownIn = (...places: string[]) => {
+      const error = new VnetError(EINVAL, 'dev_open a0')
+      error.stack = [`${error}`, ...places.map(place => `    at ${place}`)].join('\n')
+      return describeException(error)
+    }
+    const inBundle = 'another (http://127.0.0.1:8080/site/check-worker.js:1:605)'
+    const inExercise = 'run (/a/packages/learn/course/05-napi/exercise.js:109:13)'
+    expect(thrownIn(inBundle, inExercise)).not.toContain('(at ')
+    expect(thrownIn(inBundle, inExercise, 'open (/my.js:3:2)')).toMatch(/ \(at open \(\/my\.js:3:2\)\)$/)
+  })
+
   test('an exception is described with its message and place', () => {
     expect(describeException(new RangeError('too far'))).toMatch(
       /^RangeError: too far \(at .*log-random-exception\.test\.ts:\d+:\d+\)+$/,

@@ -109,6 +109,14 @@ test('a version is installed once the server has all of its early files, and the
   expect(await next.textOf(EARLY)).toBe('2')
 })
 
+test('the icon of every page is kept before it is asked for', async () => {
+  server = { ...first, 'icon.svg': 'a mark' }
+  const version = new Version(server)
+  await version.install()
+  server = {}
+  expect(await version.textOf('icon.svg', 'no-cors')).toBe('a mark')
+})
+
 test('a page that is open during a deploy gets its scripts, but no page is of an old version', async () => {
   const [script, removed] = ['checks-1.js', 'playground-removed.html']
   const files = { ...first, [script]: 'its script', [removed]: '1' }
