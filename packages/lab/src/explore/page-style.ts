@@ -19,6 +19,9 @@ h1 { font-size: 1.4rem; overflow-wrap: anywhere; }
 h2 { font-size: 1.15rem; margin-top: 2rem; }
 h3 { font-size: 1rem; overflow-wrap: anywhere; }
 h4 { margin: .8rem 0 .2rem; font-size: .9rem; }
+.mark { margin: 0; font-weight: 600; fill: var(--drop); }
+.mark svg { height: 1em; vertical-align: -.15em; }
+.mark g { stroke: none; fill: var(--text); }
 pre, code { font: 13px/1.45 ui-monospace, monospace; }
 pre { background: var(--bg); padding: .6rem .8rem; border-radius: 6px; white-space: pre-wrap; }
 pre, code { overflow-wrap: anywhere; }
@@ -57,21 +60,20 @@ details[open] > summary .at::before { content: '▾' / ''; }
 .note.operation { color: var(--text); font-family: ui-monospace, monospace; max-width: 90%; overflow-wrap: anywhere; }
 .host { stroke: var(--strong-line); fill: none; }
 g { stroke: var(--muted); fill: var(--muted); }
-g.hit, g.lost { stroke: var(--drop); fill: var(--drop); }
+g.hit { stroke: var(--drop); fill: var(--drop); }
 .line { stroke-width: 1.5; }
-g.lost .line { stroke-width: 2; stroke-dasharray: 6 4; }
+g.hit .line { stroke-width: 2; stroke-dasharray: 6 4; }
 .cross { stroke-width: 2.5; fill: none; }
 .about { padding: .2rem 1rem .8rem var(--time); background: var(--bg); border-bottom: 1px solid var(--line); }
 .about pre { background: var(--panel); }
 .about p { margin: .3rem 0; }
 .hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 a { color: inherit; }
-@media (max-width: 600px) {
-  section { padding-left: .6rem; }
+@media (max-width: 720px) {
+  section, .about { padding-left: .6rem; }
   main, .run { --time: 3.4rem; --column: clamp(90px, (100vw - 6.5rem) / var(--hosts), 180px); }
   .hosts, summary { grid-template-columns: var(--time) var(--width); }
   .chips { grid-column: 1 / -1; padding: 0 0 .5rem; justify-content: center; }
-  .about { padding-left: .8rem; }
 }
 @media print {
   :root { color-scheme: light; }

@@ -62,7 +62,7 @@ function packetRow(
   const note = lost ? ', lost' : hit === undefined ? undefined : ', hit'
   return html`<li><span class="at">${at.toFixed(1)}</span>
 <span class="hidden">${from} to ${to}: </span>
-${rowOf(hosts, [...bars, arrow(left, right, lost ? 'lost' : note && 'hit')])}
+${rowOf(hosts, [...bars, arrow(left, right, note !== undefined)])}
 <span class="label" style="--from: ${Math.min(left, right)}">${connection}${label}</span>${note && html`<span class="hidden">${note}</span>`}</li>
 `
 }

@@ -1,6 +1,6 @@
 /** The rows of a sequence diagram, with a column for each host. */
 import { hostsOfFlow } from '../model/packet-name.ts'
-import { type Html, html } from './html.ts'
+import { Html, html } from './html.ts'
 import type { ResultPacket } from './result.ts'
 
 /** Units of a column and of a row: pixels, except where a screen is narrow. */
@@ -15,14 +15,14 @@ export function rowOf(hosts: readonly string[], marks: readonly (Html | undefine
   return html`<svg aria-hidden="true" viewBox="0 0 ${hosts.length * COLUMN} ${ROW}" preserveAspectRatio="none">${lines}${marks}</svg>`
 }
 
-/** Returns the arrow of a packet from one column to another: `lost` has a cross. */
-export function arrow(from: number, to: number, fate: 'hit' | 'lost' | '' = ''): Html {
+/** Returns the arrow of a packet from one column to another, crossed out if a fault has hit it. */
+export function arrow(from: number, to: number, isHit = false): Html {
   const [y, head] = [ROW - 12, from < to ? -8 : 8]
   const [x1, x2] = [centre(from), centre(to)]
   const cross = html`<path class="cross" d="M${(x1 + x2) / 2 - 6} ${y - 6}l12 12m0 -12l-12 12"/>`
-  return html`<g class="${fate}">
+  return html`<g${isHit ? new Html(' class="hit"') : undefined}>
 <path class="line" d="M${x1} ${y}H${x2}"/><path class="head" d="M${x2} ${y}l${head} -5v10z"/>${
-    fate === 'lost' ? cross : undefined
+    isHit ? cross : undefined
   }</g>`
 }
 
@@ -54,10 +54,7 @@ export function connectionNames(packets: readonly OfFlow[]): (packet: OfFlow) =>
   const connections = new Map(packets.map(packet => choicesOf(packet)).map(choices => [choices.at(-1)?.key, choices]))
   const counts = new Map<string, number>()
   for (const { key } of [...connections.values()].flat()) counts.set(key, (counts.get(key) ?? 0) + 1)
-  return packet => {
-    const named = choicesOf(packet).find(({ key }) => counts.get(key) === 1)
-    return `${named?.text ?? ''}${packet.direction} `
-  }
+  return packet => `${choicesOf(packet).find(({ key }) => counts.get(key) === 1)?.text ?? ''}${packet.direction} `
 }
 
 type Named = Pick<ResultPacket, 'link' | 'direction'>

@@ -142,7 +142,7 @@ test('the page shows the end of a fault beside a fault whose packet it leaves ou
   const run = { packets: [packet], before: 0, after: 50, spans, operations: [operation] }
   expect(rowsOf(runDiagram(run, 'a').text).map(([text]) => text)).toEqual([
     '0.0 a stops',
-    '0.0 a to b: packet 1',
+    '0.0 a to b: ab packet 1',
     '5000.0 a write 5 starts',
     '9000.0 a continues',
   ])
