@@ -19,8 +19,7 @@ h1 { font-size: 1.4rem; overflow-wrap: anywhere; }
 h2 { font-size: 1.15rem; margin-top: 2rem; }
 h3 { font-size: 1rem; overflow-wrap: anywhere; }
 h4 { margin: .8rem 0 .2rem; font-size: .9rem; }
-.mark { margin: 0; font-weight: 600; fill: var(--drop); }
-.mark svg { height: 1em; vertical-align: -.15em; }
+.mark { display: flex; align-items: center; gap: .4em; margin: 0; font-weight: 600; fill: var(--drop); }
 .mark g { stroke: none; fill: var(--text); }
 pre, code { font: 13px/1.45 ui-monospace, monospace; }
 pre { background: var(--bg); padding: .6rem .8rem; border-radius: 6px; white-space: pre-wrap; }

@@ -12,7 +12,7 @@ import { runDiagram } from './run-diagram.ts'
 import { arrow, connectionNames, endsOf, knownHosts, rowOf } from './sequence.ts'
 
 /** The mark of the site, without its own colours. */
-const MARK = html`<svg viewBox="0 0 36 16" aria-hidden="true"><g><rect y="3" width="10" height="10" rx="2"/><path d="M9 7h5v2H9zM22 7h5v2h-5z"/><rect x="26" y="3" width="10" height="10" rx="2"/></g><circle cx="18" cy="8" r="2.5"/></svg>`
+const MARK = html`<svg viewBox="0 0 36 16" height="16" aria-hidden="true"><g><rect y="3" width="10" height="10" rx="2"/><path d="M9 7h5v2H9zM22 7h5v2h-5z"/><rect x="26" y="3" width="10" height="10" rx="2"/></g><circle cx="18" cy="8" r="2.5"/></svg>`
 
 /** The worst first. */
 const VERDICTS: readonly results.Verdict[] = ['failed', 'slower', 'missed', 'skipped', 'passed']
