@@ -7,7 +7,7 @@ import { directionName } from './driver-model.ts'
 import { GSO_NOTE } from './driver-text.ts'
 import { Events } from './events.tsx'
 import { SCROLLABLE, useKeys } from './hooks.ts'
-import { type Column, numbers, Table } from './table.tsx'
+import { type Column, numbers, Table, troubles } from './table.tsx'
 import { stageName } from './traffic-history.ts'
 import { PLOTS } from './traffic-lines.ts'
 import { Plot, type TimeRange } from './traffic-plot.tsx'
@@ -208,7 +208,7 @@ const COLUMNS: readonly Column<StageReport>[] = [
   { title: 'asked', cell: stage => stage.text },
   numbers('late p50', ({ late }) => lateText(late?.p50)),
   numbers('late p99', ({ late }) => lateText(late?.p99)),
-  { title: 'dropped', cell: droppedText },
+  troubles('dropped', droppedText),
   ...(['in', 'out', 'held', 'duplicated', 'corrupted', 'reordered', 'marked'] as const).map(title =>
     numbers<StageReport>(title, stage => whole(stage[title])),
   ),
