@@ -260,6 +260,11 @@ export default {
   },
   themeConfig: {
     search: { provider: 'local', options: { detailedView: true, miniSearch: { searchOptions } } },
+    nav: [
+      { text: 'Docs', link: '/contents' },
+      { text: 'Exercises', link: '/learn/01-drop', activeMatch: '^/learn/\\d' },
+      { text: 'Playground', link: '/playground' },
+    ],
     sidebar: sidebar(),
     outline: [2, 3],
     notFound: {

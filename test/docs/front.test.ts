@@ -1,6 +1,7 @@
 /** The front page of the site says the same as the pages to which it leads. */
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
+import { reportLines } from '../../packages/lab/src/run/run-report.ts'
 
 const front = readFileSync('docs/.vitepress/front.md', 'utf8').replace(/\s+/g, ' ')
 const found = readFileSync('packages/lab/docs/found.md', 'utf8')
@@ -18,6 +19,24 @@ test('the front page has the numbers of found.md', () => {
 test('the front page has the number of packages that run on hosts', () => {
   const [, count] = /\[(\d+) packages\]\(\S+lab\/docs\/packages\.md\)/.exec(front) ?? []
   expect(readFileSync('packages/lab/docs/packages.md', 'utf8')).toContain(`These ${count} do, in both worlds`)
+})
+
+test('the report on the front page has the form of the report of vnet run', () => {
+  const causes = { duplicated: [], corrupted: [], reordered: [], marked: [], tooLong: 0 }
+  const traffic = (packets: number, bytes: number, lost: number) => {
+    return { ...causes, packets, bytes, lost: [{ packets: lost, by: 'loss 10%' }] }
+  }
+  const counts = { status: 0, retransmissions: 2, routerRetransmissions: 45, refused: 0, repeatedQueries: 0 }
+  const both = { out: traffic(128, 9270, 10), in: traffic(448, 656_000, 45) }
+  const lines = reportLines({ seed: 1, seconds: 5.9, ...counts, ...both })
+  const shown = lines.filter(line => line.includes('lost')).map(line => `vnet: ${line}`)
+  expect(front).toContain(`| grep lost ${shown.join(' ')} \`\`\``)
+})
+
+test('the verdicts on the front page are of the checks in memory of the first exercise', async () => {
+  const { exercise } = await import('../../packages/learn/course/01-drop/exercise.js')
+  const memory = exercise.memory.map(({ title }: { title: string }) => `ok ${title}`)
+  expect(front).toContain(`${memory.join(' ')} 01-drop: ${memory.length} passed`)
 })
 
 test('the driver on the front page has lines of the solution of the first exercise', () => {

@@ -33,6 +33,13 @@ test('the page of explore has the names and values of palette.css', () => {
   for (const line of lines) expect(palette).toContain(`${line}\n`)
 })
 
+test('the page of explore has the mark of the site', () => {
+  const mark = readFileSync('packages/web/src/page/mark.svg', 'utf8')
+  const [shapes = ''] = /<g>.*(?=<\/svg>)/.exec(mark) ?? []
+  expect(shapes).toContain('<circle')
+  expect(readFileSync('packages/lab/src/explore/page.ts', 'utf8')).toContain(shapes)
+})
+
 test('a picture has the colours of palette.css, for both schemes', () => {
   const { light, dark } = colours.text!
   expect(tokens('text')).toBe(`svg{--text:${light}}\n@media (prefers-color-scheme:dark){svg{--text:${dark}}}`)

@@ -19,10 +19,10 @@ import './site.css'
 /** Resolves when the page has nothing better to do. */
 const idle = () => new Promise(resolve => (globalThis.requestIdleCallback ?? setTimeout)(resolve))
 
-async function loadEditor(types) {
+async function loadEditor(types, skeleton) {
   await idle()
   const { codeMirror } = await import('./code-mirror.js')
-  return options => codeMirror(options, types)
+  return options => codeMirror(options, types, skeleton)
 }
 
 const loadPlayground = () => import('../../../packages/learn/src/browser/playground/playground.ts')
@@ -60,7 +60,7 @@ const Exercise = defineComponent({
       ])
       const text = document.querySelector('.vp-doc')
       const inBundle = file => withBase(`/${exercise.bundle}/${file}`)
-      const editor = () => loadEditor(inBundle('types.json'))
+      const editor = () => loadEditor(inBundle('types.json'), exercise.skeleton)
       return element =>
         mountExercise(element, {
           ...exercise,
@@ -86,9 +86,10 @@ const Exercise = defineComponent({
   },
 })
 
+/** `<Playground />` in the text of its page, which is on GitHub without it. */
 const Playground = defineComponent({
-  props: ['playground'],
-  setup({ playground: { bundle } }) {
+  setup() {
+    const { bundle } = useData().frontmatter.value.playground
     const place = useMounted(async () => {
       const { mountPlayground } = await loadPlayground()
       const worker = withBase(`/${bundle}/playground-worker.js`)
@@ -116,11 +117,7 @@ const Layout = defineComponent(() => {
   // Another tab has checked.
   onMounted(() => addEventListener('storage', markPassed))
   const exercise = () => frontmatter.value.exercise
-  const below = () => {
-    if (exercise()) return h(Exercise, { key: exercise().name, exercise: exercise() })
-    const { playground } = frontmatter.value
-    return playground && h(Playground, { playground })
-  }
+  const below = () => exercise() && h(Exercise, { key: exercise().name, exercise: exercise() })
   return () =>
     h(DefaultTheme.Layout, null, {
       'nav-bar-title-before': Mark,
@@ -131,4 +128,4 @@ const Layout = defineComponent(() => {
 })
 
 // biome-ignore lint/style/noDefaultExport: VitePress loads its theme by the default export.
-export default { extends: DefaultTheme, Layout }
+export default { extends: DefaultTheme, Layout, enhanceApp: ({ app }) => app.component('Playground', Playground) }

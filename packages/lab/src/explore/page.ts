@@ -9,7 +9,10 @@ import { firstOfEach, unlike } from './lists.ts'
 import { PAGE_STYLE } from './page-style.ts'
 import * as results from './result.ts'
 import { runDiagram } from './run-diagram.ts'
-import { arrow, COLUMN, connectionNames, endsOf, knownHosts, rowOf } from './sequence.ts'
+import { arrow, connectionNames, endsOf, knownHosts, rowOf } from './sequence.ts'
+
+/** The mark of the site, without its own colours. */
+const MARK = html`<svg viewBox="0 0 36 16" height="16" aria-hidden="true"><g><rect y="3" width="10" height="10" rx="2"/><path d="M9 7h5v2H9zM22 7h5v2h-5z"/><rect x="26" y="3" width="10" height="10" rx="2"/></g><circle cx="18" cy="8" r="2.5"/></svg>`
 
 /** The worst first. */
 const VERDICTS: readonly results.Verdict[] = ['failed', 'slower', 'missed', 'skipped', 'passed']
@@ -25,7 +28,8 @@ export function pageOf(result: results.ExploreResult, title: string): string {
 <meta name="color-scheme" content="light dark">
 <title>${title}: ${result.passed ? 'passed' : 'failed'}</title>
 <style>${new Html(PAGE_STYLE)}</style>
-<main style="--width: ${diagram.hosts.length * COLUMN}px">
+<main style="--hosts: ${diagram.hosts.length}">
+<p class="mark">${MARK} vnet explore</p>
 <h1>${title} <span class="verdict ${result.passed ? 'passed' : 'failed'}">${result.passed ? 'passed' : 'failed'}</span></h1>
 ${summary(result)}
 ${result.packets.length === 0 ? undefined : rowsOf(diagram, result.packets)}
@@ -94,14 +98,13 @@ ${packets.map((packet, i) => row(diagram, packet, i))}
 function row(diagram: Diagram, packet: results.ResultPacket, index: number): Html {
   const { faults, hosts, known, points: all } = diagram
   const points = all[index] ?? []
-  const worst = VERDICTS.find(verdict => points.some(point => point.verdict === verdict)) ?? 'skipped'
   const [from, to] = endsOf(packet, known)
   const part = packet.name.slice(`${packet.link} ${packet.direction} ${packet.flow} `.length)
   const single = points.filter(({ second }) => second === undefined)
   return html`<li><details><summary>
 <span class="at">${packet.at.toFixed(1)}</span>
 <span class="hidden">${from} to ${to}: </span>
-${rowOf(hosts, [arrow(hosts.indexOf(from), hosts.indexOf(to), worst)])}
+${rowOf(hosts, [arrow(hosts.indexOf(from), hosts.indexOf(to))])}
 <span class="label" style="--from: ${Math.min(hosts.indexOf(from), hosts.indexOf(to))}">${diagram.connectionOf(packet)}${part}</span>
 <span class="chips">${faults.map((fault, f) => chip(fault, results.shownOf(single.filter(point => point.fault === f))))}</span>
 </summary>

@@ -1,7 +1,7 @@
 /** The sequence diagram of a failed run: packets, operations, and faults as bars. */
 import { type Html, html } from './html.ts'
 import type { FailedRun, RunOperation, RunPacket, RunSpan } from './result.ts'
-import { arrow, bar, COLUMN, connectionNames, endsOf, knownHosts, ROW, rowOf } from './sequence.ts'
+import { arrow, bar, connectionNames, endsOf, knownHosts, ROW, rowOf } from './sequence.ts'
 
 /** A row: a packet, or the start or the end of a fault or an operation. */
 type Row =
@@ -37,7 +37,7 @@ export function runDiagram(run: FailedRun, title: string): Html {
     count === 0 ? undefined : html`<p>${count} packets ${where} are not shown.</p>`
   return html`<h4>The first run that failed</h4>
 ${more(before, 'before')}
-<div class="diagram run" style="--width: ${hosts.length * COLUMN}px">
+<div class="diagram run" style="--hosts: ${hosts.length}">
 <div class="hosts" aria-hidden="true"><span>ms</span><span class="names">${hosts.map(host => html`<b>${host}</b>`)}</span></div>
 <ol aria-label="${title}">
 ${rows}</ol>
@@ -62,7 +62,7 @@ function packetRow(
   const note = lost ? ', lost' : hit === undefined ? undefined : ', hit'
   return html`<li><span class="at">${at.toFixed(1)}</span>
 <span class="hidden">${from} to ${to}: </span>
-${rowOf(hosts, [...bars, arrow(left, right, note === undefined ? 'skipped' : 'failed')])}
+${rowOf(hosts, [...bars, arrow(left, right, note !== undefined)])}
 <span class="label" style="--from: ${Math.min(left, right)}">${connection}${label}</span>${note && html`<span class="hidden">${note}</span>`}</li>
 `
 }

@@ -1,9 +1,9 @@
 /** The rows of a sequence diagram, with a column for each host. */
 import { hostsOfFlow } from '../model/packet-name.ts'
-import { type Html, html } from './html.ts'
-import type { ResultPacket, Verdict } from './result.ts'
+import { Html, html } from './html.ts'
+import type { ResultPacket } from './result.ts'
 
-/** Pixels of a column and of a row. */
+/** Units of a column and of a row: pixels, except where a screen is narrow. */
 export const COLUMN = 180
 export const ROW = 40
 
@@ -12,17 +12,17 @@ const centre = (column: number) => column * COLUMN + COLUMN / 2
 /** Returns a row: the line of each host above `marks`. */
 export function rowOf(hosts: readonly string[], marks: readonly (Html | undefined)[]): Html {
   const lines = hosts.map((_, i) => html`<path class="host" d="M${centre(i)} 0V${ROW}"/>`)
-  return html`<svg aria-hidden="true" width="${hosts.length * COLUMN}" height="${ROW}">${lines}${marks}</svg>`
+  return html`<svg aria-hidden="true" viewBox="0 0 ${hosts.length * COLUMN} ${ROW}" preserveAspectRatio="none">${lines}${marks}</svg>`
 }
 
-/** Returns the arrow of a packet from one column to another. */
-export function arrow(from: number, to: number, verdict: Verdict): Html {
+/** Returns the arrow of a packet from one column to another, crossed out if a fault has hit it. */
+export function arrow(from: number, to: number, isHit = false): Html {
   const [y, head] = [ROW - 12, from < to ? -8 : 8]
   const [x1, x2] = [centre(from), centre(to)]
   const cross = html`<path class="cross" d="M${(x1 + x2) / 2 - 6} ${y - 6}l12 12m0 -12l-12 12"/>`
-  return html`<g class="${verdict}">
+  return html`<g${isHit ? new Html(' class="hit"') : undefined}>
 <path class="line" d="M${x1} ${y}H${x2}"/><path class="head" d="M${x2} ${y}l${head} -5v10z"/>${
-    verdict === 'failed' ? cross : undefined
+    isHit ? cross : undefined
   }</g>`
 }
 
@@ -38,11 +38,11 @@ export function bar([from, to = from]: readonly number[], [top, bottom]: readonl
 /** The parts of a connection, its protocol and its ends, that may name it: as few as possible. */
 const PARTS: readonly (readonly number[])[] = [[0], [1], [2], [0, 1], [0, 2], [1, 2], [0, 1, 2]]
 
-type OfFlow = Pick<ResultPacket, 'link' | 'flow'>
+type OfFlow = Pick<ResultPacket, 'link' | 'direction' | 'flow'>
 
 /**
- * Returns a function that returns what starts the label of a packet, so that connections of one
- * link differ: `client:*#2 ` or `icmp `. It is empty if the link has one connection.
+ * Returns a function that returns the start of a packet's label: its direction, `ab `, after what
+ * differs between connections of its link, `client:*#2 ab ` or `icmp ab `.
  */
 export function connectionNames(packets: readonly OfFlow[]): (packet: OfFlow) => string {
   const choicesOf = ({ link, flow }: OfFlow) => {
@@ -54,7 +54,7 @@ export function connectionNames(packets: readonly OfFlow[]): (packet: OfFlow) =>
   const connections = new Map(packets.map(packet => choicesOf(packet)).map(choices => [choices.at(-1)?.key, choices]))
   const counts = new Map<string, number>()
   for (const { key } of [...connections.values()].flat()) counts.set(key, (counts.get(key) ?? 0) + 1)
-  return packet => choicesOf(packet).find(({ key }) => counts.get(key) === 1)?.text ?? ''
+  return packet => `${choicesOf(packet).find(({ key }) => counts.get(key) === 1)?.text ?? ''}${packet.direction} `
 }
 
 type Named = Pick<ResultPacket, 'link' | 'direction'>

@@ -127,25 +127,29 @@ test('the page and the table of many packets read each packet, point and failure
 test('each packet of the page shows its direction, its time and all of its verdicts', () => {
   const page = pageOf(result, 'a.mjs')
   const [first, second] = rows(page)
-  expect(first).toContain('1.5 client to server: seq 0')
+  expect(first).toContain('1.5 client to server: ab seq 0')
   expect(first).toContain('drop ✗ drop failed, delay ×2.3 delay slower,')
   expect(first).toContain('drop : failed in 4 of 4 runs reset')
   expect(first).toContain('delay : slower, ×2.3, 30.0 ms, 12.8 to 13.1 ms without the fault')
-  expect(second).toContain('server to client: seq 0')
+  expect(second).toContain('server to client: ba seq 0')
   expect(second).toContain('drop ? drop missed, delay ✓ delay passed,')
   expect(page).toContain('<b>client</b><b>server</b>')
   expect(page).toContain('<title>a.mjs: failed</title>')
   expect(page).toContain("Runs without faults passed in 12.5 to 13.0 ms; TCP's least timeout is 50 ms.")
 })
 
-test('the arrow of a packet leads from its sender, and is crossed out if a run has failed', () => {
-  const [one = '', other = ''] = pageOf(result, 'a').match(/<svg.*?<\/svg>/gs) ?? []
-  expect(one).toContain('<g class="failed">')
+test('the arrow of a packet leads from its sender, and is crossed out only where a fault has hit it', () => {
+  const arrows = (page: string) => page.match(/<g( class.*?)?>\s<path.*?<\/g>/gs) ?? []
+  const [one = '', other = '', ...more] = arrows(pageOf(result, 'a'))
   expect(one).toContain('d="M90 28H270"')
-  expect(one).toContain('class="cross"')
-  expect(other).toContain('<g class="missed">')
   expect(other).toContain('d="M270 28H90"')
-  expect(other).not.toContain('class="cross"')
+  expect(one + other).not.toMatch(/class="(cross|hit)"/)
+  expect(more).toEqual([])
+  const [hit, passed] = packets.map((each, i) => ({ ...each, label: 'seq 0', lost: i === 0 }))
+  const run = { packets: [hit!, passed!], before: 0, after: 0, spans: [], operations: [] }
+  const [first, second] = arrows(runDiagram(run, 'a').text)
+  expect(first).toMatch(/class="hit".*class="cross"/s)
+  expect(second).not.toContain('class="cross"')
 })
 
 test('a packet leads to the failure that repeats its fault', () => {
@@ -223,7 +227,7 @@ test.each([
   expect(endsOf({ link, direction: 'ba' }, knownHosts(all))).toEqual([...ends].reverse())
 })
 
-test('the labels of packets name the connection if their link has more than one', () => {
+test('the labels of packets name the direction, and the connection if their link has more than one', () => {
   const flows = [
     ['a-b', 'tcp a:* > b:80', 'seq 0'],
     ['a-b', 'tcp b:80 > a:*', 'seq 0'],
@@ -236,18 +240,19 @@ test('the labels of packets name the connection if their link has more than one'
     ['a-d', 'tcp a:* > d:443', 'seq 0'],
   ] as const
   const labels = [
-    'a:* seq 0',
-    'a:* seq 0',
-    'a:*#2 seq 0',
-    'a:*#2 ack 1',
-    'icmp packet 1',
-    'packet 1',
-    'a:* d:80 seq 0',
-    'a:*#2 seq 0',
-    'd:443 seq 0',
+    'a:* ab seq 0',
+    'a:* ba seq 0',
+    'a:*#2 ab seq 0',
+    'a:*#2 ba ack 1',
+    'icmp ab packet 1',
+    'ab packet 1',
+    'a:* d:80 ab seq 0',
+    'a:*#2 ab seq 0',
+    'd:443 ab seq 0',
   ]
   const shown = (page: string) => [...page.matchAll(/class="label"[^>]*>([^<]*)</g)].map(([, label]) => label)
-  const all = flows.map(([link, flow, part]) => packet(link, 'ab', flow, part))
+  const directionOf = (flow: string) => (flow.includes('> a') ? 'ba' : 'ab')
+  const all = flows.map(([link, flow, part]) => packet(link, directionOf(flow), flow, part))
   expect(shown(pageOf({ ...result, packets: all, points: [] }, 'a'))).toEqual(labels)
   const inRun = all.map((each, i) => ({ ...each, label: flows[i]?.[2] ?? '', lost: false }))
   const run = { packets: inRun, before: 0, after: 0, spans: [], operations: [] }

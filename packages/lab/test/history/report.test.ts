@@ -57,7 +57,7 @@ test('the page shows operations and packets of a failed run in one diagram', () 
     '0.0 client connect -&gt; &#39;yes&#39; starts',
     '0.0 client connect -&gt; &#39;yes&#39; ends',
     '0.0 client write &lt;x&gt; 1 (unknown) starts',
-    '10.0 client to server: packet 1 , hit',
+    '10.0 client to server: ab packet 1 , hit',
   ])
   expect(rows.at(-1)).toContain('class="cross"')
   expect(rows[0]).not.toContain('class="cross"')

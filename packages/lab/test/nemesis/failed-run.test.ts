@@ -97,7 +97,7 @@ test('a fault of a packet has a diagram, too', async () => {
   const [lost, ...others] = report.failures[0]?.run?.packets ?? []
   expect(lost).toMatchObject({ label: 'packet 1', hit: expect.stringMatching(/^at 0.0 ms/) })
   expect(others.map(({ hit }) => hit)).toEqual(others.map(() => undefined))
-  expect(rowsOf(pageOf(report.toJSON(), 'a'))[0]).toEqual(['0.0 client to server: packet 1 , hit'])
+  expect(rowsOf(pageOf(report.toJSON(), 'a'))[0]).toEqual(['0.0 client to server: ab packet 1 , hit'])
 })
 
 /** Returns the rows of the diagram: their text, and the bars as [class, x, y, height]. */
@@ -117,11 +117,11 @@ test('the page shows a fault of a host as a bar on its line, from its start to i
   const report = await exploreOne('restart 1500ms on server')
   expect(rowsOf(pageOf(report.toJSON(), 'a'))).toEqual([
     ['0.0 server crashes', 'bar 264 20 20'],
-    ['0.0 client to server: packet 1 , lost', 'bar 264 0 40'],
-    ['1000.0 client to server: packet 2 , lost', 'bar 264 0 40'],
+    ['0.0 client to server: ab packet 1 , lost', 'bar 264 0 40'],
+    ['1000.0 client to server: ab packet 2 , lost', 'bar 264 0 40'],
     ['1500.0 server starts again', 'bar 264 0 20'],
-    ['2000.0 client to server: packet 3'],
-    ['2005.0 server to client: packet 1'],
+    ['2000.0 client to server: ab packet 3'],
+    ['2005.0 server to client: ba packet 1'],
   ])
 })
 
@@ -142,7 +142,7 @@ test('the page shows the end of a fault beside a fault whose packet it leaves ou
   const run = { packets: [packet], before: 0, after: 50, spans, operations: [operation] }
   expect(rowsOf(runDiagram(run, 'a').text).map(([text]) => text)).toEqual([
     '0.0 a stops',
-    '0.0 a to b: packet 1',
+    '0.0 a to b: ab packet 1',
     '5000.0 a write 5 starts',
     '9000.0 a continues',
   ])
@@ -152,8 +152,8 @@ test('the page shows a fault of a link as a bar between its ends, which lasts to
   const report = await exploreOne('mute forever')
   expect(rowsOf(pageOf(report.toJSON(), 'a'))).toEqual([
     ['0.0 client-server ab loses all packets', 'bar wide 90 20 20'],
-    ['0.0 client to server: packet 1 , lost', 'bar wide 90 0 40'],
-    ['1000.0 client to server: packet 2 , lost', 'bar wide 90 0 40'],
-    ['2000.0 client to server: packet 3 , lost', 'bar wide 90 0 40'],
+    ['0.0 client to server: ab packet 1 , lost', 'bar wide 90 0 40'],
+    ['1000.0 client to server: ab packet 2 , lost', 'bar wide 90 0 40'],
+    ['2000.0 client to server: ab packet 3 , lost', 'bar wide 90 0 40'],
   ])
 })

@@ -46,7 +46,7 @@ export const exercise = defineExercise({
       },
     },
     {
-      title: 'drops every other frame with the reason UNHANDLED_PROTO',
+      title: 'drops other frames as UNHANDLED_PROTO',
       read: 'Drop each frame',
       run(bed) {
         for (let i = 0; i < 3; i++) bed.transmit(udpFrame(ENDS))
@@ -68,7 +68,7 @@ export const exercise = defineExercise({
       },
     },
     {
-      title: 'counts IPv4 frames and their bytes in dev.priv',
+      title: 'counts IPv4 frames and bytes in dev.priv',
       read: 'Count in dev.priv',
       run(bed) {
         for (let i = 0; i < 3; i++) bed.transmit(udpFrame(ENDS))

@@ -13,7 +13,7 @@ const TAIL = 2
 
 export type ItemBox = Extract<layout.DriverBox, { kind: 'item' }>
 
-/** `perSecond` is the rate of the part's counter, or of the stage's drops. */
+/** `perSecond` is the rate of the part's counter. */
 export function Item({ box, perSecond }: { readonly box: ItemBox; readonly perSecond: number | undefined }) {
   const { item } = box
   if (item.kind === 'fold') return <Fold box={box} item={item} />
@@ -24,7 +24,7 @@ export function Item({ box, perSecond }: { readonly box: ItemBox; readonly perSe
 
 function describe(item: Exclude<DrawnItem, FoldItem>, perSecond: number | undefined): texts.Description {
   if (item.kind === 'part') return texts.describePart(item.part, perSecond)
-  if (item.kind === 'stage') return texts.describeStage(item.stage, perSecond)
+  if (item.kind === 'stage') return texts.describeStage(item.stage)
   return { name: 'no stage', title: 'no stage', value: '', note: '', tone: 'plain', cells: 0, filled: 0 }
 }
 
@@ -40,7 +40,7 @@ function Shape({ box, shown, children }: ShapeProps & { readonly children: Compo
   )
 }
 
-/** A dense group shows the note beside the value, and the cells as a thin bar. */
+/** A dense group has value and note beside the name, and a thin bar. A stage has both below. */
 function Row({ box, shown, capacity }: ShapeProps & { readonly capacity: number | undefined }) {
   const { x, y, width, group } = box
   const isThin = layout.isDense(group)
@@ -48,17 +48,19 @@ function Row({ box, shown, capacity }: ShapeProps & { readonly capacity: number 
   const noteWidth = isThin ? 0 : texts.CHARACTER * noteLength + 4
   const beside = [shown.value, shown.note].filter(words => words !== '' && words !== texts.NOTHING_HELD).join(', ')
   const value = isThin ? texts.clip(beside, width - 8 * texts.CHARACTER) : texts.clip(shown.value, width)
-  const nameWidth = width - (value === '' ? 0 : (value.length + 1) * texts.CHARACTER)
+  const valueWidth = value === '' ? 0 : (value.length + 1) * texts.CHARACTER
   const cells = Math.min(shown.cells, Math.floor((width - noteWidth) / 4))
   const filled = shown.cells === 0 ? 0 : Math.ceil((shown.filled * cells) / shown.cells)
   const step = Math.min(10, (width - noteWidth) / cells)
   const bar = isThin ? { y: y + layout.LINE - 1, height: 4 } : { y: y + layout.LINE + 3, height: 10 }
   const isLeft = shown.cells === 0
   const isStage = box.item.kind === 'stage'
+  const isBelow = isStage && !isThin
+  const valueY = y + 13 + (isBelow ? layout.LINE : 0)
   return (
     <Shape box={box} shown={shown}>
-      <Label class="name" x={x} y={y + 13} text={shown.name} width={nameWidth} />
-      <Label class={isStage ? 'value drop' : 'value'} x={x + width} y={y + 13} anchor="end" text={value} />
+      <Label class="name" x={x} y={y + 13} text={shown.name} width={width - (isBelow ? 0 : valueWidth)} />
+      <Label class={isStage ? 'value drop' : 'value'} x={x + width} y={valueY} anchor="end" text={value} />
       <Cells x={x} step={step} cells={cells} filled={filled} {...bar} />
       {!isThin && (
         <Label
@@ -67,7 +69,7 @@ function Row({ box, shown, capacity }: ShapeProps & { readonly capacity: number 
           y={y + layout.LINE + 13}
           anchor={isLeft ? 'start' : 'end'}
           text={shown.note}
-          width={isLeft ? width : noteWidth}
+          width={isLeft ? width - (isBelow ? valueWidth : 0) : noteWidth}
         />
       )}
     </Shape>

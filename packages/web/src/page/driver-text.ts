@@ -196,15 +196,15 @@ export function describeFold(parts: readonly PartInfo[]) {
 
 const STAGE_COUNTS = ['in', 'out', 'duplicated', 'corrupted', 'reordered', 'marked'] as const
 
-/** A stage of a wire: packets in flight, and packets dropped, per second while there are any. */
-export function describeStage(stage: StageReport, perSecond = 0): Description {
+/** A stage of a wire: packets in flight, and packets dropped. */
+export function describeStage(stage: StageReport): Description {
   const { text, held, holds, dropped } = stage
   const name = text || stage.stage
   const counts = STAGE_COUNTS.filter(count => stage[count] > 0).map(count => `${stage[count]} ${count}`)
   const reasons = Object.entries(stage.drops).map(([reason, count]) => `${count} dropped: ${reason}`)
   return {
     name,
-    value: perSecond > 0 ? `−${formatNumber(perSecond)}/s` : dropped === 0 ? '' : `−${formatNumber(dropped)}`,
+    value: dropped === 0 ? '' : `−${formatNumber(dropped)}`,
     note: held > 0 ? `${formatNumber(held)} in flight` : holds ? 'none in flight' : '',
     title: [`${stage.path}${name}`, `${held} in flight`, ...counts, ...reasons].join('\n'),
     tone: 'plain',

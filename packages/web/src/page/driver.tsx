@@ -121,7 +121,6 @@ function Picture({ app, model, parts, flights, width: whole }: PictureProps) {
   const samples = app.history.wire(device.id)
   const dropsOf = (stage: StageReport) => samples?.rate(`dropped ${stageName(stage)}`, lately).at(-1) ?? 0
   const perSecond = ({ item, group }: ItemBox) => {
-    if (item.kind === 'stage') return dropsOf(item.stage)
     const counts = parts.get(group.id.startsWith('far') && peer !== undefined ? peer.id : device.id)?.counts
     if (item.kind !== 'part') return undefined
     return counts?.rate(`${item.part.kind} ${item.part.name}`, lately).at(-1) ?? undefined

@@ -1,6 +1,7 @@
 /** The plots, and the lines of each of them. */
 import type { DeviceId, DeviceRow } from '../feed-types.ts'
 import { directionName } from './driver-text.ts'
+import { HARMLESS } from './rates.ts'
 import type { History } from './traffic-history.ts'
 import { OTHER, type Samples } from './traffic-samples.ts'
 
@@ -36,16 +37,17 @@ export interface PlotSpec {
 /** With two styles each, these can be distinguished. */
 const COLOURS_OF_MANY: readonly LineColour[] = ['drop', 'tx', 'warn', 'rx', 'text', 'muted']
 const LINES_MAX = 2 * COLOURS_OF_MANY.length
+const coloursOf = (of: 'ab' | 'ba'): LineColour[] => [of === 'ab' ? 'tx' : 'rx', 'warn', 'text', 'muted']
 
 type LinesOf = (samples: Samples, from: number) => readonly PlotLine[]
 
 export const PLOTS: readonly PlotSpec[] = [
   deviceOf('Throughput, bit/s', 1000, 'no statistics yet', bothDirections('bits')),
-  deviceOf('Frames per second', 10, 'no statistics yet', bothDirections('frames')),
-  deviceOf('Dropped frames per second', 10, 'none in this time', drops),
-  deviceOf('Frames waiting, peak per second', 10, 'no statistics yet', held),
+  deviceOf('Frames per second', 2, 'no statistics yet', bothDirections('frames')),
+  deviceOf('Dropped frames per second', 2, 'none in this time', drops),
+  deviceOf('Frames waiting, peak per second', 2, 'no statistics yet', held),
   ...(['ab', 'ba'] as const).flatMap(direction => [
-    wireOf(direction, 'packets per second', '', 10, stages(direction)),
+    wireOf(direction, 'packets per second', '', 2, stages(direction)),
     wireOf(direction, 'extra delay', 's', 1e-6, lateness(direction)),
   ]),
 ]
@@ -75,10 +77,10 @@ function bothDirections(what: 'bits' | 'frames'): LinesOf {
     })
 }
 
-/** One line for each direction and reason: tx solid, rx dashed, in the colour of the reason. */
+/** A line per direction and reason: tx solid, rx dashed, in the reason's colour, or muted. */
 function drops(samples: Samples, from: number): PlotLine[] {
   const keys = samples.rateKeys().filter(key => !/^[rt]x (bits|frames)$/.test(key))
-  const reasons = [...new Set(keys.map(key => key.slice(3)))]
+  const reasons = [...new Set(keys.map(key => key.slice(3)))].filter(reason => reason !== HARMLESS)
   const lines = keys.map((key): PlotLine => {
     const { colour } = styleOf(reasons.indexOf(key.slice(3)))
     const label = key === OTHER ? 'other reasons' : key
@@ -107,8 +109,11 @@ function stages(direction: 'ab' | 'ba'): LinesOf {
   const labelOf = (key: string) => (key === OTHER ? 'others' : `${nameOf(key)}: ${key.split(' ')[0]}`)
   return (samples, from) => {
     const keys = samples.rateKeys().filter(isShown)
-    return keys
-      .map((key, i) => ({ label: labelOf(key), ...styleOf(i), values: samples.rate(key, from) }))
+    const lost = keys.filter(key => key.startsWith('dropped '))
+    const look = (i: number) =>
+      i < lost.length ? styleOf(i, ['drop']) : styleOf(i - lost.length, coloursOf(direction))
+    return [...new Set([...lost, ...keys])]
+      .map((key, i) => ({ label: labelOf(key), ...look(i), values: samples.rate(key, from) }))
       .filter(isSeen)
   }
 }
@@ -119,7 +124,7 @@ function lateness(direction: 'ab' | 'ba'): LinesOf {
     const keys = samples.levelKeys().filter(key => key.split(' ')[1] === direction)
     const names = [...new Set(keys.map(nameOf))]
     return keys.map((key): PlotLine => {
-      const { colour } = styleOf(names.indexOf(nameOf(key)) + 1)
+      const { colour } = styleOf(names.indexOf(nameOf(key)), coloursOf(direction))
       const of = key.slice(0, 3)
       return { label: `${nameOf(key)}: ${of}`, colour, isDashed: of === 'p99', values: samples.level(key, from) }
     })
@@ -129,9 +134,9 @@ function lateness(direction: 'ab' | 'ba'): LinesOf {
 /** Returns `delay` from `p50 ab delay`. */
 const nameOf = (key: string): string => key.split(' ').slice(2).join(' ')
 
-function styleOf(index: number): Pick<PlotLine, 'colour' | 'isDashed'> {
-  const count = COLOURS_OF_MANY.length
-  return { colour: COLOURS_OF_MANY[index % count], isDashed: index % LINES_MAX >= count }
+function styleOf(index: number, colours = COLOURS_OF_MANY): Pick<PlotLine, 'colour' | 'isDashed'> {
+  const count = colours.length
+  return { colour: colours.at(index % count)!, isDashed: index % (2 * count) >= count }
 }
 
 const isSeen = ({ values }: Pick<PlotLine, 'values'>): boolean => values.some(value => value !== null && value > 0)

@@ -5,7 +5,7 @@ import type { DeviceRow, StageReport } from '../feed-types.ts'
 import { type App, draftOf, type View } from './app.ts'
 import { clockText, directionName, GSO_NOTE, lateText, whole } from './driver-text.ts'
 import { Events } from './events.tsx'
-import { type Column, numbers, SCROLLABLE, Table, useKeys } from './table.tsx'
+import { type Column, numbers, SCROLLABLE, Table, troubles, useKeys } from './table.tsx'
 import { stageName } from './traffic-history.ts'
 import { PLOTS } from './traffic-lines.ts'
 import { Plot, type TimeRange } from './traffic-plot.tsx'
@@ -205,7 +205,7 @@ const COLUMNS: readonly Column<StageReport>[] = [
   { title: 'asked', cell: stage => stage.text },
   numbers('late p50', ({ late }) => lateText(late?.p50)),
   numbers('late p99', ({ late }) => lateText(late?.p99)),
-  { title: 'dropped', cell: droppedText },
+  troubles('dropped', droppedText),
   ...(['in', 'out', 'held', 'duplicated', 'corrupted', 'reordered', 'marked'] as const).map(title =>
     numbers<StageReport>(title, stage => whole(stage[title])),
   ),

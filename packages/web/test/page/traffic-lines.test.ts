@@ -60,8 +60,7 @@ describe('the plots', () => {
     expect(shown('Dropped', [...messages, ...later], START / 1000 + 5)).toEqual([['tx NOMEM', [1]]])
     const [neigh, tx, rx] = linesOf('Dropped', messages).lines
     expect([tx.isDashed, rx.isDashed]).toEqual([false, true])
-    expect(rx.colour).toBe(tx.colour)
-    expect(neigh.colour).not.toBe(tx.colour)
+    expect([neigh.colour, tx.colour, rx.colour]).toEqual(['muted', 'drop', 'drop'])
   })
 
   it('the plots count the lines that they omit', () => {
@@ -108,6 +107,25 @@ describe('the plots', () => {
     expect(p50.values[1]).toBeCloseTo(1e-6, 12)
     expect(p99.values[1]).toBeCloseTo(2e-3, 9)
     expect([p50.isDashed, p99.isDashed, p50.colour === p99.colour]).toEqual([false, true, true])
+  })
+
+  it('dropped packets are red, and the other lines of a wire have the colour of its direction', () => {
+    const stages = (n: number) =>
+      (['ab', 'ba'] as const).flatMap(direction => [
+        { stage: 'delay', direction, reordered: n, late: { p50: 9, p99: 9, counts: [[1, n]] } },
+        { stage: 'loss', direction, dropped: n },
+        { stage: 'rate', direction, dropped: n, reordered: n },
+      ])
+    const messages = [wire(0, ...stages(0)), wire(1, ...stages(3))]
+    const looks = (title: string) =>
+      linesOf(title, messages).lines.map(
+        ({ label, colour, isDashed }) => `${label} ${colour}${isDashed ? ' dashed' : ''}`,
+      )
+    const dropped = ['loss: dropped drop', 'rate: dropped drop dashed']
+    expect(looks('Wire ab: packets')).toEqual([...dropped, 'delay: reordered tx', 'rate: reordered warn'])
+    expect(looks('Wire ba: packets')).toEqual([...dropped, 'delay: reordered rx', 'rate: reordered warn'])
+    expect(looks('Wire ab: extra')).toEqual(['delay: p50 tx', 'delay: p99 tx dashed'])
+    expect(looks('Wire ba: extra')).toEqual(['delay: p50 rx', 'delay: p99 rx dashed'])
   })
 
   it('the plots have a value for each time', () => {

@@ -4,6 +4,15 @@ import { expect, test } from 'vitest'
 import { picture, type Visit } from './visit.ts'
 
 export function playgroundTests(visit: Visit): void {
+  test('the controls of the playground are on the first screen of a phone', async () => {
+    const viewport = { width: 400, height: 800 }
+    const page = await visit.page('playground.html', { viewport })
+    const last = page.getByRole('button', { name: 'Download pcapng' })
+    await last.waitFor()
+    const { y, height } = (await last.boundingBox())!
+    expect(y + height).toBeLessThan(viewport.height)
+  })
+
   test('the playground loses frames on a wire, reports a ping, and saves a capture', async () => {
     const page = await visit.page('playground.html')
     await picture(page).waitFor()
