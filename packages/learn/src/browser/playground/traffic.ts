@@ -13,6 +13,7 @@ import { destinationPort, sourcePort } from 'vnet/internal/packet/udp'
 import type { PlaygroundRequest } from './messages.ts'
 import { Transfers } from './transfers.ts'
 
+/** A host with a network stack in place of the kernel above one device. */
 export class Host extends InetHost {
   readonly #stop: () => void
 
