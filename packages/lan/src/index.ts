@@ -23,5 +23,4 @@ export { createNetwork, type Network, type NetworkOptions } from './machines/net
 export type { Icmpv6Datagram, UdpDatagram } from './machines/send.ts'
 export type { HostsCounters, HostsEnvironment, HostsOptions, Services } from './machines/state.ts'
 export { host, type LanHandlers, type LanHost, type TcpHandler } from './services/tcp-handlers.ts'
-export { Segment, type SegmentOptions, type SegmentStats } from './switch/segment.ts'
-export { type Inhabitant, isInhabitant, type Station } from './switch/station.ts'
+export * from './switch/segment.ts'

@@ -12,8 +12,7 @@ import { type DhcpConfig, dhcpConfig } from './services/dhcp/config.ts'
 import type { Lease } from './services/dhcp/lease.ts'
 import type { HostName, ResolverConfig } from './services/dns-names.ts'
 import { handlerOf, type LanHandlers, type LanHost, TCP_SERVICES } from './services/tcp-handlers.ts'
-import type { Segment } from './switch/segment.ts'
-import { isInhabitant } from './switch/station.ts'
+import { isInhabitant, type Segment } from './switch/segment.ts'
 
 /** The configuration of a segment, with the hosts that a file cannot describe. */
 export interface LanSetup {

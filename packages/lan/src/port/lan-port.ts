@@ -8,8 +8,7 @@ import * as netif from 'vnet/internal/netdev/netif'
 import * as drop from 'vnet/internal/skb/drop-reason'
 import type { SkBuff } from 'vnet/internal/skb/sk-buff'
 import type { DirectedWire, WireEnd } from 'vnet/internal/wire/directed-wire'
-import type { Segment } from '../switch/segment.ts'
-import type { Station } from '../switch/station.ts'
+import type { Segment, Station } from '../switch/segment.ts'
 import { Line } from './line.ts'
 
 /** Frames that may wait for a line. */

@@ -7,7 +7,7 @@
 import { type Alarm, type Clock, NSEC_PER_SEC } from 'vnet/internal/base/clock'
 import { copyAddress, ETH_ALEN } from 'vnet/internal/packet/ethernet'
 import { AddressTable } from './address-table.ts'
-import type { Station } from './station.ts'
+import type { Station } from './segment.ts'
 
 /** Entries are checked this many times in the ageing time. */
 const TICKS = 10

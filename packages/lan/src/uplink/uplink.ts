@@ -14,8 +14,7 @@ import { FrameBatches, FrameQueue } from 'vnet/internal/linux/tap/frame-queue'
 import { BATCH, interfaceArg, isValidEtherAddr, type Net, type PortQueue, RxQueue } from 'vnet/internal/netdev/index'
 import * as drop from 'vnet/internal/skb/drop-reason'
 import { dropsByName, FRAME_MAX, type SkBuff, type SkBuffDevice, type SlotAccount } from 'vnet/internal/skb/index'
-import type { Segment } from '../switch/segment.ts'
-import type { Station } from '../switch/station.ts'
+import type { Segment, Station } from '../switch/segment.ts'
 
 /** The one queue of the interface, for both directions. */
 export interface UplinkQueue extends PortQueue {

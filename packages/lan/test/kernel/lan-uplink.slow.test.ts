@@ -20,8 +20,7 @@ import { hasCarrier, shownLink, untilFound, untilShown } from '#support/shown-li
 import { type End, tcpExchange } from '#support/sockets.ts'
 import { pingAll } from '#support/traffic.ts'
 import { BOTH_WAYS, jsonLines, type Running, startVnet } from '#support/vnet-process.ts'
-import { Segment } from '../../src/switch/segment.ts'
-import type { Station } from '../../src/switch/station.ts'
+import { Segment, type Station } from '../../src/switch/segment.ts'
 import type { Uplink } from '../../src/uplink/uplink.ts'
 import { openUplink } from '../../src/uplink/uplink.ts'
 

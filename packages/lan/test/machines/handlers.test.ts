@@ -5,7 +5,7 @@ import { freshNet, turn } from '#support/memory-net.ts'
 import { address } from '../../../../test/packet/frames.ts'
 import type { Icmpv6Message, UdpHandler, UdpMessage } from '../../src/machines/host.ts'
 import { host } from '../../src/services/tcp-handlers.ts'
-import type { Station } from '../../src/switch/station.ts'
+import type { Station } from '../../src/switch/segment.ts'
 import { addLan, settle } from '../lan-net.ts'
 import { BROADCAST, CLIENT, CLIENT_MAC, CLIENT6, datagram, type End, GATEWAY, packet, seen, udp } from '../packets.ts'
 

@@ -3,8 +3,7 @@ import { expect, test } from 'vitest'
 import { FakeClock } from '#src/bed/fake-clock.ts'
 import type { SkBuff } from '#src/skb/sk-buff.ts'
 import { PoisonedPool } from '#support/poisoned-pool.ts'
-import { Segment } from '../../src/switch/segment.ts'
-import type { Inhabitant, Station } from '../../src/switch/station.ts'
+import { type Inhabitant, Segment, type Station } from '../../src/switch/segment.ts'
 
 const word = (n: number) => [n >> 8, n & 255]
 const v4 = (last: number) => [224, 0, 0, last]

@@ -6,8 +6,7 @@ import type { SkBuff } from '#src/skb/sk-buff.ts'
 import { PoisonedPool } from '#support/poisoned-pool.ts'
 import { NeighbourTable } from '../../src/machines/host.ts'
 import { ForwardingTable } from '../../src/switch/forwarding-table.ts'
-import { Segment } from '../../src/switch/segment.ts'
-import type { Inhabitant, Station } from '../../src/switch/station.ts'
+import { type Inhabitant, Segment, type Station } from '../../src/switch/segment.ts'
 import { textOf } from '../lan-net.ts'
 
 const mac = (n: number) => [2, 0, 0, 0, n >> 8, n & 255]

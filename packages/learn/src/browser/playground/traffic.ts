@@ -1,11 +1,49 @@
-/** The programs that the hosts of the playground run: ping, UDP, TCP, and a steady flow. */
+/** The hosts of the playground, and their programs: ping, UDP, TCP, and a steady flow. */
+import { InetHost, joinPort } from '@vnet/inet/internal/index'
 import { type Alarm, type Clock, NSEC_PER_MSEC, NSEC_PER_SEC } from 'vnet/internal/base/clock'
+import type { Random } from 'vnet/internal/base/index'
+import type { MemoryPort } from 'vnet/internal/bed/memory-port'
+import { IFF_NOARP, IFF_UP } from 'vnet/internal/netdev/if'
+import type { NetDevice } from 'vnet/internal/netdev/net-device'
+import { ETH_HLEN, ETH_P_IP, etherType } from 'vnet/internal/packet/ethernet'
 import * as icmp from 'vnet/internal/packet/icmp'
 import { formatAddress, get16, get32, put16, put32 } from 'vnet/internal/packet/index'
-import { IPPROTO_ICMP } from 'vnet/internal/packet/ipv4'
-import type { Host } from './host.ts'
+import { IPPROTO_ICMP, IPV4_HLEN, protocol } from 'vnet/internal/packet/ipv4'
+import { destinationPort, sourcePort } from 'vnet/internal/packet/udp'
 import type { PlaygroundRequest } from './messages.ts'
 import { Transfers } from './transfers.ts'
+
+/** A host with a network stack in place of the kernel above one device. */
+export class Host extends InetHost {
+  readonly #stop: () => void
+
+  constructor(device: NetDevice, port: MemoryPort, clock: Clock, random: Random) {
+    super({ clock, random })
+    const queueOf = (frame: Uint8Array) => flowOf(frame) % device.numTxQueues
+    const joined = joinPort(this.ip, port, { isNoArp: (device.flags & IFF_NOARP) !== 0, queueOf })
+    const follow = () => {
+      joined.follow()
+      const isUp = (device.flags & IFF_UP) !== 0
+      if (isUp !== joined.dev.isUp) joined.dev.setUp(isUp)
+    }
+    follow()
+    this.#stop = device.net.registerNetdeviceNotifier((_, changed) => {
+      if (changed === device) follow()
+    })
+  }
+
+  override close(): void {
+    this.#stop()
+    super.close()
+  }
+}
+
+/** Returns a number of the flow of a frame, like a kernel that chooses a queue: of its ports. */
+function flowOf(frame: Uint8Array): number {
+  const at = ETH_HLEN + IPV4_HLEN
+  if (etherType(frame, 0) !== ETH_P_IP || protocol(frame, ETH_HLEN) === IPPROTO_ICMP) return 0
+  return sourcePort(frame, at) + destinationPort(frame, at)
+}
 
 const PINGS = 5
 const PING_NS = 200 * NSEC_PER_MSEC

@@ -16,9 +16,8 @@ import type { Driver } from 'vnet/internal/netdev/driver'
 import { peerOf } from 'vnet/internal/netdev/netif'
 import { LinuxWireResources } from 'vnet/internal/wire/wire-resources.node'
 import { Feed } from './feed.ts'
-import { Host } from './host.ts'
 import { Recorder } from './recorder.ts'
-import { type Sendable, Traffic } from './traffic.ts'
+import { Host, type Sendable, Traffic } from './traffic.ts'
 
 const LINES_MAX = 20
 
