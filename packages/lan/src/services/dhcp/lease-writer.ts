@@ -114,7 +114,9 @@ export class LeaseWriter {
     }
     this.#writing = saved
       .then(
-        () => (this.#saved = change),
+        () => {
+          this.#saved = change
+        },
         error => error ?? new Error('unknown error'),
       )
       .then(error => {
