@@ -85,7 +85,7 @@ const FOLDER = new URL('../', import.meta.url)
 /** The path of vnet's own code: src/ or dist/; in a browser, the URL of its folder. */
 export const OWN = FOLDER.protocol === 'file:' ? decodeURIComponent(FOLDER.pathname) : FOLDER.href
 
-/** Code of vnet's packages, in a clone, installed, or in a bundle of the site, and its exercises. */
+/** Code of vnet's packages, in a clone, installed or in a bundle of the site, and of exercises. */
 const OF_PACKAGES =
   /\/(packages|node_modules\/@vnet)\/[a-z-]+\/(src\/|dist\/|course\/[\w-]+\/exercise\.js)|^(.* \()?https?:/
 
