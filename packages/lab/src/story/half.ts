@@ -8,7 +8,17 @@ import { Samples, Train } from './samples.ts'
 import { PacketNumbers, SenderClock } from './sender.ts'
 import { packetOf, Statements, timeText } from './statement.ts'
 import type { StoryPacket, Way, WayStory } from './story.ts'
-import { type Packet, type Room, type Transmission, Transmissions } from './transmissions.ts'
+import {
+  COPY,
+  END,
+  type Packet,
+  type Room,
+  SACKED,
+  START,
+  TIME,
+  type Transmission,
+  Transmissions,
+} from './transmissions.ts'
 
 /** Bytes that were not seen, before bytes that were, and the packet that showed it. */
 interface Hole extends Packet {
@@ -193,10 +203,10 @@ export class Half {
     let [sample, fresh] = [-1, 0]
     for (this.#pending = Math.max(this.#pending, all.first); this.#pending < all.next; this.#pending++) {
       const i = this.#pending
-      if (all.end(i) > ack) break
-      const length = all.end(i) - all.start(i)
-      sample = all.copy(i) > 1 || all.sacked(i) > 0 ? -1 : all.time(i)
-      if (all.sacked(i) === 0) fresh += length
+      if (all.get(i, END) > ack) break
+      const length = all.get(i, END) - all.get(i, START)
+      sample = all.get(i, COPY) > 1 || all.get(i, SACKED) > 0 ? -1 : all.get(i, TIME)
+      if (all.get(i, SACKED) === 0) fresh += length
       this.passed = Math.max(this.passed, length)
     }
     if (ack > this.#unmeasured && sample >= 0) this.rtt.add(p.time - sample)
@@ -224,7 +234,7 @@ export class Half {
   #isSacked({ start, end }: Loss): boolean {
     if (end > this.#sackedTo) return false
     const i = this.#transmissions.lastOf(start)
-    return i >= 0 && this.#transmissions.sacked(i) > 0
+    return i >= 0 && this.#transmissions.get(i, SACKED) > 0
   }
 
   #addHole(end: number, { time, frame, stamp, id }: PacketView): void {
@@ -274,7 +284,7 @@ export class Half {
     const next = this.#holes.reduce((least, { start }) => (start > at ? Math.min(least, start) : least), to)
     const i = this.#transmissions.lastOf(at)
     if (i < 0) return next
-    const end = Math.min(next, this.#transmissions.end(i))
+    const end = Math.min(next, this.#transmissions.get(i, END))
     // A probe of a closed window, or that keeps the connection alive, repeats a byte.
     const isProbe = at >= this.edge || (to - at === 1 && at < this.acked)
     if (!isProbe) this.#suspect(this.#transmissions.at(i), at, end, p, other, false)

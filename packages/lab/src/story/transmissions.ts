@@ -19,9 +19,9 @@ export interface Transmission extends Packet {
   readonly copy: number
 }
 
+/** Fields of a transmission; SACKED is when it was selectively acknowledged, or 0. */
+export const [START, END, TIME, COPY, SACKED] = [0, 1, 2, 6, 7] as const
 const FIELDS = 8
-/** When it was selectively acknowledged; 0 if it was not. */
-const SACKED = 7
 
 const FIRST_SLOTS = 8
 /** Acknowledged transmissions that are kept, because they may be repeated later. */
@@ -63,24 +63,8 @@ export class Transmissions {
     data[at + SACKED] = 0
   }
 
-  start(i: number): number {
-    return this.#data[(i % this.#capacity) * FIELDS]
-  }
-
-  end(i: number): number {
-    return this.#data[(i % this.#capacity) * FIELDS + 1]
-  }
-
-  time(i: number): number {
-    return this.#data[(i % this.#capacity) * FIELDS + 2]
-  }
-
-  copy(i: number): number {
-    return this.#data[(i % this.#capacity) * FIELDS + 6]
-  }
-
-  sacked(i: number): number {
-    return this.#data[(i % this.#capacity) * FIELDS + SACKED]
+  get(i: number, field: number): number {
+    return this.#data[(i % this.#capacity) * FIELDS + field]
   }
 
   at(i: number): Transmission {
@@ -92,14 +76,14 @@ export class Transmissions {
   /** Returns the last transmission with a byte; -1 without one. */
   lastOf(byte: number): number {
     let i = this.next - 1
-    while (i >= this.first && (byte < this.start(i) || byte >= this.end(i))) i--
+    while (i >= this.first && (byte < this.get(i, START) || byte >= this.get(i, END))) i--
     return i < this.first ? -1 : i
   }
 
   /** Returns how many transmissions have a byte. */
   copiesOf(byte: number): number {
     let copies = 0
-    for (let i = this.first; i < this.next; i++) if (this.start(i) <= byte && byte < this.end(i)) copies++
+    for (let i = this.first; i < this.next; i++) if (this.get(i, START) <= byte && byte < this.get(i, END)) copies++
     return copies
   }
 
@@ -123,7 +107,7 @@ export class Transmissions {
 
   #makeRoom(acked: number): void {
     const capacity = this.#capacity
-    const isAcked = capacity > 0 && this.end(this.first) <= acked
+    const isAcked = capacity > 0 && this.get(this.first, END) <= acked
     if (
       capacity > 0 &&
       ((isAcked && capacity >= KEPT) || capacity >= MOST || this.#room.slots + capacity > SLOTS_MAX)
