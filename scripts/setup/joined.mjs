@@ -33,7 +33,8 @@ export const JOINED = {
       'packet/upper-header',
       'skb/drop-cause',
     ],
-    'netdev/joined': ['netdev/index', 'packet/arp', 'skb/index'],
+    'skb/joined': ['netdev/gso', 'netdev/port-reader', 'skb/index'],
+    'netdev/joined': ['netdev/index', 'packet/arp'],
     'linux/joined': ['linux/check-addresses', 'linux/index'],
     'linux/joined-tap': ['linux/tap/open'],
     'linux/joined-machine': [

@@ -100,23 +100,7 @@ export function vnetFamily(subject: Subject): Family {
       segment(subject),
       getParts,
       getRuntime,
-      operation(family.commands.resetStats, { doit: request => void theOne(subject, request).resetStats() }),
-      operation(family.commands.setCarrier, {
-        doit({ carrier, ...which }) {
-          const set = carrier ? netifCarrierOn : netifCarrierOff
-          const dev = theOne(subject, which)
-          if (dev.netdevOps.keepsCarrier) {
-            const why = 'the carrier of an attached interface is its own; `vnet cut` drops its frames'
-            throw new VnetError(EOPNOTSUPP, `carrier of ${dev.name}`, why)
-          }
-          return void set(dev)
-        },
-      }),
-      operation(family.commands.cut, { doit: request => void cutCable(theOne(subject, request)) }),
-      operation(family.commands.plug, { doit: request => void plugCable(theOne(subject, request)) }),
-      operation(family.commands.trigger, {
-        doit: ({ fault, queue, ...which }) => trigger(theOne(subject, which), fault, queue),
-      }),
+      ...changes(subject),
       ...parameters(subject),
       ...wires(subject),
       capture(subject),
@@ -260,6 +244,29 @@ function subscribe({ events }: Subject): Operation {
       return undefined
     },
   })
+}
+
+/** RESET_STATS, SET_CARRIER, CUT, PLUG, TRIGGER: the operations that change a device. */
+function changes(subject: Subject): Operation[] {
+  return [
+    operation(family.commands.resetStats, { doit: request => void theOne(subject, request).resetStats() }),
+    operation(family.commands.setCarrier, {
+      doit({ carrier, ...which }) {
+        const set = carrier ? netifCarrierOn : netifCarrierOff
+        const dev = theOne(subject, which)
+        if (dev.netdevOps.keepsCarrier) {
+          const why = 'the carrier of an attached interface is its own; `vnet cut` drops its frames'
+          throw new VnetError(EOPNOTSUPP, `carrier of ${dev.name}`, why)
+        }
+        return void set(dev)
+      },
+    }),
+    operation(family.commands.cut, { doit: request => void cutCable(theOne(subject, request)) }),
+    operation(family.commands.plug, { doit: request => void plugCable(theOne(subject, request)) }),
+    operation(family.commands.trigger, {
+      doit: ({ fault, queue, ...which }) => trigger(theOne(subject, which), fault, queue),
+    }),
+  ]
 }
 
 function trigger(dev: NetDevice, fault: string, queue: number | undefined): undefined {
