@@ -42,11 +42,7 @@ class CniError extends Error {
 
 type Config = Readonly<Record<string, unknown>>
 
-interface Call {
-  readonly variables: ReadonlyMap<string, string>
-  readonly config: Config
-  readonly network: string
-}
+type Call = Readonly<{ variables: ReadonlyMap<string, string>; config: Config; network: string }>
 
 /** Handles a call: variables as NAME=VALUE, each with a NUL after it, a NUL, and the input. */
 export async function cni(attachments: Attachments, request: string): Promise<AgentReply> {

@@ -232,20 +232,14 @@ export class Attachment {
 
   /** A received frame leaves its wire. */
   #received(skb: SkBuff): void {
-    if (this.near.cut) {
-      netifRxDrop(skb, this.near, SKB_DROP_REASON_CUT)
-      return
-    }
+    if (this.near.cut) return void netifRxDrop(skb, this.near, SKB_DROP_REASON_CUT)
     skb.dev = this.near
     netifRxFrom(skb, 'wire')
   }
 
   /** A transmitted frame leaves its wire. */
   #transmitted(skb: SkBuff): void {
-    if (this.near.cut) {
-      skb.drop(SKB_DROP_REASON_CUT)
-      return
-    }
+    if (this.near.cut) return void skb.drop(SKB_DROP_REASON_CUT)
     skb.dev = this.far
     netifRxFrom(skb, 'wire')
   }

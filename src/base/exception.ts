@@ -97,9 +97,7 @@ export function callerOf(fn: Fn): string | undefined {
 }
 
 /** A captured stack. Its text is written when it is read, which takes most of the time. */
-export interface Trace {
-  readonly stack?: unknown
-}
+export type Trace = Readonly<{ stack?: unknown }>
 
 /** Captures the stack above the call of `fn`. */
 export function traceOf(fn: Fn): Trace {

@@ -46,10 +46,7 @@ export interface Work {
 }
 
 /** The time for work: a part of all time, and nanoseconds in a burst after a quiet period. */
-interface Grant {
-  readonly part: number
-  readonly burst: number
-}
+type Grant = Readonly<{ part: number; burst: number }>
 
 /** For all work without rights together. */
 export const STRANGERS: Grant = { part: 0.2, burst: 10 * NSEC_PER_MSEC }

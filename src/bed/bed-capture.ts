@@ -9,12 +9,7 @@ import type { AnyDevice } from '../netdev/driver.ts'
 /** The maximum size of a section or an interface without its name, in bytes. */
 const HEADER = 256
 
-interface Captured {
-  readonly interfaceIndex: number
-  readonly bytes: Uint8Array
-  readonly ns: number
-  readonly flags: number
-}
+type Captured = Readonly<{ interfaceIndex: number; bytes: Uint8Array; ns: number; flags: number }>
 
 export class BedCapture {
   readonly #frames: Captured[] = []

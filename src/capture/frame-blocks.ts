@@ -245,10 +245,7 @@ function wordsOf({ buffer, byteOffset, length }: Uint8Array): Int32Array {
   return new Int32Array(buffer, byteOffset, length >> 2)
 }
 
-interface DropTexts {
-  readonly fields: string
-  readonly comment: string
-}
+type DropTexts = Readonly<{ fields: string; comment: string }>
 
 function textsOf(drop: FrameDrop, id: number | undefined): DropTexts {
   return { fields: JSON.stringify(drop), comment: dropComment(drop, id) }

@@ -46,10 +46,7 @@ export class Input {
 
   /** Like push, but without a copy if no bytes are left: `chunk` is in use until keep(). */
   borrow(chunk: Uint8Array): void {
-    if (this.at !== this.#end) {
-      this.push(chunk)
-      return
-    }
+    if (this.at !== this.#end) return void this.push(chunk)
     this.#own ??= this.bytes
     this.#read(chunk, chunk.length)
   }

@@ -99,11 +99,7 @@ const NANOSECONDS = Uint8Array.of(9)
 /** The first byte of if_filter: text for libpcap follows. */
 const LIBPCAP_FILTER = '\0'
 
-export interface Section {
-  hardware?: string
-  os?: string
-  userAppl?: string
-}
+export type Section = { hardware?: string; os?: string; userAppl?: string }
 
 export interface CaptureInterface {
   /** LINKTYPE_ETHERNET unless given. */

@@ -5,15 +5,9 @@ import { failAll, hasEnded } from './ask.ts'
 import { isAmong, label } from './device-text.ts'
 import { EXIT_OK, type Io } from './process/io.ts'
 
-export interface VnetStream {
-  readonly devices: readonly FoundDevice[]
-  readonly stream: CaptureStream
-}
+export type VnetStream = Readonly<{ devices: readonly FoundDevice[]; stream: CaptureStream }>
 
-export interface OpenedStreams {
-  readonly streams: readonly VnetStream[]
-  readonly failed: readonly VnetError[]
-}
+export type OpenedStreams = Readonly<{ streams: readonly VnetStream[]; failed: readonly VnetError[] }>
 
 /**
  * Opens a stream for each vnet that has some of the devices. `failed` has the reasons why others

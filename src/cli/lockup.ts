@@ -11,10 +11,7 @@ import type { Deputy } from '../control/server/snapshot.ts'
 const inspector = process.getBuiltinModule('node:inspector')
 
 /** Lets the worker reply to clients: the listening socket; a Snapshot's messages, then zeros. */
-export interface LockupMessage {
-  readonly listening: number
-  readonly bytes: Uint8Array
-}
+export type LockupMessage = Readonly<{ listening: number; bytes: Uint8Array }>
 
 /** The worker's data. */
 export interface LockupWorkerData {

@@ -5,9 +5,7 @@
 import module, { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 
-export interface Context {
-  readonly parentURL?: string | undefined
-}
+export type Context = Readonly<{ parentURL?: string | undefined }>
 
 export type Next<T> = (specifier: string, context: Context) => T
 

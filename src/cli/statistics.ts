@@ -77,9 +77,7 @@ function row(label: string, direction: 'tx' | 'rx', stats: LinkStats64): string[
 /** A stage, and the interface that names its wire: the first that has it. */
 export type WireStatistics = StageReport & Sided & { readonly name: string; readonly netns: string | null }
 
-interface Sided {
-  readonly side?: WireSide | undefined
-}
+type Sided = Readonly<{ side?: WireSide | undefined }>
 
 /**
  * Returns `ab loss 2`, or `ab match then loss` for a stage inside another; `in loss` on an

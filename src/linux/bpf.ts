@@ -129,10 +129,7 @@ export function loadProgram(native: Native, name: string, instructions: readonly
 const LICENSE = new TextEncoder().encode('GPL\0')
 
 /** An interface: its index, and a descriptor of its network namespace; -1 is the thread's own. */
-export interface TcxTarget {
-  readonly nsfd: number
-  readonly ifindex: number
-}
+export type TcxTarget = Readonly<{ nsfd: number; ifindex: number }>
 
 /** Attaches a program before all others there, in some 10 ms. Returns the link's descriptor. */
 export async function attachTcx(

@@ -11,10 +11,7 @@ import { RouteSocket } from './rtnetlink.ts'
 import { AF_INET, AF_INET6 } from './uapi.ts'
 
 /** One end of a connection. The address is a text without a prefix. */
-export interface ConnectionEnd {
-  readonly address: string
-  readonly port: number
-}
+export type ConnectionEnd = Readonly<{ address: string; port: number }>
 
 const [SOCK_DIAG_BY_FAMILY, SOCK_DESTROY] = [20, 21]
 /** struct inet_diag_req_v2, and where its idiag_states and id are. */

@@ -49,10 +49,7 @@ const POLLHUP = 0x10
 const ALIVE_MS = 100
 
 /** A network namespace: a descriptor of it, or -1 for this process's own. */
-interface Place {
-  readonly native: Native
-  readonly nsfd: number
-}
+type Place = Readonly<{ native: Native; nsfd: number }>
 
 /** TCP connections of a namespace, which do not use pasta (native/rootless/tcp-out.h). */
 interface TcpOut {

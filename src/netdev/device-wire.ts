@@ -105,9 +105,7 @@ export interface WireResources {
 export type StageValue = number | string
 
 /** The text of a wire, read for either direction. */
-export interface WireText {
-  readonly text: string
-}
+export type WireText = Readonly<{ text: string }>
 
 export interface DeviceWire {
   readonly direction: 'ab' | 'ba'

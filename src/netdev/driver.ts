@@ -189,10 +189,7 @@ export function checkSpecs({ name }: { readonly name: string }, specs: unknown, 
 }
 
 /** `far/sn1` is sn1 in the namespace far; `/proc/7/ns/net/sn1` names the namespace by a path. */
-export interface InterfaceArg {
-  readonly name: string
-  readonly netns: string | undefined
-}
+export type InterfaceArg = Readonly<{ name: string; netns: string | undefined }>
 
 /** Parses `[NETNS/]IF`. Throws a UsageError. */
 export function interfaceArg(text: string): InterfaceArg {

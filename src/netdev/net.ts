@@ -176,10 +176,7 @@ export class Net {
    * one native call a queue. With `more` frames to come in the same poll, a queue may wait.
    */
   flush(more = false): void {
-    if (this.gate !== undefined) {
-      this.gate.changed()
-      return
-    }
+    if (this.gate !== undefined) return void this.gate.changed()
     // Not again from a handler that closes its device.
     if (this.#irqCount + this.#napiCount !== 0 && !this.#inSoftirq) this.#softirq()
     let kept = 0

@@ -29,10 +29,7 @@ import type { TxQueue } from './tx-queue.ts'
 const WAITING = 256
 
 /** Frames that wait at a step, each with the driver's line that brought it there. */
-interface Waiting {
-  readonly frames: Ring
-  readonly callers: (string | undefined)[]
-}
+type Waiting = Readonly<{ frames: Ring; callers: (string | undefined)[] }>
 
 export class StepGate implements Gate {
   readonly #net: Net

@@ -267,11 +267,7 @@ export function build(
   return { data, left: laid.left }
 }
 
-interface Fitted {
-  readonly laid: LaidOut
-  readonly sname: Uint8Array
-  readonly file: Uint8Array
-}
+type Fitted = Readonly<{ laid: LaidOut; sname: Uint8Array; file: Uint8Array }>
 
 /**
  * Packs the options into the options field first, then into empty `file` and `sname` fields, then

@@ -205,12 +205,7 @@ const DO = 0x8000
 /** A name in record data may be compressed; bytes are written unchanged. */
 export type RecordData = Uint8Array | { readonly name: Uint8Array }
 
-export interface DnsRecord {
-  readonly name: Uint8Array
-  readonly type: number
-  readonly ttl: number
-  readonly data: readonly RecordData[]
-}
+export type DnsRecord = Readonly<{ name: Uint8Array; type: number; ttl: number; data: readonly RecordData[] }>
 
 export interface DnsReply {
   readonly rcode: number
@@ -242,10 +237,7 @@ function write({ id, flags, question, edns }: DnsQuery, reply: DnsReply): Uint8A
     for (; wire[at] > 0; at += wire[at] + 1) {
       const rest = wire.subarray(at).join()
       const place = seen.get(rest)
-      if (place !== undefined) {
-        word(0xc000 | place)
-        return
-      }
+      if (place !== undefined) return void word(0xc000 | place)
       if (out.length < 0x4000) seen.set(rest, out.length)
       out.push(...wire.subarray(at, at + wire[at] + 1))
     }

@@ -27,10 +27,7 @@ import { WireClock } from './wire-clock.ts'
 const FORMER_MAX = 100
 
 /** The difference between packets and the GSO frames that they were. */
-export interface Extra {
-  readonly packets: number
-  readonly bytes: number
-}
+export type Extra = Readonly<{ packets: number; bytes: number }>
 
 export interface ChainOptions {
   readonly direction: Direction

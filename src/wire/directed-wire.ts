@@ -193,10 +193,7 @@ export class DirectedWire implements DeviceWire {
 export function direct(to: NetDevice): Wire {
   return {
     push(skb: SkBuff): void {
-      if (to.cut) {
-        skb.drop(SKB_DROP_REASON_TX_CARRIER)
-        return
-      }
+      if (to.cut) return void skb.drop(SKB_DROP_REASON_TX_CARRIER)
       skb.dev = to
       netifRxFrom(skb, 'wire')
     },

@@ -7,10 +7,7 @@ import { DISTRIBUTIONS, TABLE_FACTOR, tableOf } from './stages/distribution.ts'
 import { formatRate, formatShare, join } from './units.ts'
 
 /** A probe: when it was sent, and its round trip; both in ns. */
-export interface Probe {
-  readonly sent: number
-  readonly trip: number | undefined
-}
+export type Probe = Readonly<{ sent: number; trip: number | undefined }>
 
 export interface Measured {
   readonly probes: readonly Probe[]

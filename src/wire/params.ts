@@ -104,10 +104,7 @@ function naming(option: string, fn: () => void): void {
   }
 }
 
-export interface ParsedText {
-  readonly text: string
-  readonly stages: readonly Impairment[]
-}
+export type ParsedText = Readonly<{ text: string; stages: readonly Impairment[] }>
 
 /** Runs a scenario. Its time 0 is when `dev` first comes up. Returns the clients' view of it. */
 function follow(

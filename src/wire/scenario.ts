@@ -55,10 +55,7 @@ export function scenarioOf<T>({ steps, repeat }: ScenarioList<T>, take: (step: S
 
 function wait(clock: Clock, moment: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
-    if (signal.aborted) {
-      reject(signal.reason)
-      return
-    }
+    if (signal.aborted) return void reject(signal.reason)
     const aborted = () => {
       alarm.cancel()
       reject(signal.reason)

@@ -101,10 +101,7 @@ export class WireClock implements Clock {
   /** A packet arrives at this moment: `arrived` gets it after all alarms that are due before. */
   arrive(skb: SkBuff): void {
     this.advance()
-    if (this.#ringing || this.#behind) {
-      this.#arrivals.add(skb, this.#present)
-      return
-    }
+    if (this.#ringing || this.#behind) return void this.#arrivals.add(skb, this.#present)
     this.#ringing = true
     this.#began = this.#present
     this.#handOver(skb)

@@ -88,16 +88,9 @@ export type NotedVerdict = 'corrupt' | 'reorder' | 'mark'
 export type Direction = 'ab' | 'ba'
 
 /** The most that stages may hold together. A GSO frame is one frame of many packets. */
-export interface LimitSpec {
-  readonly frames?: number
-  readonly packets?: number
-  readonly bytes?: number
-}
+export type LimitSpec = Readonly<{ frames?: number; packets?: number; bytes?: number }>
 
-export interface Packets {
-  readonly length: number
-  readonly bytes: number
-}
+export type Packets = Readonly<{ length: number; bytes: number }>
 
 /** The packets held by stages that share a limit. */
 export interface Limit {

@@ -6,10 +6,7 @@
  */
 import type { Clock, Random } from 'vnet/internal/base/index'
 
-export interface Endpoint {
-  readonly address: Uint8Array
-  readonly port: number
-}
+export type Endpoint = Readonly<{ address: Uint8Array; port: number }>
 
 /** A received packet. It is lent: a protocol copies what it keeps. */
 export interface Packet {
@@ -133,10 +130,7 @@ export interface TcpListener {
 }
 
 /** The address of a listener; undefined for all addresses, or with `family` 4 for all of IPv4. */
-export interface Bound {
-  readonly address: Uint8Array | undefined
-  readonly family?: 4 | 6
-}
+export type Bound = Readonly<{ address: Uint8Array | undefined; family?: 4 | 6 }>
 
 export interface UdpEvents {
   /** A datagram, which the receiver owns. */

@@ -27,10 +27,7 @@ export function unmapped(address: Uint8Array): Uint8Array {
   return address.subarray(MAPPED.length)
 }
 
-interface Joined {
-  readonly group: Uint8Array
-  readonly dev: StackInterface
-}
+type Joined = Readonly<{ group: Uint8Array; dev: StackInterface }>
 
 export class UdpSocket {
   readonly binding: UdpBinding

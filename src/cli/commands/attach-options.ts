@@ -11,12 +11,7 @@ import { complain, EXIT_OK, type Io } from '../process/io.ts'
 const GROUP = 'Containers:'
 const PID_MAX = 4_194_304
 
-export interface AttachCliOptions {
-  container?: string
-  pid?: number
-  interface?: string
-  netns?: string
-}
+export type AttachCliOptions = { container?: string; pid?: number; interface?: string; netns?: string }
 
 export function attachOptions(): Option[] {
   return [

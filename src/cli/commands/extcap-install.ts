@@ -73,10 +73,7 @@ function folder(): string {
   throw new VnetError(EPERM, `${global}`, why)
 }
 
-interface Folders {
-  readonly personal: string | undefined
-  readonly global: string | undefined
-}
+type Folders = Readonly<{ personal: string | undefined; global: string | undefined }>
 
 /** Returns the folders that tshark itself reports; undefined if it is not installed. */
 function foldersOfTshark(): Folders | undefined {

@@ -54,12 +54,7 @@ function isWanted({ frame }: StepHalt, { program }: CompiledFilter): boolean {
 }
 
 /** Frames that the steps dropped: no other frame moves meanwhile. */
-interface Dropped {
-  readonly interface: string
-  readonly direction: 'tx' | 'rx'
-  readonly reason: string
-  readonly frames: number
-}
+type Dropped = Readonly<{ interface: string; direction: 'tx' | 'rx'; reason: string; frames: number }>
 
 /** Returns the drops between two readings, by interface, direction and reason. */
 function droppedSince(before: readonly DeviceStats[], after: readonly DeviceStats[]): Dropped[] {

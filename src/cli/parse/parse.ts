@@ -2,10 +2,7 @@
 import { didYouMean, UsageError } from '../../base/usage-error.ts'
 import { InvalidArgumentError, type LazyCommand, Option } from './option.ts'
 
-export interface Parsed {
-  readonly args: readonly unknown[]
-  readonly options: Readonly<Record<string, unknown>>
-}
+export type Parsed = Readonly<{ args: readonly unknown[]; options: Readonly<Record<string, unknown>> }>
 
 /** An option that a command does not have. */
 export class UnknownOption extends UsageError {

@@ -92,14 +92,8 @@ export class VnetCapture implements CaptureStream, AsyncIterator<Uint8Array, und
   /** Reads once. The poller also reports an error, and data may precede it. */
   #receive(): void {
     const received = this.#native.recv(this.#fd, this.#buffer, MSG_DONTWAIT)
-    if (received === -EAGAIN) {
-      this.#poller?.start()
-      return
-    }
-    if (received <= 0) {
-      this.close()
-      return
-    }
+    if (received === -EAGAIN) return void this.#poller?.start()
+    if (received <= 0) return void this.close()
     this.#poller?.stop()
     this.#resolve({ value: this.#buffer.subarray(0, received) })
   }

@@ -56,12 +56,7 @@ export interface StepHalt extends StepPlace {
 }
 
 /** Lines of a file. `line` runs next; `first` is the number of the first line. */
-export interface StepSource {
-  readonly file: string
-  readonly line: number
-  readonly first: number
-  readonly lines: readonly string[]
-}
+export type StepSource = Readonly<{ file: string; line: number; first: number; lines: readonly string[] }>
 
 export interface StepState {
   readonly mode: 'on' | 'off'

@@ -256,10 +256,7 @@ export class Connection {
   #watch(): void {
     if (!this.#open) return
     const events = (this.#watches ? WATCH_READ : 0) | (this.pending > 0 ? WATCH_WRITE : 0)
-    if (events === 0) {
-      this.#poller.stop()
-      return
-    }
+    if (events === 0) return void this.#poller.stop()
     this.#poller.watch(events)
     this.#poller.start()
   }

@@ -26,10 +26,7 @@ const linkStatsNames = Object.keys(generated.linkStatsPolicy.fields)
 const zeros = Object.fromEntries(linkStatsNames.map(name => [name, 0])) as unknown as LinkStats64
 
 /** Statistics of a device: a row of counters. Those that are 0 are left out if `isBrief`. */
-interface Counted {
-  readonly row: ArrayLike<number>
-  readonly isBrief?: boolean
-}
+type Counted = Readonly<{ row: ArrayLike<number>; isBrief?: boolean }>
 
 /** Statistics: an object for the client, in which omitted counters are 0. */
 function linkStats({ type }: { readonly type: number }): netlink.Field<LinkStats64, false, Counted> {

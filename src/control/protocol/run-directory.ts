@@ -14,10 +14,7 @@ const OTHERS_WRITE = 0o022
 const OPEN = 'others may write'
 
 /** A directory, and the only user that may write it. */
-export interface RunDirectory {
-  readonly path: string
-  readonly uid: number
-}
+export type RunDirectory = Readonly<{ path: string; uid: number }>
 
 export interface Untrusted {
   readonly path: string

@@ -23,18 +23,10 @@ export interface LeaseEntry {
 }
 
 /** The owner of an address that is not one of the simulated hosts. */
-export interface NeighbourEntry {
-  readonly kind: 'neighbour'
-  readonly address: Uint8Array
-  readonly mac: Uint8Array
-}
+export type NeighbourEntry = Readonly<{ kind: 'neighbour'; address: Uint8Array; mac: Uint8Array }>
 
 /** A station, once for each hardware address that was heard from it, or once without one. */
-export interface StationEntry {
-  readonly kind: 'station'
-  readonly name: string
-  readonly mac: Uint8Array | undefined
-}
+export type StationEntry = Readonly<{ kind: 'station'; name: string; mac: Uint8Array | undefined }>
 
 /** A number of frames (in = out + taken + dropped + held), dropped for a reason, or replied to. */
 export interface CounterEntry {

@@ -40,11 +40,7 @@ export interface LabPart {
 }
 
 /** The devices that a request names: all devices that match the given properties. */
-export interface Which {
-  readonly ifindex?: number
-  readonly ifname?: string
-  readonly netns?: string
-}
+export type Which = Readonly<{ ifindex?: number; ifname?: string; netns?: string }>
 
 /** A client's capture request. */
 export interface WantedCapture {

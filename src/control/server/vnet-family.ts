@@ -223,11 +223,7 @@ function deviceStats(subject: Subject, dev: NetDevice, { caller, isOwn = false }
   }
 }
 
-interface DropCount {
-  readonly direction: 'tx' | 'rx'
-  readonly reason: string
-  readonly frames: number
-}
+type DropCount = Readonly<{ direction: 'tx' | 'rx'; reason: string; frames: number }>
 
 function addDrops(drops: DropCount[], direction: DropCount['direction'], frames: Float64Array): void {
   for (let reason = 0; reason < frames.length; reason++) {

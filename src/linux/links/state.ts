@@ -24,11 +24,7 @@ export interface LinkLists extends Pick<LinkState, 'multicast' | 'addresses'> {
 }
 
 /** Where an interface is: a socket in its namespace, a descriptor of that (-1: ours), its index. */
-export interface LinkPlace {
-  readonly sock: RouteSocket
-  readonly nsfd: number
-  readonly ifindex: number
-}
+export type LinkPlace = Readonly<{ sock: RouteSocket; nsfd: number; ifindex: number }>
 
 /** Reads the first LIST_MAX of each list; no groups unless `multicast`. Throws a VnetError. */
 export function readLists(native: Native, { sock, nsfd, ifindex }: LinkPlace, multicast: boolean): LinkLists {

@@ -234,10 +234,7 @@ function leadsTo({ oif, via, complex }: Route, route: NetworkRoute): boolean {
 }
 
 /** A default route with metric 0, which none precedes, by interface index and IPv4 gateway. */
-export interface GatewayRoute {
-  readonly oif: number
-  readonly via: Uint8Array
-}
+export type GatewayRoute = Readonly<{ oif: number; via: Uint8Array }>
 
 /**
  * `ip route prepend default via GATEWAY dev IF onlink`: puts the route before others of its metric

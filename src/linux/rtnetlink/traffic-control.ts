@@ -29,12 +29,7 @@ export type TcHook = 'ingress' | 'egress'
 
 const PARENT = { ingress: 0xffff_fff2, egress: 0xffff_fff3 } as const
 
-export interface TcProgram {
-  readonly ifindex: number
-  readonly at: TcHook
-  readonly name: string
-  readonly fd: number
-}
+export type TcProgram = Readonly<{ ifindex: number; at: TcHook; name: string; fd: number }>
 
 /** Gives an interface the qdisc that programs are attached to. Rejects with a VnetError. */
 export function addClsact(sock: RouteSocket, ifindex: number): Promise<void> {

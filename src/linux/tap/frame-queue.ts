@@ -30,11 +30,7 @@ const FRAMES = 64
 const READ_BYTES = 256 * 1024
 
 /** The arrays that describe frames of one pool to the addon. Used by one call at a time. */
-interface FrameBatch {
-  readonly handle: Batch
-  readonly offsets: Int32Array
-  readonly lengths: Int32Array
-}
+type FrameBatch = Readonly<{ handle: Batch; offsets: Int32Array; lengths: Int32Array }>
 
 /** The FrameBatch of each pool that the queues read or write frames of. */
 export class FrameBatches {

@@ -104,10 +104,7 @@ export class TapWriter {
   }
 
   #push(skb: SkBuff): void {
-    if (this.#ended) {
-      skb.drop(drop.SKB_DROP_REASON_DEV_READY)
-      return
-    }
+    if (this.#ended) return void skb.drop(drop.SKB_DROP_REASON_DEV_READY)
     const q = skb.queueMapping % this.#rings.length
     const ring = this.#rings[q]
     if (ring.push(skb)) return

@@ -40,10 +40,7 @@ export function placeLines(place: string, most: number): SourceLines | undefined
   return found && around(found, most)
 }
 
-interface Place {
-  readonly file: string
-  readonly line: number
-}
+type Place = Readonly<{ file: string; line: number }>
 
 /** The debugger of this thread, while it is attached. */
 interface Attached {

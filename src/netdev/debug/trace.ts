@@ -8,9 +8,7 @@ const OWN_DEBUG = `${OWN}netdev/debug/`
 const DEPTH = 24
 
 /** V8 formats `stack` when it is first read. */
-export interface Trace {
-  readonly stack: string
-}
+export type Trace = Readonly<{ stack: string }>
 
 /** Captures the stack. Does not change the limit for other stacks. */
 export function trace(depth: number = DEPTH): Trace {

@@ -171,10 +171,7 @@ function spaceEnd(text: string, at: number): number {
   return SPACE.lastIndex
 }
 
-export interface Span {
-  readonly at: number
-  readonly end: number
-}
+export type Span = Readonly<{ at: number; end: number }>
 
 /** How many characters an error shows on either side of the wrong word, and of the word itself. */
 const CONTEXT = 30

@@ -65,10 +65,7 @@ class SwapQueue extends DueQueue<SwapStore> {
   /** Holds a packet until the next of its flow has passed, unless too many are held. */
   push(skb: SkBuff): void {
     if (this.follow(skb)) return
-    if (!this.admits(skb)) {
-      this.#next.push(skb)
-      return
-    }
+    if (!this.admits(skb)) return void this.#next.push(skb)
     const moment = this.env.clock.now() + WAIT
     if (this.hold(skb, moment) && this.length === 1) this.alarm.at(moment)
   }
@@ -174,10 +171,7 @@ export class FaultActions {
       }
       case 'reset': {
         const header = tcpHeaderOf(skb)
-        if (header < 0) {
-          this.pass(skb)
-          return
-        }
+        if (header < 0) return void this.pass(skb)
         sendResets(skb, header, env)
         env.drop(skb, 'reset')
         return

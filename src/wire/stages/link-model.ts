@@ -164,11 +164,7 @@ function delayAt(quantiles: LinkModel['delay'], value: number): number {
   return quantiles[to - 1] * (quantiles[to] / quantiles[to - 1]) ** part
 }
 
-interface LinkSpec {
-  readonly isUp: boolean
-  readonly handover?: number
-  readonly queue?: WrittenQueue
-}
+type LinkSpec = Readonly<{ isUp: boolean; handover?: number; queue?: WrittenQueue }>
 
 const handoverText = ({ handover }: LinkSpec) => handover !== undefined && `handover ${formatDuration(handover)}`
 

@@ -104,10 +104,7 @@ class LossWire extends StageWire<LossSpec> implements Wire {
   push(skb: SkBuff): void {
     const { model, ecn } = this.params
     if (this.#lost(model)) {
-      if (!ecn || !markCe(skb)) {
-        this.env.drop(skb, 'loss')
-        return
-      }
+      if (!ecn || !markCe(skb)) return void this.env.drop(skb, 'loss')
       this.env.note('mark', skb)
     }
     this.next.push(skb)

@@ -21,10 +21,7 @@ class PolicerWire extends StageWire<PolicerSpec> implements Wire {
 
   push(skb: SkBuff): void {
     this.#fill()
-    if (skb.len > this.#tokens) {
-      this.env.drop(skb, 'policer')
-      return
-    }
+    if (skb.len > this.#tokens) return void this.env.drop(skb, 'policer')
     this.#tokens -= skb.len
     this.next.push(skb)
   }

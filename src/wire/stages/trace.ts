@@ -25,11 +25,7 @@ export interface TraceOptions extends Partial<QueueParams> {
   readonly once?: boolean
 }
 
-interface TraceSpec {
-  readonly file: string
-  readonly once: boolean
-  readonly queue?: WrittenQueue
-}
+type TraceSpec = Readonly<{ file: string; once: boolean; queue?: WrittenQueue }>
 
 interface TraceParams extends QueueParams {
   readonly times: readonly number[]

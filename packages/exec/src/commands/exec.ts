@@ -49,11 +49,7 @@ function notStarted(program: string, errno: number, io: Io): number {
 }
 
 /** How a program ended: with a status, by a signal, or, with an errno, before it started. */
-interface ProgramEnd {
-  readonly status: number
-  readonly signal: NodeJS.Signals | null
-  readonly notStarted: number | undefined
-}
+type ProgramEnd = Readonly<{ status: number; signal: NodeJS.Signals | null; notStarted: number | undefined }>
 
 /** Settles at the program's end. Rejects with a VnetError if it could not start supervised. */
 function toTheEnd(

@@ -19,10 +19,7 @@ export function nextHeaderAt(bytes: Uint8Array, nh: number, end: number): number
 export const [HDR_FIELD, UNK_NEXTHDR, UNK_OPTION, HDR_INCOMP] = [0, 1, 2, 3] as const
 
 /** A mistake, and its offset from the start of the packet. It is reported if it has a code. */
-export interface HeaderProblem {
-  readonly code: number | undefined
-  readonly pointer: number
-}
+export type HeaderProblem = Readonly<{ code: number | undefined; pointer: number }>
 
 /** Types of options that Linux knows. */
 const KNOWN: Readonly<Record<number, readonly number[]>> = {

@@ -42,10 +42,7 @@ export class Input {
       return
     }
     const total = version.total(bytes, at)
-    if (this.#isMartian(version, dev, bytes, at)) {
-      this.#stack.count('MartianSource')
-      return
-    }
+    if (this.#isMartian(version, dev, bytes, at)) return void this.#stack.count('MartianSource')
     const { divert, filter } = this.#stack
     const diverted = divert?.({ bytes, at, length: total, from: dev, to: undefined })
     if (diverted !== undefined) this.#forward(dev, version, bytes, at, total, diverted)

@@ -102,10 +102,7 @@ export class Life {
 
   #repeat(): void {
     const connection = this.#connection
-    if (this.#isExpired) {
-      connection.giveUp()
-      return
-    }
+    if (this.#isExpired) return void connection.giveUp()
     this.repeats++
     connection.count('TcpRetransSegs')
     connection.count('TcpExtTCPTimeouts')

@@ -4,11 +4,7 @@
  * which is 0, and do not wrap.
  */
 
-interface Later {
-  readonly start: number
-  readonly end: number
-  readonly bytes: Uint8Array
-}
+type Later = Readonly<{ start: number; end: number; bytes: Uint8Array }>
 
 /** Linux reports up to four ranges, the latest first. */
 const MAX_RANGES = 4

@@ -105,10 +105,7 @@ export class Retransmission {
     const { board, congestion, hasSack, connection, rtt } = this.#sender
     const mayProbe =
       hasSack && connection.host.options.hasLossProbes && congestion.state === 'open' && board.sacked === 0
-    if (!mayProbe || this.#probedAt >= 0 || rtt.smoothed === 0) {
-      this.#armResend()
-      return
-    }
+    if (!mayProbe || this.#probedAt >= 0 || rtt.smoothed === 0) return void this.#armResend()
     const slack = board.packets === 1 ? rtt.least : PROBE_SLACK
     this.#arm('loss-probe', Math.max(Math.min(2 * rtt.smoothed + slack, rtt.timeout - age), 0))
   }
@@ -126,10 +123,7 @@ export class Retransmission {
     const { board, congestion, hasSack, next, connection, rtt } = this.#sender
     if (board.packets === 0) return
     const now = connection.clock.now()
-    if (this.#isExpired(now)) {
-      connection.giveUp()
-      return
-    }
+    if (this.#isExpired(now)) return void connection.giveUp()
     if (!hasSack) board.dropDuplicates()
     this.#probedAt = -1
     board.markAllLost()
@@ -158,10 +152,7 @@ export class Retransmission {
     if (board.packets > 0 || !hasUnsent) return
     const isLong = this.#windowProbeTime >= RTO_MAX
     const most = connection.isOrphan ? (isLong ? 0 : ORPHAN_RETRIES) : RETRIES
-    if (this.#probes >= most) {
-      connection.giveUp()
-      return
-    }
+    if (this.#probes >= most) return void connection.giveUp()
     this.#probes++
     if (this.#sender.probe('TcpExtTCPWinProbe')) this.#armResend()
     else {

@@ -96,16 +96,10 @@ export class Tcp implements contract.Protocol, ConnectionHost<Connection> {
 
   receive(packet: contract.Packet): void {
     if (this.#isClosed) return
-    if (this.#isSending) {
-      this.#deliveries.delay(packet)
-      return
-    }
+    if (this.#isSending) return void this.#deliveries.delay(packet)
     this.ip.count('TcpInSegs')
     const segment = this.#segment
-    if (!segment.parse(packet)) {
-      this.ip.count('TcpInErrs')
-      return
-    }
+    if (!segment.parse(packet)) return void this.ip.count('TcpInErrs')
     const { source, destination } = packet
     const key = keyOf(destination, segment.destinationPort, source, segment.sourcePort)
     const connection = this.#table.connections.get(key)

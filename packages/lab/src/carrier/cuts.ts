@@ -16,12 +16,7 @@ export type Cut =
   | { readonly lostBy: string; readonly connection?: readonly [local: Endpoint, remote: Endpoint] }
 
 /** A direction of a link. `from` and `to` are the names of its ends. */
-export interface Place {
-  readonly link: string
-  readonly direction: Direction
-  readonly from: string
-  readonly to: string
-}
+export type Place = Readonly<{ link: string; direction: Direction; from: string; to: string }>
 
 const BOTH: readonly Direction[] = ['ab', 'ba']
 

@@ -194,10 +194,7 @@ interface Recorded extends Omit<WatchedPacket, 'lost'> {
   isCut: boolean
 }
 
-interface Seen {
-  readonly faults: readonly PlannedFault[]
-  readonly packet: Recorded
-}
+type Seen = Readonly<{ faults: readonly PlannedFault[]; packet: Recorded }>
 
 type PacketFault = PlannedFault & { readonly verb: FaultVerb }
 

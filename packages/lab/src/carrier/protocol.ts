@@ -52,11 +52,7 @@ export interface CableSpec extends LinkSpec {
 }
 
 /** The network namespace of a router, and its interface. */
-export interface AdvertSpec {
-  readonly nsfd: number
-  readonly name: string
-  readonly mac: Uint8Array
-}
+export type AdvertSpec = Readonly<{ nsfd: number; name: string; mac: Uint8Array }>
 
 export interface WatchSpec {
   /** The lab, by a text that no other lab of the thread has. */
@@ -141,11 +137,7 @@ export interface FaultSpec {
   readonly hits: SharedArrayBuffer
 }
 
-export interface WorkerRequest {
-  readonly id: number
-  readonly call: string
-  readonly args: readonly unknown[]
-}
+export type WorkerRequest = Readonly<{ id: number; call: string; args: readonly unknown[] }>
 
 /** The class of an error in the worker. */
 export interface ErrorForm {

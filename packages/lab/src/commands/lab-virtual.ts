@@ -17,12 +17,7 @@ import { StopCommands } from './stop-commands.ts'
 import { readStop, type Stop, Stops } from './virtual-stops.ts'
 
 /** The message to a lab in the guest that is up. */
-interface Order {
-  readonly host: string
-  readonly command: readonly string[]
-  readonly stops: readonly Stop[]
-  readonly seed: number
-}
+type Order = Readonly<{ host: string; command: readonly string[]; stops: readonly Stop[]; seed: number }>
 
 export interface VirtualLabOptions extends GuestCommandOptions {
   readonly scenario?: string | undefined

@@ -27,10 +27,7 @@ export interface RunningLab {
   readonly hosts: ReadonlyMap<string, readonly EntryInterface[]>
 }
 
-export interface RunningHost {
-  readonly lab: RunningLab
-  readonly host: string
-}
+export type RunningHost = Readonly<{ lab: RunningLab; host: string }>
 
 /**
  * Returns the labs of `user`, or otherwise of this user and root. The files of labs whose PID

@@ -30,9 +30,8 @@ export interface TestFromOptions {
 /** Prints the story of `file`, which may be `-`. Returns the exit status. */
 export async function testFrom(file: string, options: TestFromOptions, io: Io): Promise<number> {
   const { write, client, server, withContent, explore = false } = options
-  if (write === undefined && !explore && (client ?? server ?? withContent) !== undefined) {
+  if (write === undefined && !explore && (client ?? server ?? withContent) !== undefined)
     throw new UsageError('--client, --server and --with-content are for the test of --write and --explore')
-  }
   for (const each of [client, server]) if (each !== undefined) checkRegular(each)
   // Flows live longer than the young generation of the heap, which would only take memory.
   setFlagsFromString('--semi-space-growth-factor=1')

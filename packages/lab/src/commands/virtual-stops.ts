@@ -27,11 +27,7 @@ export interface StopReply {
   readonly looks?: boolean
 }
 
-export interface LookResult {
-  readonly status: number
-  readonly stdout: string
-  readonly stderr: string
-}
+export type LookResult = Readonly<{ status: number; stdout: string; stderr: string }>
 
 const PACKET = /^(\S+) (ab|ba)(?: (?!nth \d+$)(.+?))?(?: nth ([1-9]\d*))?$/
 /** The most characters of each output of a look: as JSON, they fit into a record of an outbox. */
@@ -66,10 +62,7 @@ function timeOf(text: string): number {
   throw new UsageError('at most 24 days')
 }
 
-interface Counter {
-  readonly name: string
-  readonly packets: LabFault
-}
+type Counter = Readonly<{ name: string; packets: LabFault }>
 
 export interface StopsOptions {
   /** Runs a command in a host, and adds its output to the output of the run. */

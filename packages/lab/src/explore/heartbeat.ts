@@ -4,9 +4,7 @@ import { clearInterval, setInterval } from 'node:timers'
 import { ownTime, schedstatOf } from '../memory/time/own-time.ts'
 
 /** A beat of the other side, with the file of its waits for a CPU. */
-export interface Beat {
-  readonly beat: string | undefined
-}
+export type Beat = Readonly<{ beat: string | undefined }>
 
 /** How often a beat is asked for in the patience for it. */
 const ASKED = 30

@@ -88,11 +88,7 @@ export interface TestOptions {
 }
 
 /** A scenario in the file of its test, and its title if the test passes with the faults. */
-export interface OwnScenario {
-  readonly imports: readonly string[]
-  readonly text: string
-  readonly title?: string | undefined
-}
+export type OwnScenario = Readonly<{ imports: readonly string[]; text: string; title?: string | undefined }>
 
 /** Returns a vitest test that fails until the program is mended. */
 export function testText(

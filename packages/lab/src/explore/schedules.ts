@@ -14,10 +14,7 @@ interface NamedTrial extends Trial {
   readonly names: readonly string[]
 }
 
-interface SchedulesOptions {
-  readonly count: number
-  readonly seed: number
-}
+type SchedulesOptions = Readonly<{ count: number; seed: number }>
 
 export class Schedules implements Iterable<Trial> {
   /** The faults by their kinds, so that each kind is drawn as often as others. */

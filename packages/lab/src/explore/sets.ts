@@ -137,10 +137,7 @@ export class Pairs implements Iterable<Trial> {
 }
 
 /** A fault that lasts, and the repairs at the later packets of its run. */
-export interface Lasting {
-  readonly trial: Trial
-  readonly repairs: readonly PlannedFault[]
-}
+export type Lasting = Readonly<{ trial: Trial; repairs: readonly PlannedFault[] }>
 
 /** Faults that last, each with one of its repairs: the nearest packets first. */
 export class Repairs implements Iterable<Trial> {

@@ -18,10 +18,7 @@ export type ThreadReply =
   | { readonly facts: ModuleFacts }
   | { readonly refusal: Refusal }
 
-interface Thread {
-  readonly worker: Worker
-  readonly heartbeat: Heartbeat
-}
+type Thread = Readonly<{ worker: Worker; heartbeat: Heartbeat }>
 
 export class ThreadRunner implements Runner {
   /** May be changed before the first run. */

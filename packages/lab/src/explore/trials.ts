@@ -64,10 +64,7 @@ export class Trials {
     }
     const tryOnce = async (trial: Trial) => {
       const judgement = await this.#unlessStopped(attempt?.(trial) ?? judge.attempt(trial.faults))
-      if (judgement === undefined) {
-        skip(trial)
-        return
-      }
+      if (judgement === undefined) return void skip(trial)
       const { verdict } = judgement
       if (verdict === 'failed') report.foundAfter ??= judge.spent.runs
       const isToConfirm = verdict === 'slower' || (verdict === 'failed' && !this.#hasKnown(trial))

@@ -42,12 +42,7 @@ export interface LabPlan {
 }
 
 /** A cable, or the link of a host to a router or a segment. */
-interface FileLink {
-  readonly wire: WireSpec
-  readonly router?: string
-  readonly lan?: string
-  readonly host?: string
-}
+type FileLink = Readonly<{ wire: WireSpec; router?: string; lan?: string; host?: string }>
 
 /**
  * Reads the file at `path`. The file `scenario` replaces its scenario. Throws a UsageError if that

@@ -25,10 +25,7 @@ export interface GuestResult {
 }
 
 /** The output on the console. */
-export interface GuestLog {
-  readonly type: 'stdout' | 'stderr'
-  readonly content: string
-}
+export type GuestLog = Readonly<{ type: 'stdout' | 'stderr'; content: string }>
 
 /** A line that comes out of the guest. The last one has the errors of no test. */
 export type GuestRecord = GuestResult | GuestLog | { readonly unhandled: readonly TestError[] }

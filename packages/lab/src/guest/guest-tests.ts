@@ -14,10 +14,7 @@ import { reasonToSkip, type TestError } from '../network/fixture.ts'
 import { type GuestRecord, type GuestResult, type Order, plain } from './guest-protocol.ts'
 
 /** The parts of vitest's files and tests that are used here. */
-interface GuestFile {
-  readonly filepath: string
-  readonly projectName?: string | undefined
-}
+type GuestFile = Readonly<{ filepath: string; projectName?: string | undefined }>
 interface GuestTest {
   readonly id: string
   readonly meta: object

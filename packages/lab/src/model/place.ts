@@ -24,10 +24,7 @@ export function checkPort(port: number): void {
   throw new UsageError(`port ${shown(port)}: a port is a number from 0 to 65535`)
 }
 
-export interface HostAddress {
-  readonly address: string
-  readonly family: 4 | 6
-}
+export type HostAddress = Readonly<{ address: string; family: 4 | 6 }>
 
 /** A DNS server. */
 export type NameServer = readonly [address: string, port: number]

@@ -1,10 +1,7 @@
 /** The faults of links and hosts, by their verbs. */
 
 /** One end of a connection. The address is a text without a prefix. */
-export interface Endpoint {
-  readonly address: string
-  readonly port: number
-}
+export type Endpoint = Readonly<{ address: string; port: number }>
 
 /** Faults of links, and of all links of a host. */
 export const LINK_VERBS = ['silence', 'mute', 'deaf'] as const

@@ -12,10 +12,7 @@ import type { Siit } from './siit.ts'
 const LIMIT = { packets: 1000, bytes: 4 * 1024 * 1024 }
 
 /** The fragments of a packet that arrived before its first one. */
-interface Early {
-  readonly expires: number
-  readonly fragments: SkBuff[]
-}
+type Early = Readonly<{ expires: number; fragments: SkBuff[] }>
 
 /** A translator of frames. `siit`, `fragment` and what clients request is a Nat's only. */
 export type Translator = Pick<Nat, 'outbound' | 'inbound'> & Partial<Nat>
@@ -85,18 +82,12 @@ class NatWire implements Wire {
   }
 
   #hold(skb: SkBuff, key: number, now: number): void {
-    if (!this.#limit.admits(skb)) {
-      this.#env.drop(skb, 'limit')
-      return
-    }
+    if (!this.#limit.admits(skb)) return void this.#env.drop(skb, 'limit')
     if (!this.#env.hold(skb)) return
     this.#limit.add(skb)
     skb.owner = OWNER_WIRE
     const early = this.#early.get(key)
-    if (early !== undefined) {
-      early.fragments.push(skb)
-      return
-    }
+    if (early !== undefined) return void early.fragments.push(skb)
     this.#early.set(key, { expires: now + FRAGMENT_TIME, fragments: [skb] })
     if (this.#early.size === 1) this.#alarm.at(now + FRAGMENT_TIME)
   }
@@ -123,10 +114,7 @@ class NatWire implements Wire {
   #expire(): void {
     const now = this.#env.clock.now()
     for (const [key, { expires }] of [...this.#early]) {
-      if (expires > now) {
-        this.#alarm.at(expires)
-        return
-      }
+      if (expires > now) return void this.#alarm.at(expires)
       this.#drop(key, 'unmapped')
     }
   }

@@ -50,10 +50,7 @@ const EVENTS: readonly (string | symbol)[] = ['up', 'down', 'wire', 'close']
 const OWN_EVENTS: readonly (string | symbol)[] = ['error', 'newListener', 'removeListener']
 
 /** The packets that one cause has dropped, and a line for people. */
-export interface DropLine {
-  readonly packets: number
-  readonly text: string
-}
+export type DropLine = Readonly<{ packets: number; text: string }>
 
 /** One direction of a link. */
 export class LinkDirection {

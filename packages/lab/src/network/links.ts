@@ -22,11 +22,7 @@ import { checkLanOptions, LabLan, type LabLanOptions, planLan } from './lan.ts'
 import { type DropLine, LabLink, type LinkLab } from './link.ts'
 
 /** A wire of one link, by its name, or of all links. */
-export interface ExtraWire {
-  readonly link?: string | undefined
-  readonly ab: string
-  readonly ba: string
-}
+export type ExtraWire = Readonly<{ link?: string | undefined; ab: string; ba: string }>
 
 /** What fixtures, explore and `vnet run` set in a lab, besides its options. */
 export interface LabSetup {

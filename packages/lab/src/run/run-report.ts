@@ -53,11 +53,7 @@ export interface RunReport {
 }
 
 /** The link of a run, and the hosts at its ends. */
-export interface RunPath {
-  readonly host: LabHost
-  readonly router: LabRouter
-  readonly link: LabLink
-}
+export type RunPath = Readonly<{ host: LabHost; router: LabRouter; link: LabLink }>
 
 /** The counters at the start of a run. */
 export interface CountsBefore {
@@ -68,10 +64,7 @@ export interface CountsBefore {
 }
 
 /** Counts of both directions. */
-interface InAndOut {
-  readonly out: number
-  readonly in: number
-}
+type InAndOut = Readonly<{ out: number; in: number }>
 
 export function countsBefore(path: RunPath): CountsBefore {
   return {

@@ -223,10 +223,7 @@ export class Half {
   /** Takes a SACK block; the first one may report a duplicate (RFC 2883). */
   #sack(p: PacketView, start: number, end: number, isFirst: boolean): void {
     const isInSecond = p.sackEdges > 2 && start >= this.relative(p.sacks[2]) && end <= this.relative(p.sacks[3])
-    if (isFirst && (end <= this.acked || isInSecond)) {
-      this.losses.duplicate(p, start, end)
-      return
-    }
+    if (isFirst && (end <= this.acked || isInSecond)) return void this.losses.duplicate(p, start, end)
     this.#sackedTo = Math.max(this.#sackedTo, end)
     this.#deliver(p, this.#transmissions.sack(start, end, p.time, this.#pending))
   }

@@ -163,10 +163,7 @@ export class StoryReader {
       this.#forgotten++
       const last = isPlain ? undefined : this.#plain.pop()
       if (last !== undefined) for (const { content } of last.messages) this.#room.contents -= content.length
-      else {
-        flow.messages.drop()
-        return
-      }
+      else return void flow.messages.drop()
     }
     const story = { client, server, begin: flow.begin, last: flow.last, ...flow.story, statements }
     ;(isPlain ? this.#plain : this.#kept).push(story)

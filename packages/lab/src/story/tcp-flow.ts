@@ -58,14 +58,8 @@ export class TcpFlow {
     const n = half.relative(p.seq)
     const end = n + p.length + (isSyn ? 1 : 0) + (flags & TCP_FIN)
     const isTwin = half.count(p)
-    if ((flags & TCP_RST) !== 0) {
-      this.#reset(p, half, other)
-      return
-    }
-    if (isTwin) {
-      half.repeatTwin(p, n, end)
-      return
-    }
+    if ((flags & TCP_RST) !== 0) return void this.#reset(p, half, other)
+    if (isTwin) return void half.repeatTwin(p, n, end)
     if (isSyn) this.#open(p, half, isForward)
     if ((flags & TCP_FIN) !== 0) half.finAt = end
     if (end === n) {

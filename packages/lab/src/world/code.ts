@@ -16,10 +16,7 @@ import type { Closable } from './open-sockets.ts'
 export type NativeCall = (...args: unknown[]) => number
 
 /** A place where a server listens, as Node found it; all addresses without one. */
-export interface ListenPlace {
-  readonly address: string | undefined
-  readonly port: number
-}
+export type ListenPlace = Readonly<{ address: string | undefined; port: number }>
 
 /** What Node's native objects start: `args` has the name of the program first. */
 export interface NativeProgram {

@@ -17,12 +17,7 @@ import type { HostFaults } from './host-faults.ts'
 export type HostCounters = Readonly<Record<string, number>>
 
 /** A route to a network, by a gateway on a link. */
-export interface LabRoute {
-  readonly network: Network
-  readonly via: Gateway
-  readonly link: number
-  readonly dev: string
-}
+export type LabRoute = Readonly<{ network: Network; via: Gateway; link: number; dev: string }>
 
 export interface Network {
   readonly prefix: Prefix
@@ -31,10 +26,7 @@ export interface Network {
 }
 
 /** The address of a router on a link. */
-export interface Gateway {
-  readonly address: Uint8Array
-  readonly text: string
-}
+export type Gateway = Readonly<{ address: Uint8Array; text: string }>
 
 /** A setting of a host: `net/ipv4/tcp_rto_min_us` and its value. */
 export type Sysctl = readonly [name: string, value: string]
@@ -57,10 +49,7 @@ export interface ExecResult {
 }
 
 /** The programs that run on a host, and its namespace. */
-export interface RunningPrograms {
-  readonly nsfd: number
-  readonly pids: readonly number[]
-}
+export type RunningPrograms = Readonly<{ nsfd: number; pids: readonly number[] }>
 
 /** The programs of a host. Each function throws a UsageError for wrong arguments. */
 export interface HostPrograms {

@@ -21,10 +21,7 @@ export interface Routed {
 }
 
 /** The addresses of one family of an interface. */
-interface FamilyAddresses {
-  readonly networks: readonly Network[]
-  readonly gateway: Gateway | undefined
-}
+type FamilyAddresses = Readonly<{ networks: readonly Network[]; gateway: Gateway | undefined }>
 
 /** The length of an address: IPv4 or IPv6. */
 export type Family = 4 | 16

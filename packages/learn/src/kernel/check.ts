@@ -12,12 +12,7 @@ import { buildModule, type KernelFiles, moduleName } from './build.ts'
 import type { Guest } from './guest.ts'
 import { type Addresses, lineOf, onGuest, reportsIn } from './live.ts'
 
-export interface KernelTask {
-  readonly file: string
-  readonly kernel: KernelFiles
-  readonly guest: string
-  readonly addresses: Addresses
-}
+export type KernelTask = Readonly<{ file: string; kernel: KernelFiles; guest: string; addresses: Addresses }>
 
 /** The input of a module's checks: `module` is the one with debug information. */
 export type KernelJob = Exclude<ReturnType<typeof prepare>, Result>

@@ -126,11 +126,7 @@ function Labs({ app }: { readonly app: App }) {
   )
 }
 
-interface DrawingProps {
-  readonly lab: Lab
-  readonly rates: App['rates']
-  readonly wires: NonNullable<Message<'late'>['wires']>
-}
+type DrawingProps = Readonly<{ lab: Lab; rates: App['rates']; wires: NonNullable<Message<'late'>['wires']> }>
 
 function Drawing({ lab, rates, wires }: DrawingProps) {
   const { boxes, lines, width, height } = useMemo(() => layoutLab(lab), [lab])
@@ -155,12 +151,7 @@ function Drawing({ lab, rates, wires }: DrawingProps) {
   )
 }
 
-interface End {
-  readonly device: DeviceRow
-  readonly to: string
-  readonly wire: string | undefined
-  readonly rate: number | undefined
-}
+type End = Readonly<{ device: DeviceRow; to: string; wire: string | undefined; rate: number | undefined }>
 
 /** The ends of links, each with the wire of the frames that it transmits. */
 function endsOf({ links }: Lab, rates: App['rates'], wires: DrawingProps['wires']): End[] {

@@ -228,11 +228,7 @@ export function Frames({ flights, drawing, isMoving }: FramesProps) {
   )
 }
 
-export interface EndState {
-  readonly lines: readonly BoxLine[]
-  readonly label: string
-  readonly href?: string | undefined
-}
+export type EndState = Readonly<{ lines: readonly BoxLine[]; label: string; href?: string | undefined }>
 
 /** An end of the path: a kernel, a segment, a driver. A link if it leads somewhere. */
 export function End({ box, lines, label, href }: EndState & { readonly box: layout.DriverBox }) {

@@ -6,9 +6,7 @@ import type { EventEmitter } from 'node:events'
 
 type Respond = (...args: unknown[]) => void
 
-interface RespondOptions {
-  readonly sendDate?: boolean | null
-}
+type RespondOptions = Readonly<{ sendDate?: boolean | null }>
 
 /** The methods of a stream that send response headers, and which argument the headers are. */
 const METHODS = { respond: 0, respondWithFD: 1, respondWithFile: 1 } as const

@@ -85,10 +85,7 @@ export class ServerHandle {
 
   /** Does what net.Server does with an accepted connection. */
   #onConnection(handle: TcpHandle): void {
-    if (this.#isClosed) {
-      handle.native.reset()
-      return
-    }
+    if (this.#isClosed) return void handle.native.reset()
     const server = this.#server
     const [local, remote]: NodeAddress[] = [{}, {}]
     handle.native.getsockname(local)

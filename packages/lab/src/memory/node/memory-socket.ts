@@ -32,10 +32,7 @@ type Done = (error?: Error | null) => void
 type Adopted = net.Socket & Internals
 
 /** One of the chunks that Node writes together. */
-interface Written {
-  readonly chunk: string | Uint8Array
-  readonly encoding: BufferEncoding
-}
+type Written = Readonly<{ chunk: string | Uint8Array; encoding: BufferEncoding }>
 
 const nodes = net.Socket.prototype as Adopted & Record<symbol, (handle: NativeTcp) => void>
 /** Before Node 22, a write that destroy() cancels has no error. */

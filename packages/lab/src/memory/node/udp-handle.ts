@@ -24,11 +24,7 @@ const BUFFER_DEFAULT = 212_992
 /** SOCK_MIN_RCVBUF and SOCK_MIN_SNDBUF */
 const [MIN_RECEIVE, MIN_SEND] = [2304, 4608]
 
-interface UdpHandleOptions {
-  readonly family: 4 | 6
-  readonly lookup: DgramHandle['lookup']
-  readonly boot: Boot
-}
+type UdpHandleOptions = Readonly<{ family: 4 | 6; lookup: DgramHandle['lookup']; boot: Boot }>
 
 export class UdpHandle implements DgramHandle, UdpEvents {
   readonly fd = -1

@@ -211,12 +211,7 @@ export function temporalNow(): [owner: object, name: string, value: unknown][] {
 
 type Method = (...args: unknown[]) => unknown
 
-interface Patched {
-  readonly owner: object
-  readonly name: string
-  readonly value: unknown
-  readonly was: PropertyDescriptor | undefined
-}
+type Patched = Readonly<{ owner: object; name: string; value: unknown; was: PropertyDescriptor | undefined }>
 
 export class Patches {
   readonly #patched: Patched[] = []

@@ -6,9 +6,7 @@
 import { type Alarm, type Clock, type HeapItem, MomentHeap } from 'vnet/internal/base/index'
 
 /** Whose alarm an entry is: a world. */
-export interface Owner {
-  readonly isClosed: boolean
-}
+export type Owner = Readonly<{ isClosed: boolean }>
 
 /** An alarm or a timer. */
 export interface Entry extends HeapItem {

@@ -2,10 +2,7 @@
 import { thread } from './real.ts'
 import { clearTimeout, setInterval, setTimeout } from './timers.ts'
 
-interface Options {
-  readonly signal?: AbortSignal | undefined
-  readonly ref?: boolean | undefined
-}
+type Options = Readonly<{ signal?: AbortSignal | undefined; ref?: boolean | undefined }>
 
 function invalid(name: string, type: string): TypeError {
   const error = new TypeError(`The "${name}" argument must be ${type}`)
