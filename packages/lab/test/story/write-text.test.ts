@@ -81,6 +81,22 @@ test('jitter is written as such, and a few late round trips are not', () => {
   expect(wireOf(40, 40, 90)).toBe('delay 20ms')
 })
 
+test('a silence has its length, or no end if the capture ends within it', () => {
+  const packet = { part: 'seq', n: 1, copy: 1 } as const
+  const text = (lasts: number, end: 'fin' | 'open') =>
+    storyTest(
+      storyOf(
+        flowStory({
+          end,
+          statements: [statement({ kind: 'silence', way: 'ab', at: 100, lasts, packet, verb: 'silence' })],
+        }),
+      ),
+      {},
+    )
+  expect(text(800, 'fin')).toContain('silence 800ms client-server ab')
+  expect(text(50_000, 'open')).not.toMatch(/silence \d/)
+})
+
 test('statements without a packet are listed in a comment', () => {
   const statements = [
     statement({ kind: 'zero-window', way: 'ba', at: 50, lasts: 3200, certainty: 'inferred' }),
