@@ -38,8 +38,8 @@ export function codeMirror({ text, label, describedBy, onChange, onCheck }, type
   if (text === skeleton)
     view.requestMeasure({
       read: () => view.lineBlockAt(Math.max(text.search(/TODO 1\b/), 0)).top - 0.6 * view.scrollDOM.clientHeight,
-      // Only inside of the editor: the page does not move.
-      write: top => view.scrollDOM.scrollTo(0, top),
+      // Only inside of the editor: the page does not move. The measurement ends before.
+      write: top => requestAnimationFrame(() => view.scrollDOM.scrollTo(0, top)),
     })
   const lineAt = number => view.state.doc.line(Math.min(Math.max(number, 1), view.state.doc.lines))
   return {

@@ -12,7 +12,7 @@ export function helpTests(visit: Visit): void {
     const steps = page.locator('.help summary')
     const shown = ['Hint 1', 'Hint 2', 'Hint 3', 'Solution', 'Mistakes that people make']
     for (const [i, name] of shown.entries()) {
-      expect(await steps.filter({ visible: true }).allTextContents()).toEqual(shown.slice(0, i + 1))
+      await expect.poll(() => steps.filter({ visible: true }).allTextContents()).toEqual(shown.slice(0, i + 1))
       if (i < 4) expect(asked()).toEqual([])
       await steps.getByText(name, { exact: true }).click()
     }
