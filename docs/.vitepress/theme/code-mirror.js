@@ -9,11 +9,8 @@ import { minimalSetup } from 'codemirror'
 import { driverTypes } from './driver-types.js'
 import { markChecked, markSyntaxErrors } from './syntax-errors.js'
 
-/**
- * Colours are in exercise.css. `types` is the URL of the table of scripts/editor-types.mjs. An
- * unchanged `skeleton` is scrolled to its first task, past its imports.
- */
-export function codeMirror({ text, label, describedBy, onChange, onCheck }, types, skeleton) {
+/** Colours are in exercise.css. `types` is the URL of the table of scripts/editor-types.mjs. */
+export function codeMirror({ text, label, describedBy, onChange, onCheck }, types) {
   const check = () => {
     onCheck()
     return true
@@ -35,12 +32,6 @@ export function codeMirror({ text, label, describedBy, onChange, onCheck }, type
       EditorView.updateListener.of(({ docChanged }) => docChanged && onChange()),
     ],
   })
-  if (text === skeleton)
-    view.requestMeasure({
-      read: () => view.lineBlockAt(Math.max(text.search(/TODO 1\b/), 0)).top - 0.6 * view.scrollDOM.clientHeight,
-      // Only inside of the editor: the page does not move. The measurement ends before.
-      write: top => requestAnimationFrame(() => view.scrollDOM.scrollTo(0, top)),
-    })
   const lineAt = number => view.state.doc.line(Math.min(Math.max(number, 1), view.state.doc.lines))
   return {
     element: view.dom,

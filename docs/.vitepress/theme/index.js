@@ -19,10 +19,10 @@ import './site.css'
 /** Resolves when the page has nothing better to do. */
 const idle = () => new Promise(resolve => (globalThis.requestIdleCallback ?? setTimeout)(resolve))
 
-async function loadEditor(types, skeleton) {
+async function loadEditor(types) {
   await idle()
   const { codeMirror } = await import('./code-mirror.js')
-  return options => codeMirror(options, types, skeleton)
+  return options => codeMirror(options, types)
 }
 
 const loadPlayground = () => import('../../../packages/learn/src/browser/playground/playground.ts')
@@ -60,7 +60,7 @@ const Exercise = defineComponent({
       ])
       const text = document.querySelector('.vp-doc')
       const inBundle = file => withBase(`/${exercise.bundle}/${file}`)
-      const editor = () => loadEditor(inBundle('types.json'), exercise.skeleton)
+      const editor = () => loadEditor(inBundle('types.json'))
       return element =>
         mountExercise(element, {
           ...exercise,

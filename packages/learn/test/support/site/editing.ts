@@ -66,24 +66,6 @@ export function editingTests(visit: Visit): void {
     await isFocused(page, 'Check')
   })
 
-  test('the skeleton is scrolled to its first task, and text of the visitor is not', async () => {
-    const page = await visit.exercise('09-offloads')
-    const text = editor(page, 'offloads.js')
-    const scrolled = () => page.locator('.cm-scroller').evaluate(({ scrollTop }) => scrollTop)
-    await expect.poll(scrolled).toBeGreaterThan(0)
-    const task = (await text.getByText('// TODO 1:').boundingBox())!
-    const shown = (await page.locator('.cm-scroller').boundingBox())!
-    expect(task.y).toBeGreaterThan(shown.y)
-    expect(task.y + task.height).toBeLessThan(shown.y + shown.height)
-    expect(await page.evaluate(() => scrollY)).toBe(0)
-    await text.press('Control+Home')
-    await page.keyboard.insertText('// mine: ')
-    await page.reload()
-    await page.locator('.cm-editor[data-types]').waitFor()
-    await text.getByText('// mine: // @ts-check').waitFor()
-    expect(await scrolled()).toBe(0)
-  })
-
   test('the pointer explains a name', async () => {
     const page = await visit.exercise('01-drop')
     await editor(page).getByText('defineDriver', { exact: true }).first().hover()
