@@ -111,6 +111,8 @@ const Layout = defineComponent(() => {
   onContentUpdated(markPassed)
   onMounted(async () => {
     await idle()
+    // Its files would take the link from the editor and the first check.
+    await new Promise(resolve => setTimeout(resolve, 3000))
     // Without it, as in a private window, the site needs a network.
     if (import.meta.env.PROD) navigator.serviceWorker?.register(withBase('/service-worker.js')).catch(() => {})
   })
