@@ -1,4 +1,5 @@
 /** Makes statements, and the texts that they share. */
+import { NSEC_PER_SEC } from 'vnet/internal/base/clock'
 import { formatNumber } from 'vnet/internal/base/duration'
 import type { Certainty, Statement, StatementKind, StoryPacket, Way } from './story.ts'
 
@@ -6,6 +7,7 @@ type Frames = readonly (number | undefined)[]
 type More = Pick<Statement, 'verb' | 'lasted' | 'packetWay' | 'size'> & { readonly packet?: StoryPacket | undefined }
 
 const FRAMES_MAX = 8
+const STATEMENTS_MAX = 64
 
 /** Makes a statement of a kind, a direction and a certainty. Frames that are 0 are left out. */
 export function state(
@@ -29,10 +31,9 @@ export class Statements {
     else this.more++
   }
 }
-const STATEMENTS_MAX = 64
 
 export const packetOf = (part: StoryPacket['part'], n: number, copy = 1): StoryPacket => ({ part, n, copy })
 export const opposite = (way: Way): Way => (way === 'ab' ? 'ba' : 'ab')
 /** The end that sends in a direction. */
 export const senderOf = (way: Way): string => (way === 'ab' ? 'the client' : 'the server')
-export const timeText = (ns: number): string => formatNumber(ns / 1e9, 's')
+export const timeText = (ns: number): string => formatNumber(ns / NSEC_PER_SEC, 's')

@@ -1,7 +1,6 @@
 /** The text of a story: the most important statements first, in about twenty lines. */
-
-import { NSEC_PER_SEC } from 'vnet/internal/base/clock'
 import { formatNumber } from 'vnet/internal/base/duration'
+import { timeText } from './statement.ts'
 import type { Distribution, FlowStory, Statement, StatementKind, Story } from './story.ts'
 
 /** The kinds of statements, the most important first. */
@@ -22,7 +21,7 @@ export function storyText(story: Story, name: string, isAll: boolean): string {
       ? new Date(seconds * 1000).toISOString().replace(/T(.*)\..*/, ' $1 UTC')
       : `${seconds} s`
   const total = flows.length + forgotten
-  const lines = [`${name}: ${packets} frames in ${time(lasted)} from ${date}, ${count(total, 'flow')}`]
+  const lines = [`${name}: ${packets} frames in ${timeText(lasted)} from ${date}, ${count(total, 'flow')}`]
   for (const note of notes) lines.push(`  ${note}`)
   if (others.size > 0) lines.push(`  not read: ${[...others].map(([kind, n]) => `${n} ${kind}`).join(', ')}`)
   const told = flows.filter(({ statements }) => statements.length > 0).sort((a, b) => weightOf(a) - weightOf(b))
@@ -57,10 +56,10 @@ function flowLines(flow: FlowStory, most: number): string[] {
   const rates = (['ab', 'ba'] as const).flatMap(way =>
     ways[way].rate === undefined
       ? []
-      : `${way === 'ab' ? '>' : '<'} ${formatNumber(ways[way].rate, 'bit/s')}, packets waited up to ${time(ways[way].queue ?? 0)}`,
+      : `${way === 'ab' ? '>' : '<'} ${formatNumber(ways[way].rate, 'bit/s')}, packets waited up to ${timeText(ways[way].queue ?? 0)}`,
   )
   lines.push(
-    `  ${sent}; ${time(flow.last - flow.begin)}, ended by ${flow.end === 'fin' ? 'FIN' : flow.end === 'reset' ? 'RST' : 'nothing'}`,
+    `  ${sent}; ${timeText(flow.last - flow.begin)}, ended by ${flow.end === 'fin' ? 'FIN' : flow.end === 'reset' ? 'RST' : 'nothing'}`,
   )
   if (trips.length > 0) lines.push(`  round trip ${trips.join(', ')}`)
   if (rates.length > 0) lines.push(`  bottleneck ${rates.join('; ')}`)
@@ -68,7 +67,7 @@ function flowLines(flow: FlowStory, most: number): string[] {
   const origin = flow.begin
   for (const { way, certainty, time: at, frames, text } of chosen.sort((a, b) => a.time - b.time)) {
     const where = frames.length === 0 ? '' : `, frames ${frames.join(' ')}`
-    lines.push(`  ${time(at - origin).padStart(9)} ${way === 'ab' ? '>' : '<'} ${text} (${certainty}${where})`)
+    lines.push(`  ${timeText(at - origin).padStart(9)} ${way === 'ab' ? '>' : '<'} ${text} (${certainty}${where})`)
   }
   const rest = statements.filter(statement => !chosen.includes(statement))
   if (rest.length + more > 0) lines.push(`  and ${rest.length + more} more: ${countsOf(rest)}`)
@@ -79,9 +78,8 @@ const rankOf = ({ kind }: Statement): number => KINDS.indexOf(kind)
 const weightOf = ({ statements }: FlowStory): number => Math.min(...statements.map(rankOf))
 const bytesOf = ({ ways }: FlowStory): number => ways.ab.bytes + ways.ba.bytes
 const count = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? '' : 's'}`
-const time = (ns: number): string => formatNumber(ns / NSEC_PER_SEC, 's')
 const rttText = ({ min, median, p95, max }: Distribution): string =>
-  `${[min, median, p95, max].map(time).join(' / ')} (min, median, p95, max)`
+  `${[min, median, p95, max].map(timeText).join(' / ')} (min, median, p95, max)`
 const endText = ({ address, port }: FlowStory['client']): string =>
   `${address.includes(':') ? `[${address}]` : address}:${port}`
 

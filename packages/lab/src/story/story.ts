@@ -1,5 +1,6 @@
 /** Story: what a capture shows of the network between its hosts, as `vnet test-from` prints it. */
 import type { FaultVerb } from 'vnet/internal/wire/stages/fault-verbs'
+import type { Direction } from 'vnet/internal/wire/wire'
 import type { PacketPart } from '../model/packet-name.ts'
 
 /**
@@ -9,7 +10,7 @@ import type { PacketPart } from '../model/packet-name.ts'
 export type Certainty = 'seen' | 'inferred' | 'guess'
 
 /** `ab` leads from the client, which sent the first packet or SYN, to the server. */
-export type Way = 'ab' | 'ba'
+export type Way = Direction
 
 export type StatementKind =
   | 'lost'
