@@ -186,10 +186,11 @@ export function printIcmp(bytes: Uint8Array, at: number, end: number): string {
   if (type === icmp.ICMP_ECHO || type === icmp.ICMP_ECHOREPLY)
     return `ICMP ${echo(bytes, at, length, type === icmp.ICMP_ECHO)}`
   const about = icmp.isError(type) ? quote4(bytes, at + icmp.ICMP_HLEN, end) : ''
-  return `ICMP ${error(bytes, at, type)}${about}, length ${length}`
+  return `ICMP ${icmpErrorText(bytes, at, type)}${about}, length ${length}`
 }
 
-function error(bytes: Uint8Array, at: number, type: number): string {
+/** Returns what an ICMP error reports. */
+export function icmpErrorText(bytes: Uint8Array, at: number, type: number): string {
   const code = icmp.code(bytes, at)
   if (type === icmp.ICMP_DEST_UNREACH) {
     const mtu = code === 4 ? ` (mtu ${icmp.nextHopMtu(bytes, at)})` : ''
@@ -225,10 +226,11 @@ export function printIcmpv6(bytes: Uint8Array, at: number, end: number): string 
     return `ICMP6, ${NEIGHBOUR[type - icmpv6.NDISC_ROUTER_SOLICITATION]}${target}, length ${length}`
   }
   const about = icmpv6.isError(type) ? quote6(bytes, at + icmpv6.ICMPV6_HLEN, end) : ''
-  return `ICMP6, ${error6(bytes, at, type)}${about}, length ${length}`
+  return `ICMP6, ${icmpv6ErrorText(bytes, at, type)}${about}, length ${length}`
 }
 
-function error6(bytes: Uint8Array, at: number, type: number): string {
+/** Returns what an ICMPv6 error reports. */
+export function icmpv6ErrorText(bytes: Uint8Array, at: number, type: number): string {
   const code = icmpv6.code(bytes, at)
   if (type === icmpv6.ICMPV6_DEST_UNREACH) return `unreachable - ${UNREACHABLE6[code] ?? `code ${code}`}`
   if (type === icmpv6.ICMPV6_PKT_TOOBIG) return `packet too big, mtu ${icmpv6.mtu(bytes, at)}`

@@ -57,3 +57,64 @@ export const window: Getter = (bytes, at) => get16(bytes, at + 14)
 export const checksum: Getter = (bytes, at) => get16(bytes, at + TCP_CHECK)
 export const setChecksum: Setter = (bytes, at, value) => put16(bytes, at + TCP_CHECK, value)
 export const urgentPointer: Getter = (bytes, at) => get16(bytes, at + 18)
+
+const OPT_END = 0
+export const OPT_NOP = 1
+export const OPT_MSS = 2
+export const OPT_WINDOW_SCALE = 3
+export const OPT_SACK_PERMITTED = 4
+export const OPT_SACK = 5
+export const OPT_TIMESTAMPS = 8
+/** The largest shift of a window (RFC 7323 sec. 2.3). */
+const MAX_WINDOW_SCALE = 14
+
+/** The options of a header (RFC 9293 sec. 3.2, RFC 7323, RFC 2018): 0, -1 or false if absent. */
+export class TcpOptions {
+  mss = 0
+  windowScale = -1
+  sackPermitted = false
+  hasTimestamp = false
+  timestamp = 0
+  echo = 0
+  /** Position of the first SACK block, and the number of blocks. */
+  sackAt = 0
+  sackBlocks = 0
+
+  clearOptions(): void {
+    this.mss = 0
+    this.windowScale = -1
+    this.sackPermitted = false
+    this.hasTimestamp = false
+    this.sackBlocks = 0
+  }
+
+  /** Reads the options from `from` to `end`, up to the first invalid one. */
+  readOptions(bytes: Uint8Array, from: number, end: number, isSyn: boolean): void {
+    for (let at = from; at < end; ) {
+      const kind = bytes[at]
+      if (kind === OPT_END) return
+      if (kind === OPT_NOP) {
+        at++
+        continue
+      }
+      const length = bytes[at + 1]
+      if (at + 1 >= end || length < 2 || at + length > end) return
+      this.#readOption(bytes, at, kind, length, isSyn)
+      at += length
+    }
+  }
+
+  #readOption(bytes: Uint8Array, at: number, kind: number, length: number, isSyn: boolean): void {
+    if (kind === OPT_TIMESTAMPS && length === 10) {
+      this.hasTimestamp = true
+      this.timestamp = get32(bytes, at + 2)
+      this.echo = get32(bytes, at + 6)
+    } else if (kind === OPT_SACK && length >= 10 && (length - 2) % 8 === 0) {
+      this.sackAt = at + 2
+      this.sackBlocks = (length - 2) >> 3
+    } else if (!isSyn) return
+    else if (kind === OPT_MSS && length === 4) this.mss = get16(bytes, at + 2)
+    else if (kind === OPT_WINDOW_SCALE && length === 3) this.windowScale = Math.min(bytes[at + 2], MAX_WINDOW_SCALE)
+    else if (kind === OPT_SACK_PERMITTED && length === 2) this.sackPermitted = true
+  }
+}

@@ -58,7 +58,7 @@ describe('a segment', () => {
       )
       expect(segment.hasTimestamp).toBe(one.timestamps !== null)
       if (segment.hasTimestamp) expect([segment.timestamp, segment.echo]).toEqual([timestamp, echo])
-      expect(segment.sacks).toBe(edges.length / 2)
+      expect(segment.sackBlocks).toBe(edges.length / 2)
       expect(segment.bytes.subarray(segment.at, segment.at + segment.length)).toEqual(one.data)
       const fin = (one.flags & tcp.TCP_FIN) !== 0 ? 1 : 0
       expect(segment.space).toBe(one.data.length + (isSyn ? 1 : 0) + fin)
@@ -77,7 +77,7 @@ describe('a segment', () => {
         const segment = new Segment()
         const isValid = segment.parse({ bytes, at: 0, length: 60, source: A, destination: B })
         expect(isValid).toBe(offset >= 5)
-        if (isValid) expect(segment.sackAt + 8 * segment.sacks <= offset * 4 || segment.sacks === 0).toBe(true)
+        if (isValid) expect(segment.sackAt + 8 * segment.sackBlocks <= offset * 4 || segment.sackBlocks === 0).toBe(true)
       },
     )
   })

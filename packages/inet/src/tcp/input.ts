@@ -115,7 +115,7 @@ function takeAck(c: Connection, s: Segment, sequence: number): boolean {
   }
   const removed = sender.onProgress(ack, now)
   if (sender.hasSack) {
-    for (let i = 0; i < s.sacks; i++) {
+    for (let i = 0; i < s.sackBlocks; i++) {
       const start = unwrap(get32(s.bytes, s.sackAt + 8 * i), c.iss, sender.una)
       sender.onSack(start, start + ((get32(s.bytes, s.sackAt + 8 * i + 4) - (c.iss + start)) | 0), now)
     }

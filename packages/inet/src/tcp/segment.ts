@@ -7,23 +7,13 @@ import { get16, get32, put16, put32 } from 'vnet/internal/packet/octets'
 import * as tcp from 'vnet/internal/packet/tcp'
 import type { Packet } from '../contract.ts'
 
-const OPT_END = 0
-const OPT_NOP = 1
-const OPT_MSS = 2
-const OPT_WINDOW_SCALE = 3
-const OPT_SACK_PERMITTED = 4
-const OPT_SACK = 5
-const OPT_TIMESTAMPS = 8
-
-/** The largest shift of a window (RFC 7323 sec. 2.3). */
-const MAX_WINDOW_SCALE = 14
 const MAX_OPTIONS = 40
 /** Length of the timestamps option with its padding. */
 export const TIMESTAMPS_LENGTH = 12
 const NONE = new Uint8Array(0)
 
-/** The fields that received and sent segments share. Options are 0, -1 or false if absent. */
-class HeaderFields {
+/** The fields that received and sent segments share. */
+class HeaderFields extends tcp.TcpOptions {
   sourcePort = 0
   destinationPort = 0
   sequence = 0
@@ -31,19 +21,6 @@ class HeaderFields {
   flags = 0
   /** The window field, without scaling. */
   window = 0
-  mss = 0
-  windowScale = -1
-  sackPermitted = false
-  hasTimestamp = false
-  timestamp = 0
-  echo = 0
-
-  protected clearOptions(): void {
-    this.mss = 0
-    this.windowScale = -1
-    this.sackPermitted = false
-    this.hasTimestamp = false
-  }
 }
 
 /** A received segment, with the sequence numbers of the wire. */
@@ -56,9 +33,6 @@ export class Segment extends HeaderFields {
   /** Position and length of the data. */
   at = 0
   length = 0
-  /** Position of the first SACK block, and the number of blocks. */
-  sackAt = 0
-  sacks = 0
 
   /** The sequence space that it occupies: data, SYN and FIN. */
   get space(): number {
@@ -95,38 +69,8 @@ export class Segment extends HeaderFields {
     this.at = at + header
     this.length = length - header
     this.clearOptions()
-    this.sacks = 0
-    if (header > tcp.TCP_HLEN) this.#parseOptions(bytes, at + tcp.TCP_HLEN, at + header)
+    if (header > tcp.TCP_HLEN) this.readOptions(bytes, at + tcp.TCP_HLEN, at + header, this.isSyn)
     return true
-  }
-
-  #parseOptions(bytes: Uint8Array, from: number, end: number): void {
-    for (let at = from; at < end; ) {
-      const kind = bytes[at]
-      if (kind === OPT_END) return
-      if (kind === OPT_NOP) {
-        at++
-        continue
-      }
-      const length = bytes[at + 1]
-      if (at + 1 >= end || length < 2 || at + length > end) return
-      this.#parseOption(bytes, at, kind, length)
-      at += length
-    }
-  }
-
-  #parseOption(bytes: Uint8Array, at: number, kind: number, length: number): void {
-    if (kind === OPT_TIMESTAMPS && length === 10) {
-      this.hasTimestamp = true
-      this.timestamp = get32(bytes, at + 2)
-      this.echo = get32(bytes, at + 6)
-    } else if (kind === OPT_SACK && length >= 10 && (length - 2) % 8 === 0) {
-      this.sackAt = at + 2
-      this.sacks = (length - 2) >> 3
-    } else if (!this.isSyn) return
-    else if (kind === OPT_MSS && length === 4) this.mss = get16(bytes, at + 2)
-    else if (kind === OPT_WINDOW_SCALE && length === 3) this.windowScale = Math.min(bytes[at + 2], MAX_WINDOW_SCALE)
-    else if (kind === OPT_SACK_PERMITTED && length === 2) this.sackPermitted = true
   }
 }
 
@@ -169,26 +113,26 @@ export class Header extends HeaderFields {
   #writeOptions(bytes: Uint8Array, from: number): void {
     let at = from
     if (this.mss > 0) {
-      put32(bytes, at, (OPT_MSS << 24) | (4 << 16) | this.mss)
+      put32(bytes, at, (tcp.OPT_MSS << 24) | (4 << 16) | this.mss)
       at += 4
     }
     if (this.sackPermitted) {
-      put16(bytes, at + (this.hasTimestamp ? 0 : 2), (OPT_SACK_PERMITTED << 8) | 2)
-      if (!this.hasTimestamp) put16(bytes, at, (OPT_NOP << 8) | OPT_NOP)
+      put16(bytes, at + (this.hasTimestamp ? 0 : 2), (tcp.OPT_SACK_PERMITTED << 8) | 2)
+      if (!this.hasTimestamp) put16(bytes, at, (tcp.OPT_NOP << 8) | tcp.OPT_NOP)
       if (!this.hasTimestamp) at += 4
-    } else if (this.hasTimestamp) put16(bytes, at, (OPT_NOP << 8) | OPT_NOP)
+    } else if (this.hasTimestamp) put16(bytes, at, (tcp.OPT_NOP << 8) | tcp.OPT_NOP)
     if (this.hasTimestamp) {
-      put16(bytes, at + 2, (OPT_TIMESTAMPS << 8) | 10)
+      put16(bytes, at + 2, (tcp.OPT_TIMESTAMPS << 8) | 10)
       put32(bytes, at + 4, this.timestamp)
       put32(bytes, at + 8, this.echo)
       at += TIMESTAMPS_LENGTH
     }
     if (this.windowScale >= 0) {
-      put32(bytes, at, (OPT_NOP << 24) | (OPT_WINDOW_SCALE << 16) | (3 << 8) | this.windowScale)
+      put32(bytes, at, (tcp.OPT_NOP << 24) | (tcp.OPT_WINDOW_SCALE << 16) | (3 << 8) | this.windowScale)
       at += 4
     }
     if (this.sackEdges === 0) return
-    put32(bytes, at, (OPT_NOP << 24) | (OPT_NOP << 16) | (OPT_SACK << 8) | (2 + this.sackEdges * 4))
+    put32(bytes, at, (tcp.OPT_NOP << 24) | (tcp.OPT_NOP << 16) | (tcp.OPT_SACK << 8) | (2 + this.sackEdges * 4))
     for (let i = 0; i < this.sackEdges; i++) put32(bytes, at + 4 + i * 4, this.sacks[i])
   }
 }

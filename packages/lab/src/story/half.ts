@@ -2,33 +2,15 @@
  * Half: one direction of a TCP connection, as a capture between its ends sees it: the segments that
  * one end sent, and the ACKs of the other end about them. Numbers count from the SYN, which is 0.
  */
+import { type Gap, Gaps } from './gaps.ts'
 import { type Loss, Losses } from './losses.ts'
 import type { PacketView } from './packet-view.ts'
 import { Samples, Train } from './samples.ts'
 import { PacketNumbers, SenderClock } from './sender.ts'
 import { packetOf, Statements, timeText } from './statement.ts'
 import type { StoryPacket, Way, WayStory } from './story.ts'
-import {
-  COPY,
-  END,
-  type Packet,
-  type Room,
-  SACKED,
-  START,
-  TIME,
-  type Transmission,
-  Transmissions,
-} from './transmissions.ts'
+import { COPY, END, type Room, SACKED, START, TIME, type Transmission, Transmissions } from './transmissions.ts'
 
-/** Bytes that were not seen, before bytes that were, and the packet that showed it. */
-interface Hole extends Packet {
-  start: number
-  end: number
-  /** The number of packets up to that one. */
-  readonly packets: number
-}
-
-const HOLES_MAX = 256
 /** Duplicate ACKs that show a loss (RFC 5681). */
 const DUPLICATES = 3
 /** A gap that is filled so late, in ns, was filled by a repetition, if no round trip is known. */
@@ -64,6 +46,9 @@ export class Half {
   life = 0
   lastTime = Number.NaN
   finAt = Number.POSITIVE_INFINITY
+  /** When its FIN passed, and in which frame. */
+  finTime = Number.NaN
+  finFrame = 0
   /** When its window became zero; NaN while it is not. */
   closedAt = Number.NaN
   closedFrame = 0
@@ -82,7 +67,7 @@ export class Half {
   /** Made for a direction of many packets. */
   #arrivals: Train | undefined
   #progress: Train | undefined
-  #holes: Hole[] = []
+  readonly #gaps = new Gaps()
   /** The usual payload of a full segment. */
   #size = 0
   /** The first transmission that is not acknowledged. */
@@ -135,7 +120,7 @@ export class Half {
   /** Takes a segment without data; its number is the next byte to be sent. */
   hint(p: PacketView, n: number): void {
     if (n <= this.sent || this.#transmissions.next === 0) return
-    this.#addHole(n, p)
+    this.#addGap(n, p)
     this.sent = n
   }
 
@@ -146,7 +131,7 @@ export class Half {
       this.#arrivals ??= new Train()
       this.#arrivals.add(p.time, p.ipLength)
     }
-    if (n > this.sent && this.#transmissions.next > 0) this.#addHole(n, p)
+    if (n > this.sent && this.#transmissions.next > 0) this.#addGap(n, p)
     let copy = 1
     if (n < this.sent) {
       if (this.#isKnown(p, n, end, other)) return
@@ -169,8 +154,8 @@ export class Half {
     const before = this.acked
     if (ack > before) this.#advance(p, ack, isPure ? from.acks : 0)
     else if (ack === before && isPure && this.sent > ack) this.#duplicateAcks++
-    for (let i = 0; i < p.sackEdges; i += 2)
-      this.#sack(p, this.relative(p.sacks[i]), this.relative(p.sacks[i + 1]), i === 0)
+    for (let i = 0; i < p.sackBlocks; i++)
+      this.#sack(p, this.relative(p.edge(2 * i)), this.relative(p.edge(2 * i + 1)), i === 0)
     if (!this.losses.hasOpen) return
     const { acked, rtt } = this
     const hasSack = this.#sackedTo > 0
@@ -194,11 +179,7 @@ export class Half {
     this.#duplicateAcks = 0
     this.#ackTime = p.time
     this.#ackNumber = number
-    if (this.#holes.length > 0) {
-      // The receiver has bytes that never passed the capture.
-      for (const { start, end } of this.#holes) this.unseen += Math.max(0, Math.min(end, ack) - start)
-      this.#holes = this.#holes.filter(({ end }) => end > ack)
-    }
+    this.unseen += this.#gaps.acknowledge(ack)
     const all = this.#transmissions
     let [sample, fresh] = [-1, 0]
     for (this.#pending = Math.max(this.#pending, all.first); this.#pending < all.next; this.#pending++) {
@@ -222,7 +203,7 @@ export class Half {
 
   /** Takes a SACK block; the first one may report a duplicate (RFC 2883). */
   #sack(p: PacketView, start: number, end: number, isFirst: boolean): void {
-    const isInSecond = p.sackEdges > 2 && start >= this.relative(p.sacks[2]) && end <= this.relative(p.sacks[3])
+    const isInSecond = p.sackBlocks > 1 && start >= this.relative(p.edge(2)) && end <= this.relative(p.edge(3))
     if (isFirst && (end <= this.acked || isInSecond)) return void this.losses.duplicate(p, start, end)
     this.#sackedTo = Math.max(this.#sackedTo, end)
     this.#deliver(p, this.#transmissions.sack(start, end, p.time, this.#pending))
@@ -234,10 +215,9 @@ export class Half {
     return i >= 0 && this.#transmissions.get(i, SACKED) > 0
   }
 
-  #addHole(end: number, { time, frame, stamp, id }: PacketView): void {
+  #addGap(end: number, p: PacketView): void {
     this.#unmeasured = end
-    if (this.#holes.length >= HOLES_MAX) this.#holes.shift()
-    this.#holes.push({ start: this.sent, end, time, frame, stamp, id, packets: this.packets })
+    this.#gaps.add(this.sent, end, p, this.packets)
   }
 
   /** Returns whether the last segment with byte `n` comes again, or an earlier one comes late. */
@@ -272,13 +252,13 @@ export class Half {
 
   /** Takes bytes from `at` that come again, or fill a gap. Returns the number after them. */
   #repeat(p: PacketView, at: number, to: number, other: Half): number {
-    const hole = this.#holes.find(({ start, end }) => start <= at && at < end)
-    if (hole !== undefined) {
-      const end = Math.min(to, hole.end)
-      this.#fill(hole, at, end, p, other)
+    const gap = this.#gaps.find(at)
+    if (gap !== undefined) {
+      const end = Math.min(to, gap.end)
+      this.#fill(gap, at, end, p, other)
       return end
     }
-    const next = this.#holes.reduce((least, { start }) => (start > at ? Math.min(least, start) : least), to)
+    const next = this.#gaps.nextAfter(at, to)
     const i = this.#transmissions.lastOf(at)
     if (i < 0) return next
     const end = Math.min(next, this.#transmissions.get(i, END))
@@ -288,33 +268,31 @@ export class Half {
     return end
   }
 
-  #fill(hole: Hole, start: number, end: number, p: PacketView, other: Half): void {
+  #fill(gap: Gap, start: number, end: number, p: PacketView, other: Half): void {
     this.bytes += end - start
-    if (this.#wasOvertaken(hole, p, other)) {
-      const [passed, lasted] = [this.packets - hole.packets, p.time - hole.time]
+    if (this.#wasOvertaken(gap, p, other)) {
+      const [passed, lasted] = [this.packets - gap.packets, p.time - gap.time]
       const text = `segment ${start} was overtaken by ${passed} ${passed === 1 ? 'packet' : 'packets'}, and came ${timeText(lasted)} later`
       const more = { packet: packetOf('seq', start), verb: passed === 1 ? 'swap' : 'delay', lasted } as const
-      this.statements.add(['reordered', this.way, 'seen'], p.time, [hole.frame, p.frame], text, more)
+      this.statements.add(['reordered', this.way, 'seen'], p.time, [gap.frame, p.frame], text, more)
     } else {
       const size = this.#size || end - start
       for (let at = start; at < end; at += size) {
-        const lost = { ...hole, start: at, end: Math.min(end, at + size), stamp: -1, copy: 1 }
+        const lost = { ...gap, start: at, end: Math.min(end, at + size), stamp: -1, copy: 1 }
         this.#transmissions.add(lost, lost.start, lost.end, 1, this.acked)
         this.#suspect(lost, lost.start, lost.end, p, other, true)
       }
     }
-    if (end < hole.end) this.#holes.push({ ...hole, start: end })
-    hole.end = start
-    if (hole.end === hole.start) this.#holes.splice(this.#holes.indexOf(hole), 1)
+    this.#gaps.fill(gap, start, end)
   }
 
   /** Returns whether the packet that fills a gap was sent before the packet that showed the gap. */
-  #wasOvertaken(hole: Hole, p: PacketView, other: Half): boolean {
-    const stamps = p.stamp >= 0 && hole.stamp >= 0 ? (p.stamp - hole.stamp) | 0 : 0
+  #wasOvertaken(gap: Gap, p: PacketView, other: Half): boolean {
+    const stamps = p.stamp >= 0 && gap.stamp >= 0 ? (p.stamp - gap.stamp) | 0 : 0
     if (stamps !== 0) return stamps < 0
-    const isBefore = this.#numbers.isBefore(p.id, hole.id)
+    const isBefore = this.#numbers.isBefore(p.id, gap.id)
     if (isBefore !== undefined) return isBefore
-    const since = p.time - hole.time
+    const since = p.time - gap.time
     const trip = this.#trip(other)
     if (Number.isFinite(trip) && trip > 0) return since < TRIP_SHARE * trip
     return since < REPEAT_MIN && this.#duplicateAcks < DUPLICATES

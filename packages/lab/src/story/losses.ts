@@ -77,7 +77,7 @@ export class Losses {
       const { first, again, isBefore, start, end } = loss
       const isAcked = end <= acked
       if (!isAcked && !isSacked(loss)) continue
-      const hasEcho = isAcked && p.echo >= 0 && first.stamp >= 0 && again.stamp !== first.stamp
+      const hasEcho = isAcked && p.stamp >= 0 && first.stamp >= 0 && again.stamp !== first.stamp
       const isEchoed = hasEcho && ((p.echo - again.stamp) | 0) >= 0
       const isEarly = p.time - again.time < EARLY * trip && trip < Number.POSITIVE_INFINITY
       // A delayed ACK echoes a segment before it. An older echo is of an earlier copy.

@@ -3,10 +3,14 @@
  * records. Lengths count the packet on the wire: the record may have fewer bytes.
  */
 import type { CaptureRecord } from 'vnet/internal/capture/record'
+import { formatAddress } from 'vnet/internal/packet/address'
 import { ETH_P_IP, ETH_P_IPV6 } from 'vnet/internal/packet/ethernet'
+import * as icmp from 'vnet/internal/packet/icmp'
+import * as icmpv6 from 'vnet/internal/packet/icmpv6'
 import * as ipv4 from 'vnet/internal/packet/ipv4'
 import * as ipv6 from 'vnet/internal/packet/ipv6'
 import { get16, get32 } from 'vnet/internal/packet/octets'
+import { icmpErrorText, icmpv6ErrorText } from 'vnet/internal/packet/print'
 import * as tcp from 'vnet/internal/packet/tcp'
 import { UDP_HLEN } from 'vnet/internal/packet/udp'
 import { UpperHeader } from 'vnet/internal/packet/upper-header'
@@ -36,15 +40,7 @@ const TUNNEL_PORTS = table('2152 gtp tunnel, 4500 esp tunnel, 4789 vxlan tunnel,
 /** The first bytes of a segment that are necessary: up to its window. */
 const SEGMENT_MIN = 16
 
-const OPT_END = 0
-const OPT_NOP = 1
-const OPT_MSS = 2
-const OPT_WINDOW_SCALE = 3
-const OPT_SACK = 5
-const OPT_TIMESTAMPS = 8
-const SACK_EDGES_MAX = 8
-
-export class PacketView {
+export class PacketView extends tcp.TcpOptions {
   bytes: Uint8Array = new Uint8Array(0)
   /** The number of the frame, and its time in ns from the first one. */
   frame = 0
@@ -55,6 +51,8 @@ export class PacketView {
   h = 0
   at = 0
   end = 0
+  /** What an ICMP error reports about the packet in it, which the other fields describe; else ''. */
+  report = ''
   protocol = 0
   /** Bytes of the IP packet, and of the payload of TCP or UDP. */
   ipLength = 0
@@ -67,18 +65,13 @@ export class PacketView {
   addressSize = 0
   sourcePort = 0
   destinationPort = 0
-  /** Fields of TCP; `mss` and `scale` are -1 without the option. */
+  /** Fields of TCP. */
   seq = 0
   ack = 0
   flags = 0
   window = 0
-  mss = -1
-  scale = -1
-  /** The timestamp and its echo; -1 without the option. */
+  /** The timestamp, or -1. */
   stamp = -1
-  echo = -1
-  readonly sacks: number[] = new Array(SACK_EDGES_MAX).fill(0)
-  sackEdges = 0
   readonly #upper = new UpperHeader()
 
   /** Reads a record. Returns '' for TCP and UDP, or the kind of another frame. */
@@ -103,8 +96,10 @@ export class PacketView {
     this.id = is4 ? ipv4.identification(bytes, nh) : 0
     this.life = is4 ? ipv4.timeToLive(bytes, nh) : ipv6.hopLimit(bytes, nh)
     this.h = upper.h
+    this.report = ''
     if (this.h < 0) return upper.isFragment ? 'fragment' : 'cut'
     this.protocol = upper.protocol
+    if (this.#readReport()) return ''
     if (this.protocol === ipv4.IPPROTO_TCP) return this.#readSegment()
     if (this.protocol === ipv4.IPPROTO_UDP) return this.#readDatagram()
     return PROTOCOLS.get(this.protocol) ?? `ip protocol ${this.protocol}`
@@ -132,6 +127,25 @@ export class PacketView {
     return type === ETH_P_IP || type === ETH_P_IPV6 ? nh : -3 - type
   }
 
+  /** Reads an ICMP error up to the ports of the packet in it. Returns false for other packets. */
+  #readReport(): boolean {
+    const { bytes, h, end, version } = this
+    const is4 = version === 4
+    if (this.protocol !== (is4 ? ipv4.IPPROTO_ICMP : ipv6.NEXTHDR_ICMP) || end - h < icmp.ICMP_HLEN) return false
+    if (!(is4 ? icmp : icmpv6).isError(bytes[h])) return false
+    const upper = this.#upper
+    const quoted = h + icmp.ICMP_HLEN
+    if (upper.find(bytes, quoted, end) !== version || upper.h < 0 || upper.h + UDP_HLEN > end) return false
+    if (upper.protocol !== ipv4.IPPROTO_TCP && upper.protocol !== ipv4.IPPROTO_UDP) return false
+    const from = formatAddress(bytes.slice(this.addressAt, this.addressAt + this.addressSize))
+    this.report = `ICMP error of ${from}: ${(is4 ? icmpErrorText : icmpv6ErrorText)(bytes, h, bytes[h])}`
+    this.addressAt = is4 ? ipv4.sourceAt(quoted) : ipv6.sourceAt(quoted)
+    this.h = upper.h
+    this.protocol = upper.protocol
+    this.#readPorts()
+    return true
+  }
+
   #readDatagram(): string {
     const { h, end, nh } = this
     if (end - h < UDP_HLEN) return 'cut'
@@ -153,40 +167,20 @@ export class PacketView {
     this.window = tcp.window(bytes, h)
     this.at = Math.min(h + header, end)
     this.length = nh + this.ipLength - h - header
-    this.mss = this.scale = -1
-    this.stamp = this.echo = -1
-    this.sackEdges = 0
-    if (header > tcp.TCP_HLEN) this.#readOptions(h + tcp.TCP_HLEN, this.at)
+    this.clearOptions()
+    this.readOptions(bytes, h + tcp.TCP_HLEN, this.at, (this.flags & tcp.TCP_SYN) !== 0)
+    this.stamp = this.hasTimestamp ? this.timestamp : -1
     return ''
+  }
+
+  /** The number at an edge of the SACK blocks. */
+  edge(i: number): number {
+    return get32(this.bytes, this.sackAt + 4 * i)
   }
 
   #readPorts(): void {
     this.sourcePort = get16(this.bytes, this.h)
     this.destinationPort = get16(this.bytes, this.h + 2)
-  }
-
-  #readOptions(from: number, end: number): void {
-    const { bytes } = this
-    for (let at = from; at + 1 < end; ) {
-      const kind = bytes[at]
-      if (kind === OPT_END) return
-      if (kind === OPT_NOP) {
-        at++
-        continue
-      }
-      const size = bytes[at + 1]
-      if (size < 2 || at + size > end) return
-      if (kind === OPT_TIMESTAMPS && size === 10) {
-        this.stamp = get32(bytes, at + 2)
-        this.echo = get32(bytes, at + 6)
-      } else if (kind === OPT_SACK) {
-        const edges = Math.min((size - 2) >> 2, SACK_EDGES_MAX) & ~1
-        for (let i = 0; i < edges; i++) this.sacks[i] = get32(bytes, at + 2 + 4 * i)
-        this.sackEdges = edges
-      } else if (kind === OPT_MSS && size === 4) this.mss = get16(bytes, at + 2)
-      else if (kind === OPT_WINDOW_SCALE && size === 3) this.scale = Math.min(bytes[at + 2], 14)
-      at += size
-    }
   }
 }
 

@@ -62,11 +62,8 @@ export class StoryReader {
     view.frame = this.#packets
     view.time = this.#timeOf(record)
     const other = view.read(record)
-    if (other !== '') {
-      const key = this.#others.has(other) || this.#others.size < OTHERS_MAX ? other : 'other'
-      this.#others.set(key, (this.#others.get(key) ?? 0) + 1)
-      return
-    }
+    if (other !== '') return void this.#countOther(other)
+    if (view.report !== '') return void this.#addReport(view)
     const { flow } = this.#entryOf(view)
     const { isForward } = this.#table
     // Packets of a direction count on one interface. A device of vnet is two, with one name.
@@ -140,6 +137,21 @@ export class StoryReader {
       isTcp ? new TcpFlow(p, this.#room) : new UdpFlow(p, this.#room),
       !(isAnswer || isOfServer),
     )
+  }
+
+  /** Adds an ICMP error to the flow of the packet in it. */
+  #addReport({ time, frame, report }: PacketView): void {
+    const statements = this.#table.find(this.#view)?.flow.statements
+    if (statements === undefined) return void this.#countOther('icmp')
+    const way = this.#table.isForward ? 'ab' : 'ba'
+    // Each repetition of the packet may cause the same error.
+    if (statements.list.some(({ text }) => text === report)) statements.more++
+    else statements.add(['unreachable', way, 'seen'], time, [frame], report)
+  }
+
+  #countOther(kind: string): void {
+    const key = this.#others.has(kind) || this.#others.size < OTHERS_MAX ? kind : 'other'
+    this.#others.set(key, (this.#others.get(key) ?? 0) + 1)
   }
 
   /** Finds a step forward of the clock: a sender has timestamps of less time. */

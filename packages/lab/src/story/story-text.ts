@@ -5,8 +5,8 @@ import type { Distribution, FlowStory, Statement, StatementKind, Story } from '.
 
 /** The kinds of statements, the most important first. */
 const KINDS = (
-  'forgotten black-hole half-open tls-stopped silence reset syn-repeated reply-lost query-repeated zero-window ' +
-  'queue-full lost corrupt delayed reordered duplicated repeated'
+  'forgotten black-hole unreachable half-open tls-stopped silence reset syn-repeated reply-lost query-repeated zero-window ' +
+  'queue-full lost delayed reordered duplicated repeated'
 ).split(' ') as readonly StatementKind[]
 const STATEMENTS_SHOWN = 10
 /** Seconds of the last day of 9999. */

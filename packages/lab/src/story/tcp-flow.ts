@@ -61,7 +61,11 @@ export class TcpFlow {
     if ((flags & TCP_RST) !== 0) return void this.#reset(p, half, other)
     if (isTwin) return void half.repeatTwin(p, n, end)
     if (isSyn) this.#open(p, half, isForward)
-    if ((flags & TCP_FIN) !== 0) half.finAt = end
+    if ((flags & TCP_FIN) !== 0 && half.finFrame === 0) {
+      half.finAt = end
+      half.finTime = time
+      half.finFrame = p.frame
+    }
     if (end === n) {
       half.acks++
       half.hint(p, n)
@@ -115,7 +119,7 @@ export class TcpFlow {
     if ((p.flags & TCP_ACK) !== 0) this.synAcks++
     else if (isForward) this.syn = p.seq
     if (p.mss > 0) half.mss = p.mss
-    half.scale = Math.max(p.scale, 0)
+    half.scale = Math.max(p.windowScale, 0)
   }
 
   #acknowledged(p: PacketView, half: Half, other: Half, isPure: boolean): void {

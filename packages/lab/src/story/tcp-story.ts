@@ -20,7 +20,12 @@ const TLS_ALERT = 21
 export function statementsOf(flow: TcpFlow, end: number): Statement[] {
   const { ab, ba, statements } = flow
   for (const half of [ab, ba]) if (half.closedAt >= 0) flow.openWindow(half, end)
-  const all = [...aboutHalf(flow, ab, ba, end), ...aboutHalf(flow, ba, ab, end), ...aboutStart(flow)]
+  const all = [
+    ...aboutHalf(flow, ab, ba, end),
+    ...aboutHalf(flow, ba, ab, end),
+    ...aboutStart(flow),
+    ...aboutEnd(flow, end),
+  ]
   return [...statements.list, ...all].sort((a, b) => a.time - b.time)
 }
 
@@ -133,6 +138,16 @@ function nameOf({ start, end, first: { copy } }: Loss, { way, finAt }: Half): st
   const isFin = end === finAt && end - start === 1
   const name = isFin ? 'the FIN' : start > 0 ? `segment ${start}` : way === 'ab' ? 'the SYN' : 'the SYN-ACK'
   return copy === 1 ? name : `copy ${copy} of ${name}`
+}
+
+/** Returns the statement about an end that remained open after the FIN of the other end. */
+function aboutEnd({ ab, ba, end: how }: TcpFlow, end: number): Statement[] {
+  const [closed, open] = Number.isFinite(ab.finAt) ? [ab, ba] : [ba, ab]
+  const { finAt, finTime, finFrame, acked, way } = closed
+  if (how !== 'open' || acked < finAt || !(end - open.lastTime >= IDLE)) return []
+  const lasted = end - finTime
+  const text = `${senderOf(way)} sent a FIN, and ${senderOf(open.way)} none in ${timeText(lasted)}, to the end`
+  return [state(['half-open', open.way, 'seen'], finTime, [finFrame], text, { lasted })]
 }
 
 /** Returns the statements about a handshake, of TCP or TLS, that was not completed. */

@@ -92,6 +92,46 @@ test('a frame without an IP length, before its NIC has cut it, has the length of
   expect(textsOf(storyOfFrames(frames))).toEqual(NAMED)
 })
 
+describe('ICMP errors', () => {
+  const errorAbout = (quoted: Uint8Array, code: number, bytes = quoted.length) => {
+    const message = Uint8Array.of(3, code, 0, 0, 0, 0, 5, 0x78, ...quoted.subarray(0, bytes))
+    return ethernetFrame(ipPacket(true, 1, message))
+  }
+  const run = (error: Uint8Array) =>
+    storyOfFrames([...LOST.map(one => [one.at, ethernetFrame(segmentPacket(one))] as const), [60, error]])
+
+  test('an error belongs to the flow of the packet that it quotes', () => {
+    const { flows, others } = run(errorAbout(segmentPacket(data(50, 1)), 4, 28))
+    const [reported] = (flows[0]?.statements ?? []).filter(({ kind }) => kind === 'unreachable')
+    expect(reported).toMatchObject({ way: 'ab', certainty: 'seen', frames: [7] })
+    expect(reported?.text).toBe('ICMP error of 198.18.0.2: unreachable - need to frag (mtu 1400)')
+    expect(others.size).toBe(0)
+  })
+
+  test('an error about a segment of the server has the other direction', () => {
+    const { flows } = run(errorAbout(segmentPacket({ at: 0, back: true }), 1))
+    expect(flows[0]?.statements.find(({ kind }) => kind === 'unreachable')?.way).toBe('ba')
+  })
+
+  test('the same error again is counted', () => {
+    const query = datagramPacket(false, [4000, 53], new Uint8Array(20))
+    const error = errorAbout(query, 3)
+    const [flow] = storyOfFrames([ethernetFrame(query), error, error].map((bytes, i) => [i, bytes])).flows
+    expect(flow?.statements.map(({ text }) => text)).toContain('ICMP error of 198.18.0.2: unreachable - port')
+    expect(flow?.more).toBe(1)
+  })
+
+  test.each([
+    ['about another flow', errorAbout(segmentPacket({ ...data(50, 1), port: 41_000 }), 1)],
+    ['about a packet that is cut before its ports', errorAbout(segmentPacket(data(50, 1)), 1, 22)],
+    ['about ICMP', errorAbout(ipPacket(false, 1, new Uint8Array(20)), 1)],
+  ])('an error %s is counted only', (_, error) => {
+    const { flows, others } = run(error)
+    expect(flows[0]?.statements.map(({ kind }) => kind)).toEqual(['lost'])
+    expect([...others]).toEqual([['icmp', 1]])
+  })
+})
+
 describe('clocks', () => {
   test('a step back is noted, and no time passes in it', () => {
     const back = LOST.map((one, i) => ({ ...one, at: one.at + (i < 3 ? 9000 : 0) }))

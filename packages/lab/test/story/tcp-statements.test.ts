@@ -30,6 +30,13 @@ describe('losses', () => {
     expect(run(50)).toEqual(['ab repeated, inferred'])
   })
 
+  test('a SACK alone shows that a repetition arrived', () => {
+    const wide = handshake().map(one => ({ ...one, window: 9000 }))
+    const sack = ack(390, 1, { sacks: [1001, 2001], window: 9000 })
+    const story = storyOfSegments([...wide, data(50, 1), data(51, 1001), data(350, 1001), sack])
+    expect(textsOf(story)).toEqual(['ab lost seq 1001 copy 1, inferred'])
+  })
+
   test('a SACK of both copies shows that none was lost', () => {
     expect(tell(data(50, 1), data(350, 1), ack(390, 1001, { sacks: [1, 1001] }))).toEqual(['ab repeated, inferred'])
   })
@@ -188,6 +195,19 @@ describe('ends', () => {
     const answers = [40, 1040].map((at): Segment => ({ at, back: true, seq: 0, flags: 'SA' }))
     expect(textsOf(storyOfSegments([{ at: 0, seq: 0, flags: 'S' }, ...answers]))).toContain('ab half-open, seen')
     expect(tell()).toEqual([])
+  })
+
+  test('an end without a FIN for long after the FIN of the other end remained open', () => {
+    const fin = [
+      { at: 50, seq: 1, flags: 'FA' },
+      { at: 90, back: true, ack: 2 },
+    ]
+    const other: Segment[] = handshake(9000).map(one => ({ ...one, port: 41_000 }))
+    const run = (...more: Segment[]) => textsOf(storyOfSegments([...handshake(), ...fin, ...more, ...other]))
+    expect(run()).toEqual(['ba half-open, seen'])
+    expect(run({ at: 95, back: true, flags: 'FA', ack: 2 })).toEqual([])
+    expect(run(reply(8000, 1, { ack: 2 }))).toEqual([])
+    expect(textsOf(storyOfSegments([...handshake(), ...fin]))).toEqual([])
   })
 
   test('an ACK of other bytes answers a SYN of a connection that one end has forgotten', () => {
