@@ -77,7 +77,8 @@ describe('a segment', () => {
         const segment = new Segment()
         const isValid = segment.parse({ bytes, at: 0, length: 60, source: A, destination: B })
         expect(isValid).toBe(offset >= 5)
-        if (isValid) expect(segment.sackAt + 8 * segment.sackBlocks <= offset * 4 || segment.sackBlocks === 0).toBe(true)
+        if (isValid)
+          expect(segment.sackAt + 8 * segment.sackBlocks <= offset * 4 || segment.sackBlocks === 0).toBe(true)
       },
     )
   })

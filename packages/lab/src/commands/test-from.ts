@@ -1,5 +1,5 @@
 /** `vnet test-from`: the story of a capture (packages/lab/docs/test-from.md). */
-import { dirname, relative, resolve } from 'node:path'
+import { basename, dirname, relative, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { setFlagsFromString } from 'node:v8'
 import { reasonOf } from 'vnet/internal/base/errno'
@@ -44,10 +44,13 @@ export async function testFrom(file: string, options: TestFromOptions, io: Io): 
     return { withContent, client: from, server: to }
   }
   if (write !== undefined) {
-    const { storyTest } = await import('../story/write-text.ts')
+    const { storyTest, storyTraces } = await import('../story/write-text.ts')
     const folder = dirname(resolve(write))
-    const options = modules(file => relative(folder, file).replace(/^(?!\.)/, './'))
+    const traces = `${basename(write).replace(/(\.(test|spec))?\.\w+$/, '')}.`
+    const options = { ...modules(file => relative(folder, file).replace(/^(?!\.)/, './')), traces }
     writeFile(write, storyTest(story, options), { flag: 'wx' })
+    for (const [name, text] of storyTraces(story, options))
+      writeFile(resolve(folder, traces + name), text, { flag: 'wx' })
     io.out(`\n${write}: npx vitest run ${write}\n`)
   }
   if (explore) {

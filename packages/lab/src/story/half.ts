@@ -190,7 +190,7 @@ export class Half {
       if (all.get(i, SACKED) === 0) fresh += length
       this.passed = Math.max(this.passed, length)
     }
-    if (ack > this.#unmeasured && sample >= 0) this.rtt.add(p.time - sample)
+    if (ack > this.#unmeasured && sample >= 0) this.rtt.add(sample, p.time - sample)
     this.#deliver(p, fresh)
   }
 

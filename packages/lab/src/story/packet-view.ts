@@ -51,7 +51,7 @@ export class PacketView extends tcp.TcpOptions {
   h = 0
   at = 0
   end = 0
-  /** What an ICMP error reports about the packet in it, which the other fields describe; else ''. */
+  /** The report of an ICMP error, or ''. The other fields then describe the packet in it. */
   report = ''
   protocol = 0
   /** Bytes of the IP packet, and of the payload of TCP or UDP. */

@@ -3,6 +3,9 @@ import { NSEC_PER_SEC } from 'vnet/internal/base/clock'
 import type { Distribution } from './story.ts'
 
 const KEPT_MAX = 64
+/** Fewer values have no trend, nor have values with less spread than this share of their mean. */
+const TREND_MIN = 16
+const SPREAD_MIN = 0.1
 
 /** A distribution of at most KEPT_MAX of the samples, evenly spread over time. */
 export class Samples {
@@ -10,15 +13,16 @@ export class Samples {
   min = Number.POSITIVE_INFINITY
   max = 0
   last = 0
-  readonly #kept: number[] = []
+  readonly #kept: (readonly [time: number, value: number])[] = []
   #every = 1
 
-  add(value: number): void {
+  /** Adds a time in ns, and the round trip that started then. */
+  add(time: number, value: number): void {
     this.min = Math.min(this.min, value)
     this.max = Math.max(this.max, value)
     this.last = value
     if (this.count++ % this.#every !== 0) return
-    this.#kept.push(value)
+    this.#kept.push([time, value])
     if (this.#kept.length < KEPT_MAX) return
     // Every second one is enough from here on.
     for (let i = 0; i < KEPT_MAX / 2; i++) this.#kept[i] = this.#kept[2 * i]
@@ -29,10 +33,25 @@ export class Samples {
   /** Returns the distribution; undefined without samples. */
   get distribution(): Distribution | undefined {
     if (this.count === 0) return undefined
-    const sorted = this.#kept.toSorted((a, b) => a - b)
+    const values = this.#kept.map(([, value]) => value)
+    const sorted = values.toSorted((a, b) => a - b)
     const at = (share: number) => sorted[Math.floor((sorted.length - 1) * share)]
-    return { samples: this.count, min: this.min, median: at(0.5), p95: at(0.95), max: this.max }
+    const { count, min, max } = this
+    const trend = hasTrend(values) ? this.#kept : undefined
+    return { samples: count, min, median: at(0.5), p95: at(0.95), max, ...(trend !== undefined && { trend }) }
   }
+}
+
+/**
+ * Returns whether values follow each other closely, as on a link that changes: the mean square of
+ * their steps is far less than the 2 variances of values in random order (von Neumann 1941).
+ */
+function hasTrend(values: readonly number[]): boolean {
+  if (values.length < TREND_MIN) return false
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length
+  const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length
+  const steps = values.slice(1).reduce((sum, value, i) => sum + (value - (values[i] as number)) ** 2, 0)
+  return Math.sqrt(variance) > SPREAD_MIN * mean && steps / (values.length - 1) < variance / 2
 }
 
 /** A rate is that of CHUNKS chunks of packets with nearly the same rate, none with a pause. */

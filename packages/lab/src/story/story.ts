@@ -77,6 +77,8 @@ export interface Distribution {
   readonly median: number
   readonly p95: number
   readonly max: number
+  /** Times and round trips of at most 64 samples, if they change slowly; otherwise undefined. */
+  readonly trend?: readonly (readonly [time: number, roundTrip: number])[]
 }
 
 export interface WayStory {

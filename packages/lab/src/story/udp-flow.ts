@@ -53,7 +53,7 @@ class UdpHalf {
   spin(bit: number, time: number): void {
     this.#shorts++
     if (bit === this.#spin) return
-    if (this.#edge >= 0) this.#spins.add(time - this.#edge)
+    if (this.#edge >= 0) this.#spins.add(this.#edge, time - this.#edge)
     this.#edge = time
     this.#spin = bit
   }

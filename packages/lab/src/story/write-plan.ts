@@ -1,4 +1,5 @@
 /** LabPlan: the hosts, links, flows and faults of a lab that repeats a story. */
+import { NSEC_PER_MSEC, NSEC_PER_SEC } from 'vnet/internal/base/clock'
 import { formatDuration } from 'vnet/internal/base/duration'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { formatRate } from 'vnet/internal/wire/units'
@@ -17,15 +18,17 @@ type TimedFault = PlannedFault & { readonly at: number }
 
 /** The most flows of a lab without faults. */
 const FLOWS_MAX = 10
+/** What the path of each trace starts with, for a template with the constant of the test. */
+export const TRACES = `\${traces}`
 /** The longest time at the end of a capture in which a silence may have ended, in ns. */
 const END = 1e9
 const [USUAL_MTU, LEAST_MTU] = [1500, 576]
 
 /**
  * Returns a lab for a story. For programs it has all flows, otherwise the flows with faults. `end`
- * replaces the ends of flows.
+ * replaces the ends of flows. Delays that change are traces if the test may have further files.
  */
-export function planOf(story: Story, hasPrograms: boolean, end?: FlowEnd) {
+export function planOf(story: Story, hasPrograms: boolean, hasTraces: boolean, end?: FlowEnd) {
   const repeated = new Set<Statement>(story.flows.flatMap(flow => repeatedOf(flow, hasPrograms)))
   const isRepeated = (each: Statement): each is Repeatable => repeated.has(each)
   const isFault = (each: Statement) => isRepeated(each) || isHole(each)
@@ -59,13 +62,19 @@ export function planOf(story: Story, hasPrograms: boolean, end?: FlowEnd) {
     })
     return { story: flow, client, server, end: end ?? endOf(flow, faults), faults }
   })
+  /** Files of delays over time, by their names after the name of the test. */
+  const traces = new Map<string, string>()
   const faults = withoutCovered(planned.flatMap(each => each.faults))
   const times = flows.flatMap(({ begin, last }) => [begin, last])
   const lasts = faults.map(lastingOf).filter(time => time !== FOREVER)
   return {
     clients: [...new Set(planned.map(({ client }) => client))],
     servers: [...new Set(planned.map(({ server }) => server))],
-    links: [...links].map(([ends, of]) => ({ ...linkOf(ends, of), hasNat: nats.has(ends) })),
+    links: [...links].map(([ends, of]) => ({
+      ...linkOf(ends, of, hasTraces ? traces : undefined),
+      hasNat: nats.has(ends),
+    })),
+    traces,
     flows: planned,
     faults,
     /** The statements that the lab does not repeat, without texts of the capture. */
@@ -142,19 +151,33 @@ function endOf({ protocol, statements }: FlowStory, faults: readonly PlannedFaul
   return protocol === 'tcp' && faults.some(({ verb }) => verb === 'reset' || verb === 'rebind') ? 'reset' : 'done'
 }
 
+/** Returns a trace in CSV of half of the round trips, from the start of the flow on. */
+function traceOf({ rtt: { ab, ba }, begin }: FlowStory): string | undefined {
+  const [far, near] = ab?.trend === undefined ? [ba, ab] : [ab, ba]
+  const [first, ...rest] = far?.trend ?? []
+  if (first === undefined) return undefined
+  const rows = [[begin, first[1]] as const, ...rest].map(([time, trip]): readonly [string, number] => {
+    const delay = (trip + (near?.median ?? 0)) / 2
+    return [((time - begin) / NSEC_PER_SEC).toFixed(3), delay / NSEC_PER_MSEC]
+  })
+  // Packets that leave together are one row.
+  return ['time,delay', ...[...new Map(rows)].map(([time, delay]) => `${time},${delay.toFixed(3)}`), ''].join('\n')
+}
+
 /** Returns a link with the wire of the flow that has the most round trips. */
-function linkOf(ends: string, flows: readonly FlowStory[]) {
+function linkOf(ends: string, flows: readonly FlowStory[], traces: Map<string, string> | undefined) {
   const [client = '', server = ''] = ends.split(' ')
   const samplesOf = ({ rtt }: FlowStory) => (rtt.ab?.samples ?? 0) + (rtt.ba?.samples ?? 0)
-  const {
-    rtt,
-    server: { address },
-  } = flows.toSorted((a, b) => samplesOf(b) - samplesOf(a))[0] as FlowStory
+  const flow = flows.toSorted((a, b) => samplesOf(b) - samplesOf(a))[0] as FlowStory
+  const { rtt } = flow
   const sum = (key: 'min' | 'median' | 'p95') => (rtt.ab?.[key] ?? 0) + (rtt.ba?.[key] ?? 0)
   const isBusy = flows.some(({ ways }) => (ways.ab.rate ?? ways.ba.rate) !== undefined)
   // The queue of a bottleneck makes the other round trips longer. A few late ones are not jitter.
   const middle = (isBusy ? sum('min') : sum('median')) / 2
   const spread = Math.min(sum('median') - sum('min'), sum('p95') - sum('median')) / 2
+  const trace = isBusy || traces === undefined ? undefined : traceOf(flow)
+  const file = `${client}-${server}.csv`
+  if (trace !== undefined) traces?.set(file, trace)
   const jitter = isBusy || spread < middle / 20 ? '' : ` ${timeText(spread)} ordered`
   const wireOf = (way: Way) => {
     const { rate, queue } = flows.map(({ ways }) => ways[way]).find(({ rate }) => rate !== undefined) ?? {}
@@ -165,11 +188,12 @@ function linkOf(ends: string, flows: readonly FlowStory[]) {
       hole?.size !== undefined && `mtu ${hole.size + 39}`,
       // A rate of IP packets: frames have a header of 14 bytes.
       rate !== undefined && `rate ${formatRate(Number(rate.toPrecision(4)))} -14${limit}`,
-      middle > 0 && `delay ${timeText(middle)}${jitter}`,
+      trace !== undefined && `trace "${TRACES}${file}" once`,
+      trace === undefined && middle > 0 && `delay ${timeText(middle)}${jitter}`,
     ]
     return stages.filter(Boolean).join(' | ')
   }
-  const headers = address.includes(':') ? 60 : 40
+  const headers = flow.server.address.includes(':') ? 60 : 40
   const mtu = Math.min(USUAL_MTU, ...flows.map(({ mss = USUAL_MTU }) => mss + headers))
   const isUsual = mtu === USUAL_MTU || mtu < LEAST_MTU
   return { client, server, wire: { ab: wireOf('ab'), ba: wireOf('ba') }, mtu: isUsual ? undefined : mtu }

@@ -4,7 +4,7 @@ import { NSEC_PER_MSEC, NSEC_PER_SEC } from 'vnet/internal/base/clock'
 import { firstOf } from '../explore/lists.ts'
 import { type OwnScenario, quote, testText } from '../explore/repeat-text.ts'
 import type { FlowStory, Message, Story } from './story.ts'
-import { type LabPlan, ownPortOf, type PlannedLink, planOf } from './write-plan.ts'
+import { type LabPlan, ownPortOf, type PlannedLink, planOf, TRACES } from './write-plan.ts'
 import { IMPORTS, SKELETON } from './write-skeleton.ts'
 
 /** The modules of programs as the file imports them, and whether contents are written. */
@@ -12,6 +12,8 @@ export interface WriteOptions {
   readonly client?: string | undefined
   readonly server?: string | undefined
   readonly withContent?: boolean | undefined
+  /** The prefix of files with delays over time, such as `retry.`. By default there are none. */
+  readonly traces?: string | undefined
 }
 
 /** Milliseconds that a run may take longer than its capture, and after which a flow is silent. */
@@ -24,16 +26,20 @@ const OTHERS_MAX = 20
 /** Returns a file for vitest. */
 export function storyTest(story: Story, options: WriteOptions = {}): string {
   const isProgram = hasProgram(options)
-  const plan = planOf(story, isProgram)
+  const plan = planOf(story, isProgram, options.traces !== undefined)
   const survives = plan.faults.length > 0 && (isProgram || plan.flows.every(({ end }) => end === 'done'))
   const own = { ...scenarioOf(plan, options), ...(!survives && { title: 'repeats the capture' }) }
   const given = { timeout: timeoutOf(plan), rtoMin: false, invariant: false } as const
   return `${testText(undefined, plan.faults, given, own)}\n`
 }
 
+/** Returns the files of the delays over time that the test reads, by their names after `traces`. */
+export const storyTraces = (story: Story, options: WriteOptions): ReadonlyMap<string, string> =>
+  planOf(story, hasProgram(options), true).traces
+
 /** Returns a module for explore. It passes if every message of the capture arrives. */
 export function storyModule(story: Story, options: WriteOptions = {}) {
-  const plan = planOf(story, hasProgram(options), 'done')
+  const plan = planOf(story, hasProgram(options), false, 'done')
   const { imports, text } = scenarioOf(plan, options)
   return { faults: plan.faults, text: [...imports, '', text, ''].join('\n'), timeout: timeoutOf(plan) }
 }
@@ -44,6 +50,7 @@ const timeoutOf = ({ lasted }: LabPlan) => Math.ceil((LONGER * lasted) / NSEC_PE
 function scenarioOf(plan: LabPlan, options: WriteOptions): OwnScenario {
   const { clients, servers, links, others, left } = plan
   const { client, server } = options
+  const hasTraces = options.traces !== undefined && plan.traces.size > 0
   const isPlayed = client === undefined || server === undefined
   const hosts = [...new Set([...clients, ...servers])].join(', ')
   const hasNat = links.some(link => link.hasNat)
@@ -62,6 +69,7 @@ function scenarioOf(plan: LabPlan, options: WriteOptions): OwnScenario {
   const lines = [
     ...firstOf(others, count => `${count} more statements`, OTHERS_MAX).map(text => `// Not repeated: ${text}`),
     ...(left > 0 ? [`// Not repeated: ${left} more flows`] : []),
+    ...(hasTraces ? [`const traces = fileURLToPath(new URL(${quote(`./${options.traces}`)}, import.meta.url))`] : []),
     ...(isPlayed ? constants : []),
     '',
     'export default async function scenario({ lab, signal }) {',
@@ -75,6 +83,7 @@ function scenarioOf(plan: LabPlan, options: WriteOptions): OwnScenario {
     ...(isPlayed ? ['', SKELETON] : []),
   ]
   const imports = [
+    ...(hasTraces ? ["import { fileURLToPath } from 'node:url'"] : []),
     ...(isPlayed ? [IMPORTS] : []),
     ...(client === undefined ? [] : [`import clientProgram from ${quote(client)}`]),
     ...(server === undefined ? [] : [`import serverProgram from ${quote(server)}`]),
@@ -83,7 +92,8 @@ function scenarioOf(plan: LabPlan, options: WriteOptions): OwnScenario {
 }
 
 function linkText({ client, server, hasNat, wire: { ab, ba }, mtu }: PlannedLink): string {
-  const wire = ab === ba ? quote(ab) : `{ ab: ${quote(ab)}, ba: ${quote(ba)} }`
+  const textOf = (wire: string) => (wire.includes(TRACES) ? `\`${wire}\`` : quote(wire))
+  const wire = ab === ba ? textOf(ab) : `{ ab: ${textOf(ab)}, ba: ${textOf(ba)} }`
   const own = [...(ab + ba === '' ? [] : [`wire: ${wire}`]), ...(mtu === undefined ? [] : [`mtu: ${mtu}`])]
   if (!hasNat) return `  await lab.cable(${client}, ${server}${own.length === 0 ? '' : `, { ${own.join(', ')} }`})`
   const router = `await lab.router('router', { nat: 'symmetric', inside: [${client}], outside: ${server} })`

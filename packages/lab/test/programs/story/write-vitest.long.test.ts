@@ -5,14 +5,25 @@ import { afterAll, expect, test } from 'vitest'
 import { ReplayInput } from '#src/cli/replay/input.ts'
 import { Consumer } from '#support/consumer.ts'
 import { readStory } from '../../../src/commands/test-from.ts'
-import type { FlowStory } from '../../../src/story/story.ts'
-import { storyTest } from '../../../src/story/write-text.ts'
+import type { FlowStory, Story } from '../../../src/story/story.ts'
+import { storyTest, storyTraces } from '../../../src/story/write-text.ts'
 import { STORIES } from '../../support/stories.ts'
 import { vitestResults } from '../../support/story-results.ts'
+import { runForStory, storyOf } from '../../support/story-runs.ts'
 
 const consumer = new Consumer()
 afterAll(() => consumer[Symbol.dispose]())
 const names = Object.keys(STORIES)
+
+/** Runs a test. Returns the stories of its own captures. */
+async function storiesOf(file: string): Promise<Story[]> {
+  const captures = join(consumer.directory, `${file}.captures`)
+  consumer.vitest([file], { env: { VNET_WORLD: '', VNET_CAPTURE: captures } })
+  const files = readdirSync(captures, { recursive: true, encoding: 'utf8' }).filter(file => file.endsWith('.pcapng'))
+  return Promise.all(
+    files.map(async file => (await readStory(file, new ReplayInput(join(captures, file)).chunks())).story),
+  )
+}
 
 const resultsOf = (files: readonly string[]) => vitestResults(consumer, files)
 
@@ -22,15 +33,27 @@ test('a written test of each kind of story passes as written', () => {
   expect(resultsOf(files)).toEqual(Object.fromEntries(files.map(file => [file, 'passed'])))
 })
 
+test('a written test repeats the delays of a link that changes', async () => {
+  const rows = [50, 70, 110, 150, 120, 60].map((delay, i) => `${i / 2},${delay}`)
+  consumer.write('link.csv', ['time,delay', ...rows, ''].join('\n'))
+  const wire = `trace ${join(consumer.directory, 'link.csv')} once`
+  const [atClient] = await runForStory({ application: 'http', wire, seed: 1, size: 4_000_000 })
+  const story = storyOf(atClient!.packets)
+  for (const [name, text] of storyTraces(story, {})) consumer.write(`link.${name}`, text)
+  consumer.write('link.test.js', storyTest(story, { traces: 'link.' }))
+  const [again] = await storiesOf('link.test.js')
+  const tripOf = (flow: FlowStory | undefined, key: 'min' | 'p95' | 'max') =>
+    (flow?.rtt.ab?.[key] ?? 0) + (flow?.rtt.ba?.[key] ?? 0)
+  for (const key of ['min', 'p95', 'max'] as const) {
+    const share = tripOf(again?.flows[0], key) / tripOf(story.flows[0], key)
+    expect(Math.abs(share - 1), `${key}: ${share}`).toBeLessThan(0.2)
+  }
+})
+
 test('the capture of a written test has the same story', async () => {
   const name = 'several servers and connections'
   consumer.write('same.test.js', storyTest(STORIES[name]!))
-  const captures = join(consumer.directory, 'captures')
-  consumer.vitest(['same.test.js'], { env: { VNET_WORLD: '', VNET_CAPTURE: captures } })
-  const files = readdirSync(captures, { recursive: true, encoding: 'utf8' }).filter(file => file.endsWith('.pcapng'))
-  const stories = await Promise.all(
-    files.map(async file => (await readStory(file, new ReplayInput(join(captures, file)).chunks())).story),
-  )
+  const stories = await storiesOf('same.test.js')
   const placesOf = (flows: readonly FlowStory[]) =>
     flows.flatMap(({ server, statements }) =>
       statements.filter(({ packet }) => packet).map(({ kind, way, packet }) => [server.port, kind, way, packet]),
