@@ -165,7 +165,10 @@ function option(bytes: Uint8Array, at: number, kind: number, size: number): stri
   return `unknown-${kind}`
 }
 
-const UNREACHABLE = ['net', 'host', 'protocol', 'port', 'need to frag', 'source route failed']
+const UNREACHABLE = (
+  'net,host,protocol,port,need to frag,source route failed,net unknown,host unknown,source host isolated,' +
+  'net prohibited,host prohibited,net for TOS,host for TOS,admin prohibited filter,precedence violation,precedence cutoff'
+).split(',')
 const UNREACHABLE6 = ['no route', 'prohibited', 'beyond scope', 'address', 'port', 'policy', 'reject route']
 const NEIGHBOUR = [
   'router solicitation',

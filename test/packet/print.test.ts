@@ -86,7 +86,7 @@ describe('one line', () => {
       'IP 198.18.0.1 > 198.18.0.2: ICMP unreachable - port, about 198.18.0.1 > 198.18.0.2, length 41',
     )
     expect(line(error({ code: 4 }))).toContain('unreachable - need to frag (mtu 1500)')
-    expect(line(error({ code: 13 }))).toContain('unreachable - code 13')
+    expect(line(error({ code: 13 }))).toContain('unreachable - admin prohibited filter')
     expect(line(error({ type: 4 }))).toContain('source quench')
     expect(line(error({ type: 5, rest: address('192.0.2.1') }))).toContain('redirect to 192.0.2.1')
     expect(line(error({ type: 11, code: 0 }))).toContain('time exceeded in-transit')

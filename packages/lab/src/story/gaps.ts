@@ -41,6 +41,7 @@ export class Gaps {
     if (this.#list.length === 0) return 0
     const unseen = this.#list.reduce((sum, { start, end }) => sum + Math.max(0, Math.min(end, ack) - start), 0)
     this.#list = this.#list.filter(({ end }) => end > ack)
+    for (const gap of this.#list) gap.start = Math.max(gap.start, ack)
     return unseen
   }
 }

@@ -2,6 +2,7 @@
  * Half: one direction of a TCP connection, as a capture between its ends sees it: the segments that
  * one end sent, and the ACKs of the other end about them. Numbers count from the SYN, which is 0.
  */
+import { TCP_FIN, TCP_SYN } from 'vnet/internal/packet/tcp'
 import { type Gap, Gaps } from './gaps.ts'
 import { type Loss, Losses } from './losses.ts'
 import type { PacketView } from './packet-view.ts'
@@ -36,6 +37,7 @@ export class Half {
   edge = Number.POSITIVE_INFINITY
   /** The shift of the window that this end announces. */
   scale = 0
+  permitsSack = false
   mss: number | undefined
   /** The interface on which its packets count, by its number or name. */
   place: number | string | undefined
@@ -43,6 +45,8 @@ export class Half {
   bytes = 0
   acks = 0
   rsts = 0
+  /** When it sent its first RST. */
+  resetAt = Number.NaN
   life = 0
   lastTime = Number.NaN
   finAt = Number.POSITIVE_INFINITY
@@ -57,6 +61,10 @@ export class Half {
   /** Bytes that were acknowledged although the capture does not have them. */
   unseen = 0
   twins = 0
+  /** Whether copies have another TTL: the capture is of both sides of a router. */
+  #isRouted = false
+  /** The number of packets that filled gaps. */
+  #fills = 0
   readonly clock = new SenderClock()
   readonly rtt = new Samples()
   readonly losses = new Losses()
@@ -97,7 +105,13 @@ export class Half {
 
   /** Whether most packets were captured twice, as on several interfaces. */
   get isTwice(): boolean {
-    return this.twins > 4 && this.twins > this.packets / 4
+    return this.#isRouted || (this.twins > 4 && this.twins > this.packets / 4)
+  }
+
+  /** Takes the first number that it sends. Without its SYN, the capture lacks earlier bytes. */
+  begin(seq: number, isSyn: boolean): void {
+    this.base = isSyn ? seq : seq - 1
+    if (!isSyn) this.acked = this.sent = 1
   }
 
   relative(seq: number): number {
@@ -134,32 +148,35 @@ export class Half {
     if (n > this.sent && this.#transmissions.next > 0) this.#addGap(n, p)
     let copy = 1
     if (n < this.sent) {
-      if (this.#isKnown(p, n, end, other)) return
+      if (this.#gaps.find(n) !== undefined) this.#fills++
+      if (this.#isKnown(p, n, end, other)) return void this.packets--
       const to = Math.min(end, this.sent)
       for (let at = n; at < to; ) at = this.#repeat(p, at, to, other)
       copy = this.#transmissions.copiesOf(n) + 1
       this.#unmeasured = this.sent
     }
     this.#transmissions.add(p, n, end, copy, this.acked)
-    this.bytes += Math.max(0, end - Math.max(n, this.sent))
+    this.bytes += Math.max(0, Math.min(p.length, end - Math.max(n, this.sent)))
     this.sent = Math.max(end, this.sent)
   }
 
   /** Takes an ACK of the receiver. `from` is the receiver's direction. */
   acknowledge(p: PacketView, ack: number, from: Half, isPure: boolean): void {
     if (ack > this.sent) {
-      if (this.packets > 0) this.unseen += ack - this.sent
+      if (this.#transmissions.next > 0) this.unseen += ack - this.sent
       this.sent = ack
     }
     const before = this.acked
     if (ack > before) this.#advance(p, ack, isPure ? from.acks : 0)
     else if (ack === before && isPure && this.sent > ack) this.#duplicateAcks++
+    else if (ack === before && isPure && p.sackBlocks === 0) [this.#ackTime, this.#ackNumber] = [p.time, from.acks]
     for (let i = 0; i < p.sackBlocks; i++)
       this.#sack(p, this.relative(p.edge(2 * i)), this.relative(p.edge(2 * i + 1)), i === 0)
     if (!this.losses.hasOpen) return
     const { acked, rtt } = this
     const hasSack = this.#sackedTo > 0
-    this.losses.judge(p, { acked, before, trip: rtt.min, hasSack, isSacked: loss => this.#isSacked(loss) })
+    const canSack = this.permitsSack && from.permitsSack
+    this.losses.judge(p, { acked, before, trip: rtt.min, hasSack, canSack, isSacked: loss => this.#isSacked(loss) })
   }
 
   /** The rate is measured at arrivals; at ACKs near the sender, where packets leave in bursts. */
@@ -217,7 +234,7 @@ export class Half {
 
   #addGap(end: number, p: PacketView): void {
     this.#unmeasured = end
-    this.#gaps.add(this.sent, end, p, this.packets)
+    this.#gaps.add(this.sent, end, p, this.packets - this.#fills)
   }
 
   /** Returns whether the last segment with byte `n` comes again, or an earlier one comes late. */
@@ -246,7 +263,10 @@ export class Half {
 
   #twin(p: PacketView, frames: readonly number[], packet: StoryPacket): void {
     this.twins++
-    const text = `${packet.part === 'ack' ? 'ACK' : 'segment'} ${packet.n} arrived twice`
+    this.#isRouted ||= this.life > 0 && p.life !== this.life
+    const syn = this.way === 'ab' ? 'the SYN' : 'the SYN-ACK'
+    const name = packet.part === 'ack' ? `ACK ${packet.n}` : packet.n === 0 ? syn : `segment ${packet.n}`
+    const text = `${name} arrived twice`
     this.statements.add(['duplicated', this.way, 'seen'], p.time, frames, text, { packet, verb: 'duplicate' })
   }
 
@@ -263,7 +283,8 @@ export class Half {
     if (i < 0) return next
     const end = Math.min(next, this.#transmissions.get(i, END))
     // A probe of a closed window, or that keeps the connection alive, repeats a byte.
-    const isProbe = at >= this.edge || (to - at === 1 && at < this.acked)
+    const isData = p.length > 1 || (p.flags & (TCP_SYN | TCP_FIN)) !== 0
+    const isProbe = (at >= this.edge && other.closedAt >= 0) || (!isData && at < this.acked)
     if (!isProbe) this.#suspect(this.#transmissions.at(i), at, end, p, other, false)
     return end
   }
@@ -271,7 +292,7 @@ export class Half {
   #fill(gap: Gap, start: number, end: number, p: PacketView, other: Half): void {
     this.bytes += end - start
     if (this.#wasOvertaken(gap, p, other)) {
-      const [passed, lasted] = [this.packets - gap.packets, p.time - gap.time]
+      const [passed, lasted] = [this.packets - this.#fills + 1 - gap.packets, p.time - gap.time]
       const text = `segment ${start} was overtaken by ${passed} ${passed === 1 ? 'packet' : 'packets'}, and came ${timeText(lasted)} later`
       const more = { packet: packetOf('seq', start), verb: passed === 1 ? 'swap' : 'delay', lasted } as const
       this.statements.add(['reordered', this.way, 'seen'], p.time, [gap.frame, p.frame], text, more)
@@ -301,6 +322,7 @@ export class Half {
   #suspect(first: Transmission, start: number, end: number, p: PacketView, other: Half, isBefore: boolean): void {
     const hasPassed = !isBefore && end <= this.acked
     const { rtt } = isBefore ? other : this
+    const isReported = this.#duplicateAcks >= DUPLICATES || this.#sackedTo > end
     this.losses.add({
       start,
       end,
@@ -308,13 +330,17 @@ export class Half {
       again: { time: p.time, frame: p.frame, stamp: p.stamp, id: p.id },
       heard: other.lastTime,
       isBefore,
-      isReported: this.#duplicateAcks >= DUPLICATES || this.#sackedTo > end,
+      isReported,
       waited: rtt.last - rtt.min,
       ack: hasPassed && this.#ackTime >= first.time ? this.#ackNumber : 0,
       verdict: hasPassed ? 'passed' : 'open',
       settled: hasPassed ? this.#ackTime : Number.NaN,
       settledFrame: 0,
-      isUnsure: false,
+      isLast: end === this.acked,
+      // No sender waits for less than a round trip: the first copy was late.
+      isUnsure: !isBefore && !isReported && p.time - first.time < rtt.max,
+      isByTime: false,
+      isDuplicate: false,
     })
   }
 }

@@ -25,8 +25,14 @@ export interface Loss {
   /** When it was acknowledged, or came late; NaN until then. */
   settled: number
   settledFrame: number
+  /** Whether the last ACK before the repetition was about its bytes. */
+  readonly isLast: boolean
   /** Whether perhaps another copy of it was lost. */
   isUnsure: boolean
+  /** Whether only the time of its ACK showed that it had arrived. */
+  isByTime: boolean
+  /** Whether the receiver reported that its repetition was a duplicate. */
+  isDuplicate: boolean
 }
 
 /** What the receiver of the bytes has acknowledged. */
@@ -37,6 +43,8 @@ interface Receiver {
   /** The shortest round trip to it, in ns. */
   readonly trip: number
   readonly hasSack: boolean
+  /** Whether both ends permit SACK, so that the receiver would report a duplicate. */
+  readonly canSack: boolean
   isSacked(loss: Loss): boolean
 }
 
@@ -69,7 +77,7 @@ export class Losses {
    * Decides about repetitions that packet `p` acknowledges: the echoed timestamp shows which
    * transmission has arrived (RFC 3522), or the time of the ACK.
    */
-  judge(p: Packet & { readonly echo: number }, { acked, before, trip, hasSack, isSacked }: Receiver): void {
+  judge(p: Packet & { readonly echo: number }, { acked, before, trip, hasSack, canSack, isSacked }: Receiver): void {
     for (let i = this.list.length - 1, left = this.#open; i >= 0 && left > 0; i--) {
       const loss = this.list[i]
       if (loss.verdict !== 'open') continue
@@ -85,20 +93,35 @@ export class Losses {
       // Without SACK, bytes after the first gap had arrived if the ACK covers them with it.
       const isCovered = !hasSack && isAcked && start > before && !isEchoed
       // Only the time shows which copy arrived, or whether the SYN or its reply was lost.
-      loss.isUnsure ||= !isBefore && ((start === 0 && !hasEcho) || (!hasSack && start > before))
-      this.#settle(loss, !isBefore && (isOfFirst || isCovered) ? 'needless' : 'lost', p)
+      const isNewer = hasEcho && ((p.echo - again.stamp) | 0) > 0
+      const isOpen = !hasEcho && (start === 0 || !Number.isFinite(trip) || !(canSack || loss.isReported))
+      // The sender cannot know of the loss so soon, and both ACKs come at nearly the same time.
+      const isSoon = !isEchoed && again.time - first.time < EARLY * trip && Number.isFinite(trip)
+      loss.isUnsure ||= !isBefore && (isNewer || isOpen || (!hasSack && start > before) || (isSoon && !isOfFirst))
+      loss.isByTime = !hasEcho && isEarly && !isCovered
+      this.#settle(loss, !isBefore && (isOfFirst || isCovered || isSoon) ? 'needless' : 'lost', p)
     }
   }
 
   /** Takes the report that bytes arrived twice (RFC 2883). */
   duplicate(p: Packet, start: number, end: number): void {
-    const reported = this.list.filter(loss => loss.start >= start && loss.start < end)
-    const done = new Set(reported.filter(loss => !isLost(loss)).map(loss => loss.start))
-    for (const loss of reported.reverse()) {
-      if (!isLost(loss) || loss.isBefore) continue
-      if (done.has(loss.start)) loss.isUnsure = true
-      else this.#settle(loss, 'needless', p)
+    const done = new Set<number>()
+    for (const loss of this.list.toReversed()) {
+      const isOther = loss.start < start || loss.start >= end || loss.isBefore
+      if (isOther || loss.isDuplicate || done.has(loss.start)) continue
+      loss.isDuplicate = true
       done.add(loss.start)
+      if (isLost(loss)) this.#settle(loss, 'needless', p)
+    }
+    for (const loss of this.list) if (isLost(loss) && done.has(loss.start)) loss.isUnsure = true
+  }
+
+  /** Decides again by time, with the shortest round trip of the whole connection. */
+  judgeAgain(trip: number): void {
+    for (const loss of this.list) {
+      const isEarly = loss.settled - loss.again.time < EARLY * trip && Number.isFinite(trip)
+      if (loss.verdict === 'needless' && loss.isByTime && !isEarly) loss.verdict = 'lost'
+      else if (loss.verdict === 'lost' && loss.start === 0 && loss.isUnsure && isEarly) loss.verdict = 'needless'
     }
   }
 

@@ -65,15 +65,20 @@ export class Messages {
     for (const { content } of this.#list) this.#room.contents -= content.length
   }
 
-  /** The first byte of a message; undefined without one. */
-  first(i: number): number | undefined {
-    return this.#list[i]?.content.charCodeAt(0)
+  /** When the last message started. */
+  get lastTime(): number {
+    return this.#list.at(-1)?.time ?? 0
+  }
+
+  /** A byte of a message; undefined without the message. */
+  byte(i: number, at = 0): number | undefined {
+    return this.#list[i]?.content.charCodeAt(at)
   }
 
   /** The protocol, by the first bytes. */
   get application(): FlowStory['application'] {
     const { content = '' } = this.#list[0] ?? {}
     if (content.charCodeAt(0) === TLS_HANDSHAKE && content.charCodeAt(1) === TLS_MAJOR) return 'tls'
-    return /^([A-Z]{3,8} \S|HTTP\/1)/.test(content) ? 'http' : undefined
+    return /^([A-Z]{3,8} (?!rtsp:|sips?:)\S|HTTP\/1)/.test(content) ? 'http' : undefined
   }
 }

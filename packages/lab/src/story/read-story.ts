@@ -14,7 +14,7 @@ import { IPPROTO_TCP } from 'vnet/internal/packet/ipv4'
 import { TCP_ACK, TCP_SYN } from 'vnet/internal/packet/tcp'
 import { type Entry, FlowTable } from './flow-table.ts'
 import { PacketView } from './packet-view.ts'
-import { timeText } from './statement.ts'
+import { count, timeText } from './statement.ts'
 import type { FlowStory, Story } from './story.ts'
 import { TcpFlow } from './tcp-flow.ts'
 import { statementsOf } from './tcp-story.ts'
@@ -31,6 +31,8 @@ const STEP = 0.5e9
 const SERVER_PORTS = 1024
 
 type Flow = TcpFlow | UdpFlow
+
+const flowsText = (n: number): string => count(n, 'flow')
 
 export class StoryReader {
   readonly #view = new PacketView()
@@ -87,11 +89,11 @@ export class StoryReader {
     if (error !== undefined) this.note(`the capture ends early: ${error}`)
     if (this.#dropped > 0) this.note(`the program that captured lost ${this.#dropped} frames`)
     if (this.#unseen > 0)
-      this.note(`${this.#unseen} bytes in ${this.#unseenFlows} flows were received, but not seen by the capture`)
+      this.note(`the capture lacks ${this.#unseen} bytes that were received, in ${flowsText(this.#unseenFlows)}`)
     if (this.#oneWay > 0)
-      this.note(`${this.#oneWay} flows have packets of one direction only: their losses cannot be seen`)
+      this.note(`packets of one direction only, whose losses are hardly seen, in ${flowsText(this.#oneWay)}`)
     if (this.#twice > 0)
-      this.note(`${this.#twice} flows have most packets twice, as a capture of several interfaces has`)
+      this.note(`most packets twice, as a capture of several interfaces has, in ${flowsText(this.#twice)}`)
     const flows = [...this.#kept, ...this.#plain].sort((a, b) => a.begin - b.begin)
     return {
       packets: this.#packets,
@@ -185,7 +187,8 @@ export class StoryReader {
     const { ab, ba } = flow
     flow.close()
     if (ab.isTwice || ba.isTwice) this.#twice++
-    if (ab.packets === 0 || ba.packets === 0) this.#oneWay += ab.packets + ba.packets > 3 && ab.sent !== 1 ? 1 : 0
+    if (ab.packets === 0 || ba.packets === 0)
+      this.#oneWay += ab.packets + ba.packets > 3 && (ab.packets === 0 || ab.sent !== 1) ? 1 : 0
     else if (ab.unseen + ba.unseen > 0) {
       this.#unseen += ab.unseen + ba.unseen
       this.#unseenFlows++

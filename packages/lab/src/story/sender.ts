@@ -4,6 +4,8 @@ import type { PacketView } from './packet-view.ts'
 /** The order is known after so many steps, and so many more of them than jumps. */
 const STEPS_MIN = 4
 const STEP_MAX = 64
+/** A number that is lower by so few is of an earlier packet, whatever the steps. */
+const NEAR = 8
 /** A step of the clock in ns that timestamps prove, and the ticks that give their unit. */
 const CLOCK_STEP = 1e9
 const TICKS_MIN = 50
@@ -12,17 +14,20 @@ const TICKS_MIN = 50
 export class PacketNumbers {
   /** Whether the sender gives several packets one number. */
   isConstant = false
+  /** The highest number, and the number of the last packet. */
   #id = 0
+  #last = 0
   #seq = -1
   #steps = 0
   #jumps = 0
 
   /** Takes a packet. Returns whether it is the one before it again. */
   take({ id, seq }: PacketView): boolean {
-    const isSame = id !== 0 && id === this.#id
+    const isSame = id !== 0 && id === this.#last
     if (isSame && seq === this.#seq && !this.isConstant) return true
     this.isConstant ||= isSame
     this.#seq = seq
+    this.#last = id
     if (id === 0) return false
     const step = (id - this.#id) & 0xffff
     if (this.#id !== 0 && step > 0 && step < STEP_MAX) this.#steps++
@@ -34,7 +39,10 @@ export class PacketNumbers {
   /** Whether the packet with number `a` was sent before `b`; undefined if that is not known. */
   isBefore(a: number, b: number): boolean | undefined {
     const isKnown = a !== 0 && b !== 0 && this.#steps >= STEPS_MIN && this.#steps > STEPS_MIN * this.#jumps
-    return isKnown ? (a - b) << 16 < 0 : undefined
+    if (isKnown) return (a - b) << 16 < 0
+    // Random numbers are so near to each other only by chance.
+    const back = (b - a) & 0xffff
+    return a !== 0 && b !== 0 && !this.isConstant && back > 0 && back <= NEAR ? true : undefined
   }
 }
 

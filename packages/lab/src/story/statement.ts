@@ -7,6 +7,8 @@ type Frames = readonly (number | undefined)[]
 type More = Pick<Statement, 'verb' | 'lasted' | 'packetWay' | 'size'> & { readonly packet?: StoryPacket | undefined }
 
 const FRAMES_MAX = 8
+/** Seconds that are better read as minutes. */
+const LONG = 600
 const STATEMENTS_MAX = 64
 
 /** Makes a statement of a kind, a direction and a certainty. Frames that are 0 are left out. */
@@ -36,4 +38,11 @@ export const packetOf = (part: StoryPacket['part'], n: number, copy = 1): StoryP
 export const opposite = (way: Way): Way => (way === 'ab' ? 'ba' : 'ab')
 /** The end that sends in a direction. */
 export const senderOf = (way: Way): string => (way === 'ab' ? 'the client' : 'the server')
-export const timeText = (ns: number): string => formatNumber(ns / NSEC_PER_SEC, 's')
+export const count = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? '' : 's'}`
+
+/** Returns a time as text, such as `1.5 ms`, `12 min` and `3 h`. */
+export function timeText(ns: number): string {
+  const s = ns / NSEC_PER_SEC
+  if (s < LONG) return formatNumber(s, 's')
+  return s < 60 * LONG ? `${Math.round(s / 60)} min` : `${Math.round(s / 3600)} h`
+}

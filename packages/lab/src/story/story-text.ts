@@ -1,6 +1,6 @@
 /** The text of a story: the most important statements first, in about twenty lines. */
 import { formatNumber } from 'vnet/internal/base/duration'
-import { timeText } from './statement.ts'
+import { count, timeText } from './statement.ts'
 import type { Distribution, FlowStory, Statement, StatementKind, Story } from './story.ts'
 
 /** The kinds of statements, the most important first. */
@@ -49,7 +49,7 @@ function flowLines(flow: FlowStory, most: number): string[] {
   const kind = application === undefined ? protocol : `${protocol} ${application}`
   const from = place === undefined ? '' : `, captured ${place === 'middle' ? 'between them' : `at the ${place}`}`
   const lines = [`${kind} ${endText(client)} > ${endText(server)}${from}`]
-  const sent = `${ways.ab.bytes} bytes in ${count(ways.ab.packets, 'packet')} > , < ${ways.ba.bytes} in ${ways.ba.packets}`
+  const sent = `${count(ways.ab.bytes, 'byte')} in ${count(ways.ab.packets, 'packet')} > , < ${ways.ba.bytes} in ${ways.ba.packets}`
   const trips = [['server', rtt.ab] as const, ['client', rtt.ba] as const].flatMap(([end, d]) =>
     d === undefined ? [] : `to the ${end} ${rttText(d)}`,
   )
@@ -70,14 +70,14 @@ function flowLines(flow: FlowStory, most: number): string[] {
     lines.push(`  ${timeText(at - origin).padStart(9)} ${way === 'ab' ? '>' : '<'} ${text} (${certainty}${where})`)
   }
   const rest = statements.filter(statement => !chosen.includes(statement))
-  if (rest.length + more > 0) lines.push(`  and ${rest.length + more} more: ${countsOf(rest)}`)
+  const left = [countsOf(rest), more > 0 && `${more} that were not kept`].filter(Boolean).join(', ')
+  if (left !== '') lines.push(`  and ${rest.length + more} more: ${left}`)
   return lines
 }
 
 const rankOf = ({ kind }: Statement): number => KINDS.indexOf(kind)
 const weightOf = ({ statements }: FlowStory): number => Math.min(...statements.map(rankOf))
 const bytesOf = ({ ways }: FlowStory): number => ways.ab.bytes + ways.ba.bytes
-const count = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? '' : 's'}`
 const rttText = ({ min, median, p95, max }: Distribution): string =>
   `${[min, median, p95, max].map(timeText).join(' / ')} (min, median, p95, max)`
 const endText = ({ address, port }: FlowStory['client']): string =>

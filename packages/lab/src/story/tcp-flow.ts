@@ -12,8 +12,13 @@ export const IDLE = 5e9
 /** A RST so soon after the pause is the reply to the packet that ended it. */
 const ANSWER = 2e9
 const PAUSES_MAX = 16
-/** An end that is so many times nearer is the place of the capture. */
+/** An end that is so many times nearer, and so near in ns, is the place of the capture. */
 export const NEAR = 4
+const NEAR_MAX = 10e6
+/** First TTLs of senders, which their packets have on their own link. */
+const FIRST_LIVES: readonly number[] = [64, 128, 255]
+/** No window is larger (RFC 7323 sec. 2.3). */
+const WINDOW_MAX = 2 ** 30
 
 const moreOf = ({ losses, statements }: Half): number => losses.more + statements.more
 
@@ -36,6 +41,7 @@ export class TcpFlow {
   readonly pauses: { readonly at: number; readonly lasted: number }[] = []
   /** The end that sent the packet before this one. */
   #sender: Half | undefined
+  #resetter: Half | undefined
   #pause = { at: Number.NaN, lasted: 0 }
 
   constructor(p: PacketView, room: Room) {
@@ -54,12 +60,17 @@ export class TcpFlow {
     }
     this.last = time
     const isSyn = (flags & TCP_SYN) !== 0
-    if (Number.isNaN(half.base)) half.base = isSyn ? p.seq : p.seq - 1
+    const isReset = (flags & TCP_RST) !== 0
+    if (Number.isNaN(half.base) && !isReset) half.begin(p.seq, isSyn)
     const n = half.relative(p.seq)
     const end = n + p.length + (isSyn ? 1 : 0) + (flags & TCP_FIN)
     const isTwin = half.count(p)
-    if ((flags & TCP_RST) !== 0) return void this.#reset(p, half, other)
+    if (isReset) return void this.#reset(p, half, other)
+    // A SYN with another number starts another connection, whose packets are not these.
+    if ((isSyn && n !== 0) || n - half.sent > WINDOW_MAX) return
     if (isTwin) return void half.repeatTwin(p, n, end)
+    // An end that continues has not sent the RST.
+    if (this.#resetter === half && end > half.sent) this.end = 'open'
     if (isSyn) this.#open(p, half, isForward)
     if ((flags & TCP_FIN) !== 0 && half.finFrame === 0) {
       half.finAt = end
@@ -90,13 +101,16 @@ export class TcpFlow {
 
   get story(): Omit<FlowStory, FlowFrame> {
     const { ab, ba, syn, end, messages } = this
-    const near = ab.rtt.min > ba.rtt.min * NEAR ? 'client' : ba.rtt.min > ab.rtt.min * NEAR ? 'server' : 'middle'
-    const isKnown = ab.rtt.count > 0 && ba.rtt.count > 0
+    const isNear = (half: Half, far: Half) => half.rtt.min < NEAR_MAX && half.rtt.min * NEAR < far.rtt.min
+    const place = isNear(ba, ab) ? 'client' : isNear(ab, ba) ? 'server' : 'middle'
+    const [isFirst, isFirstBack] = [ab, ba].map(({ life }) => FIRST_LIVES.includes(life))
+    const isFar = isFirst !== isFirstBack && place === (isFirst ? 'server' : 'client')
+    const isKnown = ab.rtt.count > 0 && ba.rtt.count > 0 && !isFar
     return {
       protocol: 'tcp',
       isWhole: !Number.isNaN(syn),
       end,
-      place: isKnown ? near : undefined,
+      place: isKnown ? place : undefined,
       application: messages.application,
       rtt: { ab: ab.rtt.distribution, ba: ba.rtt.distribution },
       ways: { ab: ab.story(ba), ba: ba.story(ab) },
@@ -120,10 +134,11 @@ export class TcpFlow {
     else if (isForward) this.syn = p.seq
     if (p.mss > 0) half.mss = p.mss
     half.scale = Math.max(p.windowScale, 0)
+    half.permitsSack = p.sackPermitted
   }
 
   #acknowledged(p: PacketView, half: Half, other: Half, isPure: boolean): void {
-    if (Number.isNaN(other.base)) other.base = p.ack - 1
+    if (Number.isNaN(other.base)) other.begin(p.ack, false)
     const isSyn = (p.flags & TCP_SYN) !== 0
     const ack = other.relative(p.ack)
     if (half.packets === 1 && !isSyn && half.way === 'ba' && this.syn >= 0 && (ack < 0 || ack > other.sent)) {
@@ -143,8 +158,10 @@ export class TcpFlow {
 
   #reset(p: PacketView, half: Half, other: Half): void {
     half.rsts++
+    if (half.rsts === 1) half.resetAt = p.time
     if (this.end !== 'open') return
     this.end = 'reset'
+    this.#resetter = half
     const { way, life } = half
     const who = senderOf(way)
     // A reset in place of the packet before it has the same effect, whichever end sends it.
@@ -152,13 +169,16 @@ export class TcpFlow {
     const packet = sender?.latestPacket ?? packetOf('rst', half.rsts)
     const more = { packet, packetWay: sender?.way ?? way, verb: 'reset' } as const
     const { at, lasted } = this.#pause
-    if (p.time - at < ANSWER && other.packets > 0) {
+    // An end without the connection answers by a RST without an ACK (RFC 9293 sec. 3.5.2).
+    const isAnswer = other.lastTime >= at && !(half.lastTime >= at) && (p.flags & TCP_ACK) === 0
+    if (p.time - at < ANSWER && isAnswer) {
       const text = `${who} sent a RST after a pause of ${timeText(lasted)}: it or a middlebox had forgotten the connection`
       this.statements.add(['forgotten', way, 'inferred'], p.time, [p.frame], text, { ...more, lasted })
       return
     }
     const isRefused = !Number.isNaN(this.syn) && this.synAcks === 0 && way === 'ba'
-    const isOther = life > 0 && life !== p.life
+    if (isRefused && (p.flags & TCP_ACK) !== 0) other.acknowledge(p, other.relative(p.ack), half, false)
+    const isOther = life > 0 && life !== p.life && !half.isTwice
     const doubt = isOther ? `, with the TTL ${p.life} instead of ${life}: perhaps a middlebox sent it` : ''
     const text = isRefused ? `${who} refused the connection` : `${who} sent a RST${doubt}`
     this.statements.add(['reset', way, 'seen'], p.time, [p.frame], text, more)

@@ -11,10 +11,17 @@ const SILENT = 3
 const QUEUE_MIN = 5e6
 const FULL = 0.75
 const FULL_MIN = 3
+/** An ACK that is late by so many round trips was lost, or its segment was. */
+const LATE = 1.5
 /** A segment of fewer bytes passes every path. */
 const SMALL = 500
 /** The content type of TLS records with alerts (RFC 8446 sec. 5.1). */
 const TLS_ALERT = 21
+const TLS_FATAL = 2
+/** A handshake that stops for less time, in ns, before the end of the capture may continue. */
+const PATIENCE = 1e9
+/** A timeout grows from copy to copy by this factor at least. */
+const BACKOFF = 1.5
 
 /** Returns the statements about a connection in the order of time. The capture ends at `end`. */
 export function statementsOf(flow: TcpFlow, end: number): Statement[] {
@@ -23,7 +30,7 @@ export function statementsOf(flow: TcpFlow, end: number): Statement[] {
   const all = [
     ...aboutHalf(flow, ab, ba, end),
     ...aboutHalf(flow, ba, ab, end),
-    ...aboutStart(flow),
+    ...aboutStart(flow, end),
     ...aboutEnd(flow, end),
   ]
   return [...statements.list, ...all].sort((a, b) => a.time - b.time)
@@ -33,15 +40,18 @@ function aboutHalf(flow: TcpFlow, half: Half, other: Half, end: number): Stateme
   const { way, isTwice } = half
   const losses = half.losses.list
   const about = half.statements.list.filter(({ kind }) => !isTwice || kind !== 'duplicated')
-  // Nothing shows whether repetitions were necessary.
-  if (other.packets === 0 && half.sent > 1) return about
+  half.losses.judgeAgain(half.rtt.min)
+  // Without the other direction, only growing timeouts show that no ACK arrived.
+  const isOneWay = other.packets === 0 && half.sent > 1
   const done = new Set<Loss>()
   for (const first of losses) {
     if (done.has(first)) continue
     const chain = losses.filter(loss => loss.start === first.start && !loss.isBefore && isLost(loss) && !done.has(loss))
-    const silence = chain[0] === first ? aboutSilence(flow, half, chain, end) : undefined
+    const isChain = chain[0] === first && (!isOneWay || isBackoff(chain))
+    const silence = isChain ? aboutSilence(flow, half, other, chain, end) : undefined
     done.add(first)
-    about.push(...(silence === undefined ? aboutLoss(first, half, other) : [silence]))
+    if (silence !== undefined) about.push(silence)
+    else if (!isOneWay) about.push(...aboutLoss(first, half, other))
     const from = first.first.time
     const until = from + (silence?.lasted ?? -1)
     for (const loss of losses) if (isLost(loss) && loss.first.time >= from && loss.first.time <= until) done.add(loss)
@@ -56,8 +66,19 @@ function aboutHalf(flow: TcpFlow, half: Half, other: Half, end: number): Stateme
   return [...about, state(['queue-full', way, 'inferred'], full[0].first.time, frames, text)]
 }
 
+function isBackoff(chain: readonly Loss[]): boolean {
+  const waits = chain.map(({ first, again }) => again.time - first.time)
+  return waits.every((wait, i) => i === 0 || wait > BACKOFF * (waits[i - 1] as number))
+}
+
 /** Returns the statement about losses in a row; undefined if they are single losses. */
-function aboutSilence(flow: TcpFlow, half: Half, chain: readonly Loss[], end: number): Statement | undefined {
+function aboutSilence(
+  flow: TcpFlow,
+  half: Half,
+  other: Half,
+  chain: readonly Loss[],
+  end: number,
+): Statement | undefined {
   const { start, first } = chain[0]
   const { copy, time } = first
   const last = chain.at(-1) as Loss
@@ -65,7 +86,8 @@ function aboutSilence(flow: TcpFlow, half: Half, chain: readonly Loss[], end: nu
   const isSyn = start === 0 && way === 'ab'
   const isOver = last.verdict === 'lost'
   if (chain.length < SILENT && (isOver || !isSyn)) return undefined
-  const lasted = (isOver ? last.settled : end) - time
+  const isReset = other.resetAt > time
+  const lasted = (isOver ? last.settled : isReset ? other.resetAt : end) - time
   const packet = packetOf('seq', start, copy)
   const frames = chain.flatMap(loss => [loss.first.frame, loss.again.frame])
   const times = `${chain.length + 1} times`
@@ -89,12 +111,17 @@ function aboutSilence(flow: TcpFlow, half: Half, chain: readonly Loss[], end: nu
     const text = `nothing answered after a pause of ${timeText(pause.lasted)}: a NAT or firewall may have forgotten the connection`
     return state(['forgotten', way, 'guess'], time, frames, text, { packet, verb: 'rebind', lasted })
   }
-  const text = `nothing came from ${senderOf(opposite(way))} for ${timeText(lasted)}${isOver ? '' : ', to the end'}: segment ${start} was sent ${times}`
-  return state(['silence', way, isOver ? 'inferred' : 'seen'], time, frames, text, { packet, verb: 'silence', lasted })
+  const until = isOver ? '' : isReset ? ', until its RST' : ', to the end'
+  const text = `nothing came from ${senderOf(opposite(way))} for ${timeText(lasted)}${until}: ${nameOf(chain[0], half)} was sent ${times}`
+  return state(['silence', way, other.packets === 0 ? 'guess' : isOver ? 'inferred' : 'seen'], time, frames, text, {
+    packet,
+    verb: 'silence',
+    lasted,
+  })
 }
 
 function aboutLoss(loss: Loss, half: Half, other: Half): Statement[] {
-  const { start, first, again, verdict, settled, settledFrame, isBefore, isReported, ack } = loss
+  const { start, first, again, verdict, settled, settledFrame, isBefore, isReported, ack, isUnsure } = loss
   const { copy, time, frame } = first
   const { way } = half
   const packet = packetOf('seq', start, copy)
@@ -106,31 +133,36 @@ function aboutLoss(loss: Loss, half: Half, other: Half): Statement[] {
     const text = `${name} came ${timeText(lasted)} late, after its repetition`
     return [state(['delayed', way, 'seen'], time, frames, text, { packet, verb: 'delay', lasted })]
   }
-  if (verdict === 'needless' && start === 0 && way === 'ab') {
+  const isOnTime = half.rtt.count > 0 && settled - time < LATE * half.rtt.min
+  if (verdict === 'needless' && start === 0 && way === 'ab' && !isOnTime) {
     const text = 'the SYN-ACK was lost before this capture: the server had received the first SYN'
     return [state(['lost', back, 'inferred'], time, frames, text, { packet: packetOf('seq', 0), verb: 'drop' })]
   }
   if (verdict === 'needless') {
-    const text = `${name} was repeated although it had arrived: its ACK was late or lost`
-    return [state(['repeated', way, 'inferred'], time, frames, text)]
+    const text =
+      isOnTime || again.time - time < half.rtt.min
+        ? `${name} was sent again ${timeText(again.time - time)} later, before its ACK could arrive`
+        : `${name} was repeated although it had arrived: its ACK was late or lost`
+    return [state(['repeated', way, loss.isDuplicate ? 'seen' : isUnsure ? 'guess' : 'inferred'], time, frames, text)]
   }
   if (verdict === 'passed') {
+    const repeated: Certainty = loss.isDuplicate ? 'seen' : 'guess'
     // A lost ACK with data is a lost segment.
-    if (ack === 0) return []
+    if (ack === 0) return [state(['repeated', way, repeated], again.time, frames, `${name} was repeated after its ACK`)]
     // Near its sender no ACK was lost after the capture.
     const isNear = other.rtt.min * NEAR < half.rtt.min
-    const isSure = !isNear && again.time - settled > 1.5 * other.rtt.min
+    const isSure = !isNear && loss.isLast && loss.heard <= settled && again.time - settled > LATE * other.rtt.max
     const text = isSure
       ? `ACK ${ack} was lost after this capture: ${name} was repeated`
       : `${name} was repeated after its ACK ${ack}`
-    if (!isSure) return [state(['repeated', way, 'guess'], settled, [again.frame], text)]
+    if (!isSure) return [state(['repeated', way, repeated], again.time, frames, text)]
     return [
       state(['lost', back, 'inferred'], settled, [again.frame], text, { packet: packetOf('ack', ack), verb: 'drop' }),
     ]
   }
-  const certainty: Certainty = verdict === 'open' || loss.isUnsure ? 'guess' : isReported ? 'seen' : 'inferred'
+  const certainty: Certainty = verdict === 'open' || isUnsure ? 'guess' : isReported ? 'seen' : 'inferred'
   const after = isReported ? '' : `, and sent again ${timeText(again.time - time)} later`
-  const text = `${name} was lost ${isBefore ? 'before' : 'after'} this capture${after}`
+  const text = `${isUnsure && !isBefore ? `${name} or its ACK` : name} was lost ${isBefore ? 'before' : 'after'} this capture${after}`
   return [state(['lost', way, certainty], time, frames, text, { packet, verb: 'drop' })]
 }
 
@@ -144,23 +176,25 @@ function nameOf({ start, end, first: { copy } }: Loss, { way, finAt }: Half): st
 function aboutEnd({ ab, ba, end: how }: TcpFlow, end: number): Statement[] {
   const [closed, open] = Number.isFinite(ab.finAt) ? [ab, ba] : [ba, ab]
   const { finAt, finTime, finFrame, acked, way } = closed
-  if (how !== 'open' || acked < finAt || !(end - open.lastTime >= IDLE)) return []
+  if (how !== 'open' || acked < finAt || closed.sent > finAt || !(end - open.lastTime >= IDLE)) return []
   const lasted = end - finTime
   const text = `${senderOf(way)} sent a FIN, and ${senderOf(open.way)} none in ${timeText(lasted)}, to the end`
   return [state(['half-open', open.way, 'seen'], finTime, [finFrame], text, { lasted })]
 }
 
 /** Returns the statements about a handshake, of TCP or TLS, that was not completed. */
-function aboutStart({ ab, ba, syn, synAcks, last, messages, end }: TcpFlow): Statement[] {
+function aboutStart({ ab, ba, syn, synAcks, last, messages, end }: TcpFlow, captured: number): Statement[] {
   if (syn >= 0 && synAcks > 0 && ba.acked === 0 && ab.rsts + ba.rsts === 0) {
     const certainty = synAcks > 1 ? 'seen' : 'guess'
     return [state(['half-open', 'ab', certainty], last, [], 'the client did not complete the handshake')]
   }
-  if (messages.application !== 'tls') return []
-  const answer = messages.first(1)
+  const isPart = ab.packets === 0 || ba.packets === 0 || ab.unseen + ba.unseen > 0
+  if (messages.application !== 'tls' || isPart) return []
+  const answer = messages.byte(1)
   const stopped = 'the TLS handshake stops after'
-  if (answer === TLS_ALERT) return [state(['tls-stopped', 'ba', 'seen'], last, [], `${stopped} an alert of the server`)]
-  if (messages.turns > 2) return []
+  if (answer === TLS_ALERT && messages.byte(1, 5) === TLS_FATAL)
+    return [state(['tls-stopped', 'ba', 'seen'], last, [], `${stopped} an alert of the server`)]
+  if (messages.turns > 2 || (end === 'open' && captured - messages.lastTime < PATIENCE)) return []
   const [way, sent] =
     answer === undefined ? (['ba', 'the ClientHello'] as const) : (['ab', "the server's answer"] as const)
   return [state(['tls-stopped', way, end === 'open' ? 'guess' : 'inferred'], last, [], `${stopped} ${sent}`)]

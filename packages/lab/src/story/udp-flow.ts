@@ -1,6 +1,7 @@
 /** UdpFlow: datagrams between two ports: queries of DNS and their replies, QUIC, and silence. */
 import { DNS_HLEN, DNS_PORT, DNS_QR } from 'vnet/internal/packet/dns'
 import { get16, get32 } from 'vnet/internal/packet/octets'
+import { UDP_CHECK } from 'vnet/internal/packet/udp'
 import { Messages } from './messages.ts'
 import type { PacketView } from './packet-view.ts'
 import { Samples } from './samples.ts'
@@ -15,6 +16,9 @@ const UNANSWERED = 3
 const SILENCE = 3e9
 /** The same packet comes twice within this time, in ns. */
 const TWIN = 1e9
+
+/** The same, if its packets have no numbers. */
+const TWIN_UNKNOWN = 1e5
 
 /** QUIC (RFC 9000 sec. 15, 17; RFC 9369): long headers, the fixed bit, the spin bit, versions. */
 const LONG = 0x80
@@ -32,6 +36,7 @@ class UdpHalf {
   bytes = 0
   #id = 0
   #length = 0
+  #sum = 0
   #time = 0
   #spin = -1
   #edge = Number.NaN
@@ -39,9 +44,12 @@ class UdpHalf {
   readonly #spins = new Samples()
 
   /** Counts a datagram. Returns whether it is the one before it again. */
-  count({ id, length, time }: PacketView): boolean {
-    const isTwin = id !== 0 && id === this.#id && length === this.#length && time - this.#time < TWIN
+  count({ id, length, time, bytes, h }: PacketView): boolean {
+    const sum = get16(bytes, h + UDP_CHECK)
+    const isSame = this.packets > 0 && id === this.#id && length === this.#length && sum === this.#sum
+    const isTwin = isSame && time - this.#time < (id === 0 ? TWIN_UNKNOWN : TWIN)
     this.#id = id
+    this.#sum = sum
     this.#length = length
     this.#time = time
     if (isTwin) return true
@@ -91,7 +99,7 @@ export class UdpFlow {
   readonly messages: Messages
   readonly #queries = new Map<number, Query>()
   /** The datagrams of one end since the other end was heard: their first one, and how many. */
-  #since = { way: 'ab' as Way, n: 1, time: 0, frame: 0, count: 0 }
+  #since = { way: 'ab' as Way, n: 1, time: 0, last: 0, frame: 0, count: 0 }
 
   constructor(p: PacketView, room: Room) {
     this.begin = this.last = p.time
@@ -114,9 +122,10 @@ export class UdpFlow {
     this.messages.addDatagram(p, way)
     if (way !== this.#since.way || this.#since.count === 0) {
       this.#silence(time, frame)
-      this.#since = { way, n: half.packets, time, frame, count: 0 }
+      this.#since = { way, n: half.packets, time, last: time, frame, count: 0 }
     }
     this.#since.count++
+    this.#since.last = time
     if (p.destinationPort === DNS_PORT || p.sourcePort === DNS_PORT) this.#dns(p, half.packets)
     else this.#quic(p, half)
   }
@@ -144,10 +153,11 @@ export class UdpFlow {
 
   /** Ends the time in which only one end sent. */
   #silence(end: number, frame?: number): void {
-    const { way, n, time, frame: first, count } = this.#since
+    const { way, n, time, last, frame: first, count } = this.#since
     const lasted = end - time
     const isTalk = this.ab.packets > 0 && this.ba.packets > 0 && this.application !== 'dns'
-    if (!isTalk || count < UNANSWERED || lasted < SILENCE) return
+    // An end that stops after a few datagrams waits for nothing.
+    if (!isTalk || count < UNANSWERED || lasted < SILENCE || last - time < SILENCE / 3) return
     const text = `nothing came from ${senderOf(opposite(way))} for ${timeText(lasted)}, while ${senderOf(way)} sent ${count} datagrams`
     this.statements.add(['silence', way, 'guess'], time, [first, frame], text, {
       packet: packetOf('packet', n),

@@ -30,6 +30,68 @@ describe('losses', () => {
     expect(run(50)).toEqual(['ab repeated, inferred'])
   })
 
+  test('without SACK and timestamps, the ACK of a segment may have been lost', () => {
+    const plain = handshake().map(one => ({ ...one, permits: false }))
+    const story = storyOfSegments([...plain, data(50, 1), data(350, 1), ack(390, 1001)])
+    expect(textsOf(story)).toEqual(['ab lost seq 1 copy 1, guess'])
+    expect(story.flows[0]?.statements[0]?.text).toMatch(/^segment 1 or its ACK was lost after this capture/)
+  })
+
+  test('a segment that is sent again before its ACK could arrive was not lost', () => {
+    const story = storyOfSegments([
+      ...handshake(),
+      data(50, 1, { stamps: [50, 1] }),
+      data(51, 1, { stamps: [51, 1] }),
+      ack(91, 1001),
+    ])
+    expect(textsOf(story)).toEqual(['ab repeated, guess'])
+    expect(story.flows[0]?.statements[0]?.text).toBe('segment 1 was sent again 1 ms later, before its ACK could arrive')
+  })
+
+  test('each report of a duplicate takes back one loss', () => {
+    const twice = (at: number) => ack(at, 1001, { sacks: [1, 1001] })
+    const copies = [data(50, 1), data(350, 1), data(950, 1), ack(990, 1001)]
+    expect(tell(...copies, twice(991), twice(992))).toEqual(['ab repeated, seen', 'ab repeated, seen'])
+    expect(tell(...copies, twice(991))).toEqual(['ab lost seq 1 copy 1, guess', 'ab repeated, seen'])
+  })
+
+  test('in a connection that is older than the capture, a repeated segment was lost', () => {
+    const window = { window: 1 }
+    const run = (...more: Segment[]) => textsOf(storyOfSegments([own(0, 1), ack(1, 1, window), ...more]))
+    expect(run(data(50, 1), data(350, 1), ack(390, 1001, window))).toEqual(['ab lost seq 1 copy 1, guess'])
+    // The shift of the window is unknown.
+    const second = [data(51, 1001), ack(91, 1001, window), data(351, 1001), ack(391, 2001, window)]
+    expect(run(data(50, 1), ...second)).toEqual(['ab lost seq 1001 copy 1, guess'])
+  })
+
+  test('a repeated FIN or SYN-ACK after its ACK is named', () => {
+    const fin = (at: number): Segment => ({ at, seq: 1, flags: 'FA' })
+    expect(tell(fin(50), ack(90, 2), fin(350))).toEqual(['ab repeated, guess'])
+    const again: Segment = { at: 1040, back: true, seq: 0, flags: 'SA' }
+    expect(tell(again)).toEqual(['ab lost ack 1 copy 1, inferred'])
+  })
+
+  test('a SYN-ACK with another number, and bytes beyond every window, are of another connection', () => {
+    const foreign: Segment = { at: 45, back: true, seq: 70_000_000, flags: 'SA' }
+    expect(tell(foreign, reply(95, 1), own(96, 1001))).toEqual([])
+    expect(tell(reply(95, 1), reply(96, 1_900_000_000), reply(97, 1001))).toEqual([])
+  })
+
+  test('the round trips after a repeated SYN show which copy was answered', () => {
+    const syn = (at: number): Segment => ({ at, seq: 0, flags: 'S', permits: true })
+    const answer: Segment = { at: 40, back: true, seq: 0, flags: 'SA', permits: true }
+    const trip = [own(41, 1), data(50, 1), ack(90, 1001)]
+    expect(textsOf(storyOfSegments([syn(0), syn(30), answer, ...trip]))).toEqual(['ab repeated, guess'])
+    expect(textsOf(storyOfSegments([syn(0), syn(1000), { ...answer, at: 1040 }, own(1041, 1)]))).toEqual([
+      'ab lost seq 0 copy 1, guess',
+    ])
+  })
+
+  test('an ACK that came too early for one round trip, but not for the shortest one, shows a loss', () => {
+    const slow = [...handshake(0, 60), data(100, 1), data(400, 1), ack(450, 1001), data(500, 1001), ack(548, 2001)]
+    expect(textsOf(storyOfSegments(slow))).toEqual(['ab lost seq 1 copy 1, inferred'])
+  })
+
   test('a SACK alone shows that a repetition arrived', () => {
     const wide = handshake().map(one => ({ ...one, window: 9000 }))
     const sack = ack(390, 1, { sacks: [1001, 2001], window: 9000 })
@@ -38,7 +100,7 @@ describe('losses', () => {
   })
 
   test('a SACK of both copies shows that none was lost', () => {
-    expect(tell(data(50, 1), data(350, 1), ack(390, 1001, { sacks: [1, 1001] }))).toEqual(['ab repeated, inferred'])
+    expect(tell(data(50, 1), data(350, 1), ack(390, 1001, { sacks: [1, 1001] }))).toEqual(['ab repeated, seen'])
   })
 
   test('a gap that is filled a round trip later was lost before the capture', () => {
@@ -95,6 +157,36 @@ describe('packets out of order', () => {
     expect(run(160)).toEqual(['ba lost seq 1001 copy 1, inferred'])
   })
 
+  test('a number of IPv4 that is a little lower shows that a segment was overtaken', () => {
+    const run = (id: number) => tell(reply(50, 1, { id: 500, length: 0 }), own(90, 1), ...gap(id))
+    const gap = (id: number) => [reply(100, 1001, { id: 900 }), own(100, 1), reply(400, 1, { id }), own(400, 2001)]
+    expect(run(899)).toEqual(['ba reordered seq 1 copy 1, seen'])
+    expect(run(2000)).toEqual(['ba lost seq 1 copy 1, inferred'])
+  })
+
+  test('packets that fill the same gap did not overtake each other', () => {
+    const stamped = (at: number, seq: number, stamp: number) => reply(at, seq, { stamps: [stamp, 1] })
+    const late = [stamped(100, 1, 70), stamped(101, 3001, 80), stamped(102, 1001, 71), stamped(103, 2001, 72)]
+    const [flow] = storyOfSegments([...handshake(), ...late]).flows
+    expect(flow?.statements.map(({ text }) => text.replace(/,.*/, ''))).toEqual([
+      'segment 1001 was overtaken by 1 packet',
+      'segment 2001 was overtaken by 1 packet',
+    ])
+  })
+
+  test('copies with another TTL are from both sides of a router, and not duplicates', () => {
+    const copies = [reply(100, 1, { id: 7, ttl: 64 }), reply(101, 1, { id: 7, ttl: 63 })]
+    const story = storyOfSegments([...handshake(), ...copies, { at: 102, back: true, flags: 'R', ttl: 64 }])
+    expect(story.flows[0]?.statements.map(({ text }) => text)).toEqual(['the server sent a RST'])
+    expect(story.notes).toEqual(['most packets twice, as a capture of several interfaces has, in 1 flow'])
+  })
+
+  test('a packet with a random number is found twice, whatever the numbers before it', () => {
+    const random = [reply(100, 1, { id: 60_000 }), reply(101, 1001, { id: 100 }), reply(101, 1001, { id: 100 })]
+    expect(tell(...random)).toEqual(['ba duplicated seq 1001 copy 1, seen'])
+    expect(storyOfSegments([...handshake(), ...random]).flows[0]?.ways.ba.packets).toBe(3)
+  })
+
   test('a segment that comes after its repetition was delayed', () => {
     const stamped = (at: number, seq: number, stamp: number) => reply(at, seq, { stamps: [stamp, 1] })
     const late = [stamped(100, 1, 70), stamped(101, 2001, 80), stamped(190, 1001, 160), stamped(250, 1001, 75)]
@@ -119,7 +211,7 @@ describe('packets out of order', () => {
     ).flat()
     const story = storyOfSegments([...handshake(), ...pairs])
     expect(textsOf(story)).toEqual([])
-    expect(story.notes).toEqual(['1 flows have most packets twice, as a capture of several interfaces has'])
+    expect(story.notes).toEqual(['most packets twice, as a capture of several interfaces has, in 1 flow'])
   })
 })
 
@@ -150,6 +242,12 @@ describe('ends', () => {
         { at: 40, back: true, flags: 'RA' },
       ]).flows[0]?.statements ?? []
     expect(statement?.text).toBe('the server refused the connection')
+    // The RST acknowledges the second SYN, which was not lost.
+    const twice: Segment[] = [0, 30].map(at => ({ at, seq: 0, flags: 'S' }))
+    expect(textsOf(storyOfSegments([...twice, { at: 40, back: true, flags: 'RA' }]))).toEqual([
+      'ab lost seq 0 copy 1, guess',
+      'ba reset seq 0 copy 2, seen',
+    ])
   })
 
   test('a RST after a pause shows a forgotten connection', () => {
@@ -157,6 +255,34 @@ describe('ends', () => {
       tell(data(50, 1), ack(90, 1001), data(pause, 1001), { at: pause + 40, back: true, flags: 'R' })
     expect(run(400_000)).toEqual(['ba forgotten seq 1001 copy 1, inferred'])
     expect(run(3000)).toEqual(['ba reset seq 1001 copy 1, seen'])
+  })
+
+  test('a RST of an end that has the connection, or that ends a pause itself, shows none forgotten', () => {
+    const idle = [data(50, 1), ack(90, 1001)]
+    expect(tell(...idle, { at: 400_000, back: true, flags: 'R' })).toEqual(['ba reset ack 1 copy 1, seen'])
+    const living: Segment = { at: 400_040, back: true, flags: 'RA', ack: 2001 }
+    expect(tell(...idle, data(400_000, 1001), living)).toEqual(['ba reset seq 1001 copy 1, seen'])
+  })
+
+  test('a silence ends with the RST of the silent end', () => {
+    const tries = [0, 300, 900, 2100, 4500].map(later => data(500 + later, 1001))
+    const other = handshake(60_000).map(one => ({ ...one, port: 41_000 }))
+    const reset: Segment = { at: 6000, back: true, flags: 'RA', ack: 1001 }
+    const run = [...handshake(), data(50, 1), ack(90, 1001), ...tries, reset, ...other]
+    const silence = storyOfSegments(run).flows[0]?.statements.find(({ kind }) => kind === 'silence')
+    expect(silence?.text).toBe('nothing came from the server for 5.5 s, until its RST: segment 1001 was sent 5 times')
+  })
+
+  test('growing timeouts show a silence in a capture of one direction, and equal ones do not', () => {
+    const run = (...times: number[]) => textsOf(storyOfSegments(times.map(at => data(at, 1))))
+    expect(run(0, 300, 900, 2100)).toEqual(['ab silence seq 1 copy 1, guess'])
+    expect(run(0, 300, 600, 900)).toEqual([])
+  })
+
+  test('an end that continues after a RST did not send it', () => {
+    const reset: Segment = { at: 95, back: true, flags: 'R' }
+    expect(storyOfSegments([...handshake(), data(50, 1), reset]).flows[0]?.end).toBe('reset')
+    expect(storyOfSegments([...handshake(), data(50, 1), reset, reply(99, 1)]).flows[0]?.end).toBe('open')
   })
 
   test('no answer after a pause may be a forgotten connection', () => {
@@ -231,9 +357,16 @@ describe('ends', () => {
       reply(95, 1, { ack: 1001, text: '\x16\x03\x03' }),
       data(99, 1001, { ack: 1001, text: '\x14\x03\x03' }),
     ]
-    expect(tell(hello, ack(90, 1001))).toEqual(['ba tls-stopped, guess'])
-    expect(tell(hello, answer)).toEqual(['ab tls-stopped, guess'])
-    expect(tell(hello, reply(95, 1, { ack: 1001, text: '\x15\x03\x03' }))).toEqual(['ba tls-stopped, seen'])
+    const alert = (level: string) => reply(95, 1, { ack: 1001, text: `\x15\x03\x03\0\x02${level}\x28` })
+    const later = ack(3000, 1001)
+    expect(tell(hello, ack(90, 1001), later)).toEqual(['ba tls-stopped, guess'])
+    expect(tell(hello, answer, later)).toEqual(['ab tls-stopped, guess'])
+    expect(tell(hello, alert('\x02'))).toEqual(['ba tls-stopped, seen'])
     expect(tell(hello, answer, finished)).toEqual([])
+    // A warning stops nothing, nor does the end of the capture.
+    expect(tell(hello, alert('\x01'))).toEqual([])
+    expect(tell(hello, ack(90, 1001))).toEqual([])
+    // A part of the packets does not show the other messages.
+    expect(tell(hello, ack(90, 2001), later)).toEqual([])
   })
 })

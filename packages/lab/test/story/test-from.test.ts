@@ -31,7 +31,7 @@ describe('vnet test-from', () => {
       'FILE: 6 frames in 390 ms from 2023-11-14 22:13:20 UTC, 1 flow',
       '',
       'tcp 198.18.0.1:40000 > 198.18.0.2:80, captured at the client',
-      '  1001 bytes in 4 packets > , < 1 in 2; 390 ms, ended by nothing',
+      '  1000 bytes in 4 packets > , < 0 in 2; 390 ms, ended by nothing',
       '  round trip to the server 40 ms / 40 ms / 40 ms / 40 ms (min, median, p95, max), to the client 0 s / 0 s / 0 s / 0 s (min, median, p95, max)',
       '      50 ms > segment 1 was lost after this capture, and sent again 300 ms later (inferred, frames 4 5 6)',
       '',

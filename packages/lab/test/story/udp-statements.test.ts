@@ -38,6 +38,21 @@ test('datagrams without an answer for seconds are a silence', () => {
   expect(said(talk(0, false), talk(4000, false), talk(8000, false))).toEqual([])
 })
 
+test('an end that stops after a few datagrams waits for nothing', () => {
+  expect(said(talk(0, false), talk(20, true), talk(21, true), talk(22, true), talk(9000, false))).toEqual([])
+})
+
+test('a datagram without a number is found twice by its checksum, within a short time', () => {
+  const summed = (ms: number, sum: number) => {
+    const packet = datagramPacket(false, TALK, new Uint8Array(20))
+    packet[26] = sum
+    return at(ms, packet)
+  }
+  expect(said(summed(0, 9), summed(0.05, 9))).toEqual(['ab duplicated packet 1 copy 1, seen'])
+  expect(said(summed(0, 9), summed(0.05, 8))).toEqual([])
+  expect(said(summed(0, 9), summed(5, 9))).toEqual([])
+})
+
 test('the same datagram twice is a duplicate', () => {
   expect(said(talk(0, false, 4), talk(1, false, 4))).toEqual(['ab duplicated packet 1 copy 1, seen'])
   expect(said(talk(0, false, 4), talk(1, false, 5))).toEqual([])

@@ -23,6 +23,8 @@ export interface Segment {
   /** Timestamp and its echo. */
   readonly stamps?: readonly [number, number]
   readonly sacks?: readonly number[]
+  /** With the option "SACK permitted". */
+  readonly permits?: boolean
   /** The identification of IPv4. */
   readonly id?: number
   readonly ttl?: number
@@ -42,6 +44,7 @@ const FLAGS: Readonly<Record<string, number>> = {
 const CLIENT_ISN = 0xfffff000
 const SERVER_ISN = 5000
 const NOP = 1
+const OPT_SACK_PERMITTED = 4
 const OPT_SACK = 5
 const OPT_TIMESTAMPS = 8
 
@@ -67,9 +70,10 @@ export function ethernetFrame(packet: Uint8Array, type = ETH_P_IP): Uint8Array {
   return bytes
 }
 
-function optionsOf({ stamps, sacks = [] }: Segment, own: number): number[] {
+function optionsOf({ stamps, sacks = [], permits = false }: Segment, own: number): number[] {
   const long = (value: number) => [value >>> 24, (value >>> 16) & 255, (value >>> 8) & 255, value & 255]
   const time = stamps === undefined ? [] : [NOP, NOP, OPT_TIMESTAMPS, 10, ...stamps.flatMap(long)]
+  if (permits) time.push(NOP, NOP, OPT_SACK_PERMITTED, 2)
   if (sacks.length === 0) return time
   return [...time, NOP, NOP, OPT_SACK, 2 + 4 * sacks.length, ...sacks.flatMap(edge => long((own + edge) >>> 0))]
 }
@@ -105,8 +109,8 @@ export function segmentPacket(segment: Segment): Uint8Array {
 /** The three segments of a handshake that starts at `at` ms over a round trip of `trip` ms. */
 export function handshake(at = 0, trip = 40): Segment[] {
   return [
-    { at, seq: 0, flags: 'S' },
-    { at: at + trip, back: true, seq: 0, ack: 1, flags: 'SA' },
+    { at, seq: 0, flags: 'S', permits: true },
+    { at: at + trip, back: true, seq: 0, ack: 1, flags: 'SA', permits: true },
     { at: at + trip, seq: 1, ack: 1 },
   ]
 }
