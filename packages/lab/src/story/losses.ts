@@ -97,7 +97,7 @@ export class Losses {
       const isOpen = !hasEcho && (start === 0 || !Number.isFinite(trip) || !(canSack || loss.isReported))
       // The sender cannot know of the loss so soon, and both ACKs come at nearly the same time.
       const isSoon = !isEchoed && again.time - first.time < EARLY * trip && Number.isFinite(trip)
-      loss.isUnsure ||= !isBefore && (isNewer || isOpen || (!hasSack && start > before) || (isSoon && !isOfFirst))
+      loss.isUnsure ||= !isBefore && (isNewer || isOpen || (!hasSack && start > before))
       loss.isByTime = !hasEcho && isEarly && !isCovered
       this.#settle(loss, !isBefore && (isOfFirst || isCovered || isSoon) ? 'needless' : 'lost', p)
     }

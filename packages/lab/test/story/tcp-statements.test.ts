@@ -67,6 +67,18 @@ describe('losses', () => {
   test('a repeated FIN or SYN-ACK after its ACK is named', () => {
     const fin = (at: number): Segment => ({ at, seq: 1, flags: 'FA' })
     expect(tell(fin(50), ack(90, 2), fin(350))).toEqual(['ab repeated, guess'])
+    const [first, second] =
+      storyOfSegments(
+        [
+          ...[...handshake(), data(45, 1), ack(85, 1001)],
+          ...[50, 350, 800].map(at => ({ ...fin(at), seq: 1001 })),
+          ...[ack(90, 1002), ack(390, 1002)],
+        ].toSorted((a, b) => a.at - b.at),
+      ).flows[0]?.statements ?? []
+    expect([first?.text, second?.text]).toEqual([
+      'the FIN was repeated after its ACK 2',
+      'copy 2 of the FIN was repeated after its ACK 3',
+    ])
     const again: Segment = { at: 1040, back: true, seq: 0, flags: 'SA' }
     expect(tell(again)).toEqual(['ab lost ack 1 copy 1, inferred'])
   })
@@ -201,6 +213,12 @@ describe('packets out of order', () => {
       own(102, 1001, { id: 3 }),
     ]
     expect(tell(...twice)).toEqual(['ba duplicated seq 1 copy 1, seen', 'ab duplicated ack 2 copy 1, seen'])
+    const [statement] =
+      storyOfSegments([
+        { at: 0, seq: 0, flags: 'S', id: 5 },
+        { at: 1, seq: 0, flags: 'S', id: 5 },
+      ]).flows[0]?.statements ?? []
+    expect(statement?.text).toBe('the SYN arrived twice')
     const others = [reply(100, 1, { id: 7 }), own(101, 1001, { id: 3 }), own(102, 1001, { id: 4 })]
     expect(tell(...others)).toEqual([])
   })
