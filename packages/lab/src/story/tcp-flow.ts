@@ -66,7 +66,7 @@ export class TcpFlow {
     const end = n + p.length + (isSyn ? 1 : 0) + (flags & TCP_FIN)
     const isTwin = half.count(p)
     if (isReset) return void this.#reset(p, half, other)
-    // A SYN with another number starts another connection, whose packets are not these.
+    // A SYN with another number belongs to another connection.
     if ((isSyn && n !== 0) || n - half.sent > WINDOW_MAX) return
     if (isTwin) return void half.repeatTwin(p, n, end)
     // An end that continues has not sent the RST.
@@ -169,7 +169,7 @@ export class TcpFlow {
     const packet = sender?.latestPacket ?? packetOf('rst', half.rsts)
     const more = { packet, packetWay: sender?.way ?? way, verb: 'reset' } as const
     const { at, lasted } = this.#pause
-    // An end without the connection answers by a RST without an ACK (RFC 9293 sec. 3.5.2).
+    // An end without the connection replies by a RST without an ACK (RFC 9293 sec. 3.5.2).
     const isAnswer = other.lastTime >= at && !(half.lastTime >= at) && (p.flags & TCP_ACK) === 0
     if (p.time - at < ANSWER && isAnswer) {
       const text = `${who} sent a RST after a pause of ${timeText(lasted)}: it or a middlebox had forgotten the connection`

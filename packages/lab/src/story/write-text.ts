@@ -12,7 +12,7 @@ export interface WriteOptions {
   readonly client?: string | undefined
   readonly server?: string | undefined
   readonly withContent?: boolean | undefined
-  /** The prefix of files with delays over time, such as `retry.`. By default there are none. */
+  /** The prefix of files with delays over time, such as `retry.`. Without it none are written. */
   readonly traces?: string | undefined
 }
 
