@@ -6,7 +6,7 @@ import { LimitedQueue } from 'vnet/internal/wire/stages/delay-queue'
 import { FaultActions } from 'vnet/internal/wire/stages/fault-actions'
 import type { FaultVerb } from 'vnet/internal/wire/stages/fault-verbs'
 import { type Direction, type Impairment, impairment, type Wire, type WireEnv } from 'vnet/internal/wire/wire'
-import { isNemesisVerb, type PlannedFault, type WatchedPacket } from '../model/index.ts'
+import { isMeant, isNemesisVerb, type PlannedFault, type WatchedPacket } from '../model/index.ts'
 import type { FaultPlan } from './fault-plan.ts'
 import { Flows } from './flows.ts'
 import type { WatchSpec } from './protocol.ts'
@@ -176,7 +176,7 @@ export class PacketWatch {
     return { faults, packet }
   }
 
-  #faultsOf(packet: MeantPacket): readonly PlannedFault[] {
+  #faultsOf(packet: Parameters<typeof isMeant>[0]): readonly PlannedFault[] {
     const { faults } = this.#plan
     if (!faults.some(fault => fault.link === this.#link && isMeant(packet, fault))) return NONE
     return faults.filter(fault => {
@@ -199,12 +199,3 @@ type Seen = Readonly<{ faults: readonly PlannedFault[]; packet: Recorded }>
 type PacketFault = PlannedFault & { readonly verb: FaultVerb }
 
 const isPacketFault = (fault: PlannedFault): fault is PacketFault => !isNemesisVerb(fault.verb)
-
-type MeantPacket = Pick<WatchedPacket, 'direction' | 'flow' | 'part' | 'n' | 'end'>
-
-/** Returns whether a fault means a packet of its link, or another transmission of it. */
-function isMeant({ direction, flow, part, n, end }: MeantPacket, fault: PlannedFault): boolean {
-  if (direction !== fault.direction || flow !== fault.flow || part !== fault.part) return false
-  // Another run may cut the same bytes into other segments.
-  return part === 'seq' ? n <= fault.n && fault.n < end : n === fault.n
-}

@@ -124,9 +124,13 @@ export class Judge {
 
   /** Same as run; undefined if the exploration is stopped before it ends. */
   async runUnlessStopped(faults: readonly PlannedFault[], more?: RunMore): Promise<RunResult | undefined> {
-    if (this.whyStopped() !== undefined) return undefined
+    return this.whyStopped() === undefined ? await this.unlessStopped(this.run(faults, more)) : undefined
+  }
+
+  /** Returns undefined for a run that a stop of the exploration ended. */
+  async unlessStopped<T>(run: Promise<T>): Promise<T | undefined> {
     try {
-      return await this.run(faults, more)
+      return await run
     } catch (error) {
       if (this.#signal?.aborted !== true) throw error
     }

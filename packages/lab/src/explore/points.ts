@@ -3,7 +3,7 @@ import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
 import { ecnOf } from 'vnet/internal/wire/stages/ecn'
 import { payloadMiddle } from 'vnet/internal/wire/stages/fault-actions'
 import type { PacketName, PlannedFault, WatchedPacket } from '../model/packet-name.ts'
-import { formatName, hostsOfFlow } from '../model/packet-name.ts'
+import { formatName, hostsOfFlow, isMeant, nameOf } from '../model/packet-name.ts'
 import { FOREVER, isNemesisVerb, lastingOf } from '../model/verbs.ts'
 import type { FaultKind } from './fault-text.ts'
 import type { RunResult } from './run-once.ts'
@@ -41,12 +41,7 @@ export function unstableNames(runs: readonly (readonly ExploredPacket[])[]): Rea
 
 /** Returns the packet of a run that a fault means, or that is called like another run's packet. */
 export function packetOf(fault: PacketName, packets: readonly ExploredPacket[]): ExploredPacket | undefined {
-  return packets.find(packet => packet.link === fault.link && isNamed(packet, fault))
-}
-
-function isNamed({ direction, flow, part, n, end, copy }: ExploredPacket, fault: PacketName): boolean {
-  if (direction !== fault.direction || flow !== fault.flow || part !== fault.part || copy !== fault.copy) return false
-  return part === 'seq' ? n <= fault.n && fault.n < end : n === fault.n
+  return packets.find(packet => packet.link === fault.link && packet.copy === fault.copy && isMeant(packet, fault))
 }
 
 /**
@@ -84,19 +79,7 @@ export function faultOf(
   if (kind.isOfEnd === true && !hostsOfFlow(packet.flow).includes(on ?? '')) return undefined
   if (kind.verb === 'swap' && !packets.some(other => isLater(other, packet))) return undefined
   const time = kind.rtts > 0 ? timeOf(kind.rtts * rtt) : kind.time
-  const { link, direction, flow, part, n, copy } = packet
-  return {
-    link,
-    direction,
-    flow,
-    part,
-    n,
-    copy,
-    verb: kind.verb,
-    time,
-    ...(on !== undefined && { on }),
-    ...(isAsked && { isAsked }),
-  }
+  return { ...nameOf(packet), verb: kind.verb, time, ...(on !== undefined && { on }), ...(isAsked && { isAsked }) }
 }
 
 /** Returns ms in ns: whole ms from 1 ms on, which other explorations are likely to have, too. */

@@ -1,6 +1,6 @@
 /** The sets of faults that are tried. */
 import { durationOf, NSEC_PER_MSEC, stream, UsageError } from 'vnet/internal/base/index'
-import { needsRepair, type PlannedFault } from '../model/index.ts'
+import { nameOf, needsRepair, type PlannedFault } from '../model/index.ts'
 import { type FaultKind, LASTS } from './fault-text.ts'
 import { type ExploredPacket, faultOf, timeOf } from './points.ts'
 import type { ExploreReport, Point } from './report.ts'
@@ -46,8 +46,8 @@ export function checkRepair(kinds: readonly FaultKind[]): void {
 }
 
 /** Returns a repair at a packet. */
-export function repairAt({ link, direction, flow, part, n, copy }: ExploredPacket): PlannedFault {
-  return { link, direction, flow, part, n, copy, verb: 'repair', time: 0 }
+export function repairAt(packet: ExploredPacket): PlannedFault {
+  return { ...nameOf(packet), verb: 'repair', time: 0 }
 }
 
 /** Returns each fault of each packet, and each burst of lost packets. */
@@ -75,13 +75,19 @@ function isAlone(report: ExploreReport): (kind: FaultKind) => boolean {
   return kind => kind.verb !== 'repair' && !(isRepaired && needsRepair(kind))
 }
 
-function trialsOf({ packets, kinds, roundTrip }: ExploreReport, isMeant: (kind: FaultKind) => boolean): Trial[] {
-  return packets.flatMap((packet, i) =>
+/** `before` precedes the faults of the packets from index `from` on. */
+function trialsOf(
+  { packets, kinds, roundTrip }: ExploreReport,
+  isMeant: (kind: FaultKind) => boolean,
+  from = 0,
+  before: readonly PlannedFault[] = [],
+): Trial[] {
+  return packets.slice(from).flatMap((packet, i) =>
     kinds.flatMap((kind, k) => {
       if (!isMeant(kind)) return []
-      const together = kind.count === 1 ? [packet] : burstOf(packets, i, kind.count)
+      const together = kind.count === 1 ? [packet] : burstOf(packets, from + i, kind.count)
       const faults = together.flatMap(each => faultOf(each, kind, roundTrip, packets) ?? [])
-      return faults.length === kind.count ? [{ packet: i, kind: k, faults }] : []
+      return faults.length === kind.count ? [{ packet: from + i, kind: k, faults: [...before, ...faults] }] : []
     }),
   )
 }
@@ -97,14 +103,8 @@ function burstOf(packets: readonly ExploredPacket[], from: number, count: number
 
 /** Returns the faults of the packets from index `from` on, which appear only after `before`. */
 export function deepTrials(report: ExploreReport, from: number, before: readonly PlannedFault[]): Trial[] {
-  const { packets, kinds, roundTrip } = report
   const isMeant = isAlone(report)
-  return packets.slice(from).flatMap((packet, i) =>
-    kinds.flatMap((kind, k) => {
-      const fault = kind.count === 1 && isMeant(kind) ? faultOf(packet, kind, roundTrip, packets) : undefined
-      return fault === undefined ? [] : [{ packet: from + i, kind: k, faults: [...before, fault] }]
-    }),
-  )
+  return trialsOf(report, kind => kind.count === 1 && isMeant(kind), from, before)
 }
 
 /** All pairs of faults of different packets, the nearest packets first. */

@@ -63,7 +63,7 @@ export class Trials {
       this.#progress(1)
     }
     const tryOnce = async (trial: Trial) => {
-      const judgement = await this.#unlessStopped(attempt?.(trial) ?? judge.attempt(trial.faults))
+      const judgement = await judge.unlessStopped(attempt?.(trial) ?? judge.attempt(trial.faults))
       if (judgement === undefined) return void skip(trial)
       const { verdict } = judgement
       if (verdict === 'failed') report.foundAfter ??= judge.spent.runs
@@ -113,15 +113,6 @@ export class Trials {
     if (first.verdict === 'failed') this.#unconfirmed--
     if (failure !== undefined) report.failures.push(failure)
     return [trial, judgement]
-  }
-
-  /** Returns undefined for a run that a stop of the exploration ended. */
-  async #unlessStopped<T>(run: Promise<T>): Promise<T | undefined> {
-    try {
-      return await run
-    } catch (error) {
-      if (this.#setup.options.signal?.aborted !== true) throw error
-    }
   }
 
   #progress(more: number): void {

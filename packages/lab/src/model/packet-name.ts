@@ -52,6 +52,21 @@ export interface WatchedPacket extends Omit<PacketName, 'link'> {
   readonly lost: boolean
 }
 
+/** Returns the name of a packet, without its other properties. */
+export function nameOf({ link, direction, flow, part, n, copy }: PacketName): PacketName {
+  return { link, direction, flow, part, n, copy }
+}
+
+/** Returns whether a fault means a packet of its link, or another transmission of it. */
+export function isMeant(
+  { direction, flow, part, n, end }: Pick<WatchedPacket, 'direction' | 'flow' | 'part' | 'n' | 'end'>,
+  fault: PacketName,
+): boolean {
+  if (direction !== fault.direction || flow !== fault.flow || part !== fault.part) return false
+  // Another run may cut the same bytes into other segments.
+  return part === 'seq' ? n <= fault.n && fault.n < end : n === fault.n
+}
+
 export function formatName({ link, direction, flow, part, n, copy }: PacketName): string {
   return `${link} ${direction} ${flow} ${part} ${n}${copy === 1 ? '' : ` copy ${copy}`}`
 }
