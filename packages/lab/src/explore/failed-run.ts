@@ -64,39 +64,33 @@ function runPacketOf(packet: ExploredPacket, at: number, hit: string | undefined
   return { link, direction, flow, at, label: `${part} ${n}${copy === 1 ? '' : ` copy ${copy}`}`, lost, hit }
 }
 
+/** What each fault does to a host, and what its end does. Faults of packets have no spans. */
+const EFFECTS: Readonly<Record<NemesisVerb, readonly [starts: string, ends?: string]>> = {
+  silence: ['HOST is cut off', 'HOST is connected again'],
+  mute: ['HOST sends nothing', 'HOST sends again'],
+  deaf: ['HOST receives nothing', 'HOST receives again'],
+  pause: ['HOST stops', 'HOST continues'],
+  clock: ['the clock of HOST jumps by TIME', 'the clock of HOST is right again'],
+  full: ['the disk of HOST is full', 'the disk of HOST has space again'],
+  forget: ['HOST forgets the connection'],
+  crash: ['HOST crashes', 'HOST starts again'],
+  restart: ['HOST crashes', 'HOST starts again'],
+  rebind: ['the NAT of HOST forgets its mappings'],
+  repair: ['all faults end'],
+}
+
 /** Returns the effect of a fault, and the effect of its end. */
 function textsOf(fault: PlannedFault, host: string | undefined): Pick<RunSpan, 'starts' | 'ends'> {
   const { verb, time } = fault
-  const both = (who: unknown, starts: string, ends: string) => ({ starts: `${who} ${starts}`, ends: `${who} ${ends}` })
-  if (host === undefined && isLinkVerb(verb)) return both(placeOf(fault), 'loses all packets', 'carries packets again')
-  // Faults of packets have no spans.
-  switch (verb as NemesisVerb) {
-    case 'silence':
-      return both(host, 'is cut off', 'is connected again')
-    case 'mute':
-      return both(host, 'sends nothing', 'sends again')
-    case 'deaf':
-      return both(host, 'receives nothing', 'receives again')
-    case 'pause':
-      return both(host, 'stops', 'continues')
-    case 'clock':
-      return both(
-        `the clock of ${host}`,
-        `jumps by ${time < 0 ? '-' : '+'}${formatDuration(Math.abs(time))}`,
-        'is right again',
-      )
-    case 'full':
-      return both(`the disk of ${host}`, 'is full', 'has space again')
-    case 'forget':
-      return { starts: `${host} forgets the connection` }
-    case 'crash':
-    case 'restart':
-      return both(host, 'crashes', 'starts again')
-    case 'rebind':
-      return { starts: `the NAT of ${host} forgets its mappings` }
-    case 'repair':
-      return { starts: 'all faults end' }
+  if (host === undefined && isLinkVerb(verb)) {
+    const place = placeOf(fault)
+    return { starts: `${place} loses all packets`, ends: `${place} carries packets again` }
   }
+  const jump = () => `${time < 0 ? '-' : '+'}${formatDuration(Math.abs(time))}`
+  const [starts = '', ends] = EFFECTS[verb as NemesisVerb].map(text =>
+    text?.replaceAll(/HOST|TIME/g, word => (word === 'TIME' ? jump() : `${host}`)),
+  )
+  return { starts, ends }
 }
 
 /** Says that links held packets for long, because the scenario did not name the hosts sooner. */
