@@ -6,6 +6,7 @@
 import { NSEC_PER_MSEC, UsageError } from 'vnet/internal/base/index'
 import { type Cut, cutOfHost } from '../carrier/cuts.ts'
 import { endsOf } from '../carrier/ends.ts'
+import type { LinkCaller } from '../carrier/lab-calls.ts'
 import type { FaultEvent } from '../carrier/protocol.ts'
 import { FOREVER, holdsPackets, isLinkVerb, lastingOf } from '../model/verbs.ts'
 import type { LabHost } from '../network/host.ts'
@@ -42,6 +43,8 @@ export class Nemesis {
   /** Rejects when a fault cannot be done, or a program does not start again. */
   readonly broken: Promise<never>
   readonly #lab: Lab
+  readonly #caller: LinkCaller
+  readonly #watchId: string
   readonly #hit: Hit | undefined
   readonly #lasting = new Set<Lasting>()
   readonly #asking = new Set<FaultEvent>()
@@ -52,18 +55,18 @@ export class Nemesis {
 
   constructor(lab: Lab, hit?: Hit) {
     this.#lab = lab
+    this.#caller = lab.links.lab.world.caller
+    this.#watchId = lab.links.watchId
     this.spans = new Spans(lab)
     this.#hit = hit
     this.broken = new Promise<never>((_, reject) => (this.#fail = reject))
     this.broken.catch(() => {})
-    const { world, watchId } = this.#links
-    world.caller.onFault(watchId, event => void this.#happen(event))
+    this.#caller.onFault(this.#watchId, event => void this.#happen(event))
   }
 
   /** Lets stopped programs continue, so that they can end. Nothing happens afterwards. */
   close(): void {
-    const { world, watchId } = this.#links
-    world.caller.onFault(watchId, undefined)
+    this.#caller.onFault(this.#watchId, undefined)
     this.#ended.abort()
     for (const { key, end } of this.#lasting) {
       // When init of a host is killed, all processes of the host end.
@@ -83,15 +86,10 @@ export class Nemesis {
     return this.#ended.signal.aborted
   }
 
-  get #links() {
-    const { links } = this.#lab
-    return { world: links.lab.world, watchId: links.watchId, hosts: links.lab.hosts }
-  }
-
   async #happen(event: FaultEvent): Promise<void> {
     const { fault, id } = event
     const { verb, on, time, isAsked } = fault
-    const { world, watchId, hosts: all } = this.#links
+    const { hosts: all } = this.#lab.links.lab
     const isFrozen = holdsPackets(fault)
     const arrived = this.#lab.now
     try {
@@ -106,7 +104,7 @@ export class Nemesis {
       else if (nat !== undefined) await nat.rebindAtFault()
       else if (isLinkVerb(verb)) {
         const cuts = asked.map(({ name }) => cutOfHost(verb, name))
-        if (isAsked) await world.caller.call('cut', watchId, id, cuts, time)
+        if (isAsked) await this.#caller.call('cut', this.#watchId, id, cuts, time)
         // The links end it by themselves after its time.
         this.#lasting.add({ key: `link ${id}`, end: () => this.#mend(id) })
       } else await Promise.all(hosts.map(host => this.#happenTo(host, event)))
@@ -115,7 +113,7 @@ export class Nemesis {
       // The scenario of a run that has ended may refuse to name hosts.
       if (!this.#isClosed) this.#fail(error instanceof UsageError ? new UsageError(`${verb}: ${error.message}`) : error)
     } finally {
-      if (isFrozen) await world.caller.call('thaw', watchId).catch(() => {})
+      if (isFrozen) await this.#caller.call('thaw', this.#watchId).catch(() => {})
     }
   }
 
@@ -147,9 +145,8 @@ export class Nemesis {
   }
 
   async #turnOff({ name, faults }: LabHost): Promise<void> {
-    const { world, watchId } = this.#links
     const off: Cut[] = [{ host: name, sends: true, receives: true }, { lostBy: name }]
-    await world.caller.call('cut', watchId, `off ${name}`, off, FOREVER)
+    await this.#caller.call('cut', this.#watchId, `off ${name}`, off, FOREVER)
     await faults.crash()
   }
 
@@ -160,18 +157,16 @@ export class Nemesis {
 
   /** Removes the end of the packet's connection that the host has. */
   async #forget(host: LabHost, { id, head }: FaultEvent): Promise<void> {
-    const { world, watchId } = this.#links
     const connection = endsOf(head, host)
     const cut: Cut = { lostBy: host.name, connection }
-    await world.caller.call('cut', watchId, `${id} ${host.name}`, [cut], FOREVER)
+    await this.#caller.call('cut', this.#watchId, `${id} ${host.name}`, [cut], FOREVER)
     await host.faults.forget(...connection)
     // The links lose the reset that the kernel sends now.
-    await world.caller.call('drain')
+    await this.#caller.call('drain')
   }
 
   async #mend(id: string): Promise<void> {
-    const { world, watchId } = this.#links
-    await world.caller.call('mend', watchId, id)
+    await this.#caller.call('mend', this.#watchId, id)
   }
 
   #setClock(host: LabHost, offset: number): void {
@@ -183,7 +178,7 @@ export class Nemesis {
   #last(fault: Lasting, time: number): void {
     this.#lasting.add(fault)
     if (time === FOREVER) return
-    this.#links.world.time
+    this.#lab.links.lab.world.time
       .sleep(time / NSEC_PER_MSEC, this.#ended.signal)
       .then(() => this.#end(fault))
       .catch(this.#fail)

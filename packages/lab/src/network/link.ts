@@ -282,14 +282,9 @@ export class LabLink extends EventEmitter<LinkEvents> implements AsyncDisposable
     return () => this.#worker.call('endCapture', this.#id, capture)
   }
 
-  /** @internal */
-  rebind(): Promise<void> {
-    return this.#worker.call('rebind', this.#id)
-  }
-
-  /** @internal Same as rebind, while the time of the lab stands still. */
-  rebindAtFault(): Promise<void> {
-    return this.#worker.call('rebindAtFault', this.#id)
+  /** @internal The time of the lab stands still during `rebindAtFault`. */
+  rebind(call: 'rebind' | 'rebindAtFault'): Promise<void> {
+    return this.#worker.call(call, this.#id)
   }
 
   /** @internal */

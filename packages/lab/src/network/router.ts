@@ -369,12 +369,12 @@ export class LabRouter extends LabHost {
    */
   async rebind(...none: readonly never[]): Promise<void> {
     checkNone('rebind', none)
-    await this.#linkOfNat().rebind()
+    await this.#linkOfNat().rebind('rebind')
   }
 
   /** @internal Same as rebind, while the time of the lab stands still. */
   async rebindAtFault(): Promise<void> {
-    await this.#linkOfNat().rebindAtFault()
+    await this.#linkOfNat().rebind('rebindAtFault')
   }
 
   #linkOfNat(): LabLink {
