@@ -77,6 +77,26 @@ export function draftOf<T>(app: App, first: T): Signal<T> {
   return draft
 }
 
+/** How long nothing is typed before the server is asked, in milliseconds. */
+const TYPING_MS = 250
+
+/** Asks the server when nothing is typed for a while. Returns a function that ends that. */
+export function askAfterTyping(
+  app: Pick<App, 'command'>,
+  command: feed.PageCommand,
+  take: (result: feed.CommandResult) => void,
+): () => void {
+  let isCurrent = true
+  const timer = setTimeout(async () => {
+    const result = await app.command(command)
+    if (isCurrent) take(result)
+  }, TYPING_MS)
+  return () => {
+    isCurrent = false
+    clearTimeout(timer)
+  }
+}
+
 /** `device` is empty if none was chosen. */
 export function parsePlace(hash: string): { readonly view: string; readonly device: DeviceId } {
   const [, view, device] = /^#?([^/]*)\/?(.*)$/s.exec(hash)!

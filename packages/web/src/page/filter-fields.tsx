@@ -2,10 +2,8 @@
 import { computed, effect, type Signal, signal } from '@preact/signals'
 import type { RefObject } from 'preact'
 import { BpfProgram } from 'vnet/internal/packet/bpf'
-import type { CommandResult, DeviceRow, FrameRow, PageCommand } from '../feed-types.ts'
-
-/** How long nothing is typed before the server compiles it, in milliseconds. */
-const TYPING_MS = 250
+import type { CommandResult, DeviceRow, FrameRow } from '../feed-types.ts'
+import { type App, askAfterTyping } from './app.ts'
 
 export type FrameTest = (frame: FrameRow) => boolean
 
@@ -23,11 +21,6 @@ const INSTEAD: readonly (readonly [words: RegExp, advice: string])[] = [
   [/"/, "type the text into 'contains' beside the filter"],
 ]
 
-interface Server {
-  readonly device: DeviceRow | undefined
-  command(command: PageCommand): Promise<CommandResult>
-}
-
 export class FrameFilter {
   readonly wanted: Signal<Wanted>
   /** Why the expression was refused. The last correct one applies until another is correct. */
@@ -36,7 +29,7 @@ export class FrameFilter {
   /** Returns whether a frame passes; undefined if every frame does. */
   readonly passes = computed(() => frameTest(this.wanted.value, this.#program.value))
 
-  constructor(app: Server, wanted: Signal<Wanted> = signal(EVERY)) {
+  constructor(app: Pick<App, 'device' | 'command'>, wanted: Signal<Wanted> = signal(EVERY)) {
     this.wanted = wanted
     const expression = computed(() => wanted.value.expression.trim())
     const hasDevice = computed(() => app.device !== undefined)
@@ -44,15 +37,7 @@ export class FrameFilter {
       const text = expression.value
       if (text === '') this.#take(text, { ok: true })
       if (text === '' || !hasDevice.value) return
-      let isCurrent = true
-      const timer = setTimeout(async () => {
-        const result = await app.command({ do: 'filter', text })
-        if (isCurrent) this.#take(text, result)
-      }, TYPING_MS)
-      return () => {
-        isCurrent = false
-        clearTimeout(timer)
-      }
+      return askAfterTyping(app, { do: 'filter', text }, result => this.#take(text, result))
     })
   }
 

@@ -2,13 +2,10 @@
 import { type Signal, useSignal } from '@preact/signals'
 import { useEffect, useRef } from 'preact/hooks'
 import type { CommandResult } from '../feed-types.ts'
-import type { App } from './app.ts'
+import { type App, askAfterTyping } from './app.ts'
 import { type Change, Control, type Direction, type Hands } from './control.tsx'
 import { directionName } from './driver-text.ts'
 import { type Column, Table } from './table.tsx'
-
-/** How long nothing is typed before the text is checked, in milliseconds. */
-const CHECK_MS = 250
 
 export function WireForm({ hands }: { readonly hands: Hands }) {
   const message = hands.app.last('wire')
@@ -86,16 +83,10 @@ function Form({ hands, now }: { readonly hands: Hands; readonly now: Texts }) {
 function useCheck(app: App, spec: string, direction: Direction | '', result: Signal<CommandResult | undefined>): void {
   useEffect(() => {
     if (spec === '' || spec === 'off' || !app.mayChange) return
-    let isCurrent = true
-    const timer = setTimeout(async () => {
-      const checked = await app.command({ do: 'check-wire', text: spec })
+    return askAfterTyping(app, { do: 'check-wire', text: spec }, checked => {
       // A result of Set that came first is about the same text.
-      if (isCurrent && !checked.ok) result.value ??= checked
-    }, CHECK_MS)
-    return () => {
-      isCurrent = false
-      clearTimeout(timer)
-    }
+      if (!checked.ok) result.value ??= checked
+    })
   }, [spec, direction])
 }
 
