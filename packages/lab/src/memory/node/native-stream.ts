@@ -63,11 +63,6 @@ interface Classes {
 /** Node exports none of these. It makes them for TLS over a Duplex. */
 const found: { classes?: Classes } = {}
 
-export function newNativeStream(): NativeStream {
-  const { JSStream } = nodeClasses()
-  return new JSStream()
-}
-
 export function nodeClasses(): Classes {
   found.classes ??= findClasses()
   return found.classes

@@ -12,7 +12,7 @@ import type { Tcp } from '@vnet/inet/internal/tcp/tcp'
 import { EBADF, ECANCELED, EINVAL, NSEC_PER_SEC } from 'vnet/internal/base/index'
 import type { Boot } from '../time/boot.ts'
 import { readNative } from './native-callbacks.ts'
-import { type ConnectRequest, type NativeRequest, type NativeTcp, newNativeStream } from './native-stream.ts'
+import { type ConnectRequest, type NativeRequest, type NativeTcp, nodeClasses } from './native-stream.ts'
 import { addressBytes, bindBytes, type NodeAddress, showEndpoint, statusOf } from './node-address.ts'
 
 /** The most that libuv reads at a time. */
@@ -151,7 +151,8 @@ export class TcpHandle implements TcpEvents {
       unref: () => {},
       hasRef: () => true,
     }
-    const native = Object.assign(newNativeStream(), methods)
+    const { JSStream } = nodeClasses()
+    const native = Object.assign(new JSStream(), methods)
     // Node's counter is for what C++ has written.
     Object.defineProperty(native, 'bytesWritten', { get: () => this.#written })
     Object.defineProperty(native, 'writeQueueSize', {

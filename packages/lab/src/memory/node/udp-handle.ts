@@ -161,15 +161,17 @@ export class UdpHandle implements DgramHandle, UdpEvents {
   }
 
   addMembership(group: string, dev?: string): number {
-    const [bytes, choice] = [addressBytes(group), choiceOf(dev)]
-    if (bytes === undefined || choice === null) return -EINVAL
-    return this.#socket?.joinGroup(bytes, choice) ?? -EBADF
+    return this.#setMembership('joinGroup', group, dev)
   }
 
   dropMembership(group: string, dev?: string): number {
+    return this.#setMembership('leaveGroup', group, dev)
+  }
+
+  #setMembership(change: 'joinGroup' | 'leaveGroup', group: string, dev: string | undefined): number {
     const [bytes, choice] = [addressBytes(group), choiceOf(dev)]
     if (bytes === undefined || choice === null) return -EINVAL
-    return this.#socket?.leaveGroup(bytes, choice) ?? -EBADF
+    return this.#socket?.[change](bytes, choice) ?? -EBADF
   }
 
   #setOption(option: Partial<UdpSocket>): number {
