@@ -1,7 +1,7 @@
 /** FaultPlan: the planned faults of a lab, which all of its links share. */
 import type { Clock } from 'vnet/internal/base/clock'
 import { holdsPackets, isLinkVerb, type PlannedFault } from '../model/index.ts'
-import { type Cut, Cuts, cutOfHost, cutOfLink, type Place } from './cuts.ts'
+import { Cuts, cutOfHost, cutOfLink, type Place } from './cuts.ts'
 import type { FaultEvent } from './protocol.ts'
 
 /** A plan as the host of a guest replies it. */
@@ -83,5 +83,3 @@ export class FaultPlan {
     this.#thawed.push(thawed)
   }
 }
-
-export type { Cut }

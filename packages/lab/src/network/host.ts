@@ -138,7 +138,6 @@ export class LabHost {
    * without programs.
    */
   async disk(options: { readonly size?: string } = {}): Promise<string> {
-    this.#check()
     const programs = this.#startable('disk')
     checkForms('disk', options, { size: SIZE })
     return programs.disk(options.size)
@@ -151,7 +150,6 @@ export class LabHost {
    * wrong arguments.
    */
   spawn(command: string, args: readonly string[] = [], options: world.LabSpawnOptions = {}): ChildProcess {
-    this.#check()
     return this.#startable('spawn').spawn(command, args, options)
   }
 
@@ -165,7 +163,6 @@ export class LabHost {
     args: readonly string[] = [],
     options: world.ExecOptions = {},
   ): Promise<world.ExecResult> {
-    this.#check()
     return this.#startable('exec').exec(command, args, options)
   }
 
@@ -175,7 +172,6 @@ export class LabHost {
    * such as `chromium.launch({ executablePath: client.launcher('/usr/bin/chromium') })`.
    */
   launcher(command: string): string {
-    this.#check()
     return this.#startable('launcher').launcher(command)
   }
 
@@ -312,7 +308,6 @@ export class LabHost {
    * finds the other hosts by name. It is terminated at the end of the lab.
    */
   worker(file: string | URL, options: WorkerOptions = {}): Worker {
-    this.#check()
     this.#startable('worker')
     checkForms('worker', options, WORKER_OPTIONS)
     return this.run(() => new threads.Worker(file, options))
@@ -325,7 +320,6 @@ export class LabHost {
 
   /** The arguments of Worker for code of the host. */
   #workerOf(file: string | URL, options: WorkerOptions): [file: URL, options: WorkerOptions] {
-    this.#check()
     const programs = this.#startable('a Worker')
     if (options.eval === true) throw new UsageError('a Worker of a host runs a file: it has no option eval')
     const url = typeof file === 'string' ? pathToFileURL(file) : file
@@ -449,8 +443,9 @@ export class LabHost {
     return this.#links.lab.hostsFile.find(this, name, family)
   }
 
-  /** Throws a UsageError in memory, where `call` would have no kernel. */
+  /** Throws an Error after the end, and a UsageError in memory: `call` has no kernel there. */
   #startable(call: string): world.HostPrograms {
+    this.#check()
     return this.stack.programs ?? this.refuse(`${call}: a program`)
   }
 

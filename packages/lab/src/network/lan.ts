@@ -6,7 +6,7 @@ import type { LanFile } from '@vnet/lan/internal/config/schema'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { formatAddress, networkOf, type Prefix, parsePrefix, plus } from 'vnet/internal/packet/address'
 import { withoutPrefix } from '../model/hosts.ts'
-import { anyOf, checkForms, FLAG, type Forms, IPV6_MIN_MTU } from '../model/index.ts'
+import { anyOf, FLAG, type Forms, IPV6_MIN_MTU } from '../model/index.ts'
 import { type LabLinkOptions, LINK_OPTIONS, type WireSpec } from '../world/wire-spec.ts'
 import { type LabHost, nameOf } from './host.ts'
 import type { LabLink } from './link.ts'
@@ -27,10 +27,6 @@ export const LAN_OPTIONS: Forms<LabLanOptions> = {
   ...LINK_OPTIONS,
   addresses: FLAG,
   ...anyOf('network', 'network6', 'gateway', 'hosts', 'dhcp', 'dns', 'ra'),
-}
-
-export function checkLanOptions(options: LabLanOptions): void {
-  checkForms('lan', options, LAN_OPTIONS)
 }
 
 /** The first address of a port, above the addresses of the DHCP server. */

@@ -18,7 +18,7 @@ import { type Routed, Routes } from '../world/routes.ts'
 import { directionsOf, filtersOf, type LabLinkOptions, LINK_OPTIONS } from '../world/wire-spec.ts'
 import type { LabWorld } from '../world/world.ts'
 import { LabHost } from './host.ts'
-import { checkLanOptions, LabLan, type LabLanOptions, planLan } from './lan.ts'
+import { LAN_OPTIONS, LabLan, type LabLanOptions, planLan } from './lan.ts'
 import { type DropLine, LabLink, type LinkLab } from './link.ts'
 
 /** A wire of one link, by its name, or of all links. */
@@ -293,7 +293,7 @@ export class Links {
     if (typeof options !== 'object' || options === null || options instanceof LabHost)
       throw new UsageError('lan(options, ...hosts): the options are missing; {} stands for the defaults')
     this.checkEnds('lan', ends)
-    checkLanOptions(options)
+    checkForms('lan', options, LAN_OPTIONS)
     if (ends.length === 0) throw new UsageError('lan: name the hosts that are joined to it')
     const link = ++this.#last
     const names = ends.map(({ name }) => name)

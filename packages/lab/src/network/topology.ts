@@ -3,7 +3,7 @@ import { namesFor, UsageError } from 'vnet/internal/base/usage-error'
 import { checkName } from '../model/hosts.ts'
 import { checkForm, checkForms, type Forms, LIST, OBJECT } from '../model/options.ts'
 import type { LabHost } from './host.ts'
-import { checkLanOptions, type LabLan, type LabLanOptions } from './lan.ts'
+import { LAN_OPTIONS, type LabLan, type LabLanOptions } from './lan.ts'
 import type { LabLink } from './link.ts'
 import { checkCableOptions, type LabCableOptions } from './links.ts'
 import { checkRouterOptions, type LabRouter, type LabRouterOptions } from './router.ts'
@@ -100,7 +100,7 @@ export function checkTopology(topology: Topology, report: ReportProblem): void {
   })
   checkAll('lan', lans, ({ ports, ...options }, name) => {
     checkEnds(`lans.${name}.ports`, namesIn(ports, `lan ${name}: \`ports\``))
-    checkLanOptions(options)
+    checkForms('lan', options, LAN_OPTIONS)
   })
 }
 
