@@ -6,7 +6,7 @@
 import { clearTimeout, setTimeout } from 'node:timers'
 import { Worker } from 'node:worker_threads'
 import { type Trace, thrownAt, traceOf, UsageError, VnetError } from 'vnet/internal/base/index'
-import type { LinkCaller, WorkerCalls } from '../carrier/lab-calls.ts'
+import type { LinkCaller } from '../carrier/lab-calls.ts'
 import type { ErrorForm, FaultListener, WorkerReply, WorkerRequest } from '../carrier/protocol.ts'
 import { builtModule } from '../model/built-module.ts'
 import { outside } from '../world/code.ts'
@@ -70,10 +70,7 @@ export class LabWorker implements LinkCaller {
   }
 
   /** A pending call keeps the process alive. */
-  call<Name extends keyof WorkerCalls>(
-    call: Name,
-    ...args: Parameters<WorkerCalls[Name]>
-  ): Promise<Awaited<ReturnType<WorkerCalls[Name]>>> {
+  readonly call: LinkCaller['call'] = (call, ...args) => {
     if (this.#failure !== undefined) return Promise.reject(this.#failure)
     const id = ++this.#lastId
     if (this.#pending.size === 0) this.#worker.ref()

@@ -9,7 +9,7 @@ import { LOGLEVEL_WARNING, Log, NSEC_PER_SEC, pairSeed, random, thrownAt, traceO
 import { makeTemporaryDirectory } from 'vnet/internal/linux/files'
 import { Net, type Platform, type PortSpec } from 'vnet/internal/netdev/index'
 import { SkBuffPool } from 'vnet/internal/skb/pool'
-import { Calls, run, type WorkerCalls } from '../carrier/lab-calls.ts'
+import { Calls, type LinkCaller, run, type WorkerCalls } from '../carrier/lab-calls.ts'
 import type { FaultListener } from '../carrier/protocol.ts'
 import { bindUdp } from '../world/code.ts'
 import type { HostParts } from '../world/host-stack.ts'
@@ -72,11 +72,7 @@ export class MemoryWorld implements Platform, LabWorld {
     return stack
   }
 
-  /** Same as LabWorker.call. */
-  async call<Name extends keyof WorkerCalls>(
-    call: Name,
-    ...args: Parameters<WorkerCalls[Name]>
-  ): Promise<Awaited<ReturnType<WorkerCalls[Name]>>> {
+  readonly call: LinkCaller['call'] = async (call, ...args) => {
     const from = traceOf(this.call)
     const isLoading = LOADING.includes(call)
     // Packets that were sent before this call come before it.
@@ -85,7 +81,7 @@ export class MemoryWorld implements Platform, LabWorld {
     // What hosts have sent enters the links, although time stands still.
     while (call === 'drain' && this.#soon.length > 0) this.#runDue()
     try {
-      return (await run(this.#calls, call, args)) as Awaited<ReturnType<WorkerCalls[Name]>>
+      return (await run(this.#calls, call, args)) as never
     } catch (error) {
       throw error instanceof Error ? thrownAt(from, error) : error
     } finally {
