@@ -13,7 +13,7 @@ import { type CommandResult, type DeviceId, SECRET_WANTS, WANTS, type Want } fro
 import { type PageFile, readPage } from './files.ts'
 import { type Asked, type HttpOptions, type HttpServer, isAllowed, refuse, serveHttp } from './http/server.ts'
 import { pageUrl } from './http/token.ts'
-import { Metrics } from './metrics/server.ts'
+import { metricsReply } from './metrics/server.ts'
 import { snapshot } from './metrics/snapshot.ts'
 import { Feed, type Source } from './source.ts'
 import { Vnets, type VnetsOptions } from './vnets.ts'
@@ -58,14 +58,13 @@ class Web {
     this.#options = options
     const onEvent = (event: DeviceEvent) => this.#happened(event)
     this.#vnets = new Vnets(options, onEvent, id => this.#read(id))
-    const metrics = new Metrics(() => snapshot(options.client, this.#vnets.findOptions))
     const { isPublic } = options.access
     this.#routes = new Map<string, Route>([
       ['/proof', ['GET', true, asked => this.#prove(asked)]],
       ['/events', ['GET', isPublic, asked => this.#events(asked)]],
       ['/command', ['POST', false, asked => this.#command(asked)]],
       ['/capture', ['GET', false, asked => this.#capture(asked)]],
-      ['/metrics', ['GET', false, asked => metrics.reply(asked)]],
+      ['/metrics', ['GET', false, metricsReply(() => snapshot(options.client, this.#vnets.findOptions))]],
     ])
   }
 

@@ -7,7 +7,7 @@ import type { ControlClient, DeviceEvent, DeviceStats, Subscription } from 'vnet
 import { watchDirectories } from 'vnet/internal/control/protocol/directory'
 import { loadNative } from 'vnet/internal/linux/native'
 import type { DeviceCounters, DeviceId } from './feed-types.ts'
-import { SharedReading } from './http/shared-reading.ts'
+import { sharedReading } from './http/shared-reading.ts'
 import { orNothing } from './metrics/snapshot.ts'
 import { deviceId, isPeer, presets, rowCounters, vnetRows } from './rows.ts'
 import { type Feed, type Packed, Poll, pack, RECENT_MS, Recent } from './source.ts'
@@ -42,7 +42,7 @@ export class Vnets {
   readonly #onFound: (id: DeviceId) => void
   readonly #hello: Poll
   readonly #stats: Poll
-  readonly #found = new SharedReading(() => this.#find(), FIND_MS)
+  readonly #found = sharedReading(() => this.#find(), FIND_MS)
   readonly #feeds = new Set<Feed>()
   /** Statistics and events, which are read on for a while without a page. */
   readonly recent = new Recent()
@@ -108,7 +108,7 @@ export class Vnets {
 
   /** Returns a device that pages see; reads the devices if it is not known yet. */
   async device(id: DeviceId): Promise<FoundDevice | undefined> {
-    if (!this.#devices.has(id)) await this.#found.next()
+    if (!this.#devices.has(id)) await this.#found()
     return this.#devices.get(id)
   }
 
@@ -146,7 +146,7 @@ export class Vnets {
   }
 
   async #readDevices(): Promise<Packed> {
-    const failed = await this.#found.next()
+    const failed = await this.#found()
     const devices = [...this.#devices.values()]
     for (const { vnet } of devices) if (this.#isReading && !this.#subscriptions.has(vnet)) void this.#subscribe(vnet)
     const problems = new Set(failed.map(problemOf))

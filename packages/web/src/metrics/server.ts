@@ -7,7 +7,7 @@ import { distinct } from 'vnet/internal/base/printable'
 import type { RuntimeInfo } from 'vnet/internal/control/index'
 import { IFF_UP, kernelName, type LinkStats64Field, linkStats64Fields } from 'vnet/internal/netdev/index'
 import { type Asked, type HttpOptions, type HttpServer, isAllowed, refuse, serveHttp } from '../http/server.ts'
-import { SharedReading } from '../http/shared-reading.ts'
+import { sharedReading } from '../http/shared-reading.ts'
 import { metricsUrl } from '../http/token.ts'
 import type { DeviceSnapshot, Snapshot } from './snapshot.ts'
 
@@ -16,13 +16,13 @@ const SNAPSHOT_MS = 250
 
 /** Listens. Returns the server with the URL of the metrics, with the token if reading needs it. */
 export async function serveMetrics(options: HttpOptions, read: () => Promise<Snapshot>): Promise<HttpServer> {
-  const metrics = new Metrics(read)
+  const reply = metricsReply(read)
   const { isPublic } = options.access
   const server = await serveHttp(options, async asked => {
     const { request, response, path } = asked
     if (path !== '/metrics') refuse(response, 404, 'see /metrics')
     else if (!['GET', 'HEAD'].includes(request.method!)) refuse(response, 405, 'only GET', { allow: 'GET' })
-    else if (isAllowed(asked, isPublic)) await metrics.reply(asked)
+    else if (isAllowed(asked, isPublic)) await reply(asked)
   })
   return { ...server, url: metricsUrl(server.url, options.access) }
 }
@@ -30,17 +30,12 @@ export async function serveMetrics(options: HttpOptions, read: () => Promise<Sna
 /** The texts of a snapshot, by their types, written once for all clients that wait for it. */
 type Scrape = (type: RegistryContentType) => Promise<Buffer>
 
-/** Replies to requests for metrics. Nothing is read between them. */
-export class Metrics {
-  readonly #scrape: SharedReading<Scrape>
-
-  constructor(read: () => Promise<Snapshot>) {
-    this.#scrape = new SharedReading(async () => scrapeOf(await read()), SNAPSHOT_MS)
-  }
-
-  async reply({ request: { method, headers }, response }: Pick<Asked, 'request' | 'response'>): Promise<void> {
+/** Returns a function that replies to requests for metrics. Nothing is read between them. */
+export function metricsReply(read: () => Promise<Snapshot>) {
+  const scrape = sharedReading(async () => scrapeOf(await read()), SNAPSHOT_MS)
+  return async ({ request: { method, headers }, response }: Pick<Asked, 'request' | 'response'>): Promise<void> => {
     const type = headers.accept?.includes('application/openmetrics-text') ? OPEN_METRICS : PROMETHEUS_TEXT
-    const bytes = await (await this.#scrape.next())(type)
+    const bytes = await (await scrape())(type)
     response.writeHead(200, { 'content-type': type }).end(method === 'HEAD' ? '' : bytes)
   }
 }
