@@ -12,7 +12,7 @@ import { loadLanConfig, toLanConfig } from './config/config.ts'
 import type { LanConfig } from './config/defaults.ts'
 import type { LanFile } from './config/schema.ts'
 import { DEFAULT_NETWORK, DEFAULT_NETWORK6 } from './machines/network.ts'
-import { lanPortArgs, lanPorts, type PortAddress, PrimaryRoute, portAddress, portParams } from './port/device.ts'
+import { keepPrimaryRoute, lanPortArgs, lanPorts, type PortAddress, portAddress, portParams } from './port/device.ts'
 import type { LeaseStore } from './services/dhcp/lease.ts'
 import { leasesFile, STATE_DIRECTORY, usualLeases } from './services/leases-file.ts'
 import type { LanHost } from './services/tcp-handlers.ts'
@@ -102,11 +102,11 @@ export function lan(options: LanOptions = {}, hasKernel = true): Driver<LanParam
         const created = asConfigError(config, () => new Backbone({ net, native, segment, store, name, start }, setup))
         backbone = created
         const gateway = () => created.population.gateway.ip[0]!
-        const route = values.defaultRoute ? new PrimaryRoute(net, primary(ports), gateway()) : undefined
+        const setRoute = values.defaultRoute ? keepPrimaryRoute(net, primary(ports), gateway()) : undefined
         const again = () => {
           const setup = setupOf(values)
           asConfigError(config, () => created.reload(setup))
-          if (route !== undefined) route.gateway = gateway()
+          setRoute?.(gateway())
         }
         reload = config === undefined ? undefined : again
         if (!setup.config.services) net.log.warn(quietLine(uplink?.addresses ?? []))

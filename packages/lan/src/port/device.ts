@@ -162,43 +162,37 @@ function machineId(): string {
 }
 
 /**
- * An IPv4 default route through the segment's gateway while a port that is its namespace's primary
- * interface is up. Router advertisements do so for IPv6. Other routes are not changed.
+ * Keeps an IPv4 default route through the segment's gateway while a port that is its namespace's
+ * primary interface is up. Router advertisements do so for IPv6. Other routes are not changed.
+ * `gateway` is its IPv4 address, 4 bytes. Returns a function that changes it.
  */
-export class PrimaryRoute {
-  readonly #ports: readonly netdev.NetDevice[]
-  #gateway: Uint8Array
-
-  /** `gateway` is its IPv4 address, 4 bytes. */
-  constructor(net: netdev.Net, ports: readonly netdev.NetDevice[], gateway: Uint8Array) {
-    this.#ports = ports
-    this.#gateway = gateway
-    net.registerNetdeviceNotifier((event, dev) => {
-      if (!ports.includes(dev)) return
-      if (event === netdev.NETDEV_UP) this.#request(dev, true)
-      // A persistent interface would keep the route, which would lead nowhere.
-      if (event === netdev.NETDEV_UNREGISTER) this.#request(dev, false)
-    })
+export function keepPrimaryRoute(
+  net: netdev.Net,
+  ports: readonly netdev.NetDevice[],
+  gateway: Uint8Array,
+): (gateway: Uint8Array) => void {
+  let via = gateway
+  net.registerNetdeviceNotifier((event, dev) => {
+    if (!ports.includes(dev)) return
+    if (event === netdev.NETDEV_UP) requestRoute(dev, via, true)
+    // A persistent interface would keep the route, which would lead nowhere.
+    if (event === netdev.NETDEV_UNREGISTER) requestRoute(dev, via, false)
+  })
+  return address => {
+    if (sameBytes(address, via)) return
+    const up = ports.filter(({ flags }) => (flags & netdev.IFF_UP) !== 0)
+    for (const dev of up) requestRoute(dev, via, false)
+    via = address
+    for (const dev of up) requestRoute(dev, via, true)
   }
+}
 
-  set gateway(address: Uint8Array) {
-    if (sameBytes(address, this.#gateway)) return
-    const up = this.#ports.filter(({ flags }) => (flags & netdev.IFF_UP) !== 0)
-    for (const dev of up) this.#request(dev, false)
-    this.#gateway = address
-    for (const dev of up) this.#request(dev, true)
-  }
-
-  #request(dev: netdev.NetDevice, there: boolean): void {
-    const { port, log } = dev
-    const via = this.#gateway
-    if (port === undefined) return
-    port.apply({ defaultRoute: { via, there } }).then(
-      () => there && log.info(`default route via ${formatAddress(via)}`),
-      error => {
-        // The interface was deleted or is down, which removed the route. The next up adds it.
-        if (!isErrno(error, EBADFD, ENETDOWN)) log.err(error instanceof Error ? explain(error) : String(error))
-      },
-    )
-  }
+function requestRoute({ port, log }: netdev.NetDevice, via: Uint8Array, there: boolean): void {
+  port?.apply({ defaultRoute: { via, there } }).then(
+    () => there && log.info(`default route via ${formatAddress(via)}`),
+    error => {
+      // The interface was deleted or is down, which removed the route. The next up adds it.
+      if (!isErrno(error, EBADFD, ENETDOWN)) log.err(error instanceof Error ? explain(error) : String(error))
+    },
+  )
 }

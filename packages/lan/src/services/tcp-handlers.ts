@@ -67,7 +67,7 @@ const HEADERS_MS = 10_000
 
 /** Answers every HTTP request with `body`, by default the host's name or address. */
 export function http(body?: string, headersMs = HEADERS_MS): TcpHandler {
-  const clients = new WeakMap<Socket, HttpClient>()
+  const clients = new WeakMap<Socket, ReturnType<typeof httpClient>>()
   const server = createServer((request, response) => {
     const client = clients.get(request.socket)
     client?.gotHeaders()
@@ -82,7 +82,7 @@ export function http(body?: string, headersMs = HEADERS_MS): TcpHandler {
   })
   return (socket, { name, ip, ip6 }) => {
     const text = body ?? `${name ?? formatAddress((ip[0] ?? ip6[0]) as Uint8Array)}\n`
-    const client = new HttpClient(socket, text)
+    const client = httpClient(socket, text)
     clients.set(socket, client)
     client.waitForHeaders(headersMs)
     // The server sets its own timeout on the socket.
@@ -92,24 +92,14 @@ export function http(body?: string, headersMs = HEADERS_MS): TcpHandler {
 }
 
 /** Limits the time for headers; Node's headersTimeout works only on a server that listens. */
-class HttpClient {
-  readonly text: string
-  readonly #socket: Socket
-  #timer: NodeJS.Timeout | undefined
-
-  constructor(socket: Socket, text: string) {
-    this.text = text
-    this.#socket = socket
-    socket.on('close', () => this.gotHeaders())
+function httpClient(socket: Socket, text: string) {
+  let timer: NodeJS.Timeout | undefined
+  const gotHeaders = () => clearTimeout(timer)
+  const waitForHeaders = (ms: number) => {
+    if (!socket.destroyed) timer = setTimeout(() => socket.destroy(), ms).unref()
   }
-
-  waitForHeaders(ms: number): void {
-    if (!this.#socket.destroyed) this.#timer = setTimeout(() => this.#socket.destroy(), ms).unref()
-  }
-
-  gotHeaders(): void {
-    clearTimeout(this.#timer)
-  }
+  socket.on('close', gotHeaders)
+  return { text, gotHeaders, waitForHeaders }
 }
 
 /** A reply that must wait for longer than the next turn. */

@@ -3,7 +3,7 @@ import { EBADFD, EIO, ENETDOWN, VnetError } from '#src/base/errno.ts'
 import { devClose, devOpen } from '#src/netdev/netif.ts'
 import { registerNetdev, unregisterNetdev } from '#src/netdev/register.ts'
 import { addDevice, makeDevice, memoryNets } from '#support/memory-net.ts'
-import { PrimaryRoute } from '../../src/port/device.ts'
+import { keepPrimaryRoute } from '../../src/port/device.ts'
 
 const makeNet = memoryNets()
 const ONE = Uint8Array.of(198, 18, 0, 1)
@@ -15,10 +15,10 @@ afterEach(() => vi.restoreAllMocks())
 async function setUp() {
   const memory = makeNet()
   const dev = makeDevice()
-  const route = new PrimaryRoute(memory.net, [dev], ONE)
+  const setGateway = keepPrimaryRoute(memory.net, [dev], ONE)
   await registerNetdev(dev, memory.net)
   const port = memory.platform.port(dev.name)
-  return { memory, dev, port, route }
+  return { memory, dev, port, setGateway }
 }
 
 test('a primary port has the default route each time it is up', async () => {
@@ -44,15 +44,15 @@ test('the default route is removed before the interface, which may persist', asy
 })
 
 test('the default route of a port that is up follows the gateway to another address', async () => {
-  const { dev, port, route } = await setUp()
-  route.gateway = TWO
+  const { dev, port, setGateway } = await setUp()
+  setGateway(TWO)
   expect(port.defaultRoute).toBeUndefined()
   await devOpen(dev)
   expect(port.defaultRoute).toEqual(TWO)
   const apply = vi.spyOn(port, 'apply')
-  route.gateway = TWO.slice()
+  setGateway(TWO.slice())
   expect(apply).not.toHaveBeenCalled()
-  route.gateway = ONE
+  setGateway(ONE)
   expect(apply.mock.calls.map(([{ defaultRoute }]) => defaultRoute)).toEqual([
     { via: TWO, there: false },
     { via: ONE, there: true },
