@@ -17,7 +17,6 @@ import type { NatForward, NatSpec } from '../nat/nat-table.ts'
 import type { PortControl } from '../nat/port-control.ts'
 import { CableFault } from './cable-fault.ts'
 import type { PacketWatch, WatchedLink } from './packet-watch.ts'
-import type { Pref64Sender } from './pref64-sender.ts'
 import type { AdvertSpec, CableSpec, DirectionReport, EndReport, EndSpec, FaultSpec, LinkReport } from './protocol.ts'
 import { WIRE_TEXT_OPTIONS } from './wire-text.ts'
 
@@ -56,7 +55,7 @@ export class CarriedCable {
   readonly #nat: Translator | undefined
   #control: PortControl | undefined
   #watch: PacketWatch | undefined
-  #advertising: Pref64Sender | undefined
+  #stopAdvertising: (() => void) | undefined
   /** The number of faults that were added since the last reset. */
   #added = 0
   /** The counters of both ends at the last reset. */
@@ -166,9 +165,10 @@ export class CarriedCable {
 
   /** Advertises a NAT64 on the cable, when it is up. Throws a VnetError. */
   async advertise({ nsfd, ...options }: AdvertSpec, seed: number): Promise<void> {
-    const { Pref64Sender } = await import('./pref64-sender.ts')
+    const { advertisePref64 } = await import('./pref64-sender.ts')
     const { clock } = this.#net
-    this.#advertising = new Pref64Sender({ native: loadNative(), nsfd }, { ...options, clock, random: random(seed) })
+    const place = { native: loadNative(), nsfd }
+    this.#stopAdvertising = advertisePref64(place, { ...options, clock, random: random(seed) })
   }
 
   rebind(): void {
@@ -294,7 +294,7 @@ export class CarriedCable {
   async #close(): Promise<void> {
     for (const end of this.#ending) end()
     this.#control?.close()
-    this.#advertising?.close()
+    this.#stopAdvertising?.()
     for (const { faults } of Object.values(this.#directions)) {
       for (const fault of faults.values()) fault.end('the link was closed')
     }

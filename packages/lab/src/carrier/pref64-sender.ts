@@ -1,11 +1,11 @@
 /**
- * Pref64Sender: advertises the prefix of a NAT64 on a link inside (PREF64, RFC 8781), from the
- * router's namespace. The advertisements make the router a default router. They have no prefix of
+ * Advertises the prefix of a NAT64 on a link inside (PREF64, RFC 8781), from the router's
+ * namespace. The advertisements make the router a default router. They have no prefix of
  * the link, so that hosts keep the addresses that the lab has set.
  */
 import { RaSender } from '@vnet/lan/internal/services/router-advert'
 import type { Clock, Random } from 'vnet/internal/base/index'
-import { check, closingOnError, type Poller, startPoller } from 'vnet/internal/linux/index'
+import { check, closingOnError, startPoller } from 'vnet/internal/linux/index'
 import { socketFilter } from 'vnet/internal/linux/packet-socket'
 import { getLink, RouteSocket } from 'vnet/internal/linux/rtnetlink'
 import * as uapi from 'vnet/internal/linux/uapi'
@@ -35,63 +35,54 @@ const IS_SOLICITATION = and(
   testing([loading(0, 1)], NDISC_ROUTER_SOLICITATION),
 )
 
-export interface Pref64SenderOptions extends Omit<AdvertSpec, 'nsfd'> {
+interface Pref64Options extends Omit<AdvertSpec, 'nsfd'> {
   readonly clock: Clock
   readonly random: Random
 }
 
-export class Pref64Sender {
-  readonly #place: SocketPlace
-  readonly #fd: number
-  readonly #poller: Poller
-  readonly #sender: RaSender
-  readonly #received = new Uint8Array(64)
-  #isClosed = false
-
-  /** Starts to advertise. Throws a VnetError. */
-  constructor(place: SocketPlace, { clock, random, name, mac }: Pref64SenderOptions) {
-    const { native, nsfd } = place
-    const what = `advertise PREF64 on ${name}`
-    using sock = RouteSocket.open(native, nsfd)
-    const { ifindex = 0 } = getLink(sock, { name }) ?? {}
-    const fd = check(native.socket(uapi.AF_INET6, uapi.SOCK_RAW | uapi.SOCK_NONBLOCK, NEXTHDR_ICMP, nsfd), what)
-    this.#place = place
-    this.#fd = fd
-    this.#poller = closingOnError(native, [fd], () => {
-      const set = (level: number, option: number, value: Uint8Array) =>
-        check(native.setsockopt(fd, level, option, value), what)
-      set(uapi.SOL_SOCKET, uapi.SO_ATTACH_FILTER, socketFilter(IS_SOLICITATION))
-      set(uapi.SOL_SOCKET, SO_BINDTODEVICE, new TextEncoder().encode(`${name}\0`))
-      set(uapi.IPPROTO_IPV6, IPV6_MULTICAST_IF, uapi.int32(ifindex))
-      set(uapi.IPPROTO_IPV6, IPV6_MULTICAST_HOPS, uapi.int32(NDISC_HOP_LIMIT))
-      return startPoller(native, fd, () => this.#readAll())
+/**
+ * Starts to advertise. Returns a function that closes the socket: nothing is advertised then,
+ * because the link ends, too. Throws a VnetError.
+ */
+export function advertisePref64(
+  { native, nsfd }: SocketPlace,
+  { clock, random, name, mac }: Pref64Options,
+): () => void {
+  const what = `advertise PREF64 on ${name}`
+  using sock = RouteSocket.open(native, nsfd)
+  const { ifindex = 0 } = getLink(sock, { name }) ?? {}
+  const fd = check(native.socket(uapi.AF_INET6, uapi.SOCK_RAW | uapi.SOCK_NONBLOCK, NEXTHDR_ICMP, nsfd), what)
+  const received = new Uint8Array(64)
+  let isClosed = false
+  const times = { lifetime: LIFETIME, reachableTimeMs: 0, retransTimerMs: 0 }
+  const pref64 = { lifetime: LIFETIME, prefix: NAT64_NETWORK.bytes }
+  const sender = new RaSender({
+    clock,
+    random,
+    advert: { hopLimit: 0, managed: false, other: false, ...times, mac, prefixes: [], pref64 },
+    send: (message, destination) => {
+      // The kernel fills in the checksum. An error is temporary: the link has no carrier.
+      if (!isClosed) native.sendto(fd, message, 0, addressOn(ifindex, destination))
+    },
+  })
+  const poller = closingOnError(native, [fd], () => {
+    const set = (level: number, option: number, value: Uint8Array) =>
+      check(native.setsockopt(fd, level, option, value), what)
+    set(uapi.SOL_SOCKET, uapi.SO_ATTACH_FILTER, socketFilter(IS_SOLICITATION))
+    set(uapi.SOL_SOCKET, SO_BINDTODEVICE, new TextEncoder().encode(`${name}\0`))
+    set(uapi.IPPROTO_IPV6, IPV6_MULTICAST_IF, uapi.int32(ifindex))
+    set(uapi.IPPROTO_IPV6, IPV6_MULTICAST_HOPS, uapi.int32(NDISC_HOP_LIMIT))
+    return startPoller(native, fd, () => {
+      while (native.recv(fd, received, 0) > 0) sender.solicited()
     })
-    this.#poller.unref()
-    const times = { lifetime: LIFETIME, reachableTimeMs: 0, retransTimerMs: 0 }
-    const pref64 = { lifetime: LIFETIME, prefix: NAT64_NETWORK.bytes }
-    this.#sender = new RaSender({
-      clock,
-      random,
-      advert: { hopLimit: 0, managed: false, other: false, ...times, mac, prefixes: [], pref64 },
-      send: (message, destination) => {
-        // The kernel fills in the checksum. An error is temporary: the link has no carrier.
-        if (!this.#isClosed) native.sendto(fd, message, 0, addressOn(ifindex, destination))
-      },
-    })
-    this.#sender.start()
-  }
-
-  /** Closes the socket. Nothing is advertised, because the link ends, too. */
-  close(): void {
-    this.#isClosed = true
-    this.#sender.stop()
-    this.#poller.close()
-    this.#place.native.close(this.#fd)
-  }
-
-  #readAll(): void {
-    const { native } = this.#place
-    while (native.recv(this.#fd, this.#received, 0) > 0) this.#sender.solicited()
+  })
+  poller.unref()
+  sender.start()
+  return () => {
+    isClosed = true
+    sender.stop()
+    poller.close()
+    native.close(fd)
   }
 }
 

@@ -48,7 +48,7 @@ export class Search {
     const repaired = await this.#repaired()
     const singles = survived.filter(({ faults }) => faults.length === 1)
     if (pairs === true) {
-      const trials = new sets.Pairs(singles, this.#spread)
+      const trials = sets.pairsOf(singles, this.#spread)
       await this.#counted('skippedPairs', trials, { trials })
     }
     if (schedules > 0) await this.#scheduled([...singles, ...repaired], schedules)
@@ -73,7 +73,7 @@ export class Search {
   /** Same for sets that are only counted while they are untried, because there can be millions. */
   async #counted(
     count: 'skippedPairs' | 'skippedRepairs',
-    { size }: sets.Pairs | sets.Repairs,
+    { size }: sets.Sets,
     group: Pick<Group, 'trials' | 'attempt'>,
   ): Promise<sets.Trial[]> {
     const { report } = this.#setup
@@ -150,7 +150,7 @@ export class Search {
     })
     const survived = await this.#points(ended.sort(byPlace))
     lasting.sort((a, b) => byPlace(a.trial, b.trial))
-    const all = new sets.Repairs(this.#spread(lasting))
+    const all = sets.repairsOf(this.#spread(lasting))
     const failed = new Set<string>()
     const attempt = async (trial: sets.Trial) => {
       const judgement = await this.#setup.judge.attempt(trial.faults)
@@ -162,7 +162,7 @@ export class Search {
   }
 
   /** Leaves out the other repairs of a fault that has failed with one: they find the same bug. */
-  *#unlessFailed(all: sets.Repairs, failed: ReadonlySet<string>): Generator<sets.Trial> {
+  *#unlessFailed(all: sets.Sets, failed: ReadonlySet<string>): Generator<sets.Trial> {
     for (const trial of all) {
       if (!failed.has(cellOf(trial))) yield trial
       else {

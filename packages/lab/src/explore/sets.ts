@@ -107,55 +107,49 @@ export function deepTrials(report: ExploreReport, from: number, before: readonly
   return trialsOf(report, kind => kind.count === 1 && isMeant(kind), from, before)
 }
 
-/** All pairs of faults of different packets, the nearest packets first. */
-export class Pairs implements Iterable<Trial> {
+/** Sets that are made one by one. */
+export type Sets = Iterable<Trial> & { readonly size: number }
+
+/**
+ * Returns all pairs of faults of different packets, the nearest packets first. `singles` are in the
+ * order of their packets. `order` returns its numbers in another order.
+ */
+export function pairsOf(singles: readonly Trial[], order = (all: readonly number[]) => all): Sets {
   /** The faults of each packet, by its index. */
-  readonly #packets: readonly (readonly Trial[])[]
+  const packets = Array.from({ length: (singles.at(-1)?.packet ?? -1) + 1 }, (): Trial[] => [])
+  for (const each of singles) packets[each.packet]?.push(each)
   /** The indexes of packets, in the order of the pairs of one distance. */
-  readonly #starts: readonly number[]
-  readonly size: number
-
-  /** `singles` are in the order of their packets. `order` returns its numbers in another order. */
-  constructor(singles: readonly Trial[], order = (all: readonly number[]) => all) {
-    const packets = Array.from({ length: (singles.at(-1)?.packet ?? -1) + 1 }, (): Trial[] => [])
-    for (const each of singles) packets[each.packet]?.push(each)
-    this.#packets = packets
-    this.#starts = order([...packets.keys()])
-    this.size = packets.reduce((sum, { length }) => sum + (length * (singles.length - length)) / 2, 0)
-  }
-
-  *[Symbol.iterator](): Iterator<Trial> {
-    for (let distance = 1; distance < this.#packets.length; distance++) {
-      for (const i of this.#starts) {
-        for (const one of this.#packets[i] ?? []) {
-          for (const { packet, kind, faults } of this.#packets[i + distance] ?? [])
-            yield { ...one, second: { packet, kind }, faults: [...one.faults, ...faults] }
+  const starts = order([...packets.keys()])
+  return {
+    size: packets.reduce((sum, { length }) => sum + (length * (singles.length - length)) / 2, 0),
+    *[Symbol.iterator]() {
+      for (let distance = 1; distance < packets.length; distance++) {
+        for (const i of starts) {
+          for (const one of packets[i] ?? []) {
+            for (const { packet, kind, faults } of packets[i + distance] ?? [])
+              yield { ...one, second: { packet, kind }, faults: [...one.faults, ...faults] }
+          }
         }
       }
-    }
+    },
   }
 }
 
 /** A fault that lasts, and the repairs at the later packets of its run. */
 export type Lasting = Readonly<{ trial: Trial; repairs: readonly PlannedFault[] }>
 
-/** Faults that last, each with one of its repairs: the nearest packets first. */
-export class Repairs implements Iterable<Trial> {
-  readonly #lasting: readonly Lasting[]
-  readonly size: number
-
-  constructor(lasting: readonly Lasting[]) {
-    this.#lasting = lasting
-    this.size = lasting.reduce((sum, { repairs }) => sum + repairs.length, 0)
-  }
-
-  *[Symbol.iterator](): Iterator<Trial> {
-    const most = this.#lasting.reduce((longest, { repairs }) => Math.max(longest, repairs.length), 0)
-    for (let distance = 0; distance < most; distance++) {
-      for (const { trial, repairs } of this.#lasting) {
-        const repair = repairs[distance]
-        if (repair !== undefined) yield { ...trial, faults: [...trial.faults, repair] }
+/** Returns faults that last, each with one of its repairs: the nearest packets first. */
+export function repairsOf(lasting: readonly Lasting[]): Sets {
+  const most = lasting.reduce((longest, { repairs }) => Math.max(longest, repairs.length), 0)
+  return {
+    size: lasting.reduce((sum, { repairs }) => sum + repairs.length, 0),
+    *[Symbol.iterator]() {
+      for (let distance = 0; distance < most; distance++) {
+        for (const { trial, repairs } of lasting) {
+          const repair = repairs[distance]
+          if (repair !== undefined) yield { ...trial, faults: [...trial.faults, repair] }
+        }
       }
-    }
+    },
   }
 }

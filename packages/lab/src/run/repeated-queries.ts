@@ -3,7 +3,7 @@
  * and the source port of an earlier one. A packet socket in the host's namespace receives them. Its
  * filter rejects all other packets in the kernel, so only DNS wakes this process.
  */
-import { closingOnError, MSG_DONTWAIT, type Native, type Poller, startPoller } from 'vnet/internal/linux/index'
+import { closingOnError, MSG_DONTWAIT, startPoller } from 'vnet/internal/linux/index'
 import { openFilteredSocket } from 'vnet/internal/linux/packet-socket'
 import { getLink, RouteSocket } from 'vnet/internal/linux/rtnetlink'
 import { and, testing } from 'vnet/internal/packet/condition'
@@ -27,49 +27,40 @@ const IS_QUERY = and(
   isPort(DNS_PORT, DNS_PORT, 'dst', IPPROTO_UDP),
 )
 
-export class RepeatedQueries implements Disposable {
-  readonly #native: Native
-  readonly #fd: number
-  readonly #poller: Poller
-  readonly #frame = new Uint8Array(FRAME_MAX)
+/** Counts the queries that the host sends by one interface. Throws a VnetError. */
+export function countRepeatedQueries({ native, nsfd }: SocketPlace, name: string) {
+  using sock = RouteSocket.open(native, nsfd)
+  const { ifindex = -1 } = getLink(sock, { name }) ?? {}
+  const fd = openFilteredSocket(native, nsfd, ifindex, IS_QUERY, `packet socket on ${name}`)
+  const frame = new Uint8Array(FRAME_MAX)
   /** The source port, the id and the question of queries, oldest first. */
-  readonly #seen = new Set<string>()
-  #count = 0
-
-  /** Counts the queries that the host sends by one interface. Throws a VnetError. */
-  constructor({ native, nsfd }: SocketPlace, name: string) {
-    using sock = RouteSocket.open(native, nsfd)
-    const { ifindex = -1 } = getLink(sock, { name }) ?? {}
-    this.#native = native
-    this.#fd = openFilteredSocket(native, nsfd, ifindex, IS_QUERY, `packet socket on ${name}`)
-    this.#poller = closingOnError(native, [this.#fd], () => startPoller(native, this.#fd, () => this.#read()))
-    this.#poller.unref()
-  }
-
-  /** Returns the number of repeated queries since the last call. */
-  take(): number {
-    this.#read()
-    const count = this.#count
-    this.#count = 0
-    return count
-  }
-
-  [Symbol.dispose](): void {
-    this.#poller.close()
-    this.#native.close(this.#fd)
-  }
-
-  #read(): void {
+  const seen = new Set<string>()
+  let count = 0
+  const read = (): void => {
     for (;;) {
-      const length = this.#native.recv(this.#fd, this.#frame, MSG_DONTWAIT)
+      const length = native.recv(fd, frame, MSG_DONTWAIT)
       if (length < 0) return
-      const query = nameOf(this.#frame, length)
+      const query = nameOf(frame, length)
       if (query === undefined) continue
-      if (this.#seen.has(query)) this.#count++
-      this.#seen.add(query)
-      if (this.#seen.size > QUERIES_MAX)
-        for (const oldest of [...this.#seen].slice(0, QUERIES_MAX / 2)) this.#seen.delete(oldest)
+      if (seen.has(query)) count++
+      seen.add(query)
+      if (seen.size > QUERIES_MAX) for (const oldest of [...seen].slice(0, QUERIES_MAX / 2)) seen.delete(oldest)
     }
+  }
+  const poller = closingOnError(native, [fd], () => startPoller(native, fd, read))
+  poller.unref()
+  return {
+    /** Returns the number of repeated queries since the last call. */
+    take(): number {
+      read()
+      const taken = count
+      count = 0
+      return taken
+    },
+    [Symbol.dispose](): void {
+      poller.close()
+      native.close(fd)
+    },
   }
 }
 

@@ -16,7 +16,7 @@ import type { LabFault } from '../network/fault.ts'
 import type { LabHost } from '../network/host.ts'
 import type { Lab } from '../network/lab.ts'
 import type { LabLink } from '../network/link.ts'
-import { RepeatedQueries } from './repeated-queries.ts'
+import { countRepeatedQueries } from './repeated-queries.ts'
 import type { RunEnd, RunOptions } from './run.ts'
 import { runCommand } from './run-command.ts'
 import { countsBefore, type RunPath, type RunReport, reportLines, reportOf } from './run-report.ts'
@@ -86,7 +86,7 @@ export async function runInLab(command: readonly string[], options: RunOptions, 
     const path = await joined(lab, options)
     const { host, router, link } = path
     if (capture !== undefined) await link.capture(capture)
-    using queries = new RepeatedQueries(host.place, RUN_ROUTER)
+    using queries = countRepeatedQueries(host.place, RUN_ROUTER)
     const stopped = new AbortController()
     const onSignal = (signal: NodeJS.Signals) => {
       if (!STOPPING.includes(signal)) return

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { parseFault } from '../../src/explore/fault-text.ts'
 import { type ExploredPacket, unstableNames } from '../../src/explore/points.ts'
-import { Pairs, Repairs, spread, type Trial } from '../../src/explore/sets.ts'
+import { pairsOf, repairsOf, spread, type Trial } from '../../src/explore/sets.ts'
 
 const single = (packet: number, kind: number): Trial => {
   const verb = ['drop', 'duplicate'][kind]
@@ -12,16 +12,16 @@ const places = (pairs: Iterable<Trial>) =>
   [...pairs].map(({ packet, kind, second }) => [packet, kind, second?.packet, second?.kind].join(''))
 
 test('pairs join faults of different packets, the nearest packets first', () => {
-  const pairs = new Pairs([single(0, 0), single(0, 1), single(1, 1), single(3, 0)])
+  const pairs = pairsOf([single(0, 0), single(0, 1), single(1, 1), single(3, 0)])
   expect(places(pairs)).toEqual(['0011', '0111', '1130', '0030', '0130'])
   expect(pairs.size).toBe(5)
   const [first] = pairs
   expect(first?.faults).toEqual([...single(0, 0).faults, ...single(1, 1).faults])
-  expect([[...new Pairs([])], new Pairs([]).size]).toEqual([[], 0])
+  expect([[...pairsOf([])], pairsOf([]).size]).toEqual([[], 0])
 })
 
 test('pairs of one distance start at packets in the given order', () => {
-  const pairs = new Pairs([single(0, 0), single(1, 0), single(2, 0), single(3, 0)], all => all.toReversed())
+  const pairs = pairsOf([single(0, 0), single(1, 0), single(2, 0), single(3, 0)], all => all.toReversed())
   expect(places(pairs)).toEqual(['2030', '1020', '0010', '1030', '0020', '0030'])
 })
 
@@ -55,7 +55,7 @@ test('the order follows no rhythm of the items', () => {
 })
 
 test('a hundred million pairs are made one by one', () => {
-  const pairs = new Pairs(Array.from({ length: 20_000 }, (_, i) => single(i, 0)))
+  const pairs = pairsOf(Array.from({ length: 20_000 }, (_, i) => single(i, 0)))
   const [first] = pairs
   expect([first?.packet, first?.second?.packet, pairs.size]).toEqual([0, 1, (20_000 * 19_999) / 2])
 })
@@ -63,7 +63,7 @@ test('a hundred million pairs are made one by one', () => {
 test('repairs join a fault that lasts with later packets of its run, the nearest packets first', () => {
   const repair = (n: number) => parseFault(`repair a-b ab udp a:* > b:7 packet ${n}`)
   const [one, other] = [single(0, 0), single(1, 0)]
-  const repairs = new Repairs([
+  const repairs = repairsOf([
     { trial: one, repairs: [repair(2), repair(3)] },
     { trial: other, repairs: [] },
     { trial: other, repairs: [repair(4)] },

@@ -6,7 +6,7 @@ import { TimerfdClock } from 'vnet/internal/linux/clock'
 import { loadNative } from 'vnet/internal/linux/native'
 import { captureFrames } from '#support/capture.ts'
 import { freshNamespaces } from '#support/fresh-namespaces.ts'
-import { Pref64Sender } from '../../src/carrier/pref64-sender.ts'
+import { advertisePref64 } from '../../src/carrier/pref64-sender.ts'
 
 const { router, host } = freshNamespaces('router', 'host')
 
@@ -29,13 +29,13 @@ test('a router advertises the prefix to a host that asks', async () => {
   const nsfd = openSync(`/run/netns/${router.name}`, 'r')
   const clock = new TimerfdClock(native)
   const mac = Uint8Array.of(2, 0, 0, 0, 0, 1)
-  const sender = new Pref64Sender({ native, nsfd }, { clock, random: random(1), name: 'out', mac })
+  const stop = advertisePref64({ native, nsfd }, { clock, random: random(1), name: 'out', mac })
   const isAdvert = (frame: Uint8Array) => frame[MESSAGE_AT] === ADVERT
   const { status, stdout } = await host.run('rdisc6 -1 -r 20 in')
   expect([status, stdout]).toEqual([0, expect.stringMatching(/Router lifetime\s*:\s*1800/)])
   const advert = await seen.until(isAdvert)
   expect(Buffer.from(advert).toString('hex')).toContain(PREF64)
-  sender.close()
+  stop()
   await clock[Symbol.asyncDispose]()
   closeSync(nsfd)
   await seen.stop()

@@ -1,7 +1,7 @@
 /** RepeatedQueries: the DNS queries that a host of a lab sends again. */
 import { expect, test } from 'vitest'
 import { createLab, type LabHost } from '../../src/index.ts'
-import { RepeatedQueries } from '../../src/run/repeated-queries.ts'
+import { countRepeatedQueries } from '../../src/run/repeated-queries.ts'
 
 /** Returns a query for the IPv4 addresses of a name. */
 function queryFor(name: string, id: number): Buffer {
@@ -23,7 +23,7 @@ test('a query is repeated if the id, the name and the source port are those of a
   await using lab = await createLab()
   const [client, server] = lab.hosts('client', 'server')
   await lab.cable(client, server)
-  using queries = new RepeatedQueries(client.place, 'server')
+  using queries = countRepeatedQueries(client.place, 'server')
   for (const type of ['udp4', 'udp6'] as const) {
     const [one, other] = [await sender(client, type), await sender(client, type)]
     await one(queryFor('example.org', 1))
@@ -45,8 +45,8 @@ test('neither malformed queries nor queries that arrive are counted', async () =
   await using lab = await createLab()
   const [client, server] = lab.hosts('client', 'server')
   await lab.cable(client, server)
-  using queries = new RepeatedQueries(server.place, 'client')
-  using sent = new RepeatedQueries(client.place, 'server')
+  using queries = countRepeatedQueries(server.place, 'client')
+  using sent = countRepeatedQueries(client.place, 'server')
   const socket = await server.createSocket('udp4', 53)
   const send = await sender(client, 'udp4')
   for (const message of [queryFor('example.org', 1), Buffer.of(1, 2, 3), queryFor('example.org', 1).subarray(0, 20)]) {
@@ -63,7 +63,7 @@ test('only the latest queries are remembered', async () => {
   await using lab = await createLab()
   const [client, server] = lab.hosts('client', 'server')
   await lab.cable(client, server)
-  using queries = new RepeatedQueries(client.place, 'server')
+  using queries = countRepeatedQueries(client.place, 'server')
   const send = await sender(client, 'udp4')
   let count = 0
   for (let id = 0; id < 5000; id++) {
