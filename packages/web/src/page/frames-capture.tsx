@@ -13,56 +13,22 @@ const BLOB_SIZE = 8 * 1024 * 1024
 /** Milliseconds for which a saved file is kept for the browser to read. */
 const SAVED_MS = 60_000
 
+export type PageCapture = ReturnType<typeof pageCapture>
+
 /** At most one capture at a time. It continues while other views are shown. */
-export class PageCapture {
-  readonly filter = signal('')
+export function pageCapture(app: App, path: NonNullable<App['path']>) {
+  const filter = signal('')
   /** The button that ends the capture; undefined while none runs. */
-  readonly running = signal<AbortController | undefined>(undefined)
-  readonly status = signal({ text: '', isError: false })
+  const running = signal<AbortController | undefined>(undefined)
+  const status = signal({ text: '', isError: false })
   /** The name of the last file. */
-  readonly saved = signal<string | undefined>(undefined)
-  readonly #app: App
-  readonly #path: NonNullable<App['path']>
-
-  constructor(app: App, path: NonNullable<App['path']>) {
-    this.#app = app
-    this.#path = path
-    addEventListener('beforeunload', event => this.running.value !== undefined && event.preventDefault())
-  }
-
-  /** Starts a capture, or ends the running one. */
-  toggle(): void {
-    const { device, mayChange } = this.#app
-    if (this.running.value !== undefined) this.running.value.abort()
-    else if (device !== undefined && mayChange) void this.#capture(device)
-  }
-
-  async #capture(device: DeviceRow): Promise<void> {
-    const abort = new AbortController()
-    this.running.value = abort
-    const started = Date.now()
-    const file = new CaptureParts()
-    this.status.value = { text: `${device.label}: capturing`, isError: false }
-    let why = ''
-    try {
-      why = await this.#read(device, file, abort.signal)
-    } catch (error) {
-      if (!abort.signal.aborted) why = error instanceof Error ? error.message : `${error}`
-    }
-    abort.abort()
-    const name = captureName(device.label, started)
-    if (file.frames > 0) save(file.blob(), name)
-    this.saved.value = file.frames > 0 ? name : undefined
-    const saved = file.frames > 0 ? `${name}: ${file.text}` : ''
-    const text = [why, saved].filter(Boolean).join('; ') || 'no frames were captured'
-    this.status.value = { text, isError: why !== '' }
-    this.running.value = undefined
-  }
+  const saved = signal<string | undefined>(undefined)
+  addEventListener('beforeunload', event => running.value !== undefined && event.preventDefault())
 
   /** Returns why it ended if the user did not end it. */
-  async #read({ id, label }: DeviceRow, file: CaptureParts, signal: AbortSignal): Promise<string> {
-    const filter = this.filter.value.trim()
-    const address = this.#path('capture', { device: id, ...(filter !== '' && { filter }) })
+  const read = async ({ id, label }: DeviceRow, file: CaptureParts, signal: AbortSignal): Promise<string> => {
+    const text = filter.value.trim()
+    const address = path('capture', { device: id, ...(text !== '' && { filter: text }) })
     const response = await fetch(address, { signal })
     if (!response.ok || response.body === null) return (await response.text()).trim()
     const reader = response.body.getReader()
@@ -70,10 +36,38 @@ export class PageCapture {
       if (file.size + next.value.length > CAPTURE_MAX)
         return `${formatNumber(CAPTURE_MAX, 'B')} is the most that a page captures`
       file.add(next.value)
-      this.status.value = { text: `${label}: ${file.text}`, isError: false }
+      status.value = { text: `${label}: ${file.text}`, isError: false }
     }
     return 'the capture ended by itself'
   }
+  const capture = async (device: DeviceRow): Promise<void> => {
+    const abort = new AbortController()
+    running.value = abort
+    const started = Date.now()
+    const file = new CaptureParts()
+    status.value = { text: `${device.label}: capturing`, isError: false }
+    let why = ''
+    try {
+      why = await read(device, file, abort.signal)
+    } catch (error) {
+      if (!abort.signal.aborted) why = error instanceof Error ? error.message : `${error}`
+    }
+    abort.abort()
+    const name = captureName(device.label, started)
+    if (file.frames > 0) save(file.blob(), name)
+    saved.value = file.frames > 0 ? name : undefined
+    const about = file.frames > 0 ? `${name}: ${file.text}` : ''
+    const text = [why, about].filter(Boolean).join('; ') || 'no frames were captured'
+    status.value = { text, isError: why !== '' }
+    running.value = undefined
+  }
+  /** Starts a capture, or ends the running one. */
+  const toggle = (): void => {
+    const { device, mayChange } = app
+    if (running.value !== undefined) running.value.abort()
+    else if (device !== undefined && mayChange) void capture(device)
+  }
+  return { filter, running, status, saved, toggle }
 }
 
 export function CaptureBar({ app, capture }: { readonly app: App; readonly capture: PageCapture }) {

@@ -6,7 +6,7 @@ import type { App, View } from './app.ts'
 import { whole } from './driver-text.ts'
 import { FilterFields, FrameFilter } from './filter-fields.tsx'
 import { Bytes, Headers } from './frame-parts.tsx'
-import { CaptureBar, PageCapture } from './frames-capture.tsx'
+import { CaptureBar, type PageCapture, pageCapture } from './frames-capture.tsx'
 import { FrameLog } from './frames-log.ts'
 import { FrameTable } from './frames-table.tsx'
 import { hexDump, timeText, verdict } from './frames-text.ts'
@@ -37,7 +37,7 @@ export function framesView(app: App): View {
     log.clear()
   })
   effect(() => log.setFilter(filter.passes.value))
-  const capture = app.path && new PageCapture(app, app.path)
+  const capture = app.path && pageCapture(app, app.path)
   return {
     name: 'frames',
     title: 'Frames',
