@@ -25,8 +25,8 @@ function makeCalls(post: (message: WorkerReply) => void): Calls {
       return bindUdp(codeIn({ native, nsfd }), socket, port, undefined)
     },
     show: async placeOf => {
-      const { LabControl } = await import('./lab-control.ts')
-      return LabControl.start(native, net, placeOf)
+      const { startLabControl } = await import('./lab-control.ts')
+      return startLabControl(native, net, placeOf)
     },
   })
 }

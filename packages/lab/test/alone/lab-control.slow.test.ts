@@ -4,7 +4,7 @@ import { expect, test, vi } from 'vitest'
 import { readDirectories } from '#src/control/protocol/directory.ts'
 import { loadNative } from '#src/linux/native.ts'
 import { memoryNets } from '#support/memory-net.ts'
-import { LabControl } from '../../src/kernel/lab-control.ts'
+import { startLabControl } from '../../src/kernel/lab-control.ts'
 
 const loading = vi.hoisted(() => {
   const signal = () => {
@@ -23,7 +23,7 @@ const newNet = memoryNets()
 
 test('a lab that ends while its control server fails to load ends with a warning, and leaves no file', async () => {
   const { net, lines } = newNet()
-  const control = LabControl.start(loadNative(), net, () => undefined)
+  const control = startLabControl(loadNative(), net, () => undefined)
   const [own] = readDirectories().filter(({ pid }) => pid === process.pid)
   const client = connect(own?.vnet ?? '')
   await loading.started.promise
