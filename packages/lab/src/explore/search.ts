@@ -34,17 +34,12 @@ export class Search {
     const { depth, pairs, schedules = 0 } = options
     this.#trials.expect(schedules)
     const deeper: Survivor[] = []
-    const survived = await this.#points(sets.singleTrials(report), (trial, packets) => {
+    const survived = await this.#points(sets.singleTrials(report), (trial, judgement) => {
       // Packets of all runs are too many to be kept for nothing.
-      if (depth === 2 && trial.faults.length === 1) deeper.push([trial, packets])
+      if (depth === 2 && trial.faults.length === 1 && isSurvived(judgement)) deeper.push([trial, judgement.packets])
     })
-    if (depth === 2)
-      await this.#points(
-        this.#deep(
-          deeper.sort(([a], [b]) => byPlace(a, b)),
-          known,
-        ),
-      )
+    deeper.sort(([a], [b]) => byPlace(a, b))
+    if (depth === 2) await this.#points(this.#deep(deeper, known))
     const repaired = await this.#repaired()
     const singles = survived.filter(({ faults }) => faults.length === 1)
     if (pairs === true) {
@@ -54,40 +49,35 @@ export class Search {
     if (schedules > 0) await this.#scheduled([...singles, ...repaired], schedules)
   }
 
-  /** Tries sets that are points of the report, even untried. Returns the survivors in order. */
-  async #points(trials: readonly sets.Trial[], onSurvived?: (...survivor: Survivor) => void): Promise<sets.Trial[]> {
+  /** Tries sets. Returns the survivors in order. */
+  async #try(size: number, group: Omit<Group, 'judged'>, onJudged?: Group['judged']): Promise<sets.Trial[]> {
     const survived: sets.Trial[] = []
-    await this.#run(trials.length, {
-      trials: this.#spreadTrials(trials),
-      skipped: trial => this.#setup.report.add({ ...trial, verdict: 'skipped' }),
+    await this.#run(size, {
+      ...group,
       judged: (trial, judgement) => {
         this.#add(trial, judgement)
-        if (!isSurvived(judgement)) return
-        survived.push(trial)
-        onSurvived?.(trial, judgement.packets)
+        if (isSurvived(judgement)) survived.push(trial)
+        onJudged?.(trial, judgement)
       },
     })
     return survived.sort(byPlace)
   }
 
+  /** Same for sets that are points of the report, even untried. */
+  #points(trials: readonly sets.Trial[], onJudged?: Group['judged']): Promise<sets.Trial[]> {
+    const skipped = (trial: sets.Trial) => this.#setup.report.add({ ...trial, verdict: 'skipped' })
+    return this.#try(trials.length, { trials: this.#spreadTrials(trials), skipped }, onJudged)
+  }
+
   /** Same for sets that are only counted while they are untried, because there can be millions. */
-  async #counted(
+  #counted(
     count: 'skippedPairs' | 'skippedRepairs',
     { size }: sets.Sets,
     group: Pick<Group, 'trials' | 'attempt'>,
   ): Promise<sets.Trial[]> {
     const { report } = this.#setup
-    const survived: sets.Trial[] = []
     report[count] = size
-    await this.#run(size, {
-      ...group,
-      judged: (trial, judgement) => {
-        report[count]--
-        this.#add(trial, judgement)
-        if (isSurvived(judgement)) survived.push(trial)
-      },
-    })
-    return survived.sort(byPlace)
+    return this.#try(size, group, () => report[count]--)
   }
 
   /** Returns items in the order in which they are tried: with a budget, spread over the run. */
