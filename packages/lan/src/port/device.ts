@@ -7,7 +7,7 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
-import { EBADFD, ENETDOWN, EOPNOTSUPP, explain, isErrno, UsageError } from 'vnet/internal/base/index'
+import { attempt, EBADFD, ENETDOWN, EOPNOTSUPP, explain, isErrno, UsageError } from 'vnet/internal/base/index'
 import * as netdev from 'vnet/internal/netdev/index'
 import { formatAddress, sameBytes } from 'vnet/internal/packet/address'
 import { SKB_DROP_REASON_TX_CARRIER, type SkBuff } from 'vnet/internal/skb/index'
@@ -150,15 +150,8 @@ export function portAddress(name: string, oui?: Uint8Array): Uint8Array {
 
 /** Returns the machine-id(5), or else the host name. */
 function machineId(): string {
-  for (const path of ['/etc/machine-id', '/var/lib/dbus/machine-id']) {
-    try {
-      const id = readFileSync(path, 'utf8').trim()
-      if (id !== '') return id
-    } catch {
-      // The next file may exist.
-    }
-  }
-  return hostname()
+  const files = ['/etc/machine-id', '/var/lib/dbus/machine-id']
+  return files.map(path => attempt(() => readFileSync(path, 'utf8').trim())).find(Boolean) ?? hostname()
 }
 
 /**

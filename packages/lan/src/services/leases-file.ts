@@ -56,12 +56,7 @@ export function leasesFile(path: string): LeaseStore {
  */
 function checkDirectory(path: string): void {
   const directory = dirname(path)
-  let real: string
-  try {
-    real = fs.realpathSync(directory)
-  } catch (error) {
-    throw writeError(path, error)
-  }
+  const real = writing(path, () => fs.realpathSync(directory))
   const uid = process.geteuid?.() ?? 0
   const found = fs.statSync(real)
   if (found.uid !== uid || !allows(found, fs.constants.W_OK | fs.constants.X_OK))
@@ -80,6 +75,15 @@ function allows({ uid, gid, mode }: fs.Stats, access: number): boolean {
 
 function foreign(path: string, why: string): VnetError {
   return new VnetError(EACCES, ['write', `leases ${path}`], `${why}: name a file in a directory of that user`)
+}
+
+/** Returns the result of `fn`, or throws a writeError. */
+function writing<T>(path: string, fn: () => T): T {
+  try {
+    return fn()
+  } catch (error) {
+    throw writeError(path, error)
+  }
 }
 
 function writeError(path: string, error: unknown): VnetError {
@@ -101,7 +105,7 @@ function read(path: string): string | undefined {
 }
 
 function create(path: string): void {
-  try {
+  writing(path, () => {
     const fd = fs.openSync(path, EXCLUSIVE, MODE)
     try {
       fs.fchmodSync(fd, MODE)
@@ -109,9 +113,7 @@ function create(path: string): void {
     } finally {
       fs.closeSync(fd)
     }
-  } catch (error) {
-    throw writeError(path, error)
-  }
+  })
 }
 
 /** Identifies a file and its last change; undefined without a file. */
@@ -120,11 +122,7 @@ function identity(found: { dev: bigint; ino: bigint; mtimeNs: bigint } | undefin
 }
 
 function identityNow(path: string): string | undefined {
-  try {
-    return identity(fs.statSync(path, { bigint: true, throwIfNoEntry: false }))
-  } catch (error) {
-    throw writeError(path, error)
-  }
+  return identity(writing(path, () => fs.statSync(path, { bigint: true, throwIfNoEntry: false })))
 }
 
 async function statOf(path: string) {

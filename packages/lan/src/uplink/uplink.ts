@@ -5,7 +5,7 @@
  * segment is sent, counted in `drops`, or waiting.
  */
 import { EINVAL, ENOBUFS, ENODEV, type Log, VnetError } from 'vnet/internal/base/index'
-import { type Native, VIRTIO_NET_HDR_LEN } from 'vnet/internal/linux/index'
+import { closingOnError, type Native, VIRTIO_NET_HDR_LEN } from 'vnet/internal/linux/index'
 import { type WatchedState, watchLink } from 'vnet/internal/linux/links/watch'
 import { inNetns } from 'vnet/internal/linux/netns-name'
 import { openPacketSocket, packetsArrived } from 'vnet/internal/linux/packet-socket'
@@ -210,14 +210,9 @@ export function openUplink(native: Native, net: Net, text: string): Uplink | und
     const fd = openPacketSocket(native, nsfd, ifindex, what)
     const open = (slots: SlotAccount) => new FrameQueue(native, fd, VIRTIO_NET_HDR_LEN, slots, new FrameBatches(native))
     let stop = () => {}
-    let uplink: Uplink
-    try {
-      const arrived = () => packetsArrived(native, fd)
-      uplink = new Uplink({ net, name: text, addresses, arrived, open, onClose: () => stop() })
-    } catch (error) {
-      native.close(fd)
-      throw error
-    }
+    const arrived = () => packetsArrived(native, fd)
+    const options = { net, name: text, addresses, arrived, open, onClose: () => stop() }
+    const uplink = closingOnError(native, [fd], () => new Uplink(options))
     try {
       stop = watchLink(native, { ifindex, netns, nsfd }, net.turns, state => uplink.changed(state))
       return uplink
