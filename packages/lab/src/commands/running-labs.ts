@@ -1,11 +1,11 @@
 /** The labs that run, as other processes find them: by the files of their control sockets. */
-import { closeSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { attempt, EACCES, ESRCH, listed, VnetError } from 'vnet/internal/base/index'
 import { directoriesOf, otherUserLine, withPlaces } from 'vnet/internal/control/client/find'
 import { type EntryInterface, ownNamespace, readDirectories } from 'vnet/internal/control/protocol/directory'
 import { labPlace } from 'vnet/internal/control/protocol/lab-place'
 import { otherUsers, type RunDirectory } from 'vnet/internal/control/protocol/run-directory'
-import { type Native, sharesUserNamespace } from 'vnet/internal/linux/index'
+import { closing, type Native, sharesUserNamespace } from 'vnet/internal/linux/index'
 import { openNetnsOf } from 'vnet/internal/linux/netns-name'
 import { addressesOf, getRoutes, type Route, RouteSocket } from 'vnet/internal/linux/rtnetlink'
 import { formatAddress, networkOf, parsePrefix, sameBytes } from 'vnet/internal/packet/address'
@@ -123,7 +123,7 @@ export function readHosts(native: Native, lab: RunningLab): Host[] {
   const hops = new Map<string, string>()
   const hosts = [...lab.hosts].map(([name, interfaces]) => {
     const nsfd = openHost({ lab, host: name })
-    try {
+    return closing(native, nsfd, () => {
       using sock = RouteSocket.open(native, nsfd)
       const read = (each: EntryInterface) => {
         const addresses = addressesOf(sock, each.name)
@@ -133,9 +133,7 @@ export function readHosts(native: Native, lab: RunningLab): Host[] {
       const { via } = routes.find(isToNat64) ?? {}
       if (via !== undefined) hops.set(name, formatAddress(via))
       return { name, interfaces: interfaces.map(read), isOnline: routes.some(({ prefixLen }) => prefixLen === 0) }
-    } finally {
-      closeSync(nsfd)
-    }
+    })
   })
   // The route of the NAT64 itself leads to a host that has none.
   const onward = hosts.filter(({ name }) => hops.has(name))

@@ -1,13 +1,9 @@
 import { isDeepStrictEqual } from 'node:util'
+import { attempt } from 'vnet/internal/base/errno'
 
 /** Returns a copy that later changes do not reach; the value itself if it cannot be cloned. */
 export function copyOf(value: unknown): unknown {
-  if (typeof value !== 'object') return value
-  try {
-    return structuredClone(value)
-  } catch {
-    return value
-  }
+  return typeof value === 'object' ? (attempt(() => structuredClone(value)) ?? value) : value
 }
 
 /** Numbers that stand for values. Equal values have the same number; null is undefined. */

@@ -1,9 +1,10 @@
 /** HostClock: the wall clock of a host's programs, by a library that is preloaded into them. */
-import { closeSync, copyFileSync, openSync, statSync, writeSync } from 'node:fs'
+import { copyFileSync, statSync, writeSync } from 'node:fs'
 import { delimiter, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { attempt, UsageError } from 'vnet/internal/base/index'
 import { builtFile, writeFile } from 'vnet/internal/linux/index'
+import { openFile } from '../model/open-file.ts'
 import type { ProgramOptions } from './host-init.ts'
 import { type Executable, fileKind } from './programs.ts'
 
@@ -26,16 +27,12 @@ export class HostClock {
 
   /** Sets how far the clock is ahead, in ns. Programs see it at their next look. */
   set(offset: number): void {
-    const fd = openSync(this.#file, 'r+')
-    try {
-      this.#active = 1 - this.#active
-      const bytes = Buffer.alloc(OFFSET_BYTES)
-      bytes.writeBigInt64LE(BigInt(Math.round(offset)))
-      writeSync(fd, bytes, 0, OFFSET_BYTES, this.#active * OFFSET_BYTES)
-      writeSync(fd, Uint8Array.of(this.#active), 0, 1, ACTIVE)
-    } finally {
-      closeSync(fd)
-    }
+    using file = openFile(this.#file, 'r+')
+    this.#active = 1 - this.#active
+    const bytes = Buffer.alloc(OFFSET_BYTES)
+    bytes.writeBigInt64LE(BigInt(Math.round(offset)))
+    writeSync(file.fd, bytes, 0, OFFSET_BYTES, this.#active * OFFSET_BYTES)
+    writeSync(file.fd, Uint8Array.of(this.#active), 0, 1, ACTIVE)
   }
 
   /** Returns the variables of a program. Throws a UsageError if it reads the clock without libc. */

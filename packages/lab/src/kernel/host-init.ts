@@ -5,7 +5,7 @@
  */
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { EPIPE, UsageError, VnetError } from 'vnet/internal/base/index'
+import { attempt, EPIPE, UsageError, VnetError } from 'vnet/internal/base/index'
 import type { Native } from 'vnet/internal/linux/index'
 import { builtFile, check, closingOnError, SO_RCVTIMEO, SOCK_SEQPACKET, SOL_SOCKET } from 'vnet/internal/linux/index'
 import { outside } from '../world/code.ts'
@@ -104,11 +104,8 @@ export class HostInit {
   /** Kills all programs and ends. */
   end(): void {
     if (this.#hasEnded) return
-    try {
-      this.request('kill')
-    } catch {
-      // Killed by another process, it leaves no program.
-    }
+    // Killed by another process, it leaves no program.
+    attempt(() => this.request('kill'))
     this.#hasEnded = true
     this.#native.close(this.#fd)
   }

@@ -6,6 +6,7 @@
 import * as fs from 'node:fs'
 import { attempt } from 'vnet/internal/base/errno'
 import { fieldsOf } from 'vnet/internal/linux/proc-stat'
+import { openFile } from '../model/open-file.ts'
 
 /** The maximum number of scans of /proc, and of scans before the found processes are killed. */
 const ROUNDS = 100
@@ -127,12 +128,8 @@ function addDescendants(running: ReadonlyMap<number, Status>, found: Set<number>
  */
 function statusOf(pid: number, into = Buffer.alloc(STAT_BYTES)): Status | undefined {
   const stat = attempt(() => {
-    const fd = fs.openSync(`/proc/${pid}/stat`, fs.constants.O_RDONLY)
-    try {
-      return into.toString('latin1', 0, fs.readSync(fd, into))
-    } finally {
-      fs.closeSync(fd)
-    }
+    using file = openFile(`/proc/${pid}/stat`, 'r')
+    return into.toString('latin1', 0, fs.readSync(file.fd, into))
   })
   const [state, parent] = stat === undefined ? [] : fieldsOf(stat)
   return state === undefined ? undefined : { state, parent: Number(parent) }
@@ -186,15 +183,11 @@ function unescapePath(text: string): string {
 
 /** Returns the device of a directory, and its path in the file system. */
 function originOf(directory: string): Pick<Mount, 'device' | 'root'> | undefined {
-  const fd = fs.openSync(directory, fs.constants.O_RDONLY | fs.constants.O_DIRECTORY)
-  try {
-    const [, id] = /^mnt_id:\s*(\d+)$/m.exec(fs.readFileSync(`/proc/thread-self/fdinfo/${fd}`, 'latin1')) ?? []
-    const mount = mountsOf('self').find(each => each.id === id)
-    if (mount === undefined) return undefined
-    const { device, root, at } = mount
-    const relative = fs.realpathSync(directory).slice(at === '/' ? 0 : at.length)
-    return { device, root: (root === '/' ? '' : root) + relative }
-  } finally {
-    fs.closeSync(fd)
-  }
+  using file = openFile(directory, fs.constants.O_RDONLY | fs.constants.O_DIRECTORY)
+  const [, id] = /^mnt_id:\s*(\d+)$/m.exec(fs.readFileSync(`/proc/thread-self/fdinfo/${file.fd}`, 'latin1')) ?? []
+  const mount = mountsOf('self').find(each => each.id === id)
+  if (mount === undefined) return undefined
+  const { device, root, at } = mount
+  const relative = fs.realpathSync(directory).slice(at === '/' ? 0 : at.length)
+  return { device, root: (root === '/' ? '' : root) + relative }
 }

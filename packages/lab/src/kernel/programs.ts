@@ -1,12 +1,13 @@
 /** Programs: the processes that run on a host of a lab. */
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, openSync, readSync, statSync } from 'node:fs'
+import { readSync, statSync } from 'node:fs'
 import { basename } from 'node:path'
 import type { WorkerOptions } from 'node:worker_threads'
 import { ENOENT, shellWord, VnetError } from 'vnet/internal/base/index'
 import { builtFile, writeFile } from 'vnet/internal/linux/index'
 import { builtModule } from '../model/built-module.ts'
+import { openFile } from '../model/open-file.ts'
 import { anyOf, checkForm, checkForms, FLAG, type Form, type Forms, SIGNAL } from '../model/options.ts'
 import { type NativeProgram, outside } from '../world/code.ts'
 import type { ExecOptions, ExecResult, HostPrograms, LabSpawnOptions } from '../world/host-stack.ts'
@@ -225,19 +226,15 @@ const LINE_BYTES = 256
  * Throws if it cannot be read.
  */
 export function fileKind(path: string): string | Executable | undefined {
-  const fd = openSync(path, 'r')
-  try {
-    const read = (at: number, bytes: number) => {
-      const into = Buffer.alloc(bytes)
-      return into.subarray(0, readSync(fd, into, 0, bytes, at))
-    }
-    const line = read(0, LINE_BYTES).toString('latin1')
-    if (line.startsWith('#!')) return line.slice(2).split('\n', 1)[0]?.trim()
-    if (line.startsWith(ELF64)) return executableOf(read)
-    return line.startsWith(ELF) ? { loader: 'a loader of another machine', isGo: false } : undefined
-  } finally {
-    closeSync(fd)
+  using file = openFile(path, 'r')
+  const read = (at: number, bytes: number) => {
+    const into = Buffer.alloc(bytes)
+    return into.subarray(0, readSync(file.fd, into, 0, bytes, at))
   }
+  const line = read(0, LINE_BYTES).toString('latin1')
+  if (line.startsWith('#!')) return line.slice(2).split('\n', 1)[0]?.trim()
+  if (line.startsWith(ELF64)) return executableOf(read)
+  return line.startsWith(ELF) ? { loader: 'a loader of another machine', isGo: false } : undefined
 }
 
 function executableOf(read: (at: number, bytes: number) => Buffer): Executable {

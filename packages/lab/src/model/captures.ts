@@ -4,7 +4,7 @@
  */
 import { existsSync, renameSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { reasonOf, UsageError } from 'vnet/internal/base/index'
+import { asUsageError } from 'vnet/internal/base/usage-error'
 import { makeDirectories, makeTemporaryDirectory } from 'vnet/internal/linux/files'
 
 export class LabCaptures {
@@ -21,13 +21,11 @@ export class LabCaptures {
     this.#place = place
     const VNET_CAPTURE = all ?? process.env.VNET_CAPTURE ?? ''
     if (VNET_CAPTURE === '') return
-    try {
+    this.#kept = asUsageError(`VNET_CAPTURE=${VNET_CAPTURE}`, () => {
       makeDirectories(VNET_CAPTURE)
-      this.#kept = makeTemporaryDirectory(`${lab}-`, resolve(VNET_CAPTURE))
-      this.#place = { directory: this.#kept }
-    } catch (error) {
-      throw new UsageError(`VNET_CAPTURE=${VNET_CAPTURE}: ${reasonOf(error)}`, { cause: error })
-    }
+      return makeTemporaryDirectory(`${lab}-`, resolve(VNET_CAPTURE))
+    })
+    this.#place = { directory: this.#kept }
   }
 
   get isAll(): boolean {

@@ -9,6 +9,7 @@ import { namesFor, UsageError, withErrno } from 'vnet/internal/base/index'
 import { nameserversInside, resolvConf } from 'vnet/internal/linux/way-out'
 import { formatAddress, ipv4Bytes, parseIpv4 } from 'vnet/internal/packet/address'
 import { DNS_PORT } from 'vnet/internal/packet/dns'
+import { openFile } from './open-file.ts'
 import { shown } from './options.ts'
 import { type HostAddress, type NameServer, placeOf } from './place.ts'
 import { NAT64_PREFIX } from './subnet.ts'
@@ -195,13 +196,9 @@ export class HostsFile {
  */
 function overwrite(path: string, text: string): void {
   withErrno(['write', path], () => {
-    const fd = fs.openSync(path, fs.constants.O_WRONLY | fs.constants.O_CREAT)
-    try {
-      fs.fchmodSync(fd, 0o644)
-      fs.ftruncateSync(fd, fs.writeSync(fd, text))
-    } finally {
-      fs.closeSync(fd)
-    }
+    using file = openFile(path, fs.constants.O_WRONLY | fs.constants.O_CREAT)
+    fs.fchmodSync(file.fd, 0o644)
+    fs.ftruncateSync(file.fd, fs.writeSync(file.fd, text))
   })
 }
 
