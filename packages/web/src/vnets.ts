@@ -175,7 +175,9 @@ export class Vnets {
     const time = Date.now()
     const found = new Map<string, DeviceStats>()
     const all = [...vnets].map(async vnet => {
-      for (const stats of await this.#statsOf(vnet)) found.set(keyOf(vnet, stats), stats)
+      // The reading of the devices reports a vnet that does not reply.
+      const replied = await orNothing(() => this.#options.client.allStats(vnet))
+      for (const stats of replied ?? []) found.set(keyOf(vnet, stats), stats)
     })
     await unlessStuck(Promise.all(all))
     const devices = [...this.#devices].flatMap(([id, device]) => {
@@ -192,11 +194,6 @@ export class Vnets {
     const before = this.#counted.frames
     this.#rates = new Map([...frames].map(([id, now]) => [id, Math.max(0, now - (before.get(id) ?? now)) / seconds]))
     this.#counted = { time, frames }
-  }
-
-  /** Returns nothing for a vnet that does not reply: the reading of its devices reports that. */
-  async #statsOf(vnet: string): Promise<readonly DeviceStats[]> {
-    return (await orNothing(() => this.#options.client.allStats(vnet))) ?? []
   }
 
   /** Passes events to pages until the vnet ends, or stop() is called. */

@@ -205,7 +205,7 @@ const table: readonly LazyCommand[] = [
     args: [HOST],
     options: [user()],
     examples: [['vnet lab shell client', 'look around on the host client']],
-    run: async (io, host, options) => (await hosts()).shellInHost(host, options, io),
+    run: async (io, host, options) => (await hosts()).execInHost(host, [process.env.SHELL || '/bin/sh'], options, io),
   },
 ]
 

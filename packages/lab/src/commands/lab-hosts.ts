@@ -13,8 +13,8 @@ import { otherUsers } from 'vnet/internal/control/protocol/run-directory'
 import { loadNative } from 'vnet/internal/linux/native'
 import { makeLabDirectory } from '../kernel/leftovers.ts'
 import { Programs } from '../kernel/programs.ts'
-import { addressVariables } from '../model/hosts.ts'
-import { checkOwner, findHost, openHost, type RunningLab, readHosts, runningLabs, writeEtc } from './running-labs.ts'
+import { addressVariables, type Host, HostsFile } from '../model/hosts.ts'
+import { checkOwner, findHost, openHost, type RunningLab, readHosts, runningLabs } from './running-labs.ts'
 
 interface LabsOptions {
   /** Look for the labs of this user, instead of root's and the caller's. */
@@ -59,7 +59,9 @@ export async function execInHost(
   try {
     const nsfd = openHost(found)
     const hosts = readHosts(native, found.lab)
-    const etc = writeEtc(hosts, found.host, directory)
+    const files = new HostsFile({ directory })
+    files.add(...hosts)
+    const etc = files.etcOf(hosts.find(({ name }) => name === found.host) as Host)
     const env = { ...process.env, VNET_LAB: found.lab.id, ...addressVariables(hosts) }
     const [program = '', ...args] = command[0] === '--' ? command.slice(1) : command
     const child = new Programs({ nsfd, etc: () => etc }).spawn(program, args, { env, stdio: terminalStreams(args) })
@@ -73,10 +75,6 @@ export async function execInHost(
   } finally {
     rmSync(directory, { recursive: true, force: true })
   }
-}
-
-export function shellInHost(text: string, options: LabsOptions, io: Io): Promise<number> {
-  return execInHost(text, [process.env.SHELL || '/bin/sh'], options, io)
 }
 
 /** Settles when no link of the lab is left. */

@@ -10,7 +10,7 @@ import { openNetnsOf } from 'vnet/internal/linux/netns-name'
 import { addressesOf, getRoutes, type Route, RouteSocket } from 'vnet/internal/linux/rtnetlink'
 import { formatAddress, networkOf, parsePrefix, sameBytes } from 'vnet/internal/packet/address'
 import { pidNamespaceHasEnded } from '../kernel/leftovers.ts'
-import { type Host, HostsFile, withoutPrefix } from '../model/hosts.ts'
+import { type Host, withoutPrefix } from '../model/hosts.ts'
 import { NAT64_NETWORK } from '../model/subnet.ts'
 
 /** A lab with links; a lab without links is not visible. */
@@ -143,14 +143,4 @@ export function readHosts(native: Native, lab: RunningLab): Host[] {
 
 function isToNat64({ dst, prefixLen }: Route): boolean {
   return prefixLen === NAT64_NETWORK.prefixLen && sameBytes(dst, NAT64_NETWORK.bytes)
-}
-
-/**
- * Writes the files that programs of the host see in /etc, with the names of all hosts of the lab,
- * to a directory. Returns this directory.
- */
-export function writeEtc(hosts: readonly Host[], host: string, directory: string): string {
-  const files = new HostsFile({ directory })
-  files.add(...hosts)
-  return files.etcOf(hosts.find(({ name }) => name === host) as Host)
 }
