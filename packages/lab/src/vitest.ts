@@ -136,7 +136,7 @@ const withLab: TestAPI<LabFixtures> = base.extend<LabFixtures>({
       console.error(`vnet: ${task.name}: not tried in memory: ${refused?.message}`)
     }
     fixture.addDrops(errorOf(), (await drops) ?? [], seed)
-    if (inBoth || started.world === 'memory') fixture.addWorld(errorOf(), inWorld)
+    if (inBoth || started.world === 'memory') fixture.addLines(errorOf(), [inWorld])
     if (process.env[GUEST_TESTS] !== undefined) Object.assign(task.meta ?? {}, { captures })
     else for (const path of captures) console.error(`vnet: captured in ${path}`)
   },

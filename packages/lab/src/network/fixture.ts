@@ -24,7 +24,7 @@ export interface TestError {
  * the seed that repeats them.
  */
 export function addDrops(error: TestError | undefined, drops: readonly string[], seed: number): void {
-  if (error === undefined || drops.length === 0) return
+  if (drops.length === 0) return
   const isCut = drops.length > DROP_LINES
   const shown = isCut ? [...drops.slice(0, DROP_LINES - 1), `${drops.length - DROP_LINES + 1} more`] : drops
   addLines(error, [...shown.map(line => `dropped on ${line}`), `the seed was VNET_SEED=${seed}`])
@@ -43,12 +43,9 @@ export function worldLine(lab: Pick<Lab, 'world' | 'now' | 'isIdle' | 'awaited'>
   return isIdle ? `${line}; none of its timers and packets was due` : line
 }
 
-/** Adds the line about the world to the message of a failed test. */
-export function addWorld(error: TestError | undefined, line: string): void {
-  if (error !== undefined) addLines(error, [line])
-}
-
-function addLines(error: TestError, lines: readonly string[]): void {
+/** Adds lines to the message of a failed test. */
+export function addLines(error: TestError | undefined, lines: readonly string[]): void {
+  if (error === undefined) return
   const { message: old = '' } = error
   const message = `${old}\n\n${lines.map(line => `vnet: ${line}`).join('\n')}`
   // Some reporters print the message from the stack.
