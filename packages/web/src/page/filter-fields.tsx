@@ -21,30 +21,27 @@ const INSTEAD: readonly (readonly [words: RegExp, advice: string])[] = [
   [/"/, "type the text into 'contains' beside the filter"],
 ]
 
-export class FrameFilter {
-  readonly wanted: Signal<Wanted>
+export type FrameFilter = ReturnType<typeof frameFilter>
+
+export function frameFilter(app: Pick<App, 'device' | 'command'>, wanted: Signal<Wanted> = signal(EVERY)) {
   /** Why the expression was refused. The last correct one applies until another is correct. */
-  readonly error = signal('')
-  readonly #program = signal<BpfProgram | undefined>(undefined)
+  const error = signal('')
+  const program = signal<BpfProgram | undefined>(undefined)
+  const expression = computed(() => wanted.value.expression.trim())
+  const hasDevice = computed(() => app.device !== undefined)
+  const take = (text: string, result: CommandResult) => {
+    if (result.ok) program.value = result.program && new BpfProgram(result.program)
+    error.value = result.ok ? '' : adviceOn(text, result.message)
+  }
+  effect(() => {
+    const text = expression.value
+    if (text === '') take(text, { ok: true })
+    if (text === '' || !hasDevice.value) return
+    return askAfterTyping(app, { do: 'filter', text }, result => take(text, result))
+  })
   /** Returns whether a frame passes; undefined if every frame does. */
-  readonly passes = computed(() => frameTest(this.wanted.value, this.#program.value))
-
-  constructor(app: Pick<App, 'device' | 'command'>, wanted: Signal<Wanted> = signal(EVERY)) {
-    this.wanted = wanted
-    const expression = computed(() => wanted.value.expression.trim())
-    const hasDevice = computed(() => app.device !== undefined)
-    effect(() => {
-      const text = expression.value
-      if (text === '') this.#take(text, { ok: true })
-      if (text === '' || !hasDevice.value) return
-      return askAfterTyping(app, { do: 'filter', text }, result => this.#take(text, result))
-    })
-  }
-
-  #take(text: string, result: CommandResult): void {
-    if (result.ok) this.#program.value = result.program && new BpfProgram(result.program)
-    this.error.value = result.ok ? '' : adviceOn(text, result.message)
-  }
+  const passes = computed(() => frameTest(wanted.value, program.value))
+  return { wanted, error, passes }
 }
 
 /** Returns the error line of an expression that the server refused. */

@@ -4,7 +4,7 @@ import { useRef } from 'preact/hooks'
 import type { FrameRow } from '../feed-types.ts'
 import type { App, View } from './app.ts'
 import { whole } from './driver-text.ts'
-import { FilterFields, FrameFilter } from './filter-fields.tsx'
+import { FilterFields, type FrameFilter, frameFilter } from './filter-fields.tsx'
 import { Bytes, Headers } from './frame-parts.tsx'
 import { CaptureBar, type PageCapture, pageCapture } from './frames-capture.tsx'
 import { FrameLog } from './frames-log.ts'
@@ -30,7 +30,7 @@ const HELP: readonly (readonly [words: string, meaning: string])[] = [
 
 export function framesView(app: App): View {
   const log = new FrameLog()
-  const filter = new FrameFilter(app)
+  const filter = frameFilter(app)
   const id = computed(() => app.device?.id)
   effect(() => {
     void id.value

@@ -5,7 +5,7 @@ import type { DeviceId, DeviceRow, Message, PageCommand, PartInfo, StepInfo } fr
 import { type App, draftOf, type View } from './app.ts'
 import { commandLine, NO_TOKEN } from './control.tsx'
 import { describePart } from './driver-text.ts'
-import { EVERY, FilterFields, FrameFilter, type Wanted } from './filter-fields.tsx'
+import { EVERY, FilterFields, type FrameFilter, frameFilter, type Wanted } from './filter-fields.tsx'
 import { Bytes, Headers } from './frame-parts.tsx'
 import * as model from './step-model.ts'
 import { CommandBox, SCROLLABLE, useKeys } from './table.tsx'
@@ -29,7 +29,7 @@ interface Stepped {
 export function stepView(app: App): View {
   const stepped = signal<Stepped | undefined>(undefined)
   const chosen = draftOf(app, 0)
-  const filter = new FrameFilter(app, draftOf<Wanted>(app, EVERY))
+  const filter = frameFilter(app, draftOf<Wanted>(app, EVERY))
   // Drops also change `stepped`, but a step runs once for each message about it.
   const halted = computed(() => stepped.value?.message)
   effect(() => {

@@ -2,7 +2,7 @@ import { signal } from '@preact/signals'
 import { afterEach, beforeEach, describe, expect, it, test, vi } from 'vitest'
 import { compileFilter } from '#src/linux/pcap-filter.ts'
 import type { CommandResult, DeviceRow, FrameRow, PageCommand } from '../../src/feed-types.ts'
-import { EVERY, FrameFilter, frameTest, type Wanted } from '../../src/page/filter-fields.tsx'
+import { EVERY, frameFilter, frameTest, type Wanted } from '../../src/page/filter-fields.tsx'
 import { arp, dns, tcp } from '../support/web/fake-frames.mjs'
 
 const row = { number: 1, time: 0, id: 'a', dropped: undefined }
@@ -90,7 +90,7 @@ describe('the expression', () => {
           asked.push({ text, reply })
         }),
     }
-    const filter = new FrameFilter(app)
+    const filter = frameFilter(app)
     const type = (expression: string) => {
       filter.wanted.value = { ...filter.wanted.value, expression }
     }
