@@ -7,6 +7,10 @@
 import { getU16, getU32 } from './host-order.ts'
 
 export const NLMSG_HDRLEN = 16
+/** Positions of the fields after the length, in the header. */
+export const [TYPE_AT, FLAGS_AT, SEQ_AT, PORT_AT] = [4, 6, 8, 12] as const
+/** The position of the header of the request that an NLMSG_ERROR quotes. */
+export const QUOTED_AT = NLMSG_HDRLEN + 4
 
 export const NLMSG_NOOP = 1
 export const NLMSG_ERROR = 2

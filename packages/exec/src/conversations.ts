@@ -6,7 +6,7 @@ import { availableParallelism } from 'node:os'
 import { EAGAIN, ECONNREFUSED, ECONNRESET, EIO, ENOBUFS, ENOENT, EPERM, ETIMEDOUT } from 'vnet/internal/base/errno'
 import { Connection } from 'vnet/internal/control/protocol/connection'
 import type { Entry } from 'vnet/internal/control/protocol/directory'
-import { getS32, getU16, getU32, NLMSG_ERROR, NLMSG_HDRLEN } from 'vnet/internal/netlink/index'
+import { getS32, getU16, getU32, NLMSG_ERROR, NLMSG_HDRLEN, SEQ_AT, TYPE_AT } from 'vnet/internal/netlink/index'
 import type { Requester } from './program-socket.ts'
 import type { Supervision } from './seccomp.ts'
 
@@ -18,8 +18,6 @@ const AGAIN_MS = 2
 /** Nanoseconds to spin for a reply, unless on a single CPU: sleeping and waking up takes longer. */
 const SPIN_NS = 50_000
 const UNSENT_MAX = 4096
-const TYPE_AT = 4
-const SEQ_AT = 8
 
 export interface SentRequest {
   readonly vnet: Entry

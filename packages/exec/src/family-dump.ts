@@ -7,9 +7,6 @@ import * as netlink from 'vnet/internal/netlink/index'
 import type { OtherProcesses } from './other-process.ts'
 
 const RECEIVE_BYTES = 65536
-const TYPE_AT = 4
-const FLAGS_AT = 6
-const PORT_AT = 12
 
 export function ourPart(seq: number): Uint8Array {
   const request = new netlink.MessageBuilder().message(netlink.GENL_ID_CTRL, netlink.NLM_F_REQUEST, seq)
@@ -36,11 +33,11 @@ export function kernelsPart(
 /** Merges both parts for the program at `port`; undefined unless the vnet sent one family. */
 export function merged(kernels: readonly Uint8Array[], ours: readonly Uint8Array[], port: number) {
   const mine = ours.flatMap(bytes => [...netlink.messages(bytes)].map(message => messageAt(bytes, message)))
-  if (mine.length !== 1 || netlink.getU16(mine[0]!, TYPE_AT) !== netlink.GENL_ID_CTRL) return undefined
+  if (mine.length !== 1 || netlink.getU16(mine[0]!, netlink.TYPE_AT) !== netlink.GENL_ID_CTRL) return undefined
   const all = [...kernels.slice(0, -1), ...mine, ...kernels.slice(-1)]
   for (const message of all) {
-    netlink.putU16(message, FLAGS_AT, netlink.getU16(message, FLAGS_AT) | netlink.NLM_F_MULTI)
-    netlink.putU32(message, PORT_AT, port)
+    netlink.putU16(message, netlink.FLAGS_AT, netlink.getU16(message, netlink.FLAGS_AT) | netlink.NLM_F_MULTI)
+    netlink.putU32(message, netlink.PORT_AT, port)
   }
   return packed(all)
 }
@@ -68,7 +65,7 @@ export function packed(all: readonly Uint8Array[]): Uint8Array[] {
   const datagrams: Uint8Array[][] = []
   let room = 0
   for (const message of all) {
-    const isPart = (netlink.getU16(message, FLAGS_AT) & netlink.NLM_F_MULTI) !== 0
+    const isPart = (netlink.getU16(message, netlink.FLAGS_AT) & netlink.NLM_F_MULTI) !== 0
     if (!isPart || message.length > room) {
       datagrams.push([])
       room = isPart ? PART_BYTES : 0

@@ -106,12 +106,6 @@ export class Relay {
   }
 }
 
-/** Offsets in struct nlmsghdr, and of the header that an NLMSG_ERROR quotes. */
-const FLAGS_AT = 6
-const SEQ_AT = 8
-const PORT_AT = 12
-const QUOTED_AT = netlink.NLMSG_HDRLEN + 4
-
 /**
  * A program's datagram, changed for a vnet: with the supervisor's sequence numbers, so that a late
  * reply is never taken for another request's, and with acknowledgements, so that each reply ends.
@@ -134,9 +128,9 @@ export class Relayed {
       this.#open.set(ours, message)
       // A dump ends with NLMSG_DONE instead.
       const ack = (flags & netlink.NLM_F_DUMP) === netlink.NLM_F_DUMP ? 0 : netlink.NLM_F_ACK
-      netlink.putU16(this.question, at + FLAGS_AT, flags | ack)
-      netlink.putU32(this.question, at + SEQ_AT, ours)
-      netlink.putU32(this.question, at + PORT_AT, 0)
+      netlink.putU16(this.question, at + netlink.FLAGS_AT, flags | ack)
+      netlink.putU32(this.question, at + netlink.SEQ_AT, ours)
+      netlink.putU32(this.question, at + netlink.PORT_AT, 0)
     }
   }
 
@@ -165,15 +159,15 @@ export class Relayed {
     const original = this.#open.get(message.seq)
     if (original === undefined) return undefined
     const part = messageAt(bytes, message)
-    netlink.putU32(part, SEQ_AT, original.seq)
-    netlink.putU32(part, PORT_AT, this.#port)
+    netlink.putU32(part, netlink.SEQ_AT, original.seq)
+    netlink.putU32(part, netlink.PORT_AT, this.#port)
     if (message.type === netlink.NLMSG_DONE || message.type === netlink.NLMSG_ERROR) this.#open.delete(message.seq)
     if (message.type === netlink.NLMSG_ERROR) {
       const { error } = netlink.parseAck(bytes, message)
       if (error === 0 && (original.flags & netlink.NLM_F_ACK) === 0) return undefined
-      netlink.putU16(part, QUOTED_AT + FLAGS_AT, original.flags)
-      netlink.putU32(part, QUOTED_AT + SEQ_AT, original.seq)
-      netlink.putU32(part, QUOTED_AT + PORT_AT, original.portid)
+      netlink.putU16(part, netlink.QUOTED_AT + netlink.FLAGS_AT, original.flags)
+      netlink.putU32(part, netlink.QUOTED_AT + netlink.SEQ_AT, original.seq)
+      netlink.putU32(part, netlink.QUOTED_AT + netlink.PORT_AT, original.portid)
     }
     return part
   }

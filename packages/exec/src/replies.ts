@@ -13,18 +13,13 @@ import * as netlink from 'vnet/internal/netlink/index'
 import type { ProgramSocket } from './program-socket.ts'
 
 /** A struct nlmsghdr, the error, and the header that is acknowledged. */
-export const PLACEHOLDER_LEN = netlink.NLMSG_HDRLEN + 4 + netlink.NLMSG_HDRLEN
+export const PLACEHOLDER_LEN = netlink.QUOTED_AT + netlink.NLMSG_HDRLEN
 /** Bytes of replies that wait for one socket; the receive queue limits their number. */
 const WAITING_MAX = 1 << 20
 /** Sockets with waiting replies. From half of it on, closed sockets are looked for. */
 const SOCKETS_MAX = 256
 /** Bytes of receive buffer that a placeholder uses: the smallest sk_buff. */
 const TRUESIZE = 768
-/** Offsets in struct nlmsghdr, and of the header that an acknowledgement quotes. */
-const TYPE_AT = 4
-const SEQ_AT = 8
-const PORT_AT = 12
-const QUOTED_AT = netlink.NLMSG_HDRLEN + 4
 /** Indices in SO_MEMINFO. */
 const SK_MEMINFO_RMEM_ALLOC = 0
 const SK_MEMINFO_RCVBUF = 1
@@ -52,7 +47,7 @@ export class Replies {
 
   constructor(native: Native) {
     this.#native = native
-    netlink.putU32(this.#noop, PORT_AT, this.#mark)
+    netlink.putU32(this.#noop, netlink.PORT_AT, this.#mark)
   }
 
   /** Queues replies in order; -ENOBUFS without room for all. `pid` is in the socket's namespace. */
@@ -65,7 +60,7 @@ export class Replies {
     this.#sockets.set(inode, waiting)
     for (const reply of replies) {
       this.#seq = (this.#seq + 1) >>> 0
-      netlink.putU32(this.#noop, SEQ_AT, this.#seq)
+      netlink.putU32(this.#noop, netlink.SEQ_AT, this.#seq)
       const drops = this.#meminfo(fd, SK_MEMINFO_DROPS)
       const sent = this.#native.sendto(fd, this.#noop, MSG_DONTWAIT, this.#kernel)
       if (sent < 0 || this.#meminfo(fd, SK_MEMINFO_DROPS) !== drops) return -ENOBUFS
@@ -85,17 +80,17 @@ export class Replies {
   isPlaceholder(datagram: Uint8Array, length: number): boolean {
     return (
       length === PLACEHOLDER_LEN &&
-      netlink.getU16(datagram, TYPE_AT) === netlink.NLMSG_ERROR &&
+      netlink.getU16(datagram, netlink.TYPE_AT) === netlink.NLMSG_ERROR &&
       netlink.getS32(datagram, netlink.NLMSG_HDRLEN) === 0 &&
-      netlink.getU16(datagram, QUOTED_AT + TYPE_AT) === netlink.NLMSG_NOOP &&
-      netlink.getU32(datagram, QUOTED_AT + PORT_AT) === this.#mark
+      netlink.getU16(datagram, netlink.QUOTED_AT + netlink.TYPE_AT) === netlink.NLMSG_NOOP &&
+      netlink.getU32(datagram, netlink.QUOTED_AT + netlink.PORT_AT) === this.#mark
     )
   }
 
   /** Returns a placeholder's reply, and forgets it unless `peek`; undefined if it was dropped. */
   take(inode: number, placeholder: Uint8Array, peek: boolean): Uint8Array | undefined {
     const waiting = this.#sockets.get(inode)
-    const seq = netlink.getU32(placeholder, SEQ_AT)
+    const seq = netlink.getU32(placeholder, netlink.SEQ_AT)
     const reply = waiting?.replies.get(seq)
     if (waiting === undefined || reply === undefined || peek) return reply
     waiting.replies.delete(seq)

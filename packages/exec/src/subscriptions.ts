@@ -28,7 +28,6 @@ interface Subscription {
   readonly vnets: Map<string, Conversation>
 }
 
-const TYPE_AT = 4
 const NETLINK_DROP_MEMBERSHIP = 2
 const INT_LEN = 4
 const ROOT = 0
@@ -171,7 +170,8 @@ export class Subscriptions {
   #converse(key: string, subscription: Subscription, vnet: SentRequest['vnet']): Conversation {
     const conversation = new Conversation(this.#supervision, vnet, subscription.requester, {
       onEvent: message => {
-        if (netlink.getU16(message, TYPE_AT) >= netlink.NLMSG_MIN_TYPE) this.#notify(key, subscription, message.slice())
+        if (netlink.getU16(message, netlink.TYPE_AT) >= netlink.NLMSG_MIN_TYPE)
+          this.#notify(key, subscription, message.slice())
       },
       onEnd: () => subscription.vnets.delete(vnet.vnet),
     })

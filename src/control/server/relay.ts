@@ -142,9 +142,9 @@ export class Relay implements ConnectionListener {
   #enqueue(bytes: Uint8Array, flags: number, key: string, asking: Asking, isShared: boolean): void {
     this.#seq = (this.#seq + 1) >>> 0
     const seq = this.#seq
-    netlink.putU16(bytes, 6, flags | netlink.NLM_F_ACK)
-    netlink.putU32(bytes, 8, seq)
-    netlink.putU32(bytes, 12, 0)
+    netlink.putU16(bytes, netlink.FLAGS_AT, flags | netlink.NLM_F_ACK)
+    netlink.putU32(bytes, netlink.SEQ_AT, seq)
+    netlink.putU32(bytes, netlink.PORT_AT, 0)
     const request: Request = { seq, key, flags, bytes, asking: [], isWaiting: true }
     this.#requests.set(seq, request)
     if (isShared) this.#shared.set(key, request)
@@ -233,7 +233,7 @@ export class Relay implements ConnectionListener {
       const message = this.#queue.shift() as Request | Uint8Array
       const bytes = message instanceof Uint8Array ? message : message.bytes
       if (message === bytes) {
-        if (netlink.getU16(bytes, 4) === FRONT_MORE) this.#outstanding++
+        if (netlink.getU16(bytes, netlink.TYPE_AT) === FRONT_MORE) this.#outstanding++
       } else {
         this.#outstanding++
         this.#unshare(message as Request)
@@ -253,7 +253,7 @@ export class Relay implements ConnectionListener {
 function isSuccess(message: Uint8Array | undefined): boolean {
   return (
     message !== undefined &&
-    netlink.getU16(message, 4) === netlink.NLMSG_ERROR &&
+    netlink.getU16(message, netlink.TYPE_AT) === netlink.NLMSG_ERROR &&
     netlink.getU32(message, netlink.NLMSG_HDRLEN) === 0
   )
 }
@@ -262,13 +262,13 @@ function isSuccess(message: Uint8Array | undefined): boolean {
 function addressed(messages: readonly Uint8Array[], flags: number, { seq, portid }: Asking): Uint8Array {
   const bytes = Buffer.concat(messages)
   for (let at = 0; at < bytes.length; at += netlink.align4(netlink.getU32(bytes, at))) {
-    netlink.putU32(bytes, at + 8, seq)
-    netlink.putU32(bytes, at + 12, portid)
-    if (netlink.getU16(bytes, at + 4) !== netlink.NLMSG_ERROR) continue
-    // struct nlmsgerr: the error, and the header of the request.
-    netlink.putU16(bytes, at + netlink.NLMSG_HDRLEN + 10, flags)
-    netlink.putU32(bytes, at + netlink.NLMSG_HDRLEN + 12, seq)
-    netlink.putU32(bytes, at + netlink.NLMSG_HDRLEN + 16, portid)
+    netlink.putU32(bytes, at + netlink.SEQ_AT, seq)
+    netlink.putU32(bytes, at + netlink.PORT_AT, portid)
+    if (netlink.getU16(bytes, at + netlink.TYPE_AT) !== netlink.NLMSG_ERROR) continue
+    const quoted = at + netlink.QUOTED_AT
+    netlink.putU16(bytes, quoted + netlink.FLAGS_AT, flags)
+    netlink.putU32(bytes, quoted + netlink.SEQ_AT, seq)
+    netlink.putU32(bytes, quoted + netlink.PORT_AT, portid)
   }
   return bytes
 }
