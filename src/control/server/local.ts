@@ -2,19 +2,9 @@
 
 import { explain, VnetError } from '../../base/errno.ts'
 import * as netlink from '../../netlink/index.ts'
-import type { Caller, Command, Operation, Write } from './operation.ts'
+import { type Command, NO_CLIENT, type Operation, type Write } from './operation.ts'
 import type { Subject } from './subject.ts'
 import { vnetFamily } from './vnet-family.ts'
-
-const OWNER: Caller = {
-  share: 'local',
-  privileged: true,
-  missing: undefined,
-  missingToCapture: undefined,
-  notify: () => false,
-  onDrained: undefined,
-  handOver: heir => heir.close(),
-}
 
 /** A refusal is a VnetError with the text that a client would get. */
 export class LocalVnet {
@@ -30,7 +20,7 @@ export class LocalVnet {
     request: netlink.Encodable<F>,
   ): netlink.Decoded<R> | undefined {
     return this.#ask(command, request, ({ doit }, bytes) => {
-      const write = doit?.(bytes, 0, bytes.length, OWNER)
+      const write = doit?.(bytes, 0, bytes.length, NO_CLIENT)
       return write && decoded(command, write)
     })
   }
@@ -41,7 +31,7 @@ export class LocalVnet {
     request: netlink.Encodable<F>,
   ): netlink.Decoded<R>[] {
     return this.#ask(command, request, ({ dumpit }, bytes) =>
-      Array.from(dumpit?.(bytes, 0, bytes.length, OWNER) ?? [], write => decoded(command, write)),
+      Array.from(dumpit?.(bytes, 0, bytes.length, NO_CLIENT) ?? [], write => decoded(command, write)),
     )
   }
 

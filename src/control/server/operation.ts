@@ -23,6 +23,17 @@ export interface Caller extends Pick<Work, 'share' | 'privileged'> {
   handOver(heir: Heir): void
 }
 
+/** A caller that is no client: the program itself, with all rights. */
+export const NO_CLIENT: Caller = {
+  share: 'local',
+  privileged: true,
+  missing: undefined,
+  missingToCapture: undefined,
+  notify: () => false,
+  onDrained: undefined,
+  handOver: heir => heir.close(),
+}
+
 /** Takes over the connection of a client. */
 export interface Heir {
   take(connection: Detached): void

@@ -8,21 +8,13 @@ import { NETDEV_REGISTER } from '../../netdev/if.ts'
 import type { Net } from '../../netdev/net.ts'
 import { genlmsghdr, MessageBuilder, NLM_F_MULTI } from '../../netlink/index.ts'
 import { commands } from '../protocol/family.ts'
-import type { Caller, Family } from './operation.ts'
+import { type Caller, type Family, NO_CLIENT } from './operation.ts'
 
 /** Nanoseconds of work at a beat. */
 const BEAT_NS = 200_000
 const NOTHING = new Uint8Array(0)
 
-const NOBODY: Caller = {
-  share: 'stand-in',
-  privileged: false,
-  missing: '',
-  missingToCapture: '',
-  notify: () => false,
-  onDrained: undefined,
-  handOver: heir => heir.close(),
-}
+const NOBODY: Caller = { ...NO_CLIENT, share: 'stand-in', privileged: false, missing: '', missingToCapture: '' }
 
 /** Another thread, which notices that this one does not return. */
 export interface Deputy {

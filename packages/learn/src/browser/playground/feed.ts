@@ -7,6 +7,7 @@ import type { DeviceEvent } from 'vnet/internal/control/client/types'
 import { commands, scopeNumbers } from 'vnet/internal/control/protocol/family'
 import { Events } from 'vnet/internal/control/server/events'
 import { LocalVnet } from 'vnet/internal/control/server/local'
+import { NO_CLIENT } from 'vnet/internal/control/server/operation'
 import type { RunningDriver } from 'vnet/internal/control/server/subject'
 import type { Net } from 'vnet/internal/netdev/net'
 import { decodeAttributes, messages, parseGenl } from 'vnet/internal/netlink/index'
@@ -38,12 +39,7 @@ export class Feed {
     this.vnet = new LocalVnet(subject)
     this.#events = new Events(net, subject.netnsOf, now)
     this.#events.subscribe({
-      share: PLACE.vnet,
-      privileged: true,
-      missing: undefined,
-      missingToCapture: undefined,
-      onDrained: undefined,
-      handOver: heir => heir.close(),
+      ...NO_CLIENT,
       notify: bytes => {
         for (const message of messages(bytes, 0, bytes.length)) {
           const { offset, length } = parseGenl(bytes, message)
