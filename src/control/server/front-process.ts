@@ -6,16 +6,16 @@
 import { readdirSync } from 'node:fs'
 import { setPriority } from 'node:os'
 import { attempt, EPERM, Turns, VnetError } from '../../base/index.ts'
-import { check, loadNative, type Native, startPoller, TimerfdClock } from '../../linux/index.ts'
+import { check, loadNative, type Native, TimerfdClock } from '../../linux/index.ts'
 import { decodeAttributes, GENL_HDRLEN, NLMSG_HDRLEN } from '../../netlink/index.ts'
 import { commands } from '../protocol/family.ts'
 import { ClientSocket, FRONT_CLIENTS, FRONT_LISTENING, FRONT_MESSAGES, type FrontData } from './front.ts'
-import { connectionCalls } from './listening-socket.ts'
+import { acceptingAt } from './listening-socket.ts'
 import { nlctrl } from './nlctrl.ts'
 import type { Caller, Family, Operation } from './operation.ts'
 import { Relay } from './relay.ts'
 import { Rights } from './rights.ts'
-import { type Accepting, type Session, Sessions } from './sessions.ts'
+import { type Session, Sessions } from './sessions.ts'
 
 /** Milliseconds without a beat after which nothing is accepted. */
 const SILENCE_MS = 1000
@@ -49,7 +49,7 @@ function serve(native: Native, data: FrontData): void {
   const families = new Map([nlctrl([vnet]), vnet].map((family): [number, Family] => [family.id, family]))
   const rights = new Rights(native, data.owners, data.captureGroup)
   const sessions = new Sessions(
-    accepting(native, data, () => sessions.onReadable()),
+    acceptingAt(native, FRONT_LISTENING, data.isRefusing, () => sessions.onReadable()),
     rights,
     {
       families,
@@ -63,17 +63,6 @@ function serve(native: Native, data: FrontData): void {
   )
   // The thread that stands in for the vnet's accepts then.
   const silence = data.beats ? setInterval(() => sessions.leave(), SILENCE_MS) : undefined
-}
-
-/** The listening socket of the vnet. */
-function accepting(native: Native, { isRefusing }: FrontData, onReadable: () => void): Accepting {
-  const poller = startPoller(native, FRONT_LISTENING, onReadable)
-  const calls = connectionCalls(native, isRefusing)
-  return {
-    calls,
-    accept: () => calls.accept(FRONT_LISTENING),
-    poller,
-  }
 }
 
 /** An operation that decodes its request, and leaves the reply to the frames' thread. */

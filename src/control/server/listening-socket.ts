@@ -67,8 +67,17 @@ export class ListeningSocket {
   }
 }
 
+/** The listening socket, as far as clients are accepted. */
+export type Accepting = Pick<ListeningSocket, 'accept' | 'poller' | 'calls'>
+
+/** Accepts clients at a descriptor of a socket that another thread or process has made. */
+export function acceptingAt(native: Native, fd: number, isRefusing: boolean, onReadable: () => void): Accepting {
+  const calls = connectionCalls(native, isRefusing)
+  return { calls, accept: () => calls.accept(fd), poller: startPoller(native, fd, onReadable) }
+}
+
 /** Returns the system calls for connections of a socket that refuses descriptors, or does not. */
-export function connectionCalls(native: Native, isRefusing: boolean): Native {
+function connectionCalls(native: Native, isRefusing: boolean): Native {
   return isRefusing ? native : withoutDescriptors(native)
 }
 

@@ -6,7 +6,7 @@ import { MessageBuilder, NLMSG_HDRLEN, writeAck } from '../../netlink/index.ts'
 import { Connection, type ConnectionListener, MESSAGE_MAX, type Peer, peerOf } from '../protocol/connection.ts'
 import type { Batches } from './batches.ts'
 import { type Client, type Dispatch, dispatch, type Parts } from './dispatch.ts'
-import type { ListeningSocket } from './listening-socket.ts'
+import type { Accepting } from './listening-socket.ts'
 import type { Heir, Later } from './operation.ts'
 import type { Missing, Rights } from './rights.ts'
 
@@ -194,9 +194,6 @@ function refused(builder: MessageBuilder, text: string): Uint8Array {
 }
 
 type ClientRights = Pick<Rights, 'missing' | 'missingToCapture'>
-
-/** The listening socket, as far as clients are accepted. */
-export type Accepting = Pick<ListeningSocket, 'accept' | 'poller' | 'calls'>
 
 type SessionOwner = Pick<Client, 'missing' | 'missingToCapture' | 'share'>
 

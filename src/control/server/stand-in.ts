@@ -4,13 +4,13 @@
  * It runs on the thread of the watchdog for lockups.
  */
 import { EBUSY, ENODEV, Turns, VnetError } from '../../base/index.ts'
-import { type Native, startPoller, TimerfdClock } from '../../linux/index.ts'
+import { type Native, TimerfdClock } from '../../linux/index.ts'
 import { decodeAttributes, type Fields, messages, type Policy, parseGenl, policy } from '../../netlink/index.ts'
 import { commands, VNET_GENL_ID, VNET_GENL_NAME, VNET_GENL_VERSION, vnetAttributes } from '../protocol/family.ts'
-import { connectionCalls } from './listening-socket.ts'
+import { acceptingAt } from './listening-socket.ts'
 import { type Family, type Operation, operation, type Write } from './operation.ts'
 import { Sessions } from './sessions.ts'
-import type { Which } from './subject.ts'
+import { matches, type Which } from './subject.ts'
 
 /** Milliseconds for which accepted clients still get replies when the thread has returned. */
 const LAST_MS = 1000
@@ -29,13 +29,7 @@ export interface StandInOptions {
 export function standIn({ native, listening, snapshot, busyMs }: StandInOptions): Disposable {
   const clock = new TimerfdClock(native)
   const refusal = () => `the driver has not returned for ${Math.round(busyMs() / 1000)} s`
-  const poller = startPoller(native, listening, () => sessions.onReadable())
-  const calls = connectionCalls(native, false)
-  const socket = {
-    calls,
-    accept: () => calls.accept(listening),
-    poller,
-  }
+  const socket = acceptingAt(native, listening, false, () => sessions.onReadable())
   // No request changes anything: all clients have the same limits.
   const rights = { missing: refusal, missingToCapture: refusal }
   const family = vnetFamily(snapshot, busyMs, refusal)
@@ -47,7 +41,7 @@ export function standIn({ native, listening, snapshot, busyMs }: StandInOptions)
   })
   return {
     [Symbol.dispose]() {
-      poller.close()
+      socket.poller.close()
       setTimeout(() => {
         sessions.close(0)
         void clock[Symbol.asyncDispose]()
@@ -93,12 +87,4 @@ function vnetFamily(snapshot: () => Uint8Array, busyMs: () => number, refusal: (
     maxattr: 0,
     operations: [...answered, ...others],
   }
-}
-
-function matches(device: Which, { ifindex, ifname, netns }: Which): boolean {
-  return (
-    (ifindex ?? device.ifindex) === device.ifindex &&
-    (ifname ?? device.ifname) === device.ifname &&
-    (netns ?? device.netns) === device.netns
-  )
 }

@@ -65,11 +65,15 @@ export function chosen({ devices, netnsOf }: Subject, which: Which): NetDevice[]
 }
 
 /** True if a device has everything that is named. */
-export function isMeant(dev: NetDevice, { ifindex, ifname, netns }: Which, netnsOf: Subject['netnsOf']): boolean {
+export function isMeant(dev: NetDevice, which: Which, netnsOf: Subject['netnsOf']): boolean {
+  return matches(identify({ netnsOf }, dev), which)
+}
+
+export function matches(device: Partial<ReturnType<typeof identify>>, { ifindex, ifname, netns }: Which): boolean {
   return (
-    (ifindex === undefined || ifindex === dev.ifindex) &&
-    (ifname === undefined || ifname === dev.name) &&
-    (netns === undefined || netns === netnsOf(dev))
+    (ifindex ?? device.ifindex) === device.ifindex &&
+    (ifname ?? device.ifname) === device.ifname &&
+    (netns ?? device.netns) === device.netns
   )
 }
 
