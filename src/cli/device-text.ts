@@ -1,19 +1,11 @@
 /** How an interface is named and described: on the command line, in tables and in `--json`. */
 import { printable } from '../base/printable.ts'
 import type { DeviceStats, FoundDevice, WireDirection } from '../control/index.ts'
+import type { EntryInterface, LabNames } from '../control/protocol/directory.ts'
 import type { WireSide } from '../netdev/device-wire.ts'
 import { IFF_UP } from '../netdev/if.ts'
 
-export interface NamedDevice {
-  readonly name: string
-  readonly netns?: string | undefined
-  /** The displayed name of the namespace, if not `netns`. */
-  readonly place?: string | undefined
-  /** Another name of the namespace, such as VNET_LAB and the host. */
-  readonly alias?: string | undefined
-  /** The names of its namespace that mean this interface, because it is the only one there. */
-  readonly hosts?: readonly string[] | undefined
-}
+export type NamedDevice = Pick<EntryInterface, 'name' | 'netns'> & LabNames
 
 /** Returns `red/eth0`, or `eth0` in the program's own namespace, with unprintable bytes escaped. */
 export const label = (device: NamedDevice): string => printable(fullName(device))

@@ -1,6 +1,6 @@
 /** Finds running vnets and their interfaces here: in this namespace, or of a vnet started in it. */
 import { ECONNREFUSED, EOPNOTSUPP, isErrno, listed, VnetError } from '../../base/index.ts'
-import type { Entry, EntryInterface, NetNamespace } from '../protocol/directory.ts'
+import type { Entry, EntryInterface, LabNames, NetNamespace } from '../protocol/directory.ts'
 import { isSameNamespace, ownNamespace, readDirectories } from '../protocol/directory.ts'
 import { labPlace } from '../protocol/lab-place.ts'
 import type { RunDirectory, Untrusted } from '../protocol/run-directory.ts'
@@ -8,12 +8,7 @@ import { namedDirectory, otherUsers, trustedDirectories, untrustedDirectories } 
 import type { ControlClient } from './client.ts'
 import type { DeviceInfo } from './types.ts'
 
-export interface FoundDevice extends DeviceInfo {
-  /** The displayed name of its network namespace, if not `netns`, and another: see labNames. */
-  readonly place?: string | undefined
-  readonly alias?: string | undefined
-  /** The names of its lab's host that mean this interface: see labNames. */
-  readonly hosts?: readonly string[] | undefined
+export interface FoundDevice extends DeviceInfo, LabNames {
   /** The path of its vnet's socket. */
   readonly vnet: string
   /** The process of its vnet; undefined if that is in another pid namespace. */
@@ -38,9 +33,7 @@ export interface Found {
 
 export interface FindOptions {
   /** Selects the vnets that are queried, by their interfaces; all by default. */
-  readonly isWanted?:
-    | ((device: Pick<EntryInterface, 'name' | 'netns' | 'place' | 'alias' | 'hosts'>) => boolean)
-    | undefined
+  readonly isWanted?: ((device: Pick<EntryInterface, 'name' | 'netns'> & LabNames) => boolean) | undefined
   /** The vnets of this user, instead of root's and the caller's own. For root. */
   readonly user?: number | undefined
   /** True for the vnets of all network namespaces, with all their interfaces. */
@@ -71,9 +64,7 @@ export function isOfLab({ netns }: { readonly netns?: string | undefined }): boo
  * name. `hosts` are `LAB:HOST` and `LAB-PID:HOST`, each if one interface alone is there. Namespaces
  * of others have none of these.
  */
-export function labNames(
-  entries: readonly Entry[],
-): (netns: string | undefined, pid: number) => Pick<EntryInterface, 'place' | 'alias' | 'hosts'> {
+export function labNames(entries: readonly Entry[]): (netns: string | undefined, pid: number) => LabNames {
   const owners = new Map<string, Set<Entry>>()
   /** How many interfaces a name of a host means. */
   const interfaces = new Map<string, number>()

@@ -22,16 +22,22 @@ export function isSameNamespace(a: NetNamespace, b: NetNamespace): boolean {
   return a.inode === b.inode && (a.cookie === undefined || b.cookie === undefined || a.cookie === b.cookie)
 }
 
+/** Names of an interface's network namespace beside `netns`: see labNames. */
+export interface LabNames {
+  /** The displayed name, if not `netns`. */
+  readonly place?: string | undefined
+  /** Another name, such as VNET_LAB and the host. */
+  readonly alias?: string | undefined
+  /** The names of its lab's host that mean this interface, because it is the only one there. */
+  readonly hosts?: readonly string[] | undefined
+}
+
 /** An interface of a vnet, and the network namespace that it is in. */
-export interface EntryInterface extends NetNamespace {
+export interface EntryInterface extends NetNamespace, LabNames {
   readonly name: string
   readonly ifindex: number
   /** The name of its network namespace; absent for the vnet's own. */
   readonly netns?: string | undefined
-  /** The displayed name of that namespace, if not `netns`, and other names: see labNames. */
-  readonly place?: string | undefined
-  readonly alias?: string | undefined
-  readonly hosts?: readonly string[] | undefined
 }
 
 export interface Entry {
