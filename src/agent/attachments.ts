@@ -7,7 +7,7 @@ import { existsSync, statSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
 import { attachDriver } from '../attach/driver.ts'
 import { describeException, ENETDOWN, ENODEV, ENOENT, isErrno, type Log, printable, VnetError } from '../base/index.ts'
-import { ownNamespace } from '../control/protocol/directory.ts'
+import { isSameNamespace, type NetNamespace, ownNamespace } from '../control/protocol/directory.ts'
 import { listed } from '../control/protocol/run-directory.ts'
 import { type Native, netnsCookieOf, readTextFile, replaceFile } from '../linux/index.ts'
 import { inNetns, netnsPath } from '../linux/netns-name.ts'
@@ -29,10 +29,7 @@ export interface AttachRequest extends Spec {
   readonly owner?: string | undefined
 }
 
-/** Where an interface is. A cookie of a namespace is never used again; an inode is. */
-interface Place {
-  readonly inode: number
-  readonly cookie?: number | undefined
+interface Place extends NetNamespace {
   readonly ifindex: number
 }
 
@@ -289,10 +286,7 @@ export class Attachments implements AsyncDisposable {
 
 const gone = (name: string) => new VnetError(ENODEV, name, 'it no longer exists')
 
-function isSame(a: Place, b: Place): boolean {
-  const isCookie = a.cookie === undefined || b.cookie === undefined || a.cookie === b.cookie
-  return a.inode === b.inode && a.ifindex === b.ifindex && isCookie
-}
+const isSame = (a: Place, b: Place): boolean => a.ifindex === b.ifindex && isSameNamespace(a, b)
 
 function readState(file: string, net: Net): Kept[] {
   if (!existsSync(file)) return []
