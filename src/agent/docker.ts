@@ -1,4 +1,5 @@
 /** Attaches to containers of Docker by their labels: running ones, and each that starts. */
+import { setTimeout } from 'node:timers/promises'
 import { type Container, followStarts, imageLabels, inspectContainer, runningContainers } from '../attach/engine.ts'
 import { netnsOf, otherEnds } from '../attach/inside.ts'
 import type { Attachments } from './attachments.ts'
@@ -43,10 +44,7 @@ export async function followDocker(attachments: Attachments, options: DockerOpti
     if (signal.aborted) return
     if (!isLogged) attachments.warn(`docker: ${why}; trying again every second`)
     isLogged = true
-    await new Promise<void>(resolve => {
-      const timer = setTimeout(resolve, AGAIN_MS)
-      signal.addEventListener('abort', () => resolve(clearTimeout(timer)), { once: true })
-    })
+    await setTimeout(AGAIN_MS, undefined, { signal }).catch(() => {})
   }
 }
 

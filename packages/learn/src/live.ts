@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { dirname } from 'node:path'
 import { createInterface } from 'node:readline'
-import { attempt, describeException } from 'vnet/internal/base/index'
+import { attempt, describeException, within } from 'vnet/internal/base/index'
 import { PROGRAM } from 'vnet/internal/cli/own-package'
 import { cpuTimeOf, missingPrograms, processorWaitOf, statOf } from 'vnet/internal/linux/index'
 import { networkOnly, withParent } from 'vnet/internal/linux/rootless'
@@ -144,7 +144,7 @@ export class VnetProcess implements Started {
     const ended = this.#ended.then(() =>
       exercises.fail(unexpected(this.#child.killed ? LOOPS : `vnet ended: ${this.log.at(-1) ?? 'without a word'}`)),
     )
-    this.ready = within(START_LIMIT_MS, Promise.race([becomesReady, ended]), () => {
+    this.ready = inTime(START_LIMIT_MS, Promise.race([becomesReady, ended]), () => {
       const late = `no interface is up ${START_LIMIT_MS / 1000} s after the start`
       const waited = processorWaitOf(this.#child.pid ?? 0)
       if (waited > BUSY_MS)
@@ -165,7 +165,7 @@ export class VnetProcess implements Started {
 
   async #stop(): Promise<readonly exercises.LiveStatistics[]> {
     this.#child.kill('SIGTERM')
-    await within(STOP_LIMIT_MS, this.#ended, () => {
+    await inTime(STOP_LIMIT_MS, this.#ended, () => {
       this.#child.kill('SIGKILL')
       const last = this.log.at(-1)
       const late = `vnet does not end ${STOP_LIMIT_MS / 1000} s after SIGTERM`
@@ -195,15 +195,9 @@ function parse(line: string): Record<string, unknown> {
   return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
 }
 
-/** Settles as `promise` does, or calls `late` after `ms`, which throws. */
-async function within<T>(ms: number, promise: Promise<T>, late: () => never): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
-  const over = new Promise<void>(resolve => (timer = setTimeout(resolve, ms)))
-  try {
-    return await Promise.race([promise, over.then(late)])
-  } finally {
-    clearTimeout(timer)
-  }
+/** Settles when `promise` does, or calls `late` after `ms`, which throws. */
+async function inTime(ms: number, promise: Promise<unknown>, late: () => never): Promise<void> {
+  if (!(await within(promise, ms))) late()
 }
 
 /**

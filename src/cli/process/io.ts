@@ -1,7 +1,7 @@
 /** The process around a command. Passed in, so that tests run commands in-process. */
 
 import { constants } from 'node:os'
-import { LOGLEVEL_ERR, LOGLEVEL_INFO, LOGLEVEL_WARNING, printable } from '../../base/index.ts'
+import { LOGLEVEL_ERR, LOGLEVEL_INFO, LOGLEVEL_WARNING, printable, within } from '../../base/index.ts'
 import type { FindOptions } from '../../control/client/find.ts'
 import type { Deputy } from '../../control/server/snapshot.ts'
 
@@ -120,13 +120,7 @@ export function endOf(io: Io): UserEnd {
   asked.catch(() => {})
   return {
     asked,
-    async within(ms) {
-      let timer: NodeJS.Timeout | undefined
-      const over = new Promise<false>(resolve => (timer = setTimeout(() => resolve(false), ms)))
-      const ended = await Promise.race([asked.then(() => true), over])
-      clearTimeout(timer)
-      return ended
-    },
+    within: ms => within(asked, ms),
     [Symbol.dispose]: stop,
   }
 }

@@ -1,6 +1,6 @@
 /** The outputs of a process, which are written immediately or later, and its exit after them. */
 import { fstatSync, write, writeSync } from 'node:fs'
-import { reasonOf } from '../../base/errno.ts'
+import { reasonOf, within } from '../../base/index.ts'
 import { loadNative } from '../../linux/native.ts'
 import { onReaderGone } from '../../linux/pipe-reader.ts'
 import { type Colour, EXIT_FAILURE } from './io.ts'
@@ -95,14 +95,7 @@ export class LateOutput {
 
   /** Settles when everything is written, or after `ms`. */
   async flush(ms: number): Promise<void> {
-    if (!this.isBehind) return
-    await new Promise<void>(resolve => {
-      const timer = setTimeout(resolve, ms)
-      this.#idle.push(() => {
-        clearTimeout(timer)
-        resolve()
-      })
-    })
+    if (this.isBehind) await within(new Promise<void>(resolve => this.#idle.push(resolve)), ms)
   }
 
   #next(): void {

@@ -4,7 +4,7 @@
  * that does not read costs that buffer and nothing else.
  */
 
-import { EAGAIN, EBUSY, type Turns, VnetError, type Work } from '../../base/index.ts'
+import { EAGAIN, EBUSY, type Turns, VnetError, type Work, within } from '../../base/index.ts'
 import { Capture } from '../../capture/capture.ts'
 import { captureHead } from '../../capture/recording.node.ts'
 import { MSG_DONTWAIT, type Native, type Poller, WATCH_READ, WATCH_WRITE } from '../../linux/index.ts'
@@ -66,14 +66,7 @@ export class Captures {
   /** Ends all captures. Settles when their clients have read them, after `ms` at the latest. */
   async end(ms: number): Promise<void> {
     for (const sender of [...this.#senders]) sender.end()
-    if (this.#senders.size === 0) return
-    await new Promise<void>(resolve => {
-      const timer = setTimeout(resolve, ms)
-      this.#onIdle = () => {
-        clearTimeout(timer)
-        resolve()
-      }
-    })
+    if (this.#senders.size > 0) await within(new Promise<void>(resolve => (this.#onIdle = resolve)), ms)
   }
 
   /** Ends all captures immediately, after sending as much as each socket accepts. */
