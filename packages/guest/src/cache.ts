@@ -104,7 +104,12 @@ export function neededPrograms(directory: string): string[] {
 export function rememberProgram(directory: string, name: string): void {
   const names = new Set([...neededPrograms(directory), name])
   const text = JSON.stringify({ ...allPrograms(), [directory]: [...names].sort() }, undefined, 2)
-  const making = `${programsFile()}.${process.pid}.${threadId}`
-  writeFile(making, `${text}\n`)
-  renameSync(making, programsFile())
+  writeEntry(programsFile(), `${text}\n`)
+}
+
+/** Writes a file, which other runs see as a whole. */
+export function writeEntry(path: string, text: string): void {
+  const making = `${path}.${process.pid}.${threadId}`
+  writeFile(making, text)
+  renameSync(making, path)
 }

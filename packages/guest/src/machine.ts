@@ -3,13 +3,12 @@
  * instructions, one a nanosecond, and its time jumps when it is idle. None of its devices works
  * in real time: files are memory, and nothing arrives while it runs.
  */
-import { Buffer } from 'node:buffer'
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { closeSync, fstatSync, ftruncateSync, openSync, readFileSync, readSync } from 'node:fs'
+import { closeSync, ftruncateSync, openSync, readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
-import { attempt } from 'vnet/internal/base/errno'
 import { writeFile } from 'vnet/internal/linux/files'
 import { withParent } from 'vnet/internal/linux/rootless'
+import { partOf } from './programs.ts'
 import { settleClock } from './settle.ts'
 
 const MIB = 1 << 20
@@ -147,7 +146,7 @@ export class Machine {
 
   /** Returns why the machine has ended: the panic of its kernel, or the last line of it or QEMU. */
   lastWords(): string {
-    const text = `${lastBytes(this.#console)}\n${this.#errors}`.replaceAll('\r', '').trim()
+    const text = `${partOf(this.#console, CONSOLE_READ, true)}\n${this.#errors}`.replaceAll('\r', '').trim()
     const [, panic] = /\] (Kernel panic - .*)/.exec(text) ?? []
     return panic ?? (text.split('\n').at(-1) || 'without a message')
   }
@@ -171,19 +170,6 @@ export class Machine {
 
 /** A comma in a value of QEMU's options is written twice. */
 const escaped = (path: string): string => path.replaceAll(',', ',,')
-
-/** Returns the end of a console, which a guest can make long; '' if QEMU has not made it. */
-function lastBytes(path: string): string {
-  const fd = attempt(() => openSync(path, 'r'))
-  if (fd === undefined) return ''
-  try {
-    const bytes = Buffer.alloc(CONSOLE_READ)
-    const count = readSync(fd, bytes, 0, CONSOLE_READ, Math.max(0, fstatSync(fd).size - CONSOLE_READ))
-    return bytes.toString('latin1', 0, count)
-  } finally {
-    closeSync(fd)
-  }
-}
 
 function pathArguments({ memoryMb, ram, keeps, memories, console }: MachineSpec): string[] {
   const nvdimms = Object.entries(MEMORIES).map(([name, size], i) => {

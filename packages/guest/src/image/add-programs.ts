@@ -3,16 +3,14 @@
  * that it depends on. Another one brings its libraries, or its interpreter if it is a script. The
  * cache keeps the output of dpkg-query and ldd: these programs take longer than the other work.
  */
-import { Buffer } from 'node:buffer'
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import * as fs from 'node:fs'
 import { dirname, join } from 'node:path'
-import { threadId } from 'node:worker_threads'
 import { attempt } from 'vnet/internal/base/errno'
-import { makeDirectories, writeFile } from 'vnet/internal/linux/files'
-import { cacheDirectory, removeOld } from '../cache.ts'
-import { GuestSetupError } from '../programs.ts'
+import { makeDirectories } from 'vnet/internal/linux/files'
+import { cacheDirectory, removeOld, writeEntry } from '../cache.ts'
+import { GuestSetupError, partOf } from '../programs.ts'
 import { below, directoriesOf, interpretersOf, shimmedProgram } from './scripts.ts'
 import type { HostTree } from './tree.ts'
 
@@ -42,7 +40,7 @@ export function addPrograms(
     for (const path of fresh) seen.add(path)
     const owners = packages.ownersOf(fresh)
     addPackages(tree, packages, new Set(owners.values()))
-    const started = fresh.map(path => ({ path, start: startOf(path) }))
+    const started = fresh.map(path => ({ path, start: partOf(path, START_BYTES) }))
     const own = started.filter(({ path }) => !owners.has(path))
     const beside = started.flatMap(({ path, start }) => directoriesOf(path, start)).flatMap(below)
     for (const path of beside) tree.addHost(path)
@@ -79,17 +77,6 @@ export function librariesOf(paths: readonly string[]): string[] {
   if (paths.length === 0) return []
   const found = lookUp('ldd', paths, [...paths, '/etc/ld.so.cache'])
   return [...found.matchAll(/^\s+(?:\S+ => )?(\/.*) \(0x[0-9a-f]+\)$/gm)].map(([, path]) => path as string)
-}
-
-function startOf(path: string): string {
-  const fd = attempt(() => fs.openSync(path, 'r'))
-  if (fd === undefined) return ''
-  try {
-    const bytes = Buffer.alloc(START_BYTES)
-    return bytes.toString('latin1', 0, attempt(() => fs.readSync(fd, bytes, 0, START_BYTES, 0)) ?? 0)
-  } finally {
-    fs.closeSync(fd)
-  }
 }
 
 /** Parts of the package with the shorter name, which has the rest of the same program. */
@@ -216,9 +203,7 @@ export function lookUp(program: string, args: readonly string[], sources: readon
   if (stdout === null) return ''
   if (status === null) throw new GuestSetupError(`${program} was ended: start again`)
   makeDirectories(directory)
-  const making = `${path}.${process.pid}.${threadId}`
-  writeFile(making, stdout)
-  fs.renameSync(making, path)
+  writeEntry(path, stdout)
   removeOld(directory, /^/, KEPT)
   return stdout
 }
