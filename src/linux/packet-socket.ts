@@ -50,25 +50,20 @@ const IS_UNTAGGED = or(
  * Throws a VnetError that starts with `what`.
  */
 export function openPacketSocket(native: Native, nsfd: number, ifindex: number, what: string): number {
-  const result = native.socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK, 0, nsfd)
-  const fd = check(result, what, result === -EPERM ? NEEDS_RAW : undefined)
-  closingOnError(native, [fd], () => {
+  return openFilteredSocket(native, nsfd, ifindex, IS_UNTAGGED, what, fd => {
     setBuffer(native, fd, 'SO_RCVBUF', RECEIVE_BUFFER, what)
     setBuffer(native, fd, 'SO_SNDBUF', SEND_BUFFER, what)
-    check(native.setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, socketFilter(IS_UNTAGGED)), what)
     check(native.setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, int32(1)), what)
     check(native.setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, int32(1)), what)
     const promisc = packetMreq(ifindex, PACKET_MR_PROMISC)
     check(native.setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, promisc), what)
-    // Last, because a socket receives nothing until it is bound.
-    check(native.bind(fd, sockaddrLl(ifindex)), what)
   })
-  return fd
 }
 
 /**
  * Opens a packet socket that receives a copy of the frames that a filter accepts, also of frames
- * that the kernel itself transmits, and nothing else. Otherwise like openPacketSocket.
+ * that the kernel itself transmits, and nothing else. Otherwise like openPacketSocket. `prepare`
+ * sets further options.
  */
 export function openFilteredSocket(
   native: Native,
@@ -76,11 +71,14 @@ export function openFilteredSocket(
   ifindex: number,
   filter: Condition,
   what: string,
+  prepare: (fd: number) => void = () => {},
 ): number {
   const result = native.socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK, 0, nsfd)
   const fd = check(result, what, result === -EPERM ? NEEDS_RAW : undefined)
   closingOnError(native, [fd], () => {
     check(native.setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, socketFilter(filter)), what)
+    prepare(fd)
+    // Last, because a socket receives nothing until it is bound.
     check(native.bind(fd, sockaddrLl(ifindex)), what)
   })
   return fd

@@ -22,35 +22,28 @@ const LIMIT_MS = 10_000
  * `descriptors`. Throws a VnetError if the launcher cannot be executed. If the kernel refuses the
  * namespaces, the launcher prints one line and exits with status 1.
  */
-export function execRootless(
-  native: Native,
-  command: readonly string[],
-  descriptors = new Int32Array(),
-  list = namespaces(),
-): never {
-  const launcher = launcherPath()
-  throw new VnetError(native.exec([launcher, list, ...command], descriptors), ['exec', launcher])
+export function execRootless(native: Native, command: readonly string[], descriptors: Int32Array): never {
+  return exec(native, [namespaces(), ...command], descriptors)
 }
 
 /** Like execRootless, in a user namespace also for root. */
-export function execInAllNamespaces(
-  native: Native,
-  command: readonly string[],
-  descriptors: Int32Array<ArrayBuffer>,
-): never {
-  return execRootless(native, command, descriptors, ALL)
+export function execInAllNamespaces(native: Native, command: readonly string[], descriptors: Int32Array): never {
+  return exec(native, [ALL, ...command], descriptors)
 }
 
 /** Like execRootless, with no mount namespace: other terminals enter these without one. */
 export function execInUserNamespace(native: Native, command: readonly string[]): never {
-  const launcher = launcherPath()
-  throw new VnetError(native.exec([launcher, 'user,net', ...command]), ['exec', launcher])
+  return exec(native, ['user,net', ...command])
 }
 
 /** Like execRootless, in the namespaces of this process. */
-export function execHere(native: Native, command: readonly string[], descriptors?: Int32Array): never {
+export function execHere(native: Native, command: readonly string[], descriptors: Int32Array): never {
+  return exec(native, ['--execute', ...command], descriptors)
+}
+
+function exec(native: Native, words: readonly string[], descriptors?: Int32Array): never {
   const launcher = launcherPath()
-  throw new VnetError(native.exec([launcher, '--execute', ...command], descriptors), ['exec', launcher])
+  throw new VnetError(native.exec([launcher, ...words], descriptors), ['exec', launcher])
 }
 
 /** Returns why `vnet rootless` cannot run here, and a remedy; undefined if a try succeeds. */

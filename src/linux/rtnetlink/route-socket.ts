@@ -110,7 +110,7 @@ export class RouteSocket implements Disposable {
       const found: T[] = []
       this.#send(request, netlink.NLM_F_DUMP)
       const consistent = this.#receive(request, (bytes, message) => {
-        const item = parsed(() => decode(bytes, message))
+        const item = netlink.parsed(() => decode(bytes, message))
         if (item !== undefined && found.length < most) found.push(item)
         return found.length < most
       })
@@ -192,15 +192,5 @@ export class RouteSocket implements Disposable {
       this.#meta,
     )
     if (length > this.#into.length) this.#into = new Uint8Array(Math.min(length, RECEIVE_BYTES_MAX))
-  }
-}
-
-/** The result of `decode`; undefined if it meets a malformed message. */
-function parsed<T>(decode: () => T): T | undefined {
-  try {
-    return decode()
-  } catch (error) {
-    if (error instanceof netlink.NetlinkParseError) return undefined
-    throw error
   }
 }
