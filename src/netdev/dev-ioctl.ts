@@ -2,7 +2,7 @@
  * dev_ioctl: the ioctls of a socket that reach a driver (net/core/dev_ioctl.c). Private ones go to
  * ndoSiocdevprivate, SIOCSIFMAP goes to ndoSetConfig, and SIOCGIFMAP returns `dev.map`.
  */
-import { EFAULT, EINVAL, EIO, ENODEV, EOPNOTSUPP, EPERM, isErrno, VnetError } from '../base/errno.ts'
+import { check, EFAULT, EINVAL, EIO, ENODEV, EOPNOTSUPP, EPERM, isErrno } from '../base/errno.ts'
 import * as netif from './if.ts'
 import { callNdo, logBadReturn, MAX_ERRNO } from './ndo.ts'
 import type { NetDevice } from './net-device.ts'
@@ -111,10 +111,6 @@ function userData(memory: UserMemory, address: bigint, mayChange: boolean): User
       check(memory.write(address, bytes), 'copy_to_user')
     },
   }
-}
-
-function check(result: number, what: string): void {
-  if (result < 0) throw new VnetError(result, what)
 }
 
 /** A driver may have put anything into its map. */

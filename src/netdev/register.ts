@@ -2,7 +2,7 @@
  * A device's life on a Net: register_netdev, unregister_netdev (net/core/dev.c). link-change.ts
  * handles the changes in between.
  */
-import { EINVAL, EIO, VnetError } from '../base/errno.ts'
+import { check, EINVAL, EIO, VnetError } from '../base/errno.ts'
 import * as netif from './if.ts'
 import { adoptLink, closeDevice, linkChanged, openDevice } from './link-change.ts'
 import { callNdo } from './ndo.ts'
@@ -48,7 +48,7 @@ export async function registerNetdev<Priv>(
 
     const chosen = dev.name
     const error = callNdo(dev, 'ndoInit', () => dev.netdevOps.ndoInit?.(dev))
-    succeed(error, `ndo_init of ${chosen}`)
+    check(error, `ndo_init of ${chosen}`)
     undo.push(() => uninit(dev))
     step('ndo_init')
 
@@ -83,11 +83,11 @@ export async function registerNetdev<Priv>(
     step(`netdev_fix_features: 0x${dev.features.toString(16)}`)
 
     adoptLink(dev, port.link)
-    succeed(net.callNetdeviceNotifiers(netif.NETDEV_POST_INIT, dev), `netdevice notifier for ${dev.name}`)
+    check(net.callNetdeviceNotifiers(netif.NETDEV_POST_INIT, dev), `netdevice notifier for ${dev.name}`)
     step('call_netdevice_notifiers: NETDEV_POST_INIT')
     // A notifier that learned of it also learns of its end, even if another one vetoes.
     undo.push(() => void dev.net.callNetdeviceNotifiers(netif.NETDEV_UNREGISTER, dev))
-    succeed(net.callNetdeviceNotifiers(netif.NETDEV_REGISTER, dev), `netdevice notifier for ${dev.name}`)
+    check(net.callNetdeviceNotifiers(netif.NETDEV_REGISTER, dev), `netdevice notifier for ${dev.name}`)
     step('call_netdevice_notifiers: NETDEV_REGISTER')
 
     const { queues } = port.refresh()
@@ -224,8 +224,4 @@ function unlist(dev: NetDevice): void {
 
 function uninit(dev: NetDevice): void {
   callNdo(dev, 'ndoUninit', () => dev.netdevOps.ndoUninit?.(dev))
-}
-
-function succeed(result: number, what: string): void {
-  if (result < 0) throw new VnetError(-result, what)
 }
