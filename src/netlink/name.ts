@@ -32,14 +32,6 @@ function decodeOther(octets: Uint8Array): string {
 /** Returns the bytes that `decodeName` turns into this name: UTF-8 and the escaped bytes. */
 export function encodeName(name: string): Uint8Array {
   if (!ESCAPED.test(name)) return ENCODER.encode(name)
-  const parts = name.split(ESCAPED).map(part => {
-    return ESCAPED.test(part) ? Uint8Array.of(part.charCodeAt(0) & 0xff) : ENCODER.encode(part)
-  })
-  const octets = new Uint8Array(parts.reduce((length, part) => length + part.length, 0))
-  let at = 0
-  for (const part of parts) {
-    octets.set(part, at)
-    at += part.length
-  }
-  return octets
+  const octetsOf = (part: string) => (ESCAPED.test(part) ? [part.charCodeAt(0) & 0xff] : [...ENCODER.encode(part)])
+  return Uint8Array.from(name.split(ESCAPED).flatMap(octetsOf))
 }

@@ -1,6 +1,7 @@
 /** Identifiers in a filter, such as addresses and ports, and their qualifiers. */
-import { maskOf } from './address.ts'
+import { maskOf, networkOf, sameBytes } from './address.ts'
 import { and, type Condition, not, or } from './condition.ts'
+import { ETH_P_802_3_MIN } from './ethernet.ts'
 import * as filter from './filter-primitives.ts'
 import type { Cursor } from './filter-tokens.ts'
 
@@ -12,8 +13,6 @@ export interface Qualifiers {
 }
 
 export const TYPES: readonly Qualifiers['type'][] = ['host', 'net', 'port', 'portrange', 'proto']
-/** The least type of a frame: smaller numbers are lengths (IEEE 802.3). */
-const ETH_P_802_3_MIN = 0x600
 
 /** Reads one identifier, or several in parentheses: `port (80 or 443)`. */
 export function identifiers(cursor: Cursor, qualifiers: Qualifiers): Condition {
@@ -114,9 +113,9 @@ function hosts6(
 ): Condition {
   const isPrefixed = cursor.takes('/')
   if (isPrefixed && type !== 'net') throw new RangeError("'/' is for networks: net 2001:db8::/64")
-  const length = isPrefixed ? prefixLength(cursor, 128) : 128
-  const mask = bytes.map((_, i) => 0xff00 >> Math.min(8, Math.max(0, length - 8 * i)))
-  if (bytes.some((byte, i) => (byte & ~(mask[i] as number)) !== 0))
+  const prefixLen = isPrefixed ? prefixLength(cursor, 128) : 128
+  if (!sameBytes(networkOf({ bytes, prefixLen }), bytes))
     throw new RangeError(`${text} has bits outside of its network`)
+  const mask = networkOf({ bytes: new Uint8Array(16).fill(0xff), prefixLen })
   return filter.isHost6(bytes, mask, direction)
 }
