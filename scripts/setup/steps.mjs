@@ -105,6 +105,9 @@ export function nodeHeaders() {
 const PAGE = 'packages/web/src/page'
 const pageFiles = () => readdirSync(PAGE).filter(name => /\.(html|css|svg)$/.test(name))
 
+/** The scripts for shells, which are copied beside the module that completes them. */
+const SHELL_SCRIPTS = ['cli/parse/completion.bash', 'cli/parse/completion.zsh']
+
 const isSource = file => /(?<!\.d)\.ts$/.test(file)
 
 /** `src/a.ts` to `dist/a.js`, in the core and in the packages. */
@@ -132,6 +135,7 @@ async function joinModules(name, to) {
 async function compile() {
   await compileTo('dist', async to => {
     await run('compiling', [...tool('tsc'), '-p', '.', '--outDir', to, '--noEmitOnError'])
+    for (const name of SHELL_SCRIPTS) copyFileSync(join('src', name), join(to, name))
     await joinModules('vnet', to)
   })
   for (const path of PACKAGES) {
