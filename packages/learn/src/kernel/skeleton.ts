@@ -2,7 +2,11 @@
  * The skeleton of a module in C, made from the TypeScript skeleton: parameters, operations and
  * tasks.
  */
+import { readFileSync } from 'node:fs'
 import { type Driver, IFF_NOARP, kernelName, type NetDevice } from 'vnet/internal/netdev/index'
+
+/** The text, in which `@name@` is a part that is made; src and dist are equally deep. */
+const SKELETON = new URL('../../course/kernel/skeleton.c', import.meta.url)
 
 /** Operations with their arguments in C; others have no counterpart in a skeleton. */
 const OPERATIONS: Readonly<Record<string, { result: string; args: string; body: string }>> = {
@@ -39,84 +43,29 @@ export interface SkeletonSource {
 export function skeletonOf({ title, driver, devices, text }: SkeletonSource): string {
   const [first] = devices
   if (first === undefined) throw new Error(`${driver.name} has no device`)
-  const prefix = kernelName(driver.name)
+  const name = kernelName(driver.name)
   const operations = Object.keys(first.netdevOps).filter(name => OPERATIONS[name] !== undefined)
-  const functions = operations.map(name => operation(name, prefix))
   const todos = [...text.matchAll(/\/\/ (TODO \d+: .+)$/gm)].map(([, todo]) => ` *   ${todo}`)
-  return `// SPDX-License-Identifier: MIT OR GPL-2.0
-/*
- * ${title}: the skeleton of the module, made from the driver's.
- * packages/learn/docs/to-the-kernel.md has the names of both side by side. To do, as in the driver:
- *
-${todos.join('\n')}
- */
-#include "course.h"
-
-${Object.entries(driver.params).map(parameter).join('\n')}
-#define DEVICES ${devices.length}
-
-struct ${prefix}_priv {
-	struct net_device *dev;
-};
-
-static struct net_device *devices[DEVICES];
-
-${functions.join('\n\n')}
-
-static const struct net_device_ops ${prefix}_ops = {
-	.ndo_init = course_init,
-	.ndo_uninit = course_uninit,
-${operations.map(name => `\t.${kernelName(name)} = ${prefix}_${kernelName(name).replace(/^ndo_/, '')},`).join('\n')}
-${operations.includes('ndoGetStats64') ? '' : '\t.ndo_get_stats64 = dev_get_tstats64,\n'}};
-
-static void ${prefix}_setup(struct net_device *dev)
-{
-	course_setup(dev, &${prefix}_ops);
-${(first.flags & IFF_NOARP) === 0 ? '\tdev->flags &= ~IFF_NOARP;\n' : ''}}
-
-static void ${prefix}_free(void)
-{
-	for (int i = 0; i < DEVICES; i++)
-		if (devices[i] && devices[i]->reg_state == NETREG_REGISTERED)
-			unregister_netdev(devices[i]); /* closes it, and waits for all who use it */
-	for (int i = 0; i < DEVICES; i++)
-		if (devices[i])
-			free_netdev(devices[i]);
-}
-
-static int __init ${prefix}_module_init(void)
-{
-	int err = 0;
-
-	for (int i = 0; i < DEVICES && !err; i++) {
-		struct ${prefix}_priv *priv;
-
-		devices[i] = alloc_netdev_mqs(sizeof(*priv), "${first.name.replace(/\d+$/, '%d')}", NET_NAME_ENUM,
-					      ${prefix}_setup, ${first.numTxQueues}, ${first.numTxQueues});
-		if (!devices[i]) {
-			err = -ENOMEM;
-			break;
-		}
-		priv = netdev_priv(devices[i]);
-		priv->dev = devices[i];
-	}
-	for (int i = 0; i < DEVICES && !err; i++)
-		err = register_netdev(devices[i]);
-	if (err)
-		${prefix}_free();
-	return err;
-}
-
-static void __exit ${prefix}_module_exit(void)
-{
-	${prefix}_free();
-}
-
-module_init(${prefix}_module_init);
-module_exit(${prefix}_module_exit);
-MODULE_DESCRIPTION(${JSON.stringify(driver.description)});
-MODULE_LICENSE("Dual MIT/GPL");
-`
+  const parts: Readonly<Record<string, string | number>> = {
+    title,
+    name,
+    todos: todos.join('\n'),
+    parameters: Object.entries(driver.params).map(parameter).join('\n'),
+    devices: devices.length,
+    functions: operations.map(each => operation(each, name)).join('\n\n'),
+    operations: [
+      ...operations.map(each => `\t.${kernelName(each)} = ${name}_${kernelName(each).replace(/^ndo_/, '')},`),
+      ...(operations.includes('ndoGetStats64') ? [] : ['\t.ndo_get_stats64 = dev_get_tstats64,']),
+    ].join('\n'),
+    setup: [
+      `\tcourse_setup(dev, &${name}_ops);`,
+      ...((first.flags & IFF_NOARP) === 0 ? ['\tdev->flags &= ~IFF_NOARP;'] : []),
+    ].join('\n'),
+    pattern: first.name.replace(/\d+$/, '%d'),
+    queues: first.numTxQueues,
+    description: JSON.stringify(driver.description),
+  }
+  return readFileSync(SKELETON, 'utf8').replace(/@(\w+)@/g, (_, part: string) => `${parts[part]}`)
 }
 
 function operation(name: string, prefix: string): string {
