@@ -1,6 +1,6 @@
 /** The limits for a worker that is silent or loud, with the time and the page of the test. */
 import { beforeEach, expect, test, vi } from 'vitest'
-import { Flood, Silence } from '../src/browser/confined-worker.ts'
+import { flood, silence } from '../src/browser/confined-worker.ts'
 
 const page = { hidden: false }
 const ended: number[] = []
@@ -17,10 +17,10 @@ beforeEach(() => {
 })
 
 test('a worker that sends nothing for the time ends, once', () => {
-  const silence = new Silence(ms => ended.push(ms))
-  silence.restart(5000)
+  const worker = silence(ms => ended.push(ms))
+  worker.restart(5000)
   vi.advanceTimersByTime(4999)
-  silence.restart(5000)
+  worker.restart(5000)
   vi.advanceTimersByTime(4999)
   expect(ended).toEqual([])
   vi.advanceTimersByTime(20_000)
@@ -28,9 +28,9 @@ test('a worker that sends nothing for the time ends, once', () => {
 })
 
 test('the worker of a hidden page has the time again when the page is seen', () => {
-  const silence = new Silence(ms => ended.push(ms))
+  const worker = silence(ms => ended.push(ms))
   page.hidden = true
-  silence.restart(5000)
+  worker.restart(5000)
   vi.advanceTimersByTime(12_000)
   page.hidden = false
   vi.advanceTimersByTime(2999)
@@ -40,18 +40,18 @@ test('the worker of a hidden page has the time again when the page is seen', () 
 })
 
 test('a worker that was stopped does not end', () => {
-  const silence = new Silence(ms => ended.push(ms))
-  silence.restart(5000)
-  silence.stop()
+  const worker = silence(ms => ended.push(ms))
+  worker.restart(5000)
+  worker.stop()
   vi.advanceTimersByTime(5000)
   expect(ended).toEqual([])
 })
 
 test('a flood is more messages in a second than the limit', () => {
-  const sent = (flood: Flood, count: number, timeStamp: number) =>
-    Array.from({ length: count }, () => flood.isBy({ timeStamp } as Event)).at(-1)
-  const flood = new Flood(20_000)
-  expect(sent(flood, 20_000, 5000)).toBe(false)
-  expect(sent(flood, 20_000, 6001)).toBe(false)
-  expect(sent(flood, 1, 7001)).toBe(true)
+  const isFlood = flood(20_000)
+  const sent = (count: number, timeStamp: number) =>
+    Array.from({ length: count }, () => isFlood({ timeStamp } as Event)).at(-1)
+  expect(sent(20_000, 5000)).toBe(false)
+  expect(sent(20_000, 6001)).toBe(false)
+  expect(sent(1, 7001)).toBe(true)
 })

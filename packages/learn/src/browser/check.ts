@@ -2,7 +2,7 @@
 import type { Result } from '../exercise.ts'
 import { NotChecked, Progress } from '../progress.ts'
 import type { Report } from '../run-memory.ts'
-import { confinedWorker, Flood, Silence } from './confined-worker.ts'
+import { confinedWorker, flood, silence } from './confined-worker.ts'
 
 /** Milliseconds for one check, which takes less than a tenth of a second on a laptop. */
 const LIMIT_MS = 5000
@@ -43,22 +43,22 @@ export async function checkInBrowser(
   let progress: Progress | undefined
   let entered: string | undefined
   let live: readonly string[] = []
-  let silence: Silence | undefined
+  let silent: ReturnType<typeof silence> | undefined
   try {
     signal?.throwIfAborted()
     await new Promise<void>((resolve, reject) => {
-      const limit = new Silence(ms => {
+      const limit = silence(ms => {
         progress?.failLoop(ms / 1000, entered)
         resolve()
       })
-      silence = limit
+      silent = limit
       const stop = (why: string) => reject(new NotChecked(`the checks of ${exercise} ended: ${why}`))
       signal?.addEventListener('abort', () => reject(signal.reason), { once: true })
       worker.addEventListener('error', event => stop(event.message ?? `${url} does not load`))
-      const flood = new Flood(CALLS_MAX)
+      const isFlood = flood(CALLS_MAX)
       worker.addEventListener('message', (event: MessageEvent<FromWorker>) => {
         const { data } = event
-        if (flood.isBy(event)) return stop('the driver calls its operations without end')
+        if (isFlood(event)) return stop('the driver calls its operations without end')
         if ('entered' in data) {
           entered = data.entered
           return
@@ -74,7 +74,7 @@ export async function checkInBrowser(
       worker.postMessage({ exercise, text, syntaxError } satisfies ToWorker)
     })
   } finally {
-    silence?.stop()
+    silent?.stop()
     end()
   }
   progress?.end()

@@ -75,50 +75,35 @@ export function restrictGlobals(): void {
   }
 }
 
-/** Notices that a worker has sent nothing for some time. */
-export class Silence {
-  readonly #onEnd: (ms: number) => void
-  #limit: ReturnType<typeof setTimeout> | undefined
-
-  /** `onEnd` gets the time that has passed. */
-  constructor(onEnd: (ms: number) => void) {
-    this.#onEnd = onEnd
-  }
-
+/** Notices that a worker has sent nothing for some time. `onEnd` gets the time that has passed. */
+export function silence(onEnd: (ms: number) => void) {
+  let limit: ReturnType<typeof setTimeout> | undefined
   /** Gives the worker so many milliseconds from now on. */
-  restart(ms: number): void {
-    this.stop()
-    this.#limit = setTimeout(() => {
+  function restart(ms: number): void {
+    clearTimeout(limit)
+    limit = setTimeout(() => {
       // A page in the background gets neither messages nor the time of its timers.
-      if (document.hidden) this.restart(ms)
-      else this.#onEnd(ms)
+      if (document.hidden) restart(ms)
+      else onEnd(ms)
     }, ms)
   }
-
-  stop(): void {
-    clearTimeout(this.#limit)
-  }
+  return { restart, stop: () => clearTimeout(limit) }
 }
 
 const SECOND_MS = 1000
 
-/** Notices that a worker sends more messages than its page can handle, such as lines of a log. */
-export class Flood {
-  readonly #limit: number
-  #since = 0
-  #messages = 0
-
-  /** `limit` is the number of messages in a second that is no flood. */
-  constructor(limit: number) {
-    this.#limit = limit
-  }
-
-  /** Counts a message. Returns whether it is one too many. */
-  isBy(message: Event): boolean {
-    if (message.timeStamp - this.#since > SECOND_MS) {
-      this.#since = message.timeStamp
-      this.#messages = 0
+/**
+ * Notices that a worker sends more messages than its page can handle, such as lines of a log:
+ * returns a function that counts a message, and returns whether it is one too many in a second.
+ */
+export function flood(limit: number): (message: Event) => boolean {
+  let since = 0
+  let messages = 0
+  return ({ timeStamp }) => {
+    if (timeStamp - since > SECOND_MS) {
+      since = timeStamp
+      messages = 0
     }
-    return ++this.#messages > this.#limit
+    return ++messages > limit
   }
 }

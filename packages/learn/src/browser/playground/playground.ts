@@ -11,20 +11,11 @@ import { CarriedLink } from './worker-link.ts'
 
 const LINES_MAX = 100
 
-class EventLog {
-  readonly element = element('div', { className: 'log', role: 'log', tabIndex: 0 })
-
-  constructor() {
-    this.element.setAttribute('aria-label', 'Log')
-  }
-
-  add(line: string): void {
-    const { element: list } = this
-    const isAtEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 8
-    list.append(element('p', {}, line))
-    while (list.childElementCount > LINES_MAX) list.firstElementChild?.remove()
-    if (isAtEnd) list.scrollTop = list.scrollHeight
-  }
+function addLine(list: HTMLElement, line: string): void {
+  const isAtEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 8
+  list.append(element('p', {}, line))
+  while (list.childElementCount > LINES_MAX) list.firstElementChild?.remove()
+  if (isAtEnd) list.scrollTop = list.scrollHeight
 }
 
 /** The picture of @vnet/web. */
@@ -83,12 +74,13 @@ export function mountPlayground(parent: HTMLElement, options: PlaygroundOptions)
   let device: DeviceId | undefined
   let isClosed = false
   let runs = 0
-  const log = new EventLog()
+  const log = element('div', { className: 'log', role: 'log', tabIndex: 0 })
+  log.setAttribute('aria-label', 'Log')
   const place = element('div', { className: 'picture-place' })
 
   const link = new CarriedLink(options.worker, {
     receive,
-    log: line => log.add(line),
+    log: line => addLine(log, line),
     ended: () => parent.classList.add('ended'),
   })
 
@@ -124,14 +116,14 @@ export function mountPlayground(parent: HTMLElement, options: PlaygroundOptions)
     device = undefined
     parent.classList.remove('ended')
     for (const toggle of [pause, stepping]) toggle.setAttribute('aria-pressed', 'false')
-    log.add(`run ${++runs}: ${typeof driver === 'string' ? driver : driver.name}`)
+    addLine(log, `run ${++runs}: ${typeof driver === 'string' ? driver : driver.name}`)
     void link.start(driver, WIRE)
   }
 
   async function command(wanted: PageCommand): Promise<void> {
     if (device === undefined) return
     const result = await link.command({ id: device, command: wanted })
-    if (!result.ok) log.add(result.message)
+    if (!result.ok) addLine(log, result.message)
   }
 
   async function download(): Promise<void> {
@@ -158,7 +150,7 @@ export function mountPlayground(parent: HTMLElement, options: PlaygroundOptions)
   })
   const send = (text: string, what: 'ping' | 'udp' | 'tcp') =>
     button(text, () => {
-      log.add(`${what}: started`)
+      addLine(log, `${what}: started`)
       link.send({ do: 'send', what })
     })
   const wire = (text: string) =>
@@ -177,14 +169,14 @@ export function mountPlayground(parent: HTMLElement, options: PlaygroundOptions)
     stepping,
     button('Download pcapng', () => void download()),
   )
-  parent.replaceChildren(...all, more, log.element, place)
+  parent.replaceChildren(...all, more, log, place)
   document.addEventListener('visibilitychange', sendPause)
   void loadPicture().then(
     loaded => {
       mount = loaded
       if (!isClosed) run(driver)
     },
-    error => log.add(`The picture does not load: ${messageOf(error)}. Load the page again.`),
+    error => addLine(log, `The picture does not load: ${messageOf(error)}. Load the page again.`),
   )
 
   function choice(): HTMLElement {

@@ -1,7 +1,7 @@
 /** The page's side of the playground's worker: it starts one, and ends one that hangs. */
 import type { CommandRequest, CommandResult, FeedMessage } from '@vnet/web/internal/feed-types'
 import { syntaxErrorIn } from '../check.ts'
-import { type ConfinedWorker, confinedWorker, Flood, Silence } from '../confined-worker.ts'
+import { type ConfinedWorker, confinedWorker, flood, silence } from '../confined-worker.ts'
 import type { PlaygroundDriver, PlaygroundReply, PlaygroundRequest } from './messages.ts'
 
 /** Milliseconds without a beat, of which one arrives every second. */
@@ -30,7 +30,7 @@ export class CarriedLink {
   #endWorker: ConfinedWorker['end'] | undefined
   #starts = 0
   #sequence = 0
-  readonly #silence = new Silence(ms =>
+  readonly #silence = silence(ms =>
     this.#end(`The driver has not returned for ${ms / 1000} s: a loop without end. It was stopped.`),
   )
 
@@ -50,10 +50,10 @@ export class CarriedLink {
     if (start !== this.#starts) return end()
     this.#worker = worker
     this.#endWorker = end
-    const flood = new Flood(LINES_MAX)
+    const isFlood = flood(LINES_MAX)
     worker.addEventListener('message', (event: MessageEvent<PlaygroundReply>) => {
       if (worker !== this.#worker) return
-      if ('told' in event.data && flood.isBy(event)) this.#end('The driver logs lines without end. It was stopped.')
+      if ('told' in event.data && isFlood(event)) this.#end('The driver logs lines without end. It was stopped.')
       else this.#take(event.data)
     })
     worker.addEventListener('error', event => {
