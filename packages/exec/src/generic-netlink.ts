@@ -106,7 +106,7 @@ export class GenericNetlink {
     const attempt = () => {
       const vnet = vnetFor(vnets.serving(netns), netns, sent.octets)
       if (vnet === undefined) end(undefined)
-      else this.#relay.send(vnet, sent, result => (result === -ECONNREFUSED ? attempt() : end(result)))
+      else this.#relay(vnet, sent, result => (result === -ECONNREFUSED ? attempt() : end(result)))
     }
     attempt()
   }

@@ -21,51 +21,34 @@ interface Reply {
   readonly gone?: boolean
 }
 
-export class PrivateIoctls {
-  readonly #supervision: Supervision
-  readonly #builder = new netlink.MessageBuilder()
-  readonly #data = new Uint8Array(VNET_IOCTL_DATA_MAX)
+/** Returns the handler of these calls. */
+export function privateIoctls(supervision: Supervision): (notification: Notification) => void {
+  const { native, listener, processes, conversations, vnets } = supervision
+  const builder = new netlink.MessageBuilder()
+  const room = new Uint8Array(VNET_IOCTL_DATA_MAX)
 
-  constructor(supervision: Supervision) {
-    this.#supervision = supervision
+  function askOrProceed(notification: Notification, driver: RemoteDevice | undefined, ifreq: Uint8Array): void {
+    if (driver === undefined) listener.proceed(notification)
+    else ask(notification, driver, ifreq)
   }
 
-  handle(notification: Notification): void {
-    const { processes, vnets } = this.#supervision
-    const { pid } = notification
-    const ifreq = new Uint8Array(IFREQ_LEN)
-    const isRead = processes.read(pid, notification.address(2), ifreq) === 0
-    const netns = isRead
-      ? processes.withDescriptor(pid, notification.int(0), fd => processes.namespaceOf(fd))
-      : undefined
-    // Undefined if the descriptor is not a socket, or its namespace is out of reach.
-    const driver = netns === undefined ? undefined : vnets.named(netns, nameOf(ifreq))
-    this.#askOrProceed(notification, driver, ifreq)
-  }
-
-  #askOrProceed(notification: Notification, driver: RemoteDevice | undefined, ifreq: Uint8Array): void {
-    if (driver === undefined) this.#supervision.listener.proceed(notification)
-    else this.#ask(notification, driver, ifreq)
-  }
-
-  #ask(notification: Notification, { vnet, device }: RemoteDevice, ifreq: Uint8Array): void {
-    const { listener, conversations, vnets } = this.#supervision
-    const requester = this.#supervision.requesterOf(notification.pid)
-    const data = this.#dataOf(notification, ifreq)
+  function ask(notification: Notification, { vnet, device }: RemoteDevice, ifreq: Uint8Array): void {
+    const requester = supervision.requesterOf(notification.pid)
+    const data = dataOf(notification, ifreq)
     // Checked last, to make sure that rights and memory belong to the thread that waits.
     if (requester === null || !listener.isWaiting(notification)) return void listener.proceed(notification)
     const seq = conversations.nextSeq()
     const { ifindex, name: ifname, netns } = device
-    this.#builder.reset().message(VNET_GENL_ID, netlink.NLM_F_REQUEST, seq)
-    this.#builder.payload(netlink.genlmsghdr(commands.ioctl.cmd, VNET_GENL_VERSION))
+    builder.reset().message(VNET_GENL_ID, netlink.NLM_F_REQUEST, seq)
+    builder.payload(netlink.genlmsghdr(commands.ioctl.cmd, VNET_GENL_VERSION))
     const cmd = notification.int(1) >>> 0
-    netlink.encodeAttributes(this.#builder, commands.ioctl.request, { ifindex, ifname, netns, cmd, ifreq, data })
+    netlink.encodeAttributes(builder, commands.ioctl.request, { ifindex, ifname, netns, cmd, ifreq, data })
     const length = data?.length ?? 0
     let reply: Reply | undefined
     conversations.ask({
       vnet,
       requester,
-      octets: this.#builder.bytes,
+      octets: builder.bytes,
       seqs: [seq],
       onMessage(message) {
         reply = replyIn(message)
@@ -74,31 +57,29 @@ export class PrivateIoctls {
       onEnd: result => {
         if (result === -ECONNREFUSED) {
           vnets.gone(vnet)
-          this.#askOrProceed(notification, vnets.named(device.inode, device.name), ifreq)
+          askOrProceed(notification, vnets.named(device.inode, device.name), ifreq)
         } else if (reply?.gone) {
           vnets.forget()
           listener.proceed(notification)
         } else if (result < 0 || reply === undefined) {
           listener.answer(notification, result < 0 ? result : -EIO)
         } else {
-          listener.answer(notification, this.#finish(notification, reply, ifreq, length))
+          listener.answer(notification, finish(notification, reply, ifreq, length))
         }
       },
     })
   }
 
   /** Returns the readable part of the data at ifr_data, or undefined. */
-  #dataOf(notification: Notification, ifreq: Uint8Array): Uint8Array | undefined {
+  function dataOf(notification: Notification, ifreq: Uint8Array): Uint8Array | undefined {
     // A map is in the ifreq itself.
     if (notification.int(1) >>> 0 < SIOCDEVPRIVATE) return undefined
-    const { native } = this.#supervision
-    const length = native.processVmReadv(notification.pid, netlink.getU64(ifreq, IFR_IFRU), this.#data)
-    return length > 0 ? this.#data.subarray(0, length) : undefined
+    const length = native.processVmReadv(notification.pid, netlink.getU64(ifreq, IFR_IFRU), room)
+    return length > 0 ? room.subarray(0, length) : undefined
   }
 
   /** Writes the driver's changes to the `length` bytes back; returns the result of the call. */
-  #finish(notification: Notification, reply: Reply, ifreq: Uint8Array, length: number): number {
-    const { listener, processes } = this.#supervision
+  function finish(notification: Notification, reply: Reply, ifreq: Uint8Array, length: number): number {
     const { result, data, ifreq: after } = reply
     if (data !== undefined && data.length > length) return -EIO
     // The kernel too copies the ifreq back only after success.
@@ -110,6 +91,18 @@ export class PrivateIoctls {
     }
     const written = processes.inMemoryOf(notification.pid, () => listener.isWaiting(notification), write) ?? -EFAULT
     return written < 0 ? written : result
+  }
+
+  return notification => {
+    const { pid } = notification
+    const ifreq = new Uint8Array(IFREQ_LEN)
+    const isRead = processes.read(pid, notification.address(2), ifreq) === 0
+    const netns = isRead
+      ? processes.withDescriptor(pid, notification.int(0), fd => processes.namespaceOf(fd))
+      : undefined
+    // Undefined if the descriptor is not a socket, or its namespace is out of reach.
+    const driver = netns === undefined ? undefined : vnets.named(netns, nameOf(ifreq))
+    askOrProceed(notification, driver, ifreq)
   }
 }
 

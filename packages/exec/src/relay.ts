@@ -29,54 +29,35 @@ export interface Sent {
   readonly to: Addressee
 }
 
-export class Relay {
-  readonly #supervision: Supervision
-  readonly #replies: Replies
-  readonly #subscriptions: Subscriptions
+/** Relays a datagram to a vnet. */
+export type Relay = (vnet: Entry, sent: Sent, done: RelayDone) => void
 
-  constructor(supervision: Supervision, replies: Replies, subscriptions: Subscriptions) {
-    this.#supervision = supervision
-    this.#replies = replies
-    this.#subscriptions = subscriptions
-  }
-
-  send(vnet: Entry, sent: Sent, done: RelayDone): void {
-    const requester = this.#supervision.requesterOf(sent.notification.pid)
-    // Checked last, to make sure that the rights belong to the thread that waits.
-    if (requester === null || !this.#supervision.listener.isWaiting(sent.notification)) done(undefined)
-    else if (sent.to === 'both') this.#dump(vnet, requester, sent, done)
-    else
-      this.#ask(vnet, requester, sent, sent.octets, (result, replies) => {
-        if (result < 0) done(result)
-        else this.#put(sent, packed(replies), done)
-      })
-  }
-
-  #dump(vnet: Entry, requester: Requester | undefined, sent: Sent, done: RelayDone): void {
-    const { native, processes } = this.#supervision
+export function relayOf(supervision: Supervision, replies: Replies, subscriptions: Subscriptions): Relay {
+  function dump(vnet: Entry, requester: Requester | undefined, sent: Sent, done: RelayDone): void {
+    const { native, processes } = supervision
     const { notification, socket, octets } = sent
     const kernels = kernelsPart(native, processes, { pid: notification.pid, netns: socket.netns }, octets)
     const [asked] = netlink.messages(octets)
     if (kernels === undefined || asked === undefined) return void done(undefined)
-    this.#ask(vnet, requester, sent, ourPart(asked.seq), (result, replies) => {
-      const datagrams = result < 0 ? undefined : merged(kernels, replies, socket.port)
+    ask(vnet, requester, sent, ourPart(asked.seq), (result, found) => {
+      const datagrams = result < 0 ? undefined : merged(kernels, found, socket.port)
       if (result === -ECONNREFUSED) done(result)
       // The kernel makes a dump while it is read. Ours is queued all together, so it may not fit.
-      else if (datagrams === undefined || !this.#replies.hasRoom(socket.fd, datagrams.length)) done(undefined)
-      else this.#put(sent, datagrams, done)
+      else if (datagrams === undefined || !replies.hasRoom(socket.fd, datagrams.length)) done(undefined)
+      else put(sent, datagrams, done)
     })
   }
 
-  #ask(
+  function ask(
     vnet: Entry,
     requester: Requester | undefined,
     { notification, socket }: Sent,
     octets: Uint8Array,
-    onEnd: (result: number, replies: readonly Uint8Array[]) => void,
+    onEnd: (result: number, found: readonly Uint8Array[]) => void,
   ): void {
-    const { conversations } = this.#supervision
+    const { conversations, vnets } = supervision
     const relayed = new Relayed(octets, socket.port, () => conversations.nextSeq())
-    const replies: Uint8Array[] = []
+    const found: Uint8Array[] = []
     let size = 0
     const request: SentRequest = {
       vnet,
@@ -86,23 +67,35 @@ export class Relay {
       onMessage(message) {
         const reply = relayed.answer(message, message.length)
         size += message.length
-        if (reply !== undefined && size <= REPLY_MAX) replies.push(reply)
+        if (reply !== undefined && size <= REPLY_MAX) found.push(reply)
         return relayed.isAnswered
       },
-      onEnd: result => {
-        if (result === -ECONNREFUSED) this.#supervision.vnets.gone(vnet)
-        onEnd(size > REPLY_MAX ? -ENOBUFS : result, replies)
+      onEnd(result) {
+        if (result === -ECONNREFUSED) vnets.gone(vnet)
+        onEnd(size > REPLY_MAX ? -ENOBUFS : result, found)
       },
     }
     const wanted = subscribes(octets)
-    const where = wanted && this.#subscriptions.where(notification, socket.fd, socket.netns)
+    const where = wanted && subscriptions.where(notification, socket.fd, socket.netns)
     if (wanted === undefined || where === undefined) conversations.ask(request)
-    else this.#subscriptions.subscribe(request, where, wanted)
+    else subscriptions.subscribe(request, where, wanted)
   }
 
-  #put({ notification, socket, octets }: Sent, datagrams: readonly Uint8Array[], done: RelayDone): void {
-    const result = this.#replies.put(socket, notification.pid, datagrams)
+  function put({ notification, socket, octets }: Sent, datagrams: readonly Uint8Array[], done: RelayDone): void {
+    const result = replies.put(socket, notification.pid, datagrams)
     done(result < 0 ? result : octets.length)
+  }
+
+  return (vnet, sent, done) => {
+    const requester = supervision.requesterOf(sent.notification.pid)
+    // Checked last, to make sure that the rights belong to the thread that waits.
+    if (requester === null || !supervision.listener.isWaiting(sent.notification)) done(undefined)
+    else if (sent.to === 'both') dump(vnet, requester, sent, done)
+    else
+      ask(vnet, requester, sent, sent.octets, (result, found) => {
+        if (result < 0) done(result)
+        else put(sent, packed(found), done)
+      })
   }
 }
 

@@ -9,10 +9,10 @@ import { AF_UNIX, check, type Native, SOCK_STREAM } from 'vnet/internal/linux/in
 import { Conversations } from './conversations.ts'
 import { GenericNetlink } from './generic-netlink.ts'
 import { OtherProcesses } from './other-process.ts'
-import { PrivateIoctls } from './private-ioctl.ts'
+import { privateIoctls } from './private-ioctl.ts'
 import { requesterOf } from './program-socket.ts'
 import { Reception } from './reception.ts'
-import { Relay } from './relay.ts'
+import { relayOf } from './relay.ts'
 import { Replies } from './replies.ts'
 import { bySyscallNumber, type Notification, NotificationListener, type Supervision } from './seccomp.ts'
 import { Subscriptions } from './subscriptions.ts'
@@ -41,13 +41,12 @@ export function supervise(native: Native, fd: number, onDefect: (error: unknown)
     onDefect,
     requesterOf: pid => requesterOf(native, processes, pid),
   }
-  const ioctls = new PrivateIoctls(supervision)
   const replies = new Replies(native)
   const subscriptions = new Subscriptions(supervision, replies)
   const reception = new Reception(supervision, replies)
-  const netlink = new GenericNetlink(supervision, new Relay(supervision, replies, subscriptions))
+  const netlink = new GenericNetlink(supervision, relayOf(supervision, replies, subscriptions))
   const handlers = bySyscallNumber<(call: Notification) => void>({
-    ioctl: call => ioctls.handle(call),
+    ioctl: privateIoctls(supervision),
     socket: call => netlink.socket(call),
     sendmsg: call => netlink.sendmsg(call),
     sendto: call => netlink.sendto(call),

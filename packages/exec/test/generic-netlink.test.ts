@@ -32,14 +32,12 @@ beforeEach(() => {
   fd = program.socket()
   ;[serving, sent] = [[vnet('one')], []]
   relayed = (_, { octets }, done) => done(octets.length)
-  const relay = {
-    send(to: Entry, datagram: Sent, done: RelayDone) {
-      sent.push({ to: to.vnet, sent: datagram })
-      relayed(to, datagram, done)
-    },
+  const relay: Relay = (to, datagram, done) => {
+    sent.push({ to: to.vnet, sent: datagram })
+    relayed(to, datagram, done)
   }
   const vnets = { serving: () => serving } as unknown as ReachableVnets
-  genl = new GenericNetlink(program.supervision({ vnets }), relay as unknown as Relay)
+  genl = new GenericNetlink(program.supervision({ vnets }), relay)
 })
 afterEach(() => program[Symbol.dispose]())
 

@@ -8,7 +8,7 @@ import { commands, VNET_GENL_ID, vnetAttributes } from '#src/control/protocol/fa
 import { SIOCDEVPRIVATE, SIOCGIFMAP } from '#src/netdev/if.ts'
 import * as netlink from '#src/netlink/index.ts'
 import type { SentRequest } from '../src/conversations.ts'
-import { PrivateIoctls } from '../src/private-ioctl.ts'
+import { privateIoctls } from '../src/private-ioctl.ts'
 import { Notification, type Supervision } from '../src/seccomp.ts'
 import type { RemoteDevice } from '../src/vnets.ts'
 
@@ -74,7 +74,7 @@ function called({
   }
   const notification = new Notification()
   new DataView(notification.bytes.buffer).setBigUint64(32 + 8, BigInt(cmd), true)
-  new PrivateIoctls(supervision as unknown as Supervision).handle(notification)
+  privateIoctls(supervision as unknown as Supervision)(notification)
   return { requests, done }
 }
 

@@ -8,7 +8,7 @@ import type { Entry } from '#src/control/protocol/directory.ts'
 import { VNET_GENL_ID } from '#src/control/protocol/family.ts'
 import * as netlink from '#src/netlink/index.ts'
 import type { SentRequest } from '../src/conversations.ts'
-import { Relay, type Sent } from '../src/relay.ts'
+import { relayOf, type Sent } from '../src/relay.ts'
 import { subscribes } from '../src/subscriptions.ts'
 import { SupervisedProgram } from './support/supervised-program.ts'
 
@@ -43,7 +43,7 @@ function relayed(parts: number): { result: number | undefined; bytes: number; le
       return 0
     },
   }
-  const relay = new Relay(supervision as never, replies as never, {} as never)
+  const relay = relayOf(supervision as never, replies as never, {} as never)
   const octets = new netlink.MessageBuilder()
     .message(VNET_GENL_ID, netlink.NLM_F_REQUEST | netlink.NLM_F_DUMP, 1)
     .payload(netlink.genlmsghdr(1, 1)).bytes
@@ -53,7 +53,7 @@ function relayed(parts: number): { result: number | undefined; bytes: number; le
     octets,
     to: 'driver',
   }
-  relay.send({} as Entry, sent, value => {
+  relay({} as Entry, sent, value => {
     result = value
   })
   return { result, bytes, length: octets.length }
@@ -63,9 +63,9 @@ test('no request is made for a program that no longer waits when its rights are 
   let asked = 0
   const listener = { isWaiting: () => false }
   const supervision = { conversations: { ask: () => asked++ }, requesterOf: () => undefined, listener }
-  const relay = new Relay(supervision as never, {} as never, {} as never)
+  const relay = relayOf(supervision as never, {} as never, {} as never)
   const results: (number | undefined)[] = []
-  relay.send({} as Entry, { notification: { pid: 1 }, to: 'driver' } as Sent, value => void results.push(value))
+  relay({} as Entry, { notification: { pid: 1 }, to: 'driver' } as Sent, value => void results.push(value))
   expect([asked, results]).toEqual([0, [undefined]])
 })
 
@@ -118,11 +118,11 @@ describe('a dump of all families', () => {
     const gone: Entry[] = []
     const replies = { hasRoom: () => hasRoom, put: (...[, , all]: [0, 0, Uint8Array[]]) => queued.push(...all) * 0 }
     const vnets = { gone: (vnet: Entry) => gone.push(vnet) }
-    const relay = new Relay(program.supervision({ conversations, vnets } as never), replies as never, {} as never)
+    const relay = relayOf(program.supervision({ conversations, vnets } as never), replies as never, {} as never)
     const socket = { fd: 3, port: 77, netns, inode: 1 }
     const results: (number | undefined)[] = []
     const vnet = { vnet: 'one' } as Entry
-    relay.send(vnet, { notification: program.call(), socket, octets, to: 'both' }, value => void results.push(value))
+    relay(vnet, { notification: program.call(), socket, octets, to: 'both' }, value => void results.push(value))
     return { results, queued, gone, vnet, length: octets.length }
   }
 
@@ -162,7 +162,7 @@ test('a SUBSCRIBE of a program is the subscription of its socket', () => {
   }
   const conversations = { nextSeq: () => 9 }
   const replies = { put: () => 0 }
-  const relay = new Relay(program.supervision({ conversations } as never), replies as never, subscriptions as never)
+  const relay = relayOf(program.supervision({ conversations } as never), replies as never, subscriptions as never)
   const octets = new netlink.MessageBuilder()
     .message(VNET_GENL_ID, netlink.NLM_F_REQUEST, 1)
     .payload(netlink.genlmsghdr(10, 1))
@@ -170,6 +170,6 @@ test('a SUBSCRIBE of a program is the subscription of its socket', () => {
   const socket = { fd: 3, port: 5, netns: 4, inode: 1 }
   const results: (number | undefined)[] = []
   const sent: Sent = { notification: program.call(), socket, octets, to: 'driver' }
-  relay.send({} as Entry, sent, value => void results.push(value))
+  relay({} as Entry, sent, value => void results.push(value))
   expect([subscribed, results]).toEqual([[{ fd: 3, netns: 4 }, { events: 6 }], [octets.length]])
 })
