@@ -9,7 +9,7 @@ import { neededPrograms, rememberProgram } from './cache.ts'
 import { baseImage, directoryImage, guestPath } from './image/index.ts'
 import { findKernel } from './kernel.ts'
 import type { MailRecord } from './mail.ts'
-import { LastOutput, type OnOutput, TrialOutput, takeOutput } from './output.ts'
+import { LastOutput, type OnOutput, takeOutput, trialOutput } from './output.ts'
 import { GuestSetupError, isBelow } from './programs.ts'
 import { Results } from './results.ts'
 import * as run from './run.ts'
@@ -157,7 +157,7 @@ async function withPrograms<Result>(
   run: (prepared: Prepared, options: GuestOptions) => Promise<Result>,
 ): Promise<Result> {
   const added = new Set<string>()
-  const output = new TrialOutput(options.onOutput, options.onMessage)
+  const output = trialOutput(options.onOutput, options.onMessage)
   const own: GuestOptions = { ...options, onOutput: (stream, text) => output.take(stream, text) }
   for (;;) {
     try {

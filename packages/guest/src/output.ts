@@ -33,34 +33,27 @@ const KEPT = 1 << 20
  * Passes on the output of a first run, and the output of later runs after the part that is the
  * same. If the output of a run differs, a line says so, and the rest follows.
  */
-export class TrialOutput {
-  readonly #write: OnOutput
-  readonly #print: (line: string) => void
-  readonly #kept = { out: Buffer.alloc(KEPT), err: Buffer.alloc(KEPT) }
-  readonly #length = { out: 0, err: 0 }
-  readonly #at = { out: 0, err: 0 }
+export function trialOutput(write: OnOutput, print: (line: string) => void) {
+  const kept = { out: Buffer.alloc(KEPT), err: Buffer.alloc(KEPT) }
+  const length = { out: 0, err: 0 }
+  const at = { out: 0, err: 0 }
+  return {
+    take(stream: 'out' | 'err', text: Buffer): void {
+      const known = Math.min(length[stream] - at[stream], text.length)
+      const before = kept[stream].subarray(at[stream], at[stream] + known)
+      const isSame = before.equals(text.subarray(0, before.length))
+      if (!isSame) print('the output of the new run differs from here')
+      const rest = text.subarray(isSame ? known : 0)
+      at[stream] += text.length
+      if (rest.length === 0) return
+      rest.copy(kept[stream], at[stream] - rest.length)
+      length[stream] = at[stream]
+      write(stream, rest)
+    },
 
-  constructor(write: OnOutput, print: (line: string) => void) {
-    this.#write = write
-    this.#print = print
-  }
-
-  take(stream: 'out' | 'err', text: Buffer): void {
-    const at = this.#at[stream]
-    const known = Math.min(this.#length[stream] - at, text.length)
-    const kept = this.#kept[stream].subarray(at, at + known)
-    const isSame = kept.equals(text.subarray(0, kept.length))
-    if (!isSame) this.#print('the output of the new run differs from here')
-    const rest = text.subarray(isSame ? known : 0)
-    this.#at[stream] += text.length
-    if (rest.length === 0) return
-    rest.copy(this.#kept[stream], this.#at[stream] - rest.length)
-    this.#length[stream] = this.#at[stream]
-    this.#write(stream, rest)
-  }
-
-  /** The run starts again. */
-  restart(): void {
-    this.#at.out = this.#at.err = 0
+    /** The run starts again. */
+    restart(): void {
+      at.out = at.err = 0
+    },
   }
 }

@@ -1,10 +1,10 @@
 import { Buffer } from 'node:buffer'
 import { expect, test } from 'vitest'
-import { TrialOutput } from '../src/output.ts'
+import { trialOutput } from '../src/output.ts'
 
 function trial() {
   const written: string[] = []
-  const output = new TrialOutput(
+  const output = trialOutput(
     (stream, text) => written.push(`${stream} ${text}`),
     line => written.push(line),
   )
