@@ -108,7 +108,7 @@ export class Player {
   /** The interfaces of the packets that were read, if one of them was chosen. */
   readonly interfaces = new Set<string>()
   readonly #options: PlayerOptions
-  readonly #pace: Pace
+  readonly #dueTime: (time: CaptureTime) => number
   readonly #cutter: Cutter
   readonly #upper = new UpperHeader()
   readonly #alarm: Alarm
@@ -121,7 +121,7 @@ export class Player {
   constructor(options: PlayerOptions) {
     const { clock, sink } = options
     this.#options = options
-    this.#pace = new Pace(() => clock.now())
+    this.#dueTime = paceOf(() => clock.now())
     this.#cutter = new Cutter(sink.mtu)
     this.#alarm = clock.alarm(() => this.#wake())
   }
@@ -196,7 +196,7 @@ export class Player {
 
   /** Returns nothing unless it has to wait. */
   #frame(record: CaptureRecord, bytes: Uint8Array, at: number, length: number): Promise<void> | undefined {
-    const due = this.#pace.due(record)
+    const due = this.#dueTime(record)
     if (due > this.#now) this.#now = this.#options.clock.now()
     if (due > this.#now) return this.#later(due, bytes, at, length)
     if (!this.#options.sink.offer(bytes, at, length)) return this.#whenRoom(bytes, at, length)
@@ -242,43 +242,39 @@ type CaptureTime = Readonly<Pick<CaptureRecord, 'seconds' | 'nanoseconds' | 'has
 /** A clock that moves back by more than this, in ns, was set: its old time means nothing. */
 const SET_BACK = NSEC_PER_SEC
 
-/** The time at which each frame of a replay is due, by the times of the capture. */
-export class Pace {
-  readonly #now: () => number
-  /** The captured moment that is due at #from. */
-  #origin: Omit<CaptureTime, 'hasTime'> | undefined
-  #from = 0
-  /** The latest moment up to now, since #origin, and when it was due. */
-  #latest = 0
-  #due = Number.NaN
+/**
+ * Returns a function that returns the time at which the next frame of a replay is due, by the times
+ * of the capture; a time in the past for a late frame. `now` is the clock, in ns. The first frame
+ * is due immediately.
+ */
+export function paceOf(now: () => number): (time: CaptureTime) => number {
+  /** The captured moment that is due at `from`. */
+  let origin: Omit<CaptureTime, 'hasTime'> | undefined
+  let from = 0
+  /** The latest moment up to now, since `origin`, and when it was due. */
+  let latest = 0
+  let latestDue = Number.NaN
 
-  /** `now` is the clock, in ns. The first frame is due immediately. */
-  constructor(now: () => number) {
-    this.#now = now
-  }
-
-  /** Returns when the next frame is due; a time in the past for a late frame. */
-  due({ seconds, nanoseconds, hasTime }: CaptureTime): number {
-    if (Number.isNaN(this.#due)) this.#due = this.#now()
-    // A packet without a time is played with the one before it.
-    if (!hasTime) return this.#due
-    let since = this.#since(seconds, nanoseconds)
-    if (this.#origin === undefined || since < this.#latest - SET_BACK) {
-      this.#origin = { seconds, nanoseconds }
-      this.#from = this.#due
-      this.#latest = since = 0
-    }
-    const due = this.#from + since
-    if (since >= this.#latest) {
-      this.#latest = since
-      this.#due = due
-    }
-    return due
-  }
-
-  #since(seconds: number, nanoseconds: number): number {
-    const origin = this.#origin
+  function sinceOrigin(seconds: number, nanoseconds: number): number {
     if (origin === undefined) return 0
     return (seconds - origin.seconds) * NSEC_PER_SEC + (nanoseconds - origin.nanoseconds)
+  }
+
+  return ({ seconds, nanoseconds, hasTime }) => {
+    if (Number.isNaN(latestDue)) latestDue = now()
+    // A packet without a time is played with the one before it.
+    if (!hasTime) return latestDue
+    let since = sinceOrigin(seconds, nanoseconds)
+    if (origin === undefined || since < latest - SET_BACK) {
+      origin = { seconds, nanoseconds }
+      from = latestDue
+      latest = since = 0
+    }
+    const due = from + since
+    if (since >= latest) {
+      latest = since
+      latestDue = due
+    }
+    return due
   }
 }

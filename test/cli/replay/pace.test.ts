@@ -1,6 +1,6 @@
 /** When frames are due, on a clock that the test moves. */
 import { expect, test } from 'vitest'
-import { Pace } from '#src/cli/replay/player.ts'
+import { paceOf } from '#src/cli/replay/player.ts'
 
 const SEC = 1_000_000_000
 
@@ -8,8 +8,8 @@ const SEC = 1_000_000_000
  * Returns when frames with these capture times in nanoseconds are due; the replay starts at 5000.
  */
 function due(...times: (number | undefined)[]): number[] {
-  const pace = new Pace(() => 5000)
-  return times.map(ns => pace.due(at(ns)))
+  const due = paceOf(() => 5000)
+  return times.map(ns => due(at(ns)))
 }
 
 /** A moment that is `ns` after one in 2023. */
