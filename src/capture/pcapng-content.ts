@@ -13,14 +13,9 @@ import type { Moment } from './packet.ts'
 import * as pcapng from './pcapng.ts'
 import { writeStatistics, writeTlsKeyLog } from './pcapng-writer.ts'
 
-/** The most interfaces of a file, and bytes of their descriptions: bounds of memory. */
-const MAX_INTERFACES = 65_536
+/** The most bytes of descriptions of interfaces, a bound of memory. */
 const MAX_DESCRIPTIONS = 16 * 1024 * 1024
 const STATISTICS_LENGTH = 128
-const MIN_PACKET = 32
-const MIN_STATISTICS = 24
-const MIN_SECTION = 28
-const MIN_INTERFACE = 20
 /** Bits of a packet id below the number of the interface, in its high half. */
 const ID_BITS = 8
 
@@ -89,7 +84,7 @@ export class PcapngContent {
   /** Adds an interface and returns its number; undefined if there are too many. */
   add(block: Uint8Array): number | undefined {
     this.#descriptions += block.length
-    if (this.interfaces.length === MAX_INTERFACES || this.#descriptions > MAX_DESCRIPTIONS) return undefined
+    if (this.interfaces.length === pcapng.MAX_INTERFACES || this.#descriptions > MAX_DESCRIPTIONS) return undefined
     const description = block.slice()
     return this.interfaces.push({ description, frames: 0, lost: 0, end: undefined, hasEnded: false }) - 1
   }
@@ -205,11 +200,12 @@ export class PcapngSource {
   }
 
   #packet(walker: BlockWalker): void {
-    if (walker.length < MIN_PACKET) throw walker.input.broken('a packet block that is too short')
+    if (walker.length < pcapng.MIN_PACKET) throw walker.input.broken('a packet block that is too short')
     const { view, at } = walker
     const last = at + walker.length - 4
     const captured = view.getUint32(at + 20, true)
-    if (captured > walker.length - MIN_PACKET) throw walker.input.broken('a packet that is longer than its block')
+    if (captured > walker.length - pcapng.MIN_PACKET)
+      throw walker.input.broken('a packet that is longer than its block')
     const on = this.#renumber(walker)
     on.frames++
     this.#content.noteTime(view.getUint32(at + 12, true), view.getUint32(at + 16, true))
@@ -226,7 +222,7 @@ export class PcapngSource {
   }
 
   #section(walker: BlockWalker): boolean {
-    if (walker.length < MIN_SECTION || !walker.isLittle) {
+    if (walker.length < pcapng.MIN_SECTION || !walker.isLittle) {
       throw walker.input.broken('not a section header of vnet')
     }
     this.#hasBegun = true
@@ -236,7 +232,7 @@ export class PcapngSource {
   }
 
   #interface(walker: BlockWalker): void {
-    if (walker.length < MIN_INTERFACE) throw walker.input.broken('an interface description that is too short')
+    if (walker.length < pcapng.MIN_INTERFACE) throw walker.input.broken('an interface description that is too short')
     const number = this.#content.add(walker.block)
     if (number === undefined) throw walker.input.broken('too many interfaces')
     if (number !== this.#numbers.length) this.#isRenumbered = true
@@ -251,7 +247,7 @@ export class PcapngSource {
   }
 
   #statistics(walker: BlockWalker): void {
-    if (walker.length < MIN_STATISTICS) throw walker.input.broken('a statistics block that is too short')
+    if (walker.length < pcapng.MIN_STATISTICS) throw walker.input.broken('a statistics block that is too short')
     const of = this.#renumber(walker)
     of.lost = Math.max(of.lost, dropped(walker))
     of.end = walker.block.slice()

@@ -3,18 +3,13 @@
  * byte order. Packets are read from enhanced, simple and the old packet blocks. The necessary
  * properties of their interfaces are kept, and all other blocks are skipped.
  */
+import { NSEC_PER_SEC } from '../base/clock.ts'
 import { BlockWalker, Options } from './block-walker.ts'
 import type { Input } from './input.ts'
 import { type Moment, VERDICT_TC, VERDICT_XDP } from './packet.ts'
 import * as pcapng from './pcapng.ts'
 import type { CaptureRecord } from './record.ts'
 
-/** The lengths of blocks without data and options. */
-const MIN_SECTION = 28
-const MIN_INTERFACE = 20
-const MIN_SIMPLE = 16
-const MIN_PACKET = 32
-const MAX_INTERFACES = 65_536
 /** The most bytes that are kept of the name of an interface. */
 const MAX_NAME = 255
 /** Drop count of an old packet block if it is unknown. */
@@ -65,7 +60,7 @@ export class PcapngReader {
   }
 
   #section(length: number): void {
-    this.#require(length, MIN_SECTION, 'a section header')
+    this.#require(length, pcapng.MIN_SECTION, 'a section header')
     const { view, at } = this.#input
     const { isLittle } = this.#walker
     const [major, minor] = [view.getUint16(at + 12, isLittle), view.getUint16(at + 14, isLittle)]
@@ -76,10 +71,10 @@ export class PcapngReader {
   }
 
   #interface(length: number): void {
-    this.#require(length, MIN_INTERFACE, 'an interface description')
+    this.#require(length, pcapng.MIN_INTERFACE, 'an interface description')
     const { view, at } = this.#input
-    if (this.#interfaces.length === MAX_INTERFACES)
-      throw this.#input.broken(`a section of more than ${MAX_INTERFACES} interfaces`)
+    if (this.#interfaces.length === pcapng.MAX_INTERFACES)
+      throw this.#input.broken(`a section of more than ${pcapng.MAX_INTERFACES} interfaces`)
     const options = this.#options
     let name: string | undefined
     let tsresol: number | undefined
@@ -103,7 +98,7 @@ export class PcapngReader {
   }
 
   #enhancedPacket(length: number, record: CaptureRecord): void {
-    this.#require(length, MIN_PACKET, 'an enhanced packet')
+    this.#require(length, pcapng.MIN_PACKET, 'an enhanced packet')
     const { view, at } = this.#input
     this.#packet(length, view.getUint32(at + 8, this.#walker.isLittle), record)
     const options = this.#options
@@ -139,7 +134,7 @@ export class PcapngReader {
 
   /** Reads an old packet block. Its flags and comments have today's codes. */
   #oldPacket(length: number, record: CaptureRecord): void {
-    this.#require(length, MIN_PACKET, 'a packet')
+    this.#require(length, pcapng.MIN_PACKET, 'a packet')
     const { view, at } = this.#input
     this.#packet(length, view.getUint16(at + 8, this.#walker.isLittle), record)
     const drops = view.getUint16(at + 10, this.#walker.isLittle)
@@ -157,7 +152,7 @@ export class PcapngReader {
     const little = this.#walker.isLittle
     const from = this.#interfaceOf(interfaceIndex)
     const capturedLength = view.getUint32(at + 20, little)
-    this.#data(record, interfaceIndex, from, at + 28, capturedLength, length - MIN_PACKET)
+    this.#data(record, interfaceIndex, from, at + 28, capturedLength, length - pcapng.MIN_PACKET)
     from.unit.set(record, view.getUint32(at + 12, little), view.getUint32(at + 16, little))
     record.hasTime = true
     record.originalLength = view.getUint32(at + 24, little)
@@ -166,11 +161,11 @@ export class PcapngReader {
 
   /** Reads a simple packet block. Its captured length must be inferred. */
   #simplePacket(length: number, record: CaptureRecord): void {
-    this.#require(length, MIN_SIMPLE, 'a simple packet')
+    this.#require(length, pcapng.MIN_SIMPLE, 'a simple packet')
     const { view, at } = this.#input
     const from = this.#interfaceOf(0)
     const originalLength = view.getUint32(at + 8, this.#walker.isLittle)
-    this.#data(record, 0, from, at + 12, Math.min(originalLength, from.snaplen), length - MIN_SIMPLE)
+    this.#data(record, 0, from, at + 12, Math.min(originalLength, from.snaplen), length - pcapng.MIN_SIMPLE)
     record.seconds = 0
     record.nanoseconds = 0
     record.hasTime = false
@@ -201,7 +196,6 @@ export class PcapngReader {
   }
 }
 
-const NSEC_PER_SEC = 1_000_000_000
 const MICROSECONDS = 6
 const BINARY = 0x80
 /** Finer decimal units, and all binary ones, do not fit the arithmetic of doubles below. */

@@ -6,11 +6,11 @@
  * A file is a section header, then interfaces, each before its first packet, then packets. The
  * first interface is number 0.
  */
+import { NSEC_PER_SEC } from '../base/clock.ts'
 import { type CapturedPacket, LINKTYPE_ETHERNET, type Moment, VERDICT_TC } from './packet.ts'
 import * as pcapng from './pcapng.ts'
 
 const UTF8 = new TextEncoder()
-const NSEC_PER_SEC = 1_000_000_000
 /** The last second that fits 64 bits in nanoseconds. */
 const MAX_SECONDS = 18_446_744_072
 

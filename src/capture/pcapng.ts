@@ -13,6 +13,16 @@ export const BYTE_ORDER_MAGIC = 0x1a2b3c4d
 /** Secrets type of a TLS key log, the format of SSLKEYLOGFILE. */
 export const TLS_KEY_LOG = 0x544c534b
 
+/** The lengths of blocks without data and options. */
+export const MIN_SECTION = 28
+export const MIN_INTERFACE = 20
+export const MIN_SIMPLE = 16
+export const MIN_PACKET = 32
+export const MIN_STATISTICS = 24
+
+/** The most interfaces of a file, a bound of memory. */
+export const MAX_INTERFACES = 65_536
+
 /** The most bytes of an option. */
 export const OPTION_MAX = 0xffff
 

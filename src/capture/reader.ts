@@ -13,12 +13,11 @@
  *     reader.end()
  *     drain()
  */
+import { NSEC_PER_SEC } from '../base/clock.ts'
 import { Input, MAX_BLOCK } from './input.ts'
 import { SECTION_HEADER } from './pcapng.ts'
 import { PcapngReader } from './pcapng-reader.ts'
 import { CaptureRecord } from './record.ts'
-
-const NSEC_PER_SEC = 1_000_000_000
 
 /** Magic numbers by the unit of the timestamps. */
 const MICROSECONDS_MAGIC = 0xa1b2c3d4

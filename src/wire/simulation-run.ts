@@ -8,7 +8,7 @@ import type { Direction, Impairment } from './wire.ts'
 
 type Change = ScenarioStep<ParsedText>
 
-const DIRECTIONS = ['ab', 'ba'] as const
+export const DIRECTIONS = ['ab', 'ba'] as const
 
 export class SimulationRun {
   /** Notes on the texts, each once. */

@@ -4,7 +4,7 @@
  * may wait concurrently, and get their results in any order. include/uapi/linux/seccomp.h.
  */
 import { ENOENT } from 'vnet/internal/base/errno'
-import { check, type Native, type Poller, startPoller } from 'vnet/internal/linux/index'
+import { check, type Native, O_CLOEXEC, type Poller, startPoller } from 'vnet/internal/linux/index'
 import { getS32, getU32, getU64, putU32 } from 'vnet/internal/netlink/index'
 import type { Conversations } from './conversations.ts'
 import type { OtherProcesses } from './other-process.ts'
@@ -29,7 +29,6 @@ const ARGS_AT = 32
 const ID_LEN = 8
 const RESP_LEN = 24
 const POLLHUP = 0x10
-const O_CLOEXEC = 0x80000
 
 export class Notification {
   readonly bytes = new Uint8Array(NOTIF_LEN)

@@ -17,7 +17,7 @@ import { DecisionFile } from '../../wire/decision-file.node.ts'
 import { DecisionFileError } from '../../wire/decision-reader.ts'
 import { parseScenario } from '../../wire/scenario-file.ts'
 import type { Simulation, SimulationOptions } from '../../wire/simulation.ts'
-import { SimulationRun } from '../../wire/simulation-run.ts'
+import { DIRECTIONS, SimulationRun } from '../../wire/simulation-run.ts'
 import type { Direction } from '../../wire/wire.ts'
 import { LinuxWireResources } from '../../wire/wire-resources.node.ts'
 import { EXIT_FAILURE, EXIT_OK, type Io } from '../process/io.ts'
@@ -41,7 +41,6 @@ interface SimulateOptions {
 const DEFAULT_SEED = 1
 /** The first byte of a log. No capture starts with it. */
 const BRACE = 0x7b
-const DIRECTIONS = ['ab', 'ba'] as const
 
 /** Simulates `file` and prints the effect of each stage. Returns the exit status. */
 export async function simulate(file: string, options: SimulateOptions, io: Io): Promise<number> {

@@ -32,6 +32,7 @@ import { MessageBuilder, NLMSG_MIN_TYPE, readMessage } from '../../netlink/index
 import { Connection, type ConnectionListener, MESSAGE_MAX } from '../protocol/connection.ts'
 import type { Batches } from './batches.ts'
 import { type Client, type Dispatch, dispatch, type Parts } from './dispatch.ts'
+import { MESSAGE_DESCRIPTORS } from './listening-socket.ts'
 import type { Family, Heir } from './operation.ts'
 
 /** Types of messages, of which none ends a reply. */
@@ -48,9 +49,6 @@ export const READ_MAX = MESSAGE_MAX
 
 /** Milliseconds between two looks at the listening socket. */
 const WAIT_MS = 100
-
-/** SCM_MAX_FD: descriptors in one message at most. */
-const MESSAGE_DESCRIPTORS = 253
 
 /** Arguments of Node: a small heap, and no threads that compile or collect garbage. */
 const NODE_ARGS = ['--max-old-space-size=64', '--max-semi-space-size=1', '--single-threaded']

@@ -82,7 +82,7 @@ function connectionCalls(native: Native, isRefusing: boolean): Native {
 }
 
 /** SCM_MAX_FD: descriptors in one message at most. */
-const MESSAGE_DESCRIPTORS = 253
+export const MESSAGE_DESCRIPTORS = 253
 /** The most descriptors that are being closed. Beyond it, nothing is accepted or received. */
 const CLOSING = 256
 

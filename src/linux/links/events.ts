@@ -6,6 +6,7 @@
 import { endOfMessage, getS32, getU32, type Message, NLMSG_HDRLEN, readMessage } from '../../netlink/index.ts'
 import { type Link, parseLink } from '../rtnetlink/link.ts'
 import { parseNsid } from '../rtnetlink/nsid.ts'
+import { TC_H_CLSACT } from '../rtnetlink/traffic-control.ts'
 import * as uapi from '../uapi.ts'
 
 /** The nsid that means the monitor's own namespace. */
@@ -29,9 +30,8 @@ const INDEXED = [
 ]
 const INDEX_AT = 4
 const INDEX_END = 8
-/** The position of tcm_parent, and the lowest parent of clsact (linux/pkt_sched.h). */
+/** The position of tcm_parent. TC_H_CLSACT is the lowest parent of clsact. */
 const PARENT_AT = 12
-const TC_H_CLSACT = 0xffff_fff1
 
 export interface LinkListener {
   /** Returns true if the listener wants the events of an interface; by default of all. */

@@ -17,7 +17,7 @@ const TCA_BPF_FD = 6
 const TCA_BPF_NAME = 7
 const TCA_BPF_FLAGS = 8
 const TCA_BPF_FLAG_ACT_DIRECT = 1
-const TC_H_CLSACT = 0xffff_fff1
+export const TC_H_CLSACT = 0xffff_fff1
 const CLSACT_HANDLE = 0xffff_0000
 /** The first priority, and ETH_P_ALL in network order. */
 const FIRST_OF_ALL = 0x0001_0300
