@@ -14,6 +14,7 @@ import { type Condition, JSET, not, or, programOf, testing } from '../packet/con
 import { loading } from '../packet/filter-primitives.ts'
 import { check, closingOnError, setBuffer } from './errno.ts'
 import type { Native } from './native.ts'
+import { encodeProgram } from './sock-filter.ts'
 import { int32, SO_ATTACH_FILTER, SOCK_NONBLOCK, SOCK_RAW, SOL_SOCKET } from './uapi.ts'
 
 // include/uapi/linux/if_packet.h, if_ether.h
@@ -92,18 +93,7 @@ export function packetsArrived(native: Native, fd: number): number {
 }
 
 /** Returns a program that accepts whole frames, each instruction as a struct sock_filter. */
-export function socketFilter(filter: Condition): Uint8Array {
-  const program = programOf(filter, -1)
-  const bytes = new Uint8Array(8 * program.length)
-  const view = new DataView(bytes.buffer)
-  for (const [i, { code, jt, jf, k }] of program.entries()) {
-    view.setUint16(8 * i, code, true)
-    view.setUint8(8 * i + 2, jt)
-    view.setUint8(8 * i + 3, jf)
-    view.setInt32(8 * i + 4, k, true)
-  }
-  return bytes
-}
+export const socketFilter = (filter: Condition): Uint8Array => encodeProgram(programOf(filter, -1))
 
 /** A struct sockaddr_ll (include/uapi/linux/if_packet.h): an interface and all protocols. */
 function sockaddrLl(ifindex: number): Uint8Array {

@@ -5,13 +5,14 @@
  * filter, by its soname, so that ld.so finds it in the system's directories.
  */
 import { didYouMean, explain, printable, UsageError, VnetError } from '../base/index.ts'
-import { getU16, getU32, getU64 } from '../netlink/host-order.ts'
+import { getU32, getU64 } from '../netlink/host-order.ts'
 import { type BpfInstruction, BpfProgram, type CompiledFilter, packetFilter } from '../packet/bpf.ts'
 import { CONSTANTS } from '../packet/filter-arithmetic.ts'
 import { compileExpression } from '../packet/filter-expression.ts'
 import { copyMemory, SharedLibrary } from './ffi.ts'
 import { whyNotLinux } from './native.ts'
 import { LIBPCAP_MISSING } from './requirements.ts'
+import { decodeProgram, INSTRUCTION_LEN } from './sock-filter.ts'
 
 /** The second is the name in Debian and Ubuntu. */
 const SONAMES: readonly string[] = ['libpcap.so.1', 'libpcap.so.0.8']
@@ -25,8 +26,6 @@ const PCAP_ERRBUF_SIZE = 256
 /** struct bpf_program { u_int bf_len; struct bpf_insn *bf_insns } */
 const PROGRAM_LEN = 16
 const INSNS_AT = 8
-/** struct bpf_insn { u_short code; u_char jt; u_char jf; bpf_u_int32 k } */
-const INSN_LEN = 8
 
 /**
  * Longest text in characters. The time of libpcap's optimizer grows with the cube of the number of
@@ -112,17 +111,10 @@ function compile(libpcap: SharedLibrary, pcap: bigint, text: string, optimize: n
   if (libpcap.int('pcap_compile', pcap, program, words, optimize, PCAP_NETMASK_UNKNOWN) !== 0)
     throw refused(text, withHint(text, lastError(libpcap, pcap)))
   try {
-    return instructionsIn(copyMemory(getU64(program, INSNS_AT), getU32(program, 0) * INSN_LEN))
+    return decodeProgram(copyMemory(getU64(program, INSNS_AT), getU32(program, 0) * INSTRUCTION_LEN))
   } finally {
     libpcap.int('pcap_freecode', program)
   }
-}
-
-function instructionsIn(bytes: Uint8Array): BpfInstruction[] {
-  return Array.from({ length: bytes.length / INSN_LEN }, (_, i) => {
-    const at = i * INSN_LEN
-    return { code: getU16(bytes, at), jt: bytes[at + 2], jf: bytes[at + 3], k: getU32(bytes, at + 4) }
-  })
 }
 
 /** The message of pcap_geterr, without its prefix for syntax errors. */

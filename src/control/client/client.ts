@@ -13,7 +13,7 @@ import { type Call, EPROTO, VnetError } from '../../base/errno.ts'
 import { type Addon, loadNative, type Native, netnsCookieOf } from '../../linux/index.ts'
 import { IFNAMSIZ } from '../../netdev/if.ts'
 import * as netlink from '../../netlink/index.ts'
-import { encodeProgram } from '../protocol/attachment.ts'
+import { encodeFilter } from '../protocol/attachment.ts'
 import { type NetNamespace, ownNamespace } from '../protocol/directory.ts'
 import { commands, eventNumbers, scopeNumbers, segmentPartNumbers, VNET_IFREQ_LEN } from '../protocol/family.ts'
 import { encodeFrames } from '../protocol/frame-list.ts'
@@ -289,7 +289,7 @@ export class ControlClient {
       program:
         filter === undefined
           ? undefined
-          : encodeProgram((await import('../../linux/pcap-filter.ts')).compileFilter(filter)),
+          : encodeFilter(filter, (await import('../../linux/pcap-filter.ts')).compileFilter(filter)).bytes,
     }
     const detached = await this.#exchanges.detach(vnet, requestOf(commands.capture, values, netlink.NLM_F_ACK))
     const capture = new VnetCapture(this.#native, detached, ended => this.#captures.delete(ended))
