@@ -150,7 +150,7 @@ const table: readonly LazyCommand[] = [
     options: [
       json(),
       new Option('--all', 'print all flows and all statements'),
-      single('--write <file>', 'write a test for vitest that repeats it').argParser(fileName),
+      single('--write <file>', 'write a test for vitest that repeats it').argParser(fileName).conflicts('json'),
       single('--client <file>', 'module whose function is the client of the test').argParser(fileName),
       single('--server <file>', 'module whose function is the server of the test').argParser(fileName),
       new Option('--with-content', 'write the contents of messages, which may be secret'),

@@ -1,4 +1,5 @@
 /** `vnet test-from`: the story of a capture (packages/lab/docs/test-from.md). */
+import { existsSync, statSync } from 'node:fs'
 import { basename, dirname, relative, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { setFlagsFromString } from 'node:v8'
@@ -7,7 +8,7 @@ import { UsageError } from 'vnet/internal/base/usage-error'
 import { CaptureError } from 'vnet/internal/capture/input'
 import { CaptureReader } from 'vnet/internal/capture/reader'
 import { fail } from 'vnet/internal/cli/ask'
-import { EXIT_OK, type Io } from 'vnet/internal/cli/process/io'
+import { EXIT_OK, endOf, type Io } from 'vnet/internal/cli/process/io'
 import { ReplayInput } from 'vnet/internal/cli/replay/input'
 import { writeFile } from 'vnet/internal/linux/files'
 import { checkRegular } from 'vnet/internal/linux/regular-file'
@@ -32,11 +33,12 @@ export async function testFrom(file: string, options: TestFromOptions, io: Io): 
   const { write, client, server, withContent, explore = false } = options
   if (write === undefined && !explore && (client ?? server ?? withContent) !== undefined)
     throw new UsageError('--client, --server and --with-content are for the test of --write and --explore')
-  for (const each of [client, server]) if (each !== undefined) checkRegular(each)
+  for (const each of [client, server]) if (each !== undefined) checkModule(each)
+  if (write !== undefined && existsSync(write)) return fail(io, `${write}: exists already`)
   // Flows live longer than the young generation of the heap, which would only take memory.
   setFlagsFromString('--semi-space-growth-factor=1')
   using input = new ReplayInput(file)
-  const { story, error } = await readStory(input.name, input.chunks())
+  const { story, error } = await readToEnd(input, io)
   if (story.packets === 0) return fail(io, error ?? `${input.name}: the capture has no packets`)
   io.out(options.json ? `${JSON.stringify(story, plain)}\n` : storyText(story, input.name, options.all === true))
   const modules = (pathOf: (file: string) => string) => {
@@ -48,9 +50,9 @@ export async function testFrom(file: string, options: TestFromOptions, io: Io): 
     const folder = dirname(resolve(write))
     const traces = `${basename(write).replace(/(\.(test|spec))?\.\w+$/, '')}.`
     const options = { ...modules(file => relative(folder, file).replace(/^(?!\.)/, './')), traces }
-    writeFile(write, storyTest(story, options), { flag: 'wx' })
     for (const [name, text] of storyTraces(story, options))
       writeFile(resolve(folder, traces + name), text, { flag: 'wx' })
+    writeFile(write, storyTest(story, options), { flag: 'wx' })
     io.out(`\n${write}: npx vitest run ${write}\n`)
   }
   if (explore) {
@@ -59,6 +61,19 @@ export async function testFrom(file: string, options: TestFromOptions, io: Io): 
     io.out(`\n${await neighbourhood(story, options)}\n`)
   }
   return error === undefined ? EXIT_OK : fail(io, error)
+}
+
+/** Reads a pipe to its end also after Ctrl-C, by which the program that captures ends, too. */
+async function readToEnd(input: ReplayInput, io: Io): ReturnType<typeof readStory> {
+  const reading = readStory(input.name, input.chunks())
+  if (input.size !== undefined) return reading
+  using end = endOf(io)
+  return await Promise.race([reading, end.asked.then(() => reading)])
+}
+
+function checkModule(path: string): void {
+  checkRegular(path)
+  if (statSync(path).isDirectory()) throw new UsageError(`${path}: it is a directory, not a module`)
 }
 
 /** Returns the story of a capture up to its end, or up to the bytes that `error` is about. */

@@ -226,9 +226,10 @@ export function factsOf({ options = {}, hit }: ScenarioModule): ModuleFacts {
 
 /** Rejects with a UsageError for a file that is not the module of a scenario. */
 export async function loadScenario(url: string): Promise<ScenarioModule> {
+  const isData = url.startsWith('data:')
   const loaded = (await import(url).catch(error => {
-    if (error?.code !== 'ERR_UNKNOWN_FILE_EXTENSION')
-      throw new UsageError(`${url} does not load: ${describeException(error)}`)
+    if (isData || error?.code !== 'ERR_UNKNOWN_FILE_EXTENSION')
+      throw new UsageError(`${isData ? 'the scenario' : url} does not load: ${describeException(error)}`)
     throw new UsageError(`Node ${process.versions.node} cannot import ${url}: compile it, or give a function in vitest`)
   })) as Partial<ScenarioModule>
   const { default: scenario, hit } = loaded

@@ -23,6 +23,9 @@ const TWIN_MAX = 60e9
 const TWIN_UNKNOWN = 2e6
 const JUMBO = 9000
 const TCP_SPACE = 52
+/** A full segment has this share of the MSS at least, and as many bytes as every host takes. */
+const FULL = 0.9
+const MSS_MIN = 536
 /** Fewer packets have no rate. */
 const TRAINED = 20
 
@@ -143,7 +146,7 @@ export class Half {
     if (p.length <= JUMBO) this.#size = Math.max(this.#size, p.length)
     if (this.packets > TRAINED) {
       this.#arrivals ??= new Train()
-      this.#arrivals.add(p.time, p.ipLength)
+      this.#arrivals.add(p.time, p.ipLength, this.#isFull(p.length, other))
     }
     if (n > this.sent && this.#transmissions.next > 0) this.#addGap(n, p)
     let copy = 1
@@ -167,11 +170,11 @@ export class Half {
       this.sent = ack
     }
     const before = this.acked
-    if (ack > before) this.#advance(p, ack, isPure ? from.acks : 0)
+    if (ack > before) this.#advance(p, ack, isPure, from)
     else if (ack === before && isPure && this.sent > ack) this.#duplicateAcks++
     else if (ack === before && isPure && p.sackBlocks === 0) [this.#ackTime, this.#ackNumber] = [p.time, from.acks]
     for (let i = 0; i < p.sackBlocks; i++)
-      this.#sack(p, this.relative(p.edge(2 * i)), this.relative(p.edge(2 * i + 1)), i === 0)
+      this.#sack(p, this.relative(p.edge(2 * i)), this.relative(p.edge(2 * i + 1)), i === 0, from)
     if (!this.losses.hasOpen) return
     const { acked, rtt } = this
     const hasSack = this.#sackedTo > 0
@@ -179,23 +182,27 @@ export class Half {
     this.losses.judge(p, { acked, before, trip: rtt.min, hasSack, canSack, isSacked: loss => this.#isSacked(loss) })
   }
 
-  /** The rate is measured at arrivals; at ACKs near the sender, where packets leave in bursts. */
+  /**
+   * The rate is measured at arrivals; at ACKs near the sender, where packets leave in bursts. Only
+   * there round trips have the time in the queue.
+   */
   story(other: Half): WayStory {
     const { packets, bytes, rtt } = this
-    const rate = (rtt.min > other.rtt.min ? this.#progress : this.#arrivals)?.rate
+    const isNear = rtt.min > other.rtt.min
+    const rate = (isNear ? this.#progress : this.#arrivals)?.rate
     const waited = Math.max(rtt.max - rtt.min, other.rtt.max - other.rtt.min)
-    return { packets, bytes, rate, queue: rate === undefined ? undefined : waited }
+    return { packets, bytes, rate, queue: rate !== undefined && isNear ? waited : undefined }
   }
 
   close(): void {
     this.#transmissions.close()
   }
 
-  #advance(p: PacketView, ack: number, number: number): void {
+  #advance(p: PacketView, ack: number, isPure: boolean, from: Half): void {
     this.acked = ack
     this.#duplicateAcks = 0
     this.#ackTime = p.time
-    this.#ackNumber = number
+    this.#ackNumber = isPure ? from.acks : 0
     this.unseen += this.#gaps.acknowledge(ack)
     const all = this.#transmissions
     let [sample, fresh] = [-1, 0]
@@ -208,22 +215,27 @@ export class Half {
       this.passed = Math.max(this.passed, length)
     }
     if (ack > this.#unmeasured && sample >= 0) this.rtt.add(sample, p.time - sample)
-    this.#deliver(p, fresh)
+    this.#deliver(p, fresh, from)
   }
 
   /** Counts bytes that have arrived, with their headers. */
-  #deliver(p: PacketView, bytes: number): void {
+  #deliver(p: PacketView, bytes: number, from: Half): void {
     if (bytes === 0 || this.packets <= TRAINED) return
     this.#progress ??= new Train()
-    this.#progress.add(p.time, bytes + TCP_SPACE * Math.ceil(bytes / (this.#size || bytes)))
+    this.#progress.add(p.time, bytes + TCP_SPACE * Math.ceil(bytes / (this.#size || bytes)), this.#isFull(bytes, from))
+  }
+
+  /** Whether a segment to the other end has nearly as many bytes as possible. */
+  #isFull(bytes: number, { mss = this.#size }: Half): boolean {
+    return bytes >= FULL * mss && bytes >= MSS_MIN
   }
 
   /** Takes a SACK block; the first one may report a duplicate (RFC 2883). */
-  #sack(p: PacketView, start: number, end: number, isFirst: boolean): void {
+  #sack(p: PacketView, start: number, end: number, isFirst: boolean, from: Half): void {
     const isInSecond = p.sackBlocks > 1 && start >= this.relative(p.edge(2)) && end <= this.relative(p.edge(3))
     if (isFirst && (end <= this.acked || isInSecond)) return void this.losses.duplicate(p, start, end)
     this.#sackedTo = Math.max(this.#sackedTo, end)
-    this.#deliver(p, this.#transmissions.sack(start, end, p.time, this.#pending))
+    this.#deliver(p, this.#transmissions.sack(start, end, p.time, this.#pending), from)
   }
 
   #isSacked({ start, end }: Loss): boolean {

@@ -57,7 +57,10 @@ export class Messages {
   }
 
   get list(): Message[] {
-    return this.#list.map(({ next: _, content, ...rest }) => ({ ...rest, content: Buffer.from(content, 'latin1') }))
+    return this.#list.map(({ next: _, content, ...rest }) => ({
+      ...rest,
+      content: new Uint8Array(Buffer.from(content, 'latin1')),
+    }))
   }
 
   /** Frees the contents. */

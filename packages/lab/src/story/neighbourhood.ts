@@ -1,7 +1,6 @@
 /** The neighbourhood of faults: each one packet earlier and later, and half and twice as long. */
 import { formatFault } from '../explore/fault-text.ts'
 import { Judge } from '../explore/judge.ts'
-import { headOf } from '../explore/lists.ts'
 import { type ExploredPacket, packetOf, packetsOf } from '../explore/points.ts'
 import { hostVerbsOf, withRunner } from '../explore/prepare.ts'
 import { REPEAT_OPTIONS, type RepeatOptions } from '../explore/scenario.ts'
@@ -26,8 +25,9 @@ export function neighbourhood(story: Story, options: WriteOptions): Promise<stri
     const judge = new Judge(runner, { ...spec, hostFaults: hostVerbsOf(faults) }, baseline, { timeout })
     const row = async (name: string, plan: readonly PlannedFault[], fault = '') => {
       const { verdict, error } = await judge.attempt(plan)
-      const end = error === undefined ? '' : `: ${headOf(error)}`
-      return `${name.padEnd(10)}${(verdict === 'failed' ? 'FAILED' : verdict).padEnd(8)}${fault}${end}`.trimEnd()
+      const [reason] = error?.trimStart().split('\n', 1) ?? []
+      const text = [fault, reason].filter(Boolean).join(': ')
+      return `${name.padEnd(10)}${(verdict === 'failed' ? 'FAILED' : verdict).padEnd(8)}${text}`.trimEnd()
     }
     const captured = await judge.once(faults)
     const rows = [await row('no fault', []), await row('captured', faults, faults.map(formatFault).join(' and '))]

@@ -26,6 +26,7 @@ const LINKS_RAW: readonly number[] = [12, 14, 101, 228, 229]
 const LINK_ADDRESS_FAMILY = 4
 const SLL_HLEN = 16
 const SLL2_HLEN = 20
+const SLL2_IFINDEX = 4
 
 /** Reads `1 icmp, 2 igmp`. */
 const table = (text: string) =>
@@ -51,6 +52,8 @@ export class PacketView extends tcp.TcpOptions {
   h = 0
   at = 0
   end = 0
+  /** The number of the interface. */
+  place = 0
   /** The report of an ICMP error, or ''. The other fields then describe the packet in it. */
   report = ''
   protocol = 0
@@ -79,6 +82,7 @@ export class PacketView extends tcp.TcpOptions {
     const { bytes, at, linkType } = record
     const end = at + record.capturedLength
     this.bytes = bytes
+    this.place = record.interfaceIndex
     const nh = this.#networkAt(record, end)
     if (nh < 0) return nh === -1 ? 'cut' : nh === -2 ? `link type ${linkType}` : nameOfType(-3 - nh)
     const upper = this.#upper
@@ -120,6 +124,7 @@ export class PacketView extends tcp.TcpOptions {
     } else if (linkType === LINK_SLL2) {
       nh += SLL2_HLEN
       typeAt = at
+      if (nh <= end) this.place = get32(bytes, at + SLL2_IFINDEX)
     } else if (linkType === LINK_NULL || linkType === LINK_LOOP) nh += LINK_ADDRESS_FAMILY
     else if (!LINKS_RAW.includes(linkType)) return -2
     if (nh > end) return -1

@@ -70,9 +70,9 @@ export class StoryReader {
     const { isForward } = this.#table
     // Packets of a direction count on one interface. A device of vnet is two, with one name.
     const [half, reverse] = isForward ? [flow.ab, flow.ba] : [flow.ba, flow.ab]
-    const { interfaceName, interfaceIndex, packetId } = record
+    const { interfaceName, packetId } = record
     const isVnet = packetId !== undefined && interfaceName !== undefined
-    const place = isVnet ? interfaceName : interfaceIndex
+    const place = isVnet ? interfaceName : view.place
     half.place ??= isVnet && reverse.place !== undefined ? reverse.place : place
     if (half.place !== place) return
     this.#followClock(view, flow)

@@ -58,6 +58,8 @@ function hasTrend(values: readonly number[]): boolean {
 const CHUNK = 50
 const CHUNKS = 4
 const TOLERANCE = 0.03
+/** A busy queue has this share of full segments: others leave when their sender has something. */
+const FULL_SHARE = 0.75
 /** A gap so many times longer than the others of its chunk is a pause. */
 const PAUSE = 3
 
@@ -70,9 +72,11 @@ export class Train {
   #start = 0
   #last = 0
   #longest = 0
+  #full = 0
   readonly #rates: number[] = []
 
-  add(time: number, bytes: number): void {
+  add(time: number, bytes: number, isFull: boolean): void {
+    if (isFull) this.#full++
     if (this.#count++ > 0) {
       this.#bytes += bytes
       this.#longest = Math.max(this.#longest, time - this.#last)
@@ -84,13 +88,14 @@ export class Train {
   #endChunk(time: number): void {
     const rates = this.#rates
     const past = time - this.#start
-    if (this.#longest * CHUNK > PAUSE * past || past === 0) rates.length = 0
+    const isBusy = this.#longest * CHUNK <= PAUSE * past && past > 0 && this.#full >= FULL_SHARE * CHUNK
+    if (!isBusy) rates.length = 0
     else if (rates.push((this.#bytes * 8 * NSEC_PER_SEC) / past) > CHUNKS) rates.shift()
     const mean = rates.reduce((sum, rate) => sum + rate, 0) / CHUNKS
     const isSteady = rates.length === CHUNKS && rates.every(rate => Math.abs(rate - mean) < TOLERANCE * mean)
     if (isSteady) this.rate = Math.max(this.rate ?? 0, mean)
     this.#count = 1
-    this.#bytes = this.#longest = 0
+    this.#bytes = this.#longest = this.#full = 0
     this.#start = time
   }
 }

@@ -56,7 +56,7 @@ function flowLines(flow: FlowStory, most: number): string[] {
   const rates = (['ab', 'ba'] as const).flatMap(way =>
     ways[way].rate === undefined
       ? []
-      : `${way === 'ab' ? '>' : '<'} ${formatNumber(ways[way].rate, 'bit/s')}, packets waited up to ${timeText(ways[way].queue ?? 0)}`,
+      : `${way === 'ab' ? '>' : '<'} ${formatNumber(ways[way].rate, 'bit/s')}${waitText(ways[way].queue)}`,
   )
   lines.push(
     `  ${sent}; ${timeText(flow.last - flow.begin)}, ended by ${flow.end === 'fin' ? 'FIN' : flow.end === 'reset' ? 'RST' : 'nothing'}`,
@@ -75,6 +75,8 @@ function flowLines(flow: FlowStory, most: number): string[] {
   return lines
 }
 
+const waitText = (queue: number | undefined): string =>
+  queue === undefined ? '' : `, packets waited up to ${timeText(queue)}`
 const rankOf = ({ kind }: Statement): number => KINDS.indexOf(kind)
 const weightOf = ({ statements }: FlowStory): number => Math.min(...statements.map(rankOf))
 const bytesOf = ({ ways }: FlowStory): number => ways.ab.bytes + ways.ba.bytes

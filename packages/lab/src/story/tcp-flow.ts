@@ -20,7 +20,7 @@ const FIRST_LIVES: readonly number[] = [64, 128, 255]
 /** No window is larger (RFC 7323 sec. 2.3). */
 const WINDOW_MAX = 2 ** 30
 
-const moreOf = ({ losses, statements }: Half): number => losses.more + statements.more
+const moreOf = ({ losses, statements, isTwice }: Half): number => losses.more + (isTwice ? 0 : statements.more)
 
 /** The fields of a story that the flow does not know itself. */
 export type FlowFrame = 'client' | 'server' | 'begin' | 'last' | 'statements'

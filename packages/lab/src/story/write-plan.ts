@@ -181,7 +181,9 @@ function linkOf(ends: string, flows: readonly FlowStory[], traces: Map<string, s
   const jitter = isBusy || spread < middle / 20 ? '' : ` ${timeText(spread)} ordered`
   const wireOf = (way: Way) => {
     const { rate, queue } = flows.map(({ ways }) => ways[way]).find(({ rate }) => rate !== undefined) ?? {}
-    const limit = queue === undefined ? '' : ` limit ${timeText(queue)}`
+    // A full queue would lose packets besides those of the faults.
+    const isLossy = flows.some(({ statements }) => statements.some(one => one.way === way && one.verb === 'drop'))
+    const limit = queue === undefined || isLossy ? '' : ` limit ${timeText(queue)}`
     const hole = flows.flatMap(({ statements }) => statements).find(each => isHole(each) && each.way === way)
     const stages = [
       // With headers of 40 bytes, or 52 with timestamps, this segment is longer.

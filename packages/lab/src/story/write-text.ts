@@ -16,8 +16,10 @@ export interface WriteOptions {
   readonly traces?: string | undefined
 }
 
-/** Milliseconds that a run may take longer than its capture, and after which a flow is silent. */
-const [MORE_MS, SILENT_MS] = [30_000, 5000]
+/** Milliseconds that a run may take longer than its capture, in all and for each fault. */
+const [MORE_MS, FAULT_MS] = [30_000, 500]
+/** Milliseconds after which a flow is silent. */
+const SILENT_MS = 5000
 /** TCP waits up to twice as long as a link was dead. */
 const LONGER = 2
 /** Lines of statements in the comment. */
@@ -45,7 +47,8 @@ export function storyModule(story: Story, options: WriteOptions = {}) {
 }
 
 const hasProgram = ({ client, server }: WriteOptions) => (client ?? server) !== undefined
-const timeoutOf = ({ lasted }: LabPlan) => Math.ceil((LONGER * lasted) / NSEC_PER_SEC) * 1000 + MORE_MS
+const timeoutOf = ({ lasted, faults }: LabPlan) =>
+  Math.ceil((LONGER * lasted) / NSEC_PER_SEC) * 1000 + MORE_MS + FAULT_MS * faults.length
 
 function scenarioOf(plan: LabPlan, options: WriteOptions): OwnScenario {
   const { clients, servers, links, others, left } = plan

@@ -48,6 +48,25 @@ describe('link types', () => {
   })
 })
 
+test('packets of a direction count on one interface of a cooked capture', () => {
+  const frame = (one: Segment, index: number) =>
+    Uint8Array.of(8, 0, 0, 0, 0, 0, 0, index, ...new Uint8Array(12), ...segmentPacket(one))
+  const both = LOST.flatMap(one => [1, 2].map(index => [one.at, frame(one, index)] as const))
+  const story = storyOfFrames(both, 276)
+  expect(textsOf(story)).toEqual(NAMED)
+  expect(story.flows[0]?.ways.ab.packets).toBe(4)
+})
+
+test('packets at regular times show no bottleneck, unless they are full segments', () => {
+  const rateOf = (length: number) => {
+    const segments = Array.from({ length: 400 }, (_, i) => data(50 + 20 * i, 1 + length * i, { length, back: true }))
+    const wide = handshake().map(one => ({ ...one, mss: 1460 }))
+    return storyOfSegments([...wide, ...segments]).flows[0]?.ways.ba.rate
+  }
+  expect(rateOf(600)).toBeUndefined()
+  expect(rateOf(1448)).toBeCloseTo(((1448 + 40) * 8) / 0.02, -3)
+})
+
 test('tunnels and other protocols are named and counted', () => {
   const frames = [
     ethernetFrame(ipPacket(false, 4, new Uint8Array(20))),

@@ -224,11 +224,12 @@ describe('packets out of order', () => {
   })
 
   test('a capture that has most packets twice has a note instead', () => {
-    const pairs = Array.from({ length: 20 }, (_, i) =>
+    const pairs = Array.from({ length: 80 }, (_, i) =>
       [1, 2].map(() => reply(100 + i, 1 + 1000 * i, { id: i + 1 })),
     ).flat()
     const story = storyOfSegments([...handshake(), ...pairs])
     expect(textsOf(story)).toEqual([])
+    expect(story.flows[0]?.more).toBe(0)
     expect(story.notes).toEqual(['most packets twice, as a capture of several interfaces has, in 1 flow'])
   })
 })

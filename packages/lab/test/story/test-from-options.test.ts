@@ -44,6 +44,17 @@ test('--client and --server are imported by paths that are relative to the test'
   expect(readFileSync(written, 'utf8')).toContain("import clientProgram from './client.mjs'")
   const without = await runMain('test-from', capture, '--client', client)
   expect([without.status, without.stderr]).toEqual([2, expect.stringContaining('--write and --explore')])
+  const folder = await runMain('test-from', capture, '--explore', '--client', directory)
+  expect([folder.status, folder.stderr]).toEqual([2, expect.stringContaining('it is a directory, not a module')])
+  const broken = join(directory, 'broken.mjs')
+  writeFileSync(broken, 'export default 5 5')
+  const unloaded = await runMain('test-from', capture, '--explore', '--client', broken)
+  expect([unloaded.status, unloaded.stderr]).toEqual([
+    2,
+    expect.stringMatching(/^vnet: the scenario does not load: [^%]+$/),
+  ])
+  const json = await runMain('test-from', capture, '--json', '--write', join(directory, 'json.test.js'))
+  expect([json.status, json.stderr]).toEqual([2, expect.stringContaining('--json')])
   const none = await runMain('test-from', capture, '--explore', '--client', join(directory, 'none.mjs'))
   expect([none.status, none.stderr]).toEqual([1, expect.stringContaining('none.mjs')])
 })

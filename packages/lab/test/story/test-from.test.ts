@@ -1,8 +1,10 @@
 /** vnet test-from prints the story of a file. */
+import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import type { Io } from '#src/cli/process/io.ts'
+import type { End, Io } from '#src/cli/process/io.ts'
 import { pcapOf, whole } from '#support/capture-records.ts'
 import { testDirectory } from '#support/fresh-directory.ts'
 import { testFrom } from '../../src/commands/test-from.ts'
@@ -43,6 +45,7 @@ describe('vnet test-from', () => {
     const { flows, others } = JSON.parse(out)
     expect(others).toEqual({})
     expect(flows[0].statements[0].packet).toEqual({ part: 'seq', n: 1, copy: 1 })
+    expect(flows[0].messages[0].content).toMatch(/^A+=*$/)
   })
 
   test('prints about twenty lines of many flows, and counts the rest', async () => {
@@ -52,6 +55,25 @@ describe('vnet test-from', () => {
     expect(out).toContain('37 more flows with statements: 37 lost')
     const { out: all } = await run(bytesOf(flows.flat()), { all: true })
     expect(all.match(/was lost/g)).toHaveLength(40)
+  })
+
+  test('reads a pipe to its end after Ctrl-C', async () => {
+    const path = join(testDirectory(), 'pipe')
+    execFileSync('mkfifo', [path])
+    const printed: string[] = []
+    let ended: Promise<number> | undefined
+    const listens = new Promise<(end: End) => void>(resolve => {
+      const onEnd = (fn: (end: End) => void) => {
+        resolve(fn)
+        return () => {}
+      }
+      ended = testFrom(path, {}, { out: text => printed.push(text), err() {}, onEnd })
+    })
+    const end = await listens
+    end({ signal: 'SIGINT' })
+    await writeFile(path, bytesOf(LOST))
+    expect(await ended).toBe(0)
+    expect(printed.join('')).toContain('segment 1 was lost')
   })
 
   test('prints the story up to a defect, and fails with one line about it', async () => {

@@ -67,9 +67,32 @@ test('a written test has the pauses of each end, without the round trips and the
 test('a written test has a link for each pair of hosts, with its delay, rate, queue and MTU', () => {
   const text = storyTest(STORIES['several servers and connections']!)
   expect(text).toContain("await lab.cable(client, server, { wire: 'delay 20ms' })")
-  expect(text).toContain("{ wire: { ab: 'rate 2mbit -14 limit 100ms | delay 20ms', ba: 'delay 20ms' }, mtu: 1340 })")
+  expect(text).toContain("{ wire: { ab: 'rate 2mbit -14 | delay 20ms', ba: 'delay 20ms' }, mtu: 1340 })")
   expect(text).toContain("'drop client-server ab tcp client:*#2 > server:80 seq 0'")
   expect(text).toContain("'drop client-server2 ab tcp client:* > server2:* seq 1289 copy 2'")
+})
+
+test('a queue has its limit, unless faults lose its packets', () => {
+  const ways = {
+    ab: { packets: 10, bytes: 0, rate: 2e6, queue: 100e6 },
+    ba: { packets: 10, bytes: 0, rate: undefined, queue: undefined },
+  }
+  expect(storyTest(storyOf(flowStory({ ways })))).toContain("ab: 'rate 2mbit -14 limit 100ms | delay 20ms'")
+  const packet = { part: 'seq', n: 1, copy: 1 } as const
+  const lost = [statement({ kind: 'lost', way: 'ab', at: 50, packet, verb: 'drop' })]
+  expect(storyTest(storyOf(flowStory({ ways, statements: lost })))).toContain("ab: 'rate 2mbit -14 | delay 20ms'")
+})
+
+test('a test has more time for each fault', () => {
+  const faults = (count: number) =>
+    Array.from({ length: count }, (_, i) =>
+      statement({ kind: 'lost', way: 'ab', at: i, packet: { part: 'seq', n: 1 + i, copy: 1 }, verb: 'drop' }),
+    )
+  const timeout = (count: number) => {
+    const story = storyOf(flowStory({ messages: [message('ab', 41, 100)], statements: faults(count) }))
+    return Number(/timeout: (\d+)/.exec(storyTest(story))?.[1])
+  }
+  expect(timeout(41) - timeout(1)).toBe(20_000)
 })
 
 test('jitter is written as such, and a few late round trips are not', () => {

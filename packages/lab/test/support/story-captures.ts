@@ -25,6 +25,7 @@ export interface Segment {
   readonly sacks?: readonly number[]
   /** With the option "SACK permitted". */
   readonly permits?: boolean
+  readonly mss?: number
   /** The identification of IPv4. */
   readonly id?: number
   readonly ttl?: number
@@ -44,6 +45,7 @@ const FLAGS: Readonly<Record<string, number>> = {
 const CLIENT_ISN = 0xfffff000
 const SERVER_ISN = 5000
 const NOP = 1
+const OPT_MSS = 2
 const OPT_SACK_PERMITTED = 4
 const OPT_SACK = 5
 const OPT_TIMESTAMPS = 8
@@ -70,9 +72,10 @@ export function ethernetFrame(packet: Uint8Array, type = ETH_P_IP): Uint8Array {
   return bytes
 }
 
-function optionsOf({ stamps, sacks = [], permits = false }: Segment, own: number): number[] {
+function optionsOf({ stamps, sacks = [], permits = false, mss }: Segment, own: number): number[] {
   const long = (value: number) => [value >>> 24, (value >>> 16) & 255, (value >>> 8) & 255, value & 255]
   const time = stamps === undefined ? [] : [NOP, NOP, OPT_TIMESTAMPS, 10, ...stamps.flatMap(long)]
+  if (mss !== undefined) time.push(OPT_MSS, 4, mss >> 8, mss & 255)
   if (permits) time.push(NOP, NOP, OPT_SACK_PERMITTED, 2)
   if (sacks.length === 0) return time
   return [...time, NOP, NOP, OPT_SACK, 2 + 4 * sacks.length, ...sacks.flatMap(edge => long((own + edge) >>> 0))]
