@@ -14,7 +14,7 @@ const files = [
   ...filesIn('docs/.vitepress/theme', /\.css$/),
   ...filesIn('packages/lab/docs/found', /\.svg$/),
   ...filesIn('packages/web/src/page', /\.(svg|css)$/),
-  'packages/lab/src/explore/page-style.ts',
+  'packages/lab/templates/page.css',
 ]
 const values = Object.values(colours).flatMap(({ light, dark }) => [light, dark])
 
@@ -25,10 +25,11 @@ test.each(files)('%s has no colour of its own', file => {
 })
 
 test('the page of explore has the names and values of palette.css', () => {
-  const [palette, style] = ['packages/web/src/page/palette.css', 'packages/lab/src/explore/page-style.ts'].map(file =>
+  const [palette, style] = ['packages/web/src/page/palette.css', 'packages/lab/templates/page.css'].map(file =>
     readFileSync(file, 'utf8'),
   ) as [string, string]
-  const lines = style.match(/^ {2}--.*$/gm) ?? []
+  const [root = ''] = style.split('\n}')
+  const lines = root.match(/^ {2}--.*$/gm) ?? []
   expect(lines).not.toEqual([])
   for (const line of lines) expect(palette).toContain(`${line}\n`)
 })

@@ -4,15 +4,18 @@
  * text of strangers: every text is escaped by `html`.
  */
 
+import { readFileSync } from 'node:fs'
 import { Html, html } from './html.ts'
 import { firstOfEach, unlike } from './lists.ts'
-import { PAGE_STYLE } from './page-style.ts'
 import * as results from './result.ts'
 import { runDiagram } from './run-diagram.ts'
 import { arrow, connectionNames, endsOf, knownHosts, rowOf } from './sequence.ts'
 
 /** The mark of the site, without its own colours. */
 const MARK = html`<svg viewBox="0 0 36 16" height="16" aria-hidden="true"><g><rect y="3" width="10" height="10" rx="2"/><path d="M9 7h5v2H9zM22 7h5v2h-5z"/><rect x="26" y="3" width="10" height="10" rx="2"/></g><circle cx="18" cy="8" r="2.5"/></svg>`
+
+/** Returns the style sheet of the page. */
+const styleText = () => readFileSync(new URL('../../templates/page.css', import.meta.url), 'utf8')
 
 /** The worst first. */
 const VERDICTS: readonly results.Verdict[] = ['failed', 'slower', 'missed', 'skipped', 'passed']
@@ -27,7 +30,7 @@ export function pageOf(result: results.ExploreResult, title: string): string {
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>${title}: ${result.passed ? 'passed' : 'failed'}</title>
-<style>${new Html(PAGE_STYLE)}</style>
+<style>${new Html(styleText())}</style>
 <main style="--hosts: ${diagram.hosts.length}">
 <p class="mark">${MARK} vnet explore</p>
 <h1>${title} <span class="verdict ${result.passed ? 'passed' : 'failed'}">${result.passed ? 'passed' : 'failed'}</span></h1>

@@ -1,11 +1,11 @@
 /** The text of a test that repeats a story: its scenario, and the call of explore.repeat. */
+import { readFileSync } from 'node:fs'
 import { METHODS, STATUS_CODES } from 'node:http'
 import { NSEC_PER_MSEC, NSEC_PER_SEC } from 'vnet/internal/base/clock'
 import { firstOf } from '../explore/lists.ts'
 import { type OwnScenario, quote, testText } from '../explore/repeat-text.ts'
 import type { FlowStory, Message, Story } from './story.ts'
 import { type LabPlan, ownPortOf, type PlannedLink, planOf, TRACES } from './write-plan.ts'
-import { IMPORTS, SKELETON } from './write-skeleton.ts'
 
 /** The modules of programs as the file imports them, and whether contents are written. */
 export interface WriteOptions {
@@ -16,6 +16,8 @@ export interface WriteOptions {
   readonly traces?: string | undefined
 }
 
+/** Src and dist are equally deep. */
+const SKELETON = new URL('../../templates/skeleton.js', import.meta.url)
 /** Milliseconds that a run may take longer than its capture, in all and for each fault. */
 const [MORE_MS, FAULT_MS] = [30_000, 500]
 /** Milliseconds after which a flow is silent. */
@@ -54,6 +56,10 @@ function scenarioOf(plan: LabPlan, options: WriteOptions): OwnScenario {
   const { clients, servers, links, others, left } = plan
   const { client, server } = options
   const hasTraces = options.traces !== undefined && plan.traces.size > 0
+  // The functions that play messages, which use the constants below, and their imports.
+  const [skeletonImports = '', skeleton] = readFileSync(SKELETON, 'utf8')
+    .trimEnd()
+    .split(/\n\n(.*)/s)
   const isPlayed = client === undefined || server === undefined
   const hosts = [...new Set([...clients, ...servers])].join(', ')
   const hasNat = links.some(link => link.hasNat)
@@ -83,11 +89,11 @@ function scenarioOf(plan: LabPlan, options: WriteOptions): OwnScenario {
     ...(isPlayed ? [client === undefined ? '  await played()' : '  played().catch(() => {})'] : []),
     ...(client === undefined ? [] : [`  await Promise.all([${clientCalls.join(', ')}])`]),
     '}',
-    ...(isPlayed ? ['', SKELETON] : []),
+    ...(isPlayed ? ['', skeleton] : []),
   ]
   const imports = [
     ...(hasTraces ? ["import { fileURLToPath } from 'node:url'"] : []),
-    ...(isPlayed ? [IMPORTS] : []),
+    ...(isPlayed ? [skeletonImports] : []),
     ...(client === undefined ? [] : [`import clientProgram from ${quote(client)}`]),
     ...(server === undefined ? [] : [`import serverProgram from ${quote(server)}`]),
   ]

@@ -1,11 +1,8 @@
-/** The part of a written test that plays the messages of a capture, as JavaScript. */
-
-export const IMPORTS = `import assert from 'node:assert/strict'
+import assert from 'node:assert/strict'
 import { EventEmitter, once } from 'node:events'
-import net from 'node:net'`
+import net from 'node:net'
 
-/** `plays`, `inOrder` and `hasNat` are constants of the file, and `flows` has the messages. */
-export const SKELETON = `/** Opens the servers, and returns a function that plays all flows. */
+/** Opens the servers, and returns a function that plays all flows. */
 async function prepare(hosts, lab) {
   const doors = new Map()
   const nameOf = ({ protocol, server, port }) => [protocol, server, port].join(' ')
@@ -30,7 +27,16 @@ async function exchange(flow, client, door, lab) {
   if (flow.end === 'reset') return assert.rejects(all, ({ code }) => /^E(CONN|PIPE)/.test(code))
   if (flow.end === 'done') return all
   const waited = lab.sleep(flow.silentAfter).then(() => 'silent')
-  assert.equal(await Promise.race([all.then(() => 'done', () => 'reset'), waited]), 'silent')
+  assert.equal(
+    await Promise.race([
+      all.then(
+        () => 'done',
+        () => 'reset',
+      ),
+      waited,
+    ]),
+    'silent',
+  )
 }
 
 /** Plays one end of a flow: sends its messages, and waits for the messages of the other end. */
@@ -49,12 +55,15 @@ async function openClient({ protocol, server, port, from }, host) {
   return udpEnd(await host.createSocket('udp4', from), { port, address: server })
 }
 
-/** Listens at a port. \`ends\` has the server's end of each client, by the client's port. */
+/** Listens at a port. `ends` has the server's end of each client, by the client's port. */
 async function openDoor({ protocol, port }, host) {
   const door = Object.assign(new EventEmitter().setMaxListeners(0), { ends: new Map(), taken: 0 })
   const add = (key, end) => door.ends.set(key, end) && door.emit('arrival')
   if (protocol === 'tcp') {
-    await host.listen(net.createServer(socket => add(socket.remotePort, tcpEnd(socket))), port)
+    await host.listen(
+      net.createServer(socket => add(socket.remotePort, tcpEnd(socket))),
+      port,
+    )
     return door
   }
   const socket = await host.createSocket('udp4', port)
@@ -71,7 +80,10 @@ function tcpEnd(socket) {
   const chunks = socket.on('error', () => {})[Symbol.asyncIterator]()
   let missing = 0
   return {
-    port: once(socket, 'connect').then(() => socket.localPort, () => {}),
+    port: once(socket, 'connect').then(
+      () => socket.localPort,
+      () => {},
+    ),
     send: bytes => socket.write(bytes),
     async receive(length) {
       for (missing += length; missing > 0; ) {
@@ -87,7 +99,7 @@ function tcpEnd(socket) {
   }
 }
 
-/** A client's end knows its \`peer\`, and no other end uses its socket. */
+/** A client's end knows its `peer`, and no other end uses its socket. */
 function udpEnd(socket, peer) {
   const arrivals = new EventEmitter()
   let missing = 0
@@ -102,4 +114,4 @@ function udpEnd(socket, peer) {
     for (missing++; missing > 0; ) await once(arrivals, 'datagram')
   }
   return { arrive, receive, send, port: socket.address().port }
-}`
+}
