@@ -1,7 +1,4 @@
-/**
- * Requests to running vnets on behalf of programs, on one connection per vnet and user, so that the
- * vnet grants rights by its credentials. Replies are passed on without a promise: a program waits.
- */
+/** Requests to vnets on behalf of programs: a connection per vnet and user, for its rights. */
 import { availableParallelism } from 'node:os'
 import { EAGAIN, ECONNREFUSED, ECONNRESET, EIO, ENOBUFS, ENOENT, EPERM, ETIMEDOUT } from 'vnet/internal/base/errno'
 import { Connection } from 'vnet/internal/control/protocol/connection'

@@ -1,8 +1,7 @@
 /**
- * Generic netlink sockets of a program. Each is a socket of the kernel at a descriptor number that
- * the filter traps, so that the supervisor sees the datagrams sent on it. A vnet replies to
- * datagrams for vnet_nl and to queries for it to nlctrl; all others go to the kernel. Replies are
- * queued (replies.ts) before the sending call returns.
+ * Generic netlink sockets of a program: sockets of the kernel at descriptor numbers that the filter
+ * traps. A vnet replies to datagrams for vnet_nl and to queries for it to nlctrl; all others go to
+ * the kernel. Replies are queued (replies.ts) before the sending call returns.
  */
 import { EBADF, ECONNREFUSED } from 'vnet/internal/base/errno'
 import { AF_NETLINK, isGeneric, NETLINK_GENERIC, SOCK_CLOEXEC } from 'vnet/internal/linux/index'

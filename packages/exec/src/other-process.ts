@@ -63,9 +63,8 @@ export class OtherProcesses {
   }
 
   /**
-   * Returns our own descriptor of the socket that is `fd` in thread `pid`, which the caller closes,
-   * or -errno. Anything but a socket is refused: closing it may wait for its file system, which can
-   * be another program's.
+   * Returns our own descriptor of the socket `fd` of thread `pid`, for the caller to close, or
+   * -errno. Anything else is refused: closing it may wait for another program's file system.
    */
   descriptor(pid: number, fd: number): number {
     const link = this.#linkOf(pid, fd)
@@ -86,9 +85,8 @@ export class OtherProcesses {
   }
 
   /**
-   * Calls `fn`, which may write() to the memory that thread `pid` has now, even if the thread
-   * executes another program in the meantime. Returns undefined without a call if the memory cannot
-   * be opened, or if `isStill` returns false once it is open.
+   * Calls `fn`, which may write() to the memory that thread `pid` has now, even if it executes
+   * another program. Returns undefined if that cannot be opened, or if `isStill` is then false.
    */
   inMemoryOf<T>(pid: number, isStill: () => boolean, fn: () => T): T | undefined {
     const memory = this.#native.open(`/proc/${pid}/mem`, O_RDWR, -1)

@@ -19,7 +19,6 @@ interface Reply {
   readonly gone?: boolean
 }
 
-/** Returns the handler of these calls. */
 export function privateIoctls(supervision: Supervision): (notification: Notification) => void {
   const { native, listener, processes, conversations, vnets } = supervision
   const builder = new netlink.MessageBuilder()

@@ -1,7 +1,4 @@
-/**
- * Structures in a program's memory that its system calls point to: struct msghdr, struct mmsghdr,
- * struct iovec and struct sockaddr_nl. x86-64 and arm64 lay them out alike.
- */
+/** msghdr, mmsghdr, iovec and sockaddr_nl in a program's memory: alike on x86-64 and arm64. */
 import { EFAULT } from 'vnet/internal/base/errno'
 import { getU32, getU64, putU32 } from 'vnet/internal/netlink/index'
 import type { OtherProcesses } from './other-process.ts'
@@ -48,7 +45,6 @@ export function iovecs(processes: OtherProcesses, pid: number, address: bigint, 
 export interface Msghdr {
   readonly name: MemorySpan
   readonly spans: readonly MemorySpan[]
-  /** The buffer for ancillary data. */
   readonly controlAt: MemorySpan
 }
 

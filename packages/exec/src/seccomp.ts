@@ -115,7 +115,6 @@ export class NotificationListener {
     return undefined
   }
 
-  /** Passes the id of a call and four 32-bit numbers to the kernel. */
   #write(request: number, id: Uint8Array, numbers: readonly number[]): number {
     this.#resp.set(id)
     for (const [i, number] of numbers.entries()) putU32(this.#resp, ID_LEN + 4 * i, number)
@@ -127,10 +126,7 @@ export class NotificationListener {
   }
 }
 
-/**
- * Numbers of the system calls that `vnet exec` traps, on x64 and on arm64:
- * arch/x86/entry/syscalls/syscall_64.tbl and include/uapi/asm-generic/unistd.h.
- */
+/** Numbers: arch/x86/entry/syscalls/syscall_64.tbl, include/uapi/asm-generic/unistd.h (arm64). */
 const SYSCALLS = {
   ioctl: [16, 29],
   socket: [41, 198],

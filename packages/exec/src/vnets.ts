@@ -1,7 +1,4 @@
-/**
- * Finds the vnet of an interface by the files beside the vnets' sockets. No vnet is queried, so a
- * stopped vnet delays no call for another. The files are read again when their directories change.
- */
+/** Finds an interface's vnet by the files beside the sockets: no stopped vnet delays a call. */
 import { statSync } from 'node:fs'
 import { directoriesOf, type FindOptions } from 'vnet/internal/control/client/find'
 import { type Entry, type EntryInterface, readDirectories } from 'vnet/internal/control/protocol/directory'

@@ -106,8 +106,7 @@ export class Waits {
     const { notification, timeoutMs } = waiting
     const { processes, listener } = this.#supervision
     const status = processes.status(notification.pid)
-    // A waiting thread sleeps in state S until a signal wakes it, and in state D from then on,
-    // because its call was received (SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV).
+    // A signal moves a waiting thread from state S to D (SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV).
     const isInterrupted = status?.state === 'D' && (hasSignal(status) || processes.isStopping(notification.pid))
     // Checked after the status was read, because the pid may belong to another thread by now.
     if (status === undefined || !listener.isWaiting(notification)) this.#forget(waiting)
