@@ -46,9 +46,8 @@ export class Making {
 }
 
 /**
- * Returns the entry `KIND-KEY` of the cache for guests, a directory. If it is not there, `make`
- * fills a new one, and the `kept` newest of its kind remain. Returns undefined if `make` returns
- * false: then there is nothing to keep.
+ * Returns the directory `KIND-KEY` of the cache. `make` fills a new one, and the `kept` newest of
+ * its kind remain; if it returns false, nothing is kept (undefined).
  */
 export async function cachedEntry(
   kind: string,
@@ -70,10 +69,7 @@ export async function cachedEntry(
 export const isUsed = (entry: string): boolean =>
   attempt(() => utimesSync(entry, new Date(), new Date()) ?? true) === true
 
-/**
- * Removes the entries of a directory with matching names, except the `kept` newest and those used
- * in the last `sparedMs`: a run may be about to open their files.
- */
+/** Removes matching entries but the `kept` newest and those used in `sparedMs`, for other runs. */
 export function removeOld(directory: string, pattern: RegExp, kept: number, sparedMs = MINUTE_MS): void {
   const entries = readdirSync(directory)
     .filter(name => pattern.test(name))

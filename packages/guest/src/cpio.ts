@@ -8,7 +8,6 @@ const DIRECTORY = 0o040_000
 /** A file of the archive; one without content is a directory. */
 export type ArchiveFile = Readonly<{ name: string; content?: Uint8Array; isProgram?: boolean }>
 
-/** Returns an archive of files and directories. */
 export function cpio(files: readonly ArchiveFile[]): Buffer {
   const parts: Uint8Array[] = []
   for (const [index, { name, content, isProgram }] of files.entries()) {

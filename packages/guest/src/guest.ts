@@ -34,7 +34,6 @@ export interface GuestOptions {
   readonly programs?: readonly string[]
   /** Absolute paths of other files that the guest shall have. */
   readonly files?: readonly string[]
-  /** Called with the output of the command. */
   readonly onOutput: OnOutput
   /** Called with a line about what is prepared. */
   readonly onMessage: (line: string) => void
@@ -147,10 +146,7 @@ export function runSeeds(
   })
 }
 
-/**
- * Prepares a guest, and runs it until its image has all programs. `run` gets the options with an
- * `onOutput` that leaves out what the runs before have written.
- */
+/** Runs a guest until its image has all programs; `onOutput` leaves out earlier runs' output. */
 async function withPrograms<Result>(
   command: readonly string[],
   options: GuestOptions,
@@ -190,10 +186,7 @@ export function addProgram(
 /** Directories that only root changes. */
 const OF_SYSTEM = ['/usr', '/bin', '/sbin', '/lib', '/lib64']
 
-/**
- * Whether a guest gets a program that it asks for: one of PATH, or of the packages of the system.
- * Any program in the guest can ask, also for files that only this user can read.
- */
+/** Whether a program is of PATH or a package: any program in the guest may ask for any file. */
 function isOffered(program: string): boolean {
   if (/\p{Cc}/u.test(program)) return false
   const path = findProgram(program)

@@ -5,10 +5,7 @@ import { closeSync, openSync, readSync, writeFileSync } from 'node:fs'
 const REQUESTS = '/dev/vnet-guest'
 const REPLY = '/dev/vnet-reply'
 
-/**
- * Stops the machine until its host has a reply, and returns the reply. The host can copy the
- * stopped machine and give each copy another reply. No other thread may ask at the same time.
- */
+/** Stops the machine until its host replies; copies may get other replies. One thread at a time. */
 export function stopMachine(why: string): Buffer {
   const requests = openSync(REQUESTS, 'w')
   const reply = openSync(REPLY, 'r')

@@ -1,7 +1,4 @@
-/**
- * The kernel of virtual machines: a kernel of the user, or Debian's cloud kernel, which apt-get
- * downloads. It is unpacked into a cache, never installed.
- */
+/** The kernel of virtual machines: the user's, or Debian's cloud kernel, in a cache. */
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
@@ -24,10 +21,7 @@ const flavour = (): string => `cloud-${ARCHITECTURES[process.arch] ?? process.ar
 
 const DOWNLOAD_LIMIT_MS = 300_000
 
-/**
- * Returns the kernel of VNET_KERNEL and VNET_KERNEL_MODULES, else the cached one, else apt's newest
- * cloud kernel. Throws a GuestSetupError.
- */
+/** Returns the kernel of VNET_KERNEL, the cache or apt, in this order. Throws a GuestSetupError. */
 export const findKernel = (print: (line: string) => void): Kernel =>
   givenKernel() ?? cachedKernel() ?? newestKernel(print)
 
@@ -94,10 +88,7 @@ export function dependenciesOf(name: string): string[] {
   return [...stdout.matchAll(/^ +\|?Depends: ([^<\s]+)/gm)].map(([, dependency]) => dependency as string)
 }
 
-/**
- * Downloads packages and unpacks them into the new directory `to`. `prepare` changes the files
- * before they get there. Throws a GuestSetupError.
- */
+/** Unpacks packages into the new directory `to`, after `prepare`. Throws a GuestSetupError. */
 export function downloadPackages(packages: readonly string[], to: string, prepare?: (root: string) => void): void {
   using making = new Making(dirname(to))
   succeed('apt-get', ['-q', 'download', ...packages], making.path, 'sudo apt-get update, or look at the network')

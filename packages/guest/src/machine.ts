@@ -1,7 +1,6 @@
 /**
- * A virtual machine of QEMU in virtual time (packages/guest/docs/virtual-time.md): it counts
- * instructions, one a nanosecond, and its time jumps when it is idle. None of its devices works
- * in real time: files are memory, and nothing arrives while it runs.
+ * A virtual machine of QEMU in virtual time (packages/guest/docs/virtual-time.md): it counts one
+ * instruction a ns, and its time jumps when idle. Nothing arrives while it runs.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { closeSync, ftruncateSync, openSync, readFileSync } from 'node:fs'
@@ -20,10 +19,7 @@ export const QEMU = 'qemu-system-x86_64'
 export const MEMORIES = { image: 2048, outbox: 1024, inbox: 128, project: 2048 } as const
 export type Memories = Readonly<Record<keyof typeof MEMORIES, string>>
 
-/**
- * Settings of virtual time for QEMU and for the kernel, on each architecture. The reason of each is
- * in packages/guest/docs/virtual-time.md.
- */
+/** Settings of virtual time; reasons are in packages/guest/docs/virtual-time.md. */
 export const TIME_ARGUMENTS: readonly string[] = [
   ...['-accel', 'tcg,tb-size=512', '-seed', '1', '-rtc', 'base=2026-01-01,clock=vm'],
   ...['-icount', 'shift=0,sleep=off,rr=record,rrfile=/dev/null'],
@@ -63,7 +59,6 @@ export function machineArguments(memoryMb: number): string[] {
   ]
 }
 
-/** The machine has ended by itself. */
 export class MachineEnded extends Error {
   override readonly name = 'MachineEnded'
 }
@@ -78,7 +73,6 @@ export class Machine {
   #errors = ''
   #isWaiting: boolean
   #isStopped = false
-  /** Whether the guest has asked for its stop. */
   #isAsked = false
   /** Rejects with a MachineEnded. */
   readonly #ended: Promise<never>
@@ -124,7 +118,6 @@ export class Machine {
     await Promise.race([new Promise((resolve, reject) => this.#stops.push({ resolve, reject })), this.#ended])
   }
 
-  /** Lets a restored guest continue. */
   async resume(): Promise<void> {
     while (this.#isWaiting) {
       const { status } = (await this.command('query-status')) as { status: string }
@@ -133,10 +126,7 @@ export class Machine {
     await this.command('cont')
   }
 
-  /**
-   * Writes the state of the devices of a stopped machine, from which it can be continued. This
-   * machine cannot: its clock may have moved.
-   */
+  /** Writes a stopped machine's device state, to continue from: its own clock may have moved. */
   async saveDevices(path: string): Promise<void> {
     await this.command('xen-save-devices-state', { filename: path, live: false })
     const devices = readFileSync(path)

@@ -53,10 +53,7 @@ export class Outbox {
     return this.#at - this.#rest.length
   }
 
-  /**
-   * Calls `take` with new records and their bytes. Returns whether there are more. Throws a
-   * RangeError for a record that init does not write.
-   */
+  /** Passes new records to `take`; returns whether more exist. RangeError for an unknown record. */
   read(take: (record: MailRecord, bytes: Buffer) => void): boolean {
     const end = this.#readHead()
     const last = this.#at + BATCH
@@ -132,7 +129,6 @@ const NS_PER_S = 1e9
 /** Characters of a text around its first difference. */
 const SHOWN = 60
 
-/** The names of kinds of records. */
 const NAMES: Readonly<Record<string, string>> = {
   o: 'standard output',
   e: 'standard error',

@@ -29,10 +29,7 @@ export class LastOutput {
 /** Bytes of each stream that are compared. Later ones are only counted. */
 const KEPT = 1 << 20
 
-/**
- * Passes on the output of a first run, and the output of later runs after the part that is the
- * same. If the output of a run differs, a line says so, and the rest follows.
- */
+/** Writes the first run's output, then later runs' from a difference on, after a line about it. */
 export function trialOutput(write: OnOutput, print: (line: string) => void) {
   const kept = { out: Buffer.alloc(KEPT), err: Buffer.alloc(KEPT) }
   const length = { out: 0, err: 0 }
@@ -51,7 +48,6 @@ export function trialOutput(write: OnOutput, print: (line: string) => void) {
       write(stream, rest)
     },
 
-    /** The run starts again. */
     restart(): void {
       at.out = at.err = 0
     },

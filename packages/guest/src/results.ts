@@ -1,7 +1,4 @@
-/**
- * Writes the files that a guest has changed into the directory from which it had them, except
- * directories that it did not get, such as .git.
- */
+/** Writes a guest's changed files back, except into directories that it did not get (.git). */
 import type { Buffer } from 'node:buffer'
 import * as fs from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -66,10 +63,7 @@ export class Results {
     }
   }
 
-  /**
-   * Returns directories in the directory that Git takes for repositories, and in which the guest
-   * has changed something: Git runs programs that their configuration names.
-   */
+  /** Returns changed Git repositories: Git runs programs that their configuration names. */
   get repositories(): string[] {
     const root = this.#directory
     if (root === undefined) return []
@@ -123,10 +117,7 @@ export class Results {
     fs.symlinkSync(to, target)
   }
 
-  /**
-   * Returns the place of a path of the guest, and makes the directories above it. Throws an Error
-   * if the path leads out of the directory.
-   */
+  /** Returns a guest path's place, with directories made. Throws an Error if it is outside. */
   #target(path: string): string | undefined {
     const root = this.#directory
     if (root === undefined) return undefined

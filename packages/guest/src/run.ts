@@ -83,7 +83,6 @@ export type GuestStop =
   | (GuestRequest & { readonly end?: undefined })
   | { readonly why?: undefined; readonly end: GuestEnd }
 
-/** A program in the guest has stopped it. */
 export interface GuestRequest {
   readonly why: string
   /** How long the command has run, in the guest's time, ns. */
@@ -141,10 +140,7 @@ export class GuestRun {
     }
   }
 
-  /**
-   * Lets the guest continue until it stops. `take` is called with each record in order. Rejects
-   * with a MachineEnded, a ProgramMissing, or the reason of the signal.
-   */
+  /** Continues to the next stop. Rejects: MachineEnded, ProgramMissing, or the signal's reason. */
   async next(take: Take, signal?: AbortSignal): Promise<GuestStop> {
     const { devices, ...rest } = this.#snapshot
     const console = join(this.#directory, 'console')
@@ -217,10 +213,7 @@ export class GuestRun {
     putInbox(this.#memories.inbox, continueText(reply))
   }
 
-  /**
-   * Lets a copy of the stopped guest continue with a reply, and returns why the copy stops;
-   * undefined if its command ends before. The guest itself does not change.
-   */
+  /** Lets a copy continue with a reply: returns why it stops; undefined if its command ends. */
   async look(reply: string, signal?: AbortSignal): Promise<string | undefined> {
     const outbox = { path: this.#memories.outbox, position: this.#outbox.position }
     const copy = new GuestRun(this.#snapshot, this.#memories, continueText(reply), false, outbox)

@@ -1,7 +1,4 @@
-/**
- * The snapshot of a started kernel, from which every run continues. It is made once for a kernel,
- * an init, a QEMU and a size of memory, before an image is mounted.
- */
+/** The snapshot of a kernel, init, QEMU and memory size, made once, before images are mounted. */
 import { createHash } from 'node:crypto'
 import { readFileSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
@@ -38,10 +35,7 @@ const BOOTS_KEPT = 3
 /** The newest snapshots of stages that the cache keeps. Each takes some 300 MB. */
 const STAGES_KEPT = 4
 
-/**
- * Returns the snapshot of a job that has stopped its machine once, which is made if the cache does
- * not have it; or what `run` returns in its place. `key` names all that it depends on.
- */
+/** Returns a job's snapshot at its first stop, cached by `key`; or what `run` returns instead. */
 export async function stageSnapshot<End>(
   key: string,
   memoryMb: number,

@@ -26,10 +26,7 @@ export interface GuestCommandOptions extends Pick<GuestOptions, 'seed' | 'date' 
   readonly memory?: number
 }
 
-/**
- * Returns the status of the command, like a shell; 1 if no guest can run here, or if two runs
- * differ.
- */
+/** Returns the command's status, like a shell; 1 without a guest, or if two runs differ. */
 export async function guest(command: readonly string[], options: GuestCommandOptions, io: Io): Promise<number> {
   const { verify = false, repeat, program = [], file = [], env = [], memory, ...rest } = options
   using end = endOf(io)
@@ -172,10 +169,7 @@ export function guestTime(ns: number): string {
   return [...parts, `${rest.toFixed(2)} s`].join(' ')
 }
 
-/**
- * Returns `2 h 0.32 s in the guest, 1.41 s here; busy 0.36 s: node 0.30 s, sh 0.06 s; sha256 ...`.
- * If the run took longer here, the text says how many times.
- */
+/** Returns `2 h 0.32 s in the guest, 1.41 s here; busy 0.36 s: node 0.30 s; sha256 ...`. */
 export function reportText({ guestNs, wallMs, usage, digest }: GuestReport): string {
   const busy = usage.reduce((sum, { ns }) => sum + ns, 0)
   const seconds = (ns: number) => `${(ns / NS_PER_S).toFixed(2)} s`

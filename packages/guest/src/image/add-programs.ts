@@ -19,10 +19,7 @@ const START_BYTES = 256
 const ELF = '\x7fELF'
 const LIBRARY = /\.so(\.|$)/
 
-/**
- * Adds programs and libraries to a tree with their dependencies. Paths that do not exist are left
- * out. `find` looks a name up in PATH.
- */
+/** Adds files that exist to a tree, with their dependencies. `find` looks a name up in PATH. */
 export function addPrograms(
   tree: HostTree,
   paths: readonly string[],
@@ -61,7 +58,6 @@ function withoutShim(tree: HostTree, path: string): string {
   return program ?? path
 }
 
-/** Adds packages with their dependencies. */
 function addPackages(tree: HostTree, packages: DebianPackages, ids: ReadonlySet<string>): void {
   const files = packages.filesOf(packages.closureOf(ids))
   for (const path of files) tree.addHost(path)
@@ -139,7 +135,6 @@ export class DebianPackages {
     return [...found]
   }
 
-  /** Returns the paths of all files, links and directories of packages. */
   filesOf(ids: readonly string[]): string[] {
     if (ids.length === 0) return []
     return query('--listfiles', ...ids)

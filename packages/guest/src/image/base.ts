@@ -105,10 +105,7 @@ function programOf(name: string, find: (name: string) => string | undefined): st
   )
 }
 
-/**
- * Adds vnet and this Node, without the rest of Node's package, such as npm. Debian's own Node is
- * different: it needs the libraries and modules of its package. Returns paths for addPrograms.
- */
+/** Adds vnet and this Node: Debian's with its package, others without npm. Returns paths to add. */
 function addVnet(tree: HostTree): string[] {
   const libraries = librariesOf([process.execPath, ...addOwnFiles(tree)])
   if (libraries.some(path => path.includes('/libnode'))) return [process.execPath, ...libraries]
@@ -160,10 +157,7 @@ interface Manifest {
   readonly optionalDependencies?: Readonly<Record<string, string>>
 }
 
-/**
- * Adds vnet to a tree, with a command in /usr/local/bin. Returns the paths of its programs and
- * libraries.
- */
+/** Adds vnet, with a command in /usr/local/bin. Returns paths of its programs and libraries. */
 function addOwnFiles(tree: HostTree): string[] {
   const root = realpathSync(join(dirname(PROGRAM), '..'))
   const guest = realpathSync(fileURLToPath(new URL('../..', import.meta.url)))

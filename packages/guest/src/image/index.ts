@@ -15,10 +15,7 @@ export { guestPath } from './base.ts'
 /** Returns the path of the base image. Throws a GuestSetupError. */
 export const baseImage = (base: BaseImage): Promise<string> => imageOf('image', baseTree(base))
 
-/**
- * Returns the path of the image of a directory, which the machine has at the same path. Throws a
- * GuestSetupError if it is too large.
- */
+/** Returns the path of a directory's image, mounted there. GuestSetupError if it is too large. */
 export const directoryImage = (directory: string): Promise<string> =>
   imageOf('project', directoryTree(fs.realpathSync(resolve(directory))))
 
@@ -33,10 +30,7 @@ const OPTIONS = [
   ...['-noI', '-noD', '-noF', '-noX', '-quiet', '-no-progress'],
 ]
 
-/**
- * Returns the path of the image with these files, which is made if the cache does not have it. It
- * has the size of the machine's memory `name`. Throws a GuestSetupError.
- */
+/** Returns the path of a cached image, of memory `name`'s size. Throws a GuestSetupError. */
 export async function imageOf(name: 'image' | 'project', tree: Tree): Promise<string> {
   const size = MEMORIES[name] * MIB
   const entry = await cachedEntry(name, tree.digest(`${size} ${OPTIONS}`), KEPT, async making => {
@@ -94,10 +88,7 @@ export function leftOut(directory: string): (at: string) => boolean {
   return at => LEFT_OUT.test(at) || `${directory}${at}/`.startsWith(`${cache}/`)
 }
 
-/**
- * Returns the files of a directory, which is `/` in the tree. Sockets, devices and
- * files that this user cannot read are left out. Throws a GuestSetupError if it is too large.
- */
+/** Returns a directory's readable files, no sockets or devices. GuestSetupError if too large. */
 export function directoryTree(directory: string, limits: Readonly<typeof LIMITS> = LIMITS): Tree {
   const tree = new Tree()
   const count = { bytes: 0, files: 0 }

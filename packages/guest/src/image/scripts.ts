@@ -15,10 +15,7 @@ export function interpretersOf(start: string, find: (name: string) => string | u
   return program === undefined ? [interpreter] : [interpreter, program]
 }
 
-/**
- * Returns directories that a program needs with everything in them: the package of a script for
- * Node, the library of a Python, and the packages beside a script for Python.
- */
+/** Returns whole directories for a program: a Node script's package, Python's libraries. */
 export function directoriesOf(path: string, start: string): string[] {
   const [own] = /^.*\/node_modules\/(@[^/]+\/)?[^/]+/.exec(path) ?? []
   if (own !== undefined) return [own]

@@ -1,7 +1,4 @@
-/**
- * The files of an image: a list by path, not a copy. mksquashfs reads the list as definitions of
- * pseudo-files, and copies each file from its place.
- */
+/** The files of an image, as a list by path: mksquashfs copies each from its place. */
 import { Buffer } from 'node:buffer'
 import { createHash } from 'node:crypto'
 import { accessSync, constants, lstatSync, readlinkSync, realpathSync, type Stats } from 'node:fs'
@@ -110,10 +107,7 @@ export class HostTree extends Tree {
   /** The real paths of directories. */
   readonly #real = new Map<string, string | undefined>([['/', '/']])
 
-  /**
-   * Adds a file, directory or link of this machine, with the directories above it, and the target
-   * of the link. A path that does not exist, or that this user cannot read, is left out.
-   */
+  /** Adds a file with the directories above it and a link's target, if this user can read it. */
   addHost(path: string): void {
     const at = MOUNTED.test(path) ? undefined : this.place(path)
     if (at === undefined || this.entries.has(at) || LEFT_OUT.test(at)) return
