@@ -8,7 +8,6 @@ import type { StackInterface } from './interface.ts'
 import type { Output } from './output.ts'
 import { isGroup, isLoopback, isUnspecified } from './version.ts'
 
-/** What the messages of neighbours need of their stack. */
 export interface DiscoveryOwner extends Pick<Ip, 'count' | 'isOwn'> {
   readonly forwarding: boolean
   readonly output: Pick<Output, 'sendDiscovery'>

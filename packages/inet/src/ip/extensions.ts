@@ -1,10 +1,7 @@
 /** Reads IPv6's extension headers before the upper header, and finds their mistakes (RFC 8200). */
 import { IPV6_HLEN, NEXTHDR_DEST, NEXTHDR_HOP, NEXTHDR_ROUTING } from 'vnet/internal/packet/ipv6'
 
-/**
- * Returns the position of the byte that names the upper protocol of an IPv6 packet, or the fragment
- * header if there is one: it follows hop-by-hop and destination options.
- */
+/** Returns the position of an IPv6 packet's upper protocol byte, or of its fragment header. */
 export function nextHeaderAt(bytes: Uint8Array, nh: number, end: number): number {
   let at = nh + 6
   let header = nh + IPV6_HLEN

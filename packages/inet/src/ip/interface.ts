@@ -16,7 +16,6 @@ export interface StackInterfaceOptions {
   transmit(frame: Uint8Array): void
 }
 
-/** What an interface needs of its stack. */
 interface Owner extends NeighboursOwner {
   removed(dev: StackInterface): void
   readonly input: {
@@ -67,10 +66,7 @@ export class StackInterface {
     return this.#carrier
   }
 
-  /**
-   * Without carrier every frame is dropped, and counted as TxDropped. Routes remain, but not the
-   * neighbours (arp_evict_nocarrier).
-   */
+  /** Without carrier, frames count as TxDropped; only routes remain (arp_evict_nocarrier). */
   set carrier(carrier: boolean) {
     if (this.#carrier && !carrier) this.neighbours.flush()
     this.#carrier = carrier

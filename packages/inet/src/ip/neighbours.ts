@@ -1,7 +1,6 @@
 /**
- * Neighbours: the hardware addresses of the neighbours of an interface. It asks for them by ARP
- * (RFC 826) and neighbour discovery (RFC 4861), and keeps the packets that wait for a reply. Unlike
- * Linux's, entries do not age.
+ * The hardware addresses of an interface's neighbours, by ARP (RFC 826) and neighbour discovery
+ * (RFC 4861), and packets that wait for them. Unlike in Linux, entries do not age.
  */
 import { type Alarm, NSEC_PER_SEC } from 'vnet/internal/base/index'
 import { requestFrame } from 'vnet/internal/packet/arp'
@@ -38,7 +37,6 @@ export class Neighbour {
   }
 }
 
-/** What Neighbours need of their stack. */
 export interface NeighboursOwner extends DiscoveryOwner, Pick<Ip, 'clock'> {
   readonly routes: { changed(): void }
   readonly icmp: { unreachable(frame: Uint8Array, nh: number): void }
@@ -57,7 +55,6 @@ export class Neighbours {
     this.#dev = dev
   }
 
-  /** The number of entries. */
   get size(): number {
     return this.#entries.size
   }
@@ -138,10 +135,7 @@ export class Neighbours {
     if (isUsed && !entry.isPermanent) this.#resolve(entry, mac)
   }
 
-  /**
-   * Forgets all neighbours, and drops the packets that wait: the interface is down or has no
-   * carrier.
-   */
+  /** Forgets all neighbours and drops packets that wait: the interface is down or lacks carrier. */
   flush(): void {
     this.#alarm?.cancel()
     this.#asked = []

@@ -30,7 +30,6 @@ export interface ForwardedPacket {
   readonly to: StackInterface | undefined
 }
 
-/** What Output needs of its stack. */
 interface Owner extends Pick<Ip, 'clock' | 'count' | 'random'> {
   readonly filter: ((packet: ForwardedPacket) => boolean) | undefined
   readonly pathMtu: Pick<PathMtu, 'isLocked' | 'to'>
@@ -98,7 +97,6 @@ export class Output {
     for (const piece of pieces) route.dev.output(piece, neighbour, from)
   }
 
-  /** Sends a message of neighbour discovery on an interface. */
   sendDiscovery(dev: StackInterface, from: Uint8Array, to: Uint8Array, message: Uint8Array): void {
     const frame = new Uint8Array(ETH_HLEN + ipv6.IPV6_HLEN + message.length)
     frame.set(message, ETH_HLEN + ipv6.IPV6_HLEN)

@@ -45,7 +45,6 @@ interface Partial {
   bytes: number
 }
 
-/** What Reassembly needs of its stack. */
 interface Owner extends Pick<Ip, 'clock' | 'count'> {
   readonly icmp: Pick<Icmp, 'parameterProblem' | 'reassemblyTimeExceeded'>
 }

@@ -13,7 +13,6 @@ export interface StackRoute {
   readonly dev: StackInterface
 }
 
-/** The next hop to an address. */
 export interface Hop {
   readonly route: StackRoute
   readonly neighbour: Neighbour
@@ -99,7 +98,6 @@ export class Routes {
     return route && this.over(route, to)
   }
 
-  /** Returns the next hop to an address over a route. */
   over(route: StackRoute, to: Uint8Array): Hop {
     const { dev } = route
     const isToAll = isGroup(to, 0, to.length) || dev.isBroadcast(to)
@@ -186,10 +184,7 @@ export class PathMtu {
     return this.#find(address)?.isLocked === true
   }
 
-  /**
-   * Keeps a reported MTU, if it is smaller than `current`. Returns false for one that no packet of
-   * `length` bytes can have caused.
-   */
+  /** Keeps an MTU below `current`; false if no packet of `length` bytes can have caused it. */
   report(address: Uint8Array, mtu: number, length: number, current: number): boolean {
     const isV4 = address.length === 4
     if (mtu >= length || (!isV4 && mtu < IPV6_MIN_MTU)) return false

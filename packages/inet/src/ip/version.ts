@@ -137,7 +137,6 @@ export function addressKey(bytes: Uint8Array, at: number, length: number): Addre
   )
 }
 
-/** Whether the bytes at `at` are an address. */
 export function isAddressAt(bytes: Uint8Array, at: number, address: Uint8Array): boolean {
   let i = address.length - 1
   while (i >= 0 && bytes[at + i] === address[i]) i--
