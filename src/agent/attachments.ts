@@ -1,7 +1,6 @@
 /**
- * The attachments of the agent: many interfaces, each with a driver of its own, on one Net. A file
- * has them across restarts of the daemon, by the namespace's inode, the interface's index and its
- * name.
+ * The agent's attachments: many interfaces on one Net, each with a driver. A file keeps them across
+ * restarts, by the namespace's inode, the interface's index and its name.
  */
 import { existsSync, statSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
@@ -86,9 +85,7 @@ export class Attachments implements AsyncDisposable {
     return result
   }
 
-  /**
-   * Attaches. Throws a UsageError or a VnetError with a one-line message; nothing is attached then.
-   */
+  /** Throws a UsageError or a VnetError with a one-line message; nothing is attached then. */
   async attach(request: AttachRequest): Promise<void> {
     const { inode, name } = request
     const netns = inode === undefined ? undefined : netnsPaths([inode]).get(inode)
@@ -134,10 +131,7 @@ export class Attachments implements AsyncDisposable {
     return (found ?? away) !== undefined
   }
 
-  /**
-   * Restores the attachments of the file, without the culprit of `mark`. Logs a line for each
-   * interface that has changed, and for the culprit.
-   */
+  /** Restores the file's attachments without `mark`'s culprit; logs it and changed interfaces. */
   async restore(mark?: Mark): Promise<void> {
     this.#mark = mark
     const kept = readState(this.#state, this.#net)

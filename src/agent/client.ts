@@ -34,7 +34,6 @@ export interface AgentReply {
   readonly text: string
 }
 
-/** Returns the path of the socket: VNET_NODE_SOCKET, or /run/vnet/node.sock. */
 export const agentSocket = (): string => process.env.VNET_NODE_SOCKET || `${RUN_DIRECTORY}/node.sock`
 
 /** Returns the path of a file of the daemon, beside its socket. */
@@ -42,10 +41,7 @@ export function agentFile(extension: '.state' | '.mark', socket = agentSocket())
   return socket.replace(/(\.sock)?$/, extension)
 }
 
-/**
- * Returns the names of the interfaces that the daemon does not attach to again, because it ended
- * while frames of them were in work. Only root may read them: others get none.
- */
+/** Returns interfaces left alone: the daemon ended amid their frames. Non-root gets none. */
 export function awayNames(): string[] {
   const kept: unknown = attempt(() => JSON.parse(readFileSync(agentFile('.state'), 'utf8')))
   if (!Array.isArray(kept)) return []

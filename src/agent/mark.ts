@@ -41,10 +41,7 @@ export class Mark implements Disposable {
   }
 }
 
-/**
- * Opens the file of a mark, or makes it. Logs a line if that is impossible: then no attachment is a
- * culprit.
- */
+/** Opens or makes the file. If that fails, logs a line, and no attachment is a culprit. */
 export function openMark(native: Native, file: string, { clock, log }: Pick<Net, 'clock' | 'log'>): Mark {
   try {
     return new Mark(wordsOf(native, file), clock)

@@ -30,10 +30,7 @@ import { TcxRedirect } from './tcx.ts'
 /** How often the heartbeat beats within the time after which frames pass directly. */
 const BEATS = 4
 
-/**
- * The Net of a `far` device, which hides it from clients. Frames are flushed by the Net of `near`
- * after each batch, because later the slots would be out of the CPU's cache.
- */
+/** The Net of `far`, hidden from clients. `near`'s Net flushes it, while slots are in the cache. */
 class FarNet extends Net {
   readonly #main: Net
 
@@ -111,10 +108,7 @@ export class Attachment {
   readonly target: Target
   readonly near: NetDevice
   readonly far: NetDevice
-  /**
-   * The ends of its wire, for directedWires: the network's and the network stack's; with `farSide`
-   * in the opposite order.
-   */
+  /** The wire's ends for directedWires: network, network stack; the opposite with `farSide`. */
   readonly ends: readonly [WireEnd, WireEnd]
   /** Set before the devices are opened. */
   wires: readonly DirectedWire[] = []
@@ -267,15 +261,11 @@ export class Attachment {
         writeSysctl(this.#native, nsfd, `net/ipv6/conf/${name}/disable_ipv6`, '1')
       })
     } catch {
-      // Without IPv6, or where /proc/sys is read-only. IPv6 packets that the kernel sends there are
-      // dropped.
+      // Without IPv6, or with /proc/sys read-only: IPv6 packets that the kernel sends are dropped.
     }
   }
 
-  /**
-   * Attaches to the interface, when both devices are up. Rejects with a VnetError. If the
-   * attachment ends meanwhile, everything is detached.
-   */
+  /** Attaches when both devices are up. Rejects with a VnetError. Detaches if it ends meanwhile. */
   async attach(): Promise<void> {
     const { netns, link, hasDefaultRoute } = this.target
     const { near, far } = this

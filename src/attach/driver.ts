@@ -37,10 +37,7 @@ const params = {
   }),
 }
 
-/**
- * Creates the driver, which can run once at a time. `shown` is where its attachments show that a
- * frame is in work.
- */
+/** Creates the driver, for one run at a time; `shown` shows that a frame is in work. */
 export function attachDriver(shown?: InWork): Driver<typeof params> {
   const attachments: Attachment[] = []
   return defineDriver({

@@ -19,10 +19,7 @@ export interface Container {
   readonly image: string
 }
 
-/**
- * Returns the paths of the engines' sockets, in the order in which they are tried. Throws a
- * UsageError if DOCKER_HOST is another machine.
- */
+/** Returns the engines' sockets, in order. UsageError if DOCKER_HOST is another machine. */
 export function engineSockets(env: NodeJS.ProcessEnv = process.env): string[] {
   const { DOCKER_HOST: host, XDG_RUNTIME_DIR: runtime } = env
   if (host?.startsWith(UNIX)) return [host.slice(UNIX.length)]
@@ -66,7 +63,6 @@ export async function inspectContainer(socket: string, name: string): Promise<Co
   }
 }
 
-/** Returns the labels that an image gives to its containers. */
 export async function imageLabels(socket: string, image: string): Promise<Readonly<Record<string, string>>> {
   const { status, body } = await get(socket, `/images/${encodeURIComponent(image)}/json`)
   return status === 404 ? {} : labelsOf(parse(socket, status, body).Config)

@@ -1,7 +1,4 @@
-/**
- * Finds where to attach for the interfaces of another network namespace: at the other ends of its
- * veths, so that nothing is visible inside.
- */
+/** Finds where to attach for another namespace: at its veths' other ends, unseen inside. */
 import { statSync } from 'node:fs'
 import { EINVAL, ENODEV, EOPNOTSUPP, ESRCH, UsageError, VnetError } from '../base/index.ts'
 import type { Native } from '../linux/native.ts'
@@ -19,9 +16,7 @@ export interface Inside {
   readonly netns?: string | undefined
 }
 
-/**
- * Returns the names of the other ends. Throws a VnetError with a one-line message if it finds none.
- */
+/** Throws a VnetError with a one-line message if it finds none. */
 export async function outsideOf(native: Native, inside: Inside): Promise<string[]> {
   const { container, pid, netns, interface: only } = inside
   if (container !== undefined && pid !== undefined) throw new UsageError('give --container or --pid, not both')
@@ -32,10 +27,7 @@ export async function outsideOf(native: Native, inside: Inside): Promise<string[
   return otherEnds(native, { text, netns, only, path: netnsOf(found.pid) })
 }
 
-/**
- * Returns the path of a process's network namespace. Throws a VnetError if the process does not
- * exist.
- */
+/** Returns the network namespace's path. Throws a VnetError if the process does not exist. */
 export function netnsOf(pid: number): string {
   const path = `/proc/${pid}/ns/net`
   if (statSync(`/proc/${pid}`, { throwIfNoEntry: false }) !== undefined) return path
@@ -52,10 +44,7 @@ interface Wanted {
   readonly only: string | undefined
 }
 
-/**
- * Returns the names of the other ends, in `netns`, of the veths of a namespace. Throws a VnetError
- * if it has no end there.
- */
+/** Returns the names of the veths' ends in `netns`. Throws a VnetError if it has none. */
 export function otherEnds(native: Native, { text, path, netns, only }: Wanted): string[] {
   const refusal = (errno: number, why: string) => new VnetError(errno, text, why)
   return inNetns(native, netns, outside =>

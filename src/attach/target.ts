@@ -65,10 +65,9 @@ function leftIn(file: string): Before {
 }
 
 /**
- * Prepares lo for a wire. A frame from the wire is received like a frame from a network, without
- * the route that it was sent by, so IPv4 must accept local addresses there. Returns a function that
- * restores the settings. Throws a VnetError with the remedy if a setting may not be changed; all
- * are restored then.
+ * Prepares lo for a wire. Its frames lack the route that they were sent by, so IPv4 must accept
+ * local addresses there. Returns a function that restores the settings, as failure does. VnetError
+ * with the remedy if a setting may not be changed.
  */
 export function prepareLoopback(native: Native, { text, netns, link }: Target): () => void {
   return inNetns(native, netns, nsfd => {
