@@ -1,7 +1,4 @@
-/**
- * Errors as in the kernel: functions return 0 or more, or -errno. VnetError is a failure for a
- * user, with a message and advice in one line.
- */
+/** Errors as in the kernel: functions return 0 or more, or -errno. VnetError is for users. */
 import { ERRNO_TABLE } from './errno-table.ts'
 
 /** The name of an error number, such as 'EBUSY'. */
@@ -19,7 +16,6 @@ export const { ESHUTDOWN, ETIMEDOUT, ECONNREFUSED, EHOSTUNREACH, EALREADY, EINPR
   numbers
 export const { ENOTDIR, EDESTADDRREQ, EHOSTDOWN, ENONET, ECONNABORTED } = numbers
 
-/** Name and text by number. */
 const byNumber: ReadonlyMap<number, readonly [name: string, text: string]> = new Map(
   Object.entries(ERRNO_TABLE).map(([name, [number, text]]) => [number, [name, text]]),
 )

@@ -16,10 +16,7 @@ export function describeException(error: unknown): string {
   return attempt(describe) ?? 'an exception without a description'
 }
 
-/**
- * Returns the errors of a block with `using` in their order: a SuppressedError has one of the block
- * and one of a disposal. Any other error is returned alone.
- */
+/** Returns the errors of a block with `using` in order, of which a SuppressedError has two. */
 export function causesOf(error: unknown): readonly unknown[] {
   if (!(error instanceof Error && error.name === 'SuppressedError')) return [error]
   const { error: later, suppressed } = error as Error & { readonly error?: unknown; readonly suppressed?: unknown }
@@ -73,8 +70,7 @@ function describeError(error: Error): string {
 }
 
 function placeOf(lines: readonly string[]): string | undefined {
-  // The stack of a module that could not be loaded starts with its place: a missing import,
-  // TypeScript that is not stripped.
+  // The stack of a module that could not be loaded starts with its place.
   if (/^(file:\/\/)?\/.*:\d+$/.test(lines[0])) return lines[0]
   return driverFrame(lines)
 }

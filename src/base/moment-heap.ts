@@ -47,7 +47,6 @@ export class MomentHeap<T extends HeapItem> {
     if (index !== last && mover !== undefined) this.#place(mover, this.#moments[last], this.#orders[last], index)
   }
 
-  /** Takes the first item out. */
   shift(): T | undefined {
     const item = this.#items[0]
     if (item !== undefined) this.remove(item)
@@ -84,7 +83,6 @@ export class MomentHeap<T extends HeapItem> {
     this.#write(item, moment, order, at)
   }
 
-  /** Returns true if (moment, order) comes before the item at `index`. */
   #before(moment: number, order: number, index: number): boolean {
     const other = this.#moments[index]
     return moment < other || (moment === other && order < this.#orders[index])

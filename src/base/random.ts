@@ -31,10 +31,7 @@ export function random(seed: number): Random {
   }
 }
 
-/**
- * Returns the stream of a name, `ab/loss/2`, under a seed, so that no stage of a wire shifts the
- * draws of another. FNV-1a over both, then mixed.
- */
+/** Returns a name's stream, `ab/loss/2`, under a seed, apart from other stages' draws (FNV-1a). */
 export function stream(seed: number, name: string): Random {
   let hash = 0x811c9dc5
   for (const char of `${seed}/${name}`) hash = Math.imul(hash ^ (char.codePointAt(0) ?? 0), 0x01000193)
