@@ -1,6 +1,4 @@
-/**
- * The destination of a capture: a file that the thread pool opens, writes and closes, or a stream.
- */
+/** A capture's destination: a file that the thread pool opens, writes and closes, or a stream. */
 import * as fs from 'node:fs'
 import { Socket } from 'node:net'
 import { promisify } from 'node:util'
@@ -129,10 +127,7 @@ export function streamOutput(stream: BinaryOutput): CaptureOutput {
   }
 }
 
-/**
- * Creates a file with a name that vnet made, or empties it. Rejects with the system's error, also
- * for a symbolic link: other users with write access to the directory can guess the name.
- */
+/** Creates or empties a file. Rejects also for a symbolic link: others can guess the name. */
 export async function fileOutput(path: string): Promise<CaptureOutput> {
   const { O_WRONLY, O_APPEND, O_CREAT, O_TRUNC, O_NOFOLLOW } = fs.constants
   const flags = O_WRONLY | O_APPEND | O_CREAT | O_TRUNC | O_NOFOLLOW | AT_ONCE
@@ -141,8 +136,7 @@ export async function fileOutput(path: string): Promise<CaptureOutput> {
 
 /**
  * Like fileOutput, but immediately throws a UsageError if the file cannot be created, is a block
- * device, or is a FIFO without a reader. The result has its descriptor soon. With `inThread`, the
- * calling thread writes the file.
+ * device, or a FIFO without a reader. With `inThread`, the calling thread writes the file.
  */
 export function firstOutput(path: string, inThread: boolean): Promise<CaptureOutput> {
   const { O_WRONLY, O_APPEND, O_CREAT, O_TRUNC } = fs.constants

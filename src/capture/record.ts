@@ -1,7 +1,4 @@
-/**
- * CaptureRecord: the packet that a reader read last. There is one per reader, which is overwritten
- * with each packet.
- */
+/** CaptureRecord: the packet that a reader read last, overwritten with each packet. */
 import { type FrameDrop, parseDrop } from '../netdev/frame-drop.ts'
 import { decodeText } from './block-walker.ts'
 import type { CapturedPacket } from './packet.ts'

@@ -1,7 +1,6 @@
 /**
- * TlsKeyFile: reads lines that programs append to a key log (SSLKEYLOGFILE), whole lines at a time.
- * The thread pool opens and reads it, because it may be on any disk. Once open it remains open, so
- * that privileges can be dropped.
+ * TlsKeyFile: reads whole lines that programs append to a key log (SSLKEYLOGFILE), on the thread
+ * pool, as it may be on any disk. It remains open, so that privileges can be dropped.
  */
 import { close, constants, fstat, open, read, statSync } from 'node:fs'
 import { promisify } from 'node:util'
@@ -23,10 +22,7 @@ export class TlsKeyFile {
   #at = 0
   #hasWarned = false
 
-  /**
-   * A file that does not exist yet is opened when it does. Throws a UsageError unless it is a
-   * regular file. `warn` is called once if it cannot be read.
-   */
+  /** Opens the file once it exists. UsageError unless regular; `warn` if it cannot be read. */
   constructor(path: string, warn: (text: string) => void) {
     this.#path = path
     this.#warn = warn
