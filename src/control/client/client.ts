@@ -131,10 +131,9 @@ export class ControlClient {
   }
 
   /**
-   * Replaces the stages of the wires of a device by the stages that `text` describes; undefined
-   * removes all stages. Packets in flight arrive. Reads the files and compiles the filters that the
-   * text names here, with the rights of this process, unless `wireChange` did. Throws a UsageError
-   * if the text is wrong; nothing is changed then.
+   * Replaces the stages of a device's wires; undefined removes all. Packets in flight arrive. Reads
+   * files and compiles filters here, with this process's rights, unless `wireChange` did. Throws a
+   * UsageError if the text is wrong; nothing is changed then.
    */
   async setWire(
     vnet: string,

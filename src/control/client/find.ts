@@ -59,10 +59,9 @@ export function isOfLab({ netns }: { readonly netns?: string | undefined }): boo
 }
 
 /**
- * Returns a function from the name of a lab's namespace and the lab's process to the names that it
- * has: `alias` is `LAB-PID:HOST`, and `place` the same if several of these vnets have labs of this
- * name. `hosts` are `LAB:HOST` and `LAB-PID:HOST`, each if one interface alone is there. Namespaces
- * of others have none of these.
+ * Returns a function from a lab's namespace and process to its names: `alias` is `LAB-PID:HOST`, as
+ * is `place` if several labs here have this name. `hosts` are `LAB:HOST` and `LAB-PID:HOST`, each
+ * if one interface alone is there. Namespaces of others have none.
  */
 export function labNames(entries: readonly Entry[]): (netns: string | undefined, pid: number) => LabNames {
   const owners = new Map<string, Set<Entry>>()

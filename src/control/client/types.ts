@@ -109,9 +109,7 @@ export interface SubscribeOptions {
 }
 
 export interface Subscription extends AsyncDisposable {
-  /**
-   * Settles when no more events will arrive: it or the client was closed, or the vnet has ended.
-   */
+  /** Settles when no more events arrive: it or the client was closed, or the vnet has ended. */
   readonly ended: Promise<void>
   /** Ends the subscription. Idempotent; never rejects. */
   close(): Promise<void>

@@ -1,7 +1,4 @@
-/**
- * Files and filters on their way to a vnet. The client reads and compiles with its own rights; the
- * vnet finds them in the request alone, and checks a program by the kernel's rules.
- */
+/** Files and filters: the client reads and compiles with its rights; the vnet checks programs. */
 import { UsageError } from '../../base/usage-error.ts'
 import { decodeProgram, encodeProgram } from '../../linux/sock-filter.ts'
 import type { WireResources } from '../../netdev/device-wire.ts'

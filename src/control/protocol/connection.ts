@@ -1,7 +1,4 @@
-/**
- * One end of a Unix stream socket with netlink messages. Received bytes are gathered into whole
- * messages; a bounded queue holds messages to a slow peer. The end releases the descriptor.
- */
+/** One end of a Unix stream socket with netlink messages, and a bounded queue to a slow peer. */
 
 import { EAGAIN, EBADF, ECONNRESET, ENAMETOOLONG, EPROTO } from '../../base/errno.ts'
 import { type Native, type Poller, WATCH_READ, WATCH_WRITE } from '../../linux/native.ts'
@@ -85,9 +82,8 @@ export class Connection {
   }
 
   /**
-   * Connects to a server, as another user if `as` is given (for root). Does not wait: returns
-   * -EAGAIN if the server's queue of connections is full, -ECONNREFUSED if it has ended, or another
-   * -errno. Keeps the process alive until `unref`.
+   * Connects to a server, for root also `as` another user, without waiting: -EAGAIN for a full
+   * queue, -ECONNREFUSED if it has ended, or another -errno. Keeps the process alive until `unref`.
    */
   static connect(native: Native, path: string, listener: ConnectionListener, as?: As): Connection | number {
     const address = uapi.sockaddrUn(path)
@@ -101,9 +97,8 @@ export class Connection {
   }
 
   /**
-   * Takes over a non-blocking descriptor. On failure closes it and returns -errno. A connection
-   * takes its input buffer from `spares`, if it has one, and returns it at its end. `input` was
-   * received by another owner (Detached).
+   * Takes over a non-blocking descriptor; on failure closes it and returns -errno. The input buffer
+   * is from `spares` and returns there. `input` was received by another owner (Detached).
    */
   static of(
     native: Native,
@@ -140,10 +135,7 @@ export class Connection {
     return this.#open ? peerOf(this.#native, this.fd) : undefined
   }
 
-  /**
-   * Sends messages, or queues them if the peer has no room, and returns 0. Takes nothing and
-   * returns -EAGAIN if the queue is full, or another -errno. The last padding may be missing.
-   */
+  /** Sends or queues messages; the last padding is optional. Returns 0, -EAGAIN if full, -errno. */
   send(bytes: Uint8Array): number {
     if (!this.#open) return -EBADF
     const whole = bytes.length % 4 === 0 ? bytes : Buffer.concat([bytes], align4(bytes.length))

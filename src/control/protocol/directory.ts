@@ -1,7 +1,4 @@
-/**
- * The running vnets, according to the files in their directories (server/presence.ts). Another
- * user's program may have written a file, so its contents are checked.
- */
+/** The running vnets by their files (server/presence.ts), which other users may have written. */
 import { closeSync, constants, fstatSync, openSync, readFileSync, rmSync, statSync, watch } from 'node:fs'
 import { join } from 'node:path'
 import { attempt } from '../../base/errno.ts'
@@ -54,7 +51,6 @@ export interface Entry {
   readonly interfaces: readonly EntryInterface[]
 }
 
-/** Returns the inode of this thread's namespace of a kind. */
 export const ownNamespace = (kind: 'net' | 'pid'): number => statSync(`/proc/thread-self/ns/${kind}`).ino
 
 /** Returns the vnets of some directories. Removes files of ended vnets, if it may. */

@@ -1,10 +1,7 @@
 /**
- * The family `vnet_nl` as both sides know it: commands, attributes, and the contents of requests
- * and replies.
- *
- * docs/vnet_nl.yaml specifies the family, and family.generated.ts is made from it. The
- * specification cannot express which attributes are required and which defaults absent ones have;
- * this file does.
+ * The family `vnet_nl` as both sides know it: commands, attributes, requests and replies.
+ * family.generated.ts is made from docs/vnet_nl.yaml, which cannot express which attributes are
+ * required and which defaults absent ones have; this file does.
  */
 import type { LinkStats64 } from '../../netdev/stats.ts'
 import * as netlink from '../../netlink/index.ts'

@@ -29,7 +29,6 @@ export function encodeFrames(
   return { list, count }
 }
 
-/** Returns the length of the frame with the prefix at `at`. */
 export const frameLength = (list: Uint8Array, at: number): number => (list[at] << 8) | list[at + 1]
 
 /** Returns whether the list ends with the end of a frame. */

@@ -1,7 +1,4 @@
-/**
- * Directories in which vnets are found: /run/vnet for root's, and one for each user's own. A
- * directory that others may write, or that belongs to another user, is never used.
- */
+/** Directories of vnets: /run/vnet for root, and one for each user that no other may write. */
 import { chmodSync, lstatSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { attempt, EACCES, explain, VnetError } from '../../base/errno.ts'
@@ -23,9 +20,8 @@ export interface Untrusted {
 }
 
 /**
- * Makes this process's directory for vnets: the first candidate that only this user may write. In a
- * user namespace /run/vnet is another user's. Throws a VnetError with each problem. `warn` gets a
- * line about a better one with the wrong mode.
+ * Makes this process's directory for vnets: the first candidate that only this user may write.
+ * Throws a VnetError with each problem. `warn` gets a line about a better one with a wrong mode.
  */
 export function makeRunDirectory(
   candidates = ownCandidates(effectiveUid()),

@@ -1,7 +1,6 @@
 /**
- * The requests of clients without rights that the frames' thread serves: at most one batch in each
- * millisecond, whatever the number of clients. A batch is bounded by a number and by a time. This
- * comes on top of the time that Turns grants, which is an average of a longer period.
+ * Requests of clients without rights on the frames' thread: at most one batch a millisecond,
+ * bounded by number and time. Turns limits only the average of a longer period.
  */
 import { type Alarm, type Clock, NSEC_PER_MSEC, type Turns, type Work } from '../../base/index.ts'
 
@@ -24,10 +23,7 @@ export class Batches {
     this.#alarm = clock.alarm(() => this.#next())
   }
 
-  /**
-   * Returns true if `work` may serve one request now. Otherwise adds it to the turns again at the
-   * start of the next batch.
-   */
+  /** Returns true if `work` may serve a request now; else adds it again at the next batch. */
   admit(work: Work): boolean {
     const now = this.#clock.now()
     if (now - this.#start >= NSEC_PER_MSEC) {

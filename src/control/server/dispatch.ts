@@ -1,7 +1,4 @@
-/**
- * Dispatches requests like the kernel's generic netlink, without a socket. Every request gets
- * messages, an acknowledgement on request, or a refusal with a text and the place of the error.
- */
+/** Dispatches requests like generic netlink: messages, acknowledgements, refusals with a place. */
 import { EINVAL, EIO, ENOENT, EOPNOTSUPP, EPERM, explain, VnetError } from '../../base/errno.ts'
 import * as netlink from '../../netlink/index.ts'
 import { type Caller, type Family, MissingAttribute, Refusal, type Write } from './operation.ts'

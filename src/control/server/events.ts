@@ -1,8 +1,7 @@
 /**
- * Events: changes of the devices, sent to each subscriber immediately. Drops are polled, and only
- * while a subscriber has a threshold for them, in the time that Turns grants. A subscriber that
- * does not read loses the events that do not fit. NLMSG_OVERRUN replaces them: it is sent with the
- * next event that fits, or when everything has been read.
+ * Events: changes of the devices, sent to each subscriber immediately. Drops are polled, while a
+ * subscriber has a threshold for them, in the time that Turns grants. NLMSG_OVERRUN replaces events
+ * that do not fit a subscriber's queue: it is sent before the next that fits, or once all is read.
  */
 import { type Alarm, NSEC_PER_MSEC, type Work } from '../../base/index.ts'
 import { Drops } from '../../netdev/counters.ts'

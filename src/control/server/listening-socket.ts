@@ -87,10 +87,9 @@ export const MESSAGE_DESCRIPTORS = 253
 const CLOSING = 256
 
 /**
- * Returns the system calls for a server's connections, on kernels that cannot refuse descriptors
- * (SCM_RIGHTS). A connection that carries one fails with EPROTO. Closing one may take as long as
- * its sender likes (SO_LINGER, FUSE), so descriptors and connections are closed on separate
- * threads.
+ * Returns system calls for a server, on kernels that cannot refuse descriptors (SCM_RIGHTS). A
+ * connection with one fails with EPROTO. Closing may take as long as the sender likes (SO_LINGER,
+ * FUSE), so threads close descriptors and connections.
  */
 function withoutDescriptors(native: Native): Native {
   const found = new Int32Array(MESSAGE_DESCRIPTORS)

@@ -25,7 +25,6 @@ export class LocalVnet {
     })
   }
 
-  /** Returns the messages of a dump. */
   dump<F extends netlink.Fields, R extends netlink.Fields>(
     command: Command<F, R>,
     request: netlink.Encodable<F>,

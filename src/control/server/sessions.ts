@@ -20,10 +20,7 @@ const PAUSE_MS = 10
 
 /** Connections that are refused in one step. */
 const REFUSALS = 4
-/**
- * Refusals before a pause: a client that connects again each time would keep the kernel busy with
- * the ends of connections, and frames wait for that.
- */
+/** Refusals before a pause: clients that reconnect keep the kernel busy while frames wait. */
 const REFUSALS_MAX = 16
 
 const OUT_OF_ROOM: readonly number[] = [EMFILE, ENFILE, ENOBUFS, ENOMEM]
@@ -212,10 +209,7 @@ interface Shared extends SessionServer, Dispatch {
   readonly spares: Uint8Array[]
 }
 
-/**
- * The server's side of a client's connection. No request is served before the client has read the
- * previous reply. So a client that does not read costs one queue, and one part of a dump.
- */
+/** A client's connection. No request is served before the client has read the previous reply. */
 export class Session implements Work, Client, ConnectionListener {
   readonly missing: Missing
   readonly missingToCapture: Missing
@@ -244,10 +238,7 @@ export class Session implements Work, Client, ConnectionListener {
     return this.#later !== undefined
   }
 
-  /**
-   * Takes over a descriptor, from which `input` was read already. Returns -errno on failure; the
-   * descriptor is closed then.
-   */
+  /** Takes over a descriptor with `input` read already; closes it and returns -errno on failure. */
   static of(native: Native, fd: number, owner: SessionOwner, server: Shared, input?: Uint8Array): Session | number {
     const session = new Session(owner, server)
     const connection = Connection.of(native, fd, session, server.spares, input)

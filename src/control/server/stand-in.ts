@@ -1,7 +1,6 @@
 /**
- * Replies for a vnet while its thread does not return: from a snapshot of its devices and
- * statistics (snapshot.ts), with the time for which it has not returned. Other requests get EBUSY.
- * It runs on the thread of the watchdog for lockups.
+ * Replies for a vnet while its thread does not return: from a snapshot of devices and statistics
+ * (snapshot.ts), with the time; EBUSY for others. It runs on the watchdog's thread.
  */
 import { EBUSY, ENODEV, Turns, VnetError } from '../../base/index.ts'
 import { type Native, TimerfdClock } from '../../linux/index.ts'

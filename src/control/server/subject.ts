@@ -42,7 +42,6 @@ export interface LabPart {
 /** The devices that a request names: all devices that match the given properties. */
 export type Which = Readonly<{ ifindex?: number; ifname?: string; netns?: string }>
 
-/** A client's capture request. */
 export interface WantedCapture {
   /** The devices to capture. Undefined is all devices, including later ones. */
   readonly devices: ReadonlySet<NetDevice> | undefined
