@@ -1,7 +1,4 @@
-/**
- * System calls of the addon that take milliseconds, made on a separate thread while the event loop
- * continues. Without a descriptor, memory or a thread for that, they are made on this thread.
- */
+/** System calls that take milliseconds, on a thread of their own if one can be made. */
 import { type Call, VnetError } from '../base/errno.ts'
 import type { Native } from './native.ts'
 

@@ -1,7 +1,4 @@
-/**
- * bpf(2): an array of 64-bit values, programs for tcx, and the links that attach them to an
- * interface. Every descriptor holds its object, so all of them end with the process.
- */
+/** bpf(2): arrays of 64-bit values, tcx programs and their links, which end with the process. */
 import { EAGAIN, EINVAL, EOPNOTSUPP, VnetError } from '../base/errno.ts'
 import { getU32, putU32 } from '../netlink/host-order.ts'
 import { bpfAside } from './aside.ts'
@@ -72,7 +69,6 @@ export const store32 = (dst: number, offset: number, src: number): Instruction =
 /** Adds atomically to 64 bits in memory. */
 export const addAtomic64 = (dst: number, offset: number, src: number): Instruction =>
   instruction(0xdb, dst, src, offset, 0)
-/** Jumps over `count` instructions. */
 export const jumpIfEqual = (a: number, b: number, count: number): Instruction => instruction(0x1d, a, b, count, 0)
 export const jumpIfGreater = (a: number, b: number, count: number): Instruction => instruction(0x2d, a, b, count, 0)
 export const call = (helper: number): Instruction => instruction(0x85, 0, 0, 0, helper)
@@ -91,12 +87,10 @@ export function createArray(native: Native, count: number): number {
 
 const KEY = new Uint8Array(4)
 
-/** Replaces the value of an array. */
 export function writeArray(native: Native, map: number, value: BigUint64Array): void {
   element(native, BPF_MAP_UPDATE_ELEM, map, value)
 }
 
-/** Reads the value of an array. */
 export function readArray(native: Native, map: number, into: BigUint64Array): void {
   element(native, BPF_MAP_LOOKUP_ELEM, map, into)
 }

@@ -59,10 +59,7 @@ export interface ShownLink extends LinkKsettings {
   readonly carrier: boolean
 }
 
-/**
- * Sets what `ethtool` shows of interface `name` in the namespace of `nsfd`; -1 is our own. It has
- * no other effect, so a kernel may lack or forbid it.
- */
+/** Sets what `ethtool` shows of `name` in the namespace `nsfd` (-1: ours). Nothing else changes. */
 export function setLinkKsettings(native: Native, nsfd: number, name: string, settings: ShownLink): void {
   const what = ['ETHTOOL_SLINKSETTINGS', name] as const
   closing(native, check(native.socket(AF_INET, SOCK_DGRAM, 0, nsfd), what), fd => {

@@ -5,9 +5,8 @@ import { dirname, join } from 'node:path'
 import { attempt, EEXIST, ENOENT, ENOSPC, ENOTDIR, failedCall, isErrno, VnetError, withErrno } from '../base/errno.ts'
 
 /**
- * Makes a directory that only this user may enter, and returns its path. The name starts with
- * `prefix`. It is by default in the directory for temporary files. Throws a VnetError that names
- * the parent directory, and the variable that chose it.
+ * Makes a directory only for this user, by default in the directory for temporary files. Throws a
+ * VnetError that names the parent, and the variable that chose it.
  */
 export function makeTemporaryDirectory(prefix: string, parent = tmpdir()): string {
   try {
@@ -30,10 +29,7 @@ export function writeFile(path: string, content: string | Uint8Array, options?: 
   withErrno(['write', path], () => writeFileSync(path, content, options))
 }
 
-/**
- * Makes a directory, and those above it. Returns false if it exists. Throws a VnetError: Node's own
- * mkdir, with `recursive`, says ENOENT for a read-only file system.
- */
+/** Returns false if it exists. VnetError: Node's mkdir says ENOENT on read-only file systems. */
 export function makeDirectories(path: string, mode = 0o777): boolean {
   const isDirectory = () => attempt(() => statSync(path).isDirectory()) === true
   if (isDirectory()) return false

@@ -1,7 +1,4 @@
-/**
- * What vnet needs of the machine: how `vnet doctor` checks it, and the sentences with which
- * commands refuse without it.
- */
+/** The machine's requirements: checks for `vnet doctor`, and sentences for commands. */
 import { EACCES, ENODEV, ENOENT, EPERM, errnoText, explain } from '../base/errno.ts'
 import { DOWNLOAD_PROGRAMS, GUEST_PROGRAMS, installing, MODULE_PROGRAMS } from './programs.ts'
 

@@ -77,9 +77,8 @@ export function withParent(command: readonly string[]): string[] {
 }
 
 /**
- * Starts the process that removes files after this process's end, also if it is killed. Its
- * standard input gets their names (native/rootless/remove-after.h). This process does not wait for
- * it.
+ * Starts the process that removes the files that its standard input names, after this one's end,
+ * also if killed (native/rootless/remove-after.h).
  */
 export function startRemover(): ChildProcess {
   const remover = spawn(launcherPath(), ['--remove-after'], { stdio: ['pipe', 'ignore', 'ignore'] })
@@ -89,10 +88,7 @@ export function startRemover(): ChildProcess {
   return remover
 }
 
-/**
- * Returns the command of the process that waits for a namespace to connect
- * (native/rootless/way-out.h).
- */
+/** The command of the process that waits for a namespace to connect (native/rootless/way-out.h). */
 export function waitingForWayOut(isAside: boolean): [program: string, option: string] {
   return [launcherPath(), isAside ? '--way-out-aside' : '--way-out']
 }

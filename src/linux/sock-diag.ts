@@ -1,7 +1,4 @@
-/**
- * The TCP connections of a network namespace (sock_diag(7)): ends them without their programs.
- * include/uapi/linux/sock_diag.h, inet_diag.h; net/ipv4/inet_diag.c.
- */
+/** Ends TCP connections of a namespace (sock_diag(7), include/uapi/linux/inet_diag.h). */
 import { ENOENT, EOPNOTSUPP, EPROTONOSUPPORT, isErrno } from '../base/errno.ts'
 import type { Message } from '../netlink/index.ts'
 import { formatAddress, get16 } from '../packet/index.ts'

@@ -23,22 +23,14 @@ import { SOCK_SEQPACKET } from './uapi.ts'
 /** The interface of a namespace to the machine's network. */
 export const OUTSIDE = 'pasta0'
 
-/**
- * The address of the machine's loopback in namespaces with a way out (native/rootless/tcp-out.h).
- */
+/** The machine's loopback in namespaces with a way out (native/rootless/tcp-out.h). */
 export const MACHINE = '198.19.255.55'
 
-/**
- * The DNS servers in namespaces with a way out, which pass queries to the machine's first server
- * of their family.
- */
+/** DNS servers of namespaces with a way out: queries go to the machine's first server. */
 export const RESOLVER = '198.19.255.53'
 const RESOLVER_6 = '2001:db8:0:ffff::53'
 
-/**
- * Set to the id of this process, its descriptor for the process that waits, and the user namespace
- * and the user id with which that one was started.
- */
+/** This process's id, its descriptor for the waiting process, and that one's namespace and user. */
 const WAITING = 'VNET_WAY_OUT'
 
 /** include/uapi/asm-generic/ioctls.h and poll.h */
@@ -192,10 +184,7 @@ const NO_ROUTE =
 
 const noWayOut = (reason: string) => new VnetError(ENETUNREACH, ['pasta', ''], reason)
 
-/**
- * Returns the first TCP port that is in use on an address of this network namespace. pasta is
- * content with one of the two families.
- */
+/** Returns the first TCP port in use here: pasta is content with one of the two families. */
 export async function takenPort(ports: readonly number[]): Promise<number | undefined> {
   for (const port of ports) {
     for (const host of ['0.0.0.0', '::']) {
@@ -220,10 +209,7 @@ const OPTIONS = [
   ...['--tcp-ns', 'none', '--udp-ns', 'none', '--udp-ports', 'none'],
 ]
 
-/**
- * Starts the process that reads one request from the other end of the returned socket, and ends
- * when all copies of that are closed.
- */
+/** Starts the process that reads a request from the returned socket and ends when it closes. */
 function startWaiting(native: Native, isAside = false): number {
   const pair = new Int32Array(2)
   check(native.socketpair(SOCK_SEQPACKET, pair), 'socketpair')

@@ -11,10 +11,7 @@ import { getLink, type Link, RouteSocket } from '../rtnetlink.ts'
 import { NSID_HOME } from './events.ts'
 import { LinkMonitor } from './monitor.ts'
 
-/**
- * 'up': up, and with a carrier. 'gone': the interface was deleted or moved to another namespace, or
- * its namespace was deleted. Nothing follows 'gone'.
- */
+/** 'up': with a carrier. 'gone': deleted, moved, or its namespace deleted; nothing follows it. */
 export type WatchedState = 'up' | 'down' | 'gone'
 
 export interface WatchTarget {
@@ -24,10 +21,7 @@ export interface WatchTarget {
   readonly nsfd: number
 }
 
-/**
- * Calls `fn` with the current state, and then whenever the state changes. Returns a function that
- * stops watching. Does not keep the process alive. `turns` grants the time to read events.
- */
+/** Calls `fn` now and at each change; keeps no process alive. Returns a function that stops it. */
 export function watchLink(
   native: Native,
   watched: WatchTarget,
@@ -50,9 +44,7 @@ export interface WatchedPrograms {
   removed(): void
 }
 
-/**
- * Like watchLink, but calls `fn` at each event with the interface; undefined once it is deleted.
- */
+/** Like watchLink, but calls `fn` at events with the interface; undefined once it is deleted. */
 export function followLink(
   native: Native,
   { ifindex, netns, nsfd }: WatchTarget,

@@ -1,7 +1,4 @@
-/**
- * Routes and rules: reads the routing tables (RTM_GETROUTE), finds routes that conflict with a new
- * address, sets default routes. include/uapi/linux/rtnetlink.h, fib_rules.h.
- */
+/** Routes (RTM_GETROUTE), conflicts and rules: include/uapi/linux/rtnetlink.h, fib_rules.h. */
 import { EEXIST, EINVAL, isErrno, VnetError } from '../../base/errno.ts'
 import * as netlink from '../../netlink/index.ts'
 import * as prefixes from '../../packet/address.ts'
@@ -92,10 +89,7 @@ function routesOf(sock: RouteSocket, family: uapi.AddressFamily): Route[] {
   })
 }
 
-/**
- * Whether every IPv6 address without duplicate address detection has its local route, which follows
- * shortly: the kernel accepts no packet for the address before.
- */
+/** Whether every IPv6 address without DAD has its local route: no packet is accepted before. */
 export function hasLocalRoutes(sock: RouteSocket, ifindex: number): boolean {
   const all = getAddresses(sock, ifindex)
   const addresses = all.filter(({ bytes, flags }) => bytes.length === 16 && (flags & IFA_F_NODAD) !== 0)
@@ -104,10 +98,7 @@ export function hasLocalRoutes(sock: RouteSocket, ifindex: number): boolean {
   return addresses.every(({ bytes }) => locals.some(({ dst }) => prefixes.sameBytes(dst, bytes)))
 }
 
-/**
- * Describes the route that conflicts with an address, in a few words, or returns undefined. Routes
- * of the interface `except` do not conflict. Throws a VnetError, EINVAL if `address` is malformed.
- */
+/** Describes a route, not of `except`, that conflicts with `address`, which it checks (EINVAL). */
 export function conflictWith(sock: RouteSocket, address: string, except: string): string | undefined {
   const route = overlappingRoute(getRoutes(sock), prefixes.toPrefix(address), getLink(sock, { name: except })?.ifindex)
   if (route === undefined) return undefined
@@ -236,10 +227,7 @@ function leadsTo({ oif, via, complex }: Route, route: NetworkRoute): boolean {
 /** A default route with metric 0, which none precedes, by interface index and IPv4 gateway. */
 export type GatewayRoute = Readonly<{ oif: number; via: Uint8Array }>
 
-/**
- * `ip route prepend default via GATEWAY dev IF onlink`: puts the route before others of its metric
- * and removes none. Throws VnetError EEXIST if the route exists, ENETDOWN if the link is down.
- */
+/** `ip route prepend default via GATEWAY dev IF onlink`. Throws VnetError EEXIST, ENETDOWN. */
 export function addGatewayRoute(sock: RouteSocket, route: GatewayRoute): void {
   const request = gatewayRequest(sock, uapi.RTM_NEWROUTE, route)
   try {
@@ -272,9 +260,8 @@ function gatewayRequest(sock: RouteSocket, type: number, { oif, via }: GatewayRo
 }
 
 /**
- * Makes the kernel create the table of local addresses. A namespace that never had an address lacks
- * it, and then the kernel refuses every gateway. Any route in it creates the table: a throw route,
- * which has no effect, is added and removed.
+ * Makes the kernel create the table of local addresses by a throw route, added and removed: a
+ * namespace that never had an address lacks it, and then the kernel refuses every gateway.
  */
 function makeLocalTable(sock: RouteSocket, dst: Uint8Array): void {
   const header = { family: uapi.AF_INET, dstLen: 32, table: RT_TABLE_LOCAL, protocol: RTPROT_STATIC, type: RTN_THROW }

@@ -1,7 +1,4 @@
-/**
- * The frames that a program reads from a Tap. They are in slots of a pool, and the objects that
- * represent them are made once and used for every batch, so reading allocates nothing.
- */
+/** The frames of a Tap: slots of a pool, with reused objects, so that reading allocates nothing. */
 import { GSO_SEGS_MAX, skbChecksumHelp, skbGsoSegment } from '../../netdev/gso.ts'
 import { BATCH } from '../../netdev/port-reader.ts'
 import { ETH_HLEN, ETH_P_IP, ETH_P_IPV6, put16 } from '../../packet/index.ts'

@@ -1,7 +1,4 @@
-/**
- * The reading side of a Tap: hands batches to one consumer, a callback or a loop. Queues are polled
- * only while a consumer wants frames and the memory has room.
- */
+/** The reading side of a Tap: for one consumer, polled while it wants frames and has memory. */
 import { inspect } from 'node:util'
 import { EBADFD, VnetError } from '../../base/errno.ts'
 import type { PortQueue } from '../../netdev/port.ts'
@@ -184,10 +181,7 @@ type Result = IteratorResult<readonly TapFrame[], void>
 
 const DONE = { value: undefined, done: true } as const
 
-/**
- * What `for await` reads. An async generator would queue return() behind a next() that waits for
- * frames, and streams of them could not be destroyed.
- */
+/** For `for await`: a generator queues return() after next(), so streams cannot be destroyed. */
 class BatchLoop implements AsyncGenerator<readonly TapFrame[], void, undefined> {
   readonly #reader: TapReader
   /** Calls of next() that wait for frames. Each poll serves one, so that its batch can be used. */

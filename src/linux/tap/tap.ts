@@ -122,10 +122,7 @@ function setiffAdvice(error: number): string | undefined {
   return undefined
 }
 
-/**
- * Advice on how to get CAP_NET_ADMIN: the same command with sudo. Root without the capability is in
- * a container. A process that has it to no avail is in another user namespace.
- */
+/** Advice to get CAP_NET_ADMIN: sudo; for root, in a container or user namespace, other advice. */
 export function rootAdvice(): string {
   if (hasCapability(uapi.CAP_NET_ADMIN)) {
     return hasCapability(uapi.CAP_SYS_ADMIN)

@@ -1,7 +1,4 @@
-/**
- * The writing side of a Tap: frames go to the kernel immediately. Frames for which the kernel has
- * no room wait in a ring for each queue, and are written again a moment later.
- */
+/** The writing side of a Tap: frames without room in the kernel wait in a ring for each queue. */
 import { canOffload, GSO_SEGS_MAX, skbChecksumHelp } from '../../netdev/gso.ts'
 import type { Port } from '../../netdev/port.ts'
 import * as drop from '../../skb/drop-reason.ts'
