@@ -1,8 +1,5 @@
 #!/usr/bin/env node
-/**
- * The program, `node dist/vnet.js`: main(argv, io) with the real process around it. Imports nothing
- * statically, so that an old Node gets as far as saying that it is too old.
- */
+/** The program: main(argv, io). No static imports, so that an old Node can report its age. */
 
 // Without a listener, SIGUSR1 opens Node's debugger to everyone with access to its port. `node
 // --inspect` still opens it.

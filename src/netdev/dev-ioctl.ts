@@ -1,7 +1,4 @@
-/**
- * dev_ioctl: the ioctls of a socket that reach a driver (net/core/dev_ioctl.c). Private ones go to
- * ndoSiocdevprivate, SIOCSIFMAP goes to ndoSetConfig, and SIOCGIFMAP returns `dev.map`.
- */
+/** dev_ioctl (net/core/dev_ioctl.c): ndoSiocdevprivate, ndoSetConfig (SIOCSIFMAP), `dev.map`. */
 import { check, EFAULT, EINVAL, EIO, ENODEV, EOPNOTSUPP, EPERM, isErrno } from '../base/errno.ts'
 import * as netif from './if.ts'
 import { callNdo, logBadReturn, MAX_ERRNO } from './ndo.ts'

@@ -41,20 +41,14 @@ export function dropText({ reason, wire }: FrameDrop): string {
   return `wire ${directionText(wire)}, ${stage} ${stageDropText(wire)}`
 }
 
-/**
- * The comment of a dropped packet in a capture: `dropped: wire ab, stage 1 loss 5% (seed 3, packet
- * 13)`, and its id if that is another number.
- */
+/** `dropped: wire ab, stage 1 loss 5% (seed 3, packet 13)`, and its id if that is another. */
 export function dropComment(drop: FrameDrop, id: number | undefined): string {
   const { wire } = drop
   const place = wire === undefined ? '' : ` (seed ${wire.seed}, packet ${wire.packet})`
   return `dropped: ${dropText(drop)}${place}${id === undefined ? '' : `, id ${id}`}`
 }
 
-/**
- * Reads the seed from such a comment, which editcap(1) and Wireshark keep, unlike the fields of a
- * drop. Returns NaN for a comment of a wire without it, undefined for any other.
- */
+/** Reads the seed from a comment, which editcap(1) keeps. NaN without it; undefined for others. */
 export function seedOfComment(comment: string): number | undefined {
   if (!/^dropped: wire (?:(?:in|out) \()?(?:ab|ba)\)?, /.test(comment)) return undefined
   const seed = Number(/\(seed (\d+), packet -?\d+\)(?:, id \d+)?$/.exec(comment)?.[1])

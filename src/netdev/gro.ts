@@ -203,10 +203,7 @@ export class Gro {
 
 const checkOffset = (protocol: number): number => (protocol === ipv4.IPPROTO_TCP ? tcp.TCP_CHECK : udp.UDP_CHECK)
 
-/**
- * Whether a device with `features` takes GSO frames of a protocol, over IPv4 or IPv6 by the offset
- * of the transport header. Datagrams that a wire has cut remain single, without NETIF_F_GRO.
- */
+/** Whether a device merges a protocol over IPv4 or IPv6, by `h`; cut datagrams need NETIF_F_GRO. */
 function canMerge(features: number, protocol: number, h: number): boolean {
   if (protocol === ipv4.IPPROTO_UDP) return (~features & (NETIF_F_GRO | NETIF_F_GSO_UDP_L4)) === 0
   return (features & (h === H_IPV4 ? NETIF_F_TSO : NETIF_F_TSO6)) !== 0

@@ -1,7 +1,4 @@
-/**
- * A loaded driver, from init_module to cleanup_module. Every program that runs a driver loads it
- * here: `vnet`, 'vnet/wire', the lab and the test bed.
- */
+/** A loaded driver, from init_module to cleanup_module. Every program loads its driver here. */
 import { E2BIG, EINVAL, explain, isErrno, UsageError } from '../base/index.ts'
 import type { AnyDevice, DeviceSpec, Driver, DriverContext, Params, ParamValues } from './driver.ts'
 import { checkSpecs, defaultParams } from './driver.ts'
@@ -41,10 +38,7 @@ export class Module<P extends Params = Params, Dev extends AnyDevice = AnyDevice
     this.#net = net
   }
 
-  /**
-   * Registers all devices in their order, then configures each. If a step fails, unregisters them
-   * and throws the error; not even an interface that was to persist remains.
-   */
+  /** Registers all devices, then configures each. A failure unregisters even persistent ones. */
   async up({ register, addresses, configure }: UpOptions = {}): Promise<void> {
     try {
       for (const spec of this.specs) {
@@ -139,10 +133,7 @@ function has<T>(value: unknown, types: Readonly<Record<string, string>>): value 
   return Object.entries(types).every(([name, type]) => typeof fields[name] === type && fields[name] !== null)
 }
 
-/**
- * Gives the devices these names, in order, also if the driver ignored them. Throws a UsageError for
- * more names than devices.
- */
+/** Names the devices in order, whatever the driver did. UsageError for too many. */
 function nameDevices(specs: readonly DeviceSpec[], names: readonly string[]): void {
   if (names.length > specs.length)
     throw new UsageError(`${names.length} interface names, of which ${specs.length} can be used`)

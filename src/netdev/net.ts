@@ -1,7 +1,4 @@
-/**
- * Net: the kernel's global state, one per thread: frame memory, clock, chance, log, the platform,
- * and the devices and notifiers registered on it. No module has its own state.
- */
+/** Net: the kernel's global state, one per thread: memory, clock, log, devices. */
 import type { Alarm, Clock } from '../base/clock.ts'
 import { EINVAL, EIO, ENOMEM, VnetError } from '../base/errno.ts'
 import { describeException, isOwn, lineOf, OWN, traceOf } from '../base/exception.ts'
@@ -246,10 +243,7 @@ export class Net {
   }
 }
 
-/**
- * Returns a clock that permits alarms to throw: `failed` is called with the error, and the rest
- * continues. While stepping is on, the alarms of a driver wait for a step.
- */
+/** A clock that passes alarms' errors to `failed`; drivers' alarms wait while stepping is on. */
 function guarded(clock: Clock, net: { readonly gate: Gate | undefined }, failed: (error: unknown) => void): Clock {
   function alarm(fn: () => void): Alarm {
     const run = () => {

@@ -1,7 +1,4 @@
-/**
- * The current state of a device's parts: its queues, rings, interrupts and polls, and its share of
- * the frame memory. It is made when it is read, and costs nothing otherwise.
- */
+/** A device's queues, rings, interrupts, polls and memory, made when it is read. */
 import { describeException } from '../base/exception.ts'
 import { Ring } from '../skb/ring.ts'
 import { type ExceptionLog, logBadReturn } from './ndo.ts'

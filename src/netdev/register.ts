@@ -1,7 +1,4 @@
-/**
- * A device's life on a Net: register_netdev, unregister_netdev (net/core/dev.c). link-change.ts
- * handles the changes in between.
- */
+/** A device's registration on a Net (net/core/dev.c). link-change.ts handles changes after it. */
 import { check, EINVAL, EIO, VnetError } from '../base/errno.ts'
 import * as netif from './if.ts'
 import { adoptLink, closeDevice, linkChanged, openDevice } from './link-change.ts'
@@ -58,8 +55,7 @@ export async function registerNetdev<Priv>(
     step(`dev_get_valid_name: ${dev.name}`)
     for (const line of unknownOps(dev.netdevOps)) dev.log.warn(line)
 
-    // A name from a pattern is chosen by the kernel once more, so that nothing can take it in
-    // between.
+    // The kernel picks a pattern's name once more, so that nothing takes it in between.
     const port = await net.platform.open({
       ...options,
       name: pattern,

@@ -1,7 +1,4 @@
-/**
- * TxQueue: one transmit queue of a device, `struct netdev_queue`. It is read while the device is
- * up, the driver has not stopped it, and the pool has a slot.
- */
+/** TxQueue: `struct netdev_queue`, read while it is up, not stopped, and the pool has a slot. */
 import { type Alarm, EBADFD, errnoName, NSEC_PER_MSEC } from '../base/index.ts'
 import * as drop from '../skb/drop-reason.ts'
 import { OWNER_XMIT, Ring, type SkBuff } from '../skb/index.ts'
@@ -101,10 +98,7 @@ export class TxQueue extends PortReader {
     this.clear(DEV_DOWN)
   }
 
-  /**
-   * Stops reading: the device was closed. Frames that remain in the kernel or that the driver did
-   * not accept are dropped and counted. Otherwise they would arrive after the next open.
-   */
+  /** Stops at a close. Remaining frames are dropped and counted, or would arrive after an open. */
   deactivate(): void {
     this.set(DEV_DOWN)
     this.#retry?.cancel()
@@ -112,8 +106,7 @@ export class TxQueue extends PortReader {
     this.#requeue.purge(drop.SKB_DROP_REASON_DEV_STOPPED)
     // Not the batch of a poll: a driver may close its device in the middle of one.
     const batch: SkBuff[] = []
-    // The kernel holds no more frames than this: a program that keeps sending must not block this
-    // loop.
+    // The kernel holds no more than this: a program that keeps sending must not block the loop.
     for (let left = this.dev.txQueueLen; left > 0; ) {
       const n = this.#read(batch)
       if (n <= 0) break

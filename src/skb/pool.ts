@@ -232,8 +232,7 @@ export class SkBuffPool {
     if (spare === undefined) return false
     reset(spare)
     skb.copyTo(spare)
-    // The two swap slots: the caller's object remains the frame, and the spare frees the other
-    // slot.
+    // Slots are swapped: the caller's object remains the frame, and the spare frees the other slot.
     const { slot, head, end, slotClass } = skb
     skb.data = spare.data
     skb.csumStart = spare.csumStart

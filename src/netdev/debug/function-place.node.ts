@@ -18,10 +18,7 @@ export function functionPlace(fn: unknown): string | undefined {
   return found && `${found.file}:${found.line}`
 }
 
-/**
- * Returns the lines of a function, at most `most`; undefined if its file is not known. An arrow
- * that only calls a function of its file has the lines of that function.
- */
+/** Returns a function's lines, at most `most`; for an arrow that only calls another, that one's. */
 export function functionLines(fn: unknown, most: number): SourceLines | undefined {
   const code = String(fn)
   return withDebugger(debug => {
@@ -30,10 +27,7 @@ export function functionLines(fn: unknown, most: number): SourceLines | undefine
   })
 }
 
-/**
- * Returns the line at a place, such as `/my-driver.js:12`, with the lines of its function around
- * it, at most `most`. Undefined if the file is not a loaded module.
- */
+/** Returns a place's line, like `/my-driver.js:12`, in its function; undefined if not a module. */
 export function placeLines(place: string, most: number): SourceLines | undefined {
   const [, file = '', line] = /^(.*):(\d+)$/.exec(place) ?? []
   const found = withDebugger(debug => linesFrom(debug, { file, line: Number(line) }, 1))
