@@ -49,10 +49,7 @@ export interface Message {
 /** Rounds `length` up to 4, the alignment of messages and attributes. */
 export const align4 = (length: number): number => (length + 3) & ~3
 
-/**
- * Yields the messages in `length` bytes at `offset`, without copying; the last padding may be
- * missing. Throws NetlinkParseError at the first truncated one, after those before it.
- */
+/** Yields messages without copying; the last padding may be missing. Throws NetlinkParseError. */
 export function* messages(bytes: Uint8Array, offset = 0, length = bytes.length - offset): Generator<Message, void> {
   checkRange(bytes, offset, length)
   const end = offset + length
@@ -63,10 +60,7 @@ export function* messages(bytes: Uint8Array, offset = 0, length = bytes.length -
   }
 }
 
-/**
- * Returns the message at `at` in bytes up to `end`, without copying. Throws NetlinkParseError if it
- * is truncated. For loops that many messages pass: `messages` makes more objects for each.
- */
+/** Returns the message at `at`, before `end`. Throws NetlinkParseError. Cheaper than `messages`. */
 export function readMessage(bytes: Uint8Array, at: number, end: number): Message {
   checkRange(bytes, at, end - at)
   if (end - at < NLMSG_HDRLEN) throw new NetlinkParseError(`${end - at} bytes are too few for a message header`, at)
@@ -106,10 +100,7 @@ export interface Attribute {
   readonly length: number
 }
 
-/**
- * Yields the attributes in `length` bytes at `offset`, without copying; the last padding may be
- * missing. Throws NetlinkParseError at the first truncated one and on bytes left over.
- */
+/** Yields attributes, not copied; the last padding may be missing. Throws NetlinkParseError. */
 export function* attributes(bytes: Uint8Array, offset = 0, length = bytes.length - offset): Generator<Attribute, void> {
   checkRange(bytes, offset, length)
   const end = offset + length

@@ -110,9 +110,7 @@ export function checksumUpdate(checksum: number, from: number, to: number): numb
   return ~fold((~checksum & 0xffff) + (~from & 0xffff) + to) & 0xffff
 }
 
-/**
- * Turns a change of words, less than 16 * 0xffff up or down, into a growth of 1 to 0xffff.
- */
+/** Turns a change of words, less than 16 * 0xffff up or down, into a growth of 1 to 0xffff. */
 export function growthOf(delta: number): number {
   return fold(delta + 0xffff0)
 }

@@ -47,10 +47,9 @@ interface LaidOut {
 }
 
 /**
- * Packs options, in order, into an options field of at most `room` bytes and the fields in
- * `overflow`. An option goes to the first field in which it fits whole; only one that has several
- * parts may be split between fields. The relay agent option is the last in the options field (RFC
- * 3046 sec. 2.2).
+ * Packs options, in order, into the options field of at most `room` bytes and the `overflow`
+ * fields: each into the first in which it fits whole; only one of several parts may be split. The
+ * relay agent option is the last in the options field (RFC 3046 sec. 2.2).
  */
 function layOut(options: DhcpOptions, room: number, overflow: { file: boolean; sname: boolean }): LaidOut {
   const overload = overflow.file || overflow.sname ? 3 : 0
@@ -269,10 +268,7 @@ export function build(
 
 type Fitted = Readonly<{ laid: LaidOut; sname: Uint8Array; file: Uint8Array }>
 
-/**
- * Packs the options into the options field first, then into empty `file` and `sname` fields, then
- * into both (RFC 2132 sec. 9.3).
- */
+/** Packs options into their field, then empty `file` or `sname`, then both (RFC 2132 sec. 9.3). */
 function fitted(message: DhcpMessage, room: number): Fitted {
   const { sname, file, options } = message
   const none = new Uint8Array(0)

@@ -1,7 +1,4 @@
-/**
- * The fields of the headers that follow IP: ICMP, ICMPv6, UDP, TCP, and of the messages in UDP that
- * a network cannot start without: DHCP and DNS.
- */
+/** Fields of headers after IP: ICMP, ICMPv6, UDP, TCP; also of DHCP and DNS messages in UDP. */
 import { printable } from '../base/printable.ts'
 import { formatAddress, formatHex, formatIpv4 } from './address.ts'
 import * as dhcp from './dhcp.ts'

@@ -1,7 +1,4 @@
-/**
- * UpperHeader: finds the transport header of an IP packet and its checksum field. One object is
- * used for many packets.
- */
+/** UpperHeader: finds a packet's transport header and checksum field; reused for many packets. */
 import { finish, onesComplementSum, pseudoHeaderSum4, pseudoHeaderSum6 } from './checksum.ts'
 import { ETH_P_IP, ETH_P_IPV6 } from './ethernet.ts'
 import * as ipv4 from './ipv4.ts'
@@ -32,10 +29,7 @@ export class UpperHeader {
   /** The end of the packet, without padding after it. */
   end = 0
 
-  /**
-   * Finds the header of the packet at `nh`, of which the bytes up to `end` are present. Returns 4
-   * or 6, or 0 if it is not an IP packet with a whole header.
-   */
+  /** Finds the header of the packet at `nh`, before `end`. Returns 4, 6, or 0 if not whole IP. */
   find(bytes: Uint8Array, nh: number, end: number): number {
     const version = bytes[nh] >>> 4
     const length = end - nh
@@ -73,10 +67,7 @@ export class UpperHeader {
   }
 }
 
-/**
- * Computes the TCP or UDP checksum of the Ethernet frame at `at`, whatever is in the field. Returns
- * false for frames without such a checksum, and for fragments.
- */
+/** Computes a frame's TCP or UDP checksum. Returns false without one, and for fragments. */
 export function completeChecksum(bytes: Uint8Array, at: number, length: number, upper = new UpperHeader()): boolean {
   const network = networkOffset(bytes, at, length)
   const type = network < 0 ? 0 : get16(bytes, at + network - 2)
