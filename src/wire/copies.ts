@@ -1,8 +1,7 @@
 /**
- * Copies bounds the frames that one frame may become in a chain: itself, its copies, and the frames
- * that stages make because of it. Nothing is counted for a frame before it is copied. The count is
- * found by a number that a frame shares with its copies, so copies that were held for long count
- * too.
+ * Copies bounds the frames that one frame may become in a chain: itself, its copies, and frames
+ * that stages make because of it. They share a number, by which even long-held copies count;
+ * nothing is counted for a frame before it is copied.
  */
 import type { SkBuff } from '../skb/sk-buff.ts'
 

@@ -1,7 +1,4 @@
-/**
- * DirectedWire: the wire of one direction between two devices. Without stages frames go straight to
- * the receiver; with stages they pass a chain.
- */
+/** DirectedWire: the wire of one direction between two devices, straight or through a chain. */
 import { type Clock, describeException, LimitedLog, printable } from '../base/index.ts'
 import type { DeviceWire, StageReport, WireResources, WireScenario, WireSide, WireText } from '../netdev/device-wire.ts'
 import { directionText, presetDirection } from '../netdev/device-wire.ts'

@@ -100,10 +100,7 @@ export class Simulation {
     return packets
   }
 
-  /**
-   * Closes the wire of a direction, as when its devices are closed: it drops its held packets.
-   * Packets due at the moment of the last arrival are dropped too.
-   */
+  /** Closes a direction's wire: drops held packets, also those due at the last arrival's moment. */
   close(direction: Direction, time: number): void {
     this.pass(direction, time)
     this.#chains.get(direction)?.close()
@@ -116,10 +113,7 @@ export class Simulation {
     chain.clock.advance()
   }
 
-  /**
-   * Moves both directions together, so that frames leave in the order of time. Not for a log: one
-   * direction may be closed at a time that the other has passed.
-   */
+  /** Moves both in the order of time. Not for logs, where one may close before the other's time. */
   advance(time: number): void {
     const { ab, ba } = this.#clocks
     for (let next = Math.min(ab.next, ba.next); next <= time; next = Math.min(ab.next, ba.next)) {

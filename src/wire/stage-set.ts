@@ -37,10 +37,7 @@ export class StageSet {
     return this.#stages
   }
 
-  /**
-   * Makes stages of the impairments, which lead to `end`, and returns the first and the removed
-   * ones. If an impairment throws, the stages do not change.
-   */
+  /** Makes stages that lead to `end`; returns the first and the removed. None change on a throw. */
   replace(impairments: readonly Impairment[], end: Wire): { first: Wire; gone: Stage[] } {
     this.#isBuilding = true
     try {

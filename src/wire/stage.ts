@@ -1,7 +1,4 @@
-/**
- * Stage: one impairment in a chain, with its counters. Packets that enter the stage are counted
- * here, packets that leave it by its outlet. The impairment reports the rest through WireEnv.
- */
+/** Stage: an impairment in a chain; counts packets that enter and leave. WireEnv has the rest. */
 import type { Clock, Random } from '../base/index.ts'
 import type { DecisionLog } from '../netdev/device-wire.ts'
 import * as reasons from '../skb/drop-reason.ts'

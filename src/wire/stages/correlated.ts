@@ -95,8 +95,7 @@ export function copulaFor(correlation: number, of: (uniform: number) => number):
     const weight = normalDensity(z) * STEP
     const value = of(normalCdf(z))
     squares += weight * value * value
-    // The polynomials have norm 1: h(0) = 1, h(1) = z, sqrt(k + 1) h(k + 1) = z h(k) - sqrt(k) h(k
-    // - 1).
+    // The polynomials have norm 1: sqrt(k + 1) h(k + 1) = z h(k) - sqrt(k) h(k - 1), h(1) = z.
     for (let k = 0, before = 0, h = 1; k < DEGREES; k++) {
       coefficients[k] += weight * value * h
       const after = (z * h - Math.sqrt(k) * before) / Math.sqrt(k + 1)

@@ -133,10 +133,7 @@ export class FaultActions {
     this.#env = env
   }
 
-  /**
-   * Returns whether a fault applies to a packet: a reset to TCP segments, `tamper` to payload, and
-   * `ce` to packets of senders that are capable of ECN.
-   */
+  /** Returns whether `verb` applies: resets to TCP, `tamper` to payload, `ce` to ECN senders. */
   applies(verb: FaultVerb, skb: SkBuff): boolean {
     if (verb === 'reset') return tcpHeaderOf(skb) >= 0
     if (verb === 'tamper') return payloadMiddle(skb, this.#upper) >= 0

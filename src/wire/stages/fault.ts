@@ -1,7 +1,4 @@
-/**
- * Faults hit exactly the packets that a test means. The packets that a filter matches are counted,
- * and the count selects: `drop(filter, { nth: 3 })` drops the third.
- */
+/** Faults hit exactly the matching packets that a count selects: `drop(filter, { nth: 3 })`. */
 import { durationOf, formatDuration, UsageError } from '../../base/index.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
 import { type Cursor, whole } from '../grammar/cursor.ts'

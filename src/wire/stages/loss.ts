@@ -8,9 +8,7 @@ import { type Impairment, impairment, StageWire, type Wire } from '../wire.ts'
 import { CorrelatedEvents } from './correlated.ts'
 import { markCe } from './ecn.ts'
 
-/**
- * The models: which packets are lost. They depend on the order of packets, not on the time.
- */
+/** The models: which packets are lost. They depend on the order of packets, not on the time. */
 type LossParams =
   | { readonly model: 'random'; readonly share: number; readonly correlation: number }
   | { readonly model: 'burst'; readonly share: number; readonly mean: number }
@@ -68,10 +66,7 @@ const MODELS: { readonly [M in LossParams['model']]: (random: Random) => Lost<Of
     }
   },
 
-  /**
-   * Two states with a probability of loss each (Gilbert, 1960; Elliott, 1963). As in netem the
-   * transition is drawn first, and the loss by the state before it.
-   */
+  /** Two states with losses (Gilbert, 1960; Elliott, 1963); like netem, transitions first. */
   gemodel(random) {
     let bad = false
     return ({ p, r, h, k }) => {
