@@ -14,10 +14,7 @@ export interface AskOptions {
   readonly everywhere?: boolean | undefined
 }
 
-/**
- * Finds the vnets that have one of the interfaces `names`, or all vnets if `names` is empty. Calls
- * `ask` with a client and the result, or reports which names are missing. Returns the exit status.
- */
+/** Calls `ask` with the vnets of `names` (none: all), or reports missing ones. Returns a status. */
 export async function askVnets(
   names: readonly string[],
   io: Io,
@@ -33,10 +30,7 @@ export async function askVnets(
   return await ask(client, found)
 }
 
-/**
- * Finds the vnets that have one of the interfaces `names`, or all vnets if `names` is empty.
- * `complaints` are the lines about missing interfaces.
- */
+/** Finds the vnets of interfaces `names` (none: all). `complaints` are lines about missing ones. */
 export async function findNamed(
   client: ControlClient,
   names: readonly string[],
@@ -57,10 +51,7 @@ export function checkUser(user: number | undefined): void {
   throw new UsageError(`--user ${user}: only root may query the vnets of another user`)
 }
 
-/**
- * Calls `ask` with the interface `name`, or reports that it is missing or ambiguous. Returns the
- * exit status. Throws a UsageError if `name` is not [NETNS/]IF.
- */
+/** Calls `ask` with the interface `[NETNS/]IF` (else a UsageError), or reports none or several. */
 export async function askInterface(
   name: string,
   io: Io,
@@ -140,10 +131,9 @@ function enter({ pid, uid }: { pid: number; uid: number }, user?: number): strin
 }
 
 /**
- * Executes the program again, as the same process, in the user namespace of the process `pid` if
- * that is another one, and in more of its namespaces (options of nsenter(1)). There alone the owner
- * of a rootless lab may change its links and enter its hosts. The kernel lets the owner and root
- * in.
+ * Executes the program again, as the same process, in `pid`'s user namespace if that is another,
+ * and in more of its namespaces (options of nsenter(1)): only there may the owner of a rootless lab
+ * change links and enter hosts. The kernel lets the owner and root in.
  */
 export function enterUserNamespace(pid: number | undefined, ...more: readonly string[]): void {
   if (pid === undefined || sharesUserNamespace(pid)) return

@@ -35,10 +35,7 @@ export async function openStreams(
   return { streams, failed }
 }
 
-/**
- * Returns the failures to report: with `isAll`, no refusals and no ended vnets, unless there is no
- * stream.
- */
+/** Returns failures to report: with a stream and `isAll`, neither refusals nor ended vnets. */
 export function complaintsOf({ streams, failed }: OpenedStreams, isAll: boolean): readonly VnetError[] {
   const isLeftOut = (error: VnetError) => isAll && streams.length > 0 && (isErrno(error, EPERM) || hasEnded(error))
   return failed.filter(error => !isLeftOut(error))
@@ -48,10 +45,7 @@ export async function writeAll(stream: CaptureStream, to: { write(bytes: Uint8Ar
   for await (const bytes of stream) await to.write(bytes)
 }
 
-/**
- * Opens the streams of the interfaces `names`, or of all that this user may capture. Reports
- * failures; `isWhole` is false after one.
- */
+/** Opens streams of `names`, or all permitted; reports failures, which make `isWhole` false. */
 export async function openNamed(
   client: ControlClient,
   { devices, here, failed: silent }: Found,

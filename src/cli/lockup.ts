@@ -25,10 +25,7 @@ export interface LockupWorkerData {
   readonly json: boolean
 }
 
-/**
- * Watches the main thread, which calls it, to the end of the process. Settles when the worker has
- * opened its descriptors, which the main thread writes to: it may unshare its own from then on.
- */
+/** Watches the calling main thread to the end. Settles once it may unshare its descriptors. */
 export async function watchLockups(name: string, limitMs = 2000): Promise<Deputy | undefined> {
   // A debugger may pause the program.
   if (inspector?.url() !== undefined) return undefined

@@ -1,7 +1,4 @@
-/**
- * `import 'vnet'` in a driver file. Where no package of that name is installed for the file, this
- * one is meant, which runs it: a driver in an empty directory needs nothing else.
- */
+/** `import 'vnet'` in a driver file means this package, unless another is installed for it. */
 import module, { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 

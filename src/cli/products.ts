@@ -1,7 +1,4 @@
-/**
- * The products: packages with commands of their own. The core knows them only by this table. Each
- * is loaded when one of its commands is given, or when all commands are listed.
- */
+/** Packages with their own commands. The core knows them only here, and loads each when needed. */
 import { createRequire } from 'node:module'
 import { UsageError } from '../base/usage-error.ts'
 import { packageVersion } from './own-package.ts'
@@ -64,10 +61,7 @@ export async function commandsOf(product: Product): Promise<readonly LazyCommand
   }
 }
 
-/**
- * Loads a module of a package, which `what` needs. Throws a UsageError if it is not installed, or
- * its version is not vnet's.
- */
+/** Loads a package's module for `what`. UsageError if it is missing or of another version. */
 async function fromPackage<T>(name: string, module: string, what: string): Promise<T> {
   const version = packageVersion()
   const advice = `npm install ${name}@${version}`

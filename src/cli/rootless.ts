@@ -18,10 +18,7 @@ const OF_LABS = [CAP_NET_ADMIN, CAP_SYS_ADMIN, CAP_NET_BROADCAST]
 /** Set to the process id after the program has entered; children inherit it, but not the id. */
 const ENTERED = 'VNET_ROOTLESS'
 
-/**
- * Returns the command with which another terminal enters the namespaces of this program; undefined
- * if it has not entered its own.
- */
+/** Returns the command to enter this program's own namespaces; undefined if it has none. */
 export function enterCommand(): string | undefined {
   const { pid, env } = process
   return env[ENTERED] === String(pid) ? `nsenter --preserve-credentials -U -n -t ${pid}` : undefined
@@ -63,8 +60,7 @@ export async function enterForLab(native: Native, prepare?: () => readonly numbe
     ? OF_LABS.every(hasCapability) && canReturn(native)
     : hasCapability(CAP_NET_ADMIN) && prepare === undefined
   if (canStay || enterCommand() !== undefined) return
-  // A signal that Node had caught, and had not handled, would be lost. The poll for signals is
-  // between two immediates.
+  // A signal that Node had caught but not handled would be lost: its poll is between immediates.
   native.endBySignals(1)
   for (let i = 0; i < 2; i++) await setImmediate()
   checkTun(native, sudoCommand())

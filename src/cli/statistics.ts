@@ -35,10 +35,7 @@ export function statisticsOf(dev: NetDevice, netns: string | undefined, time: nu
   }
 }
 
-/**
- * Returns a table: the sums of each device, and of its queues if it has several. Lines below give
- * the reasons for drops, and the other counters.
- */
+/** Returns a table of devices' sums, several queues' too, with drops and other counters. */
 export function statisticsTable(devices: readonly DeviceStatistics[]): string {
   const rows: string[][] = [['', 'packets', 'bytes', 'errors', 'dropped']]
   const notes: string[] = []
@@ -79,10 +76,7 @@ export type WireStatistics = StageReport & Sided & { readonly name: string; read
 
 type Sided = Readonly<{ side?: WireSide | undefined }>
 
-/**
- * Returns `ab loss 2`, or `ab match then loss` for a stage inside another; `in loss` on an
- * attachment.
- */
+/** Returns `ab loss 2`, `ab match then loss` inside another, or `in loss` on an attachment. */
 export function stageName({ direction, side, path, stage }: StageReport & Sided): string {
   return `${side ?? direction} ${path}${stage}`
 }

@@ -23,10 +23,7 @@ const TIMER_MAX = 0x7fff_ffff
 /** Milliseconds that vnets may take for the rest of their captures. */
 const REST_MS = 2000
 
-/**
- * Captures the interfaces that all words but the last name, or all that this user may capture, and
- * writes them to the file that the last word names.
- */
+/** Captures the interfaces of all words but the last, or all permitted, to the file of the last. */
 export function capture(words: readonly string[], options: CaptureCommandOptions, io: Io): Promise<number> {
   const [names, path] = [words.slice(0, -1), words.at(-1) as string]
   for (const name of names) interfaceArg(name)

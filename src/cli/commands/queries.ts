@@ -118,10 +118,7 @@ export function show(name: string, { json, user }: QueryOptions, io: Io): Promis
   return askInterface(name, io, print, { user })
 }
 
-/**
- * Returns the driver's parameters, with the present stages of its wire; undefined if the vnet has
- * no driver.
- */
+/** Returns the driver's parameters, with the wire's present stages; undefined without a driver. */
 function params(
   client: control.ControlClient,
   device: control.FoundDevice,
@@ -206,10 +203,7 @@ export function faults(name: string, { json, queue }: QueryOptions & { queue?: n
   })
 }
 
-/**
- * `vnet ioctl IF N [HEX]`: SIOCDEVPRIVATE + N. ifr_data points to `given`, with zeros after it up
- * to `length`.
- */
+/** `vnet ioctl IF N [HEX]`: SIOCDEVPRIVATE + N, on `given` with zeros up to `length`. */
 export function ioctl(
   name: string,
   number: number,

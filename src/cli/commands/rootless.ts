@@ -34,18 +34,14 @@ export async function rootless(command: readonly string[], { internet = false }:
     return execHere(native, command, Int32Array.from([...given.filter(each => each !== prepared), fd]))
   }
   checkTun(native)
-  // The cache of Playwright is named after the user id, which inside is root's. Where root has run
-  // tests, the user could not write to it.
+  // Playwright names its cache after the user id, root's here: the user could not write to root's.
   process.env.PLAYWRIGHT_TRANSFORM_CACHE_DIR ??=
     process.env.PWTEST_CACHE_DIR ?? join(tmpdir(), `playwright-transform-cache-${process.geteuid?.()}`)
   if (!internet) return execRootless(native, command, Int32Array.from(given))
   return execRootless(native, ownCommand(), Int32Array.from([...given, ...prepareWayOut(native, { isAside: true })]))
 }
 
-/**
- * Connects the namespaces of this process to the machine's network. Returns the descriptor with
- * which the connection ends.
- */
+/** Connects this process's namespaces to the machine's network, while the descriptor is open. */
 async function connect(native: Native): Promise<number> {
   const directory = makeTemporaryDirectory('vnet-way-out-')
   try {
@@ -63,10 +59,7 @@ async function connect(native: Native): Promise<number> {
   }
 }
 
-/**
- * An interface that `fn` makes has its IPv6 addresses immediately: no other interface could have
- * them.
- */
+/** Gives interfaces that `fn` makes usable IPv6 addresses immediately: no other could have them. */
 async function withoutDad<T>(native: Native, fn: () => Promise<T>): Promise<T> {
   if (!hasSysctl(native, -1, ACCEPT_DAD)) return await fn()
   const before = readSysctl(native, -1, ACCEPT_DAD)

@@ -85,10 +85,7 @@ export function statsTable(
 
 type Count = (stats: DeviceStats) => number
 
-/**
- * Returns a function for the rates of counters per second since `before`; undefined without an
- * earlier reading. A counter that fell was reset between the two rounds, and has no rate.
- */
+/** Returns a function for rates per second since `before`; undefined without, or after a reset. */
 function rateOf(
   stats: PlacedStats,
   before: readonly PlacedStats[],

@@ -1,6 +1,4 @@
-/**
- * The commands other than drivers and commands for running vnets. Each loads its code when it runs.
- */
+/** The other commands than drivers and queries of vnets. Each loads its code when it runs. */
 import { durationOf, NSEC_PER_MSEC, NSEC_PER_SEC } from '../../base/index.ts'
 import { Argument, type LazyCommand, Option } from '../parse/option.ts'
 import { json, wholeNumber } from '../parse/options.ts'

@@ -55,10 +55,7 @@ function* tokens(words: readonly string[], options: readonly Option[]): Generato
   }
 }
 
-/**
- * Returns the index of the command: of the first argument, if only `options` precede it; otherwise
- * -1.
- */
+/** Returns the index of the first argument if only `options` precede it; otherwise -1. */
 export function commandIndex(words: readonly string[], options: readonly Option[]): number {
   for (const { at, isOption, option } of tokens(words, [...options, HELP])) {
     if (!isOption) return at

@@ -10,10 +10,7 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 /** `vnet exec` also passes on signals that would end the process or start Node's debugger. */
 const SIGNALS_PASSED_ON = [...SIGNALS, 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGALRM'] as const
 
-/**
- * Signals in this time after the first one, in ms, have the same cause: npm passes a terminal's
- * Ctrl-C on, and timeout(1) signals a process and then its group. A person takes longer.
- */
+/** Signals within so many ms are one: npm and timeout(1) repeat them, faster than a person. */
 const SAME_CAUSE_MS = 100
 
 export interface ProcessIo extends Io {
@@ -151,9 +148,7 @@ function listenToErrors(process: ProcessLike, ends: Ends): NonNullable<Io['onDri
   return addingTo(listeners)
 }
 
-/**
- * Returns the text that replaces the last line, cut to the width of the terminal if that is known.
- */
+/** Returns the text that replaces the last line, cut to the width of the terminal if known. */
 const progressText = (line = '', columns = 0): string => `\r${line.slice(0, (columns || 80) - 1)}\x1b[K`
 
 /** Returns a function that adds a listener and returns an undo. */

@@ -1,7 +1,4 @@
-/**
- * Player: plays a capture to a sink: reads packets, skips unplayable ones, completes checksums,
- * cuts packets that are too long, and waits until each frame is due.
- */
+/** Player: plays playable frames of a capture at their times, with checksums, cut to fit. */
 import { setImmediate } from 'node:timers/promises'
 import { type Alarm, type Clock, NSEC_PER_SEC } from '../../base/clock.ts'
 import { FLAG_CHECKSUM_NOT_READY } from '../../capture/packet.ts'
@@ -36,10 +33,7 @@ export interface FrameSink {
 const SEGMENTS = 4096
 const LARGE = 64
 
-/**
- * Cuts TCP frames that are longer than the MTU, as a card's segmentation offload does. A capture
- * has such frames where it was made before a card cut them or after they were merged.
- */
+/** Cuts TCP frames longer than the MTU, as cards do: captures have frames from before or after. */
 export class Cutter {
   readonly #mtu: number
   readonly #upper = new UpperHeader()
@@ -56,10 +50,7 @@ export class Cutter {
     return length > this.#mtu && length - networkOffset(bytes, at, length) > this.#mtu
   }
 
-  /**
-   * Cuts a long frame. Returns the number of segments, which next() then returns; 0 if it cannot be
-   * cut.
-   */
+  /** Cuts a long frame. Returns how many segments next() then returns; 0 if it cannot be cut. */
   cut(bytes: Uint8Array, at: number, length: number): number {
     const gsoSize = this.#segmentSize(bytes, at, length)
     if (gsoSize <= 0) return 0
