@@ -193,6 +193,15 @@ describe('packets out of order', () => {
     expect(story.notes).toEqual(['most packets twice, as a capture of several interfaces has, in 1 flow'])
   })
 
+  test('statements beyond the most are counted', () => {
+    const segments = Array.from({ length: 400 }, (_, i) => {
+      const one = reply(100 + i, 1 + 1000 * i, { id: i + 1 })
+      return i % 5 === 0 ? [one, one] : [one]
+    })
+    const [flow] = storyOfSegments([...handshake(), ...segments.flat()]).flows
+    expect([flow?.statements.length, flow?.more]).toEqual([64, 16])
+  })
+
   test('a packet with a random number is found twice, whatever the numbers before it', () => {
     const random = [reply(100, 1, { id: 60_000 }), reply(101, 1001, { id: 100 }), reply(101, 1001, { id: 100 })]
     expect(tell(...random)).toEqual(['ba duplicated seq 1001 copy 1, seen'])

@@ -8,6 +8,8 @@ import type { End, Io } from '#src/cli/process/io.ts'
 import { pcapOf, whole } from '#support/capture-records.ts'
 import { testDirectory } from '#support/fresh-directory.ts'
 import { testFrom } from '../../src/commands/test-from.ts'
+import { storyText } from '../../src/story/story-text.ts'
+import { flowStory, storyOf } from '../support/stories.ts'
 import { ethernetFrame, handshake, type Segment, segmentPacket, storyOfSegments } from '../support/story-captures.ts'
 
 const data = (at: number, more: Partial<Segment> = {}): Segment => ({ at, seq: 1, length: 1000, ...more })
@@ -24,6 +26,12 @@ async function run(bytes: Uint8Array, options = {}) {
   const status = await testFrom(path, options, io)
   return { status, out: printed.join('').replace(path, 'FILE'), errors: errors.join('').replaceAll(path, 'FILE') }
 }
+
+test('a bottleneck has its rate, and the wait in its queue if that is known', () => {
+  const way = { packets: 300, bytes: 400_000, rate: 2e6, queue: undefined }
+  const lines = storyText(storyOf(flowStory({ ways: { ab: way, ba: { ...way, queue: 5e6 } } })), 'x', false).split('\n')
+  expect(lines).toContain('  bottleneck > 2 Mbit/s; < 2 Mbit/s, packets waited up to 5 ms')
+})
 
 describe('vnet test-from', () => {
   test('prints flows with their statements', async () => {
