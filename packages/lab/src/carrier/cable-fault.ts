@@ -15,10 +15,7 @@ export class CableFault {
   readonly #hits: Int32Array
   readonly #waiting = new Set<Waiting>()
 
-  /**
-   * `ordinal` counts the faults of its cable, from 1. Throws a UsageError if the filter or `when`
-   * is wrong.
-   */
+  /** `ordinal` counts its cable's faults, from 1. UsageError for a wrong filter or `when`. */
   constructor(ordinal: number, { action, filter, when, hits }: FaultSpec, resources: WireResources) {
     this.#hits = new Int32Array(hits)
     const matches = filter === undefined ? undefined : resources.filter(filter)

@@ -128,10 +128,7 @@ export class CarriedCable {
     return this.#devices.flatMap(dev => dev?.port ?? [])
   }
 
-  /**
-   * Calls `fn` after earlier calls, and after frames that the kernels sent earlier: if a test sends
-   * a packet and then changes the wire, the packet passes the unchanged wire.
-   */
+  /** Calls `fn` after earlier calls and frames, which pass the unchanged wire. */
   inOrder<T>(fn: () => T): Promise<T> {
     return this.#afterAll(() => {
       if (this.#closed !== undefined) throw new UsageError('the link is closed')
@@ -145,10 +142,7 @@ export class CarriedCable {
     return done
   }
 
-  /**
-   * Replaces the impairments of the given directions; the text refers to `resources`, and to the
-   * stages of the lab. A wrong text changes neither direction.
-   */
+  /** Replaces the impairments of these directions. A wrong text changes neither direction. */
   setWire(ab: string | undefined, ba: string | undefined, resources: WireResources): void {
     for (const [wire, stages] of this.#stagesOf(ab, ba, resources)) wire.set(stages)
   }
@@ -189,10 +183,7 @@ export class CarriedCable {
     else cutCable(this.#devices[0])
   }
 
-  /**
-   * Drops every packet of `directions` for `ms` milliseconds of the clock, or until the cable is
-   * closed, then settles. It starts after earlier frames, like inOrder.
-   */
+  /** Drops `directions` for `ms` of the clock, or until closed. It starts after earlier frames. */
   async partition(ms: number, directions: readonly Direction[]): Promise<void> {
     // Wrapped in an object, so that later calls do not wait for the partition's end.
     const { ended } = await this.#afterAll(() => ({ ended: this.#partition(ms, directions) }))
@@ -220,10 +211,7 @@ export class CarriedCable {
     this.#set(spec.direction)
   }
 
-  /**
-   * Settles when a fault has hit `n` packets. Rejects if the fault is removed or the cable closed
-   * before.
-   */
+  /** Settles when a fault has hit `n` packets. Rejects if it is removed or the cable closed. */
   async hit(id: number, n: number): Promise<void> {
     const fault = this.#directions.ab.faults.get(id) ?? this.#directions.ba.faults.get(id)
     if (fault === undefined) throw new UsageError('the fault was removed')

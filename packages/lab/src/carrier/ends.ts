@@ -6,10 +6,7 @@ import * as ipv6 from 'vnet/internal/packet/ipv6'
 import { layersOf } from 'vnet/internal/packet/layers'
 import type { Endpoint } from '../model/verbs.ts'
 
-/**
- * Returns the ends of the connection of a frame, of which `head` is the start: first the end that
- * is on `host`. Throws a UsageError if none is.
- */
+/** Returns the ends of a frame's connection, the end on `host` first. UsageError without one. */
 export function endsOf(
   head: Uint8Array,
   host: { readonly name: string; readonly addresses: readonly string[] },

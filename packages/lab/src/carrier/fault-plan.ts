@@ -58,10 +58,7 @@ export class FaultPlan {
     return this.#freezing > 0
   }
 
-  /**
-   * Starts a fault at a packet. Links are dead immediately; for hosts all links hold their packets
-   * until `thaw`.
-   */
+  /** Starts a fault. Links are dead immediately; for hosts, all hold packets until `thaw`. */
   happen(fault: PlannedFault, { head, ...place }: Place & Pick<FaultEvent, 'head'>): void {
     const { verb, on, time } = fault
     const id = `${++this.#events}`

@@ -1,7 +1,6 @@
 /**
- * Flows: names the packets of a link by flow and position, so that a name means the same packet in
- * each run of a test. Ephemeral ports change from run to run: they are written `*`, and flows that
- * then look the same are numbered in the order in which they appear.
+ * Flows: names the packets of a link by flow and position: one name is the same packet in each run.
+ * Ephemeral ports change, so they are `*`; flows that then look alike are numbered as they appear.
  */
 
 import { NDISC_REDIRECT } from 'vnet/internal/packet/icmpv6'

@@ -1,7 +1,6 @@
 /**
- * Advertises the prefix of a NAT64 on a link inside (PREF64, RFC 8781), from the router's
- * namespace. The advertisements make the router a default router. They have no prefix of
- * the link, so that hosts keep the addresses that the lab has set.
+ * Advertises a NAT64's prefix inside (PREF64, RFC 8781), from the router's namespace. The router is
+ * a default router then. Without a prefix of the link, hosts keep the addresses of the lab.
  */
 import { RaSender } from '@vnet/lan/internal/services/router-advert'
 import type { Clock, Random } from 'vnet/internal/base/index'
@@ -40,10 +39,7 @@ interface Pref64Options extends Omit<AdvertSpec, 'nsfd'> {
   readonly random: Random
 }
 
-/**
- * Starts to advertise. Returns a function that closes the socket: nothing is advertised then,
- * because the link ends, too. Throws a VnetError.
- */
+/** Returns a function that closes the socket, silently: the link ends. Throws a VnetError. */
 export function advertisePref64(
   { native, nsfd }: SocketPlace,
   { clock, random, name, mac }: Pref64Options,
