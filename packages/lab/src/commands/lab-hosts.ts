@@ -37,10 +37,7 @@ export function listLabs({ json, user }: LabsOptions & { readonly json?: boolean
   return EXIT_OK
 }
 
-/**
- * `vnet lab exec [LAB:]HOST -- COMMAND`: runs a program in a host until it or the lab ends. Returns
- * its exit status, or 128 plus the number of the signal that ended it.
- */
+/** `vnet lab exec [LAB:]HOST -- COMMAND`. Returns its status, or 128 plus its signal's number. */
 export async function execInHost(
   text: string,
   command: readonly string[],

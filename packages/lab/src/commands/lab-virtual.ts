@@ -1,7 +1,4 @@
-/**
- * `vnet lab FILE --time virtual`: a guest runs `vnet lab FILE` until the lab is up, and stops. Each
- * run continues from there, with its command and its seed.
- */
+/** `vnet lab FILE --time virtual`: each run continues from where a guest has the lab up. */
 import { realpathSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { type GuestCommandOptions, guest } from '@vnet/guest/internal/commands/guest'

@@ -29,10 +29,7 @@ export interface RunningLab {
 
 export type RunningHost = Readonly<{ lab: RunningLab; host: string }>
 
-/**
- * Returns the labs of `user`, or otherwise of this user and root. The files of labs whose PID
- * namespace has ended remain until the next lab starts.
- */
+/** Returns labs of `user`, or of this user and root; files of ended PID namespaces may remain. */
 export function runningLabs(
   user?: number,
   directories: readonly RunDirectory[] = directoriesOf({ user }),
@@ -54,9 +51,8 @@ export function runningLabs(
 }
 
 /**
- * Returns the host that `text`, [LAB:]HOST, names in a lab of runningLabs(). A program of `vnet lab
- * FILE` means the hosts of its own lab, VNET_LAB. Returns a line for people if no host or several
- * hosts have this name.
+ * Returns the host of `text`, [LAB:]HOST; in a program of `vnet lab FILE`, of its own lab,
+ * VNET_LAB. Returns a line for people if no host or several hosts have this name.
  */
 export function findHost(text: string, user?: number): RunningHost | string {
   const labs = runningLabs(user)
@@ -82,10 +78,9 @@ export function findHost(text: string, user?: number): RunningHost | string {
 }
 
 /**
- * Throws a VnetError unless the process of the lab belongs to the lab's user, the writer of the
- * file in which the process is named: root would enter the namespaces of any process. The process
- * of another user must also be in a user namespace of its own, whose rights a program there has:
- * otherwise the program would run as root, in a network of that user.
+ * Throws a VnetError unless the lab's process belongs to its user, the writer of the file with its
+ * PID: root would enter the namespaces of any process. Another user's must also be in a user
+ * namespace of its own: otherwise the program would run as root, in a network of that user.
  */
 export function checkOwner({ lab: { name, pid, uid }, host }: RunningHost): void {
   const owner = attempt(() => statSync(`/proc/${pid}`).uid)
