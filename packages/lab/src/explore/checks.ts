@@ -1,7 +1,4 @@
-/**
- * Checks: what must hold while a scenario runs, in the time of its lab. A scenario may replace the
- * timers of globalThis.
- */
+/** Checks during a scenario, in its lab's time: scenarios may replace the timers of globalThis. */
 import { durationOf, NSEC_PER_MSEC } from 'vnet/internal/base/index'
 import { checkForm, checkForms, DURATION, type Forms, FUNCTION } from '../model/options.ts'
 import type { Nemesis } from '../nemesis/nemesis.ts'

@@ -46,10 +46,7 @@ export default async function scenario({ lab, signal }: ScenarioRun): Promise<vo
   throw error
 }
 
-/**
- * Runs the line of `--hit` on each host. Returns the names that they have printed, and rejects with
- * the last line of the errors of each host if none has failed.
- */
+/** Runs the line of `--hit` on each host. Returns printed names; rejects if none succeeded. */
 async function ask(line: string, { links }: Lab): Promise<string[]> {
   const runs = links.lab.hosts.map(host => {
     return host.exec('sh', ['-c', line], { env: { ...process.env, VNET_HOST: host.name } })

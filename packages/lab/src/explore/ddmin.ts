@@ -1,9 +1,8 @@
 /** Delta debugging: the smallest part of a set that still fails. */
 
 /**
- * Returns a subset of `set` for which `fails` settles with true, and no element of which can be
- * left out: ddmin (Zeller and Hildebrandt, 2002). `set` itself is known to fail. The order of
- * elements is kept.
+ * Returns the smallest failing subset of `set`, which fails, in its order: ddmin (Zeller and
+ * Hildebrandt, 2002). No element of it can be left out.
  */
 export async function ddmin<T>(
   set: readonly T[],

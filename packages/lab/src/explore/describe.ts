@@ -33,10 +33,7 @@ export interface Describing {
   readonly world: WorldName
 }
 
-/**
- * Returns the smallest failing part of a failing set; undefined if it is described already. If the
- * exploration is stopped meanwhile, it is the smallest one up to then.
- */
+/** Returns the smallest failing part found before a stop; undefined if described already. */
 export async function describeFailure(
   set: readonly PlannedFault[],
   judgement: Judgement,
@@ -134,10 +131,7 @@ export function bareText({ head, length }: ExploredPacket): string {
   return print(long, 0, length)
 }
 
-/**
- * Returns a function that returns the same after the milliseconds since the lab was made, as errors
- * have them, and the link. Without `origin` they are since the first packet.
- */
+/** Returns a function for texts of packets: ms since `origin` or the first one, link, packet. */
 export function packetTexts(origin: number | undefined): (packet: ExploredPacket) => string {
   return packet => {
     const { link, direction, time } = packet

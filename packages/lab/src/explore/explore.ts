@@ -1,7 +1,4 @@
-/**
- * explore, explore.repeat and explore.shrink. explore runs a scenario again and again, each time
- * with another packet lost, doubled, late or damaged, and reports the faults that break it.
- */
+/** explore, explore.repeat, explore.shrink: find the faults of packets that break a scenario. */
 import { durationOf, NSEC_PER_MSEC, UsageError } from 'vnet/internal/base/index'
 import { directionsOf } from '../world/wire-spec.ts'
 import { capturesIn, type Describing, describeFailure } from './describe.ts'

@@ -27,10 +27,7 @@ export function burstKind(count: number): FaultKind {
   return { text: `burst ${count}`, verb: 'drop', time: 0, rtts: 0, count }
 }
 
-/**
- * Returns a fault for runs in which `hit` names the hosts of faults that name none. A connection
- * that is forgotten has its hosts already.
- */
+/** Marks a fault of unnamed hosts for `hit`. A forgotten connection has its hosts already. */
 export function withHit<F extends Pick<FaultKind, 'verb' | 'on'>>(fault: F): F & Pick<FaultKind, 'isAsked'> {
   const { verb, on } = fault
   const isOpen = on === undefined && verb !== 'forget' && (isHostVerb(verb) || isLinkVerb(verb))
@@ -45,10 +42,7 @@ export function checkNamed(fault: PlannedFault): void {
   throw new UsageError(`'${formatFault(fault)}': name the host that it hits: ${given} on server`)
 }
 
-/**
- * Returns `kinds`, with a fault of hosts that names no host as one for each host that ends a flow
- * of the packets.
- */
+/** Replaces a fault of hosts that names none by one for each host at an end of the flows. */
 export function withEnds(kinds: readonly FaultKind[], packets: readonly Pick<PacketName, 'flow'>[]): FaultKind[] {
   const ends = [...new Set(packets.flatMap(({ flow }) => hostsOfFlow(flow)))]
   return kinds.flatMap(kind => {

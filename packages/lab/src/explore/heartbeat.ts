@@ -41,8 +41,7 @@ export class Heartbeat {
 
   /**
    * Calls `late` once, unless `stop` is called before: with `isBlocked` after `patience` ms without
-   * a beat, or after four times as much with beats. Waits for a CPU do not count, nor does the
-   * start.
+   * a beat, or after four times as much with beats. Neither waits for a CPU nor the start count.
    */
   start(patience: number, late: (isBlocked: boolean, ms: number) => void): void {
     this.stop()

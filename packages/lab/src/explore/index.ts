@@ -1,7 +1,4 @@
-/**
- * explore: every packet, every fault (packages/lab/docs/explore.md). Its parts are loaded when it
- * is called.
- */
+/** explore: every packet, every fault (packages/lab/docs/explore.md), loaded when called. */
 import type { Shrunk } from './explore.ts'
 import type { ExploreReport } from './report.ts'
 import type { ExploreOptions, LabScenario, RepeatOptions, ShrinkOptions } from './scenario.ts'

@@ -30,10 +30,7 @@ interface JudgeOptions {
 const REPEATS = 3
 /** In a guest, a run without branches is the same each time. */
 const COPY_REPEATS = 1
-/**
- * A slow point is run so many times more, each time beside a clean run. On a busy machine, few
- * clean runs are as fast as on an idle one.
- */
+/** A slow point runs so many times more, beside clean runs: few are fast on a busy machine. */
 const LEAST_PAIRS = 3
 const MOST_PAIRS = 5
 /** How many of the latest clean runs show how fast the machine is. */
@@ -64,10 +61,7 @@ export class Judge {
   /** All runs up to now, and their milliseconds in the scenario and in all. */
   readonly spent = { runs: 0, scenario: 0, total: 0 }
 
-  /**
-   * `timeout` in ms replaces the default. The runs of `runner` reject once `signal` aborts. The
-   * budget is in ms from now on.
-   */
+  /** `timeout` and `budget`, which starts now, are in ms. Runs reject once `signal` aborts. */
   constructor(
     runner: Runner,
     spec: Omit<RunSpec, 'plan' | 'timeout'>,
@@ -195,10 +189,7 @@ export class Judge {
     return { ...first, failed, runs }
   }
 
-  /**
-   * Repeats a slow run beside clean ones. Load only adds to the time of a run, so the fastest runs
-   * of both kinds are compared.
-   */
+  /** Repeats a slow run beside clean ones, and compares the fastest: load only adds to a time. */
   async #compare(plan: readonly PlannedFault[], first: Judgement): Promise<Judgement> {
     let { ms, runs } = first
     const beside: number[] = []

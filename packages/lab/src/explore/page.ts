@@ -1,7 +1,6 @@
 /**
- * The page of a result: one HTML file without scripts and external resources. Packets are the
- * arrows of a sequence diagram, and each opens to show its verdicts. Packets, errors and output are
- * text of strangers: every text is escaped by `html`.
+ * The page of a result: one HTML file without scripts and external resources: a sequence diagram,
+ * in which packets open to show verdicts. Texts are of strangers: `html` escapes them all.
  */
 
 import { readFileSync } from 'node:fs'
@@ -61,7 +60,6 @@ in ${runs} runs, ${(ms / 1000).toFixed(1)} s.</p>${results.schedulesText(result.
   }`
 }
 
-/** The common properties of the rows. */
 interface Diagram {
   readonly faults: readonly string[]
   readonly hosts: readonly string[]

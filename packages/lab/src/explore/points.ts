@@ -44,10 +44,7 @@ export function packetOf(fault: PacketName, packets: readonly ExploredPacket[]):
   return packets.find(packet => packet.link === fault.link && packet.copy === fault.copy && isMeant(packet, fault))
 }
 
-/**
- * Returns the shortest round trip in ms: from a packet that opens a flow to the first packet in
- * reply, and on to the packet after it.
- */
+/** Returns the shortest round trip in ms: a flow's start, a reply, and the packet after it. */
 export function roundTripOf(packets: readonly ExploredPacket[]): number {
   let shortest = Number.POSITIVE_INFINITY
   for (const [i, first] of packets.entries()) {

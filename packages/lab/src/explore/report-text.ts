@@ -61,10 +61,7 @@ export function errorLines(error: string): readonly string[] {
   return firstOf(error.trimEnd().split('\n'), count => `and ${count} more lines of the error`, ERROR_LINES)
 }
 
-/**
- * Returns the output of a run with a heading; none without output. Lines of programs, such as
- * `server: no space`, that the error quotes are left out.
- */
+/** Returns a run's output with a heading, without lines that the error quotes; none if empty. */
 export function printedLines(output: string, error: string): string[] {
   const quoted = new Set(error.split(/: | \| |\n/))
   const isQuoted = (line: string) => {

@@ -27,10 +27,7 @@ export interface Point extends Partial<results.Outcome> {
 }
 
 export class ExploreReport {
-  /**
-   * The packets that were faulted: first the clean run's in order, then packets that appear
-   * only after a fault.
-   */
+  /** The faulted packets: the clean run's in order, then packets that appear only after a fault. */
   readonly packets: ExploredPacket[]
   readonly kinds: readonly FaultKind[]
   /** Packets that not all of the clean runs have. They were not faulted. */

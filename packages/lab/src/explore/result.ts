@@ -1,7 +1,4 @@
-/**
- * The result of an exploration, as data. The report prints it, --json writes it, and the page shows
- * it.
- */
+/** The result of an exploration as data, for the report, --json and the page. */
 import type { Direction } from 'vnet/internal/wire/wire'
 import type { WorldName } from '../world/world.ts'
 
@@ -45,7 +42,6 @@ export interface Baseline {
   readonly left: readonly string[]
 }
 
-/** A row of the table. */
 export interface ResultPacket {
   /** Its name, which means the same packet in each run. */
   readonly name: string
@@ -98,18 +94,12 @@ export interface Failure {
   readonly wireFailed: boolean
   /** The world in which it was found. */
   readonly world: WorldName
-  /**
-   * The outcome of the same faults in the kernel, for a failure that was found in memory. `missed`:
-   * the run there had no such packet. Undefined if it was not tried.
-   */
+  /** The kernel's outcome of a failure in memory. `missed`: no such packet; undefined: untried. */
   readonly kernel?: 'failed' | 'passed' | 'missed' | undefined
   /** The pcapng files of one more run with the same faults, and whether it failed, too. */
   readonly captures: readonly string[]
   readonly recordedFailed: boolean
-  /**
-   * Whether the exploration was stopped before these faults were repeated, reduced, recorded and
-   * tried as wires.
-   */
+  /** Whether a stop came before these were repeated, reduced, recorded and tried as wires. */
   readonly stopped: boolean
   /** Milliseconds that a run with these faults may take. */
   readonly limit: number

@@ -141,10 +141,7 @@ export async function runOnce(
   }
 }
 
-/**
- * Returns a promise that rejects at the timeout, and at an error that nothing else handles, until
- * `end` is called. Errors after that, when sockets are closed, do not count.
- */
+/** Rejects at the timeout and at an unhandled error, until `end`: closed sockets cause others. */
 function failureOf(abort: AbortController, timeout: number): { failed: Promise<never>; end(): void } {
   let fail: (reason: unknown) => void = () => {}
   const failed = new Promise<never>((_, reject) => (fail = reject))

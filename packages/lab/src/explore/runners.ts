@@ -92,10 +92,7 @@ class RunProcess {
     return this.#replies.ready === true && this.#child.exitCode === null && this.#child.signalCode === null
   }
 
-  /**
-   * Returns the result of a run. The process ends with it unless it `mayStay`. Rejects if the
-   * module or the lab cannot be used.
-   */
+  /** Rejects if module or lab cannot be used. The process ends with the run unless it `mayStay`. */
   async run(url: string, spec: RunSpec, mayStay = false): Promise<RunResult> {
     const began = performance.now()
     let started = began

@@ -58,9 +58,8 @@ export interface ExploreOptions {
   /** How many runs of a module run at a time. The number of cores by default. */
   readonly concurrency?: number
   /**
-   * A process of a module runs again after a run that has passed and has left nothing, which saves
-   * its start. So the state of the module outlives the run. Default false. For the kernel: in
-   * memory, threads always run again.
+   * Runs a module's process again after a run that passes and leaves nothing, which saves its
+   * start, but keeps the module's state. Default false; in memory, threads always run again.
    */
   readonly reuse?: boolean
   /** Time limit of a run. Three times the clean run, and the cost of the fault, by default. */

@@ -1,7 +1,4 @@
-/**
- * The order of the search: single faults, packets after faults, repairs, pairs, then schedules.
- * With a budget, each of these is spread over the run.
- */
+/** Single faults, packets after faults, repairs, pairs, schedules, each spread over a budget. */
 import type { PlannedFault } from '../model/packet-name.ts'
 import { formatFault } from './fault-text.ts'
 import type { Judgement } from './judge.ts'
@@ -117,10 +114,7 @@ export class Search {
     return trials
   }
 
-  /**
-   * Runs each fault that lasts, then with a repair at each later packet of that run, until a run
-   * fails. Without a later packet, the fault ends by itself.
-   */
+  /** Runs lasting faults, with a repair at each later packet if there is one, until a run fails. */
   async #repaired(): Promise<sets.Trial[]> {
     const { report, select, options } = this.#setup
     const lasting: sets.Lasting[] = []

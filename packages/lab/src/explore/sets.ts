@@ -10,9 +10,8 @@ import type { ExploreOptions } from './scenario.ts'
 export type Trial = Pick<Point, 'packet' | 'kind' | 'second' | 'faults'>
 
 /**
- * Returns all items in an order of which each beginning is spread over them: the first, then one
- * of each half that has none yet, of each quarter, and so on. `seed` draws it, because packets have
- * a rhythm: every 16th may be of one host.
+ * Orders items so that each beginning is spread over them: the first, one of each other half,
+ * quarter, and so on. `seed` draws it, since packets have a rhythm: every 16th may be one host's.
  */
 export function spread<T>(items: readonly T[], seed: number): T[] {
   const chance = stream(seed, 'spread')
@@ -29,10 +28,7 @@ export function spread<T>(items: readonly T[], seed: number): T[] {
 /** The faults that have broken most programs, first (packages/lab/docs/hunted.md). */
 const PROMISING: readonly FaultKind['verb'][] = ['reset', 'silence', 'forget', 'mute', 'deaf', 'restart', 'crash']
 
-/**
- * Returns trials in an order that finds failures early: by the product of the place and the rank of
- * the fault, so that no fault waits for all packets of another.
- */
+/** Orders trials by the product of place and rank, so that no fault waits for another's packets. */
 export function promisingFirst(trials: readonly Trial[], kinds: readonly FaultKind[]): Trial[] {
   const rank = (kind: number) => PROMISING.indexOf(kinds[kind]?.verb as FaultKind['verb']) + 1 || PROMISING.length + 1
   const rated = trials.map((trial, n) => [(n + 1) * rank(trial.kind), trial] as const)

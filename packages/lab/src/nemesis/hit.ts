@@ -79,10 +79,7 @@ export class Spans {
     this.#lab = lab
   }
 
-  /**
-   * When the last fault up to now ends, in ms since the lab was made. A fault that does not end
-   * counts from its start.
-   */
+  /** When the last fault ends, or starts if it has no end, in ms since the lab was made. */
   get over(): number {
     return this.#over
   }
@@ -93,10 +90,7 @@ export class Spans {
     return this.#spans.map(span => ({ ...span, to: span.to === undefined || span.to > now ? undefined : span.to }))
   }
 
-  /**
-   * Adds a fault that has happened to hosts now. The clock of the links was at `time` ns when the
-   * lab was at `at` ms.
-   */
+  /** Adds a fault of hosts. The links' clock was at `time` ns when the lab was at `at` ms. */
   add(fault: PlannedFault, hosts: readonly LabHost[], time: number, at: number): void {
     const { now } = this.#lab
     this.#origin = time - Math.round(at * NSEC_PER_MSEC)
