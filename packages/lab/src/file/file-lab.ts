@@ -61,10 +61,7 @@ export class FileLab implements AsyncDisposable {
     this.env = { VNET_LAB: `${name}-${process.pid}`, ...addressVariables(this.hosts) }
   }
 
-  /**
-   * Makes a lab with this name, which ends when `signal` aborts. Settles when its programs are
-   * ready and its scenario has started.
-   */
+  /** `signal` ends the lab. Settles when its programs are ready and its scenario runs. */
   static async start(plan: LabPlan, name: string, options: FillOptions): Promise<FileLab> {
     const { signal } = options
     const seed = plan.seed === undefined ? {} : { seed: plan.seed }
@@ -203,10 +200,7 @@ export class FileLab implements AsyncDisposable {
   }
 }
 
-/**
- * Starts a scenario, which ends when `signal` aborts. Settles when the changes at time 0 are made.
- * A later change that fails is logged.
- */
+/** Settles when the changes at time 0 are made; a later one that fails is logged. */
 export async function playScenario(
   list: ScenarioList<string>,
   change: (step: ScenarioStep<string>) => Promise<void>,

@@ -101,10 +101,7 @@ export function greeting({ name, hosts, links }: FileLab): object {
 /** Milliseconds that requests have to finish after the end of the lines. */
 const LAST_REQUESTS_MS = 60_000
 
-/**
- * Serves lines, and calls `print` with each response. Settles on `end`, or after the end of the
- * lines, when the requests have finished or `limit` ms have passed.
- */
+/** Calls `print` with each response. Settles on `end`, or after the last line and its requests. */
 export function serveLines(
   lab: FileLab,
   lines: Interface,

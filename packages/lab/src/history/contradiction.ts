@@ -22,10 +22,7 @@ export function undecided(message: string, check: Check): AssertionError {
   return new AssertionError({ message, stackStartFn: check })
 }
 
-/**
- * Returns the operations by their keys. Throws a UsageError for operations of other names, and
- * for an empty history, with which a check would always pass.
- */
+/** Throws a UsageError for other names, and for an empty history, which would always pass. */
 export function byKey(
   check: string,
   history: Iterable<Operation>,

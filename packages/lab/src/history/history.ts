@@ -1,7 +1,4 @@
-/**
- * History: the operations of the clients of a test, in the order in which they start and end. Names
- * are the same as in Jepsen. Checks are in the other files.
- */
+/** History: the operations of a test's clients in order, with names as in Jepsen. */
 import { inspect } from 'node:util'
 import { NSEC_PER_MSEC, UsageError } from 'vnet/internal/base/index'
 import { copyOf } from './values.ts'
