@@ -1,7 +1,4 @@
-/**
- * The kernel's settings of a router for access networks: firewalls, the kernel's NAT, and the
- * routes of hairpinning.
- */
+/** A router's kernel settings for access networks: firewalls, NAT, and routes of hairpinning. */
 import { durationOf, NSEC_PER_SEC } from 'vnet/internal/base/index'
 import { AF_INET, AF_INET6, closingOnError, hasSysctl, readSysctl, writeSysctl } from 'vnet/internal/linux/index'
 import {
@@ -45,10 +42,7 @@ const HAIRPIN_TABLE = 100
 /** The interface, the tables of routes, and the marks of packets that leadOut uses. */
 const [GATE, GATE_TABLE, OWN_TABLE, TO_GATE, TO_SOCKET] = ['gate', 101, 102, 1, 2]
 
-/**
- * Makes the TUN to which leadOut leads the SYNs of connections. Returns its descriptor, for the
- * caller. Throws a VnetError.
- */
+/** Makes the TUN for leadOut's SYNs. Returns a descriptor for the caller. Throws a VnetError. */
 function openGate(place: SocketPlace): number {
   const { native, nsfd } = place
   const kind = { layer: 'tun', queues: 1, multiQueue: false, features: 0, rights: undefined } as const
@@ -58,8 +52,7 @@ function openGate(place: SocketPlace): number {
     const { ifindex: gate = 0 } = getLink(sock, { name: GATE }) ?? {}
     const { ifindex: lo = 0 } = getLink(sock, { name: 'lo' }) ?? {}
     setLink(sock, gate, { flags: { set: IFF_UP, mask: IFF_UP } })
-    // The kernel would take a SYN from a port of an earlier connection for a packet of that one,
-    // and not forward it.
+    // The kernel would take a SYN from an earlier connection's port for that one's packet.
     writeSysctl(native, nsfd, 'net/ipv4/tcp_early_demux', '0')
     // Answers come from addresses with another route.
     for (const each of ['all', GATE]) writeSysctl(native, nsfd, `net/ipv4/conf/${each}/rp_filter`, '0')
@@ -236,13 +229,9 @@ export function acceptSource(place: SocketPlace, name: string, addresses: readon
   ])
 }
 
-/**
- * Routes packets from inside for the router's ports of the NAT to the outside, where the NAT turns
- * them back. Without that the router would take them for its own. Throws a VnetError.
- */
+/** Routes packets from inside for the NAT's ports outside, to turn back. Throws a VnetError. */
 export function routeHairpin(place: SocketPlace, { name, address, nextHop }: Outside): void {
-  // A packet that turns back has the router's address as its source. rp_filter still refuses the
-  // router's other addresses there, and the NAT this address from outside.
+  // They return with the router's address. rp_filter refuses its others, the NAT this from outside.
   for (const setting of ['accept_local', 'rp_filter'])
     writeSysctl(place.native, place.nsfd, `net/ipv4/conf/${name}/${setting}`, '1')
   using sock = RouteSocket.open(place.native, place.nsfd)

@@ -1,7 +1,4 @@
-/**
- * The kernel's counters: of a host's network stack, and of the neighbour tables, which all network
- * namespaces share.
- */
+/** The kernel's counters of a host's stack, and of the neighbour tables, which namespaces share. */
 import { readFileSync } from 'node:fs'
 import { attempt } from 'vnet/internal/base/errno'
 import { closing, O_RDONLY } from 'vnet/internal/linux/index'
@@ -35,10 +32,7 @@ export function countersOf(place: SocketPlace): HostCounters {
   return counters
 }
 
-/**
- * Returns how many packets the kernel has dropped before they left an interface: its cable was cut,
- * or its queue full.
- */
+/** Returns packets that the kernel dropped before an interface: cable cut, or queue full. */
 export function unsentBy(place: SocketPlace, name: string): number {
   const lines = read(place, 'dev').split('\n')
   const found = lines.map(line => line.trim()).find(line => line.startsWith(`${name}:`)) ?? ''
@@ -74,9 +68,8 @@ function read({ native, nsfd }: SocketPlace, name: string): string {
 const ADVICE = 'sysctl -w net.ipv4.neigh.default.gc_thresh3=16384 net.ipv6.neigh.default.gc_thresh3=16384'
 
 /**
- * How often a neighbour table was full since the machine started; 0 if hidden, as in a container.
- * While it is, the kernel drops packets to hosts that it does not know yet, and counts them nowhere
- * else.
+ * How often a neighbour table was full since the start of the machine; 0 if hidden, as in a
+ * container. The kernel then drops packets to unknown hosts, and counts them nowhere else.
  */
 export function tableFulls(directory = '/proc/net/stat'): number {
   const counts = ['arp_cache', 'ndisc_cache'].flatMap(file => {

@@ -84,10 +84,7 @@ export class HostInit {
     return `${this.#etc}.disk`
   }
 
-  /**
-   * Returns the arguments of the launcher for a program. `isOnce` says that it is used now, and
-   * starts nothing after a kill. Throws a UsageError if the program is refused.
-   */
+  /** Throws a UsageError if the program is refused. `isOnce`: it starts nothing after a kill. */
   argsFor(command: string, options: ProgramOptions, isOnce: boolean): readonly string[] {
     const variables = [`VNET_DISK=${this.disk}`, ...(this.clock?.variablesFor(command, options) ?? [])]
     return ['--host', String(isOnce ? this.#kills : ANY_KILLS), ...variables.flatMap(each => ['--env', each])]

@@ -1,7 +1,6 @@
 /**
- * The entry of a worker thread of a host: enters the host's network namespace, then runs the file
- * of the worker. From then on, sockets that the thread makes are the host's. Threads of libuv's
- * pool are outside, and look up there what the lab does not know.
+ * The entry of a host's worker thread: enters the network namespace, then runs the worker's file.
+ * Threads of libuv's pool are outside, and look up there what the lab does not know.
  */
 import dns from 'node:dns'
 import { readFileSync } from 'node:fs'

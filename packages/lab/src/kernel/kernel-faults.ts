@@ -1,7 +1,4 @@
-/**
- * KernelFaults: the faults of a host in the kernel. Its programs run below its init. The caller
- * names the fault in errors.
- */
+/** KernelFaults: a host's faults in the kernel, below its init. Callers name them in errors. */
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { destroyConnections } from 'vnet/internal/linux/sock-diag'
 import { parseSize } from 'vnet/internal/wire/units'
@@ -29,10 +26,7 @@ export class KernelFaults implements HostFaults {
     this.#host = host
   }
 
-  /**
-   * Returns the init below which a program runs, if the faults or its disk need one. Throws a
-   * UsageError while the host is off, or if the disk cannot be made any more.
-   */
+  /** Returns the init if faults or disk need one. UsageError while off, or too late for a disk. */
   initFor(command: string): HostInit | undefined {
     if (this.#isOff) throw new UsageError(`host ${this.#host.name} has crashed: programs start after a restart`)
     if (this.#hasDisk(command)) this.disk()
@@ -40,10 +34,7 @@ export class KernelFaults implements HostFaults {
     return (this.#host.verbs ?? []).every(verb => verb === 'forget') ? this.#init : this.#made()
   }
 
-  /**
-   * Returns the path of the disk for this process. Throws a UsageError if a program has started
-   * that does not see it, or if it has another size.
-   */
+  /** Throws a UsageError if a program does not see the disk, or if it has another size. */
   disk(size = this.#diskSize): string {
     const { name, hasStarted } = this.#host
     if (this.#init === undefined && hasStarted()) {
@@ -108,10 +99,7 @@ export class KernelFaults implements HostFaults {
     else this.#init?.request('free')
   }
 
-  /**
-   * Returns the init of the host; undefined if nothing runs. Throws a UsageError if a program of
-   * the host runs where the fault does not reach it.
-   */
+  /** Undefined if nothing runs. Throws a UsageError if a program runs beyond the fault's reach. */
   #reached(): HostInit | undefined {
     const { name, hasStarted, hasOwnSockets } = this.#host
     if (hasOwnSockets()) {

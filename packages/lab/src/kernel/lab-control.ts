@@ -1,7 +1,4 @@
-/**
- * Makes the links of a thread's labs visible to `vnet list` and the other commands. A client finds
- * a socket and a file; their server is loaded when the first client connects.
- */
+/** Shows a thread's links to `vnet list` and others. The first client has the server loaded. */
 import { describeException } from 'vnet/internal/base/exception'
 import { Presence } from 'vnet/internal/control/server/presence'
 import type { Server, ServerOptions } from 'vnet/internal/control/server/server'

@@ -1,7 +1,4 @@
-/**
- * Rules of the kernel's packet filter (nf_tables), as nft(8) adds them: tables, chains, and rules
- * made of steps. include/uapi/linux/netfilter/nf_tables.h, nfnetlink.h.
- */
+/** Rules of nf_tables, as in nft(8). include/uapi/linux/netfilter/{nf_tables,nfnetlink}.h */
 import { VnetError } from 'vnet/internal/base/errno'
 import { AF_NETLINK, check, closing, MSG_DONTWAIT, SOCK_RAW } from 'vnet/internal/linux/index'
 import {
@@ -147,10 +144,7 @@ export const mark =
     load(rule, NFT_REG_1, new Uint8Array(Uint32Array.of(value).buffer))
     expression(rule, 'meta', { [NFTA_META_KEY]: NFT_META_MARK, [NFTA_META_SREG]: NFT_REG_1 })
   }
-/**
- * Hands TCP segments to the socket that they are for, even if their address is not this machine's,
- * and those of no socket to the transparent listener on a port.
- */
+/** Hands TCP segments to their socket, even with another machine's address, or a listener. */
 export const tproxy =
   (port: number): NftExpr =>
   rule => {
@@ -194,10 +188,7 @@ export const dnat =
 
 const NAME = 'vnet-lab'
 
-/**
- * Adds chains, unless they exist, and appends rules to them. `what` starts the error message.
- * Throws a VnetError and adds nothing if the kernel refuses.
- */
+/** Adds chains and rules. `what` starts the message of a VnetError, which adds nothing. */
 export function addRules(
   { native, nsfd }: SocketPlace,
   what: string,
@@ -210,8 +201,7 @@ export function addRules(
     check(native.send(fd, bytes, MSG_DONTWAIT), what)
     const into = new Uint8Array(8192)
     const meta = new Int32Array(3)
-    // The kernel has handled all of it by now. Every message but the first and the last is
-    // acknowledged.
+    // All of it is handled by now. Every message but the first and the last is acknowledged.
     for (let acks = 0; acks < expected; ) {
       const length = check(native.recvmsg(fd, into, MSG_DONTWAIT, meta), what)
       for (const message of messages(into, 0, length)) {

@@ -52,10 +52,7 @@ const SPAWN_OPTIONS: Forms<SpawnOptions> = {
 const { stdio: _, ...WITHOUT_STDIO } = SPAWN_OPTIONS
 const EXEC_OPTIONS = { ...WITHOUT_STDIO, input: INPUT }
 
-/**
- * The line of the launcher, which only `fail` of native/within/within.cc prints, if it cannot
- * execute the program: what failed, and an errno.
- */
+/** The line that only `fail` of native/within/within.cc prints: what failed, and an errno. */
 const FAILED = /^vnet: (.+): [^:]+ \(errno (\d+)\).*\n$/
 
 /** The first descriptor after the standard streams. */
@@ -221,10 +218,7 @@ const GO = 'Go\0\0'
 /** The length of the line of an interpreter (BINPRM_BUF_SIZE). */
 const LINE_BYTES = 256
 
-/**
- * Returns the line of a script's interpreter, or what an ELF file is; undefined for another file.
- * Throws if it cannot be read.
- */
+/** Returns a script's interpreter line, an ELF file's parts, or undefined. Throws if unreadable. */
 export function fileKind(path: string): string | Executable | undefined {
   using file = openFile(path, 'r')
   const read = (at: number, bytes: number) => {

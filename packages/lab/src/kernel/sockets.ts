@@ -1,7 +1,4 @@
-/**
- * Sockets of another network namespace for this process: Node makes each one while the thread is
- * there. A socket that nothing binds is made there by the kernel.
- */
+/** Sockets of another network namespace, which the thread enters while Node makes each one. */
 import { AsyncResource } from 'node:async_hooks'
 import type dgram from 'node:dgram'
 import type net from 'node:net'
@@ -74,10 +71,7 @@ export class KernelCode extends AnyHost implements Code, CodeHost {
   }
 }
 
-/**
- * Returns a listening TCP socket, for the caller, that no server accepts from, and its port. It
- * takes connections to addresses of other machines (IP_TRANSPARENT).
- */
+/** Returns the caller's listening TCP socket, for all addresses (IP_TRANSPARENT), and its port. */
 export function transparentListener(place: SocketPlace): { readonly fd: number; readonly port: number } {
   const { native } = place
   const fd = tcpSocket(place)
@@ -113,10 +107,7 @@ export function codeIn(place: SocketPlace, lookup: CodeHost['lookup'] = async ()
   })
 }
 
-/**
- * Makes a UDP socket send to zones of its host, such as `fe80::1%server`, and removes those of
- * senders, for which Node takes the interfaces of the process.
- */
+/** Makes a UDP socket send to zones of its host, `fe80::1%server`, and removes zones of senders. */
 function useZones(handle: DgramHandle, host: CodeHost): void {
   const { onmessage, onerror, send6 } = handle
   if (send6 === undefined) return
