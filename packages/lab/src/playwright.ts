@@ -212,10 +212,7 @@ const linked = {
   ],
 }
 
-/**
- * Playwright reads the caller's location from the second stack frame. This hides the frames of this
- * file.
- */
+/** Hides the frames of this file: Playwright reads the caller's location from the second frame. */
 function calledFrom<T>(from: () => T): T {
   const { captureStackTrace } = Error
   Error.captureStackTrace = target => captureStackTrace(target, calledFrom)
@@ -242,9 +239,8 @@ function linking<Test extends Base>(test: Test): Test {
 }
 
 /**
- * The worker of the labs takes longer to start than the rest of a lab. It starts while a worker of
- * Playwright loads its test files. It is not released, so that it outlives pauses between labs; it
- * ends with the process. The process that lists the tests makes no lab.
+ * The worker of labs starts slowly, so it starts while Playwright loads test files. It is not
+ * released, to outlive pauses between labs. The process that lists the tests makes no lab.
  */
 if (process.env.TEST_WORKER_INDEX !== undefined) LabWorker.take()
 
@@ -315,10 +311,7 @@ export const test: NetworkTest<
   pw.PlaywrightWorkerArgs & pw.PlaywrightWorkerOptions
 > = linking((runner.test as Base).extend(fixtures).extend(linked)) as never
 
-/**
- * Returns a TCP server that connects each of its clients to `port` of localhost, in the network
- * namespace of this process. A client is disconnected if that fails.
- */
+/** Returns a TCP server that connects clients to `port` of localhost here, or disconnects them. */
 function forwarder(port: number): net.Server {
   return net.createServer({ allowHalfOpen: true, noDelay: true }, client => {
     const server = net.connect({ port, host: 'localhost', allowHalfOpen: true, noDelay: true })
