@@ -14,10 +14,7 @@ type Causes = readonly { readonly packets: number; readonly by: string }[]
 /** What the wire does to packets besides dropping them. */
 const CHANGES = ['duplicated', 'corrupted', 'reordered', 'marked'] as const
 
-/**
- * The packets of a direction, from the start of the link or of a repetition. Without a wire they
- * are the kernel's frames, of up to 64 KiB.
- */
+/** A direction's packets since the start or repetition; without a wire, frames of up to 64 KiB. */
 interface Traffic {
   readonly packets: number
   /** Without Ethernet headers. */

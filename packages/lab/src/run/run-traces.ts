@@ -1,6 +1,4 @@
-/**
- * The traces of `vnet run` outside its process. If vnet is killed, another process removes them.
- */
+/** The traces of `vnet run` outside its process, which another process removes after a kill. */
 import { randomBytes } from 'node:crypto'
 import { rmdirSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
