@@ -1,7 +1,6 @@
 /**
- * Backbone: the network that the ports of `vnet lan` lead to. On a segment it has the configured
- * gateway and hosts, and the gateway's DHCP, DNS, router advertisements and DHCPv6. A reload keeps
- * the segment with its ports, the leases, the neighbours and open connections.
+ * Backbone: the network of `vnet lan`: a segment with the gateway, its services, and the hosts. A
+ * reload keeps the segment with its ports, the leases, the neighbours and open connections.
  */
 import type { Socket } from 'node:net'
 import { LimitedLog, LOGLEVEL_DEBUG } from 'vnet/internal/base/log'
@@ -132,7 +131,6 @@ export class Backbone implements AsyncDisposable {
     return this.#population.dhcp && this.#dhcp
   }
 
-  /** The entries of these kinds, made while they are read. */
   entries(kinds: ReadonlySet<string>): Iterable<SegmentEntry> {
     return segmentEntries(this.#population, () => this.dhcp?.leases() ?? [], kinds)
   }

@@ -17,7 +17,6 @@ import { isInhabitant, type Segment } from './switch/segment.ts'
 /** The configuration of a segment, with the hosts that a file cannot describe. */
 export interface LanSetup {
   readonly config: LanConfig
-  /** Hosts of a driver file. */
   readonly hosts: readonly LanHost[]
   /** The number of further hosts: host1, host2 ... */
   readonly count: number
@@ -29,10 +28,7 @@ export interface Population extends Network {
   readonly dhcp: DhcpConfig | undefined
 }
 
-/**
- * Adds the hosts of a setup to `segment`; `gateway` are the gateway's handlers. Throws a VnetError:
- * EEXIST if two hosts have the same address or name, EINVAL if a host is invalid.
- */
+/** Throws a VnetError: EEXIST for an address or name of two hosts, EINVAL for an invalid host. */
 export function populate(
   env: HostsEnvironment,
   { config, hosts, count, oui }: LanSetup,

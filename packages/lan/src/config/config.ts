@@ -40,7 +40,6 @@ function checkDhcp({ dhcp }: lan.LanConfig, problems: ConfigFile): void {
   }
 }
 
-/** Addresses that the part at `path` takes. */
 interface Claim extends lan.AddressSpan {
   readonly path: string
 }

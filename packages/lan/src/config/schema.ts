@@ -1,7 +1,6 @@
 /**
- * The configuration file of `vnet lan` as JSON Schema, the source of error messages, the type
- * LanFile and packages/lan/docs/lan.schema.json (scripts/generate-schemas.mjs).
- * services/dhcp/config.ts has the part about DHCP, config.ts the rules across several parts.
+ * The file of `vnet lan` as JSON Schema, from which errors, LanFile and docs/lan.schema.json come
+ * (scripts/generate-schemas.mjs). services/dhcp/config.ts has DHCP, config.ts rules across parts.
  */
 import * as schema from 'vnet/internal/base/schema'
 import { networkOf, parseAddress, parsePrefix, sameBytes } from 'vnet/internal/packet/address'
@@ -98,7 +97,6 @@ export const lanSchema = {
   }),
 }
 
-/** The contents of a configuration file, as written. */
 export type LanFile = schema.TypeOf<typeof lanSchema>
 export type FileHost = schema.TypeOf<typeof host>
 

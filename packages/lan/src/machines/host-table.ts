@@ -1,7 +1,4 @@
-/**
- * HostTable: the simulated hosts by index, name and address. Properties shared by many hosts are
- * stored once (HostKind), the rest in typed arrays: some 300 bytes a host.
- */
+/** HostTable: hosts by index, name, address. A host takes some 300 bytes; a HostKind is shared. */
 import { EEXIST, EINVAL, VnetError } from 'vnet/internal/base/errno'
 import { formatAddress, formatMac, parseAddress, parseMac, plus } from 'vnet/internal/packet/address'
 import { copyAddress, ETH_ALEN, isStationAddress } from 'vnet/internal/packet/ethernet'
@@ -79,10 +76,7 @@ export class HostTable {
     return this.#ip4.slice(index * ipv4.IPV4_ALEN, (index + 1) * ipv4.IPV4_ALEN)
   }
 
-  /**
-   * Adds a host; returns its index. VnetError EEXIST for a name or an address that another host
-   * has, EINVAL for an address that no host can have; the table is unchanged then.
-   */
+  /** Returns its index. VnetError EEXIST on a name or address in use, EINVAL on a bad address. */
   add(host: NewHost, kind: HostKind): number {
     const { name, mac, ip, ip6 } = host
     this.#check(host)

@@ -19,15 +19,9 @@ export interface HostDefinition {
 }
 
 export interface HostHandlers {
-  /**
-   * By port: datagrams to the host's address, to groups and to broadcast addresses. A small service
-   * gets the first kind only.
-   */
+  /** By port: datagrams to the host and, except for small services, to groups and broadcasts. */
   readonly udp?: Readonly<Record<number, UdpHandler | SmallService>> | undefined
-  /**
-   * By type: messages to the host or to a group, their checksum verified. Echo requests and
-   * neighbour solicitations are not passed on.
-   */
+  /** By type: verified messages to the host or a group, but not echo requests or solicitations. */
   readonly icmpv6?: Readonly<Record<number, Icmpv6Handler>> | undefined
   /** By port: the service for connections, as known to `Hosts.services`. Other ports are closed. */
   readonly tcp?: Readonly<Record<number, unknown>> | undefined

@@ -125,10 +125,9 @@ const MAX_LENGTH_4 = 576
 const MAX_LENGTH_6 = 1280
 
 /**
- * Takes over a frame and sends the error about its packet, in the same frame, quoting as much of
- * the packet as fits, as it would be on a wire: the first segment of a GSO datagram, with a
- * complete checksum. The error is sent from the address that the packet was sent to, or from the
- * first address of the host if that is not its own. Callers send no errors about a group, a
+ * Takes over a frame and turns it into the error about its packet. It quotes as much as fits, as on
+ * a wire: the first segment of a GSO datagram, with a complete checksum. The source is the address
+ * that the packet was sent to, or the host's first. Callers send no errors about a group, a
  * fragment, another error, or a packet without a unicast source. The rate is limited here.
  */
 export function sendError(state: HostState, skb: SkBuff, packet: Packet, error: IcmpError): void {

@@ -39,10 +39,7 @@ export interface Network {
   readonly prefix6: Prefix | undefined
 }
 
-/**
- * Puts hosts on a segment. VnetError EINVAL on a malformed network, or one too small for the hosts;
- * EEXIST on an address or a name of two hosts.
- */
+/** VnetError EINVAL on a bad or too small network, EEXIST on a name or address used twice. */
 export function createNetwork(
   env: HostsEnvironment,
   options: NetworkOptions = {},

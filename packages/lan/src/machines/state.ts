@@ -1,7 +1,4 @@
-/**
- * HostState: the state that the hosts' protocols share: hosts, neighbours, limits, counters, and
- * the path of a frame that they send. It imports no protocol; hosts.ts puts the two together.
- */
+/** HostState: hosts, neighbours, limits and counters, which the protocols share. */
 import type { Alarm, Clock, Log, Random } from 'vnet/internal/base/index'
 import { describeException, LimitedLog, NSEC_PER_MSEC, TokenBucket } from 'vnet/internal/base/index'
 import { createPacket } from 'vnet/internal/drivers/far/packet'
@@ -133,10 +130,7 @@ export abstract class HostState implements Inhabitant {
   }
 }
 
-/**
- * Handlers of users and of the gateway. A handler that throws loses its frame and logs a line, at
- * most one per second, because it may throw for every frame. A rejected promise is logged, too.
- */
+/** Handlers of users and the gateway. An exception loses a frame; one a second is logged. */
 class Handlers {
   exceptions = 0
   /** By port: the hosts that receive group and broadcast datagrams. */

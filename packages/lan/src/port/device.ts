@@ -1,8 +1,7 @@
 /**
- * The ports of lan: Ethernet interfaces on a simulated segment that look like a network card's. The
- * link comes up after a negotiation; `vnet trigger IF flap` takes it down and up again. A port is
- * on the segment only while it has a carrier, as if a cable was pulled. The interfaces have no IP
- * addresses: a DHCP client requests them from the segment.
+ * The ports of lan: interfaces like a network card's on a simulated segment, without IP addresses.
+ * The link comes up after a negotiation; `vnet trigger IF flap` takes it down and up again. A port
+ * is on the segment only while it has a carrier, as if a cable was pulled.
  */
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
@@ -136,10 +135,7 @@ function setup(dev: netdev.NetDevice<LanPriv>, speed: number, address: () => Uin
 const LOCALLY_ADMINISTERED = 0x02
 const GROUP = 0x01
 
-/**
- * Returns the default MAC address of a port, the same for the same name on the same machine. It has
- * `oui` as the first three bytes, or else is a locally administered address.
- */
+/** The MAC of a port, the same for one name on one machine: with `oui`, or locally administered. */
 export function portAddress(name: string, oui?: Uint8Array): Uint8Array {
   const digest = createHash('sha256').update(`${machineId()}\n${name}`).digest()
   const address = Uint8Array.from(digest.subarray(0, 6))
@@ -155,9 +151,8 @@ function machineId(): string {
 }
 
 /**
- * Keeps an IPv4 default route through the segment's gateway while a port that is its namespace's
- * primary interface is up. Router advertisements do so for IPv6. Other routes are not changed.
- * `gateway` is its IPv4 address, 4 bytes. Returns a function that changes it.
+ * Keeps only an IPv4 default route, through `gateway` (4 bytes), while its namespace's primary port
+ * is up. IPv6 has router advertisements. Returns a function that changes the gateway.
  */
 export function keepPrimaryRoute(
   net: netdev.Net,

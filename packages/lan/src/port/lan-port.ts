@@ -1,7 +1,4 @@
-/**
- * LanPort: the wire side of a lan interface, and a station of the segment while its link is up,
- * after a negotiation. With a rate limit, frames pass a Line in each direction.
- */
+/** LanPort: the wire side of a lan interface, a station of the segment while its link is up. */
 import { type Alarm, type Clock, NSEC_PER_MSEC } from 'vnet/internal/base/clock'
 import { ETH_ZLEN, type Net, type NetDevice } from 'vnet/internal/netdev/index'
 import * as netif from 'vnet/internal/netdev/netif'

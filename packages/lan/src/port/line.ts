@@ -1,8 +1,7 @@
 /**
- * Line: one direction of a port of limited speed, as the `rate` of a wire with a queue in frames. A
- * frame costs its time on the wire, with preamble, check sequence and gap (IEEE 802.3 sec.
- * 4.2.3.2.2), but leaves when its transmission starts. A GSO frame passes whole and costs as much
- * as its segments.
+ * Line: one direction of a port of limited speed, with a queue in frames. A frame costs its time on
+ * the wire, with preamble, check sequence and gap (IEEE 802.3 sec. 4.2.3.2.2), and leaves when its
+ * transmission starts. A GSO frame passes whole and costs as much as its segments.
  */
 import { type Clock, NSEC_PER_MSEC, NSEC_PER_SEC, type Random } from 'vnet/internal/base/index'
 import { ETH_ZLEN } from 'vnet/internal/packet/ethernet'

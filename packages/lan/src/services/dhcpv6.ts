@@ -1,7 +1,6 @@
 /**
- * Stateless DHCPv6 (RFC 8415 sec. 6.1, 18.3.6): gives resolvers and domains, but no addresses, so
- * it replies only to INFORMATION-REQUEST. A reply to a relayed message goes back through the
- * relays. Log lines have the form of dnsmasq.
+ * Stateless DHCPv6 (RFC 8415 sec. 6.1, 18.3.6): gives resolvers and domains to INFORMATION-REQUEST,
+ * also through relays, but no addresses. Log lines have the form of dnsmasq.
  */
 import * as dhcpv6 from 'vnet/internal/packet/dhcpv6'
 import { nameOf } from 'vnet/internal/packet/dns'
@@ -25,10 +24,7 @@ const DUID_MAX = 130
 /** Smallest information refresh time, s (RFC 8415 sec. 7.6). */
 const IRT_MINIMUM = 600
 
-/**
- * Returns the reply to a message sent to port 547, for its sender: port 546 of a client, or port
- * 547 of a relay. At most `hops` relays may follow. Returns undefined for no reply. Never throws.
- */
+/** Returns the reply to a message to port 547, if any. `hops` relays may follow. Never throws. */
 export function dhcpv6Reply(
   bytes: Uint8Array,
   config: Dhcpv6Config,

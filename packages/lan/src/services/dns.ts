@@ -1,7 +1,6 @@
 /**
- * The gateway's DNS, over UDP and TCP: it resolves the names of itself, of its hosts and of clients
- * with a lease, each with or without the domain. All other names do not exist; it queries no other
- * server. The codec is packet/dns.ts.
+ * The gateway's DNS, over UDP and TCP: it resolves itself, hosts and clients with a lease, each
+ * with or without the domain. All other names do not exist; it queries no other server.
  */
 import type { Socket } from 'node:net'
 import * as dns from 'vnet/internal/packet/dns'
@@ -93,7 +92,6 @@ function dataOf({ type, data: [first] }: dns.DnsRecord): string {
 
 const typeName = (type: number): string => dns.DNS_TYPES.get(type) ?? `type=${type}`
 
-/** The parts of a server that its connections use. */
 export interface DnsTcpServer {
   readonly turns: TimeForWork
   /** Returns the reply to a query, undefined if it gets none. */
@@ -103,10 +101,9 @@ export interface DnsTcpServer {
 }
 
 /**
- * Replies to the queries of a TCP connection in order, each after its length (RFC 1035 sec. 4.2.2),
- * within the time of work without rights. Queries wait while the client does not read replies. A
- * query beyond its budget waits, and nothing more is read: a disconnected client would open another
- * connection, which costs more than its queries.
+ * Replies to a TCP connection in order, each after its length (RFC 1035 sec. 4.2.2), in the time of
+ * work without rights. A query waits while the client reads no replies, or beyond its budget: a
+ * disconnected client would open another connection, which costs more.
  */
 export function serveDnsOverTcp(socket: Socket, { turns, answer, take }: DnsTcpServer): void {
   let rest = Buffer.alloc(0)

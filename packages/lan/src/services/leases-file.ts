@@ -225,7 +225,6 @@ export const STATE_DIRECTORY = '/var/lib/vnet'
 /** Named network namespaces (ip-netns(8)). */
 const NAMESPACES = '/run/netns'
 
-/** Keeps leases until the program ends. */
 const NO_STORE: LeaseStore = { load: () => [], save: () => undefined }
 
 /** Only the initial network namespace has files: other namespaces may have the same names. */

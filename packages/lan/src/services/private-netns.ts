@@ -1,9 +1,8 @@
 /**
- * An unnamed network namespace for servers that have every address: a packet received by its
- * interface is for one of them, and a packet that they send leaves by it. Received packets use a
- * routing table in which every address is local (AnyIP), sent packets another, so a client and a
- * server may have addresses of the same network. The sockets are transparent: they use addresses
- * that no interface has. The namespace ends with the process at the latest.
+ * An unnamed network namespace for servers that have every address. Received packets use a routing
+ * table in which all addresses are local (AnyIP), sent packets another, so a client and a server
+ * may share a network. The sockets are transparent. The namespace ends with the process at the
+ * latest.
  */
 import { EACCES, ENODEV } from 'vnet/internal/base/errno'
 import { check, closingOnError, type Native } from 'vnet/internal/linux/index'

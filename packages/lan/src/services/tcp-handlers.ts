@@ -11,10 +11,9 @@ import { CHARGEN_PERIOD, chargenCharacter, daytimeText } from '../machines/udp.t
 export const MAPPED = /^::ffff:(?=[\d.]+$)/
 
 /**
- * Serves one connection to `host`; the handler owns the socket. An exception of the handler, or of
- * its promise, is logged and ends the connection; one of a listener of the socket ends the program,
- * as anywhere in Node. A connection that is silent for a minute is closed unless the handler sets
- * another time: `socket.setTimeout(0)`.
+ * Serves one connection to `host` and owns the socket. An exception of the handler, or of its
+ * promise, is logged and ends the connection; an exception of the socket's listener ends the
+ * program. After a silent minute it is closed: `socket.setTimeout(0)` sets another time.
  */
 export type TcpHandler = (socket: Socket, host: SegmentHost) => unknown
 
@@ -164,10 +163,7 @@ class Paced extends Transform implements Work {
   wait(): void {}
 }
 
-/**
- * Replies to what arrives on a socket. `reply` yields the replies to a chunk, one a step; an empty
- * one is not sent. After LATER, the next is requested some time later.
- */
+/** Replies to a socket's data, one yield of `reply` a step; after LATER it tries again later. */
 export function replyPaced(socket: Socket, turns: TimeForWork, reply: Reply): Socket {
   const paced = new Paced(turns, reply)
   socket.on('close', () => paced.destroy())

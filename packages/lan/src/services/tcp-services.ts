@@ -127,10 +127,7 @@ export class Connections {
     return this.#sockets.size
   }
 
-  /**
-   * Admits a connection from address `client` to address `host`, and closes it once it is idle for
-   * too long; its handler may set another time. Above a limit, destroys it and returns false.
-   */
+  /** Closes the connection once it is idle. Above a limit, destroys it and returns false. */
   admit(socket: Socket, host: string, client: string): boolean {
     // A client may reset its connection.
     socket.on('error', () => socket.destroy())
@@ -159,10 +156,7 @@ export class Connections {
   }
 }
 
-/**
- * Opens the namespace of the hosts' sockets; its interface is a station of the segment. `receive`
- * takes over the sockets' frames. Throws a VnetError EPERM without CAP_SYS_ADMIN.
- */
+/** Opens the sockets' namespace, a station. VnetError EPERM without CAP_SYS_ADMIN. */
 async function openSocketNamespace(native: Native, net: netdev.Net, receive: (skb: SkBuff) => void) {
   const netns = new PrivateNetns(native)
   const dev = createDevice(receive)

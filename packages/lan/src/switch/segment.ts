@@ -1,9 +1,7 @@
 /**
- * Segment: an Ethernet switch with a station at each port. A frame goes to the station from which
- * its destination was last heard; to a group or an unknown address it is flooded, in copies.
- * Messages to routers go to routers only. The switch consumes frames to 01:80:c2:00:00:00 to 0f
- * (IEEE 802.1D sec. 7.12.6). Every frame is accounted for: in = out + taken + dropped + held, at
- * any moment. Only the copies of a flooded frame take memory.
+ * Segment: an Ethernet switch with a station at each port. It floods groups and unknown addresses,
+ * in copies; messages to routers go to routers only. It consumes frames to 01:80:c2:00:00:00 to 0f
+ * (IEEE 802.1D sec. 7.12.6). At any moment in = out + taken + dropped + held.
  */
 import type { Clock } from 'vnet/internal/base/clock'
 import { ETH_HLEN, isMulticastAddress, isStationAddress, sourceAt } from 'vnet/internal/packet/ethernet'
@@ -22,10 +20,7 @@ export interface Station {
   receive(skb: SkBuff): void
 }
 
-/**
- * A station that is part of the segment and alone gets frames to its addresses. It ends each frame
- * with one of `segment.forward`, `segment.take` (consumed) and `segment.drop` (lost).
- */
+/** A station of the segment itself. It calls forward, take (consumed) or drop (lost) per frame. */
 export interface Inhabitant extends Station {
   /** Whether it has the hardware address at `at`. */
   owns(bytes: Uint8Array, at: number): boolean

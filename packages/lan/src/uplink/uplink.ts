@@ -1,8 +1,7 @@
 /**
- * Uplink: an existing interface as a station of the segment, attached like a port while its link is
- * up. Frames that it receives go to the segment; frames for its network go through it. Every frame
- * is accounted for: a received frame is sent to the segment or counted in `drops`; a frame from the
- * segment is sent, counted in `drops`, or waiting.
+ * Uplink: an existing interface as a station of the segment, attached while its link is up. Every
+ * frame is accounted for: a received one is sent to the segment or in `drops`; one from the segment
+ * is sent, in `drops`, or waiting.
  */
 import { EINVAL, ENOBUFS, ENODEV, type Log, VnetError } from 'vnet/internal/base/index'
 import { closingOnError, type Native, VIRTIO_NET_HDR_LEN } from 'vnet/internal/linux/index'
@@ -31,7 +30,6 @@ export interface UplinkOptions {
   readonly open: (slots: SlotAccount) => UplinkQueue
   /** Returns the number of frames that arrived since the last call, read or not. */
   readonly arrived: () => number
-  /** IP addresses of the interface. */
   readonly addresses?: readonly string[] | undefined
   readonly onClose?: (() => void) | undefined
 }
@@ -185,10 +183,7 @@ export class Uplink implements Station, SkBuffDevice, Disposable {
   }
 }
 
-/**
- * Opens `--uplink [NETNS/]IF`. Returns undefined if a named namespace lacks it: a port is created
- * there. Throws a VnetError if it does not exist here, or is not Ethernet.
- */
+/** Opens `--uplink [NETNS/]IF`; undefined if it is to be created. VnetError if not Ethernet. */
 export function openUplink(native: Native, net: Net, text: string): Uplink | undefined {
   const { name, netns } = interfaceArg(text)
   const what = `uplink ${text}`

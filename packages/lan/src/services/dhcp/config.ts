@@ -1,7 +1,4 @@
-/**
- * The DHCP configuration: its schema, DhcpSpec as written, DhcpConfig for the server. lan/config
- * has checked schema and networks; this file checks options, boot fields and times together.
- */
+/** The DHCP configuration: its schema, DhcpSpec as written, the checked DhcpConfig. */
 import { EINVAL, VnetError } from 'vnet/internal/base/errno'
 import * as schema from 'vnet/internal/base/schema'
 import { get32, ipv4Bytes, maskOf, parseIpv4, parsePrefix } from 'vnet/internal/packet/index'

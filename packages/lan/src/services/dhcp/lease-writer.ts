@@ -1,7 +1,4 @@
-/**
- * LeaseWriter: decides when leases are saved. A write saves all changes made before it starts; the
- * next write starts PAUSE after its end at the earliest. A caller may wait for its write.
- */
+/** LeaseWriter: saves all changes in one write. The next one starts PAUSE after its end. */
 import { type Alarm, type Clock, NSEC_PER_MSEC, NSEC_PER_SEC } from 'vnet/internal/base/clock'
 import type { Lease, LeaseStore } from './lease.ts'
 
@@ -48,7 +45,6 @@ export class LeaseWriter {
     return change <= this.#saved
   }
 
-  /** How many callers wait for a write. */
   get waiting(): number {
     return this.#waiting.length
   }

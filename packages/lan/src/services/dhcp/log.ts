@@ -28,7 +28,6 @@ export class DhcpLog {
     })
   }
 
-  /** Anything else about a client. */
   warn(kind: string, text: string): void {
     this.#log.warn(`DHCP(${this.#name}) ${kind}`, `DHCP(${this.#name}) ${text}`)
   }

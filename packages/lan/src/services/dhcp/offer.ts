@@ -106,10 +106,7 @@ export class Offering {
     return lease?.address !== address || !leases.isLive(lease)
   }
 
-  /**
-   * Returns the MAC address of a neighbour known to use the address, except the client and the last
-   * lessee, which replies to ARP if it still uses the address. Sends the ARP request.
-   */
+  /** Returns the MAC of a known user except the client and last lessee. Sends an ARP request. */
   #knownOwner({ mac }: DhcpClient, address: number): string | undefined {
     const { neighbours, leases } = this.#options
     const owner = neighbours?.macOf(address)

@@ -40,10 +40,7 @@ const RESERVED = [0, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 61, 82, 255]
 /** The names of all options, in the order of their codes. */
 export const optionNames: readonly string[] = NAMED.map(({ name }) => name)
 
-/**
- * Finds an option by its name, `router`, or its number, `224`. A number without a name has the type
- * `bytes`. Returns undefined for an unknown option and for one that cannot be set.
- */
+/** Finds an option by name or number (`bytes` if unnamed); undefined if it cannot be set. */
 export function optionOf(name: string): { code: number; type: OptionType } | undefined {
   const code = Number(name)
   const known = NAMED.find(option => option.name === name || option.code === code)

@@ -1,7 +1,6 @@
 /**
- * The address pool: which addresses a client may have and which it gets, the first of: its
- * reservation, its present or last lease, its pending offer, the address it requests, an address
- * that was never leased, the address with the oldest ended lease.
+ * The address pool. A client gets the first of: its reservation, its present or last lease, its
+ * pending offer, the address it requests, a never leased one, the one with the oldest ended lease.
  */
 import { type Clock, type HeapItem, MomentHeap, NSEC_PER_SEC } from 'vnet/internal/base/index'
 import type { DhcpMessage } from 'vnet/internal/packet/dhcp'
@@ -108,7 +107,6 @@ export class Offers {
     this.#onEnd = onEnd
   }
 
-  /** The address offered to a client. */
   of({ key }: DhcpClient): number | undefined {
     const offer = this.#byClient.get(key)
     return offer !== undefined && offer.until > this.#clock.now() ? offer.address : undefined
@@ -146,10 +144,7 @@ export class Offers {
   }
 }
 
-/**
- * The addresses that may be free, found without a search. An address may have been taken in the
- * meantime: take() discards it, and its owner puts it back later.
- */
+/** Addresses that may be free, found without a search. take() discards used ones. */
 export class FreeAddresses {
   readonly #ranges: readonly AddressRange[]
   /** The range that is counted through, and how many of its addresses were passed. */

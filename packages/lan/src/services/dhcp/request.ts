@@ -12,7 +12,6 @@ export interface DhcpClient {
   readonly clientId: string | undefined
 }
 
-/** How a message arrived. */
 export interface DhcpSender {
   /** Source MAC address of the frame. */
   readonly mac: Uint8Array
@@ -85,10 +84,7 @@ function toHostname(name: string): string | undefined {
   return /^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/.test(label) ? label.toLowerCase() : undefined
 }
 
-/**
- * Names that programs look up on their own to configure proxies, tunnels, mail, keys or telephony,
- * and the entries of every /etc/hosts. They would attract others' traffic to a client.
- */
+/** Names that programs or /etc/hosts use: a client with one would attract others' traffic. */
 const WELL_KNOWN: readonly string[] = [
   'wpad isatap teredo autodiscover autoconfig mta-sts openpgpkey lyncdiscover lyncdiscoverinternal',
   'localhost localdomain broadcasthost',

@@ -1,7 +1,4 @@
-/**
- * The DHCP server (RFC 2131), which never throws. A new lease is acknowledged once it is stored, a
- * renewal immediately. No message makes it walk all addresses or leases.
- */
+/** The DHCP server (RFC 2131) never throws or walks all leases. New leases are stored first. */
 import type { Clock, Log } from 'vnet/internal/base/index'
 import { formatIpv4 } from 'vnet/internal/packet/address'
 import * as dhcp from 'vnet/internal/packet/dhcp'
@@ -56,7 +53,6 @@ export class DhcpServer {
     return this.#leases.named(hostname)
   }
 
-  /** The lease of the client that has the address now. */
   leaseOf(address: number): Lease | undefined {
     const lease = this.#leases.held(address)
     return lease?.state === 'bound' ? lease : undefined
@@ -74,10 +70,7 @@ export class DhcpServer {
     return this.#leases.writer.close()
   }
 
-  /**
-   * Handles a message and calls `send` with the reply, if there is one: immediately, or after an
-   * address was probed or a lease stored. `bytes` is only read during the call.
-   */
+  /** `send` gets the reply now, after a probe, or after a write. Reads `bytes` in the call only. */
   receive(bytes: Uint8Array, from: DhcpSender, send: replies.SendReply): void {
     const read = readDhcpMessage(bytes)
     if (read === undefined) return void this.#log.malformed(bytes.length)
