@@ -200,10 +200,7 @@ async function inTime(ms: number, promise: Promise<unknown>, late: () => never):
   if (!(await within(promise, ms))) late()
 }
 
-/**
- * Runs a program to its end, or for PROGRAM_LIMIT_MS. It is in a process group of its own: the
- * programs of a shell's pipeline would outlive the shell, and keep its output open.
- */
+/** Runs a program for PROGRAM_LIMIT_MS at most, in its own group: pipelines outlive a shell. */
 export async function runProgram(
   program: string,
   args: readonly string[],

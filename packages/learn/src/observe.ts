@@ -59,8 +59,7 @@ const MIRRORED = 'a request and a reply for each ping, each mirrored'
 
 /**
  * Starts vnet with `args` and pings each target. Fails unless the kernel received all frames that
- * it transmitted, by its own counters: a driver may print any. Does not use ping's count: its
- * socket may lose replies that it does not read in time. Returns the last statistics.
+ * it transmitted, by its own counters: ping's socket may lose replies. Returns the last statistics.
  */
 export async function verifyNothingLost({ vnet, run }: Live, args: readonly string[], pings: Pings) {
   const { count, interval, targets = [FAR], because = MIRRORED } = pings

@@ -1,7 +1,4 @@
-/**
- * Runs the checks in memory of an exercise one by one, in a process or in a browser's worker: the
- * driver in test beds, with the rules for every driver.
- */
+/** Runs the checks in memory of an exercise on a driver, in a process or in a browser's worker. */
 import { callerOf, describeException, isOwnDefect, LOGLEVEL_WARNING } from 'vnet/internal/base/index'
 import { TestBed } from 'vnet/internal/bed/test-bed'
 import { type Driver, type NetDevice, netifRunning } from 'vnet/internal/netdev/index'
@@ -11,7 +8,6 @@ export type Report = { readonly begin: string } | { readonly end: exercises.Resu
 
 /** The parts that differ between a process and a browser's worker. */
 export interface Runner {
-  /** Returns the driver of the file. */
   load(): Promise<Driver>
   report(report: Report): void
   /** Returns the number of timers that run. */
@@ -21,10 +17,7 @@ export interface Runner {
   turn(): Promise<unknown>
 }
 
-/**
- * Runs checks until one fails: later checks would mislead about a driver that does less than they
- * assume.
- */
+/** Runs checks until one fails: later checks assume more, and would mislead. */
 export async function runMemoryChecks(exercise: exercises.Exercise, runner: Runner): Promise<void> {
   const title = 'the driver file loads'
   runner.report({ begin: title })
@@ -50,7 +43,6 @@ export async function runMemoryChecks(exercise: exercises.Exercise, runner: Runn
   await runEach(exercise.memory, run, report => runner.report(report))
 }
 
-/** Runs checks one by one, until one fails. */
 export async function runEach<C extends { readonly title: string }>(
   checks: readonly C[],
   run: (check: C) => Promise<exercises.Result>,

@@ -28,9 +28,8 @@ export type FromWorker =
 
 /**
  * Runs the checks in memory on a driver until one fails. `url` is the bundle's check-worker.js;
- * `add` gets each result. Returns the titles of the live checks, which no browser can run. Rejects
- * with a NotChecked if the worker fails without the driver's fault, and with the reason of the
- * signal, which ends the worker.
+ * `add` gets each result. Returns the titles of the live checks. Rejects with a NotChecked if the
+ * worker fails without the driver's fault, and with the signal's reason, which ends the worker.
  */
 export async function checkInBrowser(
   url: URL | string,

@@ -18,10 +18,7 @@ export async function loadImports(text: string): Promise<void> {
   await Promise.all(names.map(name => import(urlOf(name))))
 }
 
-/**
- * Returns the driver of a text. Throws a UsageError if it does not load or exports none.
- * `syntaxError` is the place of an error in the text, as `4:13`, which only a page can find.
- */
+/** Throws a UsageError if none loads. `syntaxError` is an error's place, `4:13`, from a page. */
 export async function driverOf(text: string, file: string, syntaxError?: string): Promise<Driver> {
   const imports = importsOf(text)
   const url = URL.createObjectURL(new Blob([linked(text, file, imports)], { type: 'text/javascript' }))

@@ -1,7 +1,6 @@
 /**
- * Completions and explanations in the editor: names of 'vnet' and members of its types, from the
- * table of scripts/editor-types.mjs. No type checker runs: the types of variables are read from
- * JSDoc, from simple initializers, and from the usual names.
+ * Completions and explanations in the editor, from the table of scripts/editor-types.mjs. No type
+ * checker runs: types are read from JSDoc, simple initializers, and the usual names.
  */
 import { type Entries, type Entry, own, TextTypes, type TypeTable } from './text-types.ts'
 

@@ -90,10 +90,7 @@ export function plainEditor({ text, label, describedBy, onChange, onCheck }: Edi
   }
 }
 
-/**
- * Puts another editor in the place of one, with its text, unless the page is left before. Typing is
- * not interrupted.
- */
+/** Replaces an editor and keeps its text, unless the page is left. Typing is not interrupted. */
 export function replaceEditor(before: Editor, signal: AbortSignal, make: (before: Editor) => Editor): void {
   const replace = () => {
     if (!signal.aborted) before.element.replaceWith(make(before).element)

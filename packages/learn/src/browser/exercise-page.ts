@@ -1,7 +1,4 @@
-/**
- * The part of an exercise's page where it is solved: an editor with the driver, the checks, and
- * their verdicts. The text of the exercise is the page around it.
- */
+/** The part of an exercise's page where it is solved: an editor, the checks, and their verdicts. */
 import { counter, countsOf, notRun, type Result, titleOf } from '../exercise.ts'
 import { EARLIER_FAILED } from '../progress.ts'
 import { checkInBrowser } from './check.ts'

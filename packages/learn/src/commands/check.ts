@@ -57,7 +57,6 @@ export async function check(paths: readonly string[], options: CheckOptions, io:
   return status
 }
 
-/** The exercise of this directory, or the exercises in it. */
 function tasksHere(exercises: readonly course.Exercise[]): Task[] {
   const here = exerciseIn('.', exercises)
   if (here !== undefined) return [taskIn('.', here)]
@@ -70,10 +69,7 @@ function tasksHere(exercises: readonly course.Exercise[]): Task[] {
   throw new UsageError('check: no exercise is in this directory; vnet learn lists them')
 }
 
-/**
- * Returns the exercise with the directory's name. Throws a UsageError if the directory is, or was
- * written for, another exercise: its program runs with all rights, so only --from selects it.
- */
+/** A directory of another exercise is a UsageError: its program has all rights and needs --from. */
 function exerciseIn(directory: string, exercises: readonly course.Exercise[]): course.Exercise | undefined {
   const named = exercises.find(({ name }) => name === basename(resolve(directory)))
   if (named !== undefined) return named

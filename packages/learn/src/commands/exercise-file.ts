@@ -11,10 +11,7 @@ const DEFINITION = 'exercise.js'
 
 export const isExercise = (directory: string): boolean => existsSync(join(directory, DEFINITION))
 
-/**
- * Returns a directory's exercises by name, or the exercise that it is. `from` may be an installed
- * package. Throws a UsageError of one line about a broken exercise.
- */
+/** Returns the exercises of a directory or installed package, or its own. Throws a UsageError. */
 export async function loadExercises(from: string = COURSE): Promise<Exercise[]> {
   const directory = directoryOf(from)
   if (isExercise(directory)) return [await loadExercise(directory)]

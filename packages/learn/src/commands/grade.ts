@@ -23,7 +23,6 @@ export interface GradeOptions {
   readonly points?: string
 }
 
-/** A student's directory for an exercise. */
 interface Submission {
   readonly student: string
   readonly exercise: Exercise

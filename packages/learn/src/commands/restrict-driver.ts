@@ -68,10 +68,7 @@ export function restrictProcess(): void {
   })
 }
 
-/**
- * Restricts what the driver imports, so that it starts no program and opens no file. Modules of
- * vnet that are loaded later have the true `process`.
- */
+/** Lets drivers start no program and open no file. Later vnet modules get the true `process`. */
 export function restrictImports(file: string): void {
   // The hook that is registered last runs first: this one, with the true importer of 'vnet'.
   provideOwnPackage()

@@ -1,7 +1,4 @@
-/**
- * `vnet check --kernel`: builds the learner's module, starts a virtual machine with it, and runs
- * the live checks of the exercise from outside. The learner's code runs in the machine only.
- */
+/** `vnet check --kernel`: runs live checks on a learner's module in a virtual machine only. */
 import { mkdirSync, readFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { cpio } from '@vnet/guest/internal/cpio'
@@ -17,10 +14,7 @@ export type KernelTask = Readonly<{ file: string; kernel: KernelFiles; guest: st
 /** The input of a module's checks: `module` is the one with debug information. */
 export type KernelJob = Exclude<ReturnType<typeof prepare>, Result>
 
-/**
- * Builds a module and the files that the machine starts from, in a directory of `parent`.
- * Returns the result if it does not compile. `print` is called with each message of the compiler.
- */
+/** Builds a module and the machine's files, or returns a Result. `print` gets the messages. */
 export function prepare({ file, kernel, guest, addresses }: KernelTask, parent: string, print: (line: string) => void) {
   const directory = makeTemporaryDirectory('vnet-kernel-', parent)
   const build = join(directory, 'build')

@@ -1,7 +1,4 @@
-/**
- * The skeleton of a module in C, made from the TypeScript skeleton: parameters, operations and
- * tasks.
- */
+/** The skeleton of a module in C: parameters, operations and tasks of the TypeScript skeleton. */
 import { readFileSync } from 'node:fs'
 import { type Driver, IFF_NOARP, kernelName, type NetDevice } from 'vnet/internal/netdev/index'
 

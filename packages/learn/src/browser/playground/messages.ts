@@ -24,10 +24,7 @@ export type PlaygroundRequest =
   | { readonly do: 'capture'; readonly seq: number }
 
 export type PlaygroundReply =
-  /**
-   * The messages of the live page: hello, stats, parts, wire, flights, frames, params, step, event.
-   * Those about one device come for every device.
-   */
+  /** The messages of the live page; those about one device are sent for every device. */
   | { readonly feed: FeedMessage }
   /** The output of the programs at the hosts: `udp: 198 of 200 arrived`. */
   | { readonly told: string }

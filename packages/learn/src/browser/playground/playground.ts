@@ -1,7 +1,4 @@
-/**
- * The playground: a driver that runs in a worker of the page, its picture, buttons that send frames
- * through it, and a log of the programs at its ends.
- */
+/** The playground: a driver in a worker, its picture, buttons that send frames, and a log. */
 import type { CommandRequest, CommandResult, DeviceId, FeedMessage, PageCommand } from '@vnet/web/internal/feed-types'
 import { button, element, type MakeEditor, messageOf, plainEditor, replaceEditor, save } from '../element.ts'
 import { KeptDriver } from '../kept-driver.ts'
@@ -33,7 +30,6 @@ interface PictureOptions {
   readonly command: (request: CommandRequest) => Promise<CommandResult>
 }
 
-/** `mountPicture` with its style. */
 export type MountPicture = (element: Element, options: PictureOptions) => Picture
 
 export interface PlaygroundOptions {
@@ -47,7 +43,6 @@ export interface PlaygroundOptions {
 }
 
 export interface Playground {
-  /** Runs another driver. */
   run(driver: PlaygroundDriver): void
   close(): void
 }

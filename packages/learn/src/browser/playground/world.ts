@@ -1,9 +1,6 @@
 /**
- * World: a driver between simulated hosts. A test moves its time, or a worker in step with the real
- * one; with the same seed the same happens.
- *
- * With two devices there are two hosts, a and b. With one device the driver itself replies, or the
- * host talks to itself over it; then both are one.
+ * World: a driver between hosts a and b, or with one device a host that may talk to itself. The
+ * same seed gives the same result.
  */
 import type { CommandResult, DeviceId, FeedMessage, PageCommand } from '@vnet/web/internal/feed-types'
 import { deviceId } from '@vnet/web/internal/rows'
