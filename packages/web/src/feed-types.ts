@@ -217,7 +217,6 @@ export type PageCommand =
 /** The body of POST /command, JSON. */
 export type CommandRequest = Readonly<{ id: DeviceId; command: PageCommand }>
 
-/** The reply to it, JSON. */
 export type CommandResult =
   /** `program`: the compiled filter. */
   | { readonly ok: true; readonly program?: readonly BpfInstruction[] }

@@ -1,7 +1,6 @@
 /**
- * The server of the live page. It is a control client of vnets like any other, so it costs their
- * frames nothing but its requests. It makes none before the first page is open, and none when none
- * has been open for ten minutes.
+ * The server of the live page, a control client like any other: it costs frames only its requests.
+ * It makes none before the first page, and none ten minutes after the last.
  */
 import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'

@@ -148,10 +148,8 @@ export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
 }
 
 /**
- * Returns why a request is refused, whatever its path; undefined if it is not. `hosts` are names
- * for this server. A stranger's web page, open in the user's browser, can send requests here too.
- * Its requests have a Host that DNS resolves to this server, or another origin (Origin,
- * Sec-Fetch-Site).
+ * Returns why a request is refused, if so. A stranger's web page has another Host, which DNS
+ * resolves to here, or another origin (Origin, Sec-Fetch-Site). `hosts` are this server's names.
  */
 function refusalOf({ url = '', headers }: IncomingMessage, hosts: readonly string[]) {
   if (!isAddressOrLocalhost(headers.host) && !hosts.includes(hostName(headers.host).toLowerCase())) {

@@ -1,10 +1,7 @@
 /**
- * Tokens: whoever has the token of a server may see and do what its user may. Each server has its
- * own token, made from a secret that the user keeps, the kind of the server and its address. So a
- * stranger on the port of one server learns nothing that another server accepts.
- *
- * A page never sends its token. It requests a proof, which only a server with the same token can
- * make, and then shows a key that this process alone accepts.
+ * Tokens: whoever has a server's token may do what its user may. Each is made from a kept secret,
+ * the kind and the address, so a stranger on one port learns nothing that another server accepts. A
+ * page never sends it: it requests a proof, then shows a key that this process alone accepts.
  */
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import { closeSync, constants, fstatSync, linkSync, openSync, readFileSync, rmSync } from 'node:fs'

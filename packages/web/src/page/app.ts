@@ -32,10 +32,7 @@ export interface App {
   readonly isPaused: boolean
   /** The last message of this type about the selected device; undefined before it arrives. */
   last<T extends LastType>(type: T): feed.Message<T> | undefined
-  /**
-   * Where the server listens for requests that need the token: `/capture?...&token=...`; undefined
-   * without a server.
-   */
+  /** Returns the path of a request with the token: `/capture?...`; undefined without a server. */
   readonly path?: ((name: string, query: Readonly<Record<string, string>>) => string) | undefined
   select(id: feed.DeviceId): void
   /** Does it to the device looked at. Never rejects: without a server the result is an error. */

@@ -155,9 +155,8 @@ export function ArrowShape({ arrow, isVertical, state }: ArrowProps) {
 }
 
 /**
- * A line that moves along an arrow, as wide as the rate in frames per second. It is an element over
- * the drawing, moved by `transform`: a browser moves those without painting anything again, which
- * it does not do inside of SVG.
+ * A line on an arrow, as wide as the rate in frames per second. It is over the drawing: a browser
+ * moves such elements by `transform` without painting, but not inside of SVG.
  */
 export function Flow({ arrow, rate }: { readonly arrow: layout.Arrow; readonly rate: number }) {
   const { lane, x1, y1, x2, y2 } = arrow

@@ -205,10 +205,7 @@ const span = ({ x, y, width, height }: Rect, isVertical: boolean) =>
 const toward = (a: number, b: number, pixels: number): number =>
   a + Math.sign(b - a) * Math.min(Math.abs(b - a), Math.max(0, pixels))
 
-/**
- * Where a frame moves or waits, in pixels along its route, or where it was lost. `ahead` is the
- * number of frames that wait in front of it. Undefined once it has left.
- */
+/** Returns pixels along the route; undefined: it has left. `ahead` frames wait in front of it. */
 function placeOf({ sent, arrived, dropped }: Flight, time: number, route: Route, ahead: number) {
   const { from, enter, leave, to } = route
   const drop = dropped && route.dropAt(dropped)

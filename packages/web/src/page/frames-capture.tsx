@@ -61,7 +61,6 @@ export function pageCapture(app: App, path: NonNullable<App['path']>) {
     status.value = { text, isError: why !== '' }
     running.value = undefined
   }
-  /** Starts a capture, or ends the running one. */
   const toggle = (): void => {
     const { device, mayChange } = app
     if (running.value !== undefined) running.value.abort()

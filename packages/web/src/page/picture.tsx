@@ -30,10 +30,7 @@ export interface Picture {
   close(): void
 }
 
-/**
- * Shows views in an element. They are in a shadow root, so neither the styles of the page around it
- * nor the styles of the views disturb the other. Keys are commands while the focus is in it.
- */
+/** Shows views in a shadow root, which keeps styles apart. Keys work while it has the focus. */
 export function mountPicture(element: Element, { views, style, command }: PictureOptions): Picture {
   const host = document.createElement('div')
   const root = host.attachShadow({ mode: 'open' })

@@ -41,10 +41,7 @@ export class Rates {
   readonly #samples = signal<readonly Sample[]>([])
   readonly #rates = signal<ReadonlyMap<DeviceId, DeviceRate | undefined>>(new Map())
 
-  /**
-   * Returns the rate between the last two messages, and for slow frames between the last few;
-   * undefined for a device that was not in the last two.
-   */
+  /** Returns the rate of the last two messages, of more for slow frames; undefined if unknown. */
   of(id: DeviceId): DeviceRate | undefined {
     return this.#rates.value.get(id)
   }

@@ -106,10 +106,7 @@ function raise(most: Record<string, number>, key: string, value: number): void {
   most[key] = Math.max(value, most[key] ?? 0)
 }
 
-/**
- * Names the stages of a message. Those that were removed follow the others as long as they hold
- * packets, and may have the names of new ones: `delay`, `delay removed`, `delay removed 2`.
- */
+/** Names stages, also removed ones with packets: `delay`, `delay removed`, `delay removed 2`. */
 export function named(message: FeedMessage): FeedMessage {
   if (message.type !== 'wire' || message.wire === undefined) return message
   const counts = new Map<string, number>()
