@@ -1,8 +1,8 @@
 /** Delta debugging: the smallest part of a set that still fails. */
 
 /**
- * Returns the smallest failing subset of `set`, which fails, in its order: ddmin (Zeller and
- * Hildebrandt, 2002). No element of it can be left out.
+ * Returns a failing subset of `set`, which fails, in its order. No element of the subset can be
+ * left out: ddmin (Zeller and Hildebrandt, 2002).
  */
 export async function ddmin<T>(
   set: readonly T[],

@@ -10,8 +10,8 @@ import type { ExploreOptions } from './scenario.ts'
 export type Trial = Pick<Point, 'packet' | 'kind' | 'second' | 'faults'>
 
 /**
- * Orders items so that each beginning is spread over them: the first, one of each other half,
- * quarter, and so on. `seed` draws it, since packets have a rhythm: every 16th may be one host's.
+ * Orders items so that each beginning is spread over them: the first, one of each half without
+ * one, quarter, and so on. `seed` draws it: packets have a rhythm, every 16th may be one host's.
  */
 export function spread<T>(items: readonly T[], seed: number): T[] {
   const chance = stream(seed, 'spread')

@@ -21,7 +21,7 @@ export interface HostDefinition {
 export interface HostHandlers {
   /** By port: datagrams to the host and, except for small services, to groups and broadcasts. */
   readonly udp?: Readonly<Record<number, UdpHandler | SmallService>> | undefined
-  /** By type: verified messages to the host or a group, but not echo requests or solicitations. */
+  /** By type: verified messages to host or group, no echo requests or neighbour solicitations. */
   readonly icmpv6?: Readonly<Record<number, Icmpv6Handler>> | undefined
   /** By port: the service for connections, as known to `Hosts.services`. Other ports are closed. */
   readonly tcp?: Readonly<Record<number, unknown>> | undefined

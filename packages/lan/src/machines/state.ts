@@ -1,4 +1,4 @@
-/** HostState: hosts, neighbours, limits and counters, which the protocols share. */
+/** HostState: hosts, neighbours, limits, counters, shared by the protocols. It imports none. */
 import type { Alarm, Clock, Log, Random } from 'vnet/internal/base/index'
 import { describeException, LimitedLog, NSEC_PER_MSEC, TokenBucket } from 'vnet/internal/base/index'
 import { createPacket } from 'vnet/internal/drivers/far/packet'

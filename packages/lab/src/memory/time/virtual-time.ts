@@ -20,7 +20,7 @@ import { forgetTimers } from './timers.ts'
 state.onRequestEnd = id => thread.shared?.outside.ended(id)
 
 export interface VirtualTimeOptions {
-  /** Real ms without an event until real sockets and processes stop no time. Default 5,000. */
+  /** Real ms without an event, then real sockets and processes are not awaited. Default 5,000. */
   readonly patience?: number | undefined
   /** Is given a line about each of them. Default: writes it to standard error. */
   readonly log?: ((line: string) => void) | undefined
