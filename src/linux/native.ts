@@ -50,7 +50,10 @@ export interface Addon {
 }
 
 export interface Native {
-  /** open(2) with O_CLOEXEC in the namespace `nsfd`, -1: ours. Aborts if it cannot return. */
+  /**
+   * open(2) with O_CLOEXEC. `nsfd` is a descriptor of the namespace to open in, or -1 for the
+   * thread's own. If the thread cannot return to that, the process is aborted.
+   */
   open(path: string, flags: number, nsfd: number): number
   /** socket(2), always with SOCK_CLOEXEC; `nsfd` as in open. */
   socket(domain: number, type: number, protocol: number, nsfd: number): number
@@ -72,7 +75,10 @@ export interface Native {
   ): number
   /** close(2), at most once per descriptor. -EBADF for one that the addon does not own. */
   close(fd: number): number
-  /** Makes this environment the owner of a given descriptor; -EBUSY if the addon has it already. */
+  /**
+   * Makes this environment the owner of a descriptor that the process was given. -EBUSY if the
+   * addon has it already, here or in another thread.
+   */
   adopt(fd: number): number
   /**
    * close(2) of each descriptor, on a separate thread: the kernel needs some 15 ms to close a TAP.
@@ -223,7 +229,10 @@ export interface Native {
   /** Makes the thread's pollers look for events for `ns`, at most 1 s, before they sleep. */
   setBusyPoll(ns: number): number
 
-  /** Returns a file's first page, shared beyond a kill. SIGBUS if the file becomes shorter. */
+  /**
+   * Returns the first page of a file, shared with it: bytes remain if the process is killed. If the
+   * file becomes shorter than a page, an access ends the process (SIGBUS).
+   */
   mapPage(fd: number): ArrayBuffer | number
 
   /** unshare(2) of CLONE_* for the calling thread alone. */
@@ -239,7 +248,10 @@ export interface Native {
   shortenSlice(): number
   /** setns(2) of the calling thread into the namespace of a descriptor; `type` is CLONE_* or 0. */
   setns(fd: number, type: number): number
-  /** Calls `fn` with `self` and `args` in a network namespace; -errno if it cannot be entered. */
+  /**
+   * Calls `fn` with `self` and `args` while the calling thread is in a network namespace, where the
+   * sockets that it makes are. Returns what it returns, and -errno if the thread cannot go there.
+   */
   callIn(nsfd: number, fn: (...args: never[]) => unknown, self: object, args: readonly unknown[]): unknown
   /** Returns a descriptor of a new network namespace, which it keeps alive: only `lo`, down. */
   createNetns(): number
@@ -290,7 +302,10 @@ export function checkLinux(call: Call): void {
   if (why !== undefined) throw new VnetError(EOPNOTSUPP, call, why)
 }
 
-/** The path of a built file: build/Release, below native, or in prebuilds. Throws a VnetError. */
+/**
+ * The path of a file in build/Release, there or below native, or else in prebuilds. A clone builds
+ * its programs when they are needed. Throws a VnetError without the file, and off Linux.
+ */
 export function builtFile(name: string, what: string): string {
   checkLinux([`load ${what}`, ''])
   const find = (directory: string) => {

@@ -49,7 +49,10 @@ export interface Message {
 /** Rounds `length` up to 4, the alignment of messages and attributes. */
 export const align4 = (length: number): number => (length + 3) & ~3
 
-/** Yields messages without copying; the last padding may be missing. Throws NetlinkParseError. */
+/**
+ * Yields the messages in `length` bytes at `offset`, without copying; the last padding may be
+ * missing. Throws NetlinkParseError at the first truncated one, after those before it.
+ */
 export function* messages(bytes: Uint8Array, offset = 0, length = bytes.length - offset): Generator<Message, void> {
   checkRange(bytes, offset, length)
   const end = offset + length
@@ -60,7 +63,10 @@ export function* messages(bytes: Uint8Array, offset = 0, length = bytes.length -
   }
 }
 
-/** Returns the message at `at`, before `end`. Throws NetlinkParseError. Cheaper than `messages`. */
+/**
+ * Returns the message at `at` in bytes up to `end`, without copying. Throws NetlinkParseError if it
+ * is truncated. For loops that many messages pass: `messages` makes more objects for each.
+ */
 export function readMessage(bytes: Uint8Array, at: number, end: number): Message {
   checkRange(bytes, at, end - at)
   if (end - at < NLMSG_HDRLEN) throw new NetlinkParseError(`${end - at} bytes are too few for a message header`, at)
@@ -100,7 +106,10 @@ export interface Attribute {
   readonly length: number
 }
 
-/** Yields attributes, not copied; the last padding may be missing. Throws NetlinkParseError. */
+/**
+ * Yields the attributes in `length` bytes at `offset`, without copying; the last padding may be
+ * missing. Throws NetlinkParseError at the first truncated one and on bytes left over.
+ */
 export function* attributes(bytes: Uint8Array, offset = 0, length = bytes.length - offset): Generator<Attribute, void> {
   checkRange(bytes, offset, length)
   const end = offset + length

@@ -35,7 +35,10 @@ export interface Io {
    * `lostLine` then makes the line that reports how many were lost. Absent: like any other text.
    */
   logLine?(to: 'out' | 'err', line: string, lostLine: (lines: number) => string): void
-  /** Replaces the line at the bottom of the terminal, or removes it. Absent without a terminal. */
+  /**
+   * Shows a line at the bottom of the terminal in place of the one before; undefined removes it.
+   * Absent if standard error is not a terminal.
+   */
   progress?(line: string | undefined): void
   /** Calls `fn` when the program is to end: a signal, or an uncaught exception. Returns an undo. */
   onEnd(fn: (end: End) => void): () => void
@@ -49,7 +52,10 @@ export interface Io {
   onReload?(fn: () => void): () => void
   /** Calls `fn` when the reader of standard output has closed it (`| head -1`). Returns an undo. */
   onClosed?(fn: () => void): () => void
-  /** True for vnet's own code alone: the main thread then has its own descriptor table. */
+  /**
+   * True if the process runs only vnet's own code. The main thread then has its own descriptor
+   * table, separate from Node's thread pool.
+   */
   readonly sole?: boolean
   /** True if the process exists for this command, which then drops privileges once ready. */
   readonly own?: boolean
@@ -91,7 +97,10 @@ export function complain(io: Io, message: string): void {
 
 /** The end of a command that runs until the user stops it. */
 export interface UserEnd extends Disposable {
-  /** Settles with the user's signal, or undefined at a closed output. Rejects with a defect. */
+  /**
+   * Settles with the signal by which the user stops the command, or with undefined when the reader
+   * closes the output. Rejects with a defect.
+   */
   readonly asked: Promise<NodeJS.Signals | undefined>
   /** Returns true as soon as `asked` settles, false after `ms`. Rejects as `asked` does. */
   within(ms: number): Promise<boolean>

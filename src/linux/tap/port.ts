@@ -21,7 +21,10 @@ const MODES = IFF_PROMISC | IFF_ALLMULTI
 
 /** The services of a platform that a port uses. */
 export interface TapPortOwner {
-  /** Reports a port's events up to now: a promise if many are left. In a listener, does nothing. */
+  /**
+   * Reports the events of a port up to now. Returns a promise if many are left to read. Does
+   * nothing if a listener calls it: they are reported after it returns.
+   */
   sync(port: TapPort): Promise<void> | undefined
   /** The addresses or groups of a port may have changed. */
   listsChanged(port: TapPort): void
@@ -110,7 +113,10 @@ export class TapPort implements Port {
     return this.#ifindex
   }
 
-  /** The last known namespace: as the user named it, after a move like netnsName(); or our own. */
+  /**
+   * The namespace that the interface was last known to be in: as the user named it until the
+   * interface moves, then as netnsName() does. Undefined is our own.
+   */
   get netns(): string | undefined {
     return this.#netns
   }
@@ -199,7 +205,10 @@ export class TapPort implements Port {
     links.reportLinkChanges(before, this.#reported, change => this.#listener(change))
   }
 
-  /** Reads lists and modes, which a macvlan changes without an event; false if it cannot be now. */
+  /**
+   * Reads the lists again, and the modes, which may change without an event: a macvlan on top makes
+   * this interface promiscuous. Returns false if they cannot be read now.
+   */
   reportLists(): boolean {
     if (this.#gone || this.#closed) return true
     const now = this.#ifThere((place, link) => this.#stateOf(place, link))
@@ -302,7 +311,10 @@ export class TapPort implements Port {
     return getLink(sock, { name: tapName(this.#native, this.#fd) ?? '' })
   }
 
-  /** Calls `fn` in the current namespace (-1: ours, if refused). EBADFD if it is being deleted. */
+  /**
+   * Calls `fn` with a descriptor of the interface's current namespace; -1, our own, if the kernel
+   * refuses it. Throws EBADFD if the interface or namespace is being deleted.
+   */
   #inNamespace<T>(fn: (nsfd: number) => T): T {
     const nsfd = this.#native.ioctl(this.#fd, TUNGETDEVNETNS, 0)
     // EINVAL: the namespace is going away, and the interface with it.
@@ -320,7 +332,10 @@ export class TapPort implements Port {
     }
   }
 
-  /** Calls `fn` with a socket and state in the current namespace. EBADFD if it was deleted. */
+  /**
+   * Calls `fn` with a socket in the interface's current namespace and its state there: another may
+   * have the last known index. Throws EBADFD if the interface was deleted.
+   */
   #atPlace<T>(fn: (place: links.LinkPlace, link: Link) => T): T {
     return this.#inNamespace(nsfd => {
       using sock = this.#socketIn(nsfd)
