@@ -44,7 +44,10 @@ export interface LabPlan {
 /** A cable, or the link of a host to a router or a segment. */
 type FileLink = Readonly<{ wire: WireSpec; router?: string; lan?: string; host?: string }>
 
-/** `scenario` is another file for it. UsageError if one cannot be read, FileError if invalid. */
+/**
+ * Reads the file at `path`. The file `scenario` replaces its scenario. Throws a UsageError if that
+ * fails, a FileError if one is invalid.
+ */
 export function readLabFile(path: string, scenario?: string): LabPlan {
   const read = (name: string) => ({ name, text: readTextFile(name, MAX_BYTES) })
   return parseLabFile(read(path).text, path, scenario === undefined ? undefined : read(scenario))

@@ -1,4 +1,7 @@
-/** HostPort: the port of a link's device in memory, below a host's network stack. */
+/**
+ * HostPort: the port of a device of a link in memory. The network stack of a host, in place of the
+ * kernel, is at its other side.
+ */
 import type { IpStack } from '@vnet/inet/internal/ip/stack'
 import { type JoinedPort, joinPort } from '@vnet/inet/internal/port'
 import { MemoryPort } from 'vnet/internal/bed/memory-port'

@@ -27,7 +27,10 @@ export class MemoryFaults implements HostFaults {
     this.#stack.boot.resume()
   }
 
-  /** Removes all sockets and timers of the boot, silently; its own promises never settle. */
+  /**
+   * Removes all sockets and timers of the boot. Nothing notifies its code, and its promises never
+   * settle, unless other code settles them.
+   */
   crash(): void {
     const { boot } = this.#stack
     if (boot.isDead) return

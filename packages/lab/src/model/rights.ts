@@ -11,7 +11,10 @@ export class LabUnavailableError extends Error {
   override readonly name = 'LabUnavailableError'
 }
 
-/** Returns why no lab can be made in the kernel, and what to do; undefined if one can. */
+/**
+ * Returns why this process can make no labs in the kernel and what to do, in one line; undefined if
+ * it can. It takes some microseconds if it can.
+ */
 export async function whyNoKernelLab(): Promise<string | undefined> {
   const native = loaded()
   if (typeof native === 'string') return native

@@ -10,8 +10,9 @@ import type { LabSetup } from './links.ts'
 const WARM_MS = 60_000
 
 /**
- * @internal Makes a lab with a link, a fault and a request: a first use takes ten times as long.
- * Its worker runs until the thread ends. createLab reports why none can be made.
+ * @internal Makes a lab with a link, a fault and a request, and closes it: the first use of each
+ * part takes ten times as long as the second. Its worker then runs until the thread ends. createLab
+ * reports why no lab can be made.
  */
 export async function warmLabs(): Promise<void> {
   // In a guest, time is virtual.

@@ -1,4 +1,7 @@
-/** LabHost: a host of a lab, in a namespace or in memory, with programs, servers and sockets. */
+/**
+ * LabHost: a host of a lab, with its programs, servers, sockets and requests. It is a network
+ * namespace, or a host in memory.
+ */
 import type { ChildProcess } from 'node:child_process'
 import dgram from 'node:dgram'
 import { once } from 'node:events'
@@ -129,9 +132,10 @@ export class LabHost {
   }
 
   /**
-   * Returns the path of the programs' disk, which is in memory: 64MiB, or `size`. Files on it
-   * remain when programs are killed. They find it in $VNET_DISK. Call it before the first program
-   * starts. Rejects with a UsageError otherwise, and in a world without programs.
+   * Returns the path by which this process finds the disk of the host's programs, in memory. Files
+   * on it remain when they are killed. `size` is 64MiB by default. Programs find it in $VNET_DISK.
+   * Call it before the first program starts. Rejects with a UsageError otherwise, and in a world
+   * without programs.
    */
   async disk(options: { readonly size?: string } = {}): Promise<string> {
     const programs = this.#startable('disk')
@@ -140,9 +144,10 @@ export class LabHost {
   }
 
   /**
-   * Starts a program, which finds the other hosts of the lab in /etc/hosts. It is killed at the end
-   * of the lab or of this process, with all that it started. A program that cannot be executed ends
-   * with status 127 or 126, as in a shell. Throws a UsageError for wrong arguments.
+   * Starts a program on the host. In its /etc/hosts it finds the other hosts of the lab. It is
+   * killed at the end of the lab, with all that it started, or when this process ends. A program
+   * that cannot be executed ends with status 127 or 126, as in a shell. Throws a UsageError for
+   * wrong arguments.
    */
   spawn(command: string, args: readonly string[] = [], options: world.LabSpawnOptions = {}): ChildProcess {
     return this.#startable('spawn').spawn(command, args, options)
@@ -210,9 +215,10 @@ export class LabHost {
   }
 
   /**
-   * Makes a server of node:net, tls, http, https or http2, or a socket of node:dgram, listen on
-   * every address of the host, or on `host`. Returns the port; 0 takes a free one. The server and
-   * its connections are closed with the lab. Rejects with a UsageError for any other object.
+   * Makes a server of this process listen on the host: a server of node:net, tls, http, https
+   * or http2, or a socket of node:dgram. It listens on every address, or on `host`. Returns the
+   * port; 0 takes a free one. The server and its connections are closed at the end of the lab.
+   * Rejects with a UsageError for any other object.
    */
   async listen(server: StreamServer | dgram.Socket, port = 0, host?: string): Promise<number> {
     this.#check()
@@ -363,7 +369,10 @@ export class LabHost {
     this.stack.changeInterface(each.name, each.addresses, to.isShut !== true, to.addresses)
   }
 
-  /** @internal Sets hosts' hardware addresses: packets waiting for ARP or NDP may be overtaken. */
+  /**
+   * @internal Sets the hardware address of hosts on an interface. Otherwise the first packets of a
+   * run wait for an ARP or NDP reply, and later packets may overtake them.
+   */
   addNeighbours(name: string, cidrs: readonly string[], mac: Uint8Array): void {
     this.stack.setNeighbours(name, cidrs, mac)
   }

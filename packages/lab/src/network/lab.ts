@@ -18,7 +18,9 @@ import { type CableEntry, checkTopology, type LanEntry, type Made, type Topology
 export interface LabOptions {
   /** Names its links in `vnet list`, as `NAME:HOST/IF`. Default `lab`. */
   readonly name?: string
-  /** The seed of all random decisions, an integer: the same seed, the same drops. Default 1. */
+  /**
+   * The seed of all random decisions, an integer. The same seed drops the same packets. Default 1.
+   */
   readonly seed?: number
   /** JavaScript files that export functions as stages: `stage NAME` in a wire. */
   readonly stages?: readonly string[]
@@ -117,7 +119,10 @@ export class Lab implements AsyncDisposable {
     return this.#world.time.isIdle
   }
 
-  /** Waits for ms, or a duration such as '2h', in the lab's time: no real time in memory. */
+  /**
+   * Waits for milliseconds, or for a duration such as '2h', in the time of the lab's world. In
+   * memory that takes no real time.
+   */
   sleep(duration: number | string): Promise<void> {
     return this.#world.time.sleep(duration)
   }
@@ -268,7 +273,10 @@ export class Lab implements AsyncDisposable {
     return this.#parts.captures.keep()
   }
 
-  /** @internal Returns a line for each cause of drops, the world's first, then by packets. */
+  /**
+   * @internal Returns a line for each cause of drops on its links and in firewalls, the most
+   * packets first. The losses of the world precede them.
+   */
   drops(): Promise<readonly string[]> {
     const routers = this.#hosts.filter(each => each instanceof LabRouter)
     return this.#made(async () => {

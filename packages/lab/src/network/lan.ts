@@ -1,4 +1,7 @@
-/** LabLan: a segment of `vnet lan` in a lab, with its gateway and services. Hosts are its ports. */
+/**
+ * LabLan: a segment of `vnet lan` in a lab, with its gateway, simulated hosts, DHCP, DNS and router
+ * advertisements. Hosts are ports of it.
+ */
 import type { LanFile } from '@vnet/lan/internal/config/schema'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { formatAddress, networkOf, type Prefix, parsePrefix, plus } from 'vnet/internal/packet/address'
@@ -74,7 +77,10 @@ export class LabLan implements AsyncDisposable {
   }
 }
 
-/** Throws a UsageError if ports of these names, which its DNS server knows, do not fit. */
+/**
+ * Plans the segment with the number `link` and ports of these names, which its DNS server knows.
+ * Throws a UsageError for options that leave no room for the ports.
+ */
 export function planLan(link: number, names: readonly string[], options: LabLanOptions) {
   const { wire: _, capture: __, mtu = IPV6_MIN_MTU, addresses: hasAddresses = true, ...file } = options
   if (names.length > MAX_PORTS) throw new UsageError(`lan: ${names.length} ports: a lan has at most ${MAX_PORTS}`)

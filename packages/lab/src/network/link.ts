@@ -266,7 +266,9 @@ export class LabLink extends EventEmitter<LinkEvents> implements AsyncDisposable
     return this.#worker.call('watched', this.#id)
   }
 
-  /** @internal Makes it as if it were new and plugged in, in a lab with this seed. */
+  /**
+   * @internal Makes it as if it were new and plugged in, with these wires, in a lab with this seed.
+   */
   async reset(wire: WireSpec, seed: number): Promise<void> {
     const { ab = '', ba = '' } = directionsOf(wire)
     const filters = filtersOf({ ab, ba }, this.#worker)

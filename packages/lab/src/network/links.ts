@@ -122,7 +122,10 @@ export class Links {
     this.stages = stages
   }
 
-  /** Same as Lab.cable. `translator`: `a` translates; `nat64`: only IPv6; `isInternal`: NPTv6. */
+  /**
+   * Same as Lab.cable. With `translator`, `a` translates. With `nat64` it has only IPv6, with
+   * `isInternal` addresses inside an NPTv6 router.
+   */
   async cable(
     a: LabHost,
     b: LabHost,
@@ -227,7 +230,10 @@ export class Links {
     return made
   }
 
-  /** Makes names and routes lead to a link that is up; one of several visits the hosts for all. */
+  /**
+   * Makes names and routes lead to a link, which is up. Links that are made together wait for each
+   * other, and the first one does it for all, because each update visits all hosts.
+   */
   async #lead(link: number): Promise<void> {
     this.#waiting.add(link)
     await Promise.allSettled(this.#making)

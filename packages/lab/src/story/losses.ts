@@ -17,7 +17,10 @@ export interface Loss {
   readonly waited: number
   /** The number of the ACK that passed before the repetition, or 0. */
   readonly ack: number
-  /** `late`: came after its repetition; `needless`: had arrived; `passed`: ACK came before it. */
+  /**
+   * `late`: it came after its repetition; `needless`: it had arrived; `passed`: its ACK passed the
+   * capture before the repetition.
+   */
   verdict: 'open' | 'lost' | 'late' | 'needless' | 'passed'
   /** When it was acknowledged, or came late; NaN until then. */
   settled: number
@@ -70,7 +73,10 @@ export class Losses {
     if (loss.verdict === 'open') this.#open++
   }
 
-  /** Judges repetitions that `p` acknowledges by its echoed timestamp (RFC 3522) or its time. */
+  /**
+   * Decides about repetitions that packet `p` acknowledges: the echoed timestamp shows which
+   * transmission has arrived (RFC 3522), or the time of the ACK.
+   */
   judge(p: Packet & { readonly echo: number }, { acked, before, trip, hasSack, canSack, isSacked }: Receiver): void {
     for (let i = this.list.length - 1, left = this.#open; i >= 0 && left > 0; i--) {
       const loss = this.list[i]

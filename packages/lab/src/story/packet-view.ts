@@ -1,4 +1,7 @@
-/** PacketView: the TCP segment or UDP datagram of a record. Lengths are of the wire's packet. */
+/**
+ * PacketView: the TCP segment or UDP datagram in a record of a capture. There is one view for all
+ * records. Lengths count the packet on the wire: the record may have fewer bytes.
+ */
 import type { CaptureRecord } from 'vnet/internal/capture/record'
 import { formatAddress } from 'vnet/internal/packet/address'
 import { ETH_P_IP, ETH_P_IPV6 } from 'vnet/internal/packet/ethernet'

@@ -42,7 +42,10 @@ export class Samples {
   }
 }
 
-/** Whether steps are small: their mean square is far below 2 variances (von Neumann 1941). */
+/**
+ * Returns whether values follow each other closely, as on a link that changes: the mean square of
+ * their steps is far less than the 2 variances of values in random order (von Neumann 1941).
+ */
 function hasTrend(values: readonly number[]): boolean {
   if (values.length < TREND_MIN) return false
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length

@@ -93,8 +93,9 @@ const isHole = ({ kind, certainty, size }: Statement) =>
 const isDead = (verb: string | undefined) => verb === 'silence' || verb === 'mute'
 
 /**
- * Returns statements with faults. Messages may end before a packet, unless programs send them; ACKs
- * depend on time; a reset after a silence is its consequence.
+ * Returns the statements with faults. Messages, unless programs send them, may end before a packet.
+ * ACKs depend on time, so that another run may have fewer. A reset after a silence is its
+ * consequence.
  */
 function repeatedOf({ statements, messages }: FlowStory, hasPrograms: boolean): Statement[] {
   const sum = (way: Way, of: (message: Message) => number) =>
@@ -109,7 +110,10 @@ function repeatedOf({ statements, messages }: FlowStory, hasPrograms: boolean): 
   })
 }
 
-/** Returns faults in order that no silence covers, one a packet, which counts as hit once. */
+/**
+ * Returns the faults that no silence before them covers, in the order of time, and only the first
+ * one of a packet, which counts as hit once.
+ */
 function withoutCovered(faults: readonly TimedFault[]): readonly PlannedFault[] {
   const keyOf = ({ link, flow, part, n, copy }: PlannedFault) => [link, flow, part, n, copy].join(' ')
   const kept: TimedFault[] = []

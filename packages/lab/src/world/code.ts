@@ -57,7 +57,10 @@ export interface CodeHost {
   readonly pools: Set<Pool>
   /** Same as os.networkInterfaces, which is `nodes`. */
   interfaces(nodes: typeof os.networkInterfaces): ReturnType<typeof os.networkInterfaces>
-  /** Finds a name's addresses, by `servers` if given. Its errors have libuv's `errno`. */
+  /**
+   * Finds the addresses of a name, by `servers` if some are given. Rejects with an error that has
+   * the `errno` of libuv.
+   */
   lookup(name: string, family: 0 | 4 | 6, servers?: readonly NameServer[]): Promise<readonly HostAddress[]>
 }
 
@@ -178,7 +181,10 @@ export function open<T>(opening: Opening, fn: () => T): T {
   }
 }
 
-/** Makes `server`, which may wrap one of node:net (as in ssh2), listen. Returns its port. */
+/**
+ * Makes a server listen on every address, or on `host`. Returns its port (0 takes a free one). The
+ * given server may wrap a server of node:net (as in ssh2).
+ */
 export async function listen(
   code: Code,
   server: StreamServer,

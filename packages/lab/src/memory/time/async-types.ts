@@ -9,8 +9,9 @@ export interface Wrap {
 }
 
 /**
- * `request`: work for another thread, until the first callback. `caller` makes requests. `thing`: a
- * real socket, process or thread. `part`: one of its ports, or an operation, such as a write.
+ * `request`: work for another thread, until the first callback. `caller`: an object that makes
+ * requests. `thing`: a real socket, process or thread. `part`: a part of it, such as a port of a
+ * worker thread, or an operation, such as a write.
  */
 export type Kind = 'request' | 'caller' | 'thing' | 'part'
 

@@ -139,8 +139,9 @@ function immediately<T>(value?: T, options?: object): Promise<T> {
 }
 
 /**
- * Calls `fn` in order, in a turn of the event loop without a pending request: otherwise the machine
- * would decide whether a thread pool's request or an event of the same moment is first.
+ * Calls `fn` in a turn of the event loop without a pending request. Calls remain in order. Events
+ * of sockets in memory come so, as libuv's come in turns: otherwise the machine would decide
+ * whether a request to the thread pool or an event of the same moment is first.
  */
 export function soon(fn: () => void): void {
   thread.setImmediate(run, fn)

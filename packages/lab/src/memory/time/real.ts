@@ -1,6 +1,7 @@
 /**
- * What a thread has once: Node's clock and timers before a world, and the timeline. It is on
- * globalThis: a second copy of this module would take a world's timers for Node's.
+ * What one thread has once: the clock and timers of Node as they were before a world replaced them,
+ * and the timeline of its worlds. It hangs on globalThis, because a second copy of this module,
+ * loaded while a world runs, would take the world's timers for Node's.
  */
 import { AsyncResource } from 'node:async_hooks'
 import promises from 'node:timers/promises'

@@ -1,6 +1,7 @@
 /**
- * Random numbers and bytes from a seed, for explored runs in memory. Modules that took a function
- * of CommonJS before vnet keep Node's, and so do the keys of TLS, which C++ draws.
+ * Random numbers and bytes from a seed, for explored runs in memory, so that the packets of a
+ * run are the same each time. A module that took one of these functions of CommonJS before vnet was
+ * loaded keeps Node's, and so do the keys of TLS, which Node's C++ parts draw.
  */
 import crypto from 'node:crypto'
 import { syncBuiltinESMExports } from 'node:module'

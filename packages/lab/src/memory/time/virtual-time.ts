@@ -20,7 +20,10 @@ import { forgetTimers } from './timers.ts'
 state.onRequestEnd = id => thread.shared?.outside.ended(id)
 
 export interface VirtualTimeOptions {
-  /** Real ms without an event, then real sockets and processes are not awaited. Default 5,000. */
+  /**
+   * Real milliseconds without an event after which the clock no longer waits for real sockets and
+   * child processes. Default 5,000.
+   */
   readonly patience?: number | undefined
   /** Is given a line about each of them. Default: writes it to standard error. */
   readonly log?: ((line: string) => void) | undefined
@@ -87,7 +90,10 @@ export class VirtualTime implements Owner, Disposable {
     return new Promise(resolve => this.clock.alarm(resolve).at(at))
   }
 
-  /** Stops the clock until the returned function is called, for real work that vnet cannot see. */
+  /**
+   * Stops the clock until the returned function is called: for real work that vnet does not see,
+   * such as a reply from a process that was started before.
+   */
   hold(): () => void {
     return this.#shared.outside.hold()
   }
@@ -108,7 +114,10 @@ export class VirtualTime implements Owner, Disposable {
     if (!this.#isClosed && this.#isInstalled && this.#shared.running === 1) cancelTimers(this.#shared.timeline)
   }
 
-  /** Idempotent. Its alarms never ring. With the last world, the real clock and timers return. */
+  /**
+   * Idempotent. Its alarms never ring. With the last world, the real clock and timers return, and
+   * timers that are pending are cancelled.
+   */
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = true
