@@ -161,12 +161,6 @@ export function isErrno(error: unknown, ...errnos: number[]): error is VnetError
   return error instanceof VnetError && errnos.includes(error.errno)
 }
 
-/** Returns `result` if it is 0 or more; else throws it as a VnetError. */
-export function check(result: number, what: string | Call, advice?: string): number {
-  if (result < 0) throw new VnetError(result, what, advice)
-  return result
-}
-
 /** Returns the result of `fn`, or undefined if that throws. */
 export function attempt<T>(fn: () => T): T | undefined {
   try {

@@ -1,12 +1,16 @@
 /** Calls of the addon that throw a VnetError instead of returning -errno. */
-import { type Call, check, EBADFD, VnetError } from '../base/errno.ts'
+import { type Call, EBADFD, VnetError } from '../base/errno.ts'
 import type { Native, Poller } from './native.ts'
 import { int32, SO_RCVBUF, SO_RCVBUFFORCE, SO_SNDBUF, SO_SNDBUFFORCE, SOL_SOCKET } from './uapi.ts'
 
-export { check }
-
 /** The advice of an EBADFD. */
 export const GONE = 'the interface is gone'
+
+/** Returns `result` if it is 0 or more; else throws it as a VnetError. */
+export function check(result: number, what: string | Call, advice?: string): number {
+  if (result < 0) throw new VnetError(result, what, advice)
+  return result
+}
 
 /** Like check, for calls on a TAP's descriptor, for which EBADFD means a deleted interface. */
 export function checkTap(result: number, what: string | Call): number {

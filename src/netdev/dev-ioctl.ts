@@ -1,5 +1,5 @@
 /** dev_ioctl (net/core/dev_ioctl.c): ndoSiocdevprivate, ndoSetConfig (SIOCSIFMAP), `dev.map`. */
-import { check, EFAULT, EINVAL, EIO, ENODEV, EOPNOTSUPP, EPERM, isErrno } from '../base/errno.ts'
+import { EFAULT, EINVAL, EIO, ENODEV, EOPNOTSUPP, EPERM, isErrno, VnetError } from '../base/errno.ts'
 import * as netif from './if.ts'
 import { callNdo, logBadReturn, MAX_ERRNO } from './ndo.ts'
 import type { NetDevice } from './net-device.ts'
@@ -148,4 +148,8 @@ function setIfmap(dev: NetDevice, ifr: Uint8Array, mayChange: boolean): number {
 
 function ifmapOf({ buffer, byteOffset }: Uint8Array): DataView {
   return new DataView(buffer, byteOffset + netif.IFR_IFRU, IFMAP_LEN)
+}
+
+function check(result: number, what: string): void {
+  if (result < 0) throw new VnetError(result, what)
 }

@@ -1,5 +1,5 @@
 /** A device's registration on a Net (net/core/dev.c). link-change.ts handles changes after it. */
-import { check, EINVAL, EIO, VnetError } from '../base/errno.ts'
+import { EINVAL, EIO, VnetError } from '../base/errno.ts'
 import * as netif from './if.ts'
 import { adoptLink, closeDevice, linkChanged, openDevice } from './link-change.ts'
 import { callNdo } from './ndo.ts'
@@ -45,7 +45,7 @@ export async function registerNetdev<Priv>(
 
     const chosen = dev.name
     const error = callNdo(dev, 'ndoInit', () => dev.netdevOps.ndoInit?.(dev))
-    check(error, `ndo_init of ${chosen}`)
+    succeed(error, `ndo_init of ${chosen}`)
     undo.push(() => uninit(dev))
     step('ndo_init')
 
@@ -79,11 +79,11 @@ export async function registerNetdev<Priv>(
     step(`netdev_fix_features: 0x${dev.features.toString(16)}`)
 
     adoptLink(dev, port.link)
-    check(net.callNetdeviceNotifiers(netif.NETDEV_POST_INIT, dev), `netdevice notifier for ${dev.name}`)
+    succeed(net.callNetdeviceNotifiers(netif.NETDEV_POST_INIT, dev), `netdevice notifier for ${dev.name}`)
     step('call_netdevice_notifiers: NETDEV_POST_INIT')
     // A notifier that learned of it also learns of its end, even if another one vetoes.
     undo.push(() => void dev.net.callNetdeviceNotifiers(netif.NETDEV_UNREGISTER, dev))
-    check(net.callNetdeviceNotifiers(netif.NETDEV_REGISTER, dev), `netdevice notifier for ${dev.name}`)
+    succeed(net.callNetdeviceNotifiers(netif.NETDEV_REGISTER, dev), `netdevice notifier for ${dev.name}`)
     step('call_netdevice_notifiers: NETDEV_REGISTER')
 
     const { queues } = port.refresh()
@@ -220,4 +220,8 @@ function unlist(dev: NetDevice): void {
 
 function uninit(dev: NetDevice): void {
   callNdo(dev, 'ndoUninit', () => dev.netdevOps.ndoUninit?.(dev))
+}
+
+function succeed(result: number, what: string): void {
+  if (result < 0) throw new VnetError(-result, what)
 }

@@ -50,8 +50,8 @@ describe('the files of src and packages', () => {
   })
 
   test.each([
-    ["import ... from 'vnet'", 'index', 50],
-    ["import ... from 'vnet/tap'", 'tap', 48],
+    ["import ... from 'vnet'", 'index', 51],
+    ["import ... from 'vnet/tap'", 'tap', 49],
     ['the text of --wire', 'text', 15],
     ['the text of --wire, with the chain of its stages,', 'all', 26],
   ] as const)('%s runs through a limited number of files', (_, name, most) => {
@@ -63,9 +63,9 @@ describe('the files of src and packages', () => {
 describe('compiled files', () => {
   test.each([
     ['vnet cable', 'cable', 15, 264],
-    ['vnet run outside its namespaces', 'run', 9, 108],
-    ['vnet run inside them', 'runInside', 14, 149],
-    ['the worker of a lab', 'worker', 12, 202],
+    ['vnet run outside its namespaces', 'run', 9, 110],
+    ['vnet run inside them', 'runInside', 14, 152],
+    ['the worker of a lab', 'worker', 12, 204],
   ] as const)('%s loads a limited number of files, and of modules in them', (_, name, files, modules) => {
     const loads = found.commands[name]
     expect(loads?.files.length, loads?.files.join(' ')).toBeLessThanOrEqual(files)

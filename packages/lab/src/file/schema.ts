@@ -1,5 +1,5 @@
 /**
- * The file of `vnet lab` as JSON Schema, the source of docs/lab.schema.json
+ * The file of `vnet lab` as JSON Schema, the source of packages/lab/docs/lab.schema.json
  * (scripts/generate-schemas.mjs). Options are from the tables that the lab checks them with.
  */
 import { lanSchema } from '@vnet/lan/internal/config/schema'

@@ -1,7 +1,4 @@
-/**
- * ConnectionTable: the connections that a router in memory has forwarded, like nf_conntrack of the
- * kernel. A firewall admits their packets in both directions.
- */
+/** ConnectionTable: forwarded connections, like nf_conntrack. A firewall admits both directions. */
 
 import type { ForwardedPacket } from '@vnet/inet/internal/ip/stack'
 import { IP4, IP6, type IpVersion, keyOf } from '@vnet/inet/internal/ip/version'

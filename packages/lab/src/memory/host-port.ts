@@ -1,7 +1,4 @@
-/**
- * HostPort: the port of a device of a link in memory. The network stack of a host, in place of the
- * kernel, is at its other side.
- */
+/** HostPort: the port of a link's device in memory, below a host's network stack. */
 import type { IpStack } from '@vnet/inet/internal/ip/stack'
 import { type JoinedPort, joinPort } from '@vnet/inet/internal/port'
 import { MemoryPort } from 'vnet/internal/bed/memory-port'

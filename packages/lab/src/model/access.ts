@@ -1,7 +1,4 @@
-/**
- * Access networks: the options of a router that make it the router of a home, a hotel, a mobile
- * network. One table describes them all, and a preset is a set of them.
- */
+/** Access networks: options of a router of a home, a hotel, a mobile network, and presets. */
 import { durationOf, UsageError } from 'vnet/internal/base/index'
 import { anyText, record } from 'vnet/internal/base/schema'
 import { IPPROTO_TCP, IPPROTO_UDP } from 'vnet/internal/packet/ipv4'
@@ -28,10 +25,7 @@ export interface AccessOptions {
    * `nptv6` (RFC 6296) gives each IPv6 host inside, in fd00::/48, one address outside of a /48.
    */
   readonly nat?: (typeof NATS)[number]
-  /**
-   * How long a mapping of UDP or TCP lasts without a packet from inside: a duration such as '30s',
-   * or milliseconds.
-   */
+  /** How long UDP and TCP mappings last without a packet from inside: '30s' or milliseconds. */
   readonly udpTimeout?: number | string
   readonly tcpTimeout?: number | string
   /** Whether hosts inside reach each other by the address outside. */

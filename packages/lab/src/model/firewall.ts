@@ -1,7 +1,4 @@
-/**
- * The rules of each firewall. The kernel's nf_tables has them in a kernel lab, a router in memory
- * applies them itself.
- */
+/** The rules of each firewall, for the kernel's nf_tables and for routers in memory. */
 import type { Prefix } from 'vnet/internal/packet/address'
 import { DNS_PORT } from 'vnet/internal/packet/dns'
 import { IPPROTO_AH, IPPROTO_ESP, IPPROTO_TCP, IPPROTO_UDP } from 'vnet/internal/packet/ipv4'
@@ -28,10 +25,7 @@ export const FOR_ROUTER: readonly FirewallRule[] = [IPPROTO_TCP, IPPROTO_UDP].ma
   return { way: 'in', protocol, accepts: false }
 })
 
-/**
- * Returns the rules for packets that a router forwards, except those of known connections, which
- * pass. The first that matches decides; other packets pass.
- */
+/** Returns rules for forwarded packets of unknown connections; first match wins, others pass. */
 export function firewallRules({ firewall, nat }: AccessOptions): readonly FirewallRule[] {
   const accept = (way: 'in' | 'out', match: Partial<FirewallRule>): FirewallRule => ({ ...match, way, accepts: true })
   const rules: FirewallRule[] = []

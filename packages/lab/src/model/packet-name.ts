@@ -5,9 +5,8 @@ import type { Direction } from 'vnet/internal/wire/wire'
 import type { NemesisVerb } from './verbs.ts'
 
 /**
- * How a packet is counted within its direction of a flow. `seq` is a TCP segment with data, SYN or
- * FIN, by its first byte relative to the SYN; `ack` and `rst` count TCP segments without any;
- * `packet` counts the packets of other protocols.
+ * How packets of a flow's direction count. `seq` is a TCP segment with data, SYN or FIN, by its
+ * first byte relative to the SYN; `ack` and `rst` count segments without; `packet` other protocols.
  */
 export type PacketPart = 'seq' | 'ack' | 'rst' | 'packet'
 
@@ -84,10 +83,7 @@ export function parseName(text: string): PacketName {
   return { link, direction: direction as Direction, flow, part: part as PacketPart, n: Number(n), copy: Number(copy) }
 }
 
-/**
- * Returns the hosts of a flow such as `tcp client:*#2 > server:80`, without ends that have only an
- * address.
- */
+/** Returns the hosts of `tcp client:*#2 > server:80`, without ends that have only an address. */
 export function hostsOfFlow(flow: string): string[] {
   const [, from = '', , to = ''] = flow.split(' ')
   return [from, to].flatMap(end => /^([\w-]+)(:[\d*]+)?(#\d+)?$/.exec(end)?.[1] ?? [])

@@ -11,10 +11,7 @@ export class LabUnavailableError extends Error {
   override readonly name = 'LabUnavailableError'
 }
 
-/**
- * Returns why this process can make no labs in the kernel and what to do, in one line; undefined if
- * it can. It takes some microseconds if it can.
- */
+/** Returns why no lab can be made in the kernel, and what to do; undefined if one can. */
 export async function whyNoKernelLab(): Promise<string | undefined> {
   const native = loaded()
   if (typeof native === 'string') return native

@@ -1,7 +1,6 @@
 /**
- * NatTable: the ports outside that hosts inside a NAT have, and the peers that may send to each.
- * TCP, UDP and ICMP echo have a table each; the identifier of an echo is used as its port. The
- * terms are from RFC 4787, which calls a peer an external endpoint.
+ * NatTable: the ports outside that hosts inside have, and the peers that may send to each. TCP, UDP
+ * and ICMP echo (by identifier) have a table each. A peer is RFC 4787's external endpoint.
  */
 import { NSEC_PER_SEC } from 'vnet/internal/base/clock'
 import { IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP } from 'vnet/internal/packet/ipv4'
@@ -35,16 +34,12 @@ export interface NatForward {
 }
 
 /**
- * The verdict on a packet. It passes, turns back to another host inside, waits for the first
- * fragment of its packet, or is dropped: nothing inside has its port, the NAT refuses its sender,
- * no port is free, or it cannot be translated.
+ * A packet passes, turns back to another host inside, waits for its first fragment, or is dropped:
+ * its port is unmapped, its sender refused, no port is free, or it cannot be translated.
  */
 export type NatVerdict = 'pass' | 'hairpin' | 'early' | 'unmapped' | 'filtered' | 'full' | 'untranslatable'
 
-/**
- * Ports outside. They follow Linux's own ephemeral ports (ip_local_port_range), and end before
- * 65535, which the kernel's routing rules for hairpinning cannot match.
- */
+/** After Linux's ephemeral ports, before 65535, which the kernel's hairpin rules cannot match. */
 export const FIRST_PORT = 61_000
 export const LAST_PORT = 65_534
 /** Where hosts ask for ports: the router's port of PCP and NAT-PMP. */
@@ -103,10 +98,7 @@ export class NatTable {
     return isAlive(mapping, now) ? mapping : undefined
   }
 
-  /**
-   * Returns the mapping for packets from `inside` to `peer`, a new one if necessary. The caller
-   * sets when it expires. Returns undefined if no port is free.
-   */
+  /** Returns a mapping, which the caller lets expire; undefined if no port is free. */
   take(inside: number, peer: number, now: number): NatMapping | undefined {
     const mapping = this.find(inside, peer, now) ?? this.#add(inside, this.#peerOf(peer), now)
     if (mapping === undefined) return undefined
@@ -128,10 +120,7 @@ export class NatTable {
     return this.kind === 'symmetric' ? mapping.peer === peer : mapping.sentTo.has(peer)
   }
 
-  /**
-   * Forwards a port outside to an endpoint inside for ever. Returns the mapping that has the port
-   * or the endpoint already; undefined if the port is forwarded now.
-   */
+  /** Forwards a port for ever. Returns the mapping that has it or the endpoint, else undefined. */
   forward(port: number, inside: number): NatMapping | undefined {
     for (const other of [this.#byPort.get(port), this.#byInside.get(inside)?.get(0)]) {
       if (other?.held === Number.POSITIVE_INFINITY) return other
@@ -141,9 +130,8 @@ export class NatTable {
   }
 
   /**
-   * Leases a port to an endpoint inside until `until`, and admits every peer: the port that it has
-   * for all peers, otherwise the suggested port, otherwise any port. Returns undefined if no port
-   * is free.
+   * Leases a port until `until`, and admits every peer: the port that it has for all, the suggested
+   * one, or any. Returns undefined if no port is free.
    */
   hold(inside: number, suggested: number, until: number, now: number): NatMapping | undefined {
     const known = this.#byInside.get(inside)?.get(0)
@@ -225,10 +213,7 @@ function permit({ sentTo }: NatMapping, peer: number): void {
   sentTo.delete(first as number)
 }
 
-/**
- * Returns the connection of a mapping to `peer`, a new one if necessary. It replaces the first one
- * to end if there are MAX_PEERS.
- */
+/** Returns the connection to `peer`. A new one beyond MAX_PEERS replaces the first to end. */
 export function connectionTo({ connections }: NatMapping, peer: number): NatConnection {
   const known = connections.get(peer)
   if (known !== undefined) return known
@@ -241,10 +226,7 @@ export function connectionTo({ connections }: NatMapping, peer: number): NatConn
   return connection
 }
 
-/**
- * Sets when a connection of a mapping ends. The mapping lasts as long as the longest of them (RFC
- * 5382 REQ-5).
- */
+/** Sets when a connection ends; the mapping lasts as long as the longest (RFC 5382 REQ-5). */
 export function setExpires(mapping: NatMapping, connection: NatConnection, expires: number): void {
   const isShorter = expires < connection.expires
   connection.expires = expires
@@ -272,10 +254,7 @@ export function fragmentKey(source: number, identification: number, protocol: nu
   return (source * 0x1_0000 + identification) * 4 + PROTOCOLS.indexOf(protocol) + 1
 }
 
-/**
- * The fate of the fragments of packets that arrive at a NAT. Only the first one has a port, so the
- * others follow it. The NAT's stage holds fragments that arrive earlier.
- */
+/** The fate of fragments: only the first has a port. The NAT's stage holds earlier ones. */
 export class NatFragments {
   /** By key, in the order in which the first fragments arrived. */
   readonly #packets = new Map<number, Fragmented>()

@@ -1,7 +1,4 @@
-/**
- * Shared by the fixtures of test runners: names, seeds, the end of a lab, and the report of
- * dropped packets.
- */
+/** Shared by the fixtures of test runners: names, seeds, the end of a lab, and dropped packets. */
 
 import { ownTime, schedstatOf } from '../memory/time/own-time.ts'
 import { thread } from '../memory/time/real.ts'
@@ -19,10 +16,7 @@ export interface TestError {
   stack?: string | undefined
 }
 
-/**
- * Adds lines of `lab.drops()` to the message of a failed test, at most DROP_LINES of them, and then
- * the seed that repeats them.
- */
+/** Adds at most DROP_LINES lines of `lab.drops()`, and the seed that repeats them. */
 export function addDrops(error: TestError | undefined, drops: readonly string[], seed: number): void {
   if (drops.length === 0) return
   const isCut = drops.length > DROP_LINES
@@ -30,10 +24,7 @@ export function addDrops(error: TestError | undefined, drops: readonly string[],
   addLines(error, [...shown.map(line => `dropped on ${line}`), `the seed was VNET_SEED=${seed}`])
 }
 
-/**
- * Returns a line about the world of a lab: in memory with its clock and, if the test `hasWaited` to
- * its timeout, what the clock waited for.
- */
+/** Returns a line: the world, its clock in memory and, after a timeout, what the clock awaited. */
 export function worldLine(lab: Pick<Lab, 'world' | 'now' | 'isIdle' | 'awaited'>, hasWaited: boolean): string {
   const { world, now, isIdle, awaited } = lab
   if (world !== 'memory') return world === 'kernel' ? 'the lab was in the kernel' : 'the lab was in a guest'
@@ -53,10 +44,7 @@ export function addLines(error: TestError | undefined, lines: readonly string[])
   error.message = message
 }
 
-/**
- * Closes a lab. Rejects if it has not ended after `limit` real milliseconds, in which waits of this
- * thread for a CPU do not count.
- */
+/** Rejects if the lab has not ended after `limit` real ms, not counting waits for a CPU. */
 export async function closeWithin(lab: Lab, limit: number): Promise<void> {
   const schedstat = schedstatOf()
   const end = ownTime(schedstat) + limit
@@ -79,10 +67,7 @@ export function labName(test: string): string {
   return words.join('-').slice(0, LAB_NAME_MAX).replace(/-$/, '')
 }
 
-/**
- * Returns why a test is skipped: its lab failed with this error, because the machine cannot make
- * labs. Throws the error if it has another cause, or tests must not be skipped.
- */
+/** Returns why a test is skipped for lack of labs. Throws other errors, and if it must not be. */
 export function reasonToSkip(error: unknown): string {
   if (error instanceof LabUnavailableError && !isRequired()) return error.message
   throw error

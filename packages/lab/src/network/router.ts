@@ -1,7 +1,4 @@
-/**
- * LabRouter: a host that forwards IPv4 and IPv6 packets. With a NAT, IPv4 hosts inside share
- * the router's address outside.
- */
+/** LabRouter: a host that forwards packets. With a NAT, IPv4 hosts share its address outside. */
 import http from 'node:http'
 import { durationOf, explain, UsageError, VnetError } from 'vnet/internal/base/index'
 import type { WayOut } from 'vnet/internal/linux/way-out'
@@ -34,10 +31,7 @@ export interface LabRouterOptions extends AccessOptions, LabLinkOptions {
    * namespace. A lab has one such router. Default false.
    */
   readonly internet?: boolean
-  /**
-   * With `internet`: TCP ports of the machine's loopback that hosts inside reach past the link, at
-   * their own 127.0.0.1.
-   */
+  /** With `internet`: TCP ports of the machine's loopback, at 127.0.0.1 of hosts inside. */
   readonly localhost?: readonly number[]
 }
 
@@ -210,10 +204,7 @@ export class LabRouter extends LabHost {
     if (kind !== 'none') rules.firewall(outer.name, this.#access)
   }
 
-  /**
-   * @internal Starts the web server of a captive portal. It redirects every request to its own page
-   * (RFC 8910 section 5), which has the status 511 (RFC 6585 section 6).
-   */
+  /** @internal Serves a captive portal: redirects (RFC 8910 sec. 5) to a page with status 511. */
   async openPortal(): Promise<void> {
     if (this.#access.firewall !== 'captive-portal' || this.outer === undefined) return
     const server = http.createServer(({ url, socket: { localAddress = '' } }, response) => {
@@ -252,10 +243,7 @@ export class LabRouter extends LabHost {
     return { ...counters, FirewallInDrops: arriving, FirewallOutDrops: leaving }
   }
 
-  /**
-   * @internal Packets that the way out has lost: fragments that leave, and answers that are longer
-   * than the MTU inside and must not be cut.
-   */
+  /** @internal Packets lost by the way out: fragments, and answers too long for the MTU inside. */
   get tooLong(): { readonly out: number; readonly in: number } {
     if (this.#wayOut === undefined) return { out: 0, in: 0 }
     const { IpFragFails = 0, Ip6FragFails = 0 } = super.stats()
@@ -331,10 +319,7 @@ export class LabRouter extends LabHost {
     }
   }
 
-  /**
-   * Returns the addresses outside NPTv6 of a host inside. Throws a UsageError if the router has
-   * another NAT.
-   */
+  /** Returns the addresses outside NPTv6 of a host. Throws a UsageError with another NAT. */
   addressesOutside(host: LabHost): readonly string[] {
     const { translatedFrom } = this
     if (translatedFrom === undefined) throw new UsageError(`router ${this.name}: addressesOutside needs nat: 'nptv6'`)

@@ -57,10 +57,7 @@ export interface CodeHost {
   readonly pools: Set<Pool>
   /** Same as os.networkInterfaces, which is `nodes`. */
   interfaces(nodes: typeof os.networkInterfaces): ReturnType<typeof os.networkInterfaces>
-  /**
-   * Finds the addresses of a name, by `servers` if some are given. Rejects with an error that has
-   * the `errno` of libuv.
-   */
+  /** Finds a name's addresses, by `servers` if given. Its errors have libuv's `errno`. */
   lookup(name: string, family: 0 | 4 | 6, servers?: readonly NameServer[]): Promise<readonly HostAddress[]>
 }
 
@@ -181,10 +178,7 @@ export function open<T>(opening: Opening, fn: () => T): T {
   }
 }
 
-/**
- * Makes a server listen on every address, or on `host`. Returns its port (0 takes a free one). The
- * given server may wrap a server of node:net (as in ssh2).
- */
+/** Makes `server`, which may wrap one of node:net (as in ssh2), listen. Returns its port. */
 export async function listen(
   code: Code,
   server: StreamServer,

@@ -1,10 +1,7 @@
 /** HostFaults: what can happen to a host of a lab at a planned packet. */
 import type { Endpoint } from '../model/verbs.ts'
 
-/**
- * Each function throws a UsageError with the reason if the world of the host cannot do it. The
- * caller makes the links of the host dead before `crash`, and live for a restart.
- */
+/** Functions throw a UsageError if the world cannot do it. Links are dead while it has crashed. */
 export interface HostFaults {
   /** Stops all programs of the host. When it settles, none runs. */
   pause(): Promise<void> | void

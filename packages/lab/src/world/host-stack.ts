@@ -1,7 +1,4 @@
-/**
- * The network stack of a host: a network namespace of the kernel (kernel-stack.ts), or a host in
- * memory (memory/memory-stack.ts).
- */
+/** A host's network stack: kernel/kernel-stack.ts or memory/memory-stack.ts. */
 import type { ChildProcess, SpawnOptions } from 'node:child_process'
 import type { WorkerOptions } from 'node:worker_threads'
 import type { WayOut } from 'vnet/internal/linux/way-out'
@@ -11,9 +8,7 @@ import type { NatForward, NatKind } from '../nat/nat-table.ts'
 import type { Code, CodeHost } from './code.ts'
 import type { HostFaults } from './host-faults.ts'
 
-/**
- * Counters by their names: `TcpRetransSegs`, `UdpInDatagrams`, `IpExtInOctets`, `Ip6OutRequests`.
- */
+/** Counters by their names: `TcpRetransSegs`, `UdpInDatagrams`, `IpExtInOctets`. */
 export type HostCounters = Readonly<Record<string, number>>
 
 /** A route to a network, by a gateway on a link. */
@@ -61,10 +56,7 @@ export interface HostPrograms {
   spawn(command: string, args: readonly string[], options: LabSpawnOptions): ChildProcess
   exec(command: string, args: readonly string[], options: ExecOptions): Promise<ExecResult>
   launcher(command: string): string
-  /**
-   * Returns the arguments of Worker for a thread with the sockets of the host. `hosts` is the path
-   * of its hosts file.
-   */
+  /** Returns arguments of Worker for the host's sockets. `hosts` is the path of its hosts file. */
   worker(url: URL, options: WorkerOptions, hosts: string): [file: URL, options: WorkerOptions]
   /** Makes the disk, unless it has one. Rejects with a UsageError. Returns its path. */
   disk(size: string | undefined): Promise<string>

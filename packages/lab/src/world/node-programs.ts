@@ -1,7 +1,6 @@
 /**
- * Programs and threads that code of a host starts: node:child_process in all its forms, and
- * Worker of node:worker_threads, unless CommonJS took the class before the first code of a host.
- * Addons are named if they open sockets by themselves.
+ * Programs and threads of a host's code: node:child_process, and Worker, unless CommonJS took it
+ * before. Addons are named if they open sockets by themselves.
  */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'

@@ -1,7 +1,6 @@
 /**
- * The parts of Node that ask for the host of the code which calls them. All packages reach these
- * methods by a prototype, however and whenever they have loaded node:net and what is built on it,
- * so nothing depends on the order of imports. They remain replaced until the process ends.
+ * The parts of Node that ask for the host of the calling code. Packages reach these methods by a
+ * prototype, so the order of imports does not matter. They remain replaced.
  */
 import dgram from 'node:dgram'
 import net from 'node:net'

@@ -1,7 +1,4 @@
-/**
- * Pools of connections that all code of a process shares. With code of hosts, the agents of
- * node:http keep connections by host, too, and fetch has a dispatcher for each host.
- */
+/** Pools of connections by host: agents of node:http keep them apart, fetch has dispatchers. */
 import http from 'node:http'
 import type { ConnectionOptions } from 'node:tls'
 import { UsageError } from 'vnet/internal/base/usage-error'

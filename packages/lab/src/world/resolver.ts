@@ -1,7 +1,4 @@
-/**
- * DNS lookups by a socket of a host: packets cross its links. getaddrinfo(3) would send them
- * from the network of this process.
- */
+/** DNS lookups across a host's links. getaddrinfo(3) would use the network of this process. */
 import { randomInt } from 'node:crypto'
 import type dgram from 'node:dgram'
 import { domainToASCII } from 'node:url'
@@ -47,10 +44,7 @@ export async function resolve(
   }
 }
 
-/**
- * Sends a query, and again, to the next server, if no reply arrives. Resolves to undefined without
- * a reply.
- */
+/** Sends a query, and again to the next server without a reply; undefined if none replies. */
 function ask(
   socket: dgram.Socket,
   servers: readonly NameServer[],

@@ -1,7 +1,4 @@
-/**
- * The routes of a lab: each host has a route to every network past its neighbouring routers,
- * by the path with the fewest routers.
- */
+/** Routes of a lab: to every network past neighbouring routers, by the path with the fewest. */
 import { formatPrefix, networkOf, type Prefix, parsePrefix, prefixesIntersect } from 'vnet/internal/packet/address'
 import { type LabInterface, withoutPrefix } from '../model/hosts.ts'
 import { externalNetwork, INTERNAL_NETWORK, NAT64_NETWORK } from '../model/subnet.ts'

@@ -31,9 +31,7 @@ export interface LabLinkOptions {
   readonly wire?: WireSpec
   /** The MTU of its interfaces. 1500 by default; below 1280 they have no IPv6. */
   readonly mtu?: number
-  /**
-   * Records its frames at all ends. The file is removed with the lab unless keepCaptures is called.
-   */
+  /** Records its frames at all ends. Without keepCaptures the file is removed with the lab. */
   readonly capture?: boolean
 }
 
@@ -48,18 +46,12 @@ export function directionsOf(wire: WireSpec): WireDirections {
   return typeof wire === 'string' ? { ab: wire, ba: wire } : wire
 }
 
-/**
- * Compiles the filters that the text names, each once. The worker reads the text, because few
- * threads of labs need its parser. Returns undefined without a text. Rejects with a UsageError.
- */
+/** Compiles the filters of a text, each once; the worker parses it. Rejects with a UsageError. */
 export function filtersOf({ ab = '', ba = '' }: WireDirections, worker: LinkCaller): Promise<Filters> | undefined {
   return ab === '' && ba === '' ? undefined : worker.call('filters', [ab, ba]).then(compiled)
 }
 
-/**
- * Compiles filters in the thread of the lab: libpcap is loaded for a whole process, so it must not
- * end with a worker.
- */
+/** Compiles in the lab's thread: libpcap is per process, and must not end with a worker. */
 export async function compiled(filters: readonly string[]): Promise<Filters> {
   if (filters.length === 0) return undefined
   const [{ encodeFilter }, { compileFilter }] = await Promise.all([

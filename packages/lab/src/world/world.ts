@@ -1,7 +1,4 @@
-/**
- * The world of a lab: the kernel, with network namespaces and real time; memory, with virtual time
- * and without rights; or a guest with a kernel in virtual time.
- */
+/** The world of a lab: the kernel in real time, or memory or a guest's kernel in virtual time. */
 import { inspect } from 'node:util'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import type { LinkCaller } from '../carrier/lab-calls.ts'
@@ -34,10 +31,7 @@ export interface WorldTime {
   readonly awaited: readonly string[]
   /** Stops it, if it is virtual, until the returned function is called. */
   hold(): () => void
-  /**
-   * Waits for ms, or for a duration such as '2h'. In real time it ends when the signal aborts;
-   * virtual time ends with its lab.
-   */
+  /** Waits for ms, or '2h'. `signal` ends it in real time, the end of its lab in virtual time. */
   sleep(duration: number | string, signal?: AbortSignal): Promise<void>
   /** Cancels the timers that a test has left, if they are in the time of this world alone. */
   cancelTimers(): void
@@ -58,10 +52,7 @@ export interface LabWorld {
   close(): void
 }
 
-/**
- * Returns the wanted world: the option, or VNET_WORLD; undefined for the kernel where it can be.
- * Throws a UsageError for another name.
- */
+/** Returns the option or VNET_WORLD; undefined: the kernel if possible. Throws a UsageError. */
 export function wantedWorld(option: WorldName | undefined, variable = process.env.VNET_WORLD): WorldName | undefined {
   if (option !== undefined) return option
   // Only the fixture runs a test in both.

@@ -1,5 +1,5 @@
 /**
- * The file of `vnet lan` as JSON Schema, from which errors, LanFile and docs/lan.schema.json come
+ * The file of `vnet lan` as JSON Schema, from which errors, LanFile and packages/lan/docs/lan.schema.json come
  * (scripts/generate-schemas.mjs). services/dhcp/config.ts has DHCP, config.ts rules across parts.
  */
 import * as schema from 'vnet/internal/base/schema'

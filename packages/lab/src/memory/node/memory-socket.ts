@@ -123,10 +123,7 @@ function onTimeout(socket: Adopted): void {
   else socket.emit('timeout')
 }
 
-/**
- * Gives a socket that is about to connect a handle in memory. Returns its options: it tries one
- * address.
- */
+/** Gives a socket that is about to connect a handle in memory. It tries one address. */
 export function connectInMemory(socket: net.Socket, options: object, tcp: Tcp, boot: Boot): object {
   const own = socket as Adopted
   const handle = new TcpHandle(tcp, boot)

@@ -115,10 +115,7 @@ export class TcpHandle implements TcpEvents {
     this.#wake()
   }
 
-  /**
-   * Writes bytes. Returns 0 if the send buffer has taken all, and otherwise a negative errno, or 1:
-   * then `done` will be called with 0 or a negative errno.
-   */
+  /** Returns 0, a negative errno, or 1 if `done` will be called with 0 or a negative errno. */
   write(bytes: Uint8Array, done: (status: number) => void): number {
     if (this.#boot.isDead) return 1
     this.#written += bytes.length

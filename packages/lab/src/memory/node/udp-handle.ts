@@ -96,10 +96,7 @@ export class UdpHandle implements DgramHandle, UdpEvents {
     return 0
   }
 
-  /**
-   * Returns the number of sent bytes plus 1: sent in this call; 0 after a crash: not sent yet. Port
-   * and address are missing for a connected socket.
-   */
+  /** Returns the sent bytes plus 1; 0 after a crash. Connected sockets give no port and address. */
   send(_request: object, list: readonly ArrayBufferView[], _length: number, port: unknown, address?: string): number {
     if (this.#options.boot.isDead) return 0
     const to = typeof port === 'number' && address !== undefined ? this.#endpoint(address, port) : undefined
