@@ -66,7 +66,7 @@ export const floors = [
   { product: 'guest', rooms: ['guest'], what: 'programs in a virtual machine with virtual time, in QEMU' },
   {
     product: 'inet',
-    rooms: ['inet/contract.ts', 'inet/ip', 'inet/udp.ts', 'inet/tcp', 'inet'],
+    rooms: ['inet/contract.ts', 'inet/ip', 'inet/udp.ts', 'inet/tcp', 'inet', 'inet/conform', 'inet/commands'],
     what: '[TCP/IP of a host](../packages/inet/README.md) in TypeScript, also in a browser',
   },
   {

@@ -1,7 +1,17 @@
-/** The conformance cases of TCP on a host in memory. They also run on the kernel (test/kernel). */
-import { test } from 'vitest'
-import { ALL } from './tcp-conformance/all-cases.ts'
+/** The cases of conformance on a host in memory. They also run on the kernel (test/kernel). */
+import { expect, test } from 'vitest'
+import { isPassive } from '../src/conform/notation.ts'
+import { runCase } from '../src/conform/run-case.ts'
+import { readTable } from '../src/conform/table.ts'
 import { MemoryWorld } from './tcp-conformance/memory-world.ts'
-import { runCase } from './tcp-conformance/run-case.ts'
 
-for (const one of ALL) test(one.title, () => runCase(one, new MemoryWorld(one.family, one.sysctls)))
+const cases = readTable().flatMap(group => group.cases)
+
+test('each case has a name of its own', () => {
+  const names = cases.map(({ name }) => name)
+  expect(names.filter((name, i) => names.indexOf(name) !== i)).toEqual([])
+})
+
+for (const one of cases) {
+  test(`${one.name}: ${one.title}`, () => runCase(one, new MemoryWorld(one.family, one.sysctls, !isPassive(one))))
+}

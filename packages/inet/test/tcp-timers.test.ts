@@ -2,9 +2,9 @@
 import { describe, expect, test } from 'vitest'
 import { EHOSTUNREACH, ETIMEDOUT } from '#src/base/errno.ts'
 import * as tcp from '#src/packet/tcp.ts'
+import { parseCases } from '../src/conform/notation.ts'
+import { runCase } from '../src/conform/run-case.ts'
 import { MemoryWorld } from './tcp-conformance/memory-world.ts'
-import { tcp as conformanceCase } from './tcp-conformance/notation.ts'
-import { runCase } from './tcp-conformance/run-case.ts'
 import { A, B, flagsOf, join, lengthOf, MS, Pair, pattern, SEC, User } from './tcp-pair.ts'
 
 /** Connects two users that have nothing to send. */
@@ -31,9 +31,11 @@ function secondsUntilEnd(pair: Pair, user: User): number {
 }
 
 const plays = (title: string, lines: string, sysctls: Record<string, number>) =>
-  test(title, () => {
-    const one = conformanceCase(title, lines, { sysctls })
-    return runCase(one, new MemoryWorld(4, sysctls))
+  test(title, async () => {
+    const settings = Object.entries(sysctls).map(setting => `with ${setting.join(' ')}\n`)
+    const cases = parseCases(`case played: ${title}\nmay RFC 9293, 3.8.3\n${settings.join('')}${lines}`)
+    for (const one of cases) await runCase(one, new MemoryWorld(4, one.sysctls))
+    expect(cases).toHaveLength(1)
   })
 
 describe('connecting', () => {

@@ -10,14 +10,14 @@ import type { Native, Poller } from 'vnet/internal/linux/native'
 import { AF_PACKET } from 'vnet/internal/linux/packet-socket'
 import { writeSysctl } from 'vnet/internal/linux/sysctl'
 import * as uapi from 'vnet/internal/linux/uapi'
-import { parseAddress } from 'vnet/internal/packet/address'
-import { concat, put16 } from 'vnet/internal/packet/octets'
+import { formatMac, parseAddress } from 'vnet/internal/packet/address'
+import { ETH_P_IPV6, etherType } from 'vnet/internal/packet/ethernet'
+import { put16 } from 'vnet/internal/packet/octets'
 import { type Netns, OwnNetns } from '#support/netns.ts'
-import { type Packet, parsePacket } from './packet.ts'
+import type { Sent, World } from '../../src/conform/world.ts'
 
-const MAC = '02:00:00:00:00:01'
-const ETHERNET = [2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2] as const
-const ETH_HLEN = 14
+/** The interface has no ARP: the kernel sends everything to its own hardware address. */
+const MAC = Uint8Array.of(2, 0, 0, 0, 0, 1)
 // include/uapi/linux/if_ether.h, include/uapi/asm-generic/socket.h
 const ETH_P_ALL = 3
 const SO_TIMESTAMPNS = 35
@@ -54,7 +54,7 @@ export class KernelHost {
   readonly #poller: Poller
   /** Whole seconds that are subtracted from the time of day, so that a number holds it in ns. */
   readonly #epoch = Math.floor(Date.now() / 1000)
-  readonly #peers = new Map<string, (packet: Packet, at: number) => void>()
+  readonly #peers = new Map<string, (sent: Sent) => void>()
   readonly #into = new Uint8Array(70_000)
   readonly #control = new Uint8Array(64)
 
@@ -68,7 +68,7 @@ export class KernelHost {
     }
     const commands = [
       'link set lo up',
-      `link set tap0 address ${MAC} txqueuelen 50000 arp off up`,
+      `link set tap0 address ${formatMac(MAC)} txqueuelen 50000 arp off up`,
       ...[4, 6].flatMap(family => {
         const { host, fast, slow } = addresses[family as 4 | 6]
         return [
@@ -91,17 +91,14 @@ export class KernelHost {
     this.#poller = startPoller(own.native, this.#socket, () => this.receive())
   }
 
-  /** Returns the host's address, and a free one for a peer. `take` gets the packets to the peer. */
-  attach(
-    family: 4 | 6,
-    hasFastTimers: boolean,
-    take: (packet: Packet, at: number) => void,
-  ): { readonly host: Uint8Array; readonly peer: Uint8Array } {
+  /** Returns the two ends, with a free address of the peer. `take` gets the packets to the peer. */
+  attach(family: 4 | 6, hasFastTimers: boolean, take: (sent: Sent) => void): Pick<World, 'host' | 'peer'> {
     const { host, fast, slow } = addresses[family]
     const peer = bytesOf(hasFastTimers ? fast : slow)
     put16(peer, peer.length - 2, this.#peers.size + 256)
     this.#peers.set(peer.join(), take)
-    return { host: bytesOf(host), peer }
+    const station = (address: Uint8Array) => ({ mac: MAC, ip: address, ip6: address })
+    return { host: station(bytesOf(host)), peer: station(peer) }
   }
 
   /** The time of day, in nanoseconds since the test started. */
@@ -109,10 +106,9 @@ export class KernelHost {
     return (Date.now() - this.#epoch * 1000) * 1e6
   }
 
-  /** Makes the kernel receive an IP packet. */
-  inject(packet: Uint8Array): void {
-    const type = (packet[0] ?? 0) >>> 4 === 4 ? [0x08, 0x00] : [0x86, 0xdd]
-    writeSync(this.#tap, concat([Uint8Array.of(...ETHERNET, ...type), packet]))
+  /** Makes the kernel receive a frame. */
+  inject(frame: Uint8Array): void {
+    writeSync(this.#tap, frame)
   }
 
   /** Reads all frames that the kernel has sent. */
@@ -129,14 +125,12 @@ export class KernelHost {
         meta,
       )
       if (length < 0) return
-      const packet = parsePacket(into.slice(ETH_HLEN, length))
-      if (packet === undefined) continue
+      const frame = into.slice(0, length)
+      const [at, size] = etherType(frame, 0) === ETH_P_IPV6 ? [38, 16] : [30, 4]
       const view = new DataView(this.#control.buffer)
       const seconds = Number(view.getBigInt64(CMSG_HLEN, true)) - this.#epoch
-      this.#peers.get(packet.destination.join())?.(
-        packet,
-        seconds * 1e9 + Number(view.getBigInt64(CMSG_HLEN + 8, true)),
-      )
+      const sentAt = seconds * 1e9 + Number(view.getBigInt64(CMSG_HLEN + 8, true))
+      this.#peers.get(frame.subarray(at, at + size).join())?.({ frame, at: sentAt, isPartial: true })
     }
   }
 

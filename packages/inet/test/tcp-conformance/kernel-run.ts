@@ -1,10 +1,11 @@
 /** The conformance cases against the kernel of this machine, several at a time. */
 import { existsSync } from 'node:fs'
 import { afterAll, beforeAll, test } from 'vitest'
+import { type Case, isPassive } from '../../src/conform/notation.ts'
+import { HeldUp, runCase } from '../../src/conform/run-case.ts'
+import { readTable } from '../../src/conform/table.ts'
 import { KernelHost } from './kernel-host.ts'
 import { KernelWorld } from './kernel-world.ts'
-import type { Case } from './notation.ts'
-import { HeldUp, runCase } from './run-case.ts'
 
 /** A case that awaits a segment for at least this time is about timeouts. */
 const TIMEOUT_MS = 150
@@ -15,9 +16,17 @@ const LANES = 12
 /** How often a case runs at most, if this process is held up each time. */
 const ATTEMPTS = 10
 
-/** Defines a test for each case. */
-export function testOnKernel(all: readonly Case[]): void {
-  const cases = all.filter(({ memoryOnly, sysctls }) => memoryOnly === undefined && hasAll(sysctls))
+/** Whether a case waits so long in real time that `npm test` leaves it out. */
+function isSlow({ steps }: Case): boolean {
+  const times = steps.map(({ verb, words, time }) => (verb === 'quiet' ? Number(words[0]) : (time?.[0] ?? 0)))
+  return times.reduce((sum, time) => sum + time, 0) > 700
+}
+
+/** Defines a test for each case with a program on the host: the slow ones, or the others. */
+export function testOnKernel(areSlow: boolean): void {
+  const all = readTable().flatMap(group => group.cases)
+  const runs = (one: Case) => one.memoryOnly === undefined && hasAll(one.sysctls) && !isPassive(one)
+  const cases = all.filter(one => runs(one) && isSlow(one) === areSlow)
   const hosts = new Map<string, KernelHost>()
   const running = new Map<Case, Promise<Error | undefined>>()
   const run = async (one: Case): Promise<Error | undefined> => {
@@ -50,7 +59,7 @@ export function testOnKernel(all: readonly Case[]): void {
     for (const host of hosts.values()) host.close()
   })
   for (const one of cases) {
-    test(one.title, async () => {
+    test(`${one.name}: ${one.title}`, async () => {
       const error = await running.get(one)
       if (error !== undefined) throw error
     })

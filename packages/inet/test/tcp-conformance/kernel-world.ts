@@ -5,29 +5,35 @@ import { check } from 'vnet/internal/linux/errno'
 import { AF_INET, AF_INET6, SOCK_NONBLOCK, SOCK_STREAM, sockaddrInet } from 'vnet/internal/linux/uapi'
 import { IPPROTO_TCP } from 'vnet/internal/packet/ipv4'
 import { get16 } from 'vnet/internal/packet/octets'
+import type { Sent, Sockets, TestListener, TestSocket, World } from '../../src/conform/world.ts'
 import type { KernelHost } from './kernel-host.ts'
 import { KernelSocket } from './kernel-socket.ts'
-import { errorPacket, tcpPacket } from './packet.ts'
-import type { IcmpError, Sent, TestListener, TestSocket, World } from './world.ts'
 
 const EINPROGRESS = 115
 
 export class KernelWorld implements World {
   /** Timers of the kernel end with a jiffy, of up to 10 ms. A busy machine may be very late. */
-  readonly tolerance = { early: 11 * NSEC_PER_MSEC, late: 20 * NSEC_PER_SEC }
+  readonly tolerance = { early: 11 * NSEC_PER_MSEC, late: 20 * NSEC_PER_SEC, grace: 50 * NSEC_PER_MSEC }
+  readonly host: World['host']
+  readonly peer: World['peer']
+  readonly port = 40_000
+  readonly sockets: Sockets = {
+    connect: (port, to) => this.#connect(port, to),
+    listen: backlog => this.#listen(backlog),
+  }
   readonly #host: KernelHost
-  readonly #addresses: { readonly host: Uint8Array; readonly peer: Uint8Array }
   readonly #sent: Sent[] = []
   readonly #sockets: KernelSocket[] = []
   #wake = (): void => {}
 
   constructor(host: KernelHost, family: 4 | 6, hasFastTimers: boolean) {
     this.#host = host
-    this.#addresses = host.attach(family, hasFastTimers, ({ protocol, payload }, at) => {
-      if (protocol !== IPPROTO_TCP) return
-      this.#sent.push({ segment: payload, at })
+    const ends = host.attach(family, hasFastTimers, sent => {
+      this.#sent.push(sent)
       this.#wake()
     })
+    this.host = ends.host
+    this.peer = ends.peer
   }
 
   now(): number {
@@ -38,14 +44,8 @@ export class KernelWorld implements World {
     while (this.now() < moment) await setTimeout(Math.ceil((moment - this.now()) / NSEC_PER_MSEC))
   }
 
-  inject(segment: Uint8Array): void {
-    const { host, peer } = this.#addresses
-    this.#host.inject(tcpPacket(peer, host, segment))
-  }
-
-  injectError(error: IcmpError, about: Uint8Array): void {
-    const { host, peer } = this.#addresses
-    this.#host.inject(errorPacket(error, host, peer, about))
+  inject(frame: Uint8Array): void {
+    this.#host.inject(frame)
   }
 
   async next(until: number): Promise<Sent | undefined> {
@@ -64,18 +64,17 @@ export class KernelWorld implements World {
     return this.#sent.shift()
   }
 
-  connect(port: number, to: 'peer' | 'own'): TestSocket {
+  #connect(port: number, to: 'peer' | 'own'): TestSocket {
     const { native } = this.#host
-    const { peer, host } = this.#addresses
     const fd = this.#socket()
-    const result = native.connect(fd, sockaddrInet(to === 'own' ? host : peer, port))
+    const result = native.connect(fd, sockaddrInet(this[to === 'own' ? 'host' : 'peer'].ip as Uint8Array, port))
     return this.#adopt(fd, result === -EINPROGRESS ? 0 : result)
   }
 
-  listen(backlog: number): TestListener {
+  #listen(backlog: number): TestListener {
     const { native } = this.#host
     const fd = this.#socket()
-    check(native.bind(fd, sockaddrInet(this.#addresses.host, 0)), 'bind')
+    check(native.bind(fd, sockaddrInet(this.host.ip as Uint8Array, 0)), 'bind')
     check(native.listen(fd, backlog), 'listen')
     const name = new Uint8Array(28)
     check(native.getsockname(fd, name), 'getsockname')
@@ -94,7 +93,7 @@ export class KernelWorld implements World {
 
   #socket(): number {
     const { native, netns } = this.#host
-    const family = this.#addresses.host.length === 4 ? AF_INET : AF_INET6
+    const family = this.host.ip?.length === 4 ? AF_INET : AF_INET6
     return check(native.socket(family, SOCK_STREAM | SOCK_NONBLOCK, IPPROTO_TCP, netns.fd), 'socket')
   }
 

@@ -1,54 +1,65 @@
-/** A World on the TCP of a host in memory, with a clock that stands still between steps. */
-import { EADDRINUSE, ECONNREFUSED, EHOSTUNREACH, EMSGSIZE, ENETUNREACH, isErrno } from 'vnet/internal/base/errno'
+/** A World on a host in memory, with a clock that stands still between steps. */
+import { EADDRINUSE, isErrno } from 'vnet/internal/base/errno'
 import { parseAddress } from 'vnet/internal/packet/address'
+import { random } from '#src/base/random.ts'
 import { FakeClock } from '#src/bed/fake-clock.ts'
-import type { IpError, TcpConnection } from '../../src/contract.ts'
-import { Tcp } from '../../src/tcp/tcp.ts'
-import { FakeIp, MS } from '../tcp-pair.ts'
-import type { IcmpError, Sent, TestListener, TestSocket, World } from './world.ts'
+import type { Sent, Sockets, TestListener, TestSocket, World } from '../../src/conform/world.ts'
+import type { TcpConnection } from '../../src/contract.ts'
+import { InetHost, type StackInterface } from '../../src/index.ts'
+import { MS } from '../tcp-pair.ts'
+import { serve } from './servers.ts'
 
-const ADDRESSES = {
-  4: ['198.18.0.1', '198.18.1.2'],
-  6: ['2001:db8::1', '2001:db8:0:1::2'],
-} as const
+const station = (n: number) => ({
+  mac: Uint8Array.of(2, 0, 0, 0, 0, n),
+  ip: parseAddress(`198.18.0.${n}`),
+  ip6: parseAddress(`2001:db8::${n}`),
+})
 const LISTEN_PORT = 5000
 /** Nanoseconds in which events are delivered, and packets to own addresses. */
 const SETTLE = 100
 /** A round trip: what was written first is acknowledged later than a repetition is, as a rule. */
 const ROUND_TRIP = MS / 2
-const ERRORS: Readonly<Record<IcmpError['kind'], readonly [errno: number, isFatal: boolean]>> = {
-  'port-unreachable': [ECONNREFUSED, true],
-  'host-unreachable': [EHOSTUNREACH, false],
-  'net-unreachable': [ENETUNREACH, false],
-  'too-big': [EMSGSIZE, false],
-}
 
 export class MemoryWorld implements World {
   /** The clock is exact, but for the steps of `#settle`. */
-  readonly tolerance = { early: 10 * SETTLE, late: 10 * SETTLE }
+  readonly tolerance: World['tolerance']
+  readonly host = station(1)
+  readonly peer = station(2)
+  readonly port = 40_000
+  readonly sockets: Sockets | undefined
   readonly #clock = new FakeClock()
-  readonly #ip: FakeIp
-  readonly #tcp: Tcp
-  readonly #peer: Uint8Array
+  readonly #host: InetHost
+  readonly #dev: StackInterface
   readonly #sent: Sent[] = []
 
-  constructor(family: 4 | 6, sysctls: Readonly<Record<string, string | number>>) {
-    const [host, peer] = ADDRESSES[family].map(text => parseAddress(text) as Uint8Array) as [Uint8Array, Uint8Array]
-    this.#peer = peer
-    this.#ip = new FakeIp(this.#clock, host, 1)
-    this.#ip.onSend = (segment, from, to) => {
-      if (this.#ip.isOwn(to)) {
-        this.#clock.alarm(() => this.#ip.deliver(segment, from)).at(this.#clock.now())
-      } else this.#sent.push({ segment: segment.slice(), at: this.#clock.now() })
-      return 0
-    }
-    this.#tcp = new Tcp(this.#ip, {
-      synRetries: Number(sysctls.tcp_syn_retries ?? 6),
-      synLinearTimeouts: Number(sysctls.tcp_syn_linear_timeouts ?? 4),
-      synAckRetries: Number(sysctls.tcp_synack_retries ?? 5),
-      finTimeout: Number(sysctls.tcp_fin_timeout ?? 60) * 1000 * MS,
-      hasLossProbes: Number(sysctls.tcp_early_retrans ?? 0) > 0,
+  readonly #family: 'ip' | 'ip6'
+
+  /** Without `hasSockets` the host serves echo, discard and chargen, and may be slow. */
+  constructor(family: 4 | 6, sysctls: Readonly<Record<string, string>>, hasSockets = true) {
+    this.#family = family === 4 ? 'ip' : 'ip6'
+    const late = hasSockets ? 10 * SETTLE : 3000 * MS
+    this.tolerance = { early: 10 * SETTLE, late, grace: 50 * MS }
+    this.#host = new InetHost({
+      clock: this.#clock,
+      random: random(1),
+      tcp: {
+        synRetries: Number(sysctls.tcp_syn_retries ?? 6),
+        synLinearTimeouts: Number(sysctls.tcp_syn_linear_timeouts ?? 4),
+        synAckRetries: Number(sysctls.tcp_synack_retries ?? 5),
+        finTimeout: Number(sysctls.tcp_fin_timeout ?? 60) * 1000 * MS,
+        hasLossProbes: Number(sysctls.tcp_early_retrans ?? 0) > 0,
+      },
     })
+    const transmit = (frame: Uint8Array) => void this.#sent.push({ frame: frame.slice(), at: this.#clock.now() })
+    this.#dev = this.#host.addInterface({ name: 'eth0', mac: this.host.mac, mtu: 1500, transmit })
+    this.#dev.addAddress('198.18.0.1/24')
+    this.#dev.addAddress('2001:db8::1/64')
+    const { mac, ip, ip6 } = this.peer
+    for (const address of [ip, ip6]) this.#dev.setNeighbour(address as Uint8Array, mac)
+    this.sockets = hasSockets
+      ? { connect: (port, to) => this.#connect(port, to), listen: backlog => this.#listen(backlog) }
+      : undefined
+    if (!hasSockets) serve(this.#host)
   }
 
   now(): number {
@@ -68,23 +79,12 @@ export class MemoryWorld implements World {
     this.#clock.advance(SETTLE)
   }
 
-  inject(segment: Uint8Array): void {
-    this.#ip.deliver(segment, this.#peer)
-  }
-
-  injectError(error: IcmpError, about: Uint8Array): void {
-    const [errno, isFatal] = ERRORS[error.kind]
-    const mtu = error.kind === 'too-big' ? error.mtu : 0
-    if (mtu > 0) this.#ip.mtu = mtu
-    const packet: IpError['packet'] = {
-      bytes: about.slice(0, 20),
-      at: 0,
-      length: 20,
-      source: this.#ip.address,
-      destination: this.#peer,
-    }
-    this.#ip.protocol?.error({ errno, isFatal, mtu, packet })
-    this.#settle()
+  /** The frame is lent in the middle of other bytes, and wiped afterwards. */
+  inject(frame: Uint8Array): void {
+    const lent = new Uint8Array(frame.length + 8).fill(0xee)
+    lent.set(frame, 4)
+    this.#dev.receive(lent, 4, frame.length)
+    lent.fill(0xdd)
   }
 
   async next(until: number): Promise<Sent | undefined> {
@@ -99,17 +99,17 @@ export class MemoryWorld implements World {
     return this.#sent.shift()
   }
 
-  connect(port: number, to: 'peer' | 'own'): TestSocket {
-    const address = to === 'own' ? this.#ip.address : this.#peer
+  #connect(port: number, to: 'peer' | 'own'): TestSocket {
+    const address = this[to === 'own' ? 'host' : 'peer'][this.#family] as Uint8Array
     const socket = new MemorySocket(this.#clock)
-    socket.connection = this.#tcp.connect({ address, port }, socket)
+    socket.connection = this.#host.tcp.connect({ address, port }, socket)
     return socket
   }
 
-  listen(backlog: number): TestListener {
+  #listen(backlog: number): TestListener {
     const accepted: MemorySocket[] = []
     let taken = 0
-    const listener = this.#tcp.listen({ address: undefined, port: this.#freePort() }, backlog, connection => {
+    const listener = this.#host.tcp.listen({ address: undefined, port: this.#freePort() }, backlog, connection => {
       const socket = new MemorySocket(this.#clock)
       socket.connection = connection
       connection.events = socket
@@ -134,7 +134,7 @@ export class MemoryWorld implements World {
   #freePort(): number {
     for (let port = LISTEN_PORT; ; port++) {
       try {
-        this.#tcp.listen({ address: undefined, port }, 1, () => {}).close()
+        this.#host.tcp.listen({ address: undefined, port }, 1, () => {}).close()
         return port
       } catch (error) {
         if (!isErrno(error, EADDRINUSE)) throw error
@@ -143,7 +143,7 @@ export class MemoryWorld implements World {
   }
 
   close(): void {
-    this.#tcp.close()
+    this.#host.close()
   }
 }
 

@@ -1,43 +1,50 @@
 /**
- * A tested TCP as the runner of the conformance cases sees it: a host with one address. The
- * runner is its only peer, and makes each segment by hand. All times are nanoseconds.
+ * A tested stack as the runner of the cases sees it: a host on an Ethernet segment. The runner is
+ * its only peer, and makes each frame by hand. All times are nanoseconds.
  */
+import type { Stations } from './stations.ts'
 
-export interface World {
+export interface World extends Stations {
   readonly tolerance: {
     /** How much too early a segment may seem to be sent, because of the timer's resolution. */
     readonly early: number
     /** How much later than its latest time a segment may be sent. */
     readonly late: number
+    /** How long after a ping a reply to something before it is awaited. */
+    readonly grace: number
   }
+  /** The first of 16 ports of the peer that no other case uses. */
+  readonly port: number
   now(): number
   /** Waits until a moment. */
   sleepUntil(moment: number): Promise<void>
-  /** Makes the host receive a TCP segment of the peer. The world fills in the checksum. */
-  inject(segment: Uint8Array): void
-  /** Makes the host receive an ICMP error about a segment that it has sent. */
-  injectError(error: IcmpError, about: Uint8Array): void
+  /** Makes the host receive a frame of the peer. */
+  inject(frame: Uint8Array): void
   /**
-   * Returns the next segment that the host sends to the peer, or undefined if it sends none until a
-   * moment. The returned segment may have been sent later than that.
+   * Returns the next frame that the host sends, without its requests for the peer's hardware
+   * address, or undefined if it sends none until a moment. The returned frame may have been sent
+   * later than that.
    */
   next(until: number): Promise<Sent | undefined>
-  /** Connects to a port of the peer, or of the host itself. */
-  connect(port: number, to: 'peer' | 'own'): TestSocket
-  /** Listens on a port of its choice. */
-  listen(backlog: number): TestListener
+  /** The calls of a program on the host; undefined if there is none. */
+  readonly sockets?: Sockets | undefined
   /** Ends all sockets. What they send is not returned. */
   close(): void
 }
 
-export interface Sent {
-  readonly segment: Uint8Array
-  readonly at: number
+export interface Sockets {
+  /** Connects to a port of the peer, or of the host itself. */
+  connect(port: number, to: 'peer' | 'own'): TestSocket
+  /** Listens on a port of its choice. */
+  listen(backlog: number): TestListener
 }
 
-export type IcmpError =
-  | { readonly kind: 'port-unreachable' | 'host-unreachable' | 'net-unreachable' }
-  | { readonly kind: 'too-big'; readonly mtu: number }
+export interface Sent {
+  readonly frame: Uint8Array
+  readonly at: number
+  /** Whether the host left its checksum to the hardware, which this frame has not passed. */
+  readonly isPartial?: boolean
+}
 
 /**
  * A socket. The methods that return promises wait for a limited time, and reject after it. Errors

@@ -1,11 +1,11 @@
 /** The calls of a conformance case to sockets, and the checks of their results. */
 import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
 import { errnoName } from 'vnet/internal/base/errno'
-import { PEER_PORTS, pattern } from './peer.ts'
-import type { TestListener, TestSocket, World } from './world.ts'
+import { pattern } from './layers.ts'
+import type { Sockets, TestListener, TestSocket, World } from './world.ts'
 
 /** A port of the host on which nothing listens. */
-const CLOSED_PORT = 9
+const CLOSED_PORT = 1
 /** Bytes of a write that fills the send buffer. */
 const CHUNK = 4096
 
@@ -13,6 +13,7 @@ export class Calls {
   readonly #world: World
   #socket: TestSocket | undefined
   #listener: TestListener | undefined
+  #port = CLOSED_PORT
   /** Stream positions of the next written and the next read byte. */
   #written = 1
   #read = 1
@@ -21,21 +22,32 @@ export class Calls {
     this.#world = world
   }
 
+  get #sockets(): Sockets {
+    const { sockets } = this.#world
+    if (sockets === undefined) throw new Error('there are no sockets')
+    return sockets
+  }
+
   /** The port to which peers connect. */
   get port(): number {
-    return this.#listener?.port ?? CLOSED_PORT
+    return this.#listener?.port ?? this.#port
   }
 
   /** Makes the call of a line, and checks its result. */
   async call(verb: string, words: readonly string[]): Promise<void> {
-    const world = this.#world
     const [word = ''] = words
     switch (verb) {
+      case 'port':
+        this.#port = Number(word)
+        return
       case 'connect':
-        this.#socket = word === 'own' ? world.connect(CLOSED_PORT, 'own') : world.connect(PEER_PORTS + 1, 'peer')
+        this.#socket =
+          word === 'own'
+            ? this.#sockets.connect(CLOSED_PORT, 'own')
+            : this.#sockets.connect(this.#world.port + 1, 'peer')
         return
       case 'listen':
-        this.#listener = world.listen(Number(word) || 16)
+        this.#listener = this.#sockets.listen(Number(word) || 16)
         return
       case 'unlisten':
         return this.#listener?.close()

@@ -1,18 +1,40 @@
 /**
- * The notation of the conformance cases. A case is a list of lines:
+ * The notation of the cases in packages/inet/conform. A file has comments, which start with `#`,
+ * and cases:
  *
- *     [+TIME] VERB ARGUMENTS        # comment
+ *     case NAME: TITLE
+ *         LEVEL RFC NUMBER, SECTION    must, should, or may: a choice, as Linux makes it
+ *         note TEXT                 what Linux does instead, and why
+ *         ipv6                      over IPv6
+ *         with SYSCTL VALUE         a setting below net/ipv4
+ *         memory-only REASON        why it does not run on a kernel
+ *         [+TIME] VERB ARGUMENTS
  *
  * TIME is in milliseconds since the previous line that did something to the connection. With it,
  * `in` and calls happen that much later, and `out`, `error` and `connected` happen within
  * `+EARLIEST..LATEST`. Without it, everything happens immediately.
  *
+ * Lines of frames, which need only the peer:
+ *
  *     in SEGMENT                    the host receives a segment of the peer
  *     out SEGMENT                   the host sends a segment
  *     finally SEGMENT               the host sends this after any number of earlier acknowledgments
- *     quiet N                       the host sends nothing for N ms
+ *     some SEGMENT                  the host sends this after any other segments but RST. Only the
+ *                                   given items count, and it may have a first part of the bytes
+ *     stream A..B                   the host sends the bytes of its stream from A to B, in any
+ *                                   segments, and the peer acknowledges them
+ *     quiet N                       the host sends no segment for N ms
  *     icmp KIND [MTU] [seq N]       the host receives an ICMP error about its latest segment, or
  *                                   about one like it with sequence number N
+ *     send LAYERS, recv LAYERS      the host receives or sends a packet: see layers.ts
+ *     none [LAYERS]                 the host sends nothing (like this) before its reply to a ping
+ *     none WORD                     likewise, no segment with data, rst, syn or fin
+ *     port N                        the port of the host to which the peer connects
+ *     echo|discard|chargen ITEMS    connects to port 7, 9 or 19. The SYN has these items, by
+ *                                   default mss 1460, and the ACK its win and ts
+ *
+ * Calls of a program on the host:
+ *
  *     connect [own]                 connects to the peer, or to a port of the host itself
  *     listen [N]                    listens, with a backlog of N
  *     accept [nothing]              accepts a connection, or checks that none waits
@@ -50,17 +72,27 @@
  *     peer N                        the segment belongs to another connection of the same peer
  */
 import { TCP_ACK, TCP_FIN, TCP_PSH, TCP_RST, TCP_SYN, TCP_URG } from 'vnet/internal/packet/tcp'
+import { type Layer, parseLayers } from './layers.ts'
+
+export const LEVELS = ['must', 'should', 'may'] as const
 
 export interface Case {
+  /** In kebab-case. */
+  readonly name: string
   /** Behaviour of the host, as a statement. */
   readonly title: string
+  readonly level: (typeof LEVELS)[number]
+  /** `RFC 9293, 3.10.7.4` */
+  readonly source: string
+  /** What Linux does instead, and why. */
+  readonly note: string | undefined
   readonly steps: readonly Step[]
   readonly family: 4 | 6
   /**
-   * Settings below net/ipv4: `{ tcp_syn_retries: 1 }`. A kernel without one of them does not run
+   * Settings below net/ipv4: `{ tcp_syn_retries: '1' }`. A kernel without one of them does not run
    * the case.
    */
-  readonly sysctls: Readonly<Record<string, string | number>>
+  readonly sysctls: Readonly<Record<string, string>>
   /** Why the case does not run on a kernel. */
   readonly memoryOnly: string | undefined
 }
@@ -72,8 +104,10 @@ export interface Step {
   readonly time: readonly [earliest: number, latest: number] | undefined
   readonly verb: string
   readonly words: readonly string[]
-  /** Of `in` and `out`. */
+  /** Of `in`, `out`, `finally` and `some`. */
   readonly items: Items | undefined
+  /** Of `send`, `recv` and `none`. */
+  readonly layers: readonly Layer[] | undefined
 }
 
 /** The items of a segment. Those that are undefined were not given. */
@@ -99,12 +133,20 @@ export interface Items {
 
 export type Range = readonly [from: number, to: number]
 
-/** Returns the lines that a line stands for: `open`, `opened`, and `out` with several segments. */
+const PORTS: Readonly<Record<string, number>> = { echo: 7, discard: 9, chargen: 19 }
+
+/** Returns the lines that a line stands for: connections, and `out` with several segments. */
 function expanded(line: string): string[] {
   const [, verb, after = '', items] = /^(open|opened)(?: (\+\d+))?(?: (\D.*))?$/.exec(line) ?? []
   const options = items ?? 'mss 1460'
   if (verb === 'open') return ['connect', 'out syn 0', `${after} in syn 0, ack 1, ${options}`, 'out ack 1', 'connected']
   if (verb === 'opened') return ['listen', `in syn 0, ${options}`, 'out syn 0, ack 1', `${after} in ack 1`, 'accept']
+  const [, service, given] = /^(echo|discard|chargen)(?: (.*))?$/.exec(line) ?? []
+  if (service !== undefined) {
+    const kept = given?.match(/\b(win|ts) \d+/g)?.map(item => `, ${item}`) ?? []
+    const first = `in syn 0, ${given ?? 'mss 1460'}`
+    return [`port ${PORTS[service]}`, first, 'out syn 0, ack 1', `in ack 1${kept.join('')}`]
+  }
   const [, rest] = /^out data \d+\.\.\d+ \d+(, .*)$/.exec(line) ?? []
   if (rest === undefined) return [line]
   const [from = 0, to = 0, size = 1] = (line.match(/\d+/g) ?? []).map(Number)
@@ -112,25 +154,57 @@ function expanded(line: string): string[] {
   return starts.map(start => `out data ${start}..${Math.min(start + size, to)}${rest}`)
 }
 
-/** Makes a case of its lines. */
-export function tcp(title: string, lines: string, options: Partial<Omit<Case, 'title' | 'steps'>> = {}): Case {
-  const { family = 4, sysctls = {}, memoryOnly } = options
-  const texts = lines
-    .split('\n')
-    .map(line => line.replace(/#.*/, '').trim())
-    .filter(line => line !== '')
-    .flatMap(expanded)
-    .map(line => line.trim())
-  return { title, family, sysctls, memoryOnly, steps: texts.map(parseStep) }
+/** Returns the cases of a file. */
+export function parseCases(text: string): readonly Case[] {
+  const [, ...parts] = text.replace(/#.*/g, '').split(/^case /m)
+  return parts.map(parseCase)
 }
 
+function parseCase(text: string): Case {
+  const [first = '', ...lines] = text.split('\n').map(line => line.trim())
+  const [, name = '', title = ''] = /^([a-z\d-]+): (.+)$/.exec(first) ?? []
+  const values = (key: string) =>
+    lines.filter(line => line.startsWith(`${key} `)).map(line => line.slice(key.length + 1))
+  const level = LEVELS.find(level => values(level).length > 0)
+  const [source = ''] = level === undefined ? [] : values(level)
+  if (level === undefined || !/^RFC \d+, [\d.]+$/.test(source)) throw new Error(`${first}: it has no RFC and section`)
+  const [note] = values('note')
+  const [memoryOnly] = values('memory-only')
+  const steps = lines.filter(line => line !== '' && !HEADER.test(line)).flatMap(expanded)
+  return {
+    ...{ name, title, level, source, note, memoryOnly, family: lines.includes('ipv6') ? 6 : 4 },
+    sysctls: Object.fromEntries(values('with').map(value => value.split(' '))),
+    steps: steps.map(line => parseStep(line.trim())),
+  }
+}
+
+const HEADER = /^(must|should|may|note|ipv6|with|memory-only)\b/
 const LINE = /^(?:\+(\d+)(?:\.\.(\d+))?\s+)?(\S+)\s*(.*)$/
+
+const PACKET_VERBS: ReadonlySet<string> = new Set(['send', 'recv', 'none'])
+/** After `none`: nothing, and the words for segments. */
+const NO_LAYERS: ReadonlySet<string> = new Set(['', 'data', 'rst', 'syn', 'fin'])
+const SEGMENT_VERBS: ReadonlySet<string> = new Set(['in', 'out', 'finally', 'some'])
+/** Verbs of the peer alone: the others are calls of a program on the host. */
+const FRAME_VERBS: ReadonlySet<string> = new Set([
+  ...PACKET_VERBS,
+  ...SEGMENT_VERBS,
+  ...['stream', 'quiet', 'icmp', 'port'],
+])
+
+/** Whether a case needs no program on the host but servers of echo, discard and chargen. */
+export const isPassive = ({ steps }: Case): boolean => steps.every(({ verb }) => FRAME_VERBS.has(verb))
 
 function parseStep(text: string): Step {
   const [, earliest, latest = earliest, verb = '', rest = ''] = LINE.exec(text) ?? []
   const time = earliest === undefined ? undefined : ([Number(earliest), Number(latest)] as const)
-  const isSegment = verb === 'in' || verb === 'out' || verb === 'finally'
-  return { text, time, verb, words: rest.split(/\s+/), items: isSegment ? parseItems(text, rest) : undefined }
+  const words = rest.split(/\s+/)
+  const isPacket = PACKET_VERBS.has(verb) && !(verb === 'none' && NO_LAYERS.has(rest))
+  return {
+    ...{ text, time, verb, words },
+    items: SEGMENT_VERBS.has(verb) ? parseItems(text, rest) : undefined,
+    layers: isPacket ? parseLayers(rest) : undefined,
+  }
 }
 
 const FLAGS: Readonly<Record<string, number>> = { syn: TCP_SYN, fin: TCP_FIN, rst: TCP_RST, push: TCP_PSH }

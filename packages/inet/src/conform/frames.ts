@@ -1,0 +1,73 @@
+/** Frames of the peer around TCP segments and ICMP errors, and a look at the frames of the host. */
+import { onesComplementSum, pseudoHeaderSum4, pseudoHeaderSum6 } from 'vnet/internal/packet/checksum'
+import { ETH_HLEN, ETH_P_IPV6, etherType, isSameAddress } from 'vnet/internal/packet/ethernet'
+import { NDISC_NEIGHBOUR_ADVERTISEMENT } from 'vnet/internal/packet/icmpv6'
+import * as ipv4 from 'vnet/internal/packet/ipv4'
+import { NEXTHDR_ICMP } from 'vnet/internal/packet/ipv6'
+import { UpperHeader } from 'vnet/internal/packet/upper-header'
+import { Segment } from '../tcp/segment.ts'
+import { build, type Context, parseLayers } from './layers.ts'
+import type { Stations } from './stations.ts'
+import type { Sent } from './world.ts'
+
+const DONT_FRAGMENT = 'ip, offset 0x4000'
+
+/** Returns the frame of a segment of the peer, with its checksum. */
+export function tcpFrame(context: Context, family: 4 | 6, segment: Uint8Array): Uint8Array {
+  return build(context, parseLayers(`${family === 4 ? DONT_FRAGMENT : 'ip6'} / tcp`), segment)
+}
+
+/** Types and codes of RFC 792 and RFC 4443. */
+const KINDS = {
+  'port-unreachable': { 4: 'type 3, code 3', 6: 'type 1, code 4' },
+  'host-unreachable': { 4: 'type 3, code 1', 6: 'type 1, code 3' },
+  'net-unreachable': { 4: 'type 3, code 0', 6: 'type 1, code 0' },
+  'too-big': { 4: 'type 3, code 4', 6: 'type 2, code 0' },
+} as const
+
+/** Returns the peer's ICMP error about a packet of the host. */
+export function errorFrame(context: Context, kind: string, mtu: string | undefined, packet: Uint8Array): Uint8Array {
+  const family = (packet[0] as number) >>> 4 === 6 ? 6 : 4
+  const { [family]: type } = KINDS[kind as keyof typeof KINDS]
+  const quote = packet.subarray(0, family === 6 ? 60 : ipv4.headerLength(packet, 0) + 20)
+  const layer = `${family === 6 ? 'icmp6' : 'icmp'} ${type}${kind === 'too-big' ? `, mtu ${mtu}` : ''}`
+  return build(context, parseLayers(`${family === 6 ? 'ip6' : DONT_FRAGMENT} / ${layer}`), quote)
+}
+
+/** Whether the host sends a frame to the peer, or tells all nodes its hardware address. */
+export function isForPeer({ peer }: Stations, frame: Uint8Array): boolean {
+  const isAdvertisement =
+    etherType(frame, 0) === ETH_P_IPV6 &&
+    frame[ETH_HLEN + 6] === NEXTHDR_ICMP &&
+    frame[ETH_HLEN + 40] === NDISC_NEIGHBOUR_ADVERTISEMENT
+  return isAdvertisement || isSameAddress(frame, 0, peer.mac)
+}
+
+/** Returns the TCP segment of a frame; undefined if it has none. */
+export function segmentOf(frame: Uint8Array): Segment | undefined {
+  const header = new UpperHeader()
+  const segment = new Segment()
+  if (header.find(frame, ETH_HLEN, frame.length) === 0 || header.h < 0 || header.protocol !== ipv4.IPPROTO_TCP)
+    return undefined
+  const { h: at, end } = header
+  const packet = { bytes: frame, at, length: end - at, source: frame, destination: frame }
+  return segment.parse(packet) ? segment : undefined
+}
+
+/** Returns which checksum of a frame is wrong; undefined if none is. */
+export function wrongChecksum({ frame, isPartial = false }: Sent): string | undefined {
+  const header = new UpperHeader()
+  const version = header.find(frame, ETH_HLEN, frame.length)
+  if (version === 0) return undefined
+  const sum = (at: number, end: number, start = 0): boolean => onesComplementSum(frame, at, end - at, start) === 0xffff
+  if (version === 4 && !sum(ETH_HLEN, ETH_HLEN + ipv4.headerLength(frame, ETH_HLEN)))
+    return 'the checksum of the IPv4 header'
+  const { h, check, end, protocol, isFragment } = header
+  if (isPartial || isFragment || h < 0) return undefined
+  const length = end - h
+  if (protocol === ipv4.IPPROTO_ICMP && version === 4) return sum(h, end) ? undefined : 'the checksum of ICMP'
+  const isNone = version === 4 && protocol === ipv4.IPPROTO_UDP && frame[check] === 0 && frame[check + 1] === 0
+  if (check < 0 || isNone) return undefined
+  const pseudo = version === 4 ? pseudoHeaderSum4 : pseudoHeaderSum6
+  return sum(h, end, pseudo(frame, ETH_HLEN, protocol, length)) ? undefined : 'the checksum above IP'
+}

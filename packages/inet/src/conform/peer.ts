@@ -1,0 +1,242 @@
+/**
+ * The peer of a tested host: makes segments of the notation's items, and compares segments of the
+ * host with items. Sequence numbers of both sides are relative to their SYN.
+ */
+import { ETH_HLEN } from 'vnet/internal/packet/ethernet'
+import { headerLength } from 'vnet/internal/packet/ipv4'
+import { IPV6_HLEN } from 'vnet/internal/packet/ipv6'
+import { get32, put16 } from 'vnet/internal/packet/octets'
+import {
+  setSequenceNumber,
+  TCP_ACK,
+  TCP_CWR,
+  TCP_ECE,
+  TCP_FIN,
+  TCP_PSH,
+  TCP_RST,
+  TCP_SYN,
+  TCP_URG,
+} from 'vnet/internal/packet/tcp'
+import { Header, type Segment } from '../tcp/segment.ts'
+import { pattern } from './layers.ts'
+import type { Items } from './notation.ts'
+
+/** The port of character generators (RFC 864), and the position of the urgent pointer. */
+const CHARGEN = 19
+const URGENT = 18
+
+/** Close to 2^32, so that the peer's sequence numbers wrap in most cases. */
+const PEER_ISN = 0xffff_ff00
+
+const wrap = (value: number): number => value >>> 0
+
+export class Peer {
+  readonly #port: number
+  #hostPort = 0
+  #hostIsn: number | undefined
+  /** The next sequence numbers of both. */
+  #next = 0
+  #hostNext = 0
+  /** TSval of the host's latest segment. */
+  #hostTimestamp = 0
+  /** The end of the bytes that `acknowledge` has seen. */
+  #received = 1
+  #isReused = false
+  /** The host's latest IP packet, for ICMP errors about it. */
+  #latest = new Uint8Array(0)
+
+  constructor(port: number, hostPort: number) {
+    this.#port = port
+    this.#hostPort = hostPort
+  }
+
+  /** The end of the bytes that were sent. */
+  get next(): number {
+    return this.#next
+  }
+
+  /** Makes segments to the host. */
+  segments(items: Items): Uint8Array[] {
+    const { data, size } = items
+    if (data === undefined || size === undefined) return [this.#segment(items)]
+    return Array.from({ length: Math.ceil((data[1] - data[0]) / size) }, (_, i) => {
+      const from = data[0] + i * size
+      return this.#segment({ ...items, sequence: from, data: [from, Math.min(from + size, data[1])] })
+    })
+  }
+
+  #segment(items: Items): Uint8Array {
+    const sequence = items.sequence ?? this.#next
+    const data = items.data === undefined ? new Uint8Array(0) : pattern(items.data)
+    const { mss, scale, sackPermitted = false, sack, timestamp, flags } = items
+    const end = sequence + data.length + (flags & TCP_SYN ? 1 : 0) + (flags & TCP_FIN ? 1 : 0)
+    if ((flags & TCP_RST) === 0) this.#next = Math.max(this.#next, end)
+    if (flags & TCP_SYN && sequence !== 0) this.#isReused = true
+    const header = new Header()
+    header.reset(this.#port, this.#hostPort)
+    Object.assign(header, { flags, window: items.window?.[1] ?? 65_535, sackPermitted })
+    header.sequence = wrap(PEER_ISN + sequence)
+    header.acknowledgment = items.ack === undefined ? 0 : this.#absolute(items.ack)
+    header.mss = mss ?? 0
+    header.windowScale = scale ?? -1
+    header.hasTimestamp = timestamp !== undefined
+    header.timestamp = timestamp ?? 0
+    header.echo = this.#hostTimestamp
+    for (const [left, right] of sack ?? []) header.sacks.push(this.#absolute(left), this.#absolute(right))
+    header.sackEdges = header.sacks.length
+    const bytes = header.build(data.length)
+    put16(bytes, URGENT, items.urgent ?? 0)
+    bytes.set(data, bytes.length - data.length)
+    return bytes
+  }
+
+  /**
+   * Takes over a segment of the host, and returns how it differs from `items`. If `isLoose`, only
+   * given items count, and the segment may have fewer bytes.
+   */
+  compare(segment: Segment, items: Items, isLoose = false): string[] {
+    const { flags, length } = segment
+    this.take(segment)
+    // A reset for no connection has the sequence number 0.
+    const isForNone = segment.isRst && segment.sequence === 0
+    const sequence = isForNone ? 0 : this.#relative(segment.sequence)
+    const wrong: string[] = []
+    const expect = (name: string, actual: unknown, expected: unknown): void => {
+      if (!Object.is(actual, expected)) wrong.push(`${name} is ${actual}, not ${expected}`)
+    }
+    const optional = isLoose ? TCP_PSH | TCP_ACK | TCP_URG : TCP_PSH
+    const known = (TCP_SYN | TCP_FIN | TCP_RST | TCP_ACK | TCP_URG) & ~optional
+    expect('flags', flagNames(flags & (known | (items.flags & optional))), flagNames(items.flags))
+    if (!isLoose || items.sequence !== undefined) expect('sequence', sequence, items.sequence ?? this.#hostNext)
+    if (items.ack !== undefined) expect('ack', wrap(segment.acknowledgment - PEER_ISN), wrap(items.ack))
+    const [from, to] = items.data ?? [sequence, sequence]
+    if (!isLoose) expect('length', length, to - from)
+    else if (items.data !== undefined && (length === 0 || length > to - from)) wrong.push(`length is ${length}`)
+    if (!this.#isPattern(segment)) wrong.push('the bytes differ from those that were written')
+    if (items.urgent !== undefined) expect('urgent', segment.urgent, items.urgent)
+    if (items.window !== undefined) {
+      const [relation, value] = items.window
+      const { window } = segment
+      const isRight = relation === '<' ? window < value : relation === '>' ? window > value : window === value
+      if (!isRight) wrong.push(`win is ${window}`)
+    }
+    wrong.push(...this.#compareOptions(segment, items, isLoose))
+    if (!segment.isRst) this.#hostNext = Math.max(this.#hostNext, sequence + segment.space)
+    return wrong
+  }
+
+  /** Takes over the numbers of a segment of the host. */
+  take(segment: Segment): void {
+    if (segment.isSyn && (this.#hostIsn === undefined || this.#isReused)) {
+      this.#hostIsn = segment.sequence
+      this.#hostNext = 0
+      this.#isReused = false
+    }
+    this.#hostPort = segment.sourcePort
+    if (segment.hasTimestamp) this.#hostTimestamp = segment.timestamp
+    this.#latest = segment.bytes.slice(ETH_HLEN)
+  }
+
+  /** Whether the bytes are those of the streams of cases. The bytes of chargen are others. */
+  #isPattern({ bytes, at, length, sequence, sourcePort }: Segment): boolean {
+    const from = this.#relative(sequence)
+    return (
+      sourcePort === CHARGEN || Buffer.compare(bytes.subarray(at, at + length), pattern([from, from + length])) === 0
+    )
+  }
+
+  /** Makes an acknowledgment of a segment of the host. */
+  acknowledge(segment: Segment): Uint8Array[] {
+    const sequence = this.#relative(segment.sequence)
+    if (sequence <= this.#received) this.#received = Math.max(this.#received, sequence + segment.space)
+    return this.segments({ flags: TCP_ACK, ack: this.#received, peer: 1 })
+  }
+
+  /** The end of the bytes that were acknowledged. */
+  get received(): number {
+    return this.#received
+  }
+
+  /** Makes the segment that ends the connection, if there is one. */
+  abort(): Uint8Array | undefined {
+    return this.#hostIsn === undefined ? undefined : this.#segment({ flags: TCP_RST, sequence: this.#next, peer: 1 })
+  }
+
+  /** Returns the host's latest IP packet, with another sequence number if that is given. */
+  latest(sequence: number | undefined): Uint8Array {
+    const packet = this.#latest.slice()
+    const header = (packet[0] as number) >>> 4 === 6 ? IPV6_HLEN : headerLength(packet, 0)
+    if (sequence !== undefined) setSequenceNumber(packet, header, wrap((this.#hostIsn ?? 0) + sequence))
+    return packet
+  }
+
+  /** Writes a segment of the host in the notation. */
+  describe(segment: Segment): string {
+    const { flags, sequence, acknowledgment, length, window, urgent } = segment
+    const start = segment.isSyn ? 0 : this.#relative(sequence)
+    const items = flagNames(flags & ~TCP_ACK)
+      .split('+')
+      .filter(Boolean)
+    items.push(length > 0 ? `data ${start}..${start + length}` : `seq ${start}`)
+    if (segment.isAck) items.push(`ack ${(acknowledgment - PEER_ISN) | 0}`)
+    items.push(`win ${window}`)
+    if (urgent !== 0) items.push(`urgent ${urgent}`)
+    if (segment.mss > 0) items.push(`mss ${segment.mss}`)
+    if (segment.sackPermitted) items.push('sack-ok')
+    if (segment.hasTimestamp) items.push(`ts ${segment.echo}`)
+    if (segment.windowScale >= 0) items.push(`scale ${segment.windowScale}`)
+    if (segment.sackBlocks > 0) items.push(`sack ${this.#blocks(segment)}`)
+    return items.join(', ')
+  }
+
+  #compareOptions(segment: Segment, items: Items, isLoose: boolean): string[] {
+    const wrong: string[] = []
+    const { mss = 0, sackPermitted = false, scale, timestamp, sack } = items
+    const blocks = this.#blocks(segment)
+    const expected = (sack ?? []).map(([left, right]) => `${left}..${right}`).join(' ')
+    if (blocks !== expected && (sack !== undefined || !isLoose)) wrong.push(`sack is '${blocks}', not '${expected}'`)
+    const isListed = mss > 0 || sackPermitted || scale !== undefined
+    const isAny = timestamp === undefined || Number.isNaN(timestamp)
+    if (segment.isSyn && isListed) {
+      if (segment.mss !== mss) wrong.push(`mss is ${segment.mss}`)
+      if (segment.sackPermitted !== sackPermitted) wrong.push(`sack-ok is ${segment.sackPermitted}`)
+      if (segment.windowScale < 0 !== (scale === undefined)) wrong.push(`scale is ${segment.windowScale}`)
+      if (segment.hasTimestamp !== (timestamp !== undefined)) wrong.push(`ts is ${segment.hasTimestamp}`)
+    }
+    if (timestamp !== undefined && !segment.hasTimestamp) wrong.push('there is no ts')
+    if (!isAny && segment.hasTimestamp && segment.echo !== timestamp) wrong.push(`TSecr is ${segment.echo}`)
+    return wrong
+  }
+
+  #blocks({ bytes, sackAt, sackBlocks }: Segment): string {
+    const edge = (at: number): number => (get32(bytes, at) - PEER_ISN) | 0
+    return Array.from({ length: sackBlocks }, (_, i) => `${edge(sackAt + 8 * i)}..${edge(sackAt + 8 * i + 4)}`).join(
+      ' ',
+    )
+  }
+
+  #absolute(sequence: number): number {
+    return wrap((this.#hostIsn ?? 0) + sequence)
+  }
+
+  #relative(sequence: number): number {
+    return (sequence - (this.#hostIsn ?? 0)) | 0
+  }
+}
+
+const NAMES = [
+  [TCP_SYN, 'syn'],
+  [TCP_FIN, 'fin'],
+  [TCP_RST, 'rst'],
+  [TCP_PSH, 'push'],
+  [TCP_ACK, 'ack'],
+  [TCP_URG, 'urgent'],
+  [TCP_ECE, 'ece'],
+  [TCP_CWR, 'cwr'],
+] as const
+
+function flagNames(flags: number): string {
+  return NAMES.filter(([bit]) => flags & bit)
+    .map(([, name]) => name)
+    .join('+')
+}

@@ -1,0 +1,51 @@
+/** The addresses of the two ends of a case, and those that a case names. */
+import { formatMac, plus } from 'vnet/internal/packet/address'
+import { BROADCAST, groupAddress } from 'vnet/internal/packet/ethernet'
+import { ALL_NODES } from 'vnet/internal/packet/ipv6'
+
+export interface Station {
+  readonly mac: Uint8Array
+  readonly ip: Uint8Array | undefined
+  readonly ip6: Uint8Array | undefined
+}
+
+export interface Stations {
+  readonly host: Station
+  readonly peer: Station
+}
+
+/** Returns the address with a name, of 6 bytes for Ethernet, 4 or 16. */
+export function addressNamed(stations: Stations, name: string, size: number): Uint8Array {
+  const { host, peer } = stations
+  const of = ({ mac, ip, ip6 }: Station) => (size === 6 ? mac : size === 4 ? ip : ip6) ?? new Uint8Array(size)
+  const group = size === 4 ? Uint8Array.of(224, 0, 0, 1) : ALL_NODES
+  switch (name) {
+    case 'host':
+      return of(host)
+    case 'peer':
+      return of(peer)
+    case 'other':
+      return flipped(of(host))
+    case 'zero':
+      return new Uint8Array(size)
+    case 'broadcast':
+      return BROADCAST.slice(0, size)
+    case 'loopback':
+      return size === 4 ? Uint8Array.of(127, 0, 0, 1) : plus(new Uint8Array(16), 1)
+    case 'group':
+      return size === 6 ? (groupAddress(ALL_NODES) as Uint8Array) : group
+    case 'solicited': {
+      const { ip6 = new Uint8Array(16) } = host
+      const node = Uint8Array.of(0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, ...ip6.subarray(13))
+      return size === 6 ? (groupAddress(node) as Uint8Array) : node
+    }
+    default:
+      throw new Error(`no address is called '${name}' (${formatMac(host.mac)})`)
+  }
+}
+
+function flipped(address: Uint8Array): Uint8Array {
+  const other = address.slice()
+  other[other.length - 1] = (other.at(-1) as number) ^ 0x55
+  return other
+}
