@@ -88,12 +88,13 @@ function receiveAdvertisement(stack: DiscoveryOwner, dev: StackInterface, packet
 }
 
 function receiveSolicitation(stack: DiscoveryOwner, dev: StackInterface, packet: Packet, target: Uint8Array): void {
-  const { bytes, at, length, source } = packet
+  const { bytes, at, length, source, destination } = packet
   stack.count('Icmp6InNeighborSolicits')
   const link = icmpv6.sourceLinkAddress(bytes, at, length)
   // The sender of duplicate address detection has no address yet.
   const isDetection = isUnspecified(source)
-  if (link < 0 || (isDetection && link > 0) || !dev.hasAddress(target, 0)) return
+  if (isDetection && (link > 0 || !isGroup(destination, 0, destination.length))) return
+  if (link < 0 || !dev.hasAddress(target, 0)) return
   if (stack.isOwn(source)) return
   if (link > 0) dev.neighbours.learn(source, bytes.slice(link, link + ETH_ALEN))
   const advertisement = solicitation(target, dev.mac)

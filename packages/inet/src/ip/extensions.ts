@@ -46,18 +46,19 @@ export function headerProblem(bytes: Uint8Array, nh: number, end: number): Heade
   return undefined
 }
 
-/** Returns the position of an unknown option that is not to be skipped, or -1. */
+/** Returns the position of an option that is too long, or unknown and not to be skipped, or -1. */
 function unknownOption(bytes: Uint8Array, h: number, end: number, known: readonly number[]): number {
   for (let at = h + 2; at < end; ) {
     const type = bytes[at] as number
-    if (type !== 0 && type >> 6 !== SKIP && !known.includes(type)) return at
-    at += type === 0 ? 1 : 2 + (bytes[at + 1] as number)
+    const next = type === 0 ? at + 1 : at + 2 + (bytes[at + 1] as number)
+    if (next > end || (type !== 0 && type >> 6 !== SKIP && !known.includes(type))) return at
+    at = next
   }
   return -1
 }
 
 function problemOf(bytes: Uint8Array, nh: number, at: number): HeaderProblem {
   const action = (bytes[at] as number) >> 6
-  const isSilent = action === DISCARD || (action === REPORT_UNICAST && bytes[nh + 24] === 0xff)
+  const isSilent = action === SKIP || action === DISCARD || (action === REPORT_UNICAST && bytes[nh + 24] === 0xff)
   return { code: isSilent ? undefined : UNK_OPTION, pointer: at - nh }
 }
