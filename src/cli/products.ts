@@ -36,6 +36,7 @@ export const PRODUCTS: readonly Product[] = [
       },
     ],
   },
+  { name: '@vnet/inet', commands: ['conform'] },
   { name: '@vnet/lab', commands: ['lab', 'explore', 'run', 'test-from'] },
   { name: '@vnet/web', commands: ['web', 'metrics'] },
   { name: '@vnet/learn', commands: ['learn', 'check', 'grade'] },

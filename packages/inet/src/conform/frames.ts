@@ -1,7 +1,6 @@
 /** Frames of the peer around TCP segments and ICMP errors, and a look at the frames of the host. */
 import { onesComplementSum, pseudoHeaderSum4, pseudoHeaderSum6 } from 'vnet/internal/packet/checksum'
-import { ETH_HLEN, ETH_P_IPV6, etherType, isSameAddress } from 'vnet/internal/packet/ethernet'
-import { NDISC_NEIGHBOUR_ADVERTISEMENT } from 'vnet/internal/packet/icmpv6'
+import { ETH_HLEN, ETH_P_IP, ETH_P_IPV6, etherType, isSameAddress } from 'vnet/internal/packet/ethernet'
 import * as ipv4 from 'vnet/internal/packet/ipv4'
 import { NEXTHDR_ICMP } from 'vnet/internal/packet/ipv6'
 import { UpperHeader } from 'vnet/internal/packet/upper-header'
@@ -22,6 +21,7 @@ const KINDS = {
   'port-unreachable': { 4: 'type 3, code 3', 6: 'type 1, code 4' },
   'host-unreachable': { 4: 'type 3, code 1', 6: 'type 1, code 3' },
   'net-unreachable': { 4: 'type 3, code 0', 6: 'type 1, code 0' },
+  'source-quench': { 4: 'type 4, code 0', 6: '' },
   'too-big': { 4: 'type 3, code 4', 6: 'type 2, code 0' },
 } as const
 
@@ -34,13 +34,16 @@ export function errorFrame(context: Context, kind: string, mtu: string | undefin
   return build(context, parseLayers(`${family === 6 ? 'ip6' : DONT_FRAGMENT} / ${layer}`), quote)
 }
 
-/** Whether the host sends a frame to the peer, or tells all nodes its hardware address. */
+/** ICMPv6 messages that a host sends to all, or only on its own account. */
+const OWN = [133, 143]
+
+/** Whether the host sends a frame because of the peer: to it, or ICMP and TCP to any station. */
 export function isForPeer({ peer }: Stations, frame: Uint8Array): boolean {
-  const isAdvertisement =
-    etherType(frame, 0) === ETH_P_IPV6 &&
-    frame[ETH_HLEN + 6] === NEXTHDR_ICMP &&
-    frame[ETH_HLEN + 40] === NDISC_NEIGHBOUR_ADVERTISEMENT
-  return isAdvertisement || isSameAddress(frame, 0, peer.mac)
+  if (isSameAddress(frame, 0, peer.mac)) return true
+  const type = etherType(frame, 0)
+  const protocol = type === ETH_P_IP ? frame[ETH_HLEN + 9] : type === ETH_P_IPV6 ? frame[ETH_HLEN + 6] : undefined
+  if (protocol === NEXTHDR_ICMP) return !OWN.includes(frame[ETH_HLEN + 40] as number)
+  return protocol === ipv4.IPPROTO_ICMP || protocol === ipv4.IPPROTO_TCP
 }
 
 /** Returns the TCP segment of a frame; undefined if it has none. */

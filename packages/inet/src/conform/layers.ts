@@ -6,17 +6,17 @@
  *     recv ip, from host, to peer / icmp reply, id 7, seq 1 / data 56
  *
  * `send` fills in everything else: addresses from the peer to the host, lengths, checksums. A field
- * that is given replaces that, also a wrong one; `sum bad` is a wrong checksum. `recv` compares only
+ * that is given replaces that, also a wrong one, and `sum bad` is wrong. `recv` compares only
  * the given fields. A value is a number, or an address by its name: host, peer, other, zero,
- * loopback, broadcast, group (all nodes), solicited (the solicited-node group of the host). The other
- * layers are:
+ * loopback, broadcast, group (all nodes), solicited (the solicited-node group of the host).
  *
  *     ether                     the header of the frame, which need not be given
  *     ip options HEX            options of IPv4, likewise `tcp options HEX`
- *     ip piece A..B             a fragment: the bytes from A to B, without B, of what follows; `more`
- *                               follows them. Likewise `frag`, the fragment header of IPv6
+ *     ip piece A..B, more       a fragment: the bytes from A to B, without B, of the layers after
+ *                               it. Likewise `frag`, the fragment header of IPv6
  *     hop HEX, dest HEX, route HEX   extension headers, without their first two bytes
  *     icmp quote                an error that quotes the latest IP packet of `send`
+ *     lladdr                    a link-layer address option of neighbour discovery
  *     data N [from M]           N bytes of the stream of the peer from position M, by default 1
  *     hex HEX                   bytes
  *     pad N                     N bytes after the packet
@@ -31,8 +31,8 @@ import { addressNamed, type Stations } from './stations.ts'
 type Fields = Readonly<Record<string, number>>
 
 interface Kind {
-  /** EtherType or protocol number. */
-  readonly number: number
+  /** EtherType or protocol number; undefined for an option. */
+  readonly number: number | undefined
   readonly length: number
   /** Position and size of each field, in bytes. */
   readonly fields: Readonly<Record<string, readonly [at: number, size: number]>>
@@ -92,12 +92,25 @@ const KINDS: Readonly<Record<string, Kind>> = {
   icmp6: {
     number: NEXTHDR_ICMP,
     length: 8,
-    fields: { ...ICMP_FIELDS, mtu: [4, 4], pointer: [4, 4], flags: [4, 1], target: [8, 16] },
+    fields: { ...ICMP_FIELDS, mtu: [4, 4], pointer: [4, 4] },
     check: 2,
     names: {
       ...{ echo: { type: 128, code: 0 }, reply: { type: 129, code: 0 } },
-      ...{ unreachable: { type: 1 }, problem: { type: 4 }, ns: { type: 135, code: 0 }, na: { type: 136, code: 0 } },
+      ...{ unreachable: { type: 1 }, problem: { type: 4 } },
     },
+  },
+  nd: {
+    number: NEXTHDR_ICMP,
+    length: 24,
+    fields: { type: [0, 1], code: [1, 1], sum: [2, 2], flags: [4, 1], target: [8, 16] },
+    check: 2,
+    names: { ns: { type: 135 }, na: { type: 136 } },
+  },
+  lladdr: {
+    number: undefined,
+    length: 8,
+    fields: { type: [0, 1], size: [1, 1], mac: [2, 6] },
+    usual: { type: 1, size: 1, mac: 'peer' },
   },
   udp: { number: IPPROTO_UDP, length: 8, fields: { from: [0, 2], to: [2, 2], len: [4, 2], sum: [6, 2] }, check: 6 },
   tcp: {
@@ -233,7 +246,7 @@ function upper(
   if (name === 'udp') put('len', bytes.length)
   if (name === 'ip') put('sum', finish(onesComplementSum(bytes, 0, header.length)))
   if (kind.check !== undefined && ip !== undefined) {
-    const sum = finish(onesComplementSum(bytes, 0, bytes.length, pseudoSum(ip, kind.number, bytes.length)))
+    const sum = finish(onesComplementSum(bytes, 0, bytes.length, pseudoSum(ip, kind.number ?? 0, bytes.length)))
     put('sum', sum === 0 ? 0xffff : sum)
   }
   return bytes
@@ -272,7 +285,7 @@ export function differences(context: Context, frame: Uint8Array, layers: readonl
     const number = name === 'ether' ? get16(frame, at + 12) : next
     at += name === 'ip' ? ((frame[at] as number) & 15) * 4 : kind.length
     const above = KINDS[all[i + 1]?.name ?? '']
-    if (above !== undefined && above.number !== number) return undefined
+    if (above?.number !== undefined && above.number !== number) return undefined
     if (quotes && !startsWith(context.sent, frame.subarray(at, end))) wrong.push('it quotes another packet')
   }
   return wrong

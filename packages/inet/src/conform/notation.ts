@@ -4,7 +4,8 @@
  *
  *     case NAME: TITLE
  *         LEVEL RFC NUMBER, SECTION    must, should, or may: a choice, as Linux makes it
- *         note TEXT                 what Linux does instead, and why
+ *         note TEXT                 where Linux, as the case has it, is not as the RFC says
+ *         linux TEXT                what Linux does instead, and why: the case fails there
  *         ipv6                      over IPv6
  *         with SYSCTL VALUE         a setting below net/ipv4
  *         memory-only REASON        why it does not run on a kernel
@@ -29,6 +30,8 @@
  *     send LAYERS, recv LAYERS      the host receives or sends a packet: see layers.ts
  *     none [LAYERS]                 the host sends nothing (like this) before its reply to a ping
  *     none WORD                     likewise, no segment with data, rst, syn or fin
+ *     ping                          the host replies to a ping
+ *     needs ts|scale|sack-ok        skips the case if the SYN-ACK of the host has no such option
  *     port N                        the port of the host to which the peer connects
  *     echo|discard|chargen ITEMS    connects to port 7, 9 or 19. The SYN has these items, by
  *                                   default mss 1460, and the ACK its win and ts
@@ -69,6 +72,7 @@
  *     ts N                          timestamps: TSval of the peer, which the host echoes in TSecr.
  *                                   In a SYN of the host just `ts`, likewise `scale`
  *     sack A..B C..D                SACK blocks. `out` without it has none
+ *     no ts|scale|sack-ok|sack      `some` has no such option
  *     peer N                        the segment belongs to another connection of the same peer
  */
 import { TCP_ACK, TCP_FIN, TCP_PSH, TCP_RST, TCP_SYN, TCP_URG } from 'vnet/internal/packet/tcp'
@@ -84,8 +88,10 @@ export interface Case {
   readonly level: (typeof LEVELS)[number]
   /** `RFC 9293, 3.10.7.4` */
   readonly source: string
-  /** What Linux does instead, and why. */
+  /** Where Linux, as the case has it, is not as the RFC says. */
   readonly note: string | undefined
+  /** What Linux does instead, and why: the case fails there. */
+  readonly linux: string | undefined
   readonly steps: readonly Step[]
   readonly family: 4 | 6
   /**
@@ -128,6 +134,8 @@ export interface Items {
   /** NaN: any. */
   timestamp?: number
   sack?: readonly Range[]
+  /** Options that the segment does not have. */
+  without?: readonly string[]
   peer: number
 }
 
@@ -167,18 +175,19 @@ function parseCase(text: string): Case {
     lines.filter(line => line.startsWith(`${key} `)).map(line => line.slice(key.length + 1))
   const level = LEVELS.find(level => values(level).length > 0)
   const [source = ''] = level === undefined ? [] : values(level)
-  if (level === undefined || !/^RFC \d+, [\d.]+$/.test(source)) throw new Error(`${first}: it has no RFC and section`)
+  if (level === undefined || !/^RFC \d+, \S/.test(source)) throw new Error(`${first}: it has no RFC and section`)
   const [note] = values('note')
+  const [linux] = values('linux')
   const [memoryOnly] = values('memory-only')
   const steps = lines.filter(line => line !== '' && !HEADER.test(line)).flatMap(expanded)
   return {
-    ...{ name, title, level, source, note, memoryOnly, family: lines.includes('ipv6') ? 6 : 4 },
+    ...{ name, title, level, source, note, linux, memoryOnly, family: lines.includes('ipv6') ? 6 : 4 },
     sysctls: Object.fromEntries(values('with').map(value => value.split(' '))),
     steps: steps.map(line => parseStep(line.trim())),
   }
 }
 
-const HEADER = /^(must|should|may|note|ipv6|with|memory-only)\b/
+const HEADER = /^(must|should|may|note|linux|ipv6|with|memory-only)\b/
 const LINE = /^(?:\+(\d+)(?:\.\.(\d+))?\s+)?(\S+)\s*(.*)$/
 
 const PACKET_VERBS: ReadonlySet<string> = new Set(['send', 'recv', 'none'])
@@ -189,11 +198,15 @@ const SEGMENT_VERBS: ReadonlySet<string> = new Set(['in', 'out', 'finally', 'som
 const FRAME_VERBS: ReadonlySet<string> = new Set([
   ...PACKET_VERBS,
   ...SEGMENT_VERBS,
-  ...['stream', 'quiet', 'icmp', 'port'],
+  ...['stream', 'quiet', 'icmp', 'port', 'needs', 'ping'],
 ])
 
 /** Whether a case needs no program on the host but servers of echo, discard and chargen. */
 export const isPassive = ({ steps }: Case): boolean => steps.every(({ verb }) => FRAME_VERBS.has(verb))
+
+/** Whether the host remembers an MTU of the path to the peer after a case. */
+export const setsPathMtu = ({ steps }: Case): boolean =>
+  steps.some(({ verb, words }) => verb === 'icmp' && words[0] === 'too-big')
 
 function parseStep(text: string): Step {
   const [, earliest, latest = earliest, verb = '', rest = ''] = LINE.exec(text) ?? []
@@ -233,6 +246,7 @@ function parseItems(text: string, rest: string): Items {
       const [, relation, value] = /^([<>]?)(\d+)$/.exec(word ?? '') ?? []
       items.window = [relation || '=', Number(value)]
     } else if (name === 'mss' || name === 'scale' || name === 'peer') items[name] = number
+    else if (name === 'no') items.without = [...(items.without ?? []), ...words]
     else if (name === 'sack-ok') items.sackPermitted = true
     else if (name === 'ts') items.timestamp = number
     else if (name === 'sack') items.sack = words.map(range)

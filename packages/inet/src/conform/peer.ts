@@ -41,6 +41,8 @@ export class Peer {
   #hostTimestamp = 0
   /** The end of the bytes that `acknowledge` has seen. */
   #received = 1
+  /** The names of the options of the host's SYN. */
+  #offered: readonly string[] = []
   #isReused = false
   /** The host's latest IP packet, for ICMP errors about it. */
   #latest = new Uint8Array(0)
@@ -48,11 +50,6 @@ export class Peer {
   constructor(port: number, hostPort: number) {
     this.#port = port
     this.#hostPort = hostPort
-  }
-
-  /** The end of the bytes that were sent. */
-  get next(): number {
-    return this.#next
   }
 
   /** Makes segments to the host. */
@@ -72,6 +69,7 @@ export class Peer {
     const end = sequence + data.length + (flags & TCP_SYN ? 1 : 0) + (flags & TCP_FIN ? 1 : 0)
     if ((flags & TCP_RST) === 0) this.#next = Math.max(this.#next, end)
     if (flags & TCP_SYN && sequence !== 0) this.#isReused = true
+    if (items.ack !== undefined) this.#received = Math.max(this.#received, items.ack)
     const header = new Header()
     header.reset(this.#port, this.#hostPort)
     Object.assign(header, { flags, window: items.window?.[1] ?? 65_535, sackPermitted })
@@ -132,6 +130,7 @@ export class Peer {
       this.#hostNext = 0
       this.#isReused = false
     }
+    if (segment.isSyn) this.#offered = optionsOf(segment)
     this.#hostPort = segment.sourcePort
     if (segment.hasTimestamp) this.#hostTimestamp = segment.timestamp
     this.#latest = segment.bytes.slice(ETH_HLEN)
@@ -150,6 +149,11 @@ export class Peer {
     const sequence = this.#relative(segment.sequence)
     if (sequence <= this.#received) this.#received = Math.max(this.#received, sequence + segment.space)
     return this.segments({ flags: TCP_ACK, ack: this.#received, peer: 1 })
+  }
+
+  /** Whether the host's SYN has an option: `ts`, `scale`, `sack-ok`. */
+  hasOffered(option: string): boolean {
+    return this.#offered.includes(option)
   }
 
   /** The end of the bytes that were acknowledged. */
@@ -195,6 +199,8 @@ export class Peer {
     const blocks = this.#blocks(segment)
     const expected = (sack ?? []).map(([left, right]) => `${left}..${right}`).join(' ')
     if (blocks !== expected && (sack !== undefined || !isLoose)) wrong.push(`sack is '${blocks}', not '${expected}'`)
+    const unwanted = optionsOf(segment).filter(option => items.without?.includes(option))
+    if (unwanted.length > 0) wrong.push(`it has ${unwanted.join(' and ')}`)
     const isListed = mss > 0 || sackPermitted || scale !== undefined
     const isAny = timestamp === undefined || Number.isNaN(timestamp)
     if (segment.isSyn && isListed) {
@@ -222,6 +228,18 @@ export class Peer {
   #relative(sequence: number): number {
     return (sequence - (this.#hostIsn ?? 0)) | 0
   }
+}
+
+/** Returns the names of the options that a segment has. */
+function optionsOf({ mss, hasTimestamp, windowScale, sackPermitted, sackBlocks }: Segment): string[] {
+  const has = {
+    mss: mss > 0,
+    ts: hasTimestamp,
+    scale: windowScale >= 0,
+    'sack-ok': sackPermitted,
+    sack: sackBlocks > 0,
+  }
+  return Object.entries(has).flatMap(([name, isThere]) => (isThere ? [name] : []))
 }
 
 const NAMES = [

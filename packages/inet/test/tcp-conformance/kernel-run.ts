@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import { afterAll, beforeAll, test } from 'vitest'
 import { type Case, isPassive } from '../../src/conform/notation.ts'
-import { HeldUp, runCase } from '../../src/conform/run-case.ts'
+import { runPatiently } from '../../src/conform/run-case.ts'
 import { readTable } from '../../src/conform/table.ts'
 import { KernelHost } from './kernel-host.ts'
 import { KernelWorld } from './kernel-world.ts'
@@ -12,9 +12,6 @@ const TIMEOUT_MS = 150
 
 /** As many cases run at a time: they mostly wait, but all of them would make this process slow. */
 const LANES = 12
-
-/** How often a case runs at most, if this process is held up each time. */
-const ATTEMPTS = 10
 
 /** Whether a case waits so long in real time that `npm test` leaves it out. */
 function isSlow({ steps }: Case): boolean {
@@ -32,15 +29,9 @@ export function testOnKernel(areSlow: boolean): void {
   const run = async (one: Case): Promise<Error | undefined> => {
     const host = hosts.get(JSON.stringify(one.sysctls)) as KernelHost
     const isTimed = one.steps.some(({ verb, time = [0] }) => verb !== 'in' && time[0] >= TIMEOUT_MS)
-    const attempt = async (left: number): Promise<Error | undefined> => {
-      try {
-        await runCase(one, new KernelWorld(host, one.family, isTimed || 'tcp_fin_timeout' in one.sysctls))
-        return undefined
-      } catch (error) {
-        return error instanceof HeldUp && left > 1 ? attempt(left - 1) : (error as Error)
-      }
-    }
-    return attempt(ATTEMPTS)
+    const hasFastTimers = isTimed || 'tcp_fin_timeout' in one.sysctls
+    const { failure } = await runPatiently(one, () => new KernelWorld(host, one.family, hasFastTimers))
+    return failure
   }
   beforeAll(() => {
     for (const { sysctls } of cases) {

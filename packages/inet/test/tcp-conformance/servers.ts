@@ -42,7 +42,8 @@ export function serve({ tcp, udp }: InetHost): void {
     const fill = () => {
       while (connection.write(CHARGEN) === CHARGEN.length);
     }
-    return { onConnect: fill, onWritable: fill }
+    fill()
+    return { onWritable: fill }
   })
   for (const port of [7, 9]) {
     const onMessage = (data: Uint8Array, from: { address: Uint8Array; port: number }) => {

@@ -1,0 +1,136 @@
+/** `vnet conform`: runs the cases against a stack behind an interface, and reports the results. */
+import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
+import { UsageError } from 'vnet/internal/base/usage-error'
+import { alignLeft } from 'vnet/internal/cli/align'
+import { EXIT_FAILURE, EXIT_OK, endOf, type Io, type UserEnd } from 'vnet/internal/cli/process/io'
+import { makeDirectories, writeFile } from 'vnet/internal/linux/index'
+import { captureOf } from '../conform/capture.ts'
+import { findStations } from '../conform/discovery.ts'
+import { InterfaceWorld } from '../conform/interface-world.ts'
+import { type Case, isPassive, setsPathMtu } from '../conform/notation.ts'
+import { PacketLink } from '../conform/packet-link.ts'
+import { type CaseFailure, PORTS, runPatiently } from '../conform/run-case.ts'
+import type { Stations } from '../conform/stations.ts'
+import { type Group, readTable } from '../conform/table.ts'
+import { asJson, asText, countsOf, junitXml, type Result } from './conform-report.ts'
+
+/** The ports of the peer, in blocks of a case. */
+const [FIRST_PORT, LAST_PORT] = [0x8000, 0xf000]
+const PORT_BLOCKS = (LAST_PORT - FIRST_PORT) / PORTS
+
+export interface ConformOptions {
+  readonly address?: readonly Uint8Array[]
+  readonly peer?: readonly Uint8Array[]
+  readonly only?: string
+  readonly list?: boolean
+  readonly captures: string
+  readonly junit?: string
+  readonly pace: number
+  readonly json?: boolean
+}
+
+/** Returns the exit status: 1 if a case failed that must pass. */
+export async function conform(name: string | undefined, options: ConformOptions, io: Io): Promise<number> {
+  const groups = chosen(readTable(), options.only)
+  if (options.list) return list(groups, options, io)
+  const { address = [], peer = [] } = options
+  if (name === undefined) throw new UsageError('conform: it needs the interface in front of the stack, such as tap0')
+  if (address.length === 0) throw new UsageError('conform: it needs --address, the address of the stack')
+  const link = PacketLink.open(name, peerMac())
+  using end = endOf(io)
+  try {
+    const stations = await findStations(link, address, peer)
+    const results = await runAll(link, stations, groups, options, io, end)
+    if (options.junit !== undefined) writeFile(options.junit, junitXml(results))
+    return summary(results, options, io)
+  } finally {
+    link.close()
+  }
+}
+
+function chosen(groups: readonly Group[], only = '*'): readonly Group[] {
+  const pattern = /^[a-z\d*-]+$/.test(only) ? new RegExp(`^${only.replaceAll('*', '.*')}$`) : /^$/
+  const found = groups.map(({ name, cases }) => ({
+    name,
+    cases: pattern.test(name) ? cases : cases.filter(one => pattern.test(one.name)),
+  }))
+  if (found.every(({ cases }) => cases.length === 0))
+    throw new UsageError(`conform: no case or group is called '${only}'; vnet conform --list shows them`)
+  return found
+}
+
+function list(groups: readonly Group[], { json }: ConformOptions, io: Io): number {
+  const rows = groups.flatMap(({ name: group, cases }) => cases.map(one => ({ group, ...described(one) })))
+  if (json) io.out(`${JSON.stringify({ event: 'conform', cases: rows })}\n`)
+  else for (const line of alignLeft(rows.map(row => [row.name, row.level, row.source, row.title]))) io.out(`${line}\n`)
+  return EXIT_OK
+}
+
+const described = ({ name, level, source, title, note, linux }: Case) => ({
+  name,
+  level,
+  source,
+  title,
+  note: linux ?? note ?? null,
+})
+
+async function runAll(
+  link: PacketLink,
+  stations: Stations,
+  groups: readonly Group[],
+  { captures, pace, json }: ConformOptions,
+  io: Io,
+  end: UserEnd,
+): Promise<readonly Result[]> {
+  const results: Result[] = []
+  // Each run starts with other ports, because a host keeps some of the last one.
+  let port = FIRST_PORT + (Date.now() % PORT_BLOCKS) * PORTS
+  const makeWorld = () => {
+    port = port + PORTS < LAST_PORT ? port + PORTS : FIRST_PORT
+    return new InterfaceWorld(link, stations, port)
+  }
+  const all = groups.flatMap(({ name: group, cases }) => cases.map(one => ({ group, one })))
+  // Last, because the host remembers the MTU of the path to the peer.
+  for (const { group, one } of all.sort((a, b) => Number(setsPathMtu(a.one)) - Number(setsPathMtu(b.one)))) {
+    const why = whySkipped(one, stations)
+    if (why === undefined && pace > 0) await setTimeout(pace)
+    const outcome = why === undefined ? await runPatiently(one, makeWorld) : { skipped: why, failure: undefined }
+    const { skipped, failure } = outcome
+    const capture = failure && saveCapture(captures, link.name, one, failure)
+    const result = { group, one, skipped, failure, capture }
+    results.push(result)
+    if (json || failure !== undefined) io.out(`${json ? JSON.stringify(asJson(result)) : asText(result)}\n`)
+    if (await end.within(0)) return results
+  }
+  return results
+}
+
+function whySkipped(one: Case, { host }: Stations): string | undefined {
+  if (!isPassive(one)) return 'it needs a program on the host'
+  const version = one.family === 4 ? 'IPv4' : 'IPv6'
+  return (one.family === 4 ? host.ip : host.ip6) === undefined ? `no address of ${version} was given` : undefined
+}
+
+function saveCapture(directory: string, interfaceName: string, one: Case, failure: CaseFailure): string {
+  makeDirectories(directory)
+  const file = join(directory, `${one.name}.pcapng`)
+  writeFile(file, captureOf(interfaceName, `${one.name}: ${one.source}`, failure))
+  return file
+}
+
+/** A locally administered address, another one for each process. */
+function peerMac(): Uint8Array {
+  return Uint8Array.of(2, 0x76, 0x63, process.pid >>> 16, process.pid >>> 8, process.pid)
+}
+
+function summary(results: readonly Result[], { json }: ConformOptions, io: Io): number {
+  const counts = countsOf(results)
+  if (json) io.out(`${JSON.stringify({ event: 'conform', ...counts })}\n`)
+  else {
+    const { passed, failedMust, failedOther, skipped } = counts
+    const other = failedOther > 0 ? `, ${failedOther} that should` : ''
+    io.out(`${passed} of ${results.length - skipped} pass; ${failedMust} that must fail${other}; ${skipped} skipped\n`)
+  }
+  return counts.failedMust > 0 ? EXIT_FAILURE : EXIT_OK
+}

@@ -1,0 +1,29 @@
+/** The frames of a case that failed, as a pcapng file with a comment at the wrong one. */
+import { NSEC_PER_SEC } from 'vnet/internal/base/clock'
+import { FLAG_INBOUND, FLAG_OUTBOUND } from 'vnet/internal/capture/packet'
+import { PACKET_OVERHEAD, writeInterface, writePacket, writeSection } from 'vnet/internal/capture/pcapng-writer'
+import { concat } from 'vnet/internal/packet/octets'
+import type { CaseFailure } from './run-case.ts'
+
+/** Bytes for the section and the interface. */
+const HEAD_MAX = 1024
+
+/** Returns the file. Without a wrong frame, the comment is at the last frame of the peer. */
+export function captureOf(name: string, about: string, failure: CaseFailure): Uint8Array {
+  const { frames, wrong } = failure
+  const at = wrong >= 0 ? wrong : frames.findLastIndex(({ isFromHost }) => !isFromHost)
+  const text = `${about}: ${failure.line}: ${failure.reason}`
+  const head = new Uint8Array(HEAD_MAX)
+  const start = head.slice(0, writeInterface(head, writeSection(head, 0, { userAppl: 'vnet' }), { name }))
+  const blocks = frames.map(({ frame, at: time, isFromHost }, i) => {
+    const comments = i === at ? [text] : []
+    const block = new Uint8Array(PACKET_OVERHEAD + frame.length + 4 + Buffer.byteLength(text))
+    const end = writePacket(block, 0, {
+      ...{ seconds: Math.floor(time / NSEC_PER_SEC), nanoseconds: time % NSEC_PER_SEC, interfaceIndex: 0, comments },
+      ...{ bytes: frame, at: 0, capturedLength: frame.length, originalLength: frame.length },
+      flags: isFromHost ? FLAG_INBOUND : FLAG_OUTBOUND,
+    })
+    return block.slice(0, end)
+  })
+  return concat([start, ...blocks])
+}

@@ -1,0 +1,121 @@
+/** Finds the two ends of a run: the stack with the given addresses, and free ones for the peer. */
+import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
+import { EADDRINUSE, EHOSTUNREACH, VnetError } from 'vnet/internal/base/errno'
+import { UsageError } from 'vnet/internal/base/usage-error'
+import {
+  formatAddress,
+  formatMac,
+  isInPrefix,
+  networkOf,
+  type Prefix,
+  plus,
+  sameBytes,
+} from 'vnet/internal/packet/address'
+import { ETH_HLEN, ETH_P_ARP, etherType } from 'vnet/internal/packet/ethernet'
+import { build, differences, type Layer, parseLayers } from './layers.ts'
+import type { PacketLink } from './packet-link.ts'
+import type { Station, Stations } from './stations.ts'
+
+/** Milliseconds to wait for replies: of a stack at most, and of another one after the first. */
+const REPLY_MS = 1000
+const SECOND_REPLY_MS = 300
+const TRIES = 3
+/** How many addresses are tried for the peer. */
+const CANDIDATES = 8
+
+const NO_MAC = new Uint8Array(6)
+
+/**
+ * Returns the stack at `addresses`, of one family each, and the peer, to which it gives an address
+ * of each family: of `given`, or a free one. Throws a UsageError for addresses of this machine, and
+ * a VnetError if no stack replies, or more than one.
+ */
+export async function findStations(
+  link: PacketLink,
+  addresses: readonly Uint8Array[],
+  given: readonly Uint8Array[],
+): Promise<Stations> {
+  let host: Station = { mac: NO_MAC, ip: undefined, ip6: undefined }
+  for (const address of addresses) {
+    const text = formatAddress(address)
+    if (link.addresses.some(({ bytes }) => sameBytes(bytes, address)) || address[0] === 127)
+      throw new UsageError(
+        `conform: ${text} is an address of this machine: name the address of the stack behind ${link.name}`,
+      )
+    const key = address.length === 4 ? 'ip' : 'ip6'
+    const own = given.find(({ length }) => length === address.length) ?? (await freeAddress(link, address))
+    link.peer = { ...link.peer, [key]: own }
+    const macs = await answerers(link, address, own)
+    const list = macs.map(mac => formatMac(mac)).join(' and ')
+    const [mac] = macs
+    if (mac === undefined) throw new VnetError(EHOSTUNREACH, link.name, `no stack replies to requests for ${text}`)
+    if (macs.length > 1) throw new VnetError(EADDRINUSE, link.name, `${list} reply to requests for ${text}`)
+    if (host.mac !== NO_MAC && !sameBytes(host.mac, mac))
+      throw new VnetError(
+        EADDRINUSE,
+        link.name,
+        `${list} replies for ${text}, and ${formatMac(host.mac)} for the other address`,
+      )
+    host = { ...host, mac, [key]: address }
+  }
+  return { host, peer: link.peer }
+}
+
+/** Returns an address of the network of `address` for which nothing replies. */
+async function freeAddress(link: PacketLink, address: Uint8Array): Promise<Uint8Array> {
+  const network = networkAround(link, address)
+  const last = Math.min(2 ** (address.length * 8 - network.prefixLen) - 2, 0xfffe)
+  for (let i = 0; i < CANDIDATES; i++) {
+    // Not always the same: a stack keeps what it has learned about the path to an address.
+    const candidate = plus(networkOf(network), last - Math.floor(Math.random() * (last / 2)))
+    const isOwn = sameBytes(candidate, address) || link.addresses.some(({ bytes }) => sameBytes(bytes, candidate))
+    if (last > 0 && !isOwn && (await answerers(link, candidate, undefined)).length === 0) return candidate
+  }
+  throw new UsageError(`conform: no free address near ${formatAddress(address)} was found: name one with --peer`)
+}
+
+/** The network of this machine that has the address, else a usual one. */
+function networkAround(link: PacketLink, address: Uint8Array): Prefix {
+  const known = link.addresses.find(each => each.bytes.length === address.length && isInPrefix(address, each))
+  return known ?? { bytes: address, prefixLen: address.length === 4 ? 24 : 64 }
+}
+
+/**
+ * Returns the hardware addresses that reply to requests of `own` for an address. Without `own` it
+ * is a probe, which changes no table (RFC 5227, RFC 4862).
+ */
+async function answerers(link: PacketLink, address: Uint8Array, own: Uint8Array | undefined): Promise<Uint8Array[]> {
+  const found: Uint8Array[] = []
+  const isV4 = address.length === 4
+  const station = (mac: Uint8Array, ip: Uint8Array): Station => ({ mac, ip, ip6: ip })
+  const peer = station(link.peer.mac, own ?? new Uint8Array(address.length))
+  const stations = { host: station(NO_MAC, address), peer }
+  const context = { stations, port: 0, sent: new Uint8Array(0) }
+  const option = own === undefined ? '' : ` / hex 0101${Buffer.from(link.peer.mac).toString('hex')}`
+  const request = isV4
+    ? 'ether to broadcast / arp request'
+    : `ether to solicited / ip6, hops 255, to solicited / nd ns, target host${option}`
+  const reply = parseLayers(isV4 ? 'arp reply, spa host' : 'ip6 / nd na, target host')
+  for (let i = 0; i < TRIES && found.length === 0; i++) {
+    link.send(build(context, parseLayers(request)))
+    let until = link.now() + (own === undefined ? SECOND_REPLY_MS : REPLY_MS) * NSEC_PER_MSEC
+    for (let sent = await link.next(until); sent !== undefined; sent = await link.next(until)) {
+      const mac = sent.frame.slice(6, 12)
+      if (!isLike(sent.frame, reply) || found.some(each => sameBytes(each, mac))) continue
+      found.push(mac)
+      until = link.now() + SECOND_REPLY_MS * NSEC_PER_MSEC
+    }
+    if (own === undefined) break
+  }
+  return found
+
+  function isLike(frame: Uint8Array, layers: readonly Layer[]): boolean {
+    const wrong = differences(context, frame, layers)
+    return (
+      wrong !== undefined &&
+      wrong.length === 0 &&
+      (!isV4 || frame.length >= ETH_HLEN + 28) &&
+      (etherType(frame, 0) === ETH_P_ARP) === isV4
+    )
+  }
+}

@@ -1,0 +1,52 @@
+/** A World on a link: a stack that serves echo, discard and chargen, behind an interface. */
+import { setTimeout } from 'node:timers/promises'
+import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
+import { isSameAddress, sourceAt } from 'vnet/internal/packet/ethernet'
+import type { PacketLink } from './packet-link.ts'
+import type { Station, Stations } from './stations.ts'
+import type { Sent, World } from './world.ts'
+
+/** The largest frame of an interface that does not let the stack send segments unsegmented. */
+const LARGE = 9216
+const OFFLOADS =
+  'it hands over segments before their segmentation: turn that off with ethtool -K IF gro off gso off tso off'
+
+export class InterfaceWorld implements World {
+  /** A case decides by order: the limits are for stacks that send nothing. */
+  readonly tolerance = { early: 20 * NSEC_PER_MSEC, late: 3000 * NSEC_PER_MSEC, grace: 30 * NSEC_PER_MSEC }
+  readonly host: Station
+  readonly peer: Station
+  readonly port: number
+  readonly sockets = undefined
+  readonly #link: PacketLink
+
+  constructor(link: PacketLink, { host, peer }: Stations, port: number) {
+    this.#link = link
+    this.host = host
+    this.peer = peer
+    this.port = port
+  }
+
+  now(): number {
+    return this.#link.now()
+  }
+
+  async sleepUntil(moment: number): Promise<void> {
+    while (this.now() < moment) await setTimeout(Math.ceil((moment - this.now()) / NSEC_PER_MSEC))
+  }
+
+  inject(frame: Uint8Array): void {
+    this.#link.send(frame)
+  }
+
+  async next(until: number): Promise<Sent | undefined> {
+    for (;;) {
+      const sent = await this.#link.next(until)
+      if (sent === undefined) return undefined
+      if (sent.frame.length > LARGE) throw new Error(OFFLOADS)
+      if (isSameAddress(sent.frame, sourceAt(0), this.host.mac)) return sent
+    }
+  }
+
+  close(): void {}
+}

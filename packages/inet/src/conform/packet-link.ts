@@ -1,0 +1,153 @@
+/**
+ * PacketLink: an existing interface as the link between a peer that is made by hand and a stack. A
+ * packet socket has the time of each frame: a busy machine may let this process wait, but an
+ * interval between two frames is never seen as shorter. The peer replies to requests for its own
+ * hardware address, and to nothing else.
+ */
+import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
+import { EINVAL, ENODEV, VnetError } from 'vnet/internal/base/errno'
+import { check, closingOnError, startPoller } from 'vnet/internal/linux/errno'
+import { VIRTIO_NET_HDR_LEN } from 'vnet/internal/linux/index'
+import { loadNative, type Native, type Poller } from 'vnet/internal/linux/native'
+import { inNetns } from 'vnet/internal/linux/netns-name'
+import { openPacketSocket } from 'vnet/internal/linux/packet-socket'
+import { getAddresses, getLink, getLinks, RouteSocket } from 'vnet/internal/linux/rtnetlink'
+import * as uapi from 'vnet/internal/linux/uapi'
+import { interfaceArg, isValidEtherAddr } from 'vnet/internal/netdev/index'
+import type { Prefix } from 'vnet/internal/packet/address'
+import * as arp from 'vnet/internal/packet/arp'
+import { ETH_HLEN, ETH_P_ARP, ETH_P_IPV6, etherType, isSameAddress, sourceAt } from 'vnet/internal/packet/ethernet'
+import { NDISC_NEIGHBOUR_SOLICITATION, targetAt } from 'vnet/internal/packet/icmpv6'
+import { IPV6_HLEN, isUnspecified, NEXTHDR_ICMP } from 'vnet/internal/packet/ipv6'
+import { concat } from 'vnet/internal/packet/octets'
+import { build, parseLayers } from './layers.ts'
+import type { Station } from './stations.ts'
+import type { Sent } from './world.ts'
+
+// include/uapi/asm-generic/socket.h
+const SO_TIMESTAMPNS = 35
+/** sizeof(struct cmsghdr) */
+const CMSG_HLEN = 16
+/** Bytes for a frame, which may be a segment before its segmentation. */
+const FRAME_MAX = 70_000
+
+export class PacketLink {
+  readonly name: string
+  /** All addresses of the namespace of the interface, with their networks. */
+  readonly addresses: readonly Prefix[]
+  /** The peer, as far as it has addresses. */
+  peer: Station
+  readonly #native: Native
+  readonly #fd: number
+  readonly #poller: Poller
+  /** Whole seconds that are subtracted from the time of day, so that a number holds it in ns. */
+  readonly #epoch = Math.floor(Date.now() / 1000)
+  readonly #control = new Uint8Array(64)
+  readonly #into = new Uint8Array(FRAME_MAX)
+  readonly #sent: Sent[] = []
+  #wake = (): void => {}
+
+  private constructor(native: Native, fd: number, name: string, addresses: readonly Prefix[], mac: Uint8Array) {
+    this.name = name
+    this.addresses = addresses
+    this.peer = { mac, ip: undefined, ip6: undefined }
+    this.#native = native
+    this.#fd = fd
+    check(native.setsockopt(fd, uapi.SOL_SOCKET, SO_TIMESTAMPNS, uapi.int32(1)), 'SO_TIMESTAMPNS')
+    this.#poller = startPoller(native, fd, () => this.#receive())
+  }
+
+  /** Opens `[NETNS/]IF`. The peer has `mac`. Throws a VnetError if it is not for Ethernet. */
+  static open(text: string, mac: Uint8Array): PacketLink {
+    const native = loadNative()
+    const { name, netns } = interfaceArg(text)
+    return inNetns(native, netns, nsfd => {
+      using sock = RouteSocket.open(native, nsfd)
+      const link = getLink(sock, { name })
+      if (link === undefined) throw new VnetError(ENODEV, text, 'there is no such interface')
+      if (!isValidEtherAddr(link.address)) throw new VnetError(EINVAL, text, 'it is not an Ethernet interface')
+      const addresses = getLinks(sock).flatMap(({ ifindex }) => getAddresses(sock, ifindex))
+      const fd = openPacketSocket(native, nsfd, link.ifindex, text)
+      return closingOnError(native, [fd], () => new PacketLink(native, fd, text, addresses, mac))
+    })
+  }
+
+  /** The time of day, in nanoseconds since the link was opened. */
+  now(): number {
+    return (Date.now() - this.#epoch * 1000) * NSEC_PER_MSEC
+  }
+
+  send(frame: Uint8Array): void {
+    check(this.#native.send(this.#fd, concat([new Uint8Array(VIRTIO_NET_HDR_LEN), frame]), 0), this.name)
+  }
+
+  /** Returns the next frame of any station, or undefined if none arrives until a moment. */
+  async next(until: number): Promise<Sent | undefined> {
+    this.#receive()
+    if (this.#sent.length === 0) {
+      await new Promise<void>(resolve => {
+        const timer = setTimeout(resolve, Math.max(0, (until - this.now()) / NSEC_PER_MSEC))
+        this.#wake = () => {
+          clearTimeout(timer)
+          resolve()
+        }
+      })
+      this.#receive()
+    }
+    return this.#sent.shift()
+  }
+
+  close(): void {
+    this.#poller.close()
+    this.#native.close(this.#fd)
+  }
+
+  #receive(): void {
+    const meta = new Int32Array(3)
+    const name = new Uint8Array(20)
+    for (;;) {
+      const length = this.#native.recvmsgRaw(this.#fd, this.#into, uapi.MSG_DONTWAIT, name, this.#control, meta)
+      if (length < 0) break
+      const frame = this.#into.slice(VIRTIO_NET_HDR_LEN, length)
+      if (frame.length < ETH_HLEN || isSameAddress(frame, sourceAt(0), this.peer.mac)) continue
+      const view = new DataView(this.#control.buffer)
+      const seconds = Number(view.getBigInt64(CMSG_HLEN, true)) - this.#epoch
+      const at = seconds * 1e9 + Number(view.getBigInt64(CMSG_HLEN + 8, true))
+      // VIRTIO_NET_HDR_F_NEEDS_CSUM
+      if (!this.#reply(frame)) this.#sent.push({ frame, at, isPartial: ((this.#into[0] as number) & 1) !== 0 })
+    }
+    if (this.#sent.length > 0) this.#wake()
+  }
+
+  /** Whether a frame asks for the hardware address of the peer, which then replies. */
+  #reply(frame: Uint8Array): boolean {
+    const { peer } = this
+    if (etherType(frame, 0) === ETH_P_ARP) {
+      const isRequest =
+        arp.parse(frame, ETH_HLEN, frame.length - ETH_HLEN) > 0 && arp.op(frame, ETH_HLEN) === arp.ARPOP_REQUEST
+      if (!isRequest || !isAt(frame, ETH_HLEN + 24, peer.ip)) return isRequest
+      const reply = frame.slice(0, ETH_HLEN + arp.ARP_LEN)
+      reply.set(frame.subarray(6, 12), 0)
+      reply.set(peer.mac, 6)
+      arp.toReply(reply, ETH_HLEN, peer.mac)
+      this.send(reply)
+      return true
+    }
+    const message = ETH_HLEN + IPV6_HLEN
+    const isSolicitation =
+      etherType(frame, 0) === ETH_P_IPV6 &&
+      frame[ETH_HLEN + 6] === NEXTHDR_ICMP &&
+      frame[message] === NDISC_NEIGHBOUR_SOLICITATION
+    if (!isSolicitation || isUnspecified(frame, ETH_HLEN + 8)) return isSolicitation
+    if (!isAt(frame, targetAt(message), peer.ip6)) return true
+    const from = { mac: frame.slice(6, 12), ip: undefined, ip6: frame.slice(ETH_HLEN + 8, ETH_HLEN + 24) }
+    const context = { stations: { host: from, peer }, port: 0, sent: new Uint8Array(0) }
+    const hex = Buffer.from(peer.mac).toString('hex')
+    this.send(build(context, parseLayers(`ip6, hops 255 / nd na, flags 0x60, target peer / hex 0201${hex}`)))
+    return true
+  }
+}
+
+function isAt(bytes: Uint8Array, at: number, address: Uint8Array | undefined): boolean {
+  return address !== undefined && Buffer.compare(bytes.subarray(at, at + address.length), address) === 0
+}

@@ -1,0 +1,150 @@
+/** The cases that need no program on the host, and `vnet conform`, on this machine's kernel. */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { captureBytes } from '#src/capture/capture-bytes.node.ts'
+import { CaptureReader } from '#src/capture/reader.ts'
+import { parseAddress } from '#src/packet/address.ts'
+import { outcome } from '#support/netns.ts'
+import { PROGRAM } from '#support/vnet-process.ts'
+import { findStations } from '../../src/conform/discovery.ts'
+import { InterfaceWorld } from '../../src/conform/interface-world.ts'
+import { isPassive, setsPathMtu } from '../../src/conform/notation.ts'
+import { PacketLink } from '../../src/conform/packet-link.ts'
+import { PORTS, runPatiently } from '../../src/conform/run-case.ts'
+import type { Stations } from '../../src/conform/stations.ts'
+import { readTable } from '../../src/conform/table.ts'
+import { ServedHost } from '../tcp-conformance/served-host.ts'
+
+const HOST = '192.0.2.2'
+const HOST6 = '2001:db8::2'
+const MAC = Uint8Array.of(2, 0, 0, 0, 0, 7)
+
+const passive = readTable().flatMap(({ cases }) => cases.filter(isPassive))
+let host: ServedHost
+let directory: string
+
+beforeAll(async () => {
+  directory = mkdtempSync(join(tmpdir(), 'vnet-conform-'))
+  host = await ServedHost.start()
+})
+
+afterAll(() => {
+  host?.remove()
+  rmSync(directory, { recursive: true })
+})
+
+describe('the kernel', () => {
+  let link: PacketLink
+  let stations: Stations
+  let port = 0x8000
+
+  beforeAll(async () => {
+    link = PacketLink.open(host.interface, MAC)
+    stations = await findStations(link, [parseAddress(HOST) as Uint8Array, parseAddress(HOST6) as Uint8Array], [])
+  })
+  afterAll(() => link?.close())
+
+  for (const one of passive.toSorted((a, b) => Number(setsPathMtu(a)) - Number(setsPathMtu(b)))) {
+    test(`${one.name}: ${one.linux ?? one.title}`, { timeout: 60_000 }, async () => {
+      const outcome = await runPatiently(one, () => {
+        port += PORTS
+        return new InterfaceWorld(link, stations, port)
+      })
+      if (one.linux === undefined && outcome.failure !== undefined) throw outcome.failure
+      expect(outcome.skipped).toBe(undefined)
+      expect(outcome.failure === undefined).toBe(one.linux === undefined)
+    })
+  }
+})
+
+describe('vnet conform', () => {
+  const conform = (...args: readonly string[]) => {
+    const command = [process.execPath, PROGRAM, 'conform', ...args, '--captures', directory]
+    return outcome(host.near.spawn(command))
+  }
+
+  test('reports what passes, and exits with 0', async () => {
+    const { status, stdout } = await conform('veth0', '--address', HOST, '--address', HOST6, '--only', 'nd*')
+    expect(stdout).toMatch(/^(\d+) of \1 pass; 0 that must fail; 0 skipped\n$/)
+    expect(status).toBe(0)
+  })
+
+  test('skips IPv6 without an address, and cases that need a program on the host', async () => {
+    const { stdout } = await conform('veth0', '--address', HOST, '--only', '*closed-port-syn', '--json')
+    const lines = stdout
+      .trim()
+      .split('\n')
+      .map(line => JSON.parse(line))
+    expect(lines.map(({ event, result }) => result ?? event)).toEqual(['skipped', 'passed', 'conform'])
+    expect(lines.at(-1)).toEqual({ event: 'conform', passed: 1, failedMust: 0, failedOther: 0, skipped: 1 })
+  })
+
+  test('exits with 1 if a case fails, with a comment in its capture and a failure in the JUnit file', async () => {
+    host.far.exec('sysctl -qw net.ipv4.icmp_echo_ignore_all=1')
+    const junit = join(directory, 'junit.xml')
+    const { status, stdout } = await conform('veth0', '--address', HOST, '--only', 'icmp-echo', '--junit', junit)
+    host.far.exec('sysctl -qw net.ipv4.icmp_echo_ignore_all=0')
+    const file = join(directory, 'icmp-echo.pcapng')
+    expect(stdout).toContain(
+      'FAILED icmp-echo: a ping gets a reply with its identifier, number and data (must, RFC 1122',
+    )
+    expect(stdout).toContain(`the host has sent nothing; capture: ${file}`)
+    expect(status).toBe(1)
+    expect(readFileSync(junit, 'utf8')).toContain('<testsuite name="icmp" tests="1" failures="1" skipped="0">')
+    const reader = new CaptureReader(file)
+    reader.push(captureBytes(file))
+    reader.end()
+    const comments: string[] = []
+    for (let packet = reader.next(); packet !== undefined; packet = reader.next())
+      comments.push(...(packet.comments ?? []))
+    expect(comments).toEqual([expect.stringContaining('the host has sent nothing')])
+  })
+
+  test('a case that should pass does not decide the exit status', async () => {
+    const { status, stdout } = await conform('veth0', '--address', HOST, '--only', 'fragments-overlap')
+    expect(stdout).toContain('differs fragments-overlap')
+    expect(status).toBe(0)
+  })
+
+  test.each([
+    [['veth0', '--address', HOST, '--only', 'nothing'], "no case or group is called 'nothing'"],
+    [['veth0', '--address', 'host'], 'must be an address'],
+    [['veth0'], 'it needs --address'],
+  ])('refuses %j', async (args, error) => {
+    const { status, stderr } = await conform(...args)
+    expect(stderr).toContain(error)
+    expect(status).toBe(2)
+  })
+
+  test('refuses an address of its own machine', async () => {
+    host.near.ip('addr add 192.0.2.3/24 dev veth0')
+    const { status, stderr } = await conform('veth0', '--address', '192.0.2.3')
+    host.near.ip('addr del 192.0.2.3/24 dev veth0')
+    expect(stderr).toContain('192.0.2.3 is an address of this machine')
+    expect(status).toBe(2)
+  })
+
+  test('refuses an address without a stack', async () => {
+    const { status, stderr } = await conform('veth0', '--address', '192.0.2.77')
+    expect(stderr).toContain('no stack replies to requests for 192.0.2.77')
+    expect(status).toBe(1)
+  })
+
+  test('refuses an address of two stacks', async () => {
+    const { near, far } = host
+    near.ip(
+      `link add veth2 type veth peer name veth3 netns ${far.name}`,
+      'link add br0 type bridge',
+      'link set br0 up',
+      'link set veth0 master br0',
+      'link set veth2 master br0 up',
+    )
+    far.ip('link set veth3 up')
+    const { status, stderr } = await conform('br0', '--address', HOST)
+    near.ip('link set veth0 nomaster')
+    expect(stderr).toMatch(/\S+ and \S+ reply to requests for 192\.0\.2\.2/)
+    expect(status).toBe(1)
+  })
+})
