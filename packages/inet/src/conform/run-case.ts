@@ -2,7 +2,6 @@
 import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
 import { TCP_FIN, TCP_SYN } from 'vnet/internal/packet/tcp'
 import type { Segment } from '../tcp/segment.ts'
-import { Calls } from './calls.ts'
 import { errorFrame, isForPeer, segmentOf, tcpFrame, wrongChecksum } from './frames.ts'
 import { build, type Context, differences, type Layer, parseLayers } from './layers.ts'
 import type { Case, Items, Step } from './notation.ts'
@@ -84,6 +83,9 @@ export interface Outcome {
   readonly failure: CaseFailure | undefined
 }
 
+/** A port of the host on which nothing listens. */
+const CLOSED_PORT = 1
+
 /** How often a case runs at most: if this process is held up, or an ICMP error may be limited. */
 const ATTEMPTS = 5
 /** Milliseconds until a stack that limits its ICMP errors sends one again. */
@@ -129,14 +131,14 @@ class Run {
   /** When the previous step happened. */
   #before: number
   #sentAfterQuiet: SentSegment | undefined
-  readonly #calls: Calls
+  /** The port of the host to which peers connect, unless a program listens. */
+  #port = CLOSED_PORT
   #pings = 0
 
   constructor(world: World, family: 4 | 6) {
     this.#world = world
     this.#family = family
     this.#context = { stations: world, port: world.port, sent: new Uint8Array(0) }
-    this.#calls = new Calls(world)
     this.#start = world.now()
     this.#before = this.#start
   }
@@ -158,7 +160,7 @@ class Run {
     if (verb === 'quiet') return this.#quiet(Number(words[0]))
     if (verb === 'end') return this.#end()
     if (verb === 'connected' || verb === 'error') {
-      await this.#calls.call(verb, words)
+      await this.#call(verb, words)
       this.#note(step.text)
       return this.#checkTime(world.now(), limits, time !== undefined)
     }
@@ -171,13 +173,13 @@ class Run {
     this.#note(step.text)
     if (verb === 'send') return this.#inject(build(this.#context, layers as readonly Layer[]))
     if (verb === 'icmp') return this.#icmp(words)
-    if (items === undefined) return this.#calls.call(verb, words)
+    if (items === undefined) return this.#call(verb, words)
     for (const segment of this.#peer(items.peer).segments(items)) this.#injectTcp(segment)
   }
 
   /** Ends the connections of the peer. */
   close(): void {
-    if (this.#world.sockets !== undefined) return
+    if (this.#world.program !== undefined) return
     for (const peer of this.#peers.values()) {
       const segment = peer.abort()
       if (segment !== undefined) this.#injectTcp(segment)
@@ -193,9 +195,9 @@ class Run {
     this.#inject(tcpFrame(this.#context, this.#family, segment))
   }
 
-  /** Checks that nothing else was sent. Without sockets, the host may have more to send. */
+  /** Checks that nothing else was sent. Without a program, the host may have more to send. */
   async #end(): Promise<void> {
-    if (this.#world.sockets === undefined) return
+    if (this.#world.program === undefined) return
     const sent = this.#sentAfterQuiet ?? (await this.#nextSegment(this.#world.now()))
     if (sent !== undefined) throw new Error(`there is one more segment: ${this.#describe(sent)}`)
   }
@@ -372,10 +374,17 @@ class Run {
     if (isStep) this.#before = at
   }
 
+  async #call(verb: string, words: readonly string[]): Promise<void> {
+    const { program } = this.#world
+    if (verb === 'port') this.#port = Number(words[0])
+    else if (program === undefined) throw new Error('there is no program on the host')
+    else await program.call(verb, words)
+  }
+
   #peer(index: number): Peer {
     const known = this.#peers.get(index)
     if (known !== undefined) return known
-    const peer = new Peer(this.#world.port + index, this.#calls.port)
+    const peer = new Peer(this.#world.port + index, this.#world.program?.port ?? this.#port)
     this.#peers.set(index, peer)
     return peer
   }

@@ -5,7 +5,7 @@ import { check, startPoller } from 'vnet/internal/linux/errno'
 import { type Native, WATCH_READ, WATCH_WRITE } from 'vnet/internal/linux/native'
 import { int32, SOL_SOCKET } from 'vnet/internal/linux/uapi'
 import { IPPROTO_TCP } from 'vnet/internal/packet/ipv4'
-import type { TestSocket } from '../../src/conform/world.ts'
+import type { TestSocket } from './sockets.ts'
 
 const EAGAIN = 11
 /** How long an awaited event may take on a busy machine, in milliseconds. */

@@ -5,9 +5,11 @@ import { check } from 'vnet/internal/linux/errno'
 import { AF_INET, AF_INET6, SOCK_NONBLOCK, SOCK_STREAM, sockaddrInet } from 'vnet/internal/linux/uapi'
 import { IPPROTO_TCP } from 'vnet/internal/packet/ipv4'
 import { get16 } from 'vnet/internal/packet/octets'
-import type { Sent, Sockets, TestListener, TestSocket, World } from '../../src/conform/world.ts'
+import type { Sent, World } from '../../src/conform/world.ts'
+import { Calls } from './calls.ts'
 import type { KernelHost } from './kernel-host.ts'
 import { KernelSocket } from './kernel-socket.ts'
+import type { TestListener, TestSocket } from './sockets.ts'
 
 const EINPROGRESS = 115
 
@@ -17,10 +19,10 @@ export class KernelWorld implements World {
   readonly host: World['host']
   readonly peer: World['peer']
   readonly port = 40_000
-  readonly sockets: Sockets = {
+  readonly program = new Calls(this, {
     connect: (port, to) => this.#connect(port, to),
     listen: backlog => this.#listen(backlog),
-  }
+  })
   readonly #host: KernelHost
   readonly #sent: Sent[] = []
   readonly #sockets: KernelSocket[] = []

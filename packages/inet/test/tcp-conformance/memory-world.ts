@@ -3,11 +3,13 @@ import { EADDRINUSE, isErrno } from 'vnet/internal/base/errno'
 import { parseAddress } from 'vnet/internal/packet/address'
 import { random } from '#src/base/random.ts'
 import { FakeClock } from '#src/bed/fake-clock.ts'
-import type { Sent, Sockets, TestListener, TestSocket, World } from '../../src/conform/world.ts'
+import type { Sent, World } from '../../src/conform/world.ts'
 import type { TcpConnection } from '../../src/contract.ts'
 import { InetHost, type StackInterface } from '../../src/index.ts'
 import { MS } from '../tcp-pair.ts'
+import { Calls } from './calls.ts'
 import { serve } from './servers.ts'
+import type { TestListener, TestSocket } from './sockets.ts'
 
 const station = (n: number) => ({
   mac: Uint8Array.of(2, 0, 0, 0, 0, n),
@@ -26,7 +28,7 @@ export class MemoryWorld implements World {
   readonly host = station(1)
   readonly peer = station(2)
   readonly port = 40_000
-  readonly sockets: Sockets | undefined
+  readonly program: Calls | undefined
   readonly #clock = new FakeClock()
   readonly #host: InetHost
   readonly #dev: StackInterface
@@ -56,8 +58,8 @@ export class MemoryWorld implements World {
     this.#dev.addAddress('2001:db8::1/64')
     const { mac, ip, ip6 } = this.peer
     for (const address of [ip, ip6]) this.#dev.setNeighbour(address as Uint8Array, mac)
-    this.sockets = hasSockets
-      ? { connect: (port, to) => this.#connect(port, to), listen: backlog => this.#listen(backlog) }
+    this.program = hasSockets
+      ? new Calls(this, { connect: (port, to) => this.#connect(port, to), listen: backlog => this.#listen(backlog) })
       : undefined
     if (!hasSockets) serve(this.#host)
   }

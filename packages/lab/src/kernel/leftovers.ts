@@ -1,7 +1,6 @@
 /**
- * A lab's traces outside its process: a directory for files, and programs that its programs
- * started. If the process is killed, the next lab removes both. It finds them by the directory's
- * name, which contains the PID namespace and the process that made the lab.
+ * A lab's traces outside its process: a directory, and what its programs started. After a kill the
+ * next lab removes both, by the PID namespace and the process in the directory's name.
  */
 import { lstatSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -48,10 +47,7 @@ export function removeAnnouncements(directories?: readonly RunDirectory[], hasEn
   }
 }
 
-/**
- * Returns whether no process of a PID namespace is left. Only the initial PID namespace shows that;
- * in another one this is false.
- */
+/** Whether no process of a PID namespace is left; false outside the initial one, which shows it. */
 export function pidNamespaceHasEnded(inode: number, own = ownNamespace('pid'), proc = '/proc'): boolean {
   if (own !== INITIAL) return false
   return readdirSync(proc).every(pid => {

@@ -27,10 +27,7 @@ export class MemoryFaults implements HostFaults {
     this.#stack.boot.resume()
   }
 
-  /**
-   * Removes all sockets and timers of the boot. Nothing notifies its code, and its promises never
-   * settle, unless other code settles them.
-   */
+  /** Removes all sockets and timers of the boot, silently; its own promises never settle. */
   crash(): void {
     const { boot } = this.#stack
     if (boot.isDead) return

@@ -1,7 +1,4 @@
-/**
- * MemoryWorld: the world of a lab in memory. Its time is virtual; the network stacks of the hosts
- * and the links between them are in the thread of the test.
- */
+/** MemoryWorld: a lab in virtual time; stacks and links are in the thread of the test. */
 import type dgram from 'node:dgram'
 import { rmSync } from 'node:fs'
 import type { Alarm } from 'vnet/internal/base/index'

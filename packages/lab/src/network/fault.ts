@@ -16,10 +16,7 @@ export class LabFault implements AsyncDisposable {
     return Atomics.load(this.#hits, 0)
   }
 
-  /**
-   * Settles when it has hit `n` packets, one by default. Rejects if the fault is removed, or if the
-   * link or the lab is closed, before.
-   */
+  /** Settles when it has hit `n` packets, default 1. Rejects if it, its link or lab ends before. */
   hit(n = 1): Promise<void> {
     try {
       checkForm('hit(n)', n, COUNT)

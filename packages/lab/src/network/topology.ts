@@ -47,10 +47,7 @@ const TOPOLOGY: Forms<Topology> = { hosts: LIST, routers: OBJECT, cables: OBJECT
 /** Reports a mistake in the part of a topology at `path`, such as `routers.home.outside`. */
 export type ReportProblem = (path: string, error: UsageError) => void
 
-/**
- * Reports the mistakes that can be found without making the topology. Throws a UsageError for one
- * that is not an object with lists and objects.
- */
+/** Reports mistakes before it is made. Throws a UsageError for wrong lists and objects. */
 export function checkTopology(topology: Topology, report: ReportProblem): void {
   checkForms('topology', topology, TOPOLOGY)
   if (topology.hosts === undefined) throw new UsageError('a topology needs `hosts`, a list of names')

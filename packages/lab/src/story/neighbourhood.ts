@@ -10,10 +10,7 @@ import { wantedWorld } from '../world/world.ts'
 import type { Story } from './story.ts'
 import { storyModule, type WriteOptions } from './write-text.ts'
 
-/**
- * Runs a story's lab with each of its faults changed, and the others as they are. Returns a table
- * of verdicts. Programs of the options have absolute URLs.
- */
+/** Runs the lab with one fault changed at a time. Programs of the options have absolute URLs. */
 export function neighbourhood(story: Story, options: WriteOptions): Promise<string> {
   const { faults, text, timeout } = storyModule(story, options)
   // A module runs outside of this thread, so that it can be ended.

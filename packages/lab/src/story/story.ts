@@ -3,10 +3,7 @@ import type { FaultVerb } from 'vnet/internal/wire/stages/fault-verbs'
 import type { Direction } from 'vnet/internal/wire/wire'
 import type { PacketPart } from '../model/packet-name.ts'
 
-/**
- * How certain a statement is: `seen` in frames, `inferred` from frames as the only explanation, or
- * a `guess`, one of several explanations.
- */
+/** `seen` in frames, `inferred` as the only explanation, or a `guess` among several. */
 export type Certainty = 'seen' | 'inferred' | 'guess'
 
 /** `ab` leads from the client, which sent the first packet or SYN, to the server. */
@@ -122,8 +119,7 @@ export interface Story {
   readonly seconds: number
   /** Nanoseconds from the first to the last frame. */
   readonly lasted: number
-  /** At most FLOWS_MAX flows in the order of their first frames; with statements
-   * first. */
+  /** At most FLOWS_MAX flows in the order of their first frames; with statements first. */
   readonly flows: readonly FlowStory[]
   /** Flows that were closed and forgotten, which `flows` does not have. */
   readonly forgotten: number

@@ -1,6 +1,7 @@
 /**
- * The file of `vnet lan` as JSON Schema, from which errors, LanFile and packages/lan/docs/lan.schema.json come
- * (scripts/generate-schemas.mjs). services/dhcp/config.ts has DHCP, config.ts rules across parts.
+ * The file of `vnet lan` as JSON Schema, from which errors, LanFile and
+ * packages/lan/docs/lan.schema.json come (scripts/generate-schemas.mjs). services/dhcp/config.ts
+ * has DHCP, config.ts rules across parts.
  */
 import * as schema from 'vnet/internal/base/schema'
 import { networkOf, parseAddress, parsePrefix, sameBytes } from 'vnet/internal/packet/address'

@@ -126,10 +126,7 @@ export class Outside {
     }
   }
 
-  /**
-   * Whether, since `expectNothing`, a program has queued an immediate or a message has arrived in
-   * this thread. More may follow, so the event loop has to turn once more.
-   */
+  /** Whether a program has queued an immediate or got a message: the event loop turns again. */
   get hasStirred(): boolean {
     return this.#hasStirred
   }
@@ -153,10 +150,7 @@ export class Outside {
     this.#hasStirred = false
   }
 
-  /**
-   * Returns whether the clock must stand still. `onChange` reports that this may have changed. With
-   * `isRef`, the process is kept alive until then.
-   */
+  /** Whether the clock must stand still, until `onChange`. `isRef` keeps the process alive. */
   isBusy(isRef: boolean): boolean {
     if (!this.isWaiting) return false
     const patience = this.#options.patience * (this.#requests > 0 ? REQUEST_PATIENCE : 1)
@@ -195,9 +189,8 @@ export class Outside {
   }
 
   /**
-   * C++ reads a file, for respondWithFile() of HTTP/2 or for a blob. Only the end of the file is
-   * reported, so this polls for other bytes. If the stream of HTTP/2 were closed or the file freed
-   * in the meantime, Node would crash at the end of the read.
+   * C++ reads a file, for HTTP/2's respondWithFile() or a blob. Only its end is reported, so this
+   * polls for other bytes. If the stream closed or the file was freed meanwhile, Node would crash.
    */
   #onRead(id: number, type: string, wrap: Wrap): void {
     const file = this.#files.get(id)?.deref()

@@ -1,45 +1,36 @@
 /** The calls of a conformance case to sockets, and the checks of their results. */
 import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
 import { errnoName } from 'vnet/internal/base/errno'
-import { pattern } from './layers.ts'
-import type { Sockets, TestListener, TestSocket, World } from './world.ts'
+import { pattern } from '../../src/conform/layers.ts'
+import type { Program, World } from '../../src/conform/world.ts'
+import type { Sockets, TestListener, TestSocket } from './sockets.ts'
 
 /** A port of the host on which nothing listens. */
 const CLOSED_PORT = 1
 /** Bytes of a write that fills the send buffer. */
 const CHUNK = 4096
 
-export class Calls {
-  readonly #world: World
+export class Calls implements Program {
+  readonly #world: Pick<World, 'port'>
+  readonly #sockets: Sockets
   #socket: TestSocket | undefined
   #listener: TestListener | undefined
-  #port = CLOSED_PORT
   /** Stream positions of the next written and the next read byte. */
   #written = 1
   #read = 1
 
-  constructor(world: World) {
+  constructor(world: Pick<World, 'port'>, sockets: Sockets) {
     this.#world = world
+    this.#sockets = sockets
   }
 
-  get #sockets(): Sockets {
-    const { sockets } = this.#world
-    if (sockets === undefined) throw new Error('there are no sockets')
-    return sockets
+  get port(): number | undefined {
+    return this.#listener?.port
   }
 
-  /** The port to which peers connect. */
-  get port(): number {
-    return this.#listener?.port ?? this.#port
-  }
-
-  /** Makes the call of a line, and checks its result. */
   async call(verb: string, words: readonly string[]): Promise<void> {
     const [word = ''] = words
     switch (verb) {
-      case 'port':
-        this.#port = Number(word)
-        return
       case 'connect':
         this.#socket =
           word === 'own'
