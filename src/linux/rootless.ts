@@ -41,7 +41,7 @@ export function execHere(native: Native, command: readonly string[], descriptors
   return exec(native, ['--execute', ...command], descriptors)
 }
 
-function exec(native: Native, words: readonly string[], descriptors?: Int32Array): never {
+function exec(native: Native, words: readonly string[], descriptors: Int32Array = new Int32Array()): never {
   const launcher = launcherPath()
   throw new VnetError(native.exec([launcher, ...words], descriptors), ['exec', launcher])
 }

@@ -11,6 +11,7 @@ import { dirname, join, resolve } from 'node:path'
 
 const repository = resolve(import.meta.dirname, '../..')
 
+const SCRIPTS = ['bash', 'zsh'].map(shell => `src/cli/parse/completion.${shell}`)
 const PAGE = ['main.ts', 'style.css'].map(name => `packages/web/src/page/${name}`)
 const PACKAGES = ['exec', 'lan', 'guest', 'inet', 'lab', 'web', 'learn'].flatMap(name =>
   ['tsconfig.json', 'src/commands.ts'].map(file => `packages/${name}/${file}`),
@@ -85,6 +86,7 @@ export class SetupTree {
       'native/rootless/rootless.cc',
       'src/index.ts',
       'src/tap.ts',
+      ...SCRIPTS,
       ...PAGE,
       ...PACKAGES,
     ])
