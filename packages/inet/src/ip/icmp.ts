@@ -135,7 +135,7 @@ export class Icmp {
     const { h, protocol, end, isFragment } = this.#upper
     // About later fragments of IPv6, errors are sent.
     if (h < 0 && (version === IP4 || !isFragment)) return
-    if (protocol === version.icmp && (h >= end || !isQuestion(version, bytes[h] as number))) return
+    if (h >= 0 && protocol === version.icmp && (h >= end || !isQuestion(version, bytes[h] as number))) return
     const source = bytes.slice(version.sourceAt(nh), version.sourceAt(nh) + version.address)
     const destination = bytes.slice(version.destinationAt(nh), version.destinationAt(nh) + version.address)
     if (isGroup(source, 0, source.length) || source.every(byte => byte === 0)) return
