@@ -2,7 +2,7 @@
 import { onesComplementSum, pseudoHeaderSum4, pseudoHeaderSum6 } from 'vnet/internal/packet/checksum'
 import { ETH_HLEN, ETH_P_IP, ETH_P_IPV6, etherType, isSameAddress } from 'vnet/internal/packet/ethernet'
 import * as ipv4 from 'vnet/internal/packet/ipv4'
-import { NEXTHDR_ICMP } from 'vnet/internal/packet/ipv6'
+import { IPV6_HLEN, NEXTHDR_ICMP } from 'vnet/internal/packet/ipv6'
 import { UpperHeader } from 'vnet/internal/packet/upper-header'
 import { Segment } from '../tcp/segment.ts'
 import { build, type Context, parseLayers } from './layers.ts'
@@ -34,16 +34,20 @@ export function errorFrame(context: Context, kind: string, mtu: string | undefin
   return build(context, parseLayers(`${family === 6 ? 'ip6' : DONT_FRAGMENT} / ${layer}`), quote)
 }
 
-/** ICMPv6 messages that a host sends to all, or only on its own account. */
-const OWN = [133, 143]
+/**
+ * ICMP and ICMPv6 messages that have another reason than the peer's latest frame: time exceeded
+ * about fragments of an earlier case, router solicitations, and reports of groups.
+ */
+const [LATE, LATE6] = [[11], [3, 133, 143]] as const
 
 /** Whether the host sends a frame because of the peer: to it, or ICMP and TCP to any station. */
 export function isForPeer({ peer }: Stations, frame: Uint8Array): boolean {
-  if (isSameAddress(frame, 0, peer.mac)) return true
   const type = etherType(frame, 0)
-  const protocol = type === ETH_P_IP ? frame[ETH_HLEN + 9] : type === ETH_P_IPV6 ? frame[ETH_HLEN + 6] : undefined
-  if (protocol === NEXTHDR_ICMP) return !OWN.includes(frame[ETH_HLEN + 40] as number)
-  return protocol === ipv4.IPPROTO_ICMP || protocol === ipv4.IPPROTO_TCP
+  const isV6 = type === ETH_P_IPV6
+  const protocol = isV6 ? frame[ETH_HLEN + 6] : type === ETH_P_IP ? frame[ETH_HLEN + 9] : undefined
+  const [icmp, at, late] = isV6 ? [NEXTHDR_ICMP, IPV6_HLEN, LATE6] : [ipv4.IPPROTO_ICMP, ipv4.IPV4_HLEN, LATE]
+  if (protocol === icmp && late.some(type => type === frame[ETH_HLEN + at])) return false
+  return isSameAddress(frame, 0, peer.mac) || protocol === icmp || protocol === ipv4.IPPROTO_TCP
 }
 
 /** Returns the TCP segment of a frame; undefined if it has none. */

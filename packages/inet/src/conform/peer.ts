@@ -37,6 +37,8 @@ export class Peer {
   /** The next sequence numbers of both. */
   #next = 0
   #hostNext = 0
+  /** The next sequence number of the peer, as the host acknowledged it. */
+  #hostAck = 0
   /** TSval of the host's latest segment. */
   #hostTimestamp = 0
   /** The end of the bytes that `acknowledge` has seen. */
@@ -132,6 +134,7 @@ export class Peer {
     }
     if (segment.isSyn) this.#offered = optionsOf(segment)
     this.#hostPort = segment.sourcePort
+    if (segment.isAck) this.#hostAck = (segment.acknowledgment - PEER_ISN) | 0
     if (segment.hasTimestamp) this.#hostTimestamp = segment.timestamp
     this.#latest = segment.bytes.slice(ETH_HLEN)
   }
@@ -161,9 +164,10 @@ export class Peer {
     return this.#received
   }
 
-  /** Makes the segment that ends the connection, if there is one. */
-  abort(): Uint8Array | undefined {
-    return this.#hostIsn === undefined ? undefined : this.#segment({ flags: TCP_RST, sequence: this.#next, peer: 1 })
+  /** Makes the segments that end the connection, if there is one. */
+  abort(): Uint8Array[] {
+    if (this.#hostIsn === undefined) return []
+    return [this.#hostAck, this.#next].map(sequence => this.#segment({ flags: TCP_RST, sequence, peer: 1 }))
   }
 
   /** Returns the host's latest IP packet, with another sequence number if that is given. */

@@ -181,8 +181,7 @@ class Run {
   close(): void {
     if (this.#world.program !== undefined) return
     for (const peer of this.#peers.values()) {
-      const segment = peer.abort()
-      if (segment !== undefined) this.#injectTcp(segment)
+      for (const segment of peer.abort()) this.#injectTcp(segment)
     }
   }
 
@@ -297,8 +296,14 @@ class Run {
   #isSuch(frame: Uint8Array, layers: readonly Layer[] | undefined, word: string): boolean {
     if (layers !== undefined) return differences(this.#context, frame, layers)?.length === 0
     const segment = segmentOf(frame)
+    if (segment !== undefined && !this.#isOfCase(segment)) return false
     const test = WORDS[word]
     return test === undefined || (segment !== undefined && test(segment))
+  }
+
+  /** Whether a segment is not one that the host repeats for an earlier case. */
+  #isOfCase({ destinationPort }: Segment): boolean {
+    return (destinationPort ^ this.#world.port) < PORTS
   }
 
   #icmp([kind = '', ...words]: readonly string[]): void {
@@ -338,8 +343,7 @@ class Run {
       const sent = await this.#nextFrame(until)
       if (sent === undefined) return undefined
       const segment = segmentOf(sent.frame)
-      const isOfCase = segment !== undefined && (segment.destinationPort ^ this.#world.port) < PORTS
-      if (isOfCase) return { segment, at: sent.at }
+      if (segment !== undefined && this.#isOfCase(segment)) return { segment, at: sent.at }
     }
   }
 
