@@ -1,4 +1,4 @@
-/** Each case fails for a host that breaks its rule: one that is silent, and one that takes anything. */
+/** Each case fails for a host that breaks its rule: a silent one, and one that takes anything. */
 import { expect, test } from 'vitest'
 import { isPassive } from '../src/conform/notation.ts'
 import { runCase } from '../src/conform/run-case.ts'
