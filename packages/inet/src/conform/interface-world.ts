@@ -17,7 +17,6 @@ export class InterfaceWorld implements World {
   readonly host: Station
   readonly peer: Station
   readonly port: number
-  readonly sockets = undefined
   readonly #link: PacketLink
 
   constructor(link: PacketLink, { host, peer }: Stations, port: number) {

@@ -1,0 +1,330 @@
+/** Run: the lines of a case in a world, and everything that happened. */
+import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
+import { TCP_FIN, TCP_SYN } from 'vnet/internal/packet/tcp'
+import type { Segment } from '../tcp/segment.ts'
+import { errorFrame, isForPeer, segmentOf, tcpFrame, wrongChecksum } from './frames.ts'
+import { build, type Context, differences, type Layer, parseLayers } from './layers.ts'
+import type { Items, Step } from './notation.ts'
+import { Peer } from './peer.ts'
+import type { Sent, World } from './world.ts'
+
+/** "Immediately", in milliseconds. */
+const IMMEDIATELY = [0, 1] as const
+/** Without a segment for so long, a host has nothing more to send. */
+const DRAINED = 50 * NSEC_PER_MSEC
+/** The identifier of the pings of `none`. */
+const PING = 0x7ffe
+/** How many ports of the peer a case has. */
+export const PORTS = 16
+/** Verbs that do nothing to a connection: the time of the next line counts from the one before. */
+const OBSERVING: ReadonlySet<string> = new Set(['accept', 'read', 'skip', 'state', 'writable'])
+/** A port of the host on which nothing listens. */
+const CLOSED_PORT = 1
+
+/** The host does not offer an option that the case needs. */
+export class NotOffered extends Error {}
+
+export interface Recorded {
+  readonly frame: Uint8Array
+  readonly at: number
+  readonly isFromHost: boolean
+}
+
+/** Flags and bytes of segments that `none` is about. */
+const WORDS: Readonly<Record<string, (segment: Segment) => boolean>> = {
+  data: ({ length }) => length > 0,
+  rst: ({ isRst }) => isRst,
+  syn: ({ isSyn }) => isSyn,
+  fin: ({ isFin }) => isFin,
+  ping: () => false,
+}
+
+export class Run {
+  readonly log: string[] = []
+  readonly frames: Recorded[] = []
+  wrong = -1
+  /** The longest time by which a line was late. */
+  longest = 0
+  readonly #world: World
+  readonly #family: 4 | 6
+  readonly #context: Context
+  readonly #peers = new Map<number, Peer>()
+  readonly #start: number
+  /** When the previous step happened. */
+  #before: number
+  #sentAfterQuiet: SentSegment | undefined
+  /** The port of the host to which peers connect, unless a program listens. */
+  #port = CLOSED_PORT
+  #pings = 0
+
+  constructor(world: World, family: 4 | 6) {
+    this.#world = world
+    this.#family = family
+    this.#context = { stations: world, port: world.port, sent: new Uint8Array(0) }
+    this.#start = world.now()
+    this.#before = this.#start
+  }
+
+  async step(step: Step): Promise<void> {
+    const { verb, words, time, items, layers } = step
+    const world = this.#world
+    const limits = time ?? IMMEDIATELY
+    if (verb === 'out') return this.#out(items as Items, limits)
+    if (verb === 'some') return this.#some(items as Items, limits)
+    if (verb === 'stream') return this.#stream(words[0] as string, limits)
+    if (verb === 'recv') return this.#recv(layers as readonly Layer[], limits)
+    if (verb === 'ping') return this.#none(undefined, verb)
+    if (verb === 'none') return this.#none(layers, words[0] as string)
+    if (verb === 'needs' && !this.#peer(1).hasOffered(words[0] as string)) throw new NotOffered(words[0])
+    if (verb === 'needs') return
+    if (verb === 'drain') return this.#drain()
+    if (verb === 'finally') return this.#finally(items as Items, limits)
+    if (verb === 'quiet') return this.#quiet(Number(words[0]))
+    if (verb === 'end') return this.#end()
+    if (verb === 'connected' || verb === 'error') {
+      await this.#call(verb, words)
+      this.#note(step.text)
+      return this.#checkTime(world.now(), limits, time !== undefined)
+    }
+    const planned = this.#before + (time?.[0] ?? 0) * NSEC_PER_MSEC
+    if (time !== undefined) await world.sleepUntil(planned)
+    if (!OBSERVING.has(verb)) {
+      this.#before = world.now()
+      this.longest = Math.max(this.longest, this.#before - planned)
+    }
+    this.#note(step.text)
+    if (verb === 'send') return this.#inject(build(this.#context, layers as readonly Layer[]))
+    if (verb === 'icmp') return this.#icmp(words)
+    if (items === undefined) return this.#call(verb, words)
+    for (const segment of this.#peer(items.peer).segments(items)) this.#injectTcp(segment)
+  }
+
+  /** Ends the connections of the peer. */
+  close(): void {
+    if (this.#world.program !== undefined) return
+    for (const peer of this.#peers.values()) {
+      for (const segment of peer.abort()) this.#injectTcp(segment)
+    }
+  }
+
+  #inject(frame: Uint8Array): void {
+    this.frames.push({ frame, at: this.#world.now(), isFromHost: false })
+    this.#world.inject(frame)
+  }
+
+  #injectTcp(segment: Uint8Array): void {
+    this.#inject(tcpFrame(this.#context, this.#family, segment))
+  }
+
+  /** Checks that nothing else was sent. Without a program, the host may have more to send. */
+  async #end(): Promise<void> {
+    if (this.#world.program === undefined) return
+    const sent = this.#sentAfterQuiet ?? (await this.#nextSegment(this.#world.now()))
+    if (sent !== undefined) throw new Error(`there is one more segment: ${this.#describe(sent)}`)
+  }
+
+  async #out(items: Items, time: readonly [number, number]): Promise<void> {
+    const { segment, at } = await this.#next(this.#before + time[1] * NSEC_PER_MSEC)
+    const index = segment.destinationPort - this.#world.port
+    const text = this.#describe({ segment, at })
+    const wrong = this.#peer(index).compare(segment, items)
+    if (index !== items.peer) wrong.push(`it is for peer ${index}`)
+    this.#note(`out ${text}`, at)
+    if (wrong.length > 0) throw this.#isWrong(wrong.join('; '))
+    this.#checkTime(at, time)
+  }
+
+  /** Skips acknowledgments until one of what `items` acknowledge. */
+  async #finally(items: Items, time: readonly [number, number]): Promise<void> {
+    for (;;) {
+      const { segment, at } = await this.#next(this.#before + time[1] * NSEC_PER_MSEC)
+      const wrong = this.#peer(items.peer).compare(segment, items)
+      this.#note(`out ${this.#describe({ segment, at })}`, at)
+      if (wrong.length === 0) return this.#checkTime(at, time)
+      if (!wrong.some(text => text.startsWith('ack is')) || segment.length > 0) throw this.#isWrong(wrong.join('; '))
+    }
+  }
+
+  /** Skips segments until one is like `items`. */
+  async #some(items: Items, time: readonly [number, number]): Promise<void> {
+    const latest = this.#before + time[1] * NSEC_PER_MSEC
+    let last = 'the host has sent nothing'
+    for (;;) {
+      const sent = await this.#next(latest, last)
+      const { segment, at } = sent
+      const index = segment.destinationPort - this.#world.port
+      const wrong = this.#peer(index).compare(segment, items, true)
+      if (index !== items.peer) continue
+      this.#note(`out ${this.#describe(sent)}`, at)
+      if (wrong.length === 0) return this.#checkTime(at, time)
+      last = `${this.#describe(sent)}: ${wrong.join('; ')}`
+      if (segment.isRst) throw this.#isWrong(last)
+    }
+  }
+
+  /** Acknowledges what the host sends, also SYN again and FIN, until all of it has arrived. */
+  async #stream(range: string, time: readonly [number, number]): Promise<void> {
+    const [, to = 0] = range.split('..').map(Number)
+    const peer = this.#peer(1)
+    const latest = this.#before + time[1] * NSEC_PER_MSEC
+    while (peer.received < to) {
+      const { segment, at } = await this.#next(latest, `the host has sent its bytes only to ${peer.received}`)
+      const wrong = peer.compare(segment, { flags: segment.flags & (TCP_FIN | TCP_SYN), peer: 1 }, true)
+      this.#note(`out ${this.#describe({ segment, at })}`, at)
+      if (wrong.length > 0) throw this.#isWrong(wrong.join('; '))
+      if (segment.space > 0) for (const reply of peer.acknowledge(segment)) this.#injectTcp(reply)
+    }
+    this.#before = this.#world.now()
+  }
+
+  /** Skips frames until one is like `layers`. */
+  async #recv(layers: readonly Layer[], time: readonly [number, number]): Promise<void> {
+    const latest = this.#before + time[1] * NSEC_PER_MSEC + this.#world.tolerance.late
+    let last = 'the host has sent nothing'
+    for (;;) {
+      const sent = await this.#nextFrame(latest)
+      if (sent === undefined) throw new Error(last)
+      const wrong = differences(this.#context, sent.frame, layers)
+      if (wrong?.length === 0) return this.#checkTime(sent.at, time)
+      if (wrong === undefined) continue
+      this.wrong = this.frames.length - 1
+      last = wrong.join('; ')
+    }
+  }
+
+  /** Sends a ping, and checks that no such frame precedes the reply. */
+  async #none(layers: readonly Layer[] | undefined, word: string): Promise<void> {
+    const id = `id ${PING}, seq ${++this.#pings} / data 8`
+    const [ip, icmp] = this.#family === 4 ? ['ip', 'icmp'] : ['ip6', 'icmp6']
+    const { sent } = this.#context
+    this.#inject(build(this.#context, parseLayers(`${ip} / ${icmp} echo, ${id}`)))
+    this.#context.sent = sent
+    const reply = parseLayers(`${ip}, from host, to peer / ${icmp} reply, ${id}`)
+    const latest = this.#world.now() + this.#world.tolerance.late
+    const grace = this.#world.tolerance.grace
+    let until = latest
+    for (let isAnswered = false; ; ) {
+      const next = await this.#nextFrame(until)
+      if (next === undefined && isAnswered) break
+      if (next === undefined) throw new Error('the host has not replied to the ping after it')
+      if (differences(this.#context, next.frame, reply)?.length === 0) {
+        isAnswered = true
+        until = this.#world.now() + grace
+      } else if (this.#isSuch(next.frame, layers, word)) throw this.#isWrong('the host has replied')
+    }
+    this.#before = this.#world.now()
+  }
+
+  #isSuch(frame: Uint8Array, layers: readonly Layer[] | undefined, word: string): boolean {
+    if (layers !== undefined) return differences(this.#context, frame, layers)?.length === 0
+    const segment = segmentOf(frame)
+    if (segment !== undefined && !this.#isOfCase(segment)) return false
+    const test = WORDS[word]
+    return test === undefined || (segment !== undefined && test(segment))
+  }
+
+  /** Whether a segment is not one that the host repeats for an earlier case. */
+  #isOfCase({ destinationPort }: Segment): boolean {
+    return (destinationPort ^ this.#world.port) < PORTS
+  }
+
+  #icmp([kind = '', ...words]: readonly string[]): void {
+    const at = words.indexOf('seq')
+    const packet = this.#peer(1).latest(at < 0 ? undefined : Number(words[at + 1]))
+    this.#inject(errorFrame(this.#context, kind, words[0], packet))
+  }
+
+  /** Acknowledges what the host sends, until it sends nothing more. */
+  async #drain(): Promise<void> {
+    for (;;) {
+      const sent = await this.#nextSegment(this.#world.now() + DRAINED)
+      if (sent === undefined) return
+      for (const segment of this.#peer(1).acknowledge(sent.segment)) this.#injectTcp(segment)
+    }
+  }
+
+  async #quiet(milliseconds: number): Promise<void> {
+    const end = this.#before + milliseconds * NSEC_PER_MSEC
+    const sent = await this.#nextSegment(end)
+    if (sent !== undefined && sent.at <= end) throw this.#isWrong(`the host has sent ${this.#describe(sent)}`)
+    this.#sentAfterQuiet = sent
+    this.#before = end
+    this.#note('quiet', end)
+  }
+
+  /** Returns the next segment, or throws `otherwise` if none is sent until `latest`. */
+  async #next(latest: number, otherwise = 'the host has sent nothing'): Promise<SentSegment> {
+    const sent = this.#sentAfterQuiet ?? (await this.#nextSegment(latest + this.#world.tolerance.late))
+    this.#sentAfterQuiet = undefined
+    if (sent === undefined) throw new Error(otherwise)
+    return sent
+  }
+
+  async #nextSegment(until: number): Promise<SentSegment | undefined> {
+    for (;;) {
+      const sent = await this.#nextFrame(until)
+      if (sent === undefined) return undefined
+      const segment = segmentOf(sent.frame)
+      if (segment !== undefined && this.#isOfCase(segment)) return { segment, at: sent.at }
+    }
+  }
+
+  /** Returns the next frame to the peer, which has right checksums. */
+  async #nextFrame(until: number): Promise<Sent | undefined> {
+    for (;;) {
+      const sent = await this.#world.next(until)
+      if (sent === undefined) return undefined
+      if (!isForPeer(this.#world, sent.frame)) continue
+      this.frames.push({ ...sent, isFromHost: true })
+      const wrong = wrongChecksum(sent)
+      if (wrong !== undefined) throw this.#isWrong(`${wrong} is wrong`)
+      return sent
+    }
+  }
+
+  /** Returns an error about the latest frame. */
+  #isWrong(message: string): Error {
+    this.wrong = this.frames.length - 1
+    return new Error(message)
+  }
+
+  #checkTime(at: number, [earliest, latest]: readonly [number, number], isStep = true): void {
+    const { tolerance } = this.#world
+    const elapsed = at - this.#before
+    if (earliest > 0 && elapsed < earliest * NSEC_PER_MSEC - tolerance.early) {
+      throw this.#isWrong(`too early, after ${elapsed / NSEC_PER_MSEC} ms`)
+    }
+    if (elapsed > latest * NSEC_PER_MSEC + tolerance.late) {
+      throw this.#isWrong(`too late, after ${elapsed / NSEC_PER_MSEC} ms`)
+    }
+    if (isStep) this.#before = at
+  }
+
+  async #call(verb: string, words: readonly string[]): Promise<void> {
+    const { program } = this.#world
+    if (verb === 'port') this.#port = Number(words[0])
+    else if (program === undefined) throw new Error('there is no program on the host')
+    else await program.call(verb, words)
+  }
+
+  #peer(index: number): Peer {
+    const known = this.#peers.get(index)
+    if (known !== undefined) return known
+    const peer = new Peer(this.#world.port + index, this.#world.program?.port ?? this.#port)
+    this.#peers.set(index, peer)
+    return peer
+  }
+
+  #describe({ segment }: SentSegment): string {
+    return this.#peer(segment.destinationPort - this.#world.port).describe(segment)
+  }
+
+  #note(text: string, at = this.#world.now()): void {
+    this.log.push(`${((at - this.#start) / NSEC_PER_MSEC).toFixed(1).padStart(9)} ms  ${text}`)
+  }
+}
+
+interface SentSegment {
+  readonly segment: Segment
+  readonly at: number
+}
