@@ -19,7 +19,9 @@ export class InterfaceWorld implements World {
   readonly port: number
   readonly #link: PacketLink
 
+  /** Frames of the case before are not taken for replies of this one. */
   constructor(link: PacketLink, { host, peer }: Stations, port: number) {
+    link.drain()
     this.#link = link
     this.host = host
     this.peer = peer

@@ -30,6 +30,8 @@ const SO_TIMESTAMPNS = 35
 const CMSG_HLEN = 16
 /** Bytes for a frame, which may be a segment before its segmentation. */
 const FRAME_MAX = 70_000
+/** How many frames wait at most: a stack may send without end. */
+const FRAMES_MAX = 10_000
 
 export class PacketLink {
   readonly name: string
@@ -81,6 +83,12 @@ export class PacketLink {
     check(this.#native.send(this.#fd, concat([new Uint8Array(VIRTIO_NET_HDR_LEN), frame]), 0), this.name)
   }
 
+  /** Drops the frames that have arrived. */
+  drain(): void {
+    this.#receive()
+    this.#sent.length = 0
+  }
+
   /** Returns the next frame of any station, or undefined if none arrives until a moment. */
   async next(until: number): Promise<Sent | undefined> {
     this.#receive()
@@ -114,7 +122,8 @@ export class PacketLink {
       const seconds = Number(view.getBigInt64(CMSG_HLEN, true)) - this.#epoch
       const at = seconds * 1e9 + Number(view.getBigInt64(CMSG_HLEN + 8, true))
       // VIRTIO_NET_HDR_F_NEEDS_CSUM
-      if (!this.#reply(frame)) this.#sent.push({ frame, at, isPartial: ((this.#into[0] as number) & 1) !== 0 })
+      if (!this.#reply(frame) && this.#sent.length < FRAMES_MAX)
+        this.#sent.push({ frame, at, isPartial: ((this.#into[0] as number) & 1) !== 0 })
     }
     if (this.#sent.length > 0) this.#wake()
   }
