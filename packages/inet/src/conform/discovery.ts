@@ -11,8 +11,7 @@ import {
   plus,
   sameBytes,
 } from 'vnet/internal/packet/address'
-import { ETH_HLEN, ETH_P_ARP, etherType } from 'vnet/internal/packet/ethernet'
-import { build, differences, type Layer, parseLayers } from './layers.ts'
+import { build, differences, parseLayers } from './layers.ts'
 import type { PacketLink } from './packet-link.ts'
 import type { Station, Stations } from './stations.ts'
 
@@ -91,31 +90,21 @@ async function answerers(link: PacketLink, address: Uint8Array, own: Uint8Array 
   const peer = station(link.peer.mac, own ?? new Uint8Array(address.length))
   const stations = { host: station(NO_MAC, address), peer }
   const context = { stations, port: 0, sent: new Uint8Array(0) }
-  const option = own === undefined ? '' : ` / hex 0101${Buffer.from(link.peer.mac).toString('hex')}`
   const request = isV4
     ? 'ether to broadcast / arp request'
-    : `ether to solicited / ip6, hops 255, to solicited / nd ns, target host${option}`
+    : `ether to solicited / ip6, hops 255, to solicited / nd ns, target host${own === undefined ? '' : ' / lladdr'}`
   const reply = parseLayers(isV4 ? 'arp reply, spa host' : 'ip6 / nd na, target host')
   for (let i = 0; i < TRIES && found.length === 0; i++) {
     link.send(build(context, parseLayers(request)))
     let until = link.now() + (own === undefined ? SECOND_REPLY_MS : REPLY_MS) * NSEC_PER_MSEC
     for (let sent = await link.next(until); sent !== undefined; sent = await link.next(until)) {
       const mac = sent.frame.slice(6, 12)
-      if (!isLike(sent.frame, reply) || found.some(each => sameBytes(each, mac))) continue
+      const isReply = differences(context, sent.frame, reply)?.length === 0
+      if (!isReply || found.some(each => sameBytes(each, mac))) continue
       found.push(mac)
       until = link.now() + SECOND_REPLY_MS * NSEC_PER_MSEC
     }
     if (own === undefined) break
   }
   return found
-
-  function isLike(frame: Uint8Array, layers: readonly Layer[]): boolean {
-    const wrong = differences(context, frame, layers)
-    return (
-      wrong !== undefined &&
-      wrong.length === 0 &&
-      (!isV4 || frame.length >= ETH_HLEN + 28) &&
-      (etherType(frame, 0) === ETH_P_ARP) === isV4
-    )
-  }
 }

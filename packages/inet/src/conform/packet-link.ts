@@ -151,8 +151,7 @@ export class PacketLink {
     if (!isAt(frame, targetAt(message), peer.ip6)) return true
     const from = { mac: frame.slice(6, 12), ip: undefined, ip6: frame.slice(ETH_HLEN + 8, ETH_HLEN + 24) }
     const context = { stations: { host: from, peer }, port: 0, sent: new Uint8Array(0) }
-    const hex = Buffer.from(peer.mac).toString('hex')
-    this.send(build(context, parseLayers(`ip6, hops 255 / nd na, flags 0x60, target peer / hex 0201${hex}`)))
+    this.send(build(context, parseLayers('ip6, hops 255 / nd na, flags 0x60, target peer / lladdr type 2')))
     return true
   }
 }

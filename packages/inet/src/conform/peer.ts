@@ -6,17 +6,7 @@ import { ETH_HLEN } from 'vnet/internal/packet/ethernet'
 import { headerLength } from 'vnet/internal/packet/ipv4'
 import { IPV6_HLEN } from 'vnet/internal/packet/ipv6'
 import { get32, put16 } from 'vnet/internal/packet/octets'
-import {
-  setSequenceNumber,
-  TCP_ACK,
-  TCP_CWR,
-  TCP_ECE,
-  TCP_FIN,
-  TCP_PSH,
-  TCP_RST,
-  TCP_SYN,
-  TCP_URG,
-} from 'vnet/internal/packet/tcp'
+import { setSequenceNumber, TCP_ACK, TCP_FIN, TCP_PSH, TCP_RST, TCP_SYN, TCP_URG } from 'vnet/internal/packet/tcp'
 import { Header, type Segment } from '../tcp/segment.ts'
 import { pattern } from './layers.ts'
 import type { Items } from './notation.ts'
@@ -246,19 +236,7 @@ function optionsOf({ mss, hasTimestamp, windowScale, sackPermitted, sackBlocks }
   return Object.entries(has).flatMap(([name, isThere]) => (isThere ? [name] : []))
 }
 
-const NAMES = [
-  [TCP_SYN, 'syn'],
-  [TCP_FIN, 'fin'],
-  [TCP_RST, 'rst'],
-  [TCP_PSH, 'push'],
-  [TCP_ACK, 'ack'],
-  [TCP_URG, 'urgent'],
-  [TCP_ECE, 'ece'],
-  [TCP_CWR, 'cwr'],
-] as const
+/** By their bits, the lowest first. */
+const NAMES = ['fin', 'syn', 'rst', 'push', 'ack', 'urgent', 'ece', 'cwr']
 
-function flagNames(flags: number): string {
-  return NAMES.filter(([bit]) => flags & bit)
-    .map(([, name]) => name)
-    .join('+')
-}
+const flagNames = (flags: number): string => NAMES.filter((_, bit) => (flags >> bit) & 1).join('+')
