@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { alignLeft } from 'vnet/internal/cli/align'
+import { fail } from 'vnet/internal/cli/ask'
 import { EXIT_FAILURE, EXIT_OK, endOf, type Io, type UserEnd } from 'vnet/internal/cli/process/io'
 import { makeDirectories, writeFile } from 'vnet/internal/linux/index'
 import { captureOf } from '../conform/capture.ts'
@@ -42,9 +43,10 @@ export async function conform(name: string | undefined, options: ConformOptions,
   using end = endOf(io)
   try {
     const stations = await findStations(link, address, peer)
-    const results = await runAll(link, stations, groups, options, io, end)
+    const { results, death } = await runAll(link, stations, groups, options, io, end)
     if (options.junit !== undefined) writeFile(options.junit, junitXml(results))
-    return summary(results, options, io)
+    const status = summary(results, options, io)
+    return death === undefined ? status : fail(io, death)
   } finally {
     link.close()
   }
@@ -83,7 +85,7 @@ async function runAll(
   { captures, pace, json }: ConformOptions,
   io: Io,
   end: UserEnd,
-): Promise<readonly Result[]> {
+): Promise<{ readonly results: readonly Result[]; readonly death?: string }> {
   const results: Result[] = []
   // Each run starts with other ports, because a host keeps some of the last one.
   let port = FIRST_PORT + (Date.now() % PORT_BLOCKS) * PORTS
@@ -92,6 +94,7 @@ async function runAll(
     return new InterfaceWorld(link, stations, port)
   }
   const all = groups.flatMap(({ name: group, cases }) => cases.map(one => ({ group, one })))
+  const isAlive = await replies(stations, makeWorld)
   // Last, because the host remembers the MTU of the path to the peer.
   for (const { group, one } of all.sort((a, b) => Number(setsPathMtu(a.one)) - Number(setsPathMtu(b.one)))) {
     const why = whySkipped(one, stations)
@@ -102,9 +105,17 @@ async function runAll(
     const result = { group, one, skipped, failure, capture }
     results.push(result)
     if (json || failure !== undefined) io.out(`${json ? JSON.stringify(asJson(result)) : asText(result)}\n`)
-    if (await end.within(0)) return results
+    if (await end.within(0)) break
+    if (failure === undefined || !isAlive || (await replies(stations, makeWorld))) continue
+    return { results, death: `the host no longer replies to a ping after ${one.name}: the rest did not run` }
   }
-  return results
+  return { results }
+}
+
+async function replies({ host }: Stations, makeWorld: () => InterfaceWorld): Promise<boolean> {
+  const name = host.ip === undefined ? 'icmpv6-echo' : 'icmp-echo'
+  const ping = readTable().flatMap(({ cases }) => cases.filter(one => one.name === name))[0] as Case
+  return (await runPatiently(ping, makeWorld)).failure === undefined
 }
 
 function whySkipped(one: Case, { host }: Stations): string | undefined {

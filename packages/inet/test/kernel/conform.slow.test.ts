@@ -1,4 +1,5 @@
 /** The cases that need no program on the host, and `vnet conform`, on this machine's kernel. */
+import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -107,6 +108,18 @@ describe('vnet conform', () => {
     const { status, stdout } = await conform('veth0', '--address', HOST, '--only', 'fragments-overlap')
     expect(stdout).toContain('differs fragments-overlap')
     expect(status).toBe(0)
+  })
+
+  test('ends when the host no longer replies to pings', async () => {
+    const args = ['--address', HOST, '--only', 'icmp*', '--pace', '1000', '--json', '--captures', directory]
+    const run = host.near.spawn([process.execPath, PROGRAM, 'conform', 'veth0', ...args])
+    const ended = outcome(run)
+    await once(run.stdout, 'data')
+    host.far.exec('sysctl -qw net.ipv4.icmp_echo_ignore_all=1')
+    const { status, stderr } = await ended
+    host.far.exec('sysctl -qw net.ipv4.icmp_echo_ignore_all=0')
+    expect(stderr).toMatch(/^vnet: the host no longer replies to a ping after icmp-\S+: the rest did not run\n$/)
+    expect(status).toBe(1)
   })
 
   test.each([
