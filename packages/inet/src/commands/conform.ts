@@ -34,7 +34,8 @@ export interface ConformOptions {
 
 /** Returns the exit status: 1 if a case failed that must pass. */
 export async function conform(name: string | undefined, options: ConformOptions, io: Io): Promise<number> {
-  const groups = chosen(readTable(), options.only)
+  const table = readTable()
+  const groups = chosen(table, options.only)
   if (options.list) return list(groups, options, io)
   const { address = [], peer = [] } = options
   if (name === undefined) throw new UsageError('conform: it needs the interface in front of the stack, such as tap0')
@@ -43,7 +44,8 @@ export async function conform(name: string | undefined, options: ConformOptions,
   using end = endOf(io)
   try {
     const stations = await findStations(link, address, peer)
-    const { results, death } = await runAll(link, stations, groups, options, io, end)
+    const cases = { groups, ping: pingOf(table, stations) }
+    const { results, death } = await runAll(link, stations, cases, options, io, end)
     if (options.junit !== undefined) writeFile(options.junit, junitXml(results))
     const status = summary(results, options, io)
     return death === undefined ? status : fail(io, death)
@@ -81,7 +83,7 @@ const described = ({ name, level, source, title, note, linux }: Case) => ({
 async function runAll(
   link: PacketLink,
   stations: Stations,
-  groups: readonly Group[],
+  { groups, ping }: { readonly groups: readonly Group[]; readonly ping: Case },
   { captures, pace, json }: ConformOptions,
   io: Io,
   end: UserEnd,
@@ -94,7 +96,8 @@ async function runAll(
     return new InterfaceWorld(link, stations, port)
   }
   const all = groups.flatMap(({ name: group, cases }) => cases.map(one => ({ group, one })))
-  const isAlive = await replies(stations, makeWorld)
+  const replies = async () => (await runPatiently(ping, makeWorld)).failure === undefined
+  const isAlive = await replies()
   // Last, because the host remembers the MTU of the path to the peer.
   for (const { group, one } of all.sort((a, b) => Number(setsPathMtu(a.one)) - Number(setsPathMtu(b.one)))) {
     const why = whySkipped(one, stations)
@@ -106,16 +109,16 @@ async function runAll(
     results.push(result)
     if (json || failure !== undefined) io.out(`${json ? JSON.stringify(asJson(result)) : asText(result)}\n`)
     if (await end.within(0)) break
-    if (failure === undefined || !isAlive || (await replies(stations, makeWorld))) continue
+    if (failure === undefined || !isAlive || (await replies())) continue
     return { results, death: `the host no longer replies to a ping after ${one.name}: the rest did not run` }
   }
   return { results }
 }
 
-async function replies({ host }: Stations, makeWorld: () => InterfaceWorld): Promise<boolean> {
+/** Returns the case by which a run sees whether the host still replies. */
+function pingOf(table: readonly Group[], { host }: Stations): Case {
   const name = host.ip === undefined ? 'icmpv6-echo' : 'icmp-echo'
-  const ping = readTable().flatMap(({ cases }) => cases.filter(one => one.name === name))[0] as Case
-  return (await runPatiently(ping, makeWorld)).failure === undefined
+  return table.flatMap(({ cases }) => cases).find(one => one.name === name) as Case
 }
 
 function whySkipped(one: Case, { host }: Stations): string | undefined {
