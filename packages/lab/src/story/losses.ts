@@ -86,17 +86,19 @@ export class Losses {
       const isAcked = end <= acked
       if (!isAcked && !isSacked(loss)) continue
       const hasEcho = isAcked && p.stamp >= 0 && first.stamp >= 0 && again.stamp !== first.stamp
-      const isEchoed = hasEcho && ((p.echo - again.stamp) | 0) >= 0
-      const isEarly = p.time - again.time < EARLY * trip && trip < Number.POSITIVE_INFINITY
+      const ticks = (p.echo - again.stamp) | 0
+      const isEchoed = hasEcho && ticks >= 0
+      const isTripKnown = Number.isFinite(trip)
+      const isEarly = p.time - again.time < EARLY * trip && isTripKnown
       // A delayed ACK echoes a segment before it. An older echo is of an earlier copy.
       const isOfFirst = hasEcho ? !isEchoed && (isEarly || before >= start) : isEarly
       // Without SACK, bytes after the first gap had arrived if the ACK covers them with it.
       const isCovered = !hasSack && isAcked && start > before && !isEchoed
       // Only the time shows which copy arrived, or whether the SYN or its reply was lost.
-      const isNewer = hasEcho && ((p.echo - again.stamp) | 0) > 0
-      const isOpen = !hasEcho && (start === 0 || !Number.isFinite(trip) || !(canSack || loss.isReported))
+      const isNewer = hasEcho && ticks > 0
+      const isOpen = !hasEcho && (start === 0 || !isTripKnown || !(canSack || loss.isReported))
       // The sender cannot know of the loss so soon, and both ACKs come at nearly the same time.
-      const isSoon = !isEchoed && again.time - first.time < EARLY * trip && Number.isFinite(trip)
+      const isSoon = !isEchoed && again.time - first.time < EARLY * trip && isTripKnown
       loss.isUnsure ||= !isBefore && (isNewer || isOpen || (!hasSack && start > before))
       loss.isByTime = !hasEcho && isEarly && !isCovered
       this.#settle(loss, !isBefore && (isOfFirst || isCovered || isSoon) ? 'needless' : 'lost', p)
