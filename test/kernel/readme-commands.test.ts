@@ -33,13 +33,14 @@ test('the first commands of the README show a ping that the driver of vnet0 turn
   const [, commands = ''] = /```sh\nsudo npm start .*\n((?:.*\n)*?)# IP/.exec(readme) ?? []
   const lines = [...readme.matchAll(/^# (IP .*)$/gm)].map(([, line = '']) => line)
   expect(lines).toHaveLength(2)
+  const listening = '2> /run/tcpdump > /run/frames & tcpdump=$!; until grep -q ^listening /run/tcpdump; do :; done'
   const script = `
     mkfifo /run/ready
     '${process.execPath}' dist/vnet.js --quiet > /run/ready &
     vnet=$!
     while read -r line; do [ "$line" = ready ] && break; done < /run/ready
-    ${commands.replaceAll('sudo ', '').replace('-c 2', '--immediate-mode -Uc 2').replace(/&/, '2> /run/tcpdump > /run/frames &')}
-    while [ "$(wc -l < /run/frames)" -lt 2 ]; do ping -c 1 198.18.0.2 > /run/ping; done
+    ${commands.replaceAll('sudo ', '').replace('-c 2', '--immediate-mode -c 2').replace(/&/, listening)}
+    wait $tcpdump
     cat /run/frames
     kill $vnet
     wait`

@@ -24,24 +24,26 @@ export const beatOf = (): Beat => ({ beat: schedstatOf() })
 export class Heartbeat {
   readonly #ask: () => void
   #schedstat: string | undefined
-  #isUp = false
+  /** Whether the other side has started. */
+  isUp = false
   #silent = 0
   #timer: NodeJS.Timeout | undefined
 
-  /** `ask` asks the other side for a beat. The first beat comes without it. */
-  constructor(ask: () => void) {
+  /** `ask` asks for a beat, but the first. A start counts if its file of waits is known. */
+  constructor(ask: () => void, schedstat?: string) {
     this.#ask = ask
+    this.#schedstat = schedstat
   }
 
   take({ beat }: Beat): void {
     this.#schedstat = beat
-    this.#isUp = true
+    this.isUp = true
     this.#silent = 0
   }
 
   /**
    * Calls `late` once, unless `stop` is called before: with `isBlocked` after `patience` ms without
-   * a beat, or after four times as much with beats. Neither waits for a CPU nor the start count.
+   * a beat, or after four times as much with beats. Waits for a CPU do not count.
    */
   start(patience: number, late: (isBlocked: boolean, ms: number) => void): void {
     this.stop()
@@ -51,7 +53,8 @@ export class Heartbeat {
     this.#timer = setInterval(() => {
       const now = ownTime(this.#schedstat)
       // This process may have been stopped, too.
-      const own = this.#isUp ? Math.min(Math.max(0, now - last), 2 * tick) : 0
+      const counts = this.isUp || this.#schedstat !== undefined
+      const own = counts ? Math.min(Math.max(0, now - last), 2 * tick) : 0
       last = now
       all += own
       this.#silent += own

@@ -2,7 +2,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { describeException, messageOrDescription, UsageError } from 'vnet/internal/base/index'
+import { describeException, EAGAIN, messageOrDescription, UsageError, VnetError } from 'vnet/internal/base/index'
 import { removeLeftovers } from '../kernel/leftovers.ts'
 import { builtModule } from '../model/built-module.ts'
 import { checkForm } from '../model/options.ts'
@@ -59,7 +59,7 @@ class RunProcess {
   #onReply: (reply: RunReplies) => void = () => {}
   #output = ''
   #late: string | undefined
-  readonly #heartbeat = new Heartbeat(() => this.#child.send({ beats: true } satisfies RunRequest, () => {}))
+  readonly #heartbeat: Heartbeat
 
   constructor() {
     const main = fileURLToPath(builtModule('./run-main.ts', import.meta.url))
@@ -70,6 +70,8 @@ class RunProcess {
       execArgv: [],
       detached: true,
     })
+    const ask = () => this.#child.send({ beats: true } satisfies RunRequest, () => {})
+    this.#heartbeat = new Heartbeat(ask, `/proc/${this.#child.pid}/schedstat`)
     this.#exited = once(this.#child, 'exit')
     this.#exited.catch(() => {})
     this.#child.on('message', (reply: RunReplies | Beat) => {
@@ -131,6 +133,9 @@ class RunProcess {
     })
     this.#child.send(request, () => {})
     const ended = await Promise.race([ready, this.#exited]).finally(() => this.#heartbeat.stop())
+    // Node waits for ever for its own threads if the system refuses some.
+    if (this.#late !== undefined && !this.#heartbeat.isUp)
+      throw new VnetError(EAGAIN, ['fork', 'the process of a run'], 'it does not start in 30 s; raise ulimit -u')
     // The last replies may be read after the exit is noticed.
     if (!this.#replies.ready && this.#child.connected) await once(this.#child, 'disconnect')
     return ended

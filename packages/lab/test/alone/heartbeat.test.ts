@@ -70,8 +70,26 @@ const later = () =>
     heartbeat.start(200, resolve)
   })
 
+test('a process that never starts is an error of its own', async () => {
+  const node = process.execPath
+  const start = Heartbeat.prototype.start
+  onTestFinished(() => {
+    process.execPath = node
+    vi.restoreAllMocks()
+  })
+  process.execPath = join(testDirectory(), 'node')
+  writeFileSync(process.execPath, '#!/bin/sh\nexec sleep 1000\n', { mode: 0o755 })
+  vi.spyOn(Heartbeat.prototype, 'start').mockImplementation(function (this: Heartbeat, _, late) {
+    start.call(this, PATIENCE, late)
+  })
+  const runner = new ModuleRunner(scenario(''), 1)
+  onTestFinished(() => runner.close())
+  const text = 'it does not start in 30 s; raise ulimit -u'
+  await expect(runner.run(SPEC)).rejects.toThrow(text)
+})
+
 test.each([
-  ['a start', undefined],
+  ['a start of which nothing is known', undefined],
   ['a wait for a CPU', { beat: 'starved' }],
 ])('%s is not silence', async (_, beat) => {
   const heartbeat = new Heartbeat(() => {})
