@@ -7,6 +7,7 @@ import { fail } from 'vnet/internal/cli/ask'
 import { EXIT_FAILURE, EXIT_OK, endOf, type Io, type UserEnd } from 'vnet/internal/cli/process/io'
 import { makeDirectories, writeFile } from 'vnet/internal/linux/index'
 import { captureOf } from '../conform/capture.ts'
+import { ControlPort } from '../conform/control.ts'
 import { findStations } from '../conform/discovery.ts'
 import { InterfaceWorld } from '../conform/interface-world.ts'
 import { type Case, isPassive, setsPathMtu } from '../conform/notation.ts'
@@ -24,6 +25,7 @@ const PORT_BLOCKS = (LAST_PORT - FIRST_PORT) / PORTS
 export interface ConformOptions {
   readonly address?: readonly Uint8Array[]
   readonly peer?: readonly Uint8Array[]
+  readonly control?: { readonly host: string; readonly port: number }
   readonly only?: string
   readonly list?: boolean
   readonly captures: string
@@ -42,14 +44,17 @@ export async function conform(name: string | undefined, options: ConformOptions,
   if (address.length === 0) throw new UsageError('conform: it needs --address, the address of the stack')
   const link = PacketLink.open(name, peerMac())
   using end = endOf(io)
+  let control: ControlPort | undefined
   try {
+    control = options.control && (await ControlPort.open(options.control.host, options.control.port))
     const stations = await findStations(link, address, peer)
-    const cases = { groups, ping: pingOf(table, stations) }
+    const cases = { groups, ping: pingOf(table, stations), control }
     const { results, death } = await runAll(link, stations, cases, options, io, end)
     if (options.junit !== undefined) writeFile(options.junit, junitXml(results))
     const status = summary(results, options, io)
     return death === undefined ? status : fail(io, death)
   } finally {
+    control?.close()
     link.close()
   }
 }
@@ -80,10 +85,16 @@ const described = ({ name, level, source, title, note, linux }: Case) => ({
   note: linux ?? note ?? null,
 })
 
+interface Cases {
+  readonly groups: readonly Group[]
+  readonly ping: Case
+  readonly control: ControlPort | undefined
+}
+
 async function runAll(
   link: PacketLink,
   stations: Stations,
-  { groups, ping }: { readonly groups: readonly Group[]; readonly ping: Case },
+  { groups, ping, control }: Cases,
   { captures, pace, json }: ConformOptions,
   io: Io,
   end: UserEnd,
@@ -91,26 +102,29 @@ async function runAll(
   const results: Result[] = []
   // Each run starts with other ports, because a host keeps some of the last one.
   let port = FIRST_PORT + (Date.now() % PORT_BLOCKS) * PORTS
-  const makeWorld = () => {
-    port = port + PORTS < LAST_PORT ? port + PORTS : FIRST_PORT
-    return new InterfaceWorld(link, stations, port)
-  }
+  const run = (one: Case) =>
+    runPatiently(one, () => {
+      port = port + PORTS < LAST_PORT ? port + PORTS : FIRST_PORT
+      return new InterfaceWorld(link, stations, port, isPassive(one) ? undefined : control, one.family)
+    })
   const all = groups.flatMap(({ name: group, cases }) => cases.map(one => ({ group, one })))
-  const replies = async () => (await runPatiently(ping, makeWorld)).failure === undefined
+  const replies = async () => (await run(ping)).failure === undefined
   const isAlive = await replies()
   // Last, because the host remembers the MTU of the path to the peer.
   for (const { group, one } of all.sort((a, b) => Number(setsPathMtu(a.one)) - Number(setsPathMtu(b.one)))) {
-    const why = whySkipped(one, stations)
+    const why = whySkipped(one, stations, control)
     if (why === undefined && pace > 0) await setTimeout(pace)
-    const outcome = why === undefined ? await runPatiently(one, makeWorld) : { skipped: why, failure: undefined }
+    const outcome = why === undefined ? await run(one) : { skipped: why, failure: undefined }
     const { skipped, failure } = outcome
     const capture = failure && saveCapture(captures, link.name, one, failure)
     const result = { group, one, skipped, failure, capture }
     results.push(result)
     if (json || failure !== undefined) io.out(`${json ? JSON.stringify(asJson(result)) : asText(result)}\n`)
     if (await end.within(0)) break
-    if (failure === undefined || !isAlive || (await replies())) continue
-    return { results, death: `the host no longer replies to a ping after ${one.name}: the rest did not run` }
+    const [isDeaf, isMute] = [failure !== undefined && isAlive && !(await replies()), control?.isClosed]
+    if (!isDeaf && !isMute) continue
+    const what = isMute ? 'the control port has closed the connection' : 'the host no longer replies to a ping'
+    return { results, death: `${what} after ${one.name}: the rest did not run` }
   }
   return { results }
 }
@@ -121,8 +135,11 @@ function pingOf(table: readonly Group[], { host }: Stations): Case {
   return table.flatMap(({ cases }) => cases).find(one => one.name === name) as Case
 }
 
-function whySkipped(one: Case, { host }: Stations): string | undefined {
-  if (!isPassive(one)) return 'it needs a program on the host'
+function whySkipped(one: Case, { host }: Stations, control: ControlPort | undefined): string | undefined {
+  if (!isPassive(one) && control === undefined) return 'it needs a program on the host: --control'
+  const [setting] = Object.keys(one.sysctls)
+  if (one.memoryOnly !== undefined) return one.memoryOnly
+  if (setting !== undefined) return `it needs the setting ${setting}`
   const version = one.family === 4 ? 'IPv4' : 'IPv6'
   return (one.family === 4 ? host.ip : host.ip6) === undefined ? `no address of ${version} was given` : undefined
 }

@@ -11,6 +11,12 @@ function addresses(text: string, before: readonly Uint8Array[] = []): readonly U
   return [...before, address]
 }
 
+function controlPort(text: string): { readonly host: string; readonly port: number } {
+  const [, host = '127.0.0.1', port] = /^(?:(.+):)?(\d{1,5})$/.exec(text) ?? []
+  if (port === undefined || Number(port) > 0xffff) throw new InvalidArgumentError('must be [HOST:]PORT, such as 7000')
+  return { host: host.replace(/^\[(.*)\]$/, '$1'), port: Number(port) }
+}
+
 export const commands: readonly LazyCommand[] = [
   {
     name: 'conform',
@@ -20,6 +26,9 @@ export const commands: readonly LazyCommand[] = [
     options: [
       new Option('--address <address>', 'address of the stack; once for IPv4, once for IPv6').argParser(addresses),
       new Option('--peer <address>', 'address that vnet uses itself (default: a free one)').argParser(addresses),
+      new Option('--control <[host:]port>', 'control port of a program on the host, for all cases').argParser(
+        controlPort,
+      ),
       new Option('--only <pattern>', 'run only cases whose name or group matches, with * for any text'),
       new Option('--list', 'list the cases instead of running them'),
       new Option('--captures <directory>', 'write a capture of each failure there').default('conform'),

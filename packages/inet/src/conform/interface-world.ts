@@ -1,7 +1,8 @@
-/** A World on a link: a stack that serves echo, discard and chargen, behind an interface. */
+/** A World on a link: a stack behind an interface, with echo, discard and chargen, or a program. */
 import { setTimeout } from 'node:timers/promises'
 import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
 import { isSameAddress, sourceAt } from 'vnet/internal/packet/ethernet'
+import { ControlledProgram, type ControlPort } from './control.ts'
 import type { PacketLink } from './packet-link.ts'
 import type { Station, Stations } from './stations.ts'
 import type { Sent, World } from './world.ts'
@@ -17,15 +18,17 @@ export class InterfaceWorld implements World {
   readonly host: Station
   readonly peer: Station
   readonly port: number
+  readonly program: ControlledProgram | undefined
   readonly #link: PacketLink
 
   /** Frames of the case before are not taken for replies of this one. */
-  constructor(link: PacketLink, { host, peer }: Stations, port: number) {
+  constructor(link: PacketLink, { host, peer }: Stations, port: number, control?: ControlPort, family: 4 | 6 = 4) {
     link.drain()
     this.#link = link
     this.host = host
     this.peer = peer
     this.port = port
+    this.program = control && new ControlledProgram(control, this, family)
   }
 
   now(): number {
@@ -49,5 +52,7 @@ export class InterfaceWorld implements World {
     }
   }
 
-  close(): void {}
+  close(): void {
+    this.program?.end()
+  }
 }

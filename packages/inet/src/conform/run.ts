@@ -19,7 +19,7 @@ export const PORTS = 16
 /** Verbs that do nothing to a connection: the time of the next line counts from the one before. */
 const OBSERVING: ReadonlySet<string> = new Set(['accept', 'read', 'skip', 'state', 'writable'])
 /** A port of the host on which nothing listens. */
-const CLOSED_PORT = 1
+export const CLOSED_PORT = 1
 
 /** The host does not offer an option that the case needs. */
 export class NotOffered extends Error {}
