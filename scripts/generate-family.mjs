@@ -2,17 +2,19 @@
  * node scripts/generate-family.mjs: generates src/control/protocol/family.generated.ts, which
  * set-up does, from docs/vnet_nl.yaml, the specification of the family in the kernel's YNL format:
  * constants, attribute sets, and the commands with the policies of their requests and replies.
- * TypeScript derives the types from these.
+ * src/control/protocol/presence.yaml says which attributes these must have. TypeScript derives the
+ * types from both.
  *
  * A rule of the specification that the codec cannot enforce is an error.
  */
 
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { parseDocument } from 'yaml'
+import { parse, parseDocument } from 'yaml'
 
 const root = resolve(import.meta.dirname, '..')
 const specification = join(root, 'docs/vnet_nl.yaml')
+const presence = join(root, 'src/control/protocol/presence.yaml')
 const generated = join(root, 'src/control/protocol/family.generated.ts')
 
 /** The codecs of src/control/protocol/codec.ts. */
@@ -21,8 +23,11 @@ const OURS = ['count', 'bool', 'oneOf', 'flags', 'mac', 'address']
 /** The scalar types that the codec has by the same name. */
 const SCALARS = ['u8', 'u16', 'u32', 's32', 'flag']
 
-/** Returns the module for a specification. Throws if the specification is invalid. */
-export function familySource(text) {
+/**
+ * Returns the module for a specification, and for the presence of its attributes. Throws if one of
+ * them is invalid.
+ */
+export function familySource(text, presenceText) {
   const document = parseDocument(text)
   if (document.errors.length > 0) throw document.errors[0]
   const spec = document.toJS()
@@ -32,17 +37,21 @@ export function familySource(text) {
   }
   const sets = new Map(spec['attribute-sets'].map(set => [set.name, set]))
   const definitions = new Map((spec.definitions ?? []).map(definition => [definition.name, definition]))
+  const present = parse(presenceText)
+  checkNames(present, sets, spec.operations.list)
   const attributes = [...sets.values()].flatMap(set => set.attributes)
   const used = attributes.map(attribute => codecOf(attribute, definitions))
   const bases = attributes.filter((_, i) => used[i] === 'oneOf').map(({ type }) => type)
   const chunks = [
-    comment(`${spec.doc}\n\nGenerated from docs/vnet_nl.yaml by set-up: edit that file.`),
-    importOf(['policy', ...used.filter(codec => !OURS.includes(codec)), ...bases], '../../netlink/index.ts') +
-      importOf(['strict', ...used.filter(codec => OURS.includes(codec))], './codec.ts'),
+    comment(`${spec.doc}\n\nGenerated from docs/vnet_nl.yaml and presence.yaml by set-up: edit these files.`),
+    importOf(
+      ['policy', 'required', 'withDefault', ...used.filter(codec => !OURS.includes(codec)), ...bases],
+      '../../netlink/index.ts',
+    ) + importOf(['strict', ...used.filter(codec => OURS.includes(codec))], './codec.ts'),
     familyConstants(spec),
     ...[...definitions.values()].map(definitionConstants),
-    ...nestedFirst(sets).map(set => attributeSet(set, sets, definitions)),
-    commands(spec, sets),
+    ...nestedFirst(sets).map(set => attributeSet(set, sets, definitions, present.sets)),
+    commands(spec, sets, present),
   ]
   return chunks.join('\n')
 }
@@ -67,9 +76,11 @@ function definitionConstants({ name, type, doc, value, entries, 'value-start': f
 /**
  * A set: a policy if another set nests it, and otherwise the fields from which policies are made.
  */
-function attributeSet(set, sets, definitions) {
+function attributeSet(set, sets, definitions, present) {
+  const wrap = wrapperOf(set.attributes, present[set.name])
   const fields = numbered(set.attributes, 1).map(
-    attribute => `${comment(attribute.doc)}${camel(attribute.name)}: ${field(attribute, definitions)},`,
+    attribute =>
+      `${comment(attribute.doc)}${camel(attribute.name)}: ${wrap(attribute.name, field(attribute, definitions))},`,
   )
   const all = `{${fields.join('\n')}}`
   const isNested = [...sets.values()].some(({ attributes }) =>
@@ -82,6 +93,39 @@ function attributeSet(set, sets, definitions) {
       ? [`const which = ${pick(set, WHICH)}\n`]
       : []),
   ].join('')
+}
+
+/** Throws for sets, commands and attributes of presence.yaml that the specification lacks. */
+function checkNames({ sets: present, requests, replies }, sets, list) {
+  const known = new Map(list.map(operation => [operation.name, sets.get(operation['attribute-set'])]))
+  const parts = [
+    [present, sets],
+    [requests, known],
+    [replies, known],
+  ]
+  for (const [part, owners] of parts) {
+    for (const [name, { required = [], optional = [], default: absent = {} }] of Object.entries(part)) {
+      const attributes = owners.get(name)?.attributes
+      if (attributes === undefined) throw new Error(`presence of ${name}: there is no such set or command`)
+      const names = [required === 'all' ? [] : required, optional, Object.keys(absent)].flat()
+      const unknown = names.find(each => !attributes.some(attribute => attribute.name === each))
+      if (unknown !== undefined) throw new Error(`presence of ${name}: there is no attribute ${unknown}`)
+    }
+  }
+}
+
+/**
+ * Returns a function that makes the field of an attribute required, or gives it its default, as
+ * presence.yaml has it for these attributes.
+ */
+function wrapperOf(attributes, { required = [], optional = [], default: absent = {} } = {}) {
+  const isFlag = name => attributes.find(attribute => attribute.name === name).type === 'flag'
+  const isRequired = name => (required === 'all' ? !optional.includes(name) && !isFlag(name) : required.includes(name))
+  return (name, made) => {
+    const value = typeof absent === 'object' ? absent[name] : absent
+    if (value !== undefined) return `withDefault(${made}, ${typeof value === 'number' ? value : JSON.stringify(value)})`
+    return isRequired(name) ? `required(${made})` : made
+  }
 }
 
 /** The attributes that name a device. */
@@ -140,13 +184,13 @@ function lengthOf(length, definitions) {
 }
 
 /** The commands by name, each with the policies of its request and its reply. */
-function commands({ operations: { list } }, sets) {
+function commands({ operations: { list } }, sets, present) {
   return `export const commands = {${numbered(list, 1)
-    .map(operation => command(operation, sets))
+    .map(operation => command(operation, sets, present))
     .join('')}}\n`
 }
 
-function command(operation, sets) {
+function command(operation, sets, { requests, replies }) {
   const { name, value, doc, event, flags = [] } = operation
   const [request, reply] = ['request', 'reply'].map(part => {
     const names = [operation.do, operation.dump].flatMap(each => each?.[part]?.attributes ?? [])
@@ -159,8 +203,8 @@ function command(operation, sets) {
   const parts = [
     `name: '${upper(name)}', cmd: ${value}`,
     ...(flags.includes('admin-perm') ? ['changes: true'] : []),
-    ...((operation.do ?? operation.dump) ? [`request: strict(${pick(set, request, prefix)})`] : []),
-    ...(reply.length > 0 ? [`reply: policy(${pick(set, reply, prefix)})`] : []),
+    ...((operation.do ?? operation.dump) ? [`request: strict(${pick(set, request, prefix, requests[name])})`] : []),
+    ...(reply.length > 0 ? [`reply: policy(${pick(set, reply, prefix, replies[name])})`] : []),
   ]
   return `${comment(doc)}${camel(name)}: {${parts.join(',')}},\n`
 }
@@ -169,14 +213,15 @@ function command(operation, sets) {
  * Returns attributes of a set as the fields of a policy, without the prefix that they share with
  * the command: PARAM_VALUE is `value` in SET_PARAM.
  */
-function pick(set, names, prefix) {
-  const isPlaced = prefix !== undefined && WHICH.every(name => names.includes(name))
+function pick(set, names, prefix, present) {
+  const wrap = wrapperOf(set.attributes, present)
+  const isPlaced = prefix !== undefined && WHICH.every(name => names.includes(name) && wrap(name, '') === '')
   const fields = names
     .filter(name => !isPlaced || !WHICH.includes(name))
-    .map(
-      name =>
-        `${camel(name.startsWith(prefix) ? name.slice(prefix.length) : name)}: ${camel(set.name)}Attributes.${camel(name)}`,
-    )
+    .map(name => {
+      const own = camel(name.startsWith(prefix) ? name.slice(prefix.length) : name)
+      return `${own}: ${wrap(name, `${camel(set.name)}Attributes.${camel(name)}`)}`
+    })
   return `{${[...(isPlaced ? ['...which'] : []), ...fields].join(', ')}}`
 }
 
@@ -234,4 +279,4 @@ function call(name, type, args) {
 }
 
 if (process.argv[1] === import.meta.filename)
-  writeFileSync(generated, familySource(readFileSync(specification, 'utf8')))
+  writeFileSync(generated, familySource(readFileSync(specification, 'utf8'), readFileSync(presence, 'utf8')))

@@ -66,7 +66,7 @@ export const steps = [
   { ...nativeStep('programs', PROGRAMS, isOfProgram), isLate: true },
   {
     stamp: 'node_modules/.vnet-family',
-    inputs: () => digest(['docs/vnet_nl.yaml', GENERATE]),
+    inputs: () => digest(['docs/vnet_nl.yaml', PRESENCE, GENERATE]),
     outputs: () => [FAMILY],
     make: () => run('generating the netlink family', [process.execPath, GENERATE]),
   },
@@ -81,6 +81,7 @@ export const steps = [
 
 const GENERATE = 'scripts/generate-family.mjs'
 const JOIN = ['join.config.mjs', 'joined.mjs'].map(name => `scripts/setup/${name}`)
+const PRESENCE = 'src/control/protocol/presence.yaml'
 const FAMILY = 'src/control/protocol/family.generated.ts'
 
 const dependencies = () => {

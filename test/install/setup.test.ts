@@ -62,6 +62,7 @@ describe('the steps that are due', () => {
     ['the compiler options', 'tsconfig.json', compile],
     ["a package's compiler options", 'packages/lan/tsconfig.json', compile],
     ['the netlink family', 'docs/vnet_nl.yaml', ['family']],
+    ['the presence of its attributes', 'src/control/protocol/presence.yaml', ['family', ...compile]],
     ['a native source', 'native/addon/addon.cc', ['node-gyp']],
     ['a new native source', 'native/addon/sys.h', ['node-gyp']],
     ['a native source of a program that is not built', 'native/rootless/rootless.cc', []],

@@ -82,6 +82,7 @@ export class SetupTree {
       'tsconfig.json',
       'binding.gyp',
       'docs/vnet_nl.yaml',
+      'src/control/protocol/presence.yaml',
       'native/addon/addon.cc',
       'native/rootless/rootless.cc',
       'src/index.ts',

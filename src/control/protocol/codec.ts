@@ -2,20 +2,14 @@
 import {
   binary,
   counter64,
-  type Decoded,
-  type Encodable,
   type Field,
   type Fields,
-  indexedArray,
   NetlinkParseError,
   NLA_HDRLEN,
-  nested,
   type Policy,
   policy,
-  required,
   u8,
   u32,
-  withDefault,
 } from '../../netlink/index.ts'
 import { formatAddress, formatMac } from '../../packet/address.ts'
 
@@ -80,67 +74,3 @@ export const address = (type: number) => mapped(binary(type, 4, 16), formatAddre
 
 /** A policy for requests that refuses unknown attributes. */
 export const strict = <F extends Fields>(fields: F): Policy<F> => policy(fields, { strict: true })
-
-/** Returns the policy with `make` of each attribute in `changes` and of the value there. */
-function changed<T>(
-  { fields, strict }: Policy<Fields>,
-  changes: Readonly<Record<string, T>>,
-  make: (field: Field<never>, value: T) => Field<never>,
-): never {
-  const made = Object.entries(changes).map(([name, value]) => [name, make(fields[name] as never, value)])
-  return policy({ ...fields, ...Object.fromEntries(made) }, { strict }) as never
-}
-
-type Replaced<F extends Fields, G> = Policy<Omit<F, keyof G> & G>
-type Present<F extends Fields, K extends keyof F> = {
-  readonly [P in K]: F[P] extends Field<infer T, boolean, infer In> ? Field<T, true, In> : never
-}
-/** The policies of sets that attributes of F contain. */
-type Inner<F extends Fields> = { readonly [K in keyof F]?: Policy<Fields> }
-type FieldsOf<P> = P extends Policy<infer F> ? F : never
-
-/** The same policy, but the attributes `names` are required. */
-export function requiring<F extends Fields, K extends keyof F & string>(
-  outer: Policy<F>,
-  ...names: readonly K[]
-): Replaced<F, Present<F, K>> {
-  return changed(outer, Object.fromEntries(names.map(name => [name, name])), required)
-}
-
-/** The same policy, but only the attributes `optional` may be missing. */
-export function complete<F extends Fields, K extends keyof F & string = never>(
-  outer: Policy<F>,
-  ...optional: readonly K[]
-) {
-  type Rest = Exclude<keyof F & string, K>
-  const { fields } = outer
-  const names = Object.keys(fields).filter(name => !fields[name].required && !optional.some(each => each === name))
-  return requiring<F, Rest>(outer, ...(names as Rest[]))
-}
-
-/** The same policy, with the values of `defaults` for missing attributes. */
-export function defaulting<F extends Fields, K extends keyof F & string, T>(
-  outer: Policy<F>,
-  defaults: Readonly<Record<K, T>>,
-): Replaced<F, Present<F, K>> {
-  return changed<unknown>(outer, defaults, withDefault as never)
-}
-
-/** The same policy, but the attributes of `inner` contain a set of the policy there. */
-export function nesting<F extends Fields, G extends Inner<F>>(
-  outer: Policy<F>,
-  inner: G,
-): Replaced<F, { readonly [P in keyof G]: Field<Decoded<FieldsOf<G[P]>>, false, Encodable<FieldsOf<G[P]>>> }> {
-  return changed(outer, inner, ({ type }, policy) => nested(type, policy as never) as never)
-}
-
-/** The same policy, but the attributes of `inner` contain lists of such sets; [] if absent. */
-export function listing<F extends Fields, G extends Inner<F>>(
-  outer: Policy<F>,
-  inner: G,
-): Replaced<
-  F,
-  { readonly [P in keyof G]: Field<readonly Decoded<FieldsOf<G[P]>>[], true, Iterable<Encodable<FieldsOf<G[P]>>>> }
-> {
-  return changed(outer, inner, ({ type }, policy) => withDefault(indexedArray(type, policy as never), []) as never)
-}

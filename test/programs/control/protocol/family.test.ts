@@ -11,6 +11,7 @@ import { complaints } from '#support/ynl-rules.ts'
 import { familySource } from '../../../../scripts/generate-family.mjs'
 
 const text = readFileSync(new URL('../../../../docs/vnet_nl.yaml', import.meta.url), 'utf8')
+const presence = readFileSync(new URL('../../../../src/control/protocol/presence.yaml', import.meta.url), 'utf8')
 const generated = new URL('../../../../src/control/protocol/family.generated.ts', import.meta.url)
 
 const device = {
@@ -33,7 +34,7 @@ test.each(Object.keys(device))('a reply about a device without %s is refused', m
 })
 
 test('family.generated.ts is up to date', () => {
-  expect(readFileSync(generated, 'utf8')).toBe(familySource(text))
+  expect(readFileSync(generated, 'utf8')).toBe(familySource(text, presence))
 })
 
 test('the specification keeps the rules of the YNL format', () => {
@@ -74,7 +75,20 @@ test.each([
   ['attributes: [ text ]', 'attributes: [ txt ]', 'echo: there is no attribute txt in echo'],
   ['max-len: netns-max', 'max-len: netns-mix', 'netns-mix: there is no such constant'],
 ])('the generator refuses values that the codec cannot keep: %j replaced by %j', (find, put, message) => {
-  expect(() => familySource(text.replace(find, put))).toThrow(message)
+  expect(() => familySource(text.replace(find, put), presence)).toThrow(message)
+})
+
+test.each([
+  ['  gc: {', '  gx: {', 'presence of gx: there is no such set or command'],
+  [
+    '[ param-name, param-value ]',
+    '[ param-name, param-values ]',
+    'presence of set-param: there is no attribute param-values',
+  ],
+  ['[ loop-delay ]', '[ loop-delays ]', 'presence of runtime: there is no attribute loop-delays'],
+  ['{ gc: [] }', '{ gcs: [] }', 'presence of runtime: there is no attribute gcs'],
+])('the generator refuses a presence of unknown attributes: %j replaced by %j', (find, put, message) => {
+  expect(() => familySource(text, presence.replace(find, put))).toThrow(message)
 })
 
 test('the statistics are the counters of netdev/stats.ts in their order', () => {
