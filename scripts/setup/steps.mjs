@@ -36,6 +36,17 @@ function nativeStep(what, names, isInput) {
   }
 }
 
+/** A step that generates a source from data by `scripts/generate-NAME.mjs`. */
+function generating(name, what, source, data) {
+  const script = `scripts/generate-${name}.mjs`
+  return {
+    stamp: `node_modules/.vnet-${name}`,
+    inputs: () => digest([...data, script]),
+    outputs: () => [source],
+    make: () => run(`generating ${what}`, [process.execPath, script]),
+  }
+}
+
 /**
  * Returns the steps for the tree in the working directory, each `{ stamp, outputs(), inputs(),
  * make() }`. A late step is due only once its outputs are needed, or were.
@@ -64,12 +75,11 @@ export const steps = [
   },
   nativeStep('addon', [ADDON], isOfAddon),
   { ...nativeStep('programs', PROGRAMS, isOfProgram), isLate: true },
-  {
-    stamp: 'node_modules/.vnet-family',
-    inputs: () => digest(['docs/vnet_nl.yaml', PRESENCE, GENERATE]),
-    outputs: () => [FAMILY],
-    make: () => run('generating the netlink family', [process.execPath, GENERATE]),
-  },
+  generating('family', 'the netlink family', 'src/control/protocol/family.generated.ts', [
+    'docs/vnet_nl.yaml',
+    'src/control/protocol/presence.yaml',
+  ]),
+  generating('errno', 'the error numbers', 'src/base/errno-table.generated.ts', ['src/base/errno.txt']),
   {
     // In node_modules, because a new compiler makes the step due, and because dist is packed.
     stamp: 'node_modules/.vnet-dist',
@@ -79,10 +89,7 @@ export const steps = [
   },
 ]
 
-const GENERATE = 'scripts/generate-family.mjs'
 const JOIN = ['join.config.mjs', 'joined.mjs'].map(name => `scripts/setup/${name}`)
-const PRESENCE = 'src/control/protocol/presence.yaml'
-const FAMILY = 'src/control/protocol/family.generated.ts'
 
 const dependencies = () => {
   const { dependencies, devDependencies, optionalDependencies, overrides } = readJson('package.json')

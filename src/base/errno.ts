@@ -1,5 +1,5 @@
 /** Errors as in the kernel: functions return 0 or more, or -errno. VnetError is for users. */
-import { ERRNO_TABLE } from './errno-table.ts'
+import { ERRNO_TABLE } from './errno-table.generated.ts'
 
 /** The name of an error number, such as 'EBUSY'. */
 export type ErrnoName = keyof typeof ERRNO_TABLE

@@ -43,11 +43,11 @@ for (const file of fs.readdirSync(sources, { recursive: true })) {
 }
 `
 
-const family = `import { createRequire } from 'node:module'
+const generator = (name: string, source: string) => `import { createRequire } from 'node:module'
 const require = createRequire(import.meta.url)
-${record('family')}
-fs.mkdirSync('src/control/protocol', { recursive: true })
-fs.writeFileSync('src/control/protocol/family.generated.ts', '')
+${record(name)}
+fs.mkdirSync(require('path').dirname('${source}'), { recursive: true })
+fs.writeFileSync('${source}', '')
 `
 
 const npm = `${record('npm')}
@@ -75,7 +75,8 @@ export class SetupTree {
 
   constructor() {
     cpSync(join(repository, 'scripts'), join(this.root, 'scripts'), { recursive: true })
-    this.write('scripts/generate-family.mjs', family)
+    this.write('scripts/generate-family.mjs', generator('family', 'src/control/protocol/family.generated.ts'))
+    this.write('scripts/generate-errno.mjs', generator('errno', 'src/base/errno-table.generated.ts'))
     this.write('package.json', '{ "dependencies": { "node-addon-api": "1.0.0" } }')
     this.write('package-lock.json', '{ "packages": { "node_modules/node-addon-api": { "version": "1.0.0" } } }')
     for (const file of [
@@ -83,6 +84,7 @@ export class SetupTree {
       'binding.gyp',
       'docs/vnet_nl.yaml',
       'src/control/protocol/presence.yaml',
+      'src/base/errno.txt',
       'native/addon/addon.cc',
       'native/rootless/rootless.cc',
       'src/index.ts',
