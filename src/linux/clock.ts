@@ -1,9 +1,9 @@
 /**
- * The real-time clock: one timerfd and one poller for all alarms of a thread. An alarm rings at its
- * time or up to one turn of the event loop later, never earlier. Arming an alarm allocates nothing,
- * and makes a system call only if it is the next to ring.
+ * The clocks of real time. TimerfdClock has one timerfd and one poller for all alarms of a thread.
+ * Its alarms ring at their time or up to one turn of the event loop later, never earlier. Arming
+ * one allocates nothing, and makes a system call only if it is the next to ring.
  */
-import { type Alarm, type Clock, type HeapItem, MomentHeap } from '../base/index.ts'
+import { type Alarm, type Clock, type HeapItem, MomentHeap, NSEC_PER_MSEC } from '../base/index.ts'
 import type { Moment } from '../capture/packet.ts'
 import { check, closingOnError, startPoller } from './errno.ts'
 import type { Addon, Native, Poller } from './native.ts'
@@ -15,6 +15,21 @@ export function wallTime(): Moment {
   const fine = performance.timeOrigin + performance.now()
   const into = Math.min(Math.max(0, fine - ms), 0.999)
   return { seconds: Math.floor(ms / 1000), nanoseconds: Math.floor(((ms % 1000) + into) * 1e6) }
+}
+
+/** Real time by timers of the event loop, for work that may be a millisecond off. */
+export const eventLoopClock: Clock = {
+  now: () => performance.now() * NSEC_PER_MSEC,
+  alarm(fn) {
+    let timer: NodeJS.Timeout | undefined
+    return {
+      at(ns) {
+        clearTimeout(timer)
+        timer = setTimeout(fn, Math.max(0, ns / NSEC_PER_MSEC - performance.now())).unref()
+      },
+      cancel: () => clearTimeout(timer),
+    }
+  },
 }
 
 interface HeapAlarm extends Alarm, HeapItem {

@@ -4,7 +4,8 @@
  * no process alive. Whatever happens to it, frames continue to pass.
  */
 
-import { type Clock, describeException, messageOrDescription, NSEC_PER_MSEC } from '../../base/index.ts'
+import { describeException, messageOrDescription } from '../../base/index.ts'
+import { eventLoopClock } from '../../linux/clock.ts'
 import type { Addon, Native } from '../../linux/native.ts'
 import type { Net } from '../../netdev/net.ts'
 import { Batches } from './batches.ts'
@@ -65,23 +66,6 @@ export function serveControl(
   }
 }
 
-/** Real time, even if a test moves the clock of the net: clients are real. */
-function realClock(native: Native): Clock {
-  const now = () => native.monotonic()
-  return {
-    now,
-    alarm(fn) {
-      let timer: NodeJS.Timeout | undefined
-      const cancel = () => clearTimeout(timer)
-      const at = (ns: number) => {
-        cancel()
-        timer = setTimeout(fn, (ns - now()) / NSEC_PER_MSEC).unref()
-      }
-      return { at, cancel }
-    },
-  }
-}
-
 /** A server for clients that connect through the socket of a Presence. */
 export interface Server extends Disposable, AsyncDisposable {
   onReadable(): void
@@ -100,7 +84,8 @@ export function serveAt(presence: Presence, native: Native, net: Net, options: S
   const families = new Map([nlctrl([vnet]), vnet].map((family): [number, Family] => [family.id, family]))
   const onEnd = (session: Caller) => events.unsubscribe(session)
   const { turns } = net
-  const batches = new Batches(realClock(native), turns)
+  // Real time, even if a test moves the clock of the net: clients are real.
+  const batches = new Batches(eventLoopClock, turns)
   /** The process that serves clients without rights: the first of them starts it. */
   let front: Front | undefined
   let isFrontPossible = true

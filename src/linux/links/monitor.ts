@@ -5,8 +5,8 @@
  * socket is in our own namespace and keeps no other one alive. Events are read in the time that
  * Turns grants to work without rights: any namespace may send any number of them.
  */
-import { type Clock, EAGAIN, EMSGSIZE, ENOBUFS, NSEC_PER_MSEC, Turns, VnetError, type Work } from '../../base/index.ts'
-import { check, closingOnError, type Native, type Poller, setBuffer, startPoller } from '../index.ts'
+import { EAGAIN, EMSGSIZE, ENOBUFS, Turns, VnetError, type Work } from '../../base/index.ts'
+import { check, closingOnError, eventLoopClock, type Native, type Poller, setBuffer, startPoller } from '../index.ts'
 import * as uapi from '../uapi.ts'
 import { firstIndex, type LinkListener, readEvents } from './events.ts'
 
@@ -263,21 +263,6 @@ export class LinkMonitor implements Work {
     this.#poller.stop()
     this.retry(error)
   }
-}
-
-/** The clock of a monitor that is not given the clock of its vnet. */
-export const eventLoopClock: Clock = {
-  now: () => performance.now() * NSEC_PER_MSEC,
-  alarm(fn) {
-    let timer: NodeJS.Timeout | undefined
-    return {
-      at(ns) {
-        clearTimeout(timer)
-        timer = setTimeout(fn, Math.max(0, ns / NSEC_PER_MSEC - performance.now())).unref()
-      },
-      cancel: () => clearTimeout(timer),
-    }
-  },
 }
 
 function join(native: Native, fd: number, group: number): number {
