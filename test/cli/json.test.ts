@@ -23,7 +23,6 @@ const ARGS: Readonly<Record<string, readonly string[]>> = {
   'param IF NAME=VALUE': ['sn0', 'lockup=5'],
   'trigger IF FAULT': ['sn0', 'flap'],
   carrier: ['sn0', 'off'],
-  echo: ['x'],
   ioctl: ['sn0', '0'],
   'lan show': ['show'],
 }
@@ -52,5 +51,5 @@ test('list --all names the namespace of an interface of another pid namespace, a
 })
 
 test('the page has a row for each kind of object that is printed once', () => {
-  expect(rows.length).toBe(17)
+  expect(rows.length).toBe(16)
 })

@@ -166,7 +166,6 @@ test.each([
   ],
   [['reset'], 'reset: missing argument IF (see vnet reset --help)'],
   [['reset', '/sn0'], "'/sn0' is not [NETNS/]IF: a part is missing"],
-  [['echo'], 'echo: missing argument TEXT (see vnet echo --help)'],
   [['ioctl', 'sn0'], 'ioctl: missing argument N (see vnet ioctl --help)'],
   [['ioctl', 'sn0', '16'], `'16': ${IOCTL}`],
   [['ioctl', 'sn0', '0x1'], `'0x1': ${IOCTL}`],

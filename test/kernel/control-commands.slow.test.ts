@@ -59,14 +59,6 @@ describe('a running vnet', () => {
     })
   })
 
-  test('vnet echo returns a text of maximum length', async () => {
-    const vnet = await spawnVnet(['--name', 'w0', '--json'], { within: ['ip', 'netns', 'exec', near.name] })
-    for (const text of ['hello', 'x'.repeat(65_530)]) {
-      expect(await vnetIn(near, 'echo', text)).toEqual({ status: 0, stdout: `${text}\n`, stderr: '' })
-    }
-    await vnet.stop()
-  })
-
   test('vnet stats --watch prints until a signal or the end of the vnet', async () => {
     const within = ['ip', 'netns', 'exec', near.name]
     const vnet = await spawnVnet(['--name', 'w0', '--json'], { within })

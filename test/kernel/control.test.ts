@@ -166,6 +166,12 @@ describe('statistics', () => {
     expect(await Promise.all(['a', 'b'].map(text => client.echo(vnet, text)))).toEqual(['a', 'b'])
   })
 
+  test('an echo returns a text of maximum length', async () => {
+    const { vnet } = await serve(['one'])
+    const text = 'x'.repeat(65_530)
+    expect(await asking().echo(vnet, text)).toBe(text)
+  })
+
   test('a reply with hundreds of queues arrives whole', async () => {
     const memory = memoryNet()
     ends.push(serveControl(native, memory.net, { directory }))

@@ -71,15 +71,6 @@ const commands: readonly LazyCommand[] = [
     'resetStats',
   ),
   {
-    name: 'echo',
-    description: 'send text to a vnet and print the reply',
-    group: CHANGE,
-    args: [new Argument('<TEXT>').argParser(echoText)],
-    options: [json()],
-    examples: [['vnet echo hello', 'print hello, by way of a running vnet']],
-    run: async (io, text, options) => (await queries()).echo(text, options, io),
-  },
-  {
     name: 'ioctl',
     description: 'run private ioctl SIOCDEVPRIVATE+N of the driver, with HEX as its data',
     group: CHANGE,
@@ -297,10 +288,4 @@ function hex(text: string): Uint8Array {
     throw new InvalidArgumentError('must be two hexadecimal digits a byte, such as 0a0b')
   if (digits.length / 2 > NLA_PAYLOAD_MAX) throw new UsageError(`HEX: at most ${NLA_PAYLOAD_MAX} bytes`)
   return Uint8Array.from(Buffer.from(digits, 'hex'))
-}
-
-function echoText(text: string): string {
-  // One byte is taken by the terminating NUL.
-  if (Buffer.byteLength(text) >= NLA_PAYLOAD_MAX) throw new UsageError(`TEXT: at most ${NLA_PAYLOAD_MAX - 1} bytes`)
-  return text
 }

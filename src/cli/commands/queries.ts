@@ -1,4 +1,4 @@
-/** The commands that query once and print the reply: list, show, param, trigger, ioctl, echo. */
+/** The commands that query once and print the reply: list, show, param, trigger, ioctl. */
 import { awayNames } from '../../agent/client.ts'
 import { EOPNOTSUPP, formatDuration, NSEC_PER_MSEC, optionName, UsageError, VnetError } from '../../base/index.ts'
 import { addressesOf, netnsOf } from '../../control/client/addresses.ts'
@@ -8,7 +8,7 @@ import { IFR_IFRU, SIOCDEVPRIVATE } from '../../netdev/if.ts'
 import { alignLeft } from '../align.ts'
 import { type AskOptions, askInterface, askVnets, fail, failAll } from '../ask.ts'
 import { busyText, deviceFields, dropsOf, label } from '../device-text.ts'
-import { EXIT_OK, type Io } from '../process/io.ts'
+import type { Io } from '../process/io.ts'
 
 interface QueryOptions extends AskOptions {
   readonly json?: boolean
@@ -223,16 +223,6 @@ export function ioctl(
     if (json) io.out(`${JSON.stringify({ event: 'ioctl', ...fields })}\n`)
     else
       for (const [key, value] of Object.entries(fields)) if (value !== null) io.out(`${`${key} ${value}`.trimEnd()}\n`)
-  })
-}
-
-/** `vnet echo TEXT`: sends the text to the first vnet found, and prints the reply. */
-export function echo(text: string, { json }: QueryOptions, io: Io): Promise<number> {
-  return askVnets([], io, async (client, { devices }) => {
-    const [{ vnet }] = devices as [control.FoundDevice]
-    const reply = await client.echo(vnet, text)
-    io.out(json ? `${JSON.stringify({ event: 'echo', text: reply })}\n` : `${reply}\n`)
-    return EXIT_OK
   })
 }
 

@@ -11,7 +11,7 @@ import { courseNames } from '../../../packages/learn/src/folder.ts'
 const directory = fileDirectory()
 const vnet = join(directory, 'vnet')
 const ASKING = list(`
-  list show stats step metrics web reset echo ioctl cut plug carrier param trigger wire events capture frames
+  list show stats step metrics web reset ioctl cut plug carrier param trigger wire events capture frames
   doctor extcap node detach
 `)
 const COMMANDS = [

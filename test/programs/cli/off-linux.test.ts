@@ -32,7 +32,7 @@ const refusal = (platform: string) =>
 /** Command lines that need the kernel. What they load does not depend on the system's name. */
 const NEED_LINUX = {
   darwin: `|loop|snull|cable a b|attach a|attach --node a|detach a|lan|node|list|show a|stats|step a|events|frames|
-    metrics 127.0.0.1:9100|web 127.0.0.1:8080|reset a|echo a|ioctl a 1|cut a|plug a|carrier a on|wire a|param a|
+    metrics 127.0.0.1:9100|web 127.0.0.1:8080|reset a|ioctl a 1|cut a|plug a|carrier a on|wire a|param a|
     trigger a|capture a|extcap --extcap-interfaces|rootless -- true|exec true|run true`,
   win32: 'cable a b|list|run true',
 }
