@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { type Routed, Routes } from '../src/world/routes.ts'
+import { Graph, type Routed } from '../src/world/routes.ts'
 
 type Link = readonly [link: number, ...addresses: string[]]
 
@@ -12,8 +12,8 @@ const router = (...links: readonly Link[]): Routed => ({ ...host(...links), isRo
 
 /** The routes of `from` as text, like `ip route`. */
 function words(from: Routed, ...others: readonly Routed[]): string[] {
-  const [routes] = new Routes().find([from, ...others])
-  return routes!.map(({ network, via, dev }) => `${network.text} via ${via.text} dev ${dev}`)
+  const routes = new Graph([from, ...others]).routesOf(from)
+  return routes.map(({ network, via, dev }) => `${network.text} via ${via.text} dev ${dev}`)
 }
 
 const client = host([1, '10.0.1.1/24', '2001:db8:0:1::1/64'])
@@ -25,12 +25,33 @@ describe('routes of a namespace', () => {
     expect(words(client, first, second)).toEqual([
       '10.0.2.0/24 via 10.0.1.2 dev eth1',
       '10.0.3.0/24 via 10.0.1.2 dev eth1',
-      '2001:db8:0:2::/64 via 2001:db8:0:1::2 dev eth1',
-      '2001:db8:0:3::/64 via 2001:db8:0:1::2 dev eth1',
+      '2001:db8::/32 via 2001:db8:0:1::2 dev eth1',
     ])
     expect(words(first, client, second)).toEqual([
       '10.0.3.0/24 via 10.0.2.2 dev eth2',
       '2001:db8:0:3::/64 via 2001:db8:0:2::2 dev eth2',
+    ])
+  })
+
+  test('of a host with one next hop are one for all networks that the lab numbers, if there is another', () => {
+    const many = router(...[1, 2, 3, 4].map((link): Link => [link, `198.18.${link}.1/24`]), [5, '192.0.2.1/24'])
+    const stub = host([1, '198.18.1.2/24'])
+    const lone = router([1, '198.18.1.1/24'])
+    const routes = ['198.18.0.0/15 via 198.18.1.1 dev eth1', '192.0.2.0/24 via 198.18.1.1 dev eth1']
+    expect(words(stub, many)).toEqual(routes)
+    expect(words(stub, lone)).toEqual([])
+    const graph = new Graph([stub, many])
+    const two = [stub, host([2, '198.18.2.2/24'])].map(each => graph.routesOf(each).map(({ via }) => via.text))
+    expect(two).toEqual([Array(2).fill('198.18.1.1'), Array(2).fill('198.18.2.1')])
+  })
+
+  test('of a host with two next hops are one for each network', () => {
+    const both = host([1, '198.18.1.2/24'], [4, '198.18.4.2/24'])
+    const near = router([1, '198.18.1.1/24'], [2, '198.18.2.1/24'])
+    const other = router([4, '198.18.4.1/24'], [5, '198.18.5.1/24'])
+    expect(words(both, near, other)).toEqual([
+      '198.18.2.0/24 via 198.18.1.1 dev eth1',
+      '198.18.5.0/24 via 198.18.4.1 dev eth4',
     ])
   })
 
@@ -65,8 +86,7 @@ describe('routes of a namespace', () => {
     const outside = host([3, '10.0.3.5/24', '2001:db8:0:3::5/64'])
     expect(words(outside, client, nat, second)).toEqual([
       '10.0.2.0/24 via 10.0.3.1 dev eth3',
-      '2001:db8:0:2::/64 via 2001:db8:0:3::1 dev eth3',
-      '2001:db8:0:1::/64 via 2001:db8:0:3::1 dev eth3',
+      '2001:db8::/32 via 2001:db8:0:3::1 dev eth3',
     ])
     expect(words(client, nat, second, outside)).toContain('10.0.3.0/24 via 10.0.1.2 dev eth1')
   })

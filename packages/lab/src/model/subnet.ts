@@ -15,6 +15,13 @@ export const NAT64_NETWORK: Prefix = { bytes: Uint8Array.of(...NAT64_PREFIX, 0, 
 /** The addresses inside all NPTv6 routers: unique local ones (RFC 4193). */
 export const INTERNAL_NETWORK: Prefix = { bytes: Uint8Array.of(0xfd, ...Array<number>(15).fill(0)), prefixLen: 48 }
 
+/** The networks of all links to which a lab gives addresses itself. */
+export const LINK_NETWORKS: readonly Prefix[] = [
+  { bytes: Uint8Array.of(198, 18, 0, 0), prefixLen: 15 },
+  { bytes: Uint8Array.of(0x20, 0x01, 0x0d, 0xb8, ...Array<number>(12).fill(0)), prefixLen: 32 },
+  INTERNAL_NETWORK,
+]
+
 /** The router of `vnet run` to the machine's network; the command's interface is named after it. */
 export const RUN_ROUTER = 'internet'
 

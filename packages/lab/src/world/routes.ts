@@ -1,7 +1,10 @@
-/** Routes of a lab: to every network past neighbouring routers, by the path with the fewest. */
+/**
+ * Routes of a lab: to every network past neighbouring routers, by the path with the fewest. A host
+ * with one next hop has one route for all networks that the lab has numbered itself.
+ */
 import { formatPrefix, networkOf, type Prefix, parsePrefix, prefixesIntersect } from 'vnet/internal/packet/address'
 import { type LabInterface, withoutPrefix } from '../model/hosts.ts'
-import { externalNetwork, INTERNAL_NETWORK, NAT64_NETWORK } from '../model/subnet.ts'
+import { externalNetwork, INTERNAL_NETWORK, LINK_NETWORKS, NAT64_NETWORK } from '../model/subnet.ts'
 import type { Gateway, HostStack, LabRoute, Network } from './host-stack.ts'
 
 export interface Routed {
@@ -25,13 +28,24 @@ export type Family = 4 | 16
 
 interface NextHop {
   readonly router: Routed
+  /** Different for each router. */
+  readonly number: number
   readonly at: LabInterface
 }
 
-/** A router that packets may be sent to, by the first router on the path. */
-interface Path extends Pick<LabRoute, 'via' | 'link' | 'dev'>, NextHop {
+/** A router that packets may be sent to, `by` the first router on the path. */
+interface Path<By> extends NextHop {
+  readonly by: By
   /** Whether it leads into an NPTv6 router from outside. */
   readonly isHidden?: boolean
+}
+
+/** What is past a router. */
+interface Past {
+  /** Networks, by those to which a host with one next hop has routes. */
+  readonly groups: ReadonlyMap<Network, readonly Network[]>
+  /** The same for the same routes of hosts that have one network. */
+  readonly state: string
 }
 
 /** The network of IPv4 hosts past a NAT64. */
@@ -42,10 +56,18 @@ const ALL: Readonly<Record<Family, Network>> = {
   16: networkNamed({ bytes: new Uint8Array(16), prefixLen: 0 }),
 }
 
+const FAMILIES = [4, 16] as const
+const NUMBERED = LINK_NETWORKS.map(networkNamed)
+
+/** The networks of interfaces, which keep their addresses. */
+type Addresses = WeakMap<LabInterface, Readonly<Record<Family, FamilyAddresses>>>
+
 export class Routes {
-  readonly #addresses = new WeakMap<LabInterface, Readonly<Record<Family, FamilyAddresses>>>()
+  readonly #addresses: Addresses = new WeakMap()
   /** The routes that each host has: the next hops of its networks. */
   readonly #known = new WeakMap<object, Map<string, LabRoute>>()
+  /** What the routes of each host depend on. */
+  readonly #states = new WeakMap<object, string | undefined>()
 
   /** Adds the missing routes over `links`, which are up, to each host. Throws a VnetError. */
   update(
@@ -59,8 +81,12 @@ export class Routes {
         return { interfaces: own, isRouter, hiddenFrom, translatedFrom, hasNat64, defaults }
       },
     )
-    for (const [i, routes] of this.find(up).entries()) {
-      const host = hosts[i] as (typeof hosts)[number]
+    const graph = new Graph(up, this.#addresses)
+    for (const [i, host] of hosts.entries()) {
+      const one = up[i] as Routed
+      const state = graph.stateOf(one)
+      if (state !== undefined && this.#states.get(host) === state) continue
+      const routes = graph.routesOf(one)
       const known = this.#known.get(host) ?? new Map<string, LabRoute>()
       this.#known.set(host, known)
       // The number of a link is never used again, so a known route is one that the kernel has.
@@ -72,6 +98,7 @@ export class Routes {
       for (const route of added) known.set(route.network.text, route)
       host.hasDns64 = routes.some(({ network }) => network === IPV4_HOSTS)
       host.isOnline = routes.some(({ network }) => network.prefix.prefixLen === 0)
+      this.#states.set(host, state)
     }
   }
 
@@ -79,52 +106,109 @@ export class Routes {
   forget(host: object, link: number): void {
     const known = this.#known.get(host)
     for (const [network, route] of known ?? []) if (route.link === link) known?.delete(network)
+    this.#states.delete(host)
   }
+}
 
-  /** Returns the routes of each of these hosts, which must be all hosts of the lab. */
-  find(all: readonly Routed[]): LabRoute[][] {
-    const routers = new Map<number, NextHop[]>()
-    for (const router of all.filter(({ isRouter }) => isRouter)) {
-      for (const at of router.interfaces) routers.set(at.link, [...(routers.get(at.link) ?? []), { router, at }])
+/** All hosts of a lab, with the interfaces that are up. */
+export class Graph {
+  readonly #addresses: Addresses
+  readonly #routers = new Map<number, NextHop[]>()
+  readonly #past = new Map<string, Past>()
+
+  constructor(all: readonly Routed[], addresses: Addresses = new WeakMap()) {
+    this.#addresses = addresses
+    for (const [number, router] of all.filter(({ isRouter }) => isRouter).entries()) {
+      for (const at of router.interfaces) {
+        const there = this.#routers.get(at.link) ?? []
+        this.#routers.set(at.link, there)
+        there.push({ router, number, at })
+      }
     }
-    return all.map(host => [...this.#routesOf(host, routers, 4), ...this.#routesOf(host, routers, 16)])
   }
 
-  #routesOf(host: Routed, routers: ReadonlyMap<number, readonly NextHop[]>, family: Family): LabRoute[] {
+  /** Returns a text, the same for the same routes; undefined where routes must be compared. */
+  stateOf({ isRouter, interfaces: [own, other] }: Routed): string | undefined {
+    if (isRouter || own === undefined || other !== undefined) return undefined
+    const [next, another] = this.#routers.get(own.link) ?? []
+    const isPlain = FAMILIES.every(family => this.#of(own, family).networks.length <= 1)
+    if (another !== undefined || !isPlain) return undefined
+    return [own.link, ...(next ? FAMILIES.map(family => this.#pastOf(next, family).state) : [])].join()
+  }
+
+  routesOf(host: Routed): LabRoute[] {
+    return FAMILIES.flatMap(family => this.#routesOf(host, family))
+  }
+
+  #routesOf(host: Routed, family: Family): LabRoute[] {
     const known = new Set(host.interfaces.flatMap(own => this.#of(own, family).networks.map(({ text }) => text)))
     const seen = new Set([host])
-    const routes: LabRoute[] = []
-    /** Returns the routers that lead on from a link and were not seen before. */
-    const routersOn = (link: number) => {
-      const found = (routers.get(link) ?? []).filter(({ router }) => {
-        return !seen.has(router) && !(family === 4 && router.hiddenFrom === link)
-      })
-      for (const { router } of found) seen.add(router)
-      return found
-    }
-    const paths = host.interfaces.flatMap(({ link, name }): Path[] => {
-      return routersOn(link).flatMap(({ router, at }) => {
-        const via = this.#of(at, family).gateway
-        return via === undefined ? [] : [{ router, at, via, link, dev: name }]
+    const paths = host.interfaces.flatMap(({ link, name }) => {
+      return this.#routersOn(link, family, seen).flatMap((next): Path<Omit<LabRoute, 'network'>>[] => {
+        const via = this.#of(next.at, family).gateway
+        return via === undefined ? [] : [{ ...next, by: { via, link, dev: name } }]
       })
     })
+    const [first] = paths
+    if (first === undefined || host.isRouter || paths.length > 1) {
+      return this.#follow(paths, family, seen, known).map(([network, by]) => ({ network, ...by }))
+    }
+    const groups = [...this.#pastOf(first, family).groups]
+    const found = groups.filter(([, networks]) => networks.some(({ text }) => !known.has(text)))
+    return found.map(([network]) => ({ network, ...first.by }))
+  }
+
+  /** It is the same for all hosts with one next hop on the links inside of a router. */
+  #pastOf({ router, number, at }: NextHop, family: Family): Past {
+    const key = [family, number, router.hiddenFrom === at.link, router.translatedFrom === at.link].join()
+    const known = this.#past.get(key)
+    if (known !== undefined) return known
+    const isHidden = family === 4 && router.hiddenFrom === at.link
+    const paths = isHidden ? [] : [{ router, number, at, by: undefined }]
+    const groups = new Map<Network, Network[]>()
+    for (const [network] of this.#follow(paths, family, new Set([router]), new Set())) {
+      const group = groupOf(network)
+      const networks = groups.get(group) ?? []
+      groups.set(group, networks)
+      networks.push(network)
+    }
+    const state = [...groups]
+      .map(([{ text }, { length, 0: only }]) => (length > 1 ? text : `${text} ${only?.text}`))
+      .join()
+    const past = { groups, state }
+    this.#past.set(key, past)
+    return past
+  }
+
+  /** Returns the networks along `paths` that are not `known`, by the nearest router of each. */
+  #follow<By>(paths: Path<By>[], family: Family, seen: Set<Routed>, known: Set<string>): (readonly [Network, By])[] {
+    const found: (readonly [Network, By])[] = []
     // The loop also visits the paths that it adds: nearer routers come first.
-    for (const { router, at, isHidden = false, via, link, dev } of paths) {
+    for (const { router, at, isHidden = false, by } of paths) {
       const hides = isHidden || router.translatedFrom === at.link
       const translated = family === 16 ? translatedBy(router, at.link) : []
       const others = router.defaults?.includes(family) ? [...translated, ALL[family]] : translated
       const add = (network: Network) => {
         if (known.has(network.text) || (hides && isInternal(network))) return
         known.add(network.text)
-        routes.push({ network, via, link, dev })
+        found.push([network, by])
       }
       for (const next of router.interfaces) {
         this.#of(next, family).networks.forEach(add)
         others.forEach(add)
-        for (const further of routersOn(next.link)) paths.push({ ...further, via, link, dev, isHidden: hides })
+        for (const further of this.#routersOn(next.link, family, seen)) paths.push({ ...further, by, isHidden: hides })
       }
     }
-    return routes
+    return found
+  }
+
+  /** Returns the routers that lead on from a link, and adds them to those that were `seen`. */
+  #routersOn(link: number, family: Family, seen: Set<Routed>): readonly NextHop[] {
+    const found = (this.#routers.get(link) ?? []).filter(({ router }) => {
+      return !seen.has(router) && !(family === 4 && router.hiddenFrom === link)
+    })
+    for (const { router } of found) seen.add(router)
+    return found
   }
 
   #of(each: LabInterface, family: Family): FamilyAddresses {
@@ -135,6 +219,15 @@ export class Routes {
     }
     return addresses[family]
   }
+}
+
+/** Returns the network from which the lab has numbered this one; itself for others. */
+function groupOf(network: Network): Network {
+  const { prefix } = network
+  return (
+    NUMBERED.find(each => each.prefix.prefixLen <= prefix.prefixLen && prefixesIntersect(each.prefix, prefix)) ??
+    network
+  )
 }
 
 /** Returns the networks that a router translates packets for, if they come from `link`. */
