@@ -5,7 +5,7 @@ import type { DeviceRow, DriverParam } from '../feed-types.ts'
 import { type App, draftOf, type View } from './app.ts'
 import { Control, type DoneChange, type Hands, NO_TOKEN, script } from './control.tsx'
 import { clockText } from './driver-text.ts'
-import { ScenarioTimeline } from './scenario.tsx'
+import { ScenarioSteps } from './scenario.tsx'
 import { CopyButton } from './table.tsx'
 import { WireForm } from './wire-form.tsx'
 
@@ -43,7 +43,7 @@ function Controls({ hands, device }: { readonly hands: Hands; readonly device: D
         <Changes log={log} />
       </div>
       <div class="stack">
-        {scenario !== undefined && <ScenarioTimeline scenario={scenario} time={app.time} />}
+        {scenario !== undefined && <ScenarioSteps scenario={scenario} time={app.time} />}
         <Faults hands={hands} device={device} />
         <Params hands={hands} params={params} />
       </div>

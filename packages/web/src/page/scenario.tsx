@@ -1,93 +1,27 @@
-/** The timeline of a scenario: its steps, and a cursor that moves with the time, all in ms. */
+/** A scenario: its steps, and a bar that fills with the time of the round, all in ms. */
 import { useMemo } from 'preact/hooks'
 import type { ScenarioInfo } from '../feed-types.ts'
-import { Label } from './shapes.tsx'
-import { useNow, useWidth } from './table.tsx'
+import { useNow } from './table.tsx'
 
-const HEIGHT = 64
-/** Space for half a label at both ends of the axis. */
-const MARGIN = 20
-const AXIS_Y = 40
-/** Pixels that the number of a step and the time of a mark need. */
-const STEP_ROOM = 20
-const MARK_ROOM = 64
-/** Milliseconds between moves of the cursor, the second ones with reduced motion. */
-const MOVE_MS = 100
-const CALM_MS = 1000
+const REFRESH_MS = 500
 
 /** `time` is the server's time of the last statistics, in milliseconds since 1970. */
-export function ScenarioTimeline({ scenario, time }: { readonly scenario: ScenarioInfo; readonly time: number }) {
+export function ScenarioSteps({ scenario, time }: { readonly scenario: ScenarioInfo; readonly time: number }) {
   const { file, repeat, steps } = scenario
-  const [ref, whole] = useWidth<SVGSVGElement>()
-  const isCalm = matchMedia('(prefers-reduced-motion: reduce)').matches
-  const now = useNow(isCalm ? CALM_MS : MOVE_MS)
+  const now = useNow(REFRESH_MS)
   const ahead = useMemo(() => time - Date.now(), [time])
   const how = progress(scenario, now + ahead)
-  const width = Math.max(0, whole - 2 * MARGIN)
-  const axis = useMemo(() => width > 0 && axisOf(scenario, width), [scenario, width])
-  const spans = useMemo(() => width > 0 && spansOf(scenario, width, how.step), [scenario, width, how.step])
   const list = useMemo(() => listOf(steps, how.step), [steps, how.step])
-  const x = Math.min(1, how.at / lengthOf(scenario)) * width
   const rounds = repeat === undefined ? 'runs once' : `repeats every ${formatTime(repeat)}`
   const cut = steps.some(({ text }) => /\bcarrier off$/.test(text)) ? '. “carrier off” cuts the cable' : ''
   return (
     <section class="panel">
       <h2>Scenario</h2>
       <p class="muted">{`${file}: ${steps.length} ${steps.length === 1 ? 'step' : 'steps'}, ${rounds}${cut}`}</p>
-      <svg class="timeline" height={HEIGHT} role="img" aria-label="Timeline" ref={ref}>
-        <g transform={`translate(${MARGIN} 0)`}>
-          {spans}
-          {axis}
-          <line
-            class={how.state === 'running' ? 'line' : 'outline'}
-            y1={4}
-            y2={AXIS_Y + 8}
-            transform={`translate(${x.toFixed(1)} 0)`}
-          />
-        </g>
-      </svg>
+      <progress class="round" aria-label="Time of the round" max={repeat ?? steps.at(-1)?.at} value={how.at} />
       <p role="timer">{wordsOf(how)}</p>
       {list}
     </section>
-  )
-}
-
-/** The effect of each step lasts until the next one. */
-function spansOf(scenario: ScenarioInfo, width: number, now: number | undefined) {
-  const placed = place(scenario.steps, lengthOf(scenario), width, STEP_ROOM)
-  return placed.map(({ x }, i) => (
-    <rect
-      key={i}
-      class={i === now ? 'span now' : 'span'}
-      x={x}
-      y={20}
-      width={Math.max(1, (placed[i + 1]?.x ?? width) - x)}
-      height={AXIS_Y - 20}
-    >
-      <title>{`${i + 1}: ${scenario.steps[i].text}`}</title>
-    </rect>
-  ))
-}
-
-function axisOf(scenario: ScenarioInfo, width: number) {
-  const length = lengthOf(scenario)
-  const times = marks(length, Math.max(2, width / MARK_ROOM)).map(time => ({ time, x: (time / length) * width }))
-  return (
-    <>
-      <line class="axis" x1={0} x2={width} y1={AXIS_Y} y2={AXIS_Y} />
-      {times.map(({ time, x }) => (
-        <g key={time}>
-          <line class="axis" x1={x} x2={x} y1={AXIS_Y} y2={AXIS_Y + 4} />
-          <Label class="muted" x={x} y={AXIS_Y + 20} anchor="middle" text={formatTime(time)} />
-        </g>
-      ))}
-      {place(scenario.steps, length, width, STEP_ROOM).map(({ x, step, hasLabel }) => (
-        <g key={step}>
-          <line class="axis" x1={x} x2={x} y1={hasLabel ? 16 : 20} y2={AXIS_Y} />
-          {hasLabel && <Label x={x} y={12} anchor="middle" text={`${step + 1}`} />}
-        </g>
-      ))}
-    </>
   )
 }
 
@@ -147,21 +81,6 @@ export function progress({ started, repeat, steps }: Scenario, now: number): Sce
   return { state: next === undefined ? 'ended' : 'running', round, at, step, next }
 }
 
-/** Returns the length of the drawing: of a round, or a bit more than the time of the last step. */
-export const lengthOf = ({ repeat, steps }: Scenario): number => repeat ?? Math.max(1000, (steps.at(-1)?.at ?? 0) * 1.1)
-
-const STEPS = [1, 2, 5]
-  .flatMap(n => [n, n * 10, n * 100])
-  .concat([1000, 2000, 5000, 10_000, 15_000, 30_000, 60_000, 120_000, 300_000, 600_000, 900_000, 1_800_000, 3_600_000])
-  .sort((a, b) => a - b)
-const HOUR = 3_600_000
-
-/** Returns the times at which the axis has a mark: at most `most`, at round times from 0. */
-export function marks(length: number, most: number): number[] {
-  const step = STEPS.find(step => length / step < most) ?? Math.ceil(length / most / HOUR) * HOUR
-  return Array.from({ length: Math.floor(length / step) + 1 }, (_, i) => i * step)
-}
-
 /** Returns `0 s`, `500 ms`, `2.5 s`, `1:30` in minutes and seconds, or `1:02:03`. */
 export function formatTime(ms: number): string {
   if (ms > 0 && ms < 1000) return `${Math.round(ms)} ms`
@@ -170,15 +89,4 @@ export function formatTime(ms: number): string {
   const two = (n: number) => `${n}`.padStart(2, '0')
   const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60]
   return hours > 0 ? `${hours}:${two(minutes)}:${two(seconds % 60)}` : `${minutes}:${two(seconds % 60)}`
-}
-
-/** Places the steps on `width` pixels. A label needs `room` pixels beside the earlier ones. */
-export function place(steps: Scenario['steps'], length: number, width: number, room: number) {
-  let free = Number.NEGATIVE_INFINITY
-  return steps.map(({ at }, step) => {
-    const x = (at / length) * width
-    const hasLabel = x >= free
-    if (hasLabel) free = x + room
-    return { step, x, hasLabel }
-  })
 }

@@ -1,6 +1,6 @@
-/** The arithmetic of the timeline of a scenario. */
+/** The time of a scenario. */
 import { describe, expect, test } from 'vitest'
-import { formatTime, lengthOf, marks, place, progress } from '../../src/page/scenario.tsx'
+import { formatTime, progress } from '../../src/page/scenario.tsx'
 
 const STARTED = 1_700_000_000_000
 const steps = [0, 30_000, 40_000].map(at => ({ at, text: `wire delay ${at}ms` }))
@@ -35,38 +35,6 @@ describe('progress', () => {
     const late = { ...again, steps: steps.slice(1) }
     expect(progress(late, STARTED + 1000)).toMatchObject({ round: 1, step: undefined, next: { step: 0, wait: 29_000 } })
     expect(progress(late, STARTED + 61_000)).toMatchObject({ round: 2, step: 1, next: { step: 0, wait: 29_000 } })
-  })
-})
-
-describe('the axis', () => {
-  test('the axis is as long as a round, or a little longer than the last step', () => {
-    expect(lengthOf(again)).toBe(60_000)
-    expect(lengthOf(once)).toBeCloseTo(44_000)
-    expect(lengthOf({ ...once, steps: [] })).toBe(1000)
-  })
-
-  test.each([
-    [60_000, 8, [0, 10_000, 20_000, 30_000, 40_000, 50_000, 60_000]],
-    [44_000, 4, [0, 15_000, 30_000]],
-    [3, 10, [0, 1, 2, 3]],
-    [90_000_000, 6, [0, 18_000_000, 36_000_000, 54_000_000, 72_000_000, 90_000_000]],
-  ])('an axis of %d ms with room for %d marks has them at round times', (length, most, expected) => {
-    expect(marks(length, most)).toEqual(expected)
-  })
-
-  test('a step has no label if the label does not fit beside the last one', () => {
-    const placed = place(
-      [0, 500, 2000, 10_000].map(at => ({ at, text: '' })),
-      10_000,
-      100,
-      16,
-    )
-    expect(placed.map(({ x, hasLabel }) => [x, hasLabel])).toEqual([
-      [0, true],
-      [5, false],
-      [20, true],
-      [100, true],
-    ])
   })
 })
 
