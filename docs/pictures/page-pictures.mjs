@@ -134,7 +134,7 @@ async function pictureControls(browser) {
   writeFileSync(join(directory, 'commute.yaml'), steps.join('\n'))
   const { child, address } = await startVnet('cable', `${left}/ca`, `${right}/cb`, '--scenario', 'commute.yaml')
   const page = await open(browser, address, 'hands-on', { colorScheme: 'light', viewport: TALL })
-  const words = page.getByRole('textbox', { name: 'Text of the wire' })
+  const words = page.getByLabel('Text of the wire')
   await words.fill('delay 20ms losss 1%')
   await page.locator('form.control [role=alert] pre').waitFor()
   await take(page, 'hands-on')

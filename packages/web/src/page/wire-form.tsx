@@ -5,7 +5,6 @@ import type { CommandResult } from '../feed-types.ts'
 import { type App, askAfterTyping } from './app.ts'
 import { type Change, Control, type Direction, type Hands } from './control.tsx'
 import { directionName } from './driver-text.ts'
-import { type Column, Table } from './table.tsx'
 
 export function WireForm({ hands }: { readonly hands: Hands }) {
   const message = hands.app.last('wire')
@@ -32,8 +31,8 @@ function Form({ hands, now }: { readonly hands: Hands; readonly now: Texts }) {
   const spec = text.trim()
   const to = direction === '' ? {} : { direction }
   useCheck(app, spec, direction, result)
-  /** Puts a text into the field, for one direction or for both. */
-  const edit = (text: string, direction: Direction | '') => {
+  /** Puts a text into the field, for one direction. */
+  const edit = (text: string, direction: Direction) => {
     wire.value = { text, direction }
     result.value = undefined
     field.current?.focus()
@@ -57,6 +56,7 @@ function Form({ hands, now }: { readonly hands: Hands; readonly now: Texts }) {
           id="wire-text"
           class="mono wire-text"
           ref={field}
+          list="wire-presets"
           spellcheck={false}
           autocomplete="off"
           autocapitalize="off"
@@ -66,11 +66,11 @@ function Form({ hands, now }: { readonly hands: Hands; readonly now: Texts }) {
           value={text}
           onInput={({ currentTarget }) => (wire.value = { direction, text: currentTarget.value })}
         />
+        <Presets app={app} />
       </Control>
       <Control hands={hands} button="Off" change={{ do: 'wire', text: undefined, ...to }}>
         <span class="muted">Take all stages out</span>
       </Control>
-      <Presets app={app} use={name => edit(`preset ${name}`, '')} />
       <p class="muted">
         {device?.isAttached
           ? 'in has the frames that the interface receives, out the frames that it transmits.'
@@ -118,28 +118,16 @@ function TextNow({ app: { device, mayChange }, now, edit }: TextNowProps) {
   )
 }
 
-function Presets({ app, use }: { readonly app: App; readonly use: (name: string) => void }) {
-  const { device } = app
-  const columns: readonly Column<App['presets'][number]>[] = [
-    { title: 'Name', cell: ({ name }) => <span class="mono">{name}</span> },
-    // Frames that an attached interface receives are a download.
-    { title: directionName(device, 'ab'), cell: ({ up, down }) => <code>{device?.isAttached ? down : up}</code> },
-    { title: directionName(device, 'ba'), cell: ({ up, down }) => <code>{device?.isAttached ? up : down}</code> },
-    {
-      title: '',
-      cell: ({ name }) => (
-        <button type="button" aria-label={`Use ${name}`} onClick={() => use(name)}>
-          Use
-        </button>
-      ),
-    },
-  ]
+/** The options of the field while one types. */
+function Presets({ app: { device, presets } }: { readonly app: App }) {
+  const [ab, ba] = [directionName(device, 'ab'), directionName(device, 'ba')]
   return (
-    <details>
-      <summary>Presets</summary>
-      <fieldset class="scroll" disabled={!app.mayChange}>
-        <Table columns={columns} rows={app.presets} keyOf={({ name }) => name} />
-      </fieldset>
-    </details>
+    <datalist id="wire-presets">
+      {presets.map(({ name, up, down }) => {
+        // Frames that an attached interface receives are a download.
+        const [there, back] = device?.isAttached ? [down, up] : [up, down]
+        return <option key={name} value={`preset ${name}`} label={`${ab} ${there}; ${ba} ${back}`} />
+      })}
+    </datalist>
   )
 }

@@ -126,11 +126,10 @@ const states: readonly (readonly [
     },
   ],
   [
-    'a refused change, and the presets',
+    'a refused change',
     'hands-on',
     CABLE,
     async page => {
-      await page.getByText('Presets').click()
       await page.getByLabel('Text of the wire').fill('dealy 20ms')
       await page.locator('form.control [role=alert] pre').waitFor()
     },
