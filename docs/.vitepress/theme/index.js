@@ -91,10 +91,13 @@ const Playground = defineComponent({
   setup() {
     const { bundle } = useData().frontmatter.value.playground
     const place = useMounted(async () => {
-      const { mountPlayground } = await loadPlayground()
+      const [{ mountPlayground }, { default: sample }] = await Promise.all([
+        loadPlayground(),
+        import('../../../packages/learn/src/browser/playground/sample.js?raw'),
+      ])
       const worker = withBase(`/${bundle}/playground-worker.js`)
       const editor = () => loadEditor(withBase(`/${bundle}/types.json`))
-      return element => mountPlayground(element, { worker, loadPicture, loadEditor: editor }).close
+      return element => mountPlayground(element, { worker, loadPicture, loadEditor: editor, sample }).close
     })
     return () =>
       h('section', { class: 'playground vp-doc', 'aria-label': 'Playground' }, [

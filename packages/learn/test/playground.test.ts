@@ -7,10 +7,10 @@ import { cable, loop, snull } from 'vnet/internal/drivers/index'
 import type { Driver } from 'vnet/internal/netdev/driver'
 import { exportedDriver } from 'vnet/internal/netdev/module'
 import { fileDirectory, written } from '#support/fresh-directory.ts'
-import { SAMPLE } from '../src/browser/playground/sample.ts'
 import { COURSE, courseNames } from '../src/folder.ts'
 import { start } from './support/playground-world.ts'
 
+const SAMPLE = join(import.meta.dirname, '../src/browser/playground/sample.js')
 const directory = fileDirectory()
 let files = 0
 
@@ -76,7 +76,7 @@ describe('a driver of a visitor', () => {
   const solution = readFileSync(join(COURSE, '01-drop/solution.js'), 'utf8')
 
   test('starts as a mirror that loses every fifth frame', async () => {
-    const { world, told, run } = await start(await driverOf(mistaken(SAMPLE)), { isOwn: true })
+    const { world, told, run } = await start(await driverOf(SAMPLE), { isOwn: true })
     world.send('ping')
     run(6000)
     expect(told.find(line => line.startsWith('ping'))).toMatch(/5 sent, 4 received/)

@@ -1,6 +1,6 @@
 /** The playground in browsers, with the worker, and with one whose frames are made up. */
 import { copyFileSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import type { Page } from 'playwright-core'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { fileDirectory, written } from '#support/fresh-directory.ts'
@@ -14,8 +14,10 @@ const support = (name: string) => join(import.meta.dirname, `../support/${name}.
 beforeAll(async () => {
   const pages = ['mounted-playground', 'fake-playground-worker']
   await bundleCourse(directory, Object.fromEntries(pages.map(name => [name, support(name)])))
-  for (const name of ['style.css', 'palette.css'])
-    copyFileSync(join(import.meta.dirname, '../../../web/src/page', name), join(directory, name))
+  const page = join(import.meta.dirname, '../../../web/src/page')
+  const playground = join(import.meta.dirname, '../../src/browser/playground')
+  for (const file of [join(page, 'style.css'), join(page, 'palette.css'), join(playground, 'sample.js')])
+    copyFileSync(file, join(directory, basename(file)))
   const head = '<!doctype html><html lang="en"><title>Playground</title><meta charset="utf-8">'
   written(
     directory,

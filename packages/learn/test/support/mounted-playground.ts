@@ -8,11 +8,13 @@ interface Compiled {
 }
 
 const { mountPicture } = (await import('../../../web/dist/page/picture.js')) as unknown as Compiled
-const style = await (await fetch('style.css')).text()
+const textOf = async (file: string) => (await fetch(file)).text()
+const [style, sample] = await Promise.all(['style.css', 'sample.js'].map(textOf))
 const has = (name: string) => new URLSearchParams(location.search).has(name)
 const worker = has('fake') ? 'fake-playground-worker.js' : 'playground-worker.js'
 mountPlayground(document.querySelector<HTMLElement>('section')!, {
   worker: new URL(worker, import.meta.url).href,
+  sample: sample!,
   loadPicture: async () => {
     if (has('broken')) throw new Error('no network')
     return (element, options) => mountPicture(element, { ...options, style })

@@ -3,7 +3,6 @@ import type { CommandRequest, CommandResult, DeviceId, FeedMessage, PageCommand 
 import { button, element, type MakeEditor, messageOf, plainEditor, replaceEditor, save } from '../element.ts'
 import { KeptDriver } from '../kept-driver.ts'
 import type { PlaygroundDriver } from './messages.ts'
-import { SAMPLE } from './sample.ts'
 import { CarriedLink } from './worker-link.ts'
 
 const LINES_MAX = 100
@@ -38,6 +37,8 @@ export interface PlaygroundOptions {
   readonly loadPicture: () => Promise<MountPicture>
   /** Loads a better editor than a text area for a driver of the visitor's own. */
   readonly loadEditor?: () => Promise<MakeEditor>
+  /** The text of sample.js, from which a visitor's own driver starts. */
+  readonly sample?: string
   /** The only driver; without it the visitor chooses one. */
   readonly driver?: PlaygroundDriver
 }
@@ -150,7 +151,7 @@ export function mountPlayground(parent: HTMLElement, options: PlaygroundOptions)
     })
   const wire = (text: string) =>
     button(text, () => void command({ do: 'wire', text: text === 'off' ? undefined : text }))
-  const own = ownDriver(text => run({ name: 'driver.js', text }), options.loadEditor)
+  const own = ownDriver(text => run({ name: 'driver.js', text }), options)
   own.element.hidden = true
   const again = button('Start again', () => run(driver))
   const wires = buttons('Wire', ...WIRES.map(wire))
@@ -203,12 +204,12 @@ interface OwnDriver {
   close(): void
 }
 
-function ownDriver(run: (text: string) => void, loadEditor?: () => Promise<MakeEditor>): OwnDriver {
+function ownDriver(run: (text: string) => void, { sample = '', loadEditor }: PlaygroundOptions): OwnDriver {
   const start = () => run(editor.text)
   const label = 'The text of your driver'
   const kept = new KeptDriver('playground')
-  const onChange = () => (kept.text = editor.text === SAMPLE ? undefined : editor.text)
-  const options = { text: kept.text ?? SAMPLE, label, describedBy: 'own-keys', onChange, onCheck: start }
+  const onChange = () => (kept.text = editor.text === sample ? undefined : editor.text)
+  const options = { text: kept.text ?? sample, label, describedBy: 'own-keys', onChange, onCheck: start }
   let editor = plainEditor(options)
   let load = loadEditor
   const ended = new AbortController()
@@ -219,7 +220,7 @@ function ownDriver(run: (text: string) => void, loadEditor?: () => Promise<MakeE
     editor.replace(text)
     undo.disabled = before === text
   }
-  const reset = button('Reset', () => replace(SAMPLE))
+  const reset = button('Reset', () => replace(sample))
   const undo = Object.assign(
     button('Undo', () => replace(before)),
     { disabled: true, title: 'Undo Reset' },

@@ -1,5 +1,4 @@
-/** The driver that a visitor of the playground starts from. */
-export const SAMPLE = `import { allocEtherdevMqs, defineDriver, ethernet, ethTypeTrans, IFF_NOARP, ipv4, netifRx } from 'vnet'
+import { allocEtherdevMqs, defineDriver, ethernet, ethTypeTrans, IFF_NOARP, ipv4, netifRx } from 'vnet'
 
 let frames = 0
 
@@ -24,4 +23,3 @@ function init() {
 }
 
 export const driver = defineDriver({ name: 'own', description: 'a mirror with a hole', params: {}, init })
-`
