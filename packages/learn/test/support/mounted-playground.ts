@@ -1,7 +1,8 @@
 /**
  * The script of a page with the playground: `?fake` without a driver, `?broken` without a picture.
  */
-import { mountPlayground, type Picture } from '../../src/browser/playground/playground.ts'
+import type { Picture } from '@vnet/web/internal/picture-types'
+import { mountPlayground } from '../../src/browser/playground/playground.ts'
 
 interface Compiled {
   mountPicture(element: Element, options: object): Picture

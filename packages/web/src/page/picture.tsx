@@ -1,7 +1,7 @@
 /** The views of the page inside another page, which has its own source of messages. */
 import { batch, signal } from '@preact/signals'
 import { render } from 'preact'
-import type { CommandRequest, CommandResult, FeedMessage } from '../feed-types.ts'
+import type { Picture, PictureOptions } from '../picture-types.ts'
 import { parsePlace, placeHash } from './app.ts'
 import { controlsView } from './controls.tsx'
 import { driverView } from './driver.tsx'
@@ -11,24 +11,6 @@ import { stepView } from './step.tsx'
 import { isTyping, KeysFrom } from './table.tsx'
 
 const VIEWS = { driver: driverView, frames: framesView, 'hands-on': controlsView, step: stepView }
-
-export interface PictureOptions {
-  /** The first view is always shown, and one of the others below it. */
-  readonly views: readonly (keyof typeof VIEWS)[]
-  /** The text of style.css. Each bundler imports it in its own way. The page has palette.css. */
-  readonly style: string
-  /** Runs a command. Never rejects. */
-  readonly command: (request: CommandRequest) => Promise<CommandResult>
-}
-
-export interface Picture {
-  receive(message: FeedMessage): void
-  /** Shows one of the views below the first one. */
-  show(view: string): void
-  /** Stops what moves, or lets it continue. */
-  pause(isPaused: boolean): void
-  close(): void
-}
 
 /** Shows views in a shadow root, which keeps styles apart. Keys work while it has the focus. */
 export function mountPicture(element: Element, { views, style, command }: PictureOptions): Picture {

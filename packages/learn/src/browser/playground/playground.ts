@@ -1,5 +1,6 @@
 /** The playground: a driver in a worker, its picture, buttons that send frames, and a log. */
-import type { CommandRequest, CommandResult, DeviceId, FeedMessage, PageCommand } from '@vnet/web/internal/feed-types'
+import type { DeviceId, FeedMessage, PageCommand } from '@vnet/web/internal/feed-types'
+import type { Picture, PictureOptions, PictureView } from '@vnet/web/internal/picture-types'
 import { button, element, type MakeEditor, messageOf, plainEditor, replaceEditor, save } from '../element.ts'
 import { KeptDriver } from '../kept-driver.ts'
 import type { PlaygroundDriver } from './messages.ts'
@@ -14,22 +15,8 @@ function addLine(list: HTMLElement, line: string): void {
   if (isAtEnd) list.scrollTop = list.scrollHeight
 }
 
-/** The picture of @vnet/web. */
-export interface Picture {
-  receive(message: FeedMessage): void
-  show(view: string): void
-  pause(isPaused: boolean): void
-  close(): void
-}
-
-type View = 'driver' | 'frames' | 'hands-on' | 'step'
-
-interface PictureOptions {
-  readonly views: readonly View[]
-  readonly command: (request: CommandRequest) => Promise<CommandResult>
-}
-
-export type MountPicture = (element: Element, options: PictureOptions) => Picture
+/** Mounts the picture of @vnet/web. */
+export type MountPicture = (element: Element, options: Omit<PictureOptions, 'style'>) => Picture
 
 export interface PlaygroundOptions {
   /** The bundle's playground-worker.js. */
@@ -100,8 +87,8 @@ export function mountPlayground(parent: HTMLElement, options: PlaygroundOptions)
   /** Each driver has a picture of its own, without the frames of the one before. */
   function started(): void {
     picture?.close()
-    const below: View[] = hasChoice ? ['hands-on', 'frames', 'step'] : ['frames', 'step', 'hands-on']
-    const views: View[] = ['driver', ...below]
+    const below: PictureView[] = hasChoice ? ['hands-on', 'frames', 'step'] : ['frames', 'step', 'hands-on']
+    const views = ['driver', ...below] as const
     picture = mount?.(place, { views, command: request => link.command(request) })
     sendFlow()
     sendPause()
