@@ -26,6 +26,8 @@ export interface ExerciseDefinition {
   readonly memory: readonly MemoryCheck[]
   /** Checks on live interfaces, in their own network namespace. */
   readonly live: readonly LiveCheck[]
+  /** The addresses of the interfaces in `vnet check --kernel`, by default 198.18.0.1/24. */
+  readonly addresses?: readonly string[]
 }
 
 /** An exercise that was loaded from a directory. */
@@ -134,6 +136,8 @@ export interface LiveVnet {
 export interface LiveCheck extends Check {
   /** Programs without which it is not run. */
   readonly needs?: readonly string[]
+  /** Why a virtual machine cannot run it (`vnet check --kernel`). */
+  readonly notInKernel?: string
   run(live: Live): Promise<unknown>
 }
 

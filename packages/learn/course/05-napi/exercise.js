@@ -355,6 +355,7 @@ export const exercise = defineExercise({
     },
     {
       title: 'frames are received by polls',
+      notInKernel: 'no virtual machine runs vnet show',
       needs: ['ping'],
       read: 'Enable and disable',
       run: live => verifyUsed(live, [], 'napi'),

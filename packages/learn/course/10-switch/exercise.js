@@ -69,6 +69,7 @@ export const exercise = defineExercise({
   summary: 'a switch with three ports, which learns who is where',
   kernelNames: ['br_fdb_update', 'br_flood', 'br_forward', 'skb_clone', 'ageing_time', 'is_multicast_ether_addr'],
   params: { age: AGE },
+  addresses: ['198.18.0.1/24', '198.18.0.2/24', '198.18.0.3/24'],
   memory: [
     {
       title: 'floods a frame for an unknown station to all other ports',

@@ -142,6 +142,7 @@ export const exercise = defineExercise({
   driver: 'board.js',
   title: 'The board: a driver of your own',
   summary: 'without a skeleton: a whole driver for the board of snull, with all its faults',
+  addresses: ['198.18.0.1/24', '198.18.1.2/24'],
   kernelNames: [
     'ndo_open',
     'ndo_stop',
@@ -472,6 +473,7 @@ export const exercise = defineExercise({
   live: [
     {
       title: 'ping loses nothing while the board fails',
+      notInKernel: "the kernel's watchdog looks once a second, later than ping waits",
       allow: WATCHDOG,
       needs: ['ping', 'ip'],
       read: 'The timeout',

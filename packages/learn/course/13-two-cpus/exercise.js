@@ -238,6 +238,7 @@ export const exercise = defineExercise({
     },
     {
       title: "a ping takes CPU 1's steps twice",
+      notInKernel: "the kernel's CPUs do not run in steps",
       needs: ['ping'],
       read: 'What to do',
       async run({ vnet, run }) {

@@ -34,19 +34,9 @@ export function prepare({ file, kernel, guest, addresses }: KernelTask, parent: 
   return { file, image: kernel.image, initramfs, module, directory, addresses }
 }
 
-/** Live checks that a virtual machine cannot run, and why; the pages of their exercises say so. */
-const NOT_HERE: Readonly<Record<string, string>> = {
-  'frames are received by interrupts': 'no virtual machine runs vnet show',
-  'frames are received by polls': 'no virtual machine runs vnet show',
-  "a ping takes CPU 1's steps twice": "the kernel's CPUs do not run in steps",
-  'a frame without a descriptor is dropped, and later ones pass': 'the kernel has memory for a descriptor',
-  'ping loses nothing while the board fails': "the kernel's watchdog looks once a second, later than ping waits",
-}
-
 /** Runs a check in a machine that has started. Never throws. */
 export async function runInGuest(check: LiveCheck, guest: Guest, job: KernelJob): Promise<Result> {
-  const why = NOT_HERE[check.title]
-  if (why !== undefined) return notRun(check.title, 'live', why)
+  if (check.notInKernel !== undefined) return notRun(check.title, 'live', check.notInKernel)
   // The messages of the kernel's start are not about the module.
   await guest.started.catch(() => {})
   const from = guest.console.length
@@ -67,12 +57,3 @@ export function reported(console: string, { allow }: Pick<LiveCheck, 'allow'>, j
     first === undefined ? `not in ${basename(job.file)}` : `${first.line}, ${first.place.replace(/\+.*/, '()')}`
   return { seen: `${report.what}: ${where}`, expected: 'no report of the kernel', read: USUAL_HEADING }
 }
-
-/** The exercises with several interfaces. */
-const OTHERS: Readonly<Record<string, Addresses>> = {
-  '10-switch': ['198.18.0.1/24', '198.18.0.2/24', '198.18.0.3/24'],
-  '12-board': ['198.18.0.1/24', '198.18.1.2/24'],
-}
-
-/** Returns the addresses that the driver of an exercise gives its interfaces. */
-export const addressesOf = (exercise: string): Addresses => OTHERS[exercise] ?? ['198.18.0.1/24']
