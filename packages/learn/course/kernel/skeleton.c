@@ -16,17 +16,81 @@ struct @name@_priv {
 
 static struct net_device *devices[DEVICES];
 
-@functions@
+@if ndo_open
+static int @name@_open(struct net_device *dev)
+{
+	netif_tx_start_all_queues(dev);
+	return 0;
+}
 
+@end
+@if ndo_stop
+static int @name@_stop(struct net_device *dev)
+{
+	netif_tx_disable(dev);
+	return 0;
+}
+
+@end
+@if ndo_start_xmit
+static netdev_tx_t @name@_start_xmit(struct sk_buff *skb, struct net_device *dev)
+{
+	return course_drop(skb, dev);
+}
+
+@end
+@if ndo_tx_timeout
+static void @name@_tx_timeout(struct net_device *dev, unsigned int queue)
+{
+}
+
+@end
+@if ndo_siocdevprivate
+static int @name@_siocdevprivate(struct net_device *dev, struct ifreq *ifr, void __user *data, int cmd)
+{
+	return -EOPNOTSUPP;
+}
+
+@end
+@if ndo_get_stats64
+static void @name@_get_stats64(struct net_device *dev, struct rtnl_link_stats64 *stats)
+{
+	dev_get_tstats64(dev, stats);
+}
+
+@end
 static const struct net_device_ops @name@_ops = {
 	.ndo_init = course_init,
 	.ndo_uninit = course_uninit,
-@operations@
+@if ndo_open
+	.ndo_open = @name@_open,
+@end
+@if ndo_stop
+	.ndo_stop = @name@_stop,
+@end
+@if ndo_start_xmit
+	.ndo_start_xmit = @name@_start_xmit,
+@end
+@if ndo_tx_timeout
+	.ndo_tx_timeout = @name@_tx_timeout,
+@end
+@if ndo_siocdevprivate
+	.ndo_siocdevprivate = @name@_siocdevprivate,
+@end
+@if ndo_get_stats64
+	.ndo_get_stats64 = @name@_get_stats64,
+@end
+@if !ndo_get_stats64
+	.ndo_get_stats64 = dev_get_tstats64,
+@end
 };
 
 static void @name@_setup(struct net_device *dev)
 {
-@setup@
+	course_setup(dev, &@name@_ops);
+@if arp
+	dev->flags &= ~IFF_NOARP;
+@end
 }
 
 static void @name@_free(void)

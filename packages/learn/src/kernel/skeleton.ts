@@ -2,30 +2,11 @@
 import { readFileSync } from 'node:fs'
 import { type Driver, IFF_NOARP, kernelName, type NetDevice } from 'vnet/internal/netdev/index'
 
-/** The text, in which `@name@` is a part that is made; src and dist are equally deep. */
+/**
+ * The text, in which `@name@` is a part that is made. Lines from `@if WHAT` to `@end` are for
+ * drivers with this operation, or with ARP; `!` is not. src and dist are equally deep.
+ */
 const SKELETON = new URL('../../course/kernel/skeleton.c', import.meta.url)
-
-/** Operations with their arguments in C; others have no counterpart in a skeleton. */
-const OPERATIONS: Readonly<Record<string, { result: string; args: string; body: string }>> = {
-  ndoOpen: { result: 'int', args: 'struct net_device *dev', body: 'netif_tx_start_all_queues(dev);\n\treturn 0;' },
-  ndoStop: { result: 'int', args: 'struct net_device *dev', body: 'netif_tx_disable(dev);\n\treturn 0;' },
-  ndoStartXmit: {
-    result: 'netdev_tx_t',
-    args: 'struct sk_buff *skb, struct net_device *dev',
-    body: 'return course_drop(skb, dev);',
-  },
-  ndoTxTimeout: { result: 'void', args: 'struct net_device *dev, unsigned int queue', body: '' },
-  ndoSiocdevprivate: {
-    result: 'int',
-    args: 'struct net_device *dev, struct ifreq *ifr, void __user *data, int cmd',
-    body: 'return -EOPNOTSUPP;',
-  },
-  ndoGetStats64: {
-    result: 'void',
-    args: 'struct net_device *dev, struct rtnl_link_stats64 *stats',
-    body: 'dev_get_tstats64(dev, stats);',
-  },
-}
 
 export interface SkeletonSource {
   /** `3. A ring: frames that stay for a while`. */
@@ -41,7 +22,8 @@ export function skeletonOf({ title, driver, devices, text }: SkeletonSource): st
   const [first] = devices
   if (first === undefined) throw new Error(`${driver.name} has no device`)
   const name = kernelName(driver.name)
-  const operations = Object.keys(first.netdevOps).filter(name => OPERATIONS[name] !== undefined)
+  const has = Object.keys(first.netdevOps).map(kernelName)
+  if ((first.flags & IFF_NOARP) === 0) has.push('arp')
   const todos = [...text.matchAll(/\/\/ (TODO \d+: .+)$/gm)].map(([, todo]) => ` *   ${todo}`)
   const parts: Readonly<Record<string, string | number>> = {
     title,
@@ -49,26 +31,15 @@ export function skeletonOf({ title, driver, devices, text }: SkeletonSource): st
     todos: todos.join('\n'),
     parameters: Object.entries(driver.params).map(parameter).join('\n'),
     devices: devices.length,
-    functions: operations.map(each => operation(each, name)).join('\n\n'),
-    operations: [
-      ...operations.map(each => `\t.${kernelName(each)} = ${name}_${kernelName(each).replace(/^ndo_/, '')},`),
-      ...(operations.includes('ndoGetStats64') ? [] : ['\t.ndo_get_stats64 = dev_get_tstats64,']),
-    ].join('\n'),
-    setup: [
-      `\tcourse_setup(dev, &${name}_ops);`,
-      ...((first.flags & IFF_NOARP) === 0 ? ['\tdev->flags &= ~IFF_NOARP;'] : []),
-    ].join('\n'),
     pattern: first.name.replace(/\d+$/, '%d'),
     queues: first.numTxQueues,
     description: JSON.stringify(driver.description),
   }
-  return readFileSync(SKELETON, 'utf8').replace(/@(\w+)@/g, (_, part: string) => `${parts[part]}`)
-}
-
-function operation(name: string, prefix: string): string {
-  const { result, args, body } = OPERATIONS[name] as (typeof OPERATIONS)[string]
-  const lines = body === '' ? '' : `\t${body}\n`
-  return `static ${result} ${prefix}_${kernelName(name).replace(/^ndo_/, '')}(${args})\n{\n${lines}}`
+  return readFileSync(SKELETON, 'utf8')
+    .replace(/^@if (!?)(\w+)\n(.*?)^@end\n/gms, (_, not, what, lines) =>
+      has.includes(what) === (not === '') ? lines : '',
+    )
+    .replace(/@(\w+)@/g, (_, part: string) => `${parts[part]}`)
 }
 
 function parameter([name, param]: [string, Driver['params'][string]]): string {
