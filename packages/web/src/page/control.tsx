@@ -8,15 +8,12 @@ import type { App } from './app.ts'
 import { CommandBox } from './table.tsx'
 
 export const NO_TOKEN = 'The address of this page has no token: it can look, but change nothing.'
-const CHANGES_MAX = 50
 
 export type Direction = 'ab' | 'ba'
 
 /** Common to all controls of a page. */
 export interface Hands {
   readonly app: App
-  /** The changes that were made from this page, in the order of their times. */
-  readonly log: Signal<readonly DoneChange[]>
   /** The text of the wire that is typed, and the direction chosen for it, empty for both. */
   readonly wire: Signal<{ readonly text: string; readonly direction: Direction | '' }>
   /** The queue chosen for faults, empty for any. */
@@ -37,7 +34,7 @@ interface ControlProps {
 }
 
 export function Control({ hands, button, change, shown, done, children }: ControlProps) {
-  const { app, log } = hands
+  const { app } = hands
   const { device, mayChange } = app
   const own = useSignal<CommandResult | undefined>(undefined)
   const last = shown ?? own
@@ -51,8 +48,6 @@ export function Control({ hands, button, change, shown, done, children }: Contro
     const result = await app.command(change)
     setBusy(false)
     last.value = result
-    const failed = { time: Date.now(), line, error: result.ok ? undefined : result.message }
-    log.value = [...log.value, failed].slice(-CHANGES_MAX)
     if (result.ok) done?.()
   }
   // The lines after the first show the position in the text.
@@ -119,22 +114,3 @@ function wordsOf(change: Change): Words {
 
 const option = (name: string, value: string | number | undefined): string[] =>
   value === undefined ? [] : [name, `${value}`]
-
-/** A change that was made, or was tried. */
-export interface DoneChange {
-  /** Milliseconds since 1970. */
-  readonly time: number
-  readonly line: string
-  /** Why it failed; undefined if it did not. */
-  readonly error?: string | undefined
-}
-
-/** Returns a shell script of the changes that succeeded, with their pauses, to the second. */
-export function script(changes: readonly DoneChange[]): string {
-  const made = changes.filter(({ error }) => error === undefined)
-  const lines = made.flatMap(({ time, line }, i) => {
-    const pause = i === 0 ? 0 : Math.round((time - (made[i - 1] as DoneChange).time) / 1000)
-    return pause > 0 ? [`sleep ${pause}`, line] : [line]
-  })
-  return ['#!/bin/sh -e', ...lines, ''].join('\n')
-}

@@ -1,18 +1,14 @@
 /** Hands on: the changeable properties of the selected device, each with its command line. */
-import { type Signal, signal } from '@preact/signals'
 import { optionName } from 'vnet/internal/base/printable'
 import type { DeviceRow, DriverParam } from '../feed-types.ts'
 import { type App, draftOf, type View } from './app.ts'
-import { Control, type DoneChange, type Hands, NO_TOKEN, script } from './control.tsx'
-import { clockText } from './driver-text.ts'
+import { Control, type Hands, NO_TOKEN } from './control.tsx'
 import { ScenarioSteps } from './scenario.tsx'
-import { CopyButton } from './table.tsx'
 import { WireForm } from './wire-form.tsx'
 
 export function controlsView(app: App): View {
   const hands: Hands = {
     app,
-    log: signal([]),
     wire: draftOf<Hands['wire']['value']>(app, { text: '', direction: '' }),
     queue: draftOf(app, ''),
     params: draftOf<ReadonlyMap<string, string>>(app, new Map()),
@@ -32,7 +28,7 @@ export function controlsView(app: App): View {
 
 /** In one column, the changeable properties come first. */
 function Controls({ hands, device }: { readonly hands: Hands; readonly device: DeviceRow }) {
-  const { app, log } = hands
+  const { app } = hands
   const params = app.last('params')?.params
   const scenario = app.last('scenario')?.scenario
   return (
@@ -40,7 +36,6 @@ function Controls({ hands, device }: { readonly hands: Hands; readonly device: D
       <div class="stack">
         <Link hands={hands} device={device} />
         <WireForm hands={hands} />
-        <Changes log={log} />
       </div>
       <div class="stack">
         {scenario !== undefined && <ScenarioSteps scenario={scenario} time={app.time} />}
@@ -185,26 +180,3 @@ const valueText = ({ type, value }: DriverParam): string =>
 /** Returns `transmit buffers per queue (int, 1 to 65536)`. */
 const aboutParam = ({ description, type, range }: DriverParam): string =>
   `${description} (${[type, range].filter(Boolean).join(', ')})`
-
-function Changes({ log }: { readonly log: Signal<readonly DoneChange[]> }) {
-  const changes = log.value
-  const isNothingMade = changes.every(({ error }) => error !== undefined)
-  return (
-    <section class="panel">
-      <div class="row spread">
-        <h2>Changes</h2>
-        <CopyButton title="Copy all as a script" disabled={isNothingMade} text={() => script(changes)} />
-      </div>
-      {changes.length === 0 && <p class="muted">Nothing has been changed from this page yet.</p>}
-      <ol class="changes stack tight" reversed>
-        {changes.toReversed().map(({ time, line, error }) => (
-          <li key={time}>
-            <span class="muted number">{clockText(time / 1000)}</span>
-            <code>{line}</code>
-            {error !== undefined && <span class="drop">{`failed: ${error.split('\n')[0]}`}</span>}
-          </li>
-        ))}
-      </ol>
-    </section>
-  )
-}
