@@ -32,8 +32,6 @@ export class FeedReader {
   #address: string | undefined
   #attempt = 0
   #timer: ReturnType<typeof setTimeout> | undefined
-  /** When the feed that has failed is opened again, in milliseconds since 1970. */
-  retryAt = 0
 
   constructor(options: FeedOptions) {
     this.#options = options
@@ -83,7 +81,6 @@ export class FeedReader {
     this.#source = undefined
     clearTimeout(this.#timer)
     const wait = Math.min(SHORTEST_WAIT * 2 ** this.#attempt++, LONGEST_WAIT)
-    this.retryAt = Date.now() + wait
     this.#timer = setTimeout(() => this.#open(), wait)
     this.#options.changed(state)
   }

@@ -4,9 +4,8 @@ import { useLayoutEffect, useRef } from 'preact/hooks'
 import type { View } from './app.ts'
 import { DeviceList } from './devices.tsx'
 import { clockText, stateOf, type Tone } from './driver-text.ts'
-import type { FeedReader, FeedState } from './feed.ts'
+import type { FeedState } from './feed.ts'
 import type { PageState } from './state.ts'
-import { useNow } from './table.tsx'
 
 const WORDS: Readonly<Record<FeedState, readonly [text: string, tone: Tone]>> = {
   connecting: ['connecting', 'warn'],
@@ -30,7 +29,6 @@ export type Notice = Readonly<{ text: string; time: number }>
 /** The contents of the frame. It opens and closes lists, and closes notices. */
 export interface Shown {
   readonly state: PageState
-  readonly feed: FeedReader
   readonly view: Signal<View>
   readonly connection: Signal<FeedState>
   /** The sentence about a failure remains until messages arrive again. */
@@ -108,14 +106,13 @@ function header({ state, connection, isListOpen, isHelpOpen }: Shown) {
   )
 }
 
-function notices({ state, feed, view, connection, trouble, notices: all, isHelpOpen, hashOf }: Shown) {
+function notices({ state, view, trouble, notices: all, isHelpOpen, hashOf }: Shown) {
   const isHalted = state.last('step')?.mode === 'on' && view.value.name !== 'step'
   return (
     <section class="notices" aria-label="Notices">
-      <div class="notice" hidden={trouble.value === undefined}>
-        <p role="status">{trouble.value}</p>
-        {trouble.value !== undefined && <Retry state={connection.value} feed={feed} />}
-      </div>
+      <p class="notice" role="status" hidden={trouble.value === undefined}>
+        {trouble.value}
+      </p>
       <p class="notice" role="status" hidden={!isHalted}>
         The frames of this vnet halt before each step. <a href={hashOf('step')}>See where</a>
       </p>
@@ -177,21 +174,6 @@ function about({ state, view }: Shown) {
     <>
       <h1>{missing}</h1>
       <span class="muted">{hint}</span>
-    </>
-  )
-}
-
-function Retry({ state, feed }: { readonly state: FeedState; readonly feed: FeedReader }) {
-  const now = useNow(500)
-  const seconds = Math.max(0, Math.ceil((feed.retryAt - now) / 1000))
-  return (
-    <>
-      <span class="muted number">
-        {state === 'connecting' ? 'Trying again.' : `The next attempt is in ${seconds} s.`}
-      </span>
-      <button type="button" onClick={() => feed.again()}>
-        Try now
-      </button>
     </>
   )
 }

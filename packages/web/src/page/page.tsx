@@ -14,7 +14,7 @@ const MOMENTARY: readonly Want[] = ['parts', 'wire', 'late', 'segment']
 const NOTICES_MAX = 3
 
 const SENTENCES: Readonly<Partial<Record<FeedState, string>>> = {
-  lost: 'The server does not answer. What is shown is not up to date.',
+  lost: 'The server does not answer. What is shown is not up to date. The page tries again every few seconds.',
   refused:
     'The server refuses this page: it needs the token, or too many pages are open. ' +
     'Open the address that vnet printed, or close other pages.',
@@ -25,7 +25,7 @@ const SENTENCES: Readonly<Partial<Record<FeedState, string>>> = {
 
 export class Page implements Shown {
   readonly #session = new PageSession()
-  readonly feed = new FeedReader({
+  readonly #feed = new FeedReader({
     open: (address, listener) => this.#session.open(address, listener),
     receive: message => batch(() => this.state.receive(message)),
     changed: state => batch(() => this.#connected(state)),
@@ -99,7 +99,7 @@ export class Page implements Shown {
     const rest = this.#session.takeToken(location.hash)
     if (rest !== undefined) {
       history.replaceState(null, '', rest || location.pathname)
-      this.feed.again()
+      this.#feed.again()
     }
     const { view: name, device } = parsePlace(location.hash)
     const view = this.#views.find(view => view.name === name)
@@ -118,7 +118,7 @@ export class Page implements Shown {
     const asked = this.#isHidden.value ? all.filter(want => !MOMENTARY.includes(want)) : all
     const peer = device && wantsPeer && asked.includes('parts') ? peerOf(device, vnets) : undefined
     const query = device && { device: device.id, want: asked.join(','), ...(peer !== undefined && { peer: peer.id }) }
-    this.feed.look(pathOf('events', query ?? {}))
+    this.#feed.look(pathOf('events', query ?? {}))
   }
 
   #showTitle(): void {

@@ -55,7 +55,7 @@ describe('the feed', () => {
     feed.look('/a')
     for (const wait of [500, 1000, 2000, 4000, 8000, 8000]) {
       sources.at(-1)!.failed('lost')
-      expect([log.at(-1), feed.retryAt - Date.now()]).toEqual(['lost', wait])
+      expect(log.at(-1)).toBe('lost')
       const { length } = sources
       vi.advanceTimersByTime(wait - 1)
       expect(sources).toHaveLength(length)

@@ -84,7 +84,7 @@ const states: readonly (readonly [
     SNULL,
     async (page, feed) => {
       await feed.close()
-      await page.getByRole('button', { name: 'Try now' }).waitFor()
+      await page.getByText('The server does not answer').waitFor()
     },
   ],
   [
