@@ -1,43 +1,15 @@
-/** The interfaces between the parts of the page: the app, and the views that it shows. */
-import { effect, type Signal, signal } from '@preact/signals'
-import type { ComponentChildren } from 'preact'
+/** The state of a page, which its views read, and functions that they share. */
+import { computed, effect, type Signal, signal } from '@preact/signals'
+import { type ComponentChildren, options } from 'preact'
 import type * as feed from '../feed-types.ts'
-import type { DeviceId, DeviceRow, VnetRow } from '../feed-types.ts'
-import type { PageEvent } from './events.tsx'
-import type { Rates } from './rates.ts'
-import type { History } from './traffic-history.ts'
+import type { DeviceId, DeviceRow, FeedMessage, Message, VnetRow } from '../feed-types.ts'
+import { changeText, eventOf, type PageEvent } from './events.tsx'
+import { Rates } from './rates.ts'
+import { History, named } from './traffic-history.ts'
 
 /** Messages of which only the last one about the selected device matters. */
 export const LAST_TYPES = ['wire', 'late', 'params', 'segment', 'scenario', 'step'] as const
 export type LastType = (typeof LAST_TYPES)[number]
-
-/** A component or an effect that reads a property runs again when the property changes. */
-export interface App {
-  /** All vnets, of the last `hello`. */
-  readonly vnets: readonly feed.VnetRow[]
-  /** The device that the page shows; undefined if none is selected or it was deleted. */
-  readonly device: feed.DeviceRow | undefined
-  /** Whether the page has the token: without it controls are shown, but are disabled. */
-  readonly mayChange: boolean
-  readonly presets: readonly { readonly name: string; readonly up: string; readonly down: string }[]
-  /** The rates between the last two messages with statistics. */
-  readonly rates: Pick<Rates, 'of' | 'counters'>
-  /** The last ten minutes of all devices. */
-  readonly history: History
-  /** The last events of all devices, oldest first. */
-  readonly events: readonly PageEvent[]
-  /** The server's time of the last statistics, in milliseconds since 1970. */
-  readonly time: number
-  /** Whether frames in motion are frozen. */
-  readonly isPaused: boolean
-  /** The last message of this type about the selected device; undefined before it arrives. */
-  last<T extends LastType>(type: T): feed.Message<T> | undefined
-  /** Returns the path of a request with the token: `/capture?...`; undefined without a server. */
-  readonly path?: ((name: string, query: Readonly<Record<string, string>>) => string) | undefined
-  select(id: feed.DeviceId): void
-  /** Does it to the device looked at. Never rejects: without a server the result is an error. */
-  command(command: feed.PageCommand): Promise<feed.CommandResult>
-}
 
 /** One view of the device looked at. Views are made once, by `xView(app)`, and are kept. */
 export interface View {
@@ -59,6 +31,168 @@ export interface View {
   receive?(message: feed.FeedMessage): void
   /** The app has looked at another device, or the row of the device has changed. */
   deviceChanged?(): void
+}
+
+const EVENTS_MAX = 500
+
+// Components are drawn at most once a frame of the screen, and never while the page is hidden.
+options.debounceRendering = draw => requestAnimationFrame(() => draw())
+
+/** The functions of a page for its views. */
+export interface AppOptions {
+  /** Returns the path of a request with the token: `/capture?...`; undefined without a server. */
+  readonly path?: (name: string, query: Readonly<Record<string, string>>) => string
+  select(id: DeviceId): void
+  /** Sends a command to the vnet. Never rejects. */
+  readonly send: (request: feed.CommandRequest) => Promise<feed.CommandResult>
+  /** Shows the text of a `problem`. */
+  readonly notify: (text: string) => void
+}
+
+/**
+ * The vnets, the device that the page shows, and the last messages. A component or an effect that
+ * reads a property runs again when the property changes.
+ */
+export class App {
+  /** The rates between the last two messages with statistics. */
+  readonly rates = new Rates()
+  /** The last ten minutes of all devices. */
+  readonly history = new History()
+  readonly views: readonly View[]
+  readonly path: AppOptions['path']
+  readonly select: AppOptions['select']
+  readonly #options: AppOptions
+  readonly #hello = signal<Message<'hello'> | undefined>(undefined)
+  readonly #wanted = signal<DeviceId>('')
+  readonly #device = computed(() => findDevice(this.vnets, this.#wanted.value))
+  readonly #last = signal<Readonly<Partial<Record<LastType, FeedMessage>>>>({})
+  readonly #events = signal<readonly PageEvent[]>([])
+  readonly #time = signal(Date.now())
+  readonly #isPaused = signal(false)
+
+  constructor(views: readonly ((app: App) => View)[], options: AppOptions) {
+    this.#options = options
+    this.path = options.path
+    this.select = options.select
+    this.views = views.map(make => make(this))
+  }
+
+  /** The last `hello`; undefined before the first one. */
+  get hello(): Message<'hello'> | undefined {
+    return this.#hello.value
+  }
+
+  /** The device that was asked for, even while it does not exist; empty for the first one. */
+  get wanted(): DeviceId {
+    return this.#wanted.value
+  }
+
+  /** All vnets, of the last `hello`. */
+  get vnets() {
+    return this.#hello.value?.vnets ?? []
+  }
+
+  /** The device that the page shows; undefined if none is selected or it was deleted. */
+  get device() {
+    return this.#device.value
+  }
+
+  /** Whether the page has the token: without it controls are shown, but are disabled. */
+  get mayChange() {
+    return this.#hello.value?.mayChange ?? false
+  }
+
+  get presets() {
+    return this.#hello.value?.presets ?? []
+  }
+
+  /** The last events of all devices, oldest first. */
+  get events() {
+    return this.#events.value
+  }
+
+  /** The server's time of the last statistics, in milliseconds since 1970. */
+  get time() {
+    return this.#time.value
+  }
+
+  /** Whether frames in motion are frozen. */
+  get isPaused() {
+    return this.#isPaused.value
+  }
+
+  pause(isPaused: boolean): void {
+    this.#isPaused.value = isPaused
+  }
+
+  /** The last message of this type about the selected device; undefined before it arrives. */
+  last<T extends LastType>(type: T): Message<T> | undefined {
+    return this.#last.value[type] as Message<T> | undefined
+  }
+
+  /** Does it to the device looked at. Never rejects: without a server the result is an error. */
+  async command(command: feed.PageCommand): Promise<feed.CommandResult> {
+    const { device } = this
+    if (device === undefined) return { ok: false, message: 'There is no interface.' }
+    const result = await this.#options.send({ id: device.id, command })
+    // The server reports other changes as events.
+    const text = result.ok ? changeText(command) : undefined
+    if (text !== undefined) this.#note({ id: device.id, time: this.time, text, tone: 'warn' })
+    return result
+  }
+
+  /** Shows another device. */
+  look(id: DeviceId): void {
+    const before = this.device?.id
+    this.#wanted.value = id
+    this.#choose(before)
+    if (before !== this.device?.id) this.#deviceChanged()
+  }
+
+  receive(unnamed: FeedMessage): void {
+    const message = named(unnamed)
+    this.history.receive(message)
+    if (message.type === 'hello') {
+      const before = this.device?.id
+      this.#hello.value = message
+      this.#choose(before)
+      this.#deviceChanged()
+    } else if (message.type === 'problem') this.#options.notify(message.text)
+    else if (message.type === 'stats') {
+      this.rates.receive(message)
+      this.#time.value = message.time
+    } else {
+      if (message.type === 'event') this.#note(eventOf(message))
+      if (message.id === this.device?.id) this.#keep(message)
+    }
+    for (const view of this.views) view.receive?.(message)
+  }
+
+  #deviceChanged(): void {
+    for (const view of this.views) view.deviceChanged?.()
+  }
+
+  #note(event: PageEvent | undefined): void {
+    if (event !== undefined) this.#events.value = [...this.#events.value, event].slice(-EVENTS_MAX)
+  }
+
+  #keep(message: Extract<FeedMessage, { id: DeviceId }>): void {
+    const last = this.#last.value
+    if (LAST_TYPES.some(type => type === message.type)) this.#last.value = { ...last, [message.type]: message }
+    if (message.type !== 'event') return
+    const { event, direction, text = '' } = message.event
+    const wire = this.last('wire')
+    if (event !== 'wire' || direction === undefined || wire?.wire === undefined) return
+    const changed = { ...wire.wire, text: { ...wire.wire.text, [direction]: text } }
+    this.#last.value = { ...last, wire: { ...wire, wire: changed } }
+  }
+
+  /** Finds the requested device, which may have the id of a vnet that has restarted. */
+  #choose(before: DeviceId | undefined): void {
+    const { device } = this
+    if (device?.id !== before) this.#last.value = {}
+    if (device !== undefined) this.#wanted.value = device.id
+  }
 }
 
 /** A signal for input, kept while other views are shown, and reset for another device. */

@@ -1,11 +1,10 @@
 /** The frame around the view: the header, notices, the list of interfaces, and the bar of views. */
 import type { Signal } from '@preact/signals'
 import { useLayoutEffect, useRef } from 'preact/hooks'
-import type { View } from './app.ts'
+import type { App, View } from './app.ts'
 import { DeviceList } from './devices.tsx'
 import { clockText, stateOf, type Tone } from './driver-text.ts'
 import type { FeedState } from './feed.ts'
-import type { PageState } from './state.ts'
 
 const WORDS: Readonly<Record<FeedState, readonly [text: string, tone: Tone]>> = {
   connecting: ['connecting', 'warn'],
@@ -28,7 +27,7 @@ export type Notice = Readonly<{ text: string; time: number }>
 
 /** The contents of the frame. It opens and closes lists, and closes notices. */
 export interface Shown {
-  readonly state: PageState
+  readonly state: App
   readonly view: Signal<View>
   readonly connection: Signal<FeedState>
   /** The sentence about a failure remains until messages arrive again. */
@@ -146,7 +145,7 @@ function noticeLine(notice: Notice, all: Shown['notices']) {
   )
 }
 
-function versionOf(state: PageState): string {
+function versionOf(state: App): string {
   const { version = '', mayChange = true } = state.hello ?? {}
   return mayChange ? version : `${version}, read-only: open the address that vnet printed`
 }

@@ -2,11 +2,10 @@
 import { batch, effect, type Signal, signal } from '@preact/signals'
 import { render } from 'preact'
 import type { CommandRequest, CommandResult, DeviceId, Want } from '../feed-types.ts'
-import { type App, parsePlace, placeHash, type View } from './app.ts'
+import { App, parsePlace, placeHash, type View } from './app.ts'
 import { peerOf, stateOf } from './driver-text.ts'
 import { FeedReader, type FeedState, PageSession } from './feed.ts'
 import { Frame, type Notice, type Shown } from './page-frame.tsx'
-import { PageState } from './state.ts'
 import { isCommandKey } from './table.tsx'
 
 /** Messages about the present moment, which repeat: not requested while the page is hidden. */
@@ -30,7 +29,7 @@ export class Page implements Shown {
     receive: message => batch(() => this.state.receive(message)),
     changed: state => batch(() => this.#connected(state)),
   })
-  readonly state: PageState
+  readonly state: App
   readonly view: Signal<View>
   readonly connection = signal<FeedState>('connecting')
   readonly trouble = signal<string | undefined>(undefined)
@@ -40,7 +39,7 @@ export class Page implements Shown {
   readonly #isHidden = signal(document.hidden)
 
   constructor(views: readonly ((app: App) => View)[]) {
-    this.state = new PageState(views, {
+    this.state = new App(views, {
       path: (name, query) => this.#path(name, query),
       select: id => this.#select(id),
       send: request => this.#send(request),

@@ -2,11 +2,10 @@
 import { batch, signal } from '@preact/signals'
 import { render } from 'preact'
 import type { Picture, PictureOptions } from '../picture-types.ts'
-import { parsePlace, placeHash } from './app.ts'
+import { App, parsePlace, placeHash } from './app.ts'
 import { controlsView } from './controls.tsx'
 import { driverView } from './driver.tsx'
 import { framesView } from './frames.tsx'
-import { PageState } from './state.ts'
 import { stepView } from './step.tsx'
 import { isTyping, KeysFrom } from './table.tsx'
 
@@ -19,7 +18,7 @@ export function mountPicture(element: Element, { views, style, command }: Pictur
   const place = document.createElement('div')
   root.append(Object.assign(document.createElement('style'), { textContent: style }), place)
   const problem = signal('')
-  const state: PageState = new PageState(
+  const state: App = new App(
     views.map(name => VIEWS[name]),
     { send: command, select: id => state.look(id), notify: text => (problem.value = text) },
   )

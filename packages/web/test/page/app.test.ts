@@ -1,8 +1,7 @@
 /** The state of a page: what its views read after each message of the feed. */
 import { expect, test } from 'vitest'
 import type { CommandRequest, DeviceRow, FeedMessage, Message, VnetRow } from '../../src/feed-types.ts'
-import type { App, View } from '../../src/page/app.ts'
-import { PageState } from '../../src/page/state.ts'
+import { App, type View } from '../../src/page/app.ts'
 
 const device = (id: string) => ({ id, label: id.split('//')[1] }) as DeviceRow
 const hello = (...ids: readonly string[]): Message<'hello'> => ({
@@ -28,8 +27,7 @@ function page(reply = { ok: true, message: '' }) {
     receive: ({ type }) => seen.push(type),
     deviceChanged: () => seen.push(`device ${app.device?.id}`),
   })
-  const state = new PageState([view], {
-    path: undefined,
+  const state = new App([view], {
     select: () => {},
     send: async request => {
       sent.push(request)
