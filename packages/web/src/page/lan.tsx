@@ -1,16 +1,13 @@
 /** The segment that the ports of a `vnet lan` lead to. */
 import { type Signal, signal } from '@preact/signals'
-import { useMemo, useRef } from 'preact/hooks'
-import type { DeviceRow, SegmentInfo } from '../feed-types.ts'
+import { useRef } from 'preact/hooks'
+import type { SegmentInfo } from '../feed-types.ts'
 import { type App, draftOf, type View } from './app.ts'
 import { clockText, whole } from './driver-text.ts'
 import * as segments from './lan-segment.ts'
 import { SCROLLABLE, tablePart, useRowsInSight } from './table.tsx'
 
 const COUNTERS = { frames: 'Frames of the segment', dropped: 'Dropped', answered: 'Answered by hosts' } as const
-
-/** Hosts that are drawn. */
-const HOSTS_MAX = 12
 
 /** The DHCP conversations on the port of this id. */
 type Dhcp = Readonly<{ id: string; list: readonly segments.DhcpTransaction[]; skipped: number }>
@@ -41,12 +38,8 @@ export function lanView(app: App): View {
       }
       return (
         <div key={device.id} class="lan stack">
-          <section class="panel">
-            <h2>Segment</h2>
-            <Picture segment={segment} own={device} allHosts={allHosts} />
-          </section>
-          <Conversations dhcp={dhcpOf(device.id)} mayChange={app.mayChange} />
           <Lists segment={segment} allHosts={allHosts} now={app.time} {...choice} />
+          <Conversations dhcp={dhcpOf(device.id)} mayChange={app.mayChange} />
           <section class="panel">
             <h2>Counters</h2>
             <div class="columns counters">
@@ -62,35 +55,6 @@ export function lanView(app: App): View {
       )
     },
   }
-}
-
-type PictureProps = Readonly<{ segment: SegmentInfo; own: DeviceRow; allHosts: number | undefined }>
-
-/** A trunk at the left, rails, and the boxes that hang on them. `own` is the selected port. */
-function Picture({ segment, own, allHosts }: PictureProps) {
-  const groups = useMemo(() => segments.groupsOf(segment, HOSTS_MAX, allHosts), [segment, allHosts])
-  return (
-    <div class="segment">
-      {groups.map(({ title, boxes }, i) => (
-        <section key={i}>
-          <h3>{title}</h3>
-          <ul>
-            {boxes.map(({ kind, lines }, j) => (
-              <li
-                key={j}
-                class={kind === 'port' && lines[0] === own.name ? 'mono port own' : `mono ${kind}`}
-                title={kind === 'more' ? undefined : `${kind} ${lines.join('\n')}`}
-              >
-                {lines.map((line, k) => (
-                  <span key={k}>{line}</span>
-                ))}
-              </li>
-            ))}
-          </ul>
-        </section>
-      ))}
-    </div>
-  )
 }
 
 function Counters({ counters }: { readonly counters: Readonly<Record<string, number>> }) {
@@ -140,7 +104,8 @@ function Lists({ segment, allHosts, now, ...choice }: ListsProps) {
     )
   }
   return (
-    <section class="panel" aria-label="Lists">
+    <section class="panel">
+      <h2>Segment</h2>
       <div class="row">
         {segments.PARTS.map(name => (
           <button key={name} type="button" aria-pressed={name === part} onClick={() => choose(name)}>

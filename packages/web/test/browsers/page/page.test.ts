@@ -62,22 +62,6 @@ test.each([
   }
 })
 
-test.each([360, 1280])('in a page of %d px the boxes of a segment lie within it, and none on another', async width => {
-  const { feed, address } = await startFeed(new FakeWorld({ devices: 0, hosts: 30, hostile: false }))
-  const page = await browser.open(`${address}#lan/${LAN}`, { viewport: { width, height: 900 } })
-  await connection(page, 'live')
-  await feed.second()
-  const shown = page.locator('.segment li')
-  await shown.getByText('20 more hosts').waitFor()
-  const boxes = await shown.evaluateAll(all => all.map(each => each.getBoundingClientRect().toJSON() as DOMRect))
-  expect(boxes).toHaveLength(15)
-  for (const [i, box] of boxes.entries()) {
-    expect(box.left).toBeGreaterThan(0)
-    expect(box.right).toBeLessThan(width)
-    for (const other of boxes.slice(0, i)) expect(other.right <= box.left || other.bottom <= box.top).toBe(true)
-  }
-})
-
 test.each(['light', 'dark'] as const)('in %s colours each text of each view is legible', async colorScheme => {
   const { feed, address } = await startFeed(new FakeWorld({ devices: 5, hosts: 20, lab: 3 }))
   const page = await browser.open(address, { colorScheme })
