@@ -1,4 +1,4 @@
-/** An exercise (packages/learn/docs/write-an-exercise.md), its checks, and results in words. */
+/** An exercise (packages/learn/docs/write-an-exercise.md), its checks, and results as text. */
 import type { TestBedOptions } from 'vnet/internal/bed/bed-options'
 import type { TestBed } from 'vnet/internal/bed/test-bed'
 import type { Driver } from 'vnet/internal/netdev/driver'

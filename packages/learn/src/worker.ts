@@ -28,11 +28,11 @@ const ERRORS_MAX = 4096
 /** Why live checks are not run; spreadsheets would read a first `-` as a formula. */
 export const MEMORY_ONLY = 'left out by --memory-only'
 
-/** What a clone has for the worker, beside the work of others. */
+/** The files of a clone that the worker needs. The work of others is beside them. */
 const OF_CLONE = ['build', 'dist', 'node_modules', 'package.json', 'packages', 'prebuilds']
 
 /**
- * Returns what a confined worker sees in home, /tmp and /run besides the words of its command: the
+ * Returns what a confined worker sees in home, /tmp and /run besides the paths in its command: the
  * packages that it loads, and the directory of the driver, which is not one of these three itself.
  */
 function visible(file: string): string[] {

@@ -210,7 +210,7 @@ function placeOf({ sent, arrived, dropped }: Flight, time: number, route: Route,
   const { from, enter, leave, to } = route
   const drop = dropped && route.dropAt(dropped)
   const isOfWire = dropped?.stage !== undefined
-  /** On the path from one place to another, since `start`; at `b`, once it is there. */
+  /** On the path from one place to another, since `start`, and then at `b`. */
   const between = (a: number, b: number, start: number) => {
     const part = (time - start) / TRAVEL_MS
     if (part < 1) return a + (b - a) * part

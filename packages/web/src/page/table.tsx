@@ -124,7 +124,7 @@ export const tablePart = (role: TableRole, more: Readonly<Record<string, unknown
 
 type Observer = Pick<ResizeObserver & IntersectionObserver, 'observe' | 'disconnect'>
 
-/** Returns a reference for an element, and what an observer of it has set last. */
+/** Returns a reference for an element, and the last value that an observer of it has set. */
 function useObserved<E extends Element, T>(first: T, observerFor: (set: (value: T) => void) => Observer) {
   const ref = useRef<E>(null)
   const [value, setValue] = useState(first)
