@@ -27,7 +27,7 @@ const POOL = Symbol.for('vnet.memoryPool')
 export class MemoryWorld implements Platform, LabWorld {
   readonly name = 'memory'
   readonly caller = this
-  readonly time = new VirtualTime().install()
+  readonly time = new VirtualTime()
   readonly #seed: number
   readonly #calls: Calls
   readonly #stacks: MemoryStack[] = []

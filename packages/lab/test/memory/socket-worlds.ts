@@ -69,7 +69,7 @@ export function bootOf(tcp: Tcp, udp: Udp): Boot {
 
 /** Sockets of a host in memory, in virtual time. */
 export function memoryWorld(): MemoryWorld {
-  const time = new VirtualTime().install()
+  const time = new VirtualTime()
   const ip = new IpStack({ clock: time.clock, random: random(1) })
   const [tcp, udp] = [new Tcp(ip), new Udp(ip)]
   const boot = bootOf(tcp, udp)

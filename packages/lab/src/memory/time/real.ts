@@ -18,7 +18,7 @@ function ofThread() {
   return {
     /** While a world runs: the timeline that the globals show. */
     timeline: undefined as Timeline | undefined,
-    /** While there is a world, running or not. */
+    /** While there is a world. */
     shared: undefined as SharedParts | undefined,
     /** While an explored run draws from a seed; and whether functions ask for it. */
     random: undefined as Random | undefined,

@@ -38,41 +38,25 @@ interface Shared extends SharedParts {
   readonly timeline: Timeline
   readonly outside: Outside
   readonly turns: TimelineTurns
-  /** The number of worlds that are not closed, and the number of running worlds. */
+  /** The number of worlds that are not closed. */
   worlds: number
-  running: number
-  restore: () => void
+  readonly restore: () => void
 }
 
 export class VirtualTime implements Owner, Disposable {
   /** In ns since this object was made. Armed alarms keep the process alive, like open sockets. */
   readonly clock: Clock
   readonly #shared: Shared
-  #isInstalled = false
   #isClosed = false
 
-  /** Time runs from `install` to `close`. Throws a UsageError if the timers are fake already. */
+  /** Makes its time the time of this thread. Throws a UsageError if the timers are fake already. */
   constructor(options: VirtualTimeOptions = {}) {
     refuseFakes()
-    thread.shared ??= makeShared(options)
+    thread.shared ??= startShared(options)
     this.#shared = thread.shared as Shared
     this.#shared.worlds++
     const { timeline } = this.#shared
     this.clock = clockOf(timeline, this, timeline.now)
-  }
-
-  /** Starts time and makes it the time of this thread. */
-  install(): this {
-    if (this.#isInstalled || this.#isClosed) return this
-    this.#isInstalled = true
-    const shared = this.#shared
-    if (shared.running++ > 0) return this
-    thread.timeline = shared.timeline
-    ringTicks()
-    shared.restore = replaceGlobals()
-    shared.outside.open()
-    shared.turns.start()
-    return this
   }
 
   get isClosed(): boolean {
@@ -109,9 +93,9 @@ export class VirtualTime implements Owner, Disposable {
     return !timeline.isRef && !outside.isWaiting
   }
 
-  /** Cancels the timers of the program, if this is the only running world. */
+  /** Cancels the timers of the program, if this is the only world. */
   cancelTimers(): void {
-    if (!this.#isClosed && this.#isInstalled && this.#shared.running === 1) cancelTimers(this.#shared.timeline)
+    if (!this.#isClosed && this.#shared.worlds === 1) cancelTimers(this.#shared.timeline)
   }
 
   /**
@@ -123,22 +107,32 @@ export class VirtualTime implements Owner, Disposable {
     this.#isClosed = true
     const shared = this.#shared
     shared.timeline.cancelOf(this)
-    shared.worlds--
-    if (this.#isInstalled && --shared.running === 0) uninstall(shared)
-    if (shared.worlds > 0) return
-    shared.timeline.close()
-    thread.shared = undefined
+    if (--shared.worlds === 0) endShared(shared)
   }
 
   readonly [Symbol.dispose] = (): void => this.close()
 }
 
-function uninstall(shared: Shared): void {
-  shared.turns.stop()
-  shared.outside.close()
-  shared.restore()
-  thread.timeline = undefined
-  cancelTimers(shared.timeline)
+function startShared(options: VirtualTimeOptions): Shared {
+  const { patience = PATIENCE, log = line => process.stderr.write(`${line}\n`) } = options
+  const timeline = new Timeline(EPOCH)
+  const outside = new Outside({ patience, log }, () => turns.wake())
+  const turns = new TimelineTurns(timeline, outside)
+  thread.timeline = timeline
+  ringTicks()
+  const restore = replaceGlobals()
+  outside.open()
+  turns.start()
+  return { timeline, outside, turns, worlds: 0, restore }
+}
+
+function endShared({ timeline, outside, turns, restore }: Shared): void {
+  turns.stop()
+  outside.close()
+  restore()
+  thread.timeline = thread.shared = undefined
+  cancelTimers(timeline)
+  timeline.close()
 }
 
 /** Cancels all timers, which belong to no world, but to all. */
@@ -147,12 +141,4 @@ function cancelTimers(timeline: Timeline): void {
   timeline.cancelOf(undefined)
   forgetTimers()
   continueTicks()
-}
-
-function makeShared(options: VirtualTimeOptions): Shared {
-  const { patience = PATIENCE, log = line => process.stderr.write(`${line}\n`) } = options
-  const timeline = new Timeline(EPOCH)
-  const outside = new Outside({ patience, log }, () => turns.wake())
-  const turns = new TimelineTurns(timeline, outside)
-  return { timeline, outside, turns, worlds: 0, running: 0, restore: () => {} }
 }

@@ -4,7 +4,7 @@ import { Boot, useBoots } from '../../../src/memory/time/boot.ts'
 import { VirtualTime } from '../../../src/memory/time/virtual-time.ts'
 
 test('timers of a dead boot keep nothing alive, and its code arms no others', () => {
-  using time = new VirtualTime().install()
+  using time = new VirtualTime()
   useBoots()
   const boot = new Boot()
   const interval = boot.enter(() => setInterval(() => {}, 1000))
@@ -17,7 +17,7 @@ test('timers of a dead boot keep nothing alive, and its code arms no others', ()
 })
 
 test('what held code does after a pause follows everything that was held', async () => {
-  using time = new VirtualTime().install()
+  using time = new VirtualTime()
   useBoots()
   const boot = new Boot()
   const seen: string[] = []

@@ -36,7 +36,7 @@ test('fake timers that a test turns on and off give the timers back to its world
 })
 
 test('a Date that is restored in a world remains after it', () => {
-  const time = new VirtualTime().install()
+  const time = new VirtualTime()
   vi.setSystemTime('2030-01-01')
   vi.useRealTimers()
   time.close()
@@ -44,7 +44,7 @@ test('a Date that is restored in a world remains after it', () => {
 })
 
 test('fake timers that outlive a world become the timers of Node when they are turned off', () => {
-  const time = new VirtualTime().install()
+  const time = new VirtualTime()
   vi.useFakeTimers()
   time.close()
   expect(vi.isFakeTimers()).toBe(true)

@@ -4,7 +4,7 @@ import { onTestFinished } from 'vitest'
 import { VirtualTime, type VirtualTimeOptions } from '../../../src/memory/time/virtual-time.ts'
 
 export function start(options?: VirtualTimeOptions): VirtualTime {
-  const time = new VirtualTime(options).install()
+  const time = new VirtualTime(options)
   onTestFinished(() => time.close())
   return time
 }

@@ -13,7 +13,7 @@ function run(program: string): { status: number | null; lines: string[]; stderr:
     import { writeSync } from 'node:fs'
     import { VirtualTime } from ${JSON.stringify(MODULE)}
     const log = line => writeSync(1, line + '\\n')
-    const time = new VirtualTime().install()
+    const time = new VirtualTime()
     ${program}`
   const options = { encoding: 'utf8', timeout: 50_000 } as const
   const { status, stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], options)
@@ -97,7 +97,7 @@ test('timers without ref ring while a real connection, older than the world, kee
     time.close()
     const server = net.createServer(accepted => {
       server.close()
-      const world = new VirtualTime().install()
+      const world = new VirtualTime()
       let rings = 0
       setInterval(() => {
         log('rung at ' + world.now)
