@@ -87,7 +87,7 @@ export class FileLab implements AsyncDisposable {
     for (const host of running.hosts) {
       const own = programs.filter(each => each.host === host.name).map(each => each.command)
       const isForAll = disk !== undefined || namesDisk(own.join())
-      await host.stack.programs?.giveDisk(isForAll ? () => true : namesDisk, disk)
+      host.stack.faults.giveDisk?.(isForAll ? () => true : namesDisk, disk)
     }
     await Promise.all(services.map(({ host, ...service }) => running.run(host, service)))
     await running.#play(scenario)

@@ -48,7 +48,6 @@ export class KernelFaults implements HostFaults {
     return `/proc/${pid}/root${disk}`
   }
 
-  /** Makes the disk before the first program whose command `isFor` returns true for. */
   giveDisk(isFor: (command: string) => boolean, size = this.#diskSize): void {
     this.#hasDisk = isFor
     this.#diskSize = size
@@ -126,8 +125,7 @@ export class KernelFaults implements HostFaults {
     return this.#init
   }
 
-  /** Kills the programs. */
-  end(): void {
+  endInit(): void {
     this.#init?.end()
   }
 

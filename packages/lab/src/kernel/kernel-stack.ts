@@ -14,12 +14,11 @@ import { IFF_UP } from 'vnet/internal/netdev/if'
 import { toPrefix } from 'vnet/internal/packet/address'
 import type { SocketPlace } from '../model/place.ts'
 import { enter } from '../world/code.ts'
-import type { HostFaults } from '../world/host-faults.ts'
 import type * as world from '../world/host-stack.ts'
 import { patchNode } from '../world/node-sockets.ts'
 import * as rules from './access-rules.ts'
 import { countersOf } from './counters.ts'
-import type { KernelFaults } from './kernel-faults.ts'
+import { KernelFaults } from './kernel-faults.ts'
 import { ruleDrops } from './nftables.ts'
 import { Programs } from './programs.ts'
 import { KernelCode } from './sockets.ts'
@@ -38,12 +37,13 @@ export class KernelStack implements world.HostStack {
   readonly place: SocketPlace
   readonly rules: world.RouterRules
   readonly wayOut: world.StackWayOut
+  readonly faults: KernelFaults
   readonly programs: Programs
   readonly isCallerDead = false
   readonly #code: KernelCode
 
-  /** With `Faults` it can have faults. Throws a VnetError. */
-  constructor(native: Native, parts: world.HostParts, Faults: typeof KernelFaults | undefined) {
+  /** Throws a VnetError. */
+  constructor(native: Native, parts: world.HostParts) {
     const nsfd = check(native.createNetns(), 'unshare(CLONE_NEWNET)')
     this.place = { native, nsfd }
     this.rules = {
@@ -64,8 +64,8 @@ export class KernelStack implements world.HostStack {
       open: (...args) => rules.openWayOut(this.place, ...args),
       leadLocalhost: ports => rules.leadLocalhost(this.place, ports),
     }
-    const faulty = { ...parts, place: this.place, hasStarted: () => this.programs.hasStarted }
-    this.programs = new Programs({ nsfd, etc: parts.etc, makeFaults: Made => new Made(faulty) }, Faults)
+    this.faults = new KernelFaults({ ...parts, place: this.place, hasStarted: () => this.programs.hasStarted })
+    this.programs = new Programs({ nsfd, etc: parts.etc, faults: this.faults })
     this.#code = new KernelCode(this.place, { ...parts, program: options => this.programs.within(options) })
     closingOnError(native, [nsfd], () => {
       using sock = RouteSocket.open(native, nsfd)
@@ -83,12 +83,8 @@ export class KernelStack implements world.HostStack {
     return this.place.nsfd
   }
 
-  faults(): HostFaults | undefined {
-    return this.programs.faults
-  }
-
   async endPrograms(): Promise<void> {
-    await this.programs.faults?.close()
+    await this.faults.close()
     await this.programs.close()
   }
 

@@ -9,7 +9,6 @@ import { LabUnavailableError, whyNoKernelLab } from '../model/rights.ts'
 import type { HostParts, RunningPrograms } from '../world/host-stack.ts'
 import type { LabWorld, WorldName, WorldTime } from '../world/world.ts'
 import { overflowLine, tableFulls } from './counters.ts'
-import type { KernelFaults } from './kernel-faults.ts'
 import { KernelStack } from './kernel-stack.ts'
 import type { LabWorker } from './lab-worker.ts'
 import { makeLabDirectory, removeLeftovers } from './leftovers.ts'
@@ -37,31 +36,26 @@ export class KernelWorld implements LabWorld {
   readonly time = realTime()
   readonly directory = makeLabDirectory()
   readonly #native: Native
-  /** Undefined if its hosts have no faults. */
-  readonly #Faults: typeof KernelFaults | undefined
   /** How often the kernel's neighbour tables were full before. */
   readonly #tableFulls = tableFulls()
 
-  private constructor(native: Native, worker: LabWorker, name: WorldName, Faults: typeof KernelFaults | undefined) {
+  private constructor(native: Native, worker: LabWorker, name: WorldName) {
     this.name = name
     this.#native = native
-    this.#Faults = Faults
     this.caller = worker
   }
 
   /** Rejects with a LabUnavailableError if this process can make no labs. */
-  static async open(worker: LabWorker, name: WorldName = 'kernel', hasFaults = false): Promise<KernelWorld> {
+  static async open(worker: LabWorker, name: WorldName = 'kernel'): Promise<KernelWorld> {
     const why = await whyNoKernelLab()
     if (why !== undefined) throw new LabUnavailableError(why)
     const native = loadNative()
     removeLeftovers()
-    // Loaded only here, because few labs need it.
-    const { KernelFaults } = hasFaults ? await import('./kernel-faults.ts') : {}
-    return new KernelWorld(native, worker, name, KernelFaults)
+    return new KernelWorld(native, worker, name)
   }
 
   makeHost(parts: HostParts): KernelStack {
-    return new KernelStack(this.#native, parts, this.#Faults)
+    return new KernelStack(this.#native, parts)
   }
 
   killPrograms(of: readonly RunningPrograms[]): void {

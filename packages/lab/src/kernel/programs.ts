@@ -20,8 +20,8 @@ export interface ProgramPlace {
   readonly nsfd: number
   /** Returns the directory of the files that programs see in /etc. */
   readonly etc: () => string
-  /** Makes the faults of the host, whose init its programs run below. */
-  readonly makeFaults?: (Faults: typeof KernelFaults) => KernelFaults
+  /** The faults of the host, whose init its programs run below. */
+  readonly faults?: KernelFaults
 }
 
 /** Options of node:child_process that the launcher does not support. */
@@ -63,35 +63,13 @@ const LAUNCHER_FD = 9
 
 export class Programs implements HostPrograms {
   readonly #place: ProgramPlace
-  #faults: KernelFaults | undefined
   /** With their commands. */
   readonly #children = new Map<ChildProcess, string>()
   #launchers = 0
   hasStarted = false
 
-  /** With `Faults` its host can have faults from the start. */
-  constructor(place: ProgramPlace, Faults?: typeof KernelFaults) {
+  constructor(place: ProgramPlace) {
     this.#place = place
-    this.#faults = Faults && place.makeFaults?.(Faults)
-  }
-
-  get faults(): KernelFaults | undefined {
-    return this.#faults
-  }
-
-  async disk(size: string | undefined): Promise<string> {
-    return (await this.#loaded()).disk(size)
-  }
-
-  async giveDisk(isFor: (command: string) => boolean, size: string | undefined): Promise<void> {
-    ;(await this.#loaded()).giveDisk(isFor, size)
-  }
-
-  async #loaded(): Promise<KernelFaults> {
-    // Loaded at the first use, because few labs need it.
-    const { KernelFaults } = await import('./kernel-faults.ts')
-    this.#faults ??= this.#place.makeFaults?.(KernelFaults)
-    return this.#faults as KernelFaults
   }
 
   worker(url: URL, options: WorkerOptions, hosts: string): [file: URL, options: WorkerOptions] {
@@ -184,7 +162,7 @@ export class Programs implements HostPrograms {
   }
 
   #hostArgs(command: string, args: readonly string[], options: ProgramOptions, isOnce: boolean): readonly string[] {
-    return this.#faults?.initFor([command, ...args].join(' '))?.argsFor(command, options, isOnce) ?? []
+    return this.#place.faults?.initFor([command, ...args].join(' '))?.argsFor(command, options, isOnce) ?? []
   }
 
   /** Kills the programs. Settles when they have ended. */

@@ -13,9 +13,9 @@ import { IPV4_ALEN } from 'vnet/internal/packet/ipv4'
 import { withoutPrefix } from '../model/hosts.ts'
 import type { Endpoint } from '../model/verbs.ts'
 import { AnyHost, type Code, type CodeHost, enter, type ListenPlace, type NativeProgram } from '../world/code.ts'
+import type { HostFaults } from '../world/host-faults.ts'
 import type { HostCounters, HostParts, HostStack, LabRoute, RouterRules } from '../world/host-stack.ts'
 import { patchNode } from '../world/node-sockets.ts'
-import { MemoryFaults } from './memory-faults.ts'
 import { MemoryRules } from './memory-rules.ts'
 import { ServerHandle } from './node/memory-server.ts'
 import { connectInMemory } from './node/memory-socket.ts'
@@ -36,7 +36,12 @@ const LOOPBACK = {
   addresses: ['127.0.0.1/8', '::1/128'].map(text => parsePrefix(text) as Prefix),
 }
 
-export class MemoryStack extends AnyHost implements HostStack, CodeHost {
+/**
+ * Its faults reach the code of the host's boot: programs of host.start, and code that its sockets
+ * call. Code that neither has called, such as the body of a test, keeps its timers and its clock;
+ * its sockets belong to the host like others.
+ */
+export class MemoryStack extends AnyHost implements HostStack, HostFaults, CodeHost {
   readonly place = undefined
   readonly programs = undefined
   readonly number: number
@@ -45,7 +50,6 @@ export class MemoryStack extends AnyHost implements HostStack, CodeHost {
   readonly ip: IpStack
   readonly #inet: InetHost
   readonly #parts: HostParts
-  #faults: MemoryFaults | undefined
   #boot = new Boot(this)
 
   constructor(number: number, clock: Clock, random: Random, parts: HostParts) {
@@ -59,6 +63,7 @@ export class MemoryStack extends AnyHost implements HostStack, CodeHost {
     this.ip = this.#inet.ip
     this.ip.forwarding = FORWARDING.some(name => settings.get(name) === '1')
     this.rules = new MemoryRules(this.ip)
+    if (parts.verbs !== undefined) useBoots()
   }
 
   get path(): string {
@@ -95,19 +100,14 @@ export class MemoryStack extends AnyHost implements HostStack, CodeHost {
   }
 
   /** Makes code belong to the host. */
-  faults(): MemoryFaults {
+  get faults(): HostFaults {
     useBoots()
-    this.#faults ??= new MemoryFaults(this, this.#parts)
-    return this.#faults
+    return this
   }
 
+  /** Ends the code of a paused host, so that none of it runs while the lab closes. */
   async endPrograms(): Promise<void> {
-    this.#faults?.end()
-  }
-
-  /** The code that runs on the host now, or did before a crash. */
-  get boot(): Boot {
-    return this.#boot
+    if (this.#boot.isPaused && !this.#boot.isDead) this.#end()
   }
 
   enter<T>(fn: () => T): T {
@@ -165,10 +165,21 @@ export class MemoryStack extends AnyHost implements HostStack, CodeHost {
     return boot?.host === this && boot.isDead
   }
 
-  /** Ends the boot and all sockets, without a packet or an event. */
+  /** Holds socket events, timers and immediates. The network stack still acknowledges. */
+  pause(): void {
+    this.#boot.pause()
+  }
+
+  resume(): void {
+    this.#boot.resume()
+  }
+
+  /** Removes all sockets and timers of the boot, silently; its own promises never settle. */
   crash(): void {
-    this.#boot.die()
-    this.#inet.crash()
+    const boot = this.#boot
+    if (boot.isDead) return
+    this.#end()
+    boot.enter(this.#parts.onCrash)
   }
 
   /** Starts the next boot after a crash. The clock remains as wrong as it was. */
@@ -178,9 +189,25 @@ export class MemoryStack extends AnyHost implements HostStack, CodeHost {
     this.#boot = Object.assign(new Boot(this), { clockOffset })
   }
 
-  /** Removes a connection without a packet. Its user gets ECONNABORTED. */
+  /** Does nothing if the connection has ended. A later segment of the other end gets a reset. */
   forget(local: Endpoint, remote: Endpoint): void {
     this.#inet.tcp.abort(inBytes(local), inBytes(remote))
+  }
+
+  setClock(offset: number): void {
+    this.#boot.clockOffset = offset
+  }
+
+  setFull(isFull: boolean): void {
+    if (!isFull) return
+    throw new UsageError('programs in memory write to the disk of this machine: explore in the kernel')
+  }
+
+  /** Ends the boot and all sockets, without a packet or an event. */
+  #end(): void {
+    this.#boot.die()
+    this.#inet.crash()
+    this.#parts.forgetSockets()
   }
 
   /** Returns the boot of a new socket. Throws a UsageError while the host is off. */

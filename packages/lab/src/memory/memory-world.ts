@@ -65,7 +65,6 @@ export class MemoryWorld implements Platform, LabWorld {
     const number = this.#stacks.length
     const stack = new MemoryStack(number, this.time.clock, random(pairSeed(this.#seed, number + 1)), parts)
     this.#stacks.push(stack)
-    if (parts.verbs !== undefined) stack.faults()
     return stack
   }
 

@@ -62,7 +62,7 @@ export async function createLabWith(options: LabOptions, setup: LabSetup = {}): 
       import('../kernel/kernel-world.ts'),
     ])
     checkForms('createLab', options, LAB_OPTIONS)
-    world = await KernelWorld.open(worker, wanted, (setup.hostFaults ?? []).length > 0)
+    world = await KernelWorld.open(worker, wanted)
   } catch (error) {
     worker.release()
     if (wanted !== undefined || isRequired() || !(error instanceof LabUnavailableError)) throw error

@@ -87,11 +87,9 @@ export class LabHost {
     })
   }
 
-  /** @internal What can happen to it. Throws a UsageError in a lab without faults of hosts. */
+  /** @internal What can happen to it. */
   get faults(): HostFaults {
-    const faults = this.stack.faults()
-    if (faults !== undefined) return faults
-    throw new UsageError(`the lab was made without faults of hosts, so that host ${this.name} cannot have one`)
+    return this.stack.faults
   }
 
   /**
@@ -104,15 +102,13 @@ export class LabHost {
     // Loaded at the first use, because few labs need it.
     const release = this.#links.lab.world.time.hold()
     const { HostStart } = await import('./host-start.ts').finally(release)
-    // In memory, this makes code belong to the host.
-    this.stack.faults()
     this.#start ??= new HostStart(this)
     return this.#start.start(program)
   }
 
   /** @internal Turns the host on after a crash. Rejects if a program of `start` does. */
   async restart(): Promise<void> {
-    this.stack.faults()?.restart()
+    this.faults.restart()
     await this.#start?.restart()
   }
 
@@ -138,9 +134,9 @@ export class LabHost {
    * without programs.
    */
   async disk(options: { readonly size?: string } = {}): Promise<string> {
-    const programs = this.#startable('disk')
+    this.#check()
     checkForms('disk', options, { size: SIZE })
-    return programs.disk(options.size)
+    return this.faults.disk?.(options.size) ?? this.refuse('disk: a program')
   }
 
   /**
@@ -396,7 +392,7 @@ export class LabHost {
 
   /** @internal Kills the programs of a host that has an init. */
   endInit(): void {
-    if (this.stack.programs !== undefined) this.stack.faults()?.end()
+    this.faults.endInit?.()
   }
 
   /** @internal Ends the workers. Returns a promise for the end of each one. */

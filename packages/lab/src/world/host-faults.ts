@@ -17,6 +17,10 @@ export interface HostFaults {
   setClock(offset: number): void
   /** Makes writes of its programs to its disk fail with ENOSPC, or succeed again. */
   setFull(isFull: boolean): Promise<void> | void
-  /** Ends the programs that a fault keeps from ending by themselves. */
-  end(): void
+  /** Makes the disk of its programs, unless it has one, and returns its path. Not in memory. */
+  disk?(size: string | undefined): string
+  /** Makes the disk before the first program whose command `isFor` returns true for. */
+  giveDisk?(isFor: (command: string) => boolean, size: string | undefined): void
+  /** Kills the programs of a host that has an init. Not in memory. */
+  endInit?(): void
 }

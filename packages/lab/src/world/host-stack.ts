@@ -58,10 +58,6 @@ export interface HostPrograms {
   launcher(command: string): string
   /** Returns arguments of Worker for the host's sockets. `hosts` is the path of its hosts file. */
   worker(url: URL, options: WorkerOptions, hosts: string): [file: URL, options: WorkerOptions]
-  /** Makes the disk, unless it has one. Rejects with a UsageError. Returns its path. */
-  disk(size: string | undefined): Promise<string>
-  /** Makes the disk before the first program whose command `isFor` returns true for. */
-  giveDisk(isFor: (command: string) => boolean, size: string | undefined): Promise<void>
 }
 
 /** What a host gives the world that makes it. */
@@ -102,8 +98,8 @@ export interface HostStack {
   readonly code: Code
   /** Undefined without a kernel. */
   readonly programs: HostPrograms | undefined
-  /** Returns what can happen to it; undefined if its lab was made without faults of hosts. */
-  faults(): HostFaults | undefined
+  /** What can happen to it. */
+  readonly faults: HostFaults
   /** Ends the programs, and code that a fault keeps from ending. */
   endPrograms(): Promise<void>
   /** Runs a function as code of the host. */
