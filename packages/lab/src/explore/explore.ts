@@ -52,7 +52,7 @@ async function exploreWith(prepared: Prepared<ExploreOptions>): Promise<ExploreR
   if (cleanErrors.length === 0) checkSelected(packets, clean, options)
   const budget = options.budget === undefined ? undefined : durationOf(options.budget) / NSEC_PER_MSEC
   const judge = new Judge(runner, spec, baselineOf(clean), { timeout, signal: options.signal, budget })
-  for (const run of clean) judge.count(run)
+  judge.runs += clean.length
   const report = new ExploreReport({
     packets,
     kinds,
@@ -83,7 +83,7 @@ async function exploreWith(prepared: Prepared<ExploreOptions>): Promise<ExploreR
     await search.all(new Set(runs.flatMap(packets => packets.map(({ name }) => name))))
     report.laterErrors = judge.cleanErrors
   }
-  report.finish(performance.now() - began, judge.spent)
+  report.finish(performance.now() - began, judge.runs)
   if (options.before !== undefined) report.changes.push(...differences(options.before, report.toJSON()))
   return report
 }
@@ -119,7 +119,7 @@ async function shrinkWith(prepared: Prepared<ShrinkOptions>): Promise<Shrunk> {
   const judge = new Judge(runner, spec, baselineOf(clean), { timeout, signal: options.signal })
   const { ab = '', ba = '' } = directionsOf(options.wire)
   const run = await runner.run({ ...spec, plan: [], wires: [{ ab, ba }], timeout: timeout ?? CLEAN_MS })
-  for (const each of [...clean, run]) judge.count(each)
+  judge.runs += clean.length + 1
   const what = `the run with this wire and seed ${spec.seed}`
   if (judge.errorOf(run) === undefined) throw new Error(`${what} has passed: there is nothing to shrink`)
   const packets = packetsOf(run)
@@ -130,7 +130,7 @@ async function shrinkWith(prepared: Prepared<ShrinkOptions>): Promise<Shrunk> {
   if (judgement.verdict !== 'failed')
     throw new Error(`${what} has failed, but a run that loses only the same ${faults.length} packets has passed`)
   const failure = await describeFailure(faults, judgement, describingOf(prepared, judge, captures, packets))
-  return new Shrunk(failure as Failure, faults.length, judge.spent.runs)
+  return new Shrunk(failure as Failure, faults.length, judge.runs)
 }
 
 function describingOf(

@@ -230,7 +230,6 @@ function isReply(value: unknown): value is GuestReply {
 const resultWith = (error: string, output: LastOutput): RunResult => ({
   error,
   ms: 0,
-  total: 0,
   links: new Map(),
   left: [],
   output: output.bytes.toString(),

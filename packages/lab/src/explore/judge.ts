@@ -58,8 +58,8 @@ export class Judge {
   readonly cleanErrors: string[] = []
   /** The times of the clean runs up to now, in ms. */
   readonly #clean: number[]
-  /** All runs up to now, and their milliseconds in the scenario and in all. */
-  readonly spent = { runs: 0, scenario: 0, total: 0 }
+  /** All runs up to now. */
+  runs = 0
 
   /** `timeout` and `budget`, which starts now, are in ms. Runs reject once `signal` aborts. */
   constructor(
@@ -112,7 +112,7 @@ export class Judge {
   async run(faults: readonly PlannedFault[], { wires, ...more }: RunMore = {}): Promise<RunResult> {
     const plan = wires === undefined ? faults : []
     const result = await this.#runner.run({ ...this.#spec, plan, wires, timeout: this.limit(faults), ...more })
-    this.count(result)
+    this.runs++
     return result
   }
 
@@ -128,12 +128,6 @@ export class Judge {
     } catch (error) {
       if (this.#signal?.aborted !== true) throw error
     }
-  }
-
-  count({ ms, total }: RunResult): void {
-    this.spent.runs++
-    this.spent.scenario += ms
-    this.spent.total += total
   }
 
   /** Returns why a run failed; undefined if it did not, or if it was not repaired as planned. */

@@ -3,7 +3,7 @@ import { isNemesisVerb, type PlannedFault } from '../model/index.ts'
 import type { WorldName } from '../world/world.ts'
 import { bareText } from './describe.ts'
 import { type FaultKind, formatFault } from './fault-text.ts'
-import { isSlower, type Judge } from './judge.ts'
+import { isSlower } from './judge.ts'
 import { choiceOf, firstOf, firstOfEach, unlike } from './lists.ts'
 import type { ExploredPacket } from './points.ts'
 import { errorLines, failuresLines, oneFaultLine, tableOf } from './report-text.ts'
@@ -57,12 +57,11 @@ export class ExploreReport {
   /** The verdicts that an earlier exploration did not have, one line each. */
   readonly changes: string[] = []
   readonly failures: results.Failure[] = []
-  /** Milliseconds in all, the runs, and the share of their time outside the scenario. */
+  /** Milliseconds in all. */
   ms = 0
   runs = 0
   /** The number of the first run that failed. */
   foundAfter: number | undefined
-  kitShare = 0
 
   /** @internal */
   constructor({ packets, kinds, baseline, unstable, unrecorded, cleanErrors, roundTrip, rto, world }: Start) {
@@ -98,11 +97,9 @@ export class ExploreReport {
   }
 
   /** @internal */
-  finish(ms: number, { runs, scenario, total }: Judge['spent']): void {
+  finish(ms: number, runs: number): void {
     this.ms = ms
     this.runs = runs
-    // In virtual time, the scenario takes no real time.
-    this.kitShare = total === 0 || this.world !== 'kernel' ? 0 : 1 - scenario / total
     this.points.sort(byPlace)
     const first = ({ faults }: results.Failure) => this.packets.findIndex(({ name }) => faults[0]?.endsWith(` ${name}`))
     this.failures.sort((a, b) => first(a) - first(b))
@@ -151,18 +148,18 @@ export class ExploreReport {
   }
 
   #sums(): string {
-    const { size, ms, runs, kitShare, pointsPerSecond, world } = this
+    const { size, ms, runs, pointsPerSecond, world } = this
     const verdicts: results.Verdict[] = ['passed', 'slower', 'failed', 'missed', 'skipped']
     const counts = verdicts.map(verdict => `${this.count(verdict)} ${verdict}`).filter(text => !text.startsWith('0 '))
     const speed = `${runs} runs in ${(ms / 1000).toFixed(1)} s, ${pointsPerSecond.toFixed(1)} points/s`
     const found = this.foundAfter === undefined ? '' : `; run ${this.foundAfter} was the first to fail`
-    const share = results.IN_WORLD[world] || `vnet itself took ${Math.round(100 * kitShare)} % of their time`
-    return `${size} points: ${counts.join(', ') || 'none'}; ${speed}, ${share}${found}`
+    const where = results.IN_WORLD[world] && `, ${results.IN_WORLD[world]}`
+    return `${size} points: ${counts.join(', ') || 'none'}; ${speed}${where}${found}`
   }
 
   /** Returns the report as data, for JSON. */
   toJSON(): results.ExploreResult {
-    const { passed, cleanErrors, baseline, roundTrip, rto, world, failures, ms, runs, kitShare } = this
+    const { passed, cleanErrors, baseline, roundTrip, rto, world, failures, ms, runs } = this
     const packets = this.packets.map((packet): results.ResultPacket => {
       const { name, link, direction, flow, at, length, after } = packet
       return { name, link, direction, flow, at, length, text: bareText(packet), after }
@@ -190,7 +187,6 @@ export class ExploreReport {
       runs,
       foundAfter: this.foundAfter,
       pointsPerSecond: this.pointsPerSecond,
-      kitShare,
     }
   }
 

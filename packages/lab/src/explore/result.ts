@@ -131,13 +131,12 @@ export interface ExploreResult {
   /** The verdicts of schedules. They are not in `points`. */
   readonly schedules: ScheduleCounts
   readonly failures: readonly Failure[]
-  /** Milliseconds in all, the runs, and the share of their time outside the scenario. */
+  /** Milliseconds in all. */
   readonly ms: number
   readonly runs: number
   /** The number of the first run that failed, clean ones included. */
   readonly foundAfter?: number | undefined
   readonly pointsPerSecond: number
-  readonly kitShare: number
 }
 
 /** Returns a line for each point with different verdicts in the two results. */

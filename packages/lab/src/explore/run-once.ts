@@ -47,9 +47,8 @@ export interface RunSpec extends LabSetup {
 export interface RunResult {
   /** Why it failed, in one line or with a stack; undefined if it passed. */
   readonly error?: string | undefined
-  /** Milliseconds of the scenario, and of the whole run. */
+  /** Milliseconds of the scenario. */
   readonly ms: number
-  readonly total: number
   readonly links: ReadonlyMap<string, WatchedLink>
   /** The faults of links and hosts that have happened; undefined if the run was killed. */
   readonly spans?: readonly Span[] | undefined
@@ -85,7 +84,6 @@ export async function runOnce(
   { default: scenario, invariant, hit }: Scenario,
   { timeout, seed, world, hit: names, ...setup }: RunSpec,
 ): Promise<RunResult> {
-  const began = performance.now()
   let needsKernel = false
   const onRefused = () => (needsKernel = true)
   const lab = await createLabWith({ name: 'explore', seed, world }, { ...setup, onRefused })
@@ -130,7 +128,6 @@ export async function runOnce(
   return {
     error,
     ms,
-    total: performance.now() - began,
     links,
     spans,
     left: [],

@@ -96,8 +96,7 @@ class RunProcess {
 
   /** Rejects if module or lab cannot be used. The process ends with the run unless it `mayStay`. */
   async run(url: string, spec: RunSpec, mayStay = false): Promise<RunResult> {
-    const began = performance.now()
-    let started = began
+    let started = performance.now()
     const [status, signal] = await this.#serve({ url, spec, mayStay }, () => {
       started = performance.now()
       this.#killIfLate(spec.timeout + GRACE_MS)
@@ -106,11 +105,10 @@ class RunProcess {
     if (signal !== null) removeLeftovers()
     const { result, left = [], refusal } = this.#replies
     if (refusal !== undefined) throw errorOf(refusal)
-    const total = performance.now() - began
-    if (result !== undefined) return { ...result, total, left, output: this.#output }
+    if (result !== undefined) return { ...result, left, output: this.#output }
     const ms = performance.now() - started
     const error = this.#late ?? `the process of the run has ended by itself: ${signal ?? `status ${status}`}`
-    return { error, ms, total, links: new Map(), left: [], output: this.#output }
+    return { error, ms, links: new Map(), left: [], output: this.#output }
   }
 
   async facts(url: string): Promise<ModuleFacts> {

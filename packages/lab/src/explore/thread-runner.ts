@@ -90,7 +90,7 @@ export class ThreadRunner implements Runner {
       }
       const failed = (error: string) => {
         const ms = performance.now() - began
-        end({ result: { error, ms, total: ms, links: new Map(), left: [], output: '' } })
+        end({ result: { error, ms, links: new Map(), left: [], output: '' } })
       }
       heartbeat.start(this.patience, (isBlocked, ms) => failed(lateText(isBlocked, ms)))
       const onMessage = (reply: ThreadReply | Beat) => {

@@ -66,7 +66,7 @@ export class Trials {
       const judgement = await judge.unlessStopped(attempt?.(trial) ?? judge.attempt(trial.faults))
       if (judgement === undefined) return void skip(trial)
       const { verdict } = judgement
-      if (verdict === 'failed') report.foundAfter ??= judge.spent.runs
+      if (verdict === 'failed') report.foundAfter ??= judge.runs
       const isToConfirm = verdict === 'slower' || (verdict === 'failed' && !this.#hasKnown(trial))
       if (isToConfirm && confirms !== 'never') {
         if (verdict === 'failed') this.#unconfirmed++

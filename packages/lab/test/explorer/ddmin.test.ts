@@ -47,7 +47,7 @@ test('the smallest part of a failing set has no repair that comes before its fau
     // With one lost packet the fault comes after the repair, and with both it is repaired.
     const spans = plan.length === 3 ? [{ fault, hosts: [], from: 1, held: 0 }] : []
     const error = plan.length < 3 ? undefined : 'no'
-    return { error, spans, ms: 1, total: 1, left: [], output: '', links: new Map() }
+    return { error, spans, ms: 1, left: [], output: '', links: new Map() }
   }
   const spec = { seed: 1, sysctls: [], world: 'memory' } as const
   const judge = new Judge({ concurrency: 1, run, close: () => {} }, spec, { times: [1], left: [] })

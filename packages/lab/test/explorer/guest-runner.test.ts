@@ -66,7 +66,7 @@ function runnerOf({
         if (name.startsWith('at')) await new Promise<void>(resolve => ends.push(resolve))
         const packets = Array.from({ length: COUNT }, (_, i) => packet(i + 1))
         const links = new Map([['a-b', { packets, unrecorded: 0 }]])
-        const reply: GuestReply = { result: { ms, total: ms, links, left: [], output: '' }, captures: [] }
+        const reply: GuestReply = { result: { ms, links, left: [], output: '' }, captures: [] }
         return { why: why ?? serialize(reply).toString('base64'), guestNs: 0 }
       },
       reply: text => {
@@ -153,7 +153,7 @@ test.each([
 test('a run without captures writes no file', async () => {
   const name = 'guest-runner-forged'
   onTestFinished(() => rmSync(name, { force: true }))
-  const result = { ms: 1, total: 1, links: new Map(), left: [], output: '' }
+  const result = { ms: 1, links: new Map(), left: [], output: '' }
   const reply: GuestReply = { result, captures: [[name, Buffer.from('text')]] }
   await runnerOf({ why: serialize(reply).toString('base64') }).runner.run(SPEC)
   expect(existsSync(name)).toBe(false)

@@ -31,7 +31,7 @@ function judgeOf(times: readonly number[], results: readonly Result[], world: Wo
   const run = async (): Promise<RunResult> => {
     const { error, ms = 10, left = [], spans, met = true } = waiting.shift() as Result
     const links = new Map([['client-server', { packets: [{ ...PACKET, hit: met }], unrecorded: 0 }]])
-    return { error, ms, left, spans, links, total: ms, output: '' }
+    return { error, ms, left, spans, links, output: '' }
   }
   const runner = { concurrency: 1, run, close: () => {} }
   return new Judge(runner, { seed: 1, sysctls: [], world }, { times, left: ['Timeout'] })
@@ -62,7 +62,7 @@ test('a failure in a guest is repeated once, by a run from the start', async () 
   const branches: unknown[] = []
   const run = async ({ mayBranch }: RunSpec): Promise<RunResult> => {
     branches.push(mayBranch)
-    return { error: 'broken', ms: 1, left: [], links: new Map(), total: 1, output: '' }
+    return { error: 'broken', ms: 1, left: [], links: new Map(), output: '' }
   }
   const spec = { seed: 1, sysctls: [], world: 'guest' } as const
   const judge = new Judge({ concurrency: 1, copies: true, run, close: () => {} }, spec, { times: [1], left: [] })

@@ -60,7 +60,6 @@ const result: ExploreResult = {
   ms: 1500,
   runs: 12,
   pointsPerSecond: 3,
-  kitShare: 0.5,
 }
 const failure = (text: string): Failure =>
   ({

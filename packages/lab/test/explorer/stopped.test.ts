@@ -22,7 +22,7 @@ async function describe(last: number): Promise<Failure | undefined> {
   const run = async ({ plan }: RunSpec) => {
     if (++runs === last) stop.abort()
     const error = plan.includes(second!) ? 'broken' : undefined
-    return { error, ms: 1, total: 1, links: new Map(), left: [], output: '' }
+    return { error, ms: 1, links: new Map(), left: [], output: '' }
   }
   const runner = abortable({ concurrency: 1, run, close: () => {} }, stop.signal)
   const baseline = { times: [1], left: [] }

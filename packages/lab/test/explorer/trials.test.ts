@@ -43,7 +43,7 @@ async function explored(
     const { ms, error, isMissed = false }: Outcome = outcomes[what] ?? several ?? { ms: 10 }
     vi.advanceTimersByTime(ms)
     const links = new Map([['a-b', { packets: plan.map(({ n }) => packetOf(n, !isMissed)), unrecorded: 0 }]])
-    return { ms, total: ms, error, left: [], links, output: '' }
+    return { ms, error, left: [], links, output: '' }
   }
   const { budget } = options
   const baseline = { times: [10], left: [] }
@@ -78,7 +78,7 @@ async function explored(
   const select = (all: readonly ExploredPacket[]) => all
   const setup = { report, judge, options, concurrency: 1, copies: world === 'guest', explain, select }
   await new Search(setup).all(new Set())
-  report.finish(0, judge.spent)
+  report.finish(0, judge.runs)
   return { runs, report, verdicts: report.points.map(({ verdict }) => verdict) }
 }
 
