@@ -2,15 +2,14 @@
 import { closeSync, existsSync, fstatSync, ftruncateSync, writeFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { attempt, shellWord, UsageError, withErrno } from 'vnet/internal/base/index'
+import { shellWord, UsageError, withErrno } from 'vnet/internal/base/index'
 import { fail } from 'vnet/internal/cli/ask'
 import { EXIT_FAILURE, EXIT_OK, endOf, type Io, statusOf } from 'vnet/internal/cli/process/io'
 import { enterForLab } from 'vnet/internal/cli/rootless'
-import { checkRegular, findProgram, loadNative, openOutput, readTextFile } from 'vnet/internal/linux/index'
+import { checkRegular, findProgram, loadNative, openOutput } from 'vnet/internal/linux/index'
 import { commandScenario } from '../explore/command-scenario.ts'
-import { type ExploreOptions, type ExploreResult, explore, type Failure, type Progress } from '../explore/index.ts'
+import { type ExploreOptions, explore, type Failure, type Progress } from '../explore/index.ts'
 import { pageOf } from '../explore/page.ts'
-import { isResult } from '../explore/scenario.ts'
 import { readLabFile } from '../file/read.ts'
 import { LabUnavailableError } from '../model/rights.ts'
 import { createLab } from '../network/create-lab.ts'
@@ -18,15 +17,13 @@ import { exploredWorld, type WorldName } from '../world/world.ts'
 import { isInside, realPlace } from './guest-file.ts'
 import { hostOf } from './lab.ts'
 
-export interface ExploreCliOptions extends Omit<ExploreOptions, 'before' | 'hit'> {
+export interface ExploreCliOptions extends Omit<ExploreOptions, 'hit'> {
   /** A line for sh(1), which prints the names of hosts. */
   readonly hit?: string
   readonly host?: string
   readonly json?: boolean
   readonly html?: string
   readonly repeat?: readonly string[]
-  /** The path of the result of an earlier exploration. */
-  readonly before?: string
 }
 
 interface Subject {
@@ -51,17 +48,15 @@ const MS_PER_S = 1000
 export async function exploreCommand(
   path: string,
   command: readonly string[],
-  { host, hit, json = false, html, repeat, before, ...options }: ExploreCliOptions,
+  { host, hit, json = false, html, repeat, ...options }: ExploreCliOptions,
   io: Io,
 ): Promise<number> {
   const note = json ? '; --json writes to standard output' : ''
   if (json && !existsSync(path)) throw new UsageError(`nothing called ${path}${note}`)
   const subject = (SCRIPT.test(path) ? scriptOf : commandOf)(path, command, { host, hit, note })
-  if (repeat !== undefined && (json || html !== undefined || before !== undefined)) {
-    const what = json ? '--json' : html !== undefined ? '--html' : '--before'
-    throw new UsageError(`${what}: with --repeat there is one run, and no report`)
+  if (repeat !== undefined && (json || html !== undefined)) {
+    throw new UsageError(`${json ? '--json' : '--html'}: with --repeat there is one run, and no report`)
   }
-  const earlier = before === undefined ? {} : { before: resultIn(before) }
   const world = exploredWorld(options.world ?? (await ownWorldOf(subject))) ?? 'kernel'
   const inKernel = world === 'kernel'
   if (io.own && inKernel) await enterForLab(loadNative())
@@ -82,7 +77,7 @@ export async function exploreCommand(
   // The state of a command is in its programs, which end with each run.
   const reuse = subject.again !== undefined && inKernel && repeat === undefined
   const own = { ...(seed !== undefined && { seed }), ...(reuse && { reuse }) }
-  const given = { ...own, ...options, ...earlier, world, signal: stop.signal } as const
+  const given = { ...own, ...options, world, signal: stop.signal } as const
   try {
     const status =
       repeat === undefined
@@ -149,13 +144,6 @@ async function exploreAll(
   }
   io.out(`${json ? JSON.stringify(report) : report}\n`)
   return report.passed ? EXIT_OK : EXIT_FAILURE
-}
-
-function resultIn(path: string): ExploreResult {
-  const text = readTextFile(path)
-  const result: unknown = attempt(() => JSON.parse(text))
-  if (isResult(result)) return result
-  throw new UsageError(`--before ${path}: not a result of explore: write one with --json`)
 }
 
 function scriptOf(path: string, command: readonly string[], { host, hit, note }: CommandPlace): Subject {

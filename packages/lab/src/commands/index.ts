@@ -50,7 +50,6 @@ const exploring: readonly Option[] = [
   new Option('--html <file>', 'write the report as a page: one HTML file'),
   new Option('--captures <dir>', 'directory for the captures of failures (default: the temporary directory)'),
   new Option('--no-captures', 'record no failures'),
-  new Option('--before <file>', 'list the verdicts that differ from this output of --json'),
   new Option('--repeat <fault>', 'run once, with this fault of a report; repeat for more').argParser(every),
 ]
 

@@ -9,7 +9,7 @@ import { type ExploredPacket, faultOf, packetsOf, roundTripOf, unstableNames } f
 import { CLEAN_MS, hostVerbsOf, type Prepared, withRunner } from './prepare.ts'
 import { ExploreReport } from './report.ts'
 import { failureLines, printedLines } from './report-text.ts'
-import { type Baseline, differences, type Failure } from './result.ts'
+import type { Baseline, Failure } from './result.ts'
 import type { RunResult } from './run-once.ts'
 import type { ExploreOptions, LabScenario, RepeatOptions, ShrinkOptions } from './scenario.ts'
 import { EXPLORE_OPTIONS, SHRINK_OPTIONS } from './scenario.ts'
@@ -84,7 +84,6 @@ async function exploreWith(prepared: Prepared<ExploreOptions>): Promise<ExploreR
     report.laterErrors = judge.cleanErrors
   }
   report.finish(performance.now() - began, judge.runs)
-  if (options.before !== undefined) report.changes.push(...differences(options.before, report.toJSON()))
   return report
 }
 

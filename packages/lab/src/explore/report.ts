@@ -54,8 +54,6 @@ export class ExploreReport {
   ended: string | undefined
   /** The errors of clean runs beside slow ones. */
   laterErrors: readonly string[] = []
-  /** The verdicts that an earlier exploration did not have, one line each. */
-  readonly changes: string[] = []
   readonly failures: results.Failure[] = []
   /** Milliseconds in all. */
   ms = 0
@@ -213,7 +211,6 @@ export class ExploreReport {
       ...this.unrecorded,
       ...missed.map(point => `${missedText(point)}: ${text(point)}`),
       ...sometimes.map(point => `failed in ${point.failed} of ${point.runs} runs: ${text(point)}`),
-      ...this.changes,
     ]
   }
 

@@ -139,18 +139,6 @@ export interface ExploreResult {
   readonly pointsPerSecond: number
 }
 
-/** Returns a line for each point with different verdicts in the two results. */
-export function differences(before: ExploreResult, after: ExploreResult): string[] {
-  const verdicts = (result: ExploreResult) =>
-    new Map(result.points.map(({ faults, verdict }) => [faults.join(' and '), verdict]))
-  const [one, other] = [verdicts(before), verdicts(after)]
-  const all = new Set([...one.keys(), ...other.keys()])
-  return [...all].flatMap(faults => {
-    const [then, now] = [one.get(faults) ?? 'not tried', other.get(faults) ?? 'not tried']
-    return then === now ? [] : [`${then} before, ${now} now: ${faults}`]
-  })
-}
-
 /** Returns the points of each packet. */
 export function byPacket<P extends Pick<ResultPoint, 'packet'>>(
   packets: readonly unknown[],

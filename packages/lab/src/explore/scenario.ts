@@ -8,7 +8,6 @@ import type { Lab } from '../network/lab.ts'
 import { WIRE, type WireSpec } from '../world/wire-spec.ts'
 import { WORLDS, type WorldName } from '../world/world.ts'
 import type { AlwaysOptions, Check, EventuallyOptions } from './checks.ts'
-import type { ExploreResult } from './result.ts'
 
 /** A scenario's arguments. */
 export interface ScenarioRun {
@@ -96,8 +95,6 @@ export interface ExploreOptions {
    * False records none.
    */
   readonly captures?: string | false
-  /** The result of an earlier exploration: `unsteady` then has the verdicts that differ. */
-  readonly before?: ExploreResult
   /** Called when a point was tried, and when its run was repeated. */
   readonly onProgress?: (progress: Progress) => void
 }
@@ -151,19 +148,12 @@ export const EXPLORE_OPTIONS: form.Forms<ExploreOptions> = {
     accepts: value => value === false || (typeof value === 'string' && value !== ''),
     text: 'a directory, or false',
   },
-  before: { accepts: isResult, text: 'the result of an earlier exploration' },
   onProgress: form.FUNCTION,
 }
 const { timeout, seed, world, hit, invariant, rtoMin, signal, captures } = EXPLORE_OPTIONS
 const RUN_OPTIONS = { timeout, seed, world, invariant, rtoMin, signal }
 export const REPEAT_OPTIONS: form.Forms<RepeatOptions> = { ...RUN_OPTIONS, hit }
 export const SHRINK_OPTIONS: form.Forms<ShrinkOptions> = { ...RUN_OPTIONS, captures, wire: WIRE }
-
-/** Whether a value has all that `differences` reads. */
-export function isResult(value: unknown): value is ExploreResult {
-  const points = (value as Partial<ExploreResult> | null)?.points
-  return Array.isArray(points) && points.every(each => Array.isArray(each?.faults) && typeof each.verdict === 'string')
-}
 
 /** Throws a UsageError for options that are not understood. */
 export function checkExplore<O extends RepeatOptions>(

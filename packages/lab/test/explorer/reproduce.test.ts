@@ -3,7 +3,6 @@ import { expect, test } from 'vitest'
 import { parseFault } from '../../src/explore/fault-text.ts'
 import type { ExploredPacket } from '../../src/explore/points.ts'
 import { testText, wireFaultsOf } from '../../src/explore/repeat-text.ts'
-import { differences, type ExploreResult, type Verdict } from '../../src/explore/result.ts'
 import { explore, type RepeatOptions } from '../../src/index.ts'
 import { parseName } from '../../src/model/packet-name.ts'
 
@@ -69,13 +68,3 @@ test.each([{ faults: ['drop'] }, { concurrency: 2 }, { budget: '1s' }])(
     )
   },
 )
-
-test('two explorations are compared by the verdicts of their faults', () => {
-  const result = (...verdicts: Verdict[]) =>
-    ({ points: verdicts.map((verdict, i) => ({ faults: [`drop ${i}`], verdict })) }) as unknown as ExploreResult
-  expect(differences(result('passed', 'failed'), result('passed', 'failed'))).toEqual([])
-  expect(differences(result('passed', 'failed'), result('slower'))).toEqual([
-    'passed before, slower now: drop 0',
-    'failed before, not tried now: drop 1',
-  ])
-})

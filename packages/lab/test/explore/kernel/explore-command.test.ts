@@ -145,19 +145,14 @@ test('--hit asks each host at the fault, and the printed command asks again', as
   expect(await refused('echo server', 'scenario.mjs')).toContain('--hit: export `hit` from')
 })
 
-test('a command that survives passes, and --json prints the report, with what differs from one before', async () => {
+test('a command that survives passes, and --json prints the report', async () => {
   const html = ['--html', path('report.html')]
-  const before = { points: [{ faults: [`drop ${REQUEST}`], verdict: 'failed' }] }
-  writeFileSync(path('before.json'), JSON.stringify(before))
   const options = ['--json', ...html, '--host', 'client', '--links', 'client-server', '--no-rto-min', '--no-captures']
-  const { status, stdout } = await runMain(
-    ...['explore', path('net.yaml'), ...REQUESTS, ...options, '--before', path('before.json'), ...ping(2)],
-  )
-  const { packets, points, failures, rto, unsteady } = JSON.parse(stdout)
+  const { status, stdout } = await runMain('explore', path('net.yaml'), ...REQUESTS, ...options, ...ping(2))
+  const { packets, points, failures, rto } = JSON.parse(stdout)
   expect([status, failures, rto]).toEqual([0, [], "the kernel's"])
   expect(packets[0].name).toBe(REQUEST)
   expect(points).toHaveLength(2)
-  expect(unsteady).toContain(`failed before, ${points[0].verdict} now: drop ${REQUEST}`)
   expect(readFileSync(path('report.html'), 'utf8')).toContain('<title>net.yaml ping -4 -qi0.2 -W3 -c 2 server: passed<')
 })
 
@@ -250,8 +245,6 @@ test.each([
   [['broken.mjs'], 'broken.mjs does not load: SyntaxError: Unexpected end of input\n'],
   [['scenario.mjs', '--json', '--repeat', REQUEST], '--json: with --repeat there is one run, and no report'],
   [['scenario.mjs', '--html', '/', '--repeat', REQUEST], '--html: with --repeat there is one run, and no report'],
-  [['scenario.mjs', '--before', 'net.yaml', '--repeat', REQUEST], '--before: with --repeat there is one run'],
-  [['scenario.mjs', '--before', PROGRAM], `--before ${PROGRAM}: not a result of explore: write one with --json`],
   [
     ['recorded.yaml', ...ping(1)],
     'recorded.yaml: capture: explore records only runs that fail (--captures): remove it',
