@@ -61,7 +61,7 @@ export interface HostPrograms {
 }
 
 /** What a host gives the world that makes it. */
-export interface HostParts {
+export interface HostParts extends Pick<CodeHost, 'onOpen' | 'lookup' | 'worker' | 'onWorker'> {
   readonly name: string
   /** Settings that the world does not have are left out. */
   readonly sysctls: readonly Sysctl[]
@@ -73,11 +73,6 @@ export interface HostParts {
   readonly hasOwnSockets: () => boolean
   /** Forgets the sockets, which report nothing any more. */
   readonly forgetSockets: () => void
-  /** Same as those of CodeHost. */
-  readonly onOpen: CodeHost['onOpen']
-  readonly lookup: CodeHost['lookup']
-  readonly worker: CodeHost['worker']
-  readonly onWorker: CodeHost['onWorker']
   /** Throws a UsageError about what its world does not have. */
   readonly refuse: (what: string) => never
   /** Is called in a crash: before programs are killed, or as the last code of a boot in memory. */
