@@ -1,4 +1,4 @@
-/** What the files of a virtual machine have in common. */
+/** Helpers that the files of a virtual machine share. */
 import { Buffer } from 'node:buffer'
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { relative } from 'node:path'

@@ -13,7 +13,7 @@ const { O_WRONLY, O_CREAT, O_EXCL } = fs.constants
 /** A guest gets at most as many. */
 const FILES_MAX = 300_000
 
-/** What a bare repository has. */
+/** The contents of a bare repository. */
 const OF_REPOSITORY = ['HEAD', 'objects', 'refs']
 
 export class Results {
@@ -23,7 +23,7 @@ export class Results {
   readonly failures: string[] = []
   readonly #directory: string | undefined
   readonly #isLeftOut: (at: string) => boolean
-  /** The file that is written, beside its place until all of it is there. */
+  /** The file that is written, beside its place until it is whole. */
   #open: { readonly fd: number; readonly path: string; readonly target: string } | undefined
 
   /** Without a directory, files are only named. */
