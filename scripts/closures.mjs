@@ -142,6 +142,7 @@ const COMMANDS = {
 function loadedFiles(entries) {
   const found = new Set(entries.map(entry => relative(root, joinedFileOf(join(root, entry)) ?? join(root, entry))))
   for (const file of found) {
+    if (isData(file)) continue
     const program = parseAst(readFileSync(join(root, file), 'utf8'), {}, file)
     for (const { source } of program.body.filter(isLoaded)) {
       const [, product, name] = /^(?:vnet|@vnet\/(\w+))\/internal\/(.*)$/.exec(source.value) ?? []
@@ -150,11 +151,14 @@ function loadedFiles(entries) {
     }
   }
   const modules = [...found].flatMap(file => {
+    if (isData(file)) return []
     const { sources } = JSON.parse(readFileSync(join(root, `${file}.map`), 'utf8'))
     return sources.map(source => join(dirname(file), source))
   })
   return { files: [...found].sort(), modules: [...new Set(modules)].filter(isSource).sort() }
 }
+
+const isData = file => file.endsWith('.json')
 
 /** Whether a file of the tree, and not of the tool that joins files. */
 const isSource = file => file.endsWith('.ts')

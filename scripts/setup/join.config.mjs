@@ -12,16 +12,23 @@ const dist = resolve(DIST)
 const joined = joinedModules(dist, PROJECT)
 const names = Object.keys(JOINED[PROJECT])
 
-/** Lets source maps lead to the sources, past the compiled modules. */
+const isModule = path => path.endsWith('.js')
+
+/** Lets source maps lead to the sources, past the compiled modules. Rolldown loads JSON itself. */
 const modules = {
   name: 'modules',
-  load: path => ({ code: withJoined(readFileSync(path, 'utf8'), path), map: readFileSync(`${path}.map`, 'utf8') }),
+  load: path =>
+    isModule(path)
+      ? { code: withJoined(readFileSync(path, 'utf8'), path), map: readFileSync(`${path}.map`, 'utf8') }
+      : undefined,
 }
 
 // biome-ignore lint/style/noDefaultExport: rolldown loads its configuration by the default export.
 export default {
   input: Object.fromEntries(
-    Array.from(joined.keys(), path => [slashed(relative(dist, path)).slice(0, -'.js'.length), path]),
+    Array.from(joined.keys())
+      .filter(isModule)
+      .map(path => [slashed(relative(dist, path)).slice(0, -'.js'.length), path]),
   ),
   platform: 'node',
   plugins: [modules],

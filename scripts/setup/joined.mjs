@@ -1,7 +1,8 @@
 /**
  * Joined files: compiled modules that are loaded together are one file, because Node takes longer
  * to find and link a module than to compile it. The file of such a module exports from the joined
- * one, so that every importer of the module gets the same objects. join.config.mjs makes them.
+ * one, so that every importer of the module gets the same objects. It also has the data of JSON
+ * files that its modules import. join.config.mjs makes joined files.
  */
 
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'

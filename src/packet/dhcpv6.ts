@@ -1,4 +1,5 @@
 /** DHCPv6 messages (RFC 8415 sec. 7 to 9, 21): a header, then options. Nothing here throws. */
+import names from './names.json' with { type: 'json' }
 import { get16, word } from './octets.ts'
 
 export const DHCPV6_SERVER_PORT = 547
@@ -8,6 +9,8 @@ export const DHCPV6_REPLY = 7
 export const DHCPV6_INFORMATION_REQUEST = 11
 export const DHCPV6_RELAY_FORW = 12
 export const DHCPV6_RELAY_REPL = 13
+/** Messages of a client to servers by name, for people. */
+export const DHCPV6_REQUESTS: Readonly<Record<number, string>> = names.dhcpv6Requests
 
 /** Options, RFC 8415 sec. 21, RFC 3646. */
 export const D6O_CLIENTID = 1

@@ -3,6 +3,7 @@
  * form, so that case, dots inside a label and bytes that are not text are kept; replies compress
  * them. Nothing here throws on any input.
  */
+import names from './names.json' with { type: 'json' }
 import { get16, get32 } from './octets.ts'
 
 /** Length of the header. The question's name follows it. */
@@ -20,20 +21,7 @@ export const T_IXFR = 251
 export const T_AXFR = 252
 export const T_ANY = 255
 /** Types by name, for people. */
-export const DNS_TYPES: ReadonlyMap<number, string> = new Map([
-  [T_A, 'A'],
-  [T_NS, 'NS'],
-  [5, 'CNAME'],
-  [T_SOA, 'SOA'],
-  [T_PTR, 'PTR'],
-  [15, 'MX'],
-  [16, 'TXT'],
-  [T_AAAA, 'AAAA'],
-  [33, 'SRV'],
-  [T_OPT, 'OPT'],
-  [65, 'HTTPS'],
-  [T_ANY, 'ANY'],
-])
+export const DNS_TYPES: Readonly<Record<number, string>> = names.dnsTypes
 export const C_IN = 1
 export const C_ANY = 255
 

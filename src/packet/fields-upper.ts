@@ -8,6 +8,7 @@ import * as icmpv6 from './icmpv6.ts'
 import * as ipv4 from './ipv4.ts'
 import * as ipv6 from './ipv6.ts'
 import type { Layer } from './layers.ts'
+import names from './names.json' with { type: 'json' }
 import { get16, get32 } from './octets.ts'
 import { flagText, ipv6Text, optionText } from './print.ts'
 import * as tcp from './tcp.ts'
@@ -35,37 +36,13 @@ export function cutOff(name: string, there: number, size: number | undefined): H
 export const hex = (value: number, digits: number): string => `0x${value.toString(16).padStart(digits, '0')}`
 
 /** Returns `TCP (6)`; the number alone if it has no name. */
-export function named(names: ReadonlyMap<number, string>, value: number, shown: string = `${value}`): string {
-  const name = names.get(value)
+export function named(names: Readonly<Record<number, string>>, value: number, shown: string = `${value}`): string {
+  const name = names[value]
   return name === undefined ? shown : `${name} (${shown})`
 }
 
 /** Bytes of a neighbour message up to the end of its target. */
 const TARGET_END = 24
-
-const ICMP_TYPES: ReadonlyMap<number, string> = new Map([
-  [icmp.ICMP_ECHOREPLY, 'echo reply'],
-  [icmp.ICMP_DEST_UNREACH, 'destination unreachable'],
-  [icmp.ICMP_SOURCE_QUENCH, 'source quench'],
-  [icmp.ICMP_REDIRECT, 'redirect'],
-  [icmp.ICMP_ECHO, 'echo request'],
-  [icmp.ICMP_TIME_EXCEEDED, 'time exceeded'],
-  [icmp.ICMP_PARAMETERPROB, 'parameter problem'],
-])
-
-const ICMPV6_TYPES: ReadonlyMap<number, string> = new Map([
-  [icmpv6.ICMPV6_DEST_UNREACH, 'destination unreachable'],
-  [icmpv6.ICMPV6_PKT_TOOBIG, 'packet too big'],
-  [icmpv6.ICMPV6_TIME_EXCEED, 'time exceeded'],
-  [icmpv6.ICMPV6_PARAMPROB, 'parameter problem'],
-  [icmpv6.ICMPV6_ECHO_REQUEST, 'echo request'],
-  [icmpv6.ICMPV6_ECHO_REPLY, 'echo reply'],
-  [icmpv6.NDISC_ROUTER_SOLICITATION, 'router solicitation'],
-  [icmpv6.NDISC_ROUTER_ADVERTISEMENT, 'router advertisement'],
-  [icmpv6.NDISC_NEIGHBOUR_SOLICITATION, 'neighbour solicitation'],
-  [icmpv6.NDISC_NEIGHBOUR_ADVERTISEMENT, 'neighbour advertisement'],
-  [icmpv6.NDISC_REDIRECT, 'redirect'],
-])
 
 export function upperHeaders(bytes: Uint8Array, { at, end, protocol }: Layer): Header[] {
   if (protocol === ipv4.IPPROTO_TCP) return [tcpHeader(bytes, at, end)]
@@ -127,7 +104,7 @@ function icmpHeader(bytes: Uint8Array, at: number, end: number): Header {
   const isEcho = type === icmp.ICMP_ECHO || type === icmp.ICMP_ECHOREPLY
   const isTooBig = type === icmp.ICMP_DEST_UNREACH && code === icmp.ICMP_FRAG_NEEDED
   return header('ICMP', {
-    Type: named(ICMP_TYPES, type),
+    Type: named(names.icmpTypes, type),
     Code: code,
     Checksum: hex(icmp.checksum(bytes, at), 4),
     ...(isEcho && { Identifier: icmp.identifier(bytes, at), 'Sequence number': icmp.sequenceNumber(bytes, at) }),
@@ -144,7 +121,7 @@ function icmpv6Header(bytes: Uint8Array, at: number, end: number): Header {
     [icmpv6.NDISC_NEIGHBOUR_SOLICITATION, icmpv6.NDISC_NEIGHBOUR_ADVERTISEMENT, icmpv6.NDISC_REDIRECT].includes(type) &&
     end - at >= TARGET_END
   return header('ICMPv6', {
-    Type: named(ICMPV6_TYPES, type),
+    Type: named(names.icmpv6Types, type),
     Code: icmpv6.code(bytes, at),
     Checksum: hex(icmpv6.checksum(bytes, at), 4),
     ...(isEcho && { Identifier: icmpv6.identifier(bytes, at), 'Sequence number': icmpv6.sequenceNumber(bytes, at) }),
@@ -154,27 +131,6 @@ function icmpv6Header(bytes: Uint8Array, at: number, end: number): Header {
 }
 
 const DHCP_FIXED = 240
-
-const DHCP_TYPES: ReadonlyMap<number, string> = new Map([
-  [dhcp.DHCPDISCOVER, 'DISCOVER'],
-  [dhcp.DHCPOFFER, 'OFFER'],
-  [dhcp.DHCPREQUEST, 'REQUEST'],
-  [dhcp.DHCPDECLINE, 'DECLINE'],
-  [dhcp.DHCPACK, 'ACK'],
-  [dhcp.DHCPNAK, 'NAK'],
-  [dhcp.DHCPRELEASE, 'RELEASE'],
-  [dhcp.DHCPINFORM, 'INFORM'],
-])
-
-/** RFC 1035 sec. 4.1.1, RFC 2136 sec. 2.2. */
-const DNS_RCODES: ReadonlyMap<number, string> = new Map([
-  [dns.NOERROR, 'no error'],
-  [dns.FORMERR, 'format error'],
-  [2, 'server failure'],
-  [dns.NXDOMAIN, 'no such name'],
-  [dns.NOTIMP, 'not implemented'],
-  [dns.REFUSED, 'refused'],
-])
 
 export function dhcpHeader(data: Uint8Array): Header {
   if (data.length < DHCP_FIXED) return cutOff('DHCP', data.length, DHCP_FIXED)
@@ -191,7 +147,7 @@ export function dhcpHeader(data: Uint8Array): Header {
   const lease = options.get(dhcp.DHO_LEASE_TIME)
   const name = options.get(dhcp.DHO_HOST_NAME)
   return header('DHCP', {
-    'Message type': type === undefined ? 'none (BOOTP)' : named(DHCP_TYPES, type),
+    'Message type': type === undefined ? 'none (BOOTP)' : named(names.dhcpTypes, type),
     Operation: op === dhcp.BOOTREQUEST ? 'request' : op === dhcp.BOOTREPLY ? 'reply' : op,
     'Transaction id': hex(xid, 8),
     Seconds: secs,
@@ -217,7 +173,7 @@ export function dnsHeader(data: Uint8Array): Header {
   return header('DNS', {
     Id: hex(get16(data, 0), 4),
     Kind: isReply ? 'reply' : 'query',
-    Result: isReply ? named(DNS_RCODES, flags & 0xf) : undefined,
+    Result: isReply ? named(names.dnsRcodes, flags & 0xf) : undefined,
     Question: question && `${dns.formatName(question.name)} ${named(dns.DNS_TYPES, question.type)}`,
     Answers: isReply ? get16(data, 6) : undefined,
     Note: questions > 0 && question === undefined ? 'the question is malformed or cut off' : undefined,

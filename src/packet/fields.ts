@@ -11,39 +11,10 @@ import { cutOff, type Header, header, hex, named, upperHeaders } from './fields-
 import * as ipv4 from './ipv4.ts'
 import * as ipv6 from './ipv6.ts'
 import { isWholeIpv4, type Layer, layersOf } from './layers.ts'
+import names from './names.json' with { type: 'json' }
 import { get16 } from './octets.ts'
 import { ipv6Text } from './print.ts'
 import { dei, pcp, VLAN_HLEN, vid } from './vlan.ts'
-
-const ETHER_TYPES: ReadonlyMap<number, string> = new Map([
-  [ethernet.ETH_P_IP, 'IPv4'],
-  [ethernet.ETH_P_ARP, 'ARP'],
-  [ethernet.ETH_P_8021Q, 'VLAN'],
-  [ethernet.ETH_P_8021AD, 'service VLAN'],
-  [ethernet.ETH_P_IPV6, 'IPv6'],
-  [ethernet.ETH_P_PAUSE, 'pause'],
-])
-
-const PROTOCOLS: ReadonlyMap<number, string> = new Map([
-  [ipv6.NEXTHDR_HOP, 'hop-by-hop options'],
-  [ipv4.IPPROTO_ICMP, 'ICMP'],
-  [ipv4.IPPROTO_TCP, 'TCP'],
-  [ipv4.IPPROTO_UDP, 'UDP'],
-  [ipv4.IPPROTO_DCCP, 'DCCP'],
-  [ipv6.NEXTHDR_ROUTING, 'routing'],
-  [ipv6.NEXTHDR_FRAGMENT, 'fragment'],
-  [ipv4.IPPROTO_ESP, 'ESP'],
-  [ipv4.IPPROTO_AH, 'AH'],
-  [ipv6.NEXTHDR_ICMP, 'ICMPv6'],
-  [ipv6.NEXTHDR_NONE, 'none'],
-  [ipv6.NEXTHDR_DEST, 'destination options'],
-  [ipv4.IPPROTO_UDPLITE, 'UDP-Lite'],
-])
-
-const ARP_OPERATIONS: ReadonlyMap<number, string> = new Map([
-  [arp.ARPOP_REQUEST, 'request'],
-  [arp.ARPOP_REPLY, 'reply'],
-])
 
 /** ECN codepoints, RFC 3168 sec. 5. */
 const ECN = ['not ECT', 'ECT(1)', 'ECT(0)', 'CE']
@@ -91,11 +62,14 @@ function vlanHeader(bytes: Uint8Array, { at, end }: Layer): Header {
 
 function extensionHeader(_: Uint8Array, { at, end }: Layer, upper: Layer | undefined): Header {
   if (upper === undefined) return cutOff('IPv6 extension', end - at, undefined)
-  return header('IPv6 extension', { Length: `${end - at} bytes`, 'Next header': named(PROTOCOLS, upper.protocol) })
+  return header('IPv6 extension', {
+    Length: `${end - at} bytes`,
+    'Next header': named(names.protocols, upper.protocol),
+  })
 }
 
 function typeText(type: number): string {
-  return type < ethernet.ETH_P_802_3_MIN ? `${type} (802.3 length)` : named(ETHER_TYPES, type, hex(type, 4))
+  return type < ethernet.ETH_P_802_3_MIN ? `${type} (802.3 length)` : named(names.etherTypes, type, hex(type, 4))
 }
 
 function arpHeader(bytes: Uint8Array, { at, end }: Layer): Header {
@@ -103,7 +77,7 @@ function arpHeader(bytes: Uint8Array, { at, end }: Layer): Header {
   const operation = arp.op(bytes, at)
   const isUsual = arp.parse(bytes, at, end - at) >= 0
   return header('ARP', {
-    Operation: named(ARP_OPERATIONS, operation),
+    Operation: named(names.arpOperations, operation),
     ...(isUsual
       ? {
           'Sender MAC': formatMac(bytes, arp.shaAt(at)),
@@ -133,7 +107,7 @@ function ipv4Header(bytes: Uint8Array, { at, end }: Layer): Header {
     Flags: bits.length === 0 ? 'none' : bits.join(' '),
     'Fragment offset': ipv4.fragmentOffset(bytes, at),
     TTL: ipv4.timeToLive(bytes, at),
-    Protocol: named(PROTOCOLS, protocol),
+    Protocol: named(names.protocols, protocol),
     Checksum: `${hex(ipv4.headerChecksum(bytes, at), 4)}${isRight || !isWhole ? '' : ' (wrong)'}`,
     Source: formatIpv4(ipv4.source(bytes, at)),
     Destination: formatIpv4(ipv4.destination(bytes, at)),
@@ -154,7 +128,7 @@ function ipv6Header(bytes: Uint8Array, { at, end }: Layer): Header {
     ECN: ECN[traffic & 3],
     'Flow label': hex(ipv6.flowLabel(bytes, at), 5),
     'Payload length': `${payload} bytes`,
-    'Next header': named(PROTOCOLS, ipv6.nextHeader(bytes, at)),
+    'Next header': named(names.protocols, ipv6.nextHeader(bytes, at)),
     'Hop limit': ipv6.hopLimit(bytes, at),
     Source: ipv6Text(bytes, ipv6.sourceAt(at)),
     Destination: ipv6Text(bytes, ipv6.destinationAt(at)),

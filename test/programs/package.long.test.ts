@@ -93,11 +93,11 @@ test('the package holds the program, the addon for this machine and its sources,
   ]) {
     expect(files).toContain(`package/prebuilds/linux-${process.arch}/${built}`)
   }
-  // Without sources and their maps: compiled modules, shell scripts, and the files of the page.
+  // Without sources and their maps: modules, data, shell scripts, and the files of the page.
   const ofPackage = files.filter(file => file.startsWith('package/dist/') && !file.endsWith('.d.ts'))
   const compiled = ofPackage.map(file => file.slice('package/dist/'.length))
   const sources = readdirSync(join(root, 'src'), { recursive: true }) as string[]
-  const asCompiled = sources.filter(file => /(?<!\.d)\.tsx?$|\.(html|css|svg|bash|zsh)$/.test(file))
+  const asCompiled = sources.filter(file => /(?<!\.d)\.tsx?$|\.(html|css|svg|bash|zsh|json)$/.test(file))
   const joined = Object.keys(JOINED.vnet).map(name => `${name}.js`)
   expect(compiled.sort()).toEqual([...asCompiled.map(file => file.replace(/\.tsx?$/, '.js')), ...joined].sort())
 })

@@ -74,25 +74,14 @@ function contains(requested: Uint8Array, code: number): boolean {
 
 const isDuid = (bytes: Uint8Array): boolean => bytes.length >= 3 && bytes.length <= DUID_MAX
 
-/** Messages to which only a stateful server replies (RFC 8415 sec. 7.3). */
-const STATEFUL: Readonly<Record<number, string>> = {
-  1: 'SOLICIT',
-  3: 'REQUEST',
-  4: 'CONFIRM',
-  5: 'RENEW',
-  6: 'REBIND',
-  8: 'RELEASE',
-  9: 'DECLINE',
-}
-
 /** Returns a client's `DHCPINFORMATION-REQUEST(eth9) DUID` and its first word, or undefined. */
 export function dhcpv6Line(name: string, message: Uint8Array): { kind: string; line: string } | undefined {
   const { type = 0, options } = dhcpv6.parse(message) ?? {}
-  const unanswered = STATEFUL[type]
-  const isRequest = type === dhcpv6.DHCPV6_INFORMATION_REQUEST
-  if (!isRequest && unanswered === undefined) return undefined
-  const kind = `DHCP${unanswered ?? 'INFORMATION-REQUEST'}(${name})`
+  const request = dhcpv6.DHCPV6_REQUESTS[type]
+  if (request === undefined) return undefined
+  const kind = `DHCP${request}(${name})`
   const client = formatHex(options?.get(dhcpv6.D6O_CLIENTID)?.subarray(0, DUID_MAX) ?? [])
-  const why = isRequest ? '' : 'not answered: only stateless DHCPv6 is served'
+  // To others, only a stateful server replies (RFC 8415 sec. 7.3).
+  const why = type === dhcpv6.DHCPV6_INFORMATION_REQUEST ? '' : 'not answered: only stateless DHCPv6 is served'
   return { kind, line: [kind, client, why].filter(word => word).join(' ') }
 }

@@ -90,7 +90,7 @@ function dataOf({ type, data: [first] }: dns.DnsRecord): string {
   return `<${typeName(type)}>`
 }
 
-const typeName = (type: number): string => dns.DNS_TYPES.get(type) ?? `type=${type}`
+const typeName = (type: number): string => dns.DNS_TYPES[type] ?? `type=${type}`
 
 export interface DnsTcpServer {
   readonly turns: TimeForWork
