@@ -15,6 +15,7 @@ import { join } from '../units.ts'
 import { type Impairment, impairment, type LimitSpec } from '../wire.ts'
 import { normal } from './correlated.ts'
 import { limitText, printQueue, queueOf, queuePart, type WrittenQueue } from './disciplines.ts'
+import models from './link-models.json' with { type: 'json' }
 import { type LinkTraceParams, LinkTraceWire, linkTrace, type Rows } from './link-trace.ts'
 import type { QueueKind } from './queue.ts'
 
@@ -33,16 +34,16 @@ interface LinkModel {
   /** The deviation of the rate after a second; see rateWalk. */
   readonly walk?: number
   /** The delay of a direction: the minimum, the median, and the quantiles 0.9 and 0.99. */
-  readonly delay: readonly [number, number, number, number]
+  readonly delay: readonly number[]
   readonly memory: number
   /** Bursts of loss: their mean distance, their mean length, and the share of lost packets. */
   readonly burst?: { readonly every: number; readonly length: number; readonly loss: number }
-  readonly handover?: Handover
+  readonly handover?: Partial<Handover>
 }
 
-/** `every` is Infinity if only the text sets it. A handover draws the rate and the delay again. */
+/** Only the text sets an absent `every`. A handover draws the rate and the delay again. */
 interface Handover {
-  readonly every: number
+  readonly every?: number
   readonly outage: number
   /** From `before` until `after` it packets take `delay` longer, and up to `loss` are lost. */
   readonly before: number
@@ -51,65 +52,20 @@ interface Handover {
   readonly loss: number
 }
 
-const OUTAGE_ONLY = { before: 0, after: 0, delay: 0, loss: 0 }
+const NO_HANDOVER: Handover = { outage: 0, before: 0, after: 0, delay: 0, loss: 0 }
 
-const NO_HANDOVER: Handover = { every: Number.POSITIVE_INFINITY, outage: 0, ...OUTAGE_ONLY }
+export type LinkName = 'lte' | '5g' | 'starlink' | 'wifi' | 'geo'
 
-const MODELS = {
-  lte: {
-    up: 6,
-    down: 13,
-    walk: 2.4,
-    delay: [25, 35, 50, 90],
-    memory: 1000,
-    burst: { every: 30_000, length: 40, loss: 0.5 },
-    handover: { every: 20_000, outage: 60, ...OUTAGE_ONLY },
-  },
-  '5g': {
-    up: 50,
-    down: 100,
-    spread: 0.5,
-    delay: [4, 10, 20, 50],
-    memory: 500,
-    burst: { every: 20_000, length: 40, loss: 0.5 },
-    handover: { every: 15_000, outage: 60, ...OUTAGE_ONLY },
-  },
-  starlink: {
-    up: 13.54,
-    down: 87.25,
-    spread: 0.3,
-    delay: [10, 25, 38.5, 49.4],
-    memory: 60_000,
-    handover: { every: 15_000, outage: 0, before: 75, after: 140, delay: 30, loss: 0.5 },
-  },
-  wifi: {
-    up: 50,
-    down: 50,
-    spread: 0.5,
-    delay: [0.5, 1.5, 10, 125],
-    memory: 500,
-    burst: { every: 10_000, length: 40, loss: 0.5 },
-    handover: { every: Number.POSITIVE_INFINITY, outage: 200, ...OUTAGE_ONLY },
-  },
-  geo: {
-    up: 10,
-    down: 100,
-    spread: 0.1,
-    delay: [275, 300, 310, 330],
-    memory: 1000,
-    burst: { every: 30_000, length: 100, loss: 0.2 },
-  },
-} as const satisfies Record<string, LinkModel>
-
-export type LinkName = keyof typeof MODELS
+const MODELS: Readonly<Record<LinkName, LinkModel>> = models
 
 /** The normal values of the quantiles of a delay. */
 const NORMAL = [-3, 0, 1.2816, 2.3263]
 
 /** Draws the rows of a link; `every` is the time between handovers in ns. */
 export function drawRows(name: LinkName, isUp: boolean, every: number, random: Random): Rows {
-  const model: LinkModel = MODELS[name]
-  const { handover = NO_HANDOVER, burst, walk } = model
+  const model = MODELS[name]
+  const { burst, walk } = model
+  const handover = { ...NO_HANDOVER, ...model.handover }
   const rows = { time: [] as number[], rate: [] as number[], delay: [] as number[], loss: [] as number[] }
   const median = isUp ? model.up : model.down
   const keep = Math.exp(-TICK / (model.memory * NSEC_PER_MSEC))
@@ -169,7 +125,7 @@ type LinkSpec = Readonly<{ isUp: boolean; handover?: number; queue?: WrittenQueu
 const handoverText = ({ handover }: LinkSpec) => handover !== undefined && `handover ${formatDuration(handover)}`
 
 function linkKind(name: LinkName): StageKind<LinkSpec> {
-  const { handover: own }: LinkModel = MODELS[name]
+  const { handover: own } = MODELS[name]
   return {
     kind: name,
     ...(own !== undefined && { inner: { handover: 'handover follows lte, 5g, starlink or wifi: lte handover 10s' } }),
