@@ -1,37 +1,16 @@
 /** The DHCP options that a configuration may set, by name or, in hex, by number. */
 import { parseAddress, parsePrefix } from 'vnet/internal/packet/address'
+import codes from './options.json' with { type: 'json' }
 
 export type OptionValue = string | number | boolean | readonly (string | number)[]
 
 export type OptionType = keyof typeof encoders
 
 /** Codes by type and name, from RFC 2132 and the IANA registry of BOOTP parameters. */
-const CODES = {
-  address: 'subnet-mask 1, swap-server 16, broadcast 28, router-solicitation 32',
-  i32: 'time-offset 2',
-  addresses: `router 3, time-server 4, dns-server 6, log-server 7, lpr-server 9, nis-server 41,
-    ntp-server 42, netbios-name-server 44, netbios-datagram-server 45, x-font-server 48,
-    x-display-manager 49, nisplus-server 65, smtp-server 69, pop3-server 70, nntp-server 71,
-    www-server 72, irc-server 74, tftp-server-address 150`,
-  u16: 'boot-file-size 13, max-datagram-reassembly 22',
-  text: `domain-name 15, root-path 17, extensions-path 18, nis-domain 40, netbios-scope 47,
-    vendor-class 60, nisplus-domain 64, tftp-server 66, bootfile 67, posix-timezone 100,
-    tz-name 101, captive-portal 114, pxelinux-configfile 209, pxelinux-pathprefix 210, wpad 252`,
-  flag: `ip-forwarding 19, non-local-source-routing 20, all-subnets-local 27, mask-discovery 29,
-    router-discovery 31, trailer-encapsulation 34, ethernet-encapsulation 36`,
-  pairs: 'policy-filter 21, classful-static-routes 33',
-  u8: 'default-ttl 23, tcp-ttl 37, netbios-node-type 46',
-  u32: 'mtu-timeout 24, arp-timeout 35, tcp-keepalive 38, ipv6-only 108, pxelinux-reboottime 211',
-  u16s: 'mtu-plateau 25',
-  mtu: 'mtu 26',
-  bytes: 'vendor-specific 43, vendor-identifying-class 124, vendor-identifying-specific 125',
-  names: 'domain-search 119',
-  routes: 'static-routes 121, microsoft-static-routes 249',
-} satisfies Partial<Record<OptionType, string>>
+const CODES: Partial<Record<OptionType, Readonly<Record<string, number>>>> = codes
 
 const NAMED = Object.entries(CODES)
-  .flatMap(([type, codes]) => Array.from(codes.matchAll(/([\w-]+) (\d+)/g), found => [type, ...found] as const))
-  .map(([type, , name = '', code]) => ({ name, code: Number(code), type: type as OptionType }))
+  .flatMap(([type, named]) => Object.entries(named).map(([name, code]) => ({ name, code, type: type as OptionType })))
   .sort((one, other) => one.code - other.code)
 
 /** Set by the server itself, by the client or by a relay. */
