@@ -10,6 +10,7 @@ import type { Kernel } from '../kernel.ts'
 import { ModuleDirectory, moduleTable } from '../modules.ts'
 import { GuestSetupError } from '../programs.ts'
 import { addPrograms, librariesOf } from './add-programs.ts'
+import base from './base.json' with { type: 'json' }
 import { below, installedPythonPackages } from './scripts.ts'
 import { HostTree } from './tree.ts'
 
@@ -29,37 +30,7 @@ export interface BaseImage {
 export const GUEST_INIT = '/sbin/vnet-guest'
 export const GUEST_MODULES = '/lib/vnet-guest'
 
-/** A shell's usual programs, one of each package. */
-const USUAL = [
-  ...['bash', 'sh', 'env', 'ls', 'grep', 'sed', 'awk', 'find', 'diff', 'which', 'tar', 'gzip', 'getent', 'hostname'],
-  ...['ps', 'unshare', 'nsenter', 'mount', 'setpriv', 'script'],
-  ...['ip', 'ping', 'tcpdump', 'curl', 'nft', 'iptables', 'ethtool', 'conntrack'],
-]
 const SBIN = ['/usr/local/sbin', '/usr/sbin', '/sbin']
-
-/** Files that no package lists, because its installation makes them. */
-const MADE = [
-  ...['/etc/passwd', '/etc/group', '/etc/subuid', '/etc/subgid', '/etc/ld.so.cache', '/etc/ld.so.conf'],
-  ...['/etc/os-release', '/etc/debian_version', '/etc/services', '/etc/protocols', '/etc/mtab'],
-]
-/** The time zones take 0.3 MB in the image. */
-const MADE_DIRECTORIES = [
-  ...['/etc/ld.so.conf.d', '/etc/ssl', '/etc/pam.d', '/usr/share/ca-certificates', '/usr/share/zoneinfo'],
-]
-
-/** Files of a machine without a network of its own. */
-const OWN: Readonly<Record<string, string>> = {
-  '/etc/hostname': 'vnet\n',
-  '/etc/hosts': '127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n127.0.1.1 vnet\n',
-  '/etc/resolv.conf': '',
-  '/etc/nsswitch.conf': ['passwd', 'group', 'shadow', 'protocols', 'services']
-    .map(name => `${name}: files\n`)
-    .concat('hosts: files dns\n')
-    .join(''),
-  '/etc/machine-id': `${'1'.padStart(32, '0')}\n`,
-}
-const EMPTY = '/dev /proc /sys /run /root /home /mnt /etc /usr /var/log /var/lib /var/cache'.split(' ')
-const PUBLIC = ['/tmp', '/var/tmp']
 
 /** Returns the directories of the machine's PATH: the absolute ones of this PATH, and sbin. */
 export function guestPath(): string[] {
@@ -74,19 +45,21 @@ export function baseTree({ programs, files, init, kernel, directory }: BaseImage
   const tree = new HostTree()
   const path = guestPath()
   const find = (name: string) => findProgram(name, path)
-  for (const each of EMPTY) tree.addDirectory(each)
-  for (const each of PUBLIC) tree.addDirectory(each, 0o1777)
+  for (const each of base.empty) tree.addDirectory(each)
+  for (const each of base.public) tree.addDirectory(each, 0o1777)
   for (const each of ['/bin', '/sbin', '/lib', '/lib64', '/var/run', '/var/lock']) tree.addHost(each)
-  for (const each of [...MADE, ...MADE_DIRECTORIES.flatMap(below)]) tree.addHost(each)
+  // No package lists them, because its installation makes them.
+  for (const each of base.made.flatMap(below)) tree.addHost(each)
   for (const each of [homedir(), directory]) tree.addDirectory(each)
   const asked = programs.map(name => programOf(name, find))
-  const usual = ['/bin/sh', '/bin/bash', '/usr/bin/env', ...USUAL.flatMap(name => find(name) ?? [])]
+  const usual = ['/bin/sh', '/bin/bash', '/usr/bin/env', ...base.programs.flatMap(name => find(name) ?? [])]
   addPrograms(tree, [...usual, ...asked, ...addVnet(tree)], find)
   if (tree.has(attempt(() => realpathSync('/usr/bin/python3')) ?? '')) {
     for (const each of installedPythonPackages().flatMap(below)) tree.addHost(each)
   }
   for (const each of files.flatMap(file => below(resolve(file)))) tree.addHost(each)
-  for (const [name, text] of Object.entries(OWN)) tree.addText(name, text)
+  // Those of a machine without a network of its own.
+  for (const [name, text] of Object.entries(base.texts)) tree.addText(name, text)
   addShadow(tree)
   addModules(tree, kernel)
   tree.addFile(GUEST_INIT, init)
