@@ -47,10 +47,7 @@ export class DecisionFile implements DecisionLog, AsyncDisposable {
   readonly #failed: (error: VnetError) => void
   #length = 0
   #error: VnetError | undefined
-  #lines = ''
-  #hasFormat = false
-  /** Written as the first line, before the first decision or at the end. */
-  format = DECISION_FORMAT
+  #lines = `{"format":${DECISION_FORMAT}}\n`
   #writing: Promise<void> | undefined
   #lost = 0
   #timer: NodeJS.Timeout | undefined
@@ -99,7 +96,6 @@ export class DecisionFile implements DecisionLog, AsyncDisposable {
 
   #add(line: string): void {
     if (this.#end !== undefined || this.#error !== undefined) return
-    this.#start()
     if (this.#lines.length > this.#room) {
       this.#lost++
       return
@@ -109,12 +105,6 @@ export class DecisionFile implements DecisionLog, AsyncDisposable {
     if (this.#writing !== undefined) return
     if (this.#lines.length >= CHUNK) this.#write()
     else this.#timer ??= setTimeout(() => this.#write(), PATIENCE_MS).unref()
-  }
-
-  #start(): void {
-    if (this.#hasFormat) return
-    this.#hasFormat = true
-    this.#lines = `{"format":${this.format}}\n`
   }
 
   #noteLost(): void {
@@ -161,7 +151,6 @@ export class DecisionFile implements DecisionLog, AsyncDisposable {
     await this.written()
     clearTimeout(this.#timer)
     if (this.#error === undefined) {
-      this.#start()
       this.#noteLost()
       await this.#writeChunk(Buffer.from(this.#lines)).catch(error => this.#fail(error))
     }

@@ -2,7 +2,7 @@
 import type { WireSide } from '../netdev/device-wire.ts'
 import { UDP_HLEN } from '../packet/udp.ts'
 
-/** Format 1 kept packets with jitter in order; format 2 does so only beside a rate. */
+/** The number of the format, which is the first line of a log. */
 export const DECISION_FORMAT = 2
 
 /** The longest line; it bounds the memory of a reader. */
@@ -53,7 +53,6 @@ export class DecisionReader {
   #at = 0
   #line = 0
   #ended = false
-  format = DECISION_FORMAT
   lost = 0
 
   /** `file`: the name of the file, with which errors start. */
@@ -114,8 +113,8 @@ export class DecisionReader {
     if (this.#line === 1) {
       const { format } = line
       if (!isCount(format)) throw this.broken('not the log of a wire: {"format":2} is missing')
-      if (format > DECISION_FORMAT) throw this.broken(`format ${format} is of a newer vnet: this one reads 1 and 2`)
-      this.format = format
+      const age = format > DECISION_FORMAT ? 'a newer' : 'an older'
+      if (format !== DECISION_FORMAT) throw this.broken(`format ${format} is of ${age} vnet: this one reads 2`)
       return undefined
     }
     if (isCount(line.lost)) {

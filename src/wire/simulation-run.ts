@@ -13,8 +13,6 @@ export const DIRECTIONS = ['ab', 'ba'] as const
 export class SimulationRun {
   /** Notes on the texts, each once. */
   readonly notes = new Set<string>()
-  /** Whether later texts are read as texts of a log of version 1. */
-  ordersJitter = false
   readonly #resources: WireResources
   readonly #texts: Readonly<Record<Direction, string>> | undefined
   readonly #scenario: ScenarioList<ParsedText> | undefined
@@ -36,12 +34,7 @@ export class SimulationRun {
   }
 
   stages(text: string, direction: Direction): Impairment[] {
-    const { ordersJitter } = this
-    return parseWire(text, this.#resources, direction, {
-      bareUs: true,
-      ordersJitter,
-      note: line => this.notes.add(line),
-    })
+    return parseWire(text, this.#resources, direction, { bareUs: true, note: line => this.notes.add(line) })
   }
 
   start(options: SimulationOptions, seed: number): Simulation {

@@ -358,20 +358,6 @@ describe('a log', () => {
     expect(log.length).toBeGreaterThan(150)
   })
 
-  test('a log of format 1 keeps packets with jitter in order, as the vnet that wrote it did', async () => {
-    const spec = 'delay 20ms 15ms distribution normal'
-    await simulate(file, '--wire', `${spec} ordered`, '--log', at('run.log'))
-    const log = readFileSync(at('run.log'), 'utf8')
-    expect(log.split('\n')[0]).toBe('{"format":2}')
-    const old = log.replace('{"format":2}', '{"format":1}').replaceAll(' ordered"', '"')
-    writeFileSync(at('old.log'), old)
-    expect(await simulate(at('old.log'), '--log', at('again.log'))).toContain(`old.log ab: ${spec}\n`)
-    expect(readFileSync(at('again.log'), 'utf8')).toBe(old)
-    await simulate(at('old.log'), '--wire', spec, '--log', at('again.log'))
-    expect(readFileSync(at('again.log'), 'utf8')).toContain('"verdict":"reorder"')
-    expect(readFileSync(at('again.log'), 'utf8')).toContain('{"format":2}')
-  })
-
   test('a log is simulated with another spec and another seed', async () => {
     await simulate(file, ...words, '--log', at('run.log'))
     const other = stagesOf(await simulate(at('run.log'), '--wire', 'loss every 2', '--json'))
@@ -396,7 +382,7 @@ describe('a log', () => {
 
   test('the log of an attachment has the downlink of a preset in its direction in', async () => {
     const set = { t: 1, direction: 'ab', side: 'in', stage: 'wire', verdict: 'set', text: 'preset dsl', seed: 1 }
-    writeFileSync(at('attached.log'), `{"format":1}\n${JSON.stringify(set)}\n`)
+    writeFileSync(at('attached.log'), `{"format":2}\n${JSON.stringify(set)}\n`)
     const stages = stagesOf(await simulate(at('attached.log'), '--json', '--log', at('attached-again.log')))
     expect(readFileSync(at('attached-again.log'), 'utf8')).toContain(JSON.stringify(set))
     expect(stages.map(({ text }: { text: string }) => text)).toEqual(['rate 1.5mbit limit 96kb', 'delay 25ms'])
@@ -404,7 +390,7 @@ describe('a log', () => {
 
   test('a log with an unusable text is refused with the reason', async () => {
     const set = { t: 1, direction: 'ab', stage: 'wire', verdict: 'set', text: 'my-own', seed: 1 }
-    writeFileSync(at('own.log'), `{"format":1}\n${JSON.stringify(set)}\n`)
+    writeFileSync(at('own.log'), `{"format":2}\n${JSON.stringify(set)}\n`)
     const { status, stderr } = await runMain('simulate', at('own.log'))
     expect([status, stderr]).toEqual([1, expect.stringMatching(/own\.log: line 2: its text .*; give --wire\n$/)])
   })

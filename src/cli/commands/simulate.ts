@@ -71,12 +71,7 @@ export async function simulate(file: string, options: SimulateOptions, io: Io): 
     if (output !== undefined) Object.assign(output, { seconds, nanoseconds })
     run.setWires(time)
   }
-  const format = (of: number) => {
-    run.ordersJitter = of === 1
-    // The texts that are logged again mean the same again.
-    if (decisions !== undefined) decisions.format = of
-  }
-  const replay = texts === undefined ? { seed, format, stages: run.stages.bind(run) } : undefined
+  const replay = texts === undefined ? { seed, stages: run.stages.bind(run) } : undefined
   const before = (time: number) => run.advance(time)
   const arrivals = isLog
     ? new LoggedArrivals(file, simulation, begin, replay, before)

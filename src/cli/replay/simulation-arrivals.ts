@@ -172,8 +172,6 @@ function directionOf({ flags = 0, interfaceIndex, packetId }: CaptureRecord): Di
 /** How the wires of a log are set again. */
 export interface Replay {
   readonly seed: number | undefined
-  /** Called with the format of the log, before `stages`. */
-  readonly format: (format: number) => void
   /** Returns the stages of the text. Throws a UsageError. */
   readonly stages: (text: string, direction: Direction) => readonly Impairment[]
 }
@@ -210,10 +208,7 @@ export class LoggedArrivals implements Arrivals {
   simulate(): void {
     const { reader } = this
     for (let event = reader.next(); event !== undefined; event = reader.next()) {
-      if (!this.#hasBegun) {
-        this.#replay?.format(reader.format)
-        this.#begin(event.time, { seconds: 0, nanoseconds: 0 })
-      }
+      if (!this.#hasBegun) this.#begin(event.time, { seconds: 0, nanoseconds: 0 })
       this.#hasBegun = true
       if (event.verdict === 'arrive') this.#arrive(event)
       else if (this.#replay === undefined) continue

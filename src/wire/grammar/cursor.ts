@@ -5,8 +5,6 @@ import { ETH_FRAME_LEN, ETH_ZLEN } from '../../packet/ethernet.ts'
 import { formatRate, parseRate, parseShare, quote } from '../units.ts'
 
 export interface TextOptions extends DurationOptions {
-  /** Keeps packets with jitter in order where the text does not say, as format 1 of logs did. */
-  readonly ordersJitter?: boolean
   /** Called with a line about a part of the text that is correct and may be a mistake. */
   readonly note?: (line: string) => void
 }

@@ -149,8 +149,7 @@ export const delayKind: StageKind<DelaySpec> = {
     if (isDistributed && !jitters)
       throw c.error('a distribution needs a jitter: delay 20ms 5ms distribution normal', word)
     const distribution = isDistributed ? readDistribution(c) : 'uniform'
-    const written = jitters ? ORDERS.find(order => c.takes(order)) : undefined
-    const order = written ?? (c.options.ordersJitter && jitter !== 0 ? 'ordered' : undefined)
+    const order = jitters ? ORDERS.find(order => c.takes(order)) : undefined
     return { time, jitter, correlation, distribution, ...(order !== undefined && { order }) }
   },
   print({ time, jitter, correlation, distribution, order, reorder }) {
