@@ -177,26 +177,21 @@ export class FreeAddresses {
 
 /** First in, first out, each address once. */
 class Queue {
-  readonly #members = new Set<number>()
-  #addresses: number[] = []
-  #head = 0
+  readonly #addresses = new Set<number>()
+  /** Kept from call to call, because a search from the start passes what was taken. */
+  #oldest = this.#addresses.values()
 
   push(address: number): void {
-    if (this.#members.has(address)) return
-    this.#members.add(address)
-    this.#addresses.push(address)
+    this.#addresses.add(address)
   }
 
   take(isFree: (address: number) => boolean): number | undefined {
-    while (this.#head < this.#addresses.length) {
-      const address = this.#addresses[this.#head++]
-      this.#members.delete(address)
-      if (2 * this.#head > this.#addresses.length) {
-        this.#addresses = this.#addresses.slice(this.#head)
-        this.#head = 0
-      }
-      if (isFree(address)) return address
+    for (let next = this.#oldest.next(); !next.done; next = this.#oldest.next()) {
+      this.#addresses.delete(next.value)
+      if (isFree(next.value)) return next.value
     }
+    // An iterator that ended finds nothing that is added later.
+    this.#oldest = this.#addresses.values()
     return undefined
   }
 }
