@@ -201,7 +201,6 @@ export class Backbone implements AsyncDisposable {
     if (this.#ra !== undefined) return void this.#ra.reload(advert, maxInterval)
     const send = (data: Uint8Array, address: Uint8Array) => this.#sendAdvert(data, address)
     this.#ra = new RaSender({ clock, random, advert, maxInterval, send })
-    this.#ra.start()
   }
 
   #stopAdvertising(): void {

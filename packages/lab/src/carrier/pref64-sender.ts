@@ -52,15 +52,6 @@ export function advertisePref64(
   let isClosed = false
   const times = { lifetime: LIFETIME, reachableTimeMs: 0, retransTimerMs: 0 }
   const pref64 = { lifetime: LIFETIME, prefix: NAT64_NETWORK.bytes }
-  const sender = new RaSender({
-    clock,
-    random,
-    advert: { hopLimit: 0, managed: false, other: false, ...times, mac, prefixes: [], pref64 },
-    send: (message, destination) => {
-      // The kernel fills in the checksum. An error is temporary: the link has no carrier.
-      if (!isClosed) native.sendto(fd, message, 0, addressOn(ifindex, destination))
-    },
-  })
   const poller = closingOnError(native, [fd], () => {
     const set = (level: number, option: number, value: Uint8Array) =>
       check(native.setsockopt(fd, level, option, value), what)
@@ -73,7 +64,15 @@ export function advertisePref64(
     })
   })
   poller.unref()
-  sender.start()
+  const sender = new RaSender({
+    clock,
+    random,
+    advert: { hopLimit: 0, managed: false, other: false, ...times, mac, prefixes: [], pref64 },
+    send: (message, destination) => {
+      // The kernel fills in the checksum. An error is temporary: the link has no carrier.
+      if (!isClosed) native.sendto(fd, message, 0, addressOn(ifindex, destination))
+    },
+  })
   return () => {
     isClosed = true
     sender.stop()

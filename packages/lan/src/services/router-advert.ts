@@ -28,43 +28,35 @@ export class RaSender {
   readonly #alarm: Alarm
   #maxInterval: number
   #advert: RouterAdvert
-  #running = false
   /** The number sent since the start, and the time in ns of the last one. */
   #sent = 0
   #last = Number.NEGATIVE_INFINITY
   /** The time in ns at which the next one is due. */
   #next = 0
 
+  /** Starts to advertise. */
   constructor(options: RaSenderOptions) {
     this.#options = options
     this.#advert = options.advert
     this.#maxInterval = options.maxInterval ?? 600
     this.#alarm = options.clock.alarm(() => this.#advertise())
-  }
-
-  /** Starts to advertise, immediately or MIN_DELAY_BETWEEN_RAS after the last time. */
-  start(): void {
-    if (this.#running) return
-    this.#running = true
     this.#begin()
   }
 
   /** Called for each valid router solicitation (isRouterSolicitation). */
   solicited(): void {
-    if (this.#running) this.#due(this.#options.clock.now() + this.#options.random.next() * MAX_RA_DELAY_TIME)
+    this.#due(this.#options.clock.now() + this.#options.random.next() * MAX_RA_DELAY_TIME)
   }
 
   /** Replaces the advertisement, and sends it as at the start. */
   reload(advert: RouterAdvert, maxInterval = this.#maxInterval): void {
     this.#advert = advert
     this.#maxInterval = maxInterval
-    if (this.#running) this.#begin()
+    this.#begin()
   }
 
-  /** Advertises once that this stopped being a router and a resolver. */
+  /** Advertises once that this stopped being a router and a resolver. The last call. */
   stop(): void {
-    if (!this.#running) return
-    this.#running = false
     this.#alarm.cancel()
     const { rdnss, dnssl, pref64, ...advert } = this.#advert
     this.#send({
@@ -76,6 +68,7 @@ export class RaSender {
     })
   }
 
+  /** Advertises immediately, or MIN_DELAY_BETWEEN_RAS after the last time. */
   #begin(): void {
     const now = this.#options.clock.now()
     this.#sent = 0

@@ -135,7 +135,6 @@ test('router advertisements: a flood of solicitations causes one in three second
   const none = { managed: false, other: false, reachableTimeMs: 0, retransTimerMs: 0, prefixes: [] }
   const advert = { ...none, hopLimit: 64, lifetime: 1800 }
   const sender = new RaSender({ clock, random: random(SEED), advert, send: () => void sent++ })
-  sender.start()
   const from = parseAddress('fe80::2') as Uint8Array
   spend((_, chance) => {
     const { below } = chance

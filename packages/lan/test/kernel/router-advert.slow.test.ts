@@ -69,7 +69,6 @@ test('the kernel solicits, makes an address from the prefix and routes via the r
     // The first advertisement is lost: the interface is not up yet.
     send: (body, destination) => void port.trySend(framed(body, destination)),
   })
-  sender.start()
   host.ip('link set host0 address 02:00:00:00:00:02 up')
   const isSolicitation = ({ octets }: { octets: Uint8Array }) =>
     ipv6.parse(octets, 14, octets.length - 14) > 0 &&
