@@ -37,28 +37,21 @@ function readOptions(field: Uint8Array, into: Map<number, Uint8Array>): boolean 
   return true
 }
 
-/** Options as bytes, by field, each with DHO_END; a field without options is undefined. */
-interface LaidOut {
-  readonly options: Uint8Array
-  readonly file: Uint8Array | undefined
-  readonly sname: Uint8Array | undefined
-  /** Codes of the options that fit in no field. */
-  readonly left: readonly number[]
-}
-
 /**
- * Packs options, in order, into the options field of at most `room` bytes and the `overflow`
- * fields: each into the first in which it fits whole; only one of several parts may be split. The
- * relay agent option is the last in the options field (RFC 3046 sec. 2.2).
+ * Packs options, in order, into the options field of at most `room` bytes and, if `overflows`, into
+ * empty `file` and `sname` fields: each into the first in which it fits whole; only one of several
+ * parts may be split. The relay agent option is the last in the options field (RFC 3046 sec. 2.2).
+ * Returns the fields, and the codes of the options that fit in none.
  */
-function layOut(options: DhcpOptions, room: number, overflow: { file: boolean; sname: boolean }): LaidOut {
-  const overload = overflow.file || overflow.sname ? 3 : 0
+function layOut({ options, file: ownFile, sname: ownSname }: Laid, room: number, overflows: boolean) {
+  const [hasFile, hasSname] = [ownFile, ownSname].map(({ length }) => overflows && length === 0)
+  const overload = hasFile || hasSname ? 3 : 0
   const relay = options.get(DHO_RELAY_AGENT)
   const tail = relay === undefined ? [] : parts(DHO_RELAY_AGENT, relay).flat()
   const keepsTail = tail.length + overload + 1 <= room
   const main = new Field(room - overload - 1 - (keepsTail ? tail.length : 0))
-  const file = new Field(overflow.file ? DHCP_FILE_LEN - 1 : 0)
-  const sname = new Field(overflow.sname ? DHCP_SNAME_LEN - 1 : 0)
+  const file = new Field(hasFile ? DHCP_FILE_LEN - 1 : 0)
+  const sname = new Field(hasSname ? DHCP_SNAME_LEN - 1 : 0)
   const left = keepsTail ? [] : [DHO_RELAY_AGENT]
   for (const [code, value] of options) {
     if (code === DHO_RELAY_AGENT || code === DHO_OVERLOAD) continue
@@ -72,8 +65,8 @@ function layOut(options: DhcpOptions, room: number, overflow: { file: boolean; s
       ...(keepsTail ? tail : []),
       DHO_END,
     ]),
-    file: file.ended(),
-    sname: sname.ended(),
+    file: file.ended() ?? ownFile,
+    sname: sname.ended() ?? ownSname,
     left,
   }
 }
@@ -251,8 +244,8 @@ export function build(
   message: DhcpMessage,
   limit: number = DHCP_MIN_MESSAGE,
 ): { data: Uint8Array; left: readonly number[] } {
-  const { laid, sname, file } = fitted(message, limit - OPTIONS)
-  const data = new Uint8Array(Math.max(BOOTP_LEN, OPTIONS + laid.options.length))
+  const { options, sname, file, left } = fitted(message, limit - OPTIONS)
+  const data = new Uint8Array(Math.max(BOOTP_LEN, OPTIONS + options.length))
   data[2] = message.chaddr.length
   for (const name of Object.keys(NUMBERS) as (keyof Numbers)[]) {
     const [at, size] = NUMBERS[name]
@@ -262,28 +255,22 @@ export function build(
   data.set(sname, SNAME)
   data.set(file, FILE)
   put32(data, COOKIE, MAGIC_COOKIE)
-  data.set(laid.options, OPTIONS)
-  return { data, left: laid.left }
+  data.set(options, OPTIONS)
+  return { data, left }
 }
 
-type Fitted = Readonly<{ laid: LaidOut; sname: Uint8Array; file: Uint8Array }>
+type Laid = Pick<DhcpMessage, 'options' | 'file' | 'sname'>
 
 /** Packs options into their field, then empty `file` or `sname`, then both (RFC 2132 sec. 9.3). */
-function fitted(message: DhcpMessage, room: number): Fitted {
-  const { sname, file, options } = message
+function fitted(message: DhcpMessage, room: number) {
   const none = new Uint8Array(0)
-  const within = (overflow: { file: boolean; sname: boolean }) => layOut(options, room, overflow)
-  let best: Fitted = { laid: within({ file: false, sname: false }), sname, file }
-  for (const next of [
-    () => ({ laid: within({ file: file.length === 0, sname: sname.length === 0 }), sname, file }),
-    () => ({ laid: layOut(withNames(message), room, { file: true, sname: true }), sname: none, file: none }),
-  ]) {
-    if (best.laid.left.length === 0) break
-    const other = next()
-    if (other.laid.left.length < best.laid.left.length) best = other
+  let best = layOut(message, room, false)
+  for (const laid of [message, { options: withNames(message), file: none, sname: none }]) {
+    if (best.left.length === 0) break
+    const other = layOut(laid, room, true)
+    if (other.left.length < best.left.length) best = other
   }
-  const { laid } = best
-  return { laid, sname: laid.sname ?? best.sname, file: laid.file ?? best.file }
+  return best
 }
 
 function withNames({ options, sname, file }: DhcpMessage): DhcpOptions {
