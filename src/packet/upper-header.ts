@@ -4,17 +4,17 @@ import { ETH_P_IP, ETH_P_IPV6 } from './ethernet.ts'
 import * as ipv4 from './ipv4.ts'
 import * as ipv6 from './ipv6.ts'
 import { get16, put16 } from './octets.ts'
-import { TCP_CHECK } from './tcp.ts'
-import { UDP_CHECK } from './udp.ts'
+import * as tcp from './tcp.ts'
+import * as udp from './udp.ts'
 import { networkOffset } from './vlan.ts'
 
 const ICMP_CHECK = 2
 
 const CHECK: ReadonlyMap<number, number> = new Map([
-  [ipv4.IPPROTO_TCP, TCP_CHECK],
-  [ipv4.IPPROTO_UDP, UDP_CHECK],
-  [ipv4.IPPROTO_UDPLITE, UDP_CHECK],
-  [ipv4.IPPROTO_DCCP, UDP_CHECK],
+  [ipv4.IPPROTO_TCP, tcp.TCP_CHECK],
+  [ipv4.IPPROTO_UDP, udp.UDP_CHECK],
+  [ipv4.IPPROTO_UDPLITE, udp.UDP_CHECK],
+  [ipv4.IPPROTO_DCCP, udp.UDP_CHECK],
   [ipv6.NEXTHDR_ICMP, ICMP_CHECK],
 ])
 
@@ -65,6 +65,21 @@ export class UpperHeader {
     const offset = protocol === other ? undefined : CHECK.get(protocol)
     if (offset !== undefined && h + offset + 2 <= this.end) this.check = h + offset
   }
+}
+
+/** Returns the header of a frame's whole TCP or UDP packet; undefined for others, and fragments. */
+export function wholeTransport(bytes: Uint8Array, at: number, length: number): UpperHeader | undefined {
+  const network = networkOffset(bytes, at, length)
+  const nh = at + network
+  const type = network < 0 ? 0 : get16(bytes, nh - 2)
+  const parseIp = type === ETH_P_IP ? ipv4.parse : type === ETH_P_IPV6 ? ipv6.parse : undefined
+  if (parseIp === undefined || parseIp(bytes, nh, length - network) < 0) return undefined
+  const upper = new UpperHeader()
+  upper.find(bytes, nh, at + length)
+  const { protocol, h, end, isFragment } = upper
+  const parse = protocol === ipv4.IPPROTO_TCP ? tcp.parse : protocol === ipv4.IPPROTO_UDP ? udp.parse : undefined
+  if (h < 0 || isFragment || parse === undefined) return undefined
+  return parse(bytes, h, end - h) < 0 ? undefined : upper
 }
 
 /** Computes a frame's TCP or UDP checksum. Returns false without one, and for fragments. */

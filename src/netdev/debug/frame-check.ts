@@ -1,12 +1,9 @@
 /** Checks a frame that a driver hands to the kernel or to a wire. */
 import { fold, onesComplementSum, pseudoHeaderSum4, pseudoHeaderSum6 } from '../../packet/checksum.ts'
-import { ETH_HLEN, ETH_P_802_3_MIN, ETH_P_IP, ETH_P_IPV6, etherType } from '../../packet/ethernet.ts'
+import { ETH_HLEN, ETH_P_802_3_MIN, ETH_P_IP, etherType } from '../../packet/ethernet.ts'
 import * as ipv4 from '../../packet/ipv4.ts'
-import * as ipv6 from '../../packet/ipv6.ts'
 import { get16 } from '../../packet/octets.ts'
-import * as tcp from '../../packet/tcp.ts'
-import * as udp from '../../packet/udp.ts'
-import { UpperHeader } from '../../packet/upper-header.ts'
+import { wholeTransport } from '../../packet/upper-header.ts'
 import { networkOffset } from '../../packet/vlan.ts'
 import { CHECKSUM_PARTIAL, CHECKSUM_UNNECESSARY, type SkBuff } from '../../skb/sk-buff.ts'
 import { canSegment } from '../gso.ts'
@@ -53,7 +50,7 @@ function checksumComplaint(skb: SkBuff): Complaint | undefined {
   const header = get16(bytes, nh - 2) === ETH_P_IP ? ipv4.parse(bytes, nh, data + len - nh) : -1
   if (header >= 0 && !isSame(onesComplementSum(bytes, nh, header), 0))
     return { rule: 'checksum', what: 'the checksum of its IPv4 header is wrong' }
-  const upper = upperOf(bytes, nh, data + len)
+  const upper = wholeTransport(bytes, data, len)
   if (upper === undefined) return undefined
   const { h, end, check, protocol } = upper
   const value = get16(bytes, check)
@@ -67,18 +64,6 @@ function checksumComplaint(skb: SkBuff): Complaint | undefined {
   if (ipSummed !== CHECKSUM_UNNECESSARY || skb.gsoSize !== 0 || value === 0) return undefined
   if (isSame(onesComplementSum(bytes, h, end - h, pseudo), 0)) return undefined
   return { rule: 'checksum', what: 'CHECKSUM_UNNECESSARY, but its checksum is wrong' }
-}
-
-/** Finds the transport header of the IP packet at `nh`; undefined unless it is TCP or UDP. */
-function upperOf(bytes: Uint8Array, nh: number, end: number): UpperHeader | undefined {
-  const type = get16(bytes, nh - 2)
-  const ip = type === ETH_P_IP ? ipv4 : type === ETH_P_IPV6 ? ipv6 : undefined
-  const upper = new UpperHeader()
-  if (ip === undefined || ip.parse(bytes, nh, end - nh) < 0 || upper.find(bytes, nh, end) === 0) return undefined
-  const { protocol, h, isFragment } = upper
-  const transport = protocol === ipv4.IPPROTO_TCP ? tcp : protocol === ipv4.IPPROTO_UDP ? udp : undefined
-  if (h < 0 || isFragment || transport === undefined) return undefined
-  return transport.parse(bytes, h, upper.end - h) < 0 ? undefined : upper
 }
 
 /** Whether two sums are equal: 0 and 0xffff both mean zero. */

@@ -3,8 +3,8 @@ import { finish, onesComplementSum, pseudoHeaderSum4, pseudoHeaderSum6 } from '.
 import * as ethernet from '../../packet/ethernet.ts'
 import * as ipv4 from '../../packet/ipv4.ts'
 import * as ipv6 from '../../packet/ipv6.ts'
-import { get16 } from '../../packet/octets.ts'
 import * as tcp from '../../packet/tcp.ts'
+import { wholeTransport } from '../../packet/upper-header.ts'
 import { networkOffset } from '../../packet/vlan.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
 import type { WireEnv } from '../wire.ts'
@@ -13,24 +13,8 @@ const HOP_LIMIT = 64
 
 /** Returns the position of the TCP header of a frame, or -1 if it is not a whole TCP segment. */
 export function tcpHeaderOf({ bytes, data, len }: SkBuff): number {
-  const offset = networkOffset(bytes, data, len)
-  if (offset < 0) return -1
-  const at = data + offset
-  const type = get16(bytes, at - 2)
-  let header = -1
-  let end = 0
-  if (type === ethernet.ETH_P_IP && ipv4.parse(bytes, at, len - offset) >= 0) {
-    if (ipv4.isFragment(bytes, at) || ipv4.protocol(bytes, at) !== ipv4.IPPROTO_TCP) return -1
-    header = at + ipv4.headerLength(bytes, at)
-    end = at + ipv4.totalLength(bytes, at)
-  } else if (type === ethernet.ETH_P_IPV6 && ipv6.parse(bytes, at, len - offset) >= 0) {
-    const length = ipv6.IPV6_HLEN + ipv6.payloadLength(bytes, at)
-    const upper = ipv6.upperLayer(bytes, at, length, false)
-    if (upper < 0 || (upper & 0xff) !== ipv4.IPPROTO_TCP) return -1
-    header = at + (upper >>> 8)
-    end = at + length
-  }
-  return header >= 0 && tcp.parse(bytes, header, end - header) >= 0 ? header : -1
+  const upper = wholeTransport(bytes, data, len)
+  return upper?.protocol === ipv4.IPPROTO_TCP ? upper.h : -1
 }
 
 /**
