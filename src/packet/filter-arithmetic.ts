@@ -123,7 +123,7 @@ function hasHeader(protocol: string): Condition | undefined {
   if (ETHER.includes(protocol)) return undefined
   const type = filter.LINK_PROTOCOLS[protocol]
   if (type !== undefined) return filter.isEtherType(type)
-  const [number] = filter.IP_PROTOCOLS[protocol] as readonly [number]
+  const [number] = filter.IP_PROTOCOLS[protocol]
   return protocol === 'icmp6' ? filter.isProtocol(number, 6) : all(filter.isProtocol(number, 4), filter.isFirstFragment)
 }
 

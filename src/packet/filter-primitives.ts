@@ -1,6 +1,7 @@
 /** Primitives of pcap-filter(7) on Ethernet, as conditions: protocols, hosts, networks, ports. */
 import { all, and, any, type Condition, JGE, JGT, JSET, not, or, testing } from './condition.ts'
 import { ETH_P_ARP, ETH_P_IP, ETH_P_IPV6 } from './ethernet.ts'
+import names from './names.json' with { type: 'json' }
 
 const ETH_P_RARP = 0x8035
 const IPPROTO_FRAGMENT = 44
@@ -26,31 +27,14 @@ const NEXT_HEADER_OF_FRAGMENT = 54
 export type Direction = 'src' | 'dst' | 'src or dst' | 'src and dst'
 
 /** Link protocols by their names, and IP protocols with the versions of IP that they are on. */
-export const LINK_PROTOCOLS: Readonly<Record<string, number>> = {
-  ip: ETH_P_IP,
-  ip6: ETH_P_IPV6,
-  arp: ETH_P_ARP,
-  rarp: ETH_P_RARP,
-}
-export const IP_PROTOCOLS: Readonly<Record<string, readonly [number, ...(4 | 6)[]]>> = {
-  tcp: [6, 4, 6],
-  udp: [17, 4, 6],
-  sctp: [132, 4, 6],
-  icmp: [1, 4],
-  icmp6: [58, 6],
-  igmp: [2, 4],
-  igrp: [9, 4],
-  pim: [103, 4, 6],
-  ah: [51, 4, 6],
-  esp: [50, 4, 6],
-  vrrp: [112, 4],
-}
+export const LINK_PROTOCOLS: Readonly<Record<string, number>> = names.filterLinkProtocols
+export const IP_PROTOCOLS: Readonly<Record<string, readonly number[]>> = names.filterProtocols
 
 export const isEtherType = (type: number) => testing([loading(ETHER_TYPE, 2)], type)
 const isIp = isEtherType(ETH_P_IP)
 export const isFirstFragment = not(testing([loading(IP_FRAGMENT, 2)], 0x1fff, JSET))
 
-export function isProtocol(number: number, version?: 4 | 6): Condition {
+export function isProtocol(number: number, version?: number): Condition {
   const on4 = and(isIp, byteIs(IP_PROTOCOL, number))
   const inFragment = and(byteIs(NEXT_HEADER, IPPROTO_FRAGMENT), byteIs(NEXT_HEADER_OF_FRAGMENT, number))
   const on6 = and(isEtherType(ETH_P_IPV6), or(byteIs(NEXT_HEADER, number), inFragment))
