@@ -104,7 +104,9 @@ async function runAll(
   let port = FIRST_PORT + (Date.now() % PORT_BLOCKS) * PORTS
   const run = (one: Case) =>
     runPatiently(one, () => {
-      port = port + PORTS < LAST_PORT ? port + PORTS : FIRST_PORT
+      // The control connection may be one of the same host.
+      do port = port + PORTS < LAST_PORT ? port + PORTS : FIRST_PORT
+      while (((control?.ownPort ?? 0) ^ port) < PORTS)
       return new InterfaceWorld(link, stations, port, isPassive(one) ? undefined : control, one.family)
     })
   const all = groups.flatMap(({ name: group, cases }) => cases.map(one => ({ group, one })))
@@ -121,10 +123,9 @@ async function runAll(
     results.push(result)
     if (json || failure !== undefined) io.out(`${json ? JSON.stringify(asJson(result)) : asText(result)}\n`)
     if (await end.within(0)) break
-    const [isDeaf, isMute] = [failure !== undefined && isAlive && !(await replies()), control?.isClosed]
-    if (!isDeaf && !isMute) continue
-    const what = isMute ? 'the control port has closed the connection' : 'the host no longer replies to a ping'
-    return { results, death: `${what} after ${one.name}: the rest did not run` }
+    const isDeaf = failure !== undefined && isAlive && !(await replies())
+    const death = control?.failure ?? (isDeaf ? 'the host no longer replies to a ping' : undefined)
+    if (death !== undefined) return { results, death: `${death} after ${one.name}: the rest did not run` }
   }
   return { results }
 }

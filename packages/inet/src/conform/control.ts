@@ -2,6 +2,9 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
+import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
+import { reasonOf } from 'vnet/internal/base/errno'
+import { UsageError } from 'vnet/internal/base/usage-error'
 import { formatAddress } from 'vnet/internal/packet/address'
 import { pattern } from './layers.ts'
 import { CLOSED_PORT, NotOffered } from './run.ts'
@@ -12,68 +15,102 @@ import type { Program, World } from './world.ts'
 const CHUNK = 4096
 /** The most characters of a reply. */
 const REPLY_MAX = 64
+/** `?`, a number, or the name of an error or a state. */
+const REPLY = /^(\?|\d{1,9}|[A-Z][A-Z\d-]*)\n$/
 const POLL_MS = 1
 /** How long a reply or an event may take, in milliseconds. */
 const LIMIT_MS = 10_000
-/** Requests that carry the words of a call. */
+/** Requests that are written like their calls. */
 const AS_WRITTEN: ReadonlySet<string> = new Set(['shutdown', 'close', 'reset', 'unlisten'])
+/** Errors of a call that would block. */
+const NOT_YET: ReadonlySet<string> = new Set(['EAGAIN', 'EINPROGRESS'])
 
 export class ControlPort {
+  /** Why the program gets no more requests. */
+  failure: string | undefined
   readonly #socket: Socket
+  readonly #chunks: AsyncIterator<Buffer>
+  #received = Buffer.alloc(0)
   #last: Promise<unknown> = Promise.resolve()
 
   private constructor(socket: Socket) {
     this.#socket = socket.on('error', () => {})
+    this.#chunks = socket[Symbol.asyncIterator]()
+    socket.on('timeout', () => socket.destroy(new Error('the control port does not reply')))
   }
 
   static async open(host: string, port: number): Promise<ControlPort> {
     const socket = connect({ host, port, noDelay: true })
-    await once(socket, 'connect', { signal: AbortSignal.timeout(LIMIT_MS) })
-    return new ControlPort(socket)
+    try {
+      await once(socket, 'connect', { signal: AbortSignal.timeout(LIMIT_MS) })
+      return new ControlPort(socket)
+    } catch (error) {
+      socket.destroy()
+      throw new UsageError(`no program listens at the control port: ${reasonOf(error)}`, { cause: error })
+    }
   }
 
-  get isClosed(): boolean {
-    return this.#socket.destroyed || this.#socket.readableEnded
-  }
-
-  /** Returns the reply to a line, and `more` from what follows it. Requests wait for each other. */
+  /** Returns the reply to a line. Requests wait for each other. */
   ask(line: string, bytes: Uint8Array = new Uint8Array(0)): Promise<Reply> {
     const reply = this.#last.then(() => this.#exchange(line, bytes))
     this.#last = reply.catch(() => {})
     return reply
   }
 
+  /** The port of this machine. */
+  get ownPort(): number {
+    return this.#socket.localPort ?? 0
+  }
+
   close(): void {
     this.#socket.destroy()
   }
 
+  /** An error ends the connection, because later replies would be to other lines. */
   async #exchange(line: string, bytes: Uint8Array): Promise<Reply> {
-    this.#socket.write(`${line}\n`)
-    this.#socket.write(bytes)
-    let text = ''
-    for (let next = ''; next !== '\n'; next = String(await this.#take(1))) {
-      text += next
-      if (text.length > REPLY_MAX) throw new Error(`the reply to '${line}' is not a line: ${text}`)
+    try {
+      this.#socket.setTimeout(LIMIT_MS).write(Buffer.concat([Buffer.from(`${line}\n`), bytes]))
+      return await this.#reply(line)
+    } catch (error) {
+      if (error instanceof NotOffered) throw error
+      this.failure ??= (error as Error).message
+      this.close()
+      throw error
+    } finally {
+      this.#socket.setTimeout(0)
     }
-    if (text === '?') throw new NotOffered(`'${line.split(' ')[0]}' at its control port`)
-    const count = line.startsWith('read ') ? Number(text) || 0 : 0
-    return { text, bytes: await this.#take(count) }
   }
 
-  async #take(count: number): Promise<Uint8Array> {
-    for (;;) {
-      const bytes = count === 0 ? new Uint8Array(0) : this.#socket.read(count)
-      if (bytes?.length === count) return bytes
-      if (this.isClosed) throw new Error('the control port has closed the connection')
-      await once(this.#socket, 'readable', { signal: AbortSignal.timeout(LIMIT_MS) })
-    }
+  async #reply(line: string): Promise<Reply> {
+    while (!this.#received.includes('\n') && this.#received.length < REPLY_MAX) await this.#receive()
+    const start = String(this.#take(this.#received.indexOf('\n') + 1 || REPLY_MAX))
+    const [, text] = REPLY.exec(start) ?? []
+    if (text === '?') throw new NotOffered(`'${line.split(' ')[0]}' at its control port`)
+    const [, most = 0] = /^read (\d+)$/.exec(line) ?? []
+    const count = most === 0 ? 0 : Number(text) || 0
+    if (text === undefined || count > Number(most))
+      throw new Error(`the control port has replied ${JSON.stringify(start)} to '${line}'`)
+    while (this.#received.length < count) await this.#receive()
+    return { text, bytes: this.#take(count) }
+  }
+
+  #take(count: number): Buffer {
+    const bytes = this.#received.subarray(0, count)
+    this.#received = this.#received.subarray(count)
+    return bytes
+  }
+
+  async #receive(): Promise<void> {
+    const { value, done } = await this.#chunks.next()
+    if (done) throw new Error('the control port has closed the connection')
+    this.#received = Buffer.concat([this.#received, value])
   }
 }
 
 interface Reply {
   /** A number, or the name of an error. */
   readonly text: string
-  /** What was read. */
+  /** The read bytes. */
   readonly bytes: Uint8Array
 }
 
@@ -110,8 +147,7 @@ export class ControlledProgram implements Program {
         return
       }
       case 'listen':
-        this.port = Number(await this.#ask(`listen ${this.#addressOf(host)} ${Number(word) || 16}`))
-        return
+        return this.#listen(Number(word) || 16)
       case 'accept':
         return word === 'nothing' ? this.#expect('accept', '0') : this.#until('accept', '1')
       case 'skip':
@@ -148,48 +184,54 @@ export class ControlledProgram implements Program {
     return formatAddress((this.#family === 4 ? ip : ip6) as Uint8Array)
   }
 
-  async #ask(line: string): Promise<string> {
-    return (await this.#control.ask(line)).text
+  async #ask(line: string, bytes?: Uint8Array): Promise<string> {
+    const { text } = await this.#control.ask(line, bytes)
+    return NOT_YET.has(text) ? '0' : text
   }
 
   async #expect(line: string, expected: string): Promise<void> {
     same(await this.#ask(line), expected)
   }
 
-  /** Asks until the reply is something else than 0, which must be `expected`. */
   async #until(line: string, expected: string): Promise<void> {
-    for (let left = LIMIT_MS; left > 0; left -= POLL_MS) {
-      const text = await this.#ask(line)
-      if (text !== '0') return same(text, expected)
+    same((await this.#poll(line, '0')).text, expected)
+  }
+
+  /** Asks until the reply is not `none`, and not that the call would block. */
+  async #poll(line: string, none?: string): Promise<Reply> {
+    const end = this.#world.now() + LIMIT_MS * NSEC_PER_MSEC
+    do {
+      const reply = await this.#control.ask(line)
+      if (reply.text !== none && !NOT_YET.has(reply.text)) return reply
       await setTimeout(POLL_MS)
-    }
+    } while (this.#world.now() < end)
     throw new Error('it has not happened')
+  }
+
+  async #listen(backlog: number): Promise<void> {
+    const text = await this.#ask(`listen ${this.#addressOf(this.#world.host)} ${backlog}`)
+    this.port = Number(text)
+    if (Number.isNaN(this.port)) throw new Error(`${text}, not a port`)
   }
 
   async #write(length: number): Promise<string> {
     const bytes = pattern([this.#written, this.#written + length])
-    const { text } = await this.#control.ask(`write ${length}`, bytes)
+    const text = await this.#ask(`write ${length}`, bytes)
     this.#written += Number(text) || 0
     return text
   }
 
   async #reads(word: string): Promise<void> {
+    if (word === 'nothing') return same((await this.#control.ask('read 1')).text, 'EAGAIN')
     const length = Number(word)
-    const end = this.#read + (length || 1)
-    for (let left = LIMIT_MS; this.#read < end && left > 0; ) {
-      const { text, bytes } = await this.#control.ask(`read ${end - this.#read}`)
-      if (text === 'EAGAIN' && word !== 'nothing') {
-        await setTimeout(POLL_MS)
-        left -= POLL_MS
-      } else if (Number.isNaN(length)) return same(text, { nothing: 'EAGAIN', end: '0' }[word] ?? word)
-      else if (bytes.length === 0) throw new Error(`not ${length}, but ${text === '0' ? 'the end' : text}`)
-      else {
-        const expected = pattern([this.#read, this.#read + bytes.length])
-        if (Buffer.compare(bytes, expected) !== 0) throw new Error('other bytes than the peer has sent')
-        this.#read += bytes.length
-      }
+    for (const end = this.#read + (length || 1); this.#read < end; ) {
+      const { text, bytes } = await this.#poll(`read ${end - this.#read}`)
+      if (Number.isNaN(length)) return same(text, word === 'end' ? '0' : word)
+      if (bytes.length === 0) throw new Error(`not ${length}, but ${text === '0' ? 'the end' : text}`)
+      const expected = pattern([this.#read, this.#read + bytes.length])
+      if (Buffer.compare(bytes, expected) !== 0) throw new Error('other bytes than the peer has sent')
+      this.#read += bytes.length
     }
-    if (this.#read < end) throw new Error('it has not happened')
   }
 }
 
