@@ -17,6 +17,7 @@ import { PORTS } from '../../src/conform/run.ts'
 import { runPatiently } from '../../src/conform/run-case.ts'
 import type { Stations } from '../../src/conform/stations.ts'
 import { readTable } from '../../src/conform/table.ts'
+import { conformControlled, prepare, startControlled } from '../tcp-conformance/controlled.ts'
 import { ServedHost } from '../tcp-conformance/served-host.ts'
 
 const HOST = '192.0.2.2'
@@ -120,6 +121,27 @@ describe('vnet conform', () => {
     host.far.exec('sysctl -qw net.ipv4.icmp_echo_ignore_all=0')
     expect(stderr).toMatch(/^vnet: the host no longer replies to a ping after icmp-\S+: the rest did not run\n$/)
     expect(status).toBe(1)
+  })
+
+  const CLOSING = "require('net').createServer(socket => socket.once('data', () => socket.end())).listen(7000)"
+
+  test('ends when the control port closes the connection', async () => {
+    prepare(host, directory)
+    await startControlled(host.far, [process.execPath, '-e', CLOSING])
+    const { status, stdout, stderr } = await conformControlled(host, directory, '--only', 'tcp-data')
+    expect(stdout).toMatch(/\n0 of 1 pass; 1 that must fail; 0 skipped\n$/)
+    expect(stderr).toMatch(/^vnet: the control port has closed the connection after \S+: the rest did not run\n$/)
+    expect(status).toBe(1)
+  })
+
+  test.each([
+    [['--control', '1'], 1, 'no program listens at the control port: connection refused'],
+    [['--control', 'host:port'], 2, 'must be [HOST:]PORT, such as 7000'],
+  ])('refuses %j in one line', async (args, expected, error) => {
+    const { status, stderr } = await conform('veth0', '--address', HOST, ...args)
+    expect(stderr).toContain(error)
+    expect(stderr).toMatch(/^.*\n(Usage.*\n)?$/)
+    expect(status).toBe(expected)
   })
 
   test.each([

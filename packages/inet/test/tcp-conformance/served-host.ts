@@ -22,7 +22,7 @@ export class ServedHost {
   static async start(): Promise<ServedHost> {
     const host = new ServedHost()
     const { near, far } = host
-    near.ip(`link add veth0 type veth peer name veth1 netns ${far.name}`, 'link set veth0 up')
+    near.ip('link set lo up', `link add veth0 type veth peer name veth1 netns ${far.name}`, 'link set veth0 up')
     far.ip(
       'link set lo up',
       // Whole segments instead of ones that the interface would segment.

@@ -1,0 +1,10 @@
+/** All cases on this machine's kernel, with the program in C of docs/conform-control.md. */
+import { expect, test } from 'vitest'
+import { runAll } from '../tcp-conformance/controlled.ts'
+
+test('Linux passes all that must pass with the program in C', { timeout: 300_000 }, async () => {
+  const { failed, unknown, passed } = await runAll('c', ['cc', '-Wall', '-Werror'], '192.0.2.2 7000')
+  expect(failed).toEqual([])
+  expect(unknown).toEqual(['keepalive'])
+  expect(passed).toBeGreaterThan(400)
+})
