@@ -148,7 +148,7 @@ export interface Context {
 
 /** Returns the bytes from `from` to `to` of a stream: each differs from its neighbours. */
 export function pattern([from, to]: readonly [from: number, to: number]): Uint8Array {
-  return Uint8Array.from({ length: to - from }, (_, i) => (from + i) * 7 + ((from + i) >>> 8))
+  return new Uint8Array(to - from).map((_, i) => (from + i) * 7 + ((from + i) >>> 8))
 }
 
 export function parseLayers(text: string): readonly Layer[] {
