@@ -70,7 +70,7 @@
  *                                   of `in`: 65535
  *     mss N, sack-ok, scale N       options. If `out syn` has any of them, others are not present
  *     ts N                          timestamps: TSval of the peer, which the host echoes in TSecr.
- *                                   In a SYN of the host just `ts`, likewise `scale`
+ *                                   In a SYN of the host just `ts`, likewise `scale`, `mss`
  *     sack A..B C..D                SACK blocks. `out` without it has none
  *     no ts|scale|sack-ok|sack      `some` has no such option
  *     peer N                        the segment belongs to another connection of the same peer

@@ -196,15 +196,15 @@ export class Peer {
     const unwanted = optionsOf(segment).filter(option => items.without?.includes(option))
     if (unwanted.length > 0) wrong.push(`it has ${unwanted.join(' and ')}`)
     const isListed = mss > 0 || sackPermitted || scale !== undefined
-    const isAny = timestamp === undefined || Number.isNaN(timestamp)
     if (segment.isSyn && isListed) {
       if (segment.mss !== mss) wrong.push(`mss is ${segment.mss}`)
       if (segment.sackPermitted !== sackPermitted) wrong.push(`sack-ok is ${segment.sackPermitted}`)
       if (segment.windowScale < 0 !== (scale === undefined)) wrong.push(`scale is ${segment.windowScale}`)
       if (segment.hasTimestamp !== (timestamp !== undefined)) wrong.push(`ts is ${segment.hasTimestamp}`)
     }
+    if (Number.isNaN(mss) && segment.mss === 0) wrong.push('there is no mss')
     if (timestamp !== undefined && !segment.hasTimestamp) wrong.push('there is no ts')
-    if (!isAny && segment.hasTimestamp && segment.echo !== timestamp) wrong.push(`TSecr is ${segment.echo}`)
+    else if (Number.isInteger(timestamp) && segment.echo !== timestamp) wrong.push(`TSecr is ${segment.echo}`)
     return wrong
   }
 

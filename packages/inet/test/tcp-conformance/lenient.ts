@@ -23,16 +23,18 @@ import type { World } from '../../src/conform/world.ts'
 
 /** The ports of echo and discard. */
 const [ECHO, DISCARD] = [7, 9]
+const TYPES = [ETH_P_ARP, ETH_P_IP, ETH_P_IPV6]
 
 /** Returns a world in which the host takes repaired frames. */
 export function lenient(world: World): World {
   /** The next number that the host expects from each port, as its segments acknowledge it. */
   const expected = new Map<number, number>()
   const repaired = (frame: Uint8Array): Uint8Array => {
-    const type = get16(frame, 12)
+    const type = TYPES.find(known => known === get16(frame, 12)) ?? ETH_P_IP
     const bytes = new Uint8Array(Math.max(frame.length, ETH_HLEN + ARP_LEN))
     bytes.set(frame)
     bytes.set(world.host.mac, 0)
+    put16(bytes, 12, type)
     if (type === ETH_P_ARP) repairArp(bytes, world)
     const whole = type === ETH_P_ARP ? bytes : bytes.subarray(0, frame.length)
     if (type === ETH_P_IP) repairIpv4(whole, world, expected)

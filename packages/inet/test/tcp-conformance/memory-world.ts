@@ -57,7 +57,11 @@ export class MemoryWorld implements World {
     this.#dev.addAddress('198.18.0.1/24')
     this.#dev.addAddress('2001:db8::1/64')
     const { mac, ip, ip6 } = this.peer
-    for (const address of [ip, ip6]) this.#dev.setNeighbour(address as Uint8Array, mac)
+    for (const via of [ip, ip6] as Uint8Array[]) {
+      this.#dev.setNeighbour(via, mac)
+      // Replies to addresses of other networks are seen, too.
+      this.#host.ip.addRoute({ prefix: { bytes: new Uint8Array(via.length), prefixLen: 0 }, via, dev: this.#dev })
+    }
     this.program = hasSockets
       ? new Calls(this, { connect: (port, to) => this.#connect(port, to), listen: backlog => this.#listen(backlog) })
       : undefined
