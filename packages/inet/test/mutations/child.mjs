@@ -1,0 +1,20 @@
+/**
+ * A process that runs cases against mutants. Its arguments are the runner and the folder of the
+ * cases. A message has the file of a stack and the number of the first case. The replies are the
+ * number of each case before it runs, why it failed, and the end.
+ */
+import { pathToFileURL } from 'node:url'
+
+const [, , runner, folder] = process.argv
+const { readCases, failureOf } = await import(pathToFileURL(runner).href)
+const cases = readCases(folder)
+
+process.on('message', async ({ stack, first }) => {
+  const { MemoryWorld } = await import(pathToFileURL(stack).href)
+  for (let i = first; i < cases.length; i++) {
+    process.send({ runs: i })
+    const reason = await failureOf(cases[i], MemoryWorld)
+    if (reason !== undefined) process.send({ fails: i, reason })
+  }
+  process.send({ isEnd: true })
+})
