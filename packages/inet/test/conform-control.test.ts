@@ -95,6 +95,16 @@ describe('a program with a control port', () => {
     expect(requests).toBe('accept\naccept\naccept\nread 4\nread 4\nread 1\nread 1\n')
   })
 
+  test('waits for a state that the stack is about to reach', async () => {
+    await call('state CLOSE-WAIT', ['ESTAB\n'], ['CLOSE-WAIT\n'])
+    expect(requests).toBe('state\nstate\n')
+  })
+
+  test('takes an error for another, because the RFCs have no names of them', async () => {
+    await call('error ECONNREFUSED', ['0\n'], ['ECONNRESET\n'])
+    await expect(call('read ECONNRESET', ['0\n'])).rejects.toThrow('0, not ECONNRESET')
+  })
+
   test('writes the bytes after the line', async () => {
     await call('write 3', ['3\n'])
     expect(requests).toBe(`write 3\n${Buffer.from(pattern([1, 4])).toString('latin1')}`)
@@ -108,7 +118,7 @@ describe('a program with a control port', () => {
     ['read end', 'ECONNRESET\n', 'ECONNRESET, not 0'],
     ['write 3', '2\n', '2, not 3'],
     ['listen', 'EADDRNOTAVAIL\n', 'EADDRNOTAVAIL, not a port'],
-    ['state ESTAB', 'FIN-WAIT-2\n', 'FIN-WAIT-2, not ESTAB'],
+    ['accept nothing', '1\n', '1, not 0'],
   ])('fails at %s if the reply is %j', async (line, reply, error) => {
     await expect(call(line, [reply])).rejects.toThrow(error)
   })

@@ -31,7 +31,7 @@
  *     none [LAYERS]                 the host sends nothing (like this) before its reply to a ping
  *     none WORD                     likewise, no segment with data, rst, syn or fin
  *     ping                          the host replies to a ping
- *     needs ts|scale|sack-ok        skips the case if the SYN-ACK of the host has no such option
+ *     needs ts|scale|sack-ok        skips the case if the SYN of the host has no such option
  *     port N                        the port of the host to which the peer connects
  *     echo|discard|chargen ITEMS    connects to port 7, 9 or 19. The SYN has these items, by
  *                                   default mss 1460, and the ACK its win and ts
@@ -53,7 +53,7 @@
  *     nodelay on|off, keepalive IDLE INTERVAL PROBES (ms)
  *     state NAME                    the state as ss(8) writes it
  *     open [+N] ITEMS               connects to the peer: its SYN-ACK has these items, by default
- *                                   mss 1460, and comes after N ms
+ *                                   mss 1460, and comes after N ms. Needs ts and sack-ok of them
  *     opened [+N] ITEMS             accepts the peer: its SYN has these items, by default mss 1460,
  *                                   and its ACK comes after N ms
  *
@@ -147,8 +147,11 @@ const PORTS: Readonly<Record<string, number>> = { echo: 7, discard: 9, chargen: 
 function expanded(line: string): string[] {
   const [, verb, after = '', items] = /^(open|opened)(?: (\+\d+))?(?: (\D.*))?$/.exec(line) ?? []
   const options = items ?? 'mss 1460'
-  if (verb === 'open') return ['connect', 'out syn 0', `${after} in syn 0, ack 1, ${options}`, 'out ack 1', 'connected']
-  if (verb === 'opened') return ['listen', `in syn 0, ${options}`, 'out syn 0, ack 1', `${after} in ack 1`, 'accept']
+  const needs = ['ts', 'sack-ok'].filter(name => options.includes(name)).map(name => `needs ${name}`)
+  if (verb === 'open')
+    return ['connect', 'out syn 0', ...needs, `${after} in syn 0, ack 1, ${options}`, 'out ack 1', 'connected']
+  if (verb === 'opened')
+    return ['listen', `in syn 0, ${options}`, 'out syn 0, ack 1', ...needs, `${after} in ack 1`, 'accept']
   const [, service, given] = /^(echo|discard|chargen)(?: (.*))?$/.exec(line) ?? []
   if (service !== undefined) {
     const kept = given?.match(/\b(win|ts) \d+/g)?.map(item => `, ${item}`) ?? []
