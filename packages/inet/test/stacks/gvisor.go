@@ -1,8 +1,8 @@
 // gVisor's netstack as a host on a TAP, with echo (7), discard (9) and chargen (19) over TCP and
-// UDP, for `vnet conform`.
+// UDP, and a control port at 127.0.0.1, for `vnet conform`. It needs golang-gvisor-gvisor-dev.
 //
-//	GO111MODULE=off GOPATH=/usr/share/gocode go build gvisor.go    # golang-gvisor-gvisor-dev
-//	gvisor TAP ADDRESS/BITS ROUTER
+//	GO111MODULE=off GOPATH=/usr/share/gocode go build gvisor.go gvisor_control.go
+//	gvisor TAP ADDRESS/BITS ROUTER [PORT]
 package main
 
 import (
@@ -87,8 +87,8 @@ func datagrams(port uint16, socket net.PacketConn) {
 }
 
 func main() {
-	if len(os.Args) != 4 {
-		fmt.Fprintln(os.Stderr, "usage: gvisor TAP ADDRESS/BITS ROUTER")
+	if len(os.Args) != 4 && len(os.Args) != 5 {
+		fmt.Fprintln(os.Stderr, "usage: gvisor TAP ADDRESS/BITS ROUTER [PORT]")
 		os.Exit(2)
 	}
 	address, length, _ := strings.Cut(os.Args[2], "/")
@@ -101,6 +101,7 @@ func main() {
 	})
 	check(err)
 	s := stack.New(stack.Options{
+		HandleLocal:        true,
 		NetworkProtocols:   []stack.NetworkProtocolFactory{arp.NewProtocol, ipv4.NewProtocol, ipv6.NewProtocol},
 		TransportProtocols: []stack.TransportProtocolFactory{tcp.NewProtocol, udp.NewProtocol, icmp.NewProtocol4, icmp.NewProtocol6},
 	})
@@ -132,5 +133,8 @@ func main() {
 		}(port)
 	}
 	fmt.Println("ready")
+	if len(os.Args) == 5 {
+		control(s, own, net.JoinHostPort("127.0.0.1", os.Args[4]))
+	}
 	select {}
 }

@@ -3,8 +3,8 @@
  * `vnet conform`. Received frames are in memory of PBUF_RAM: PBUF_POOL of Debian's liblwip 2.1.3
  * damages the heap at frames of about 1,000 bytes, also in its own tapif.
  *
- *     cc -o lwip lwip.c $(pkg-config --cflags --libs lwip)    # liblwip-dev
- *     lwip TAP ADDRESS NETMASK ROUTER
+ *     cc -o lwip lwip.c lwip_control.c $(pkg-config --cflags --libs lwip)    # liblwip-dev
+ *     lwip TAP ADDRESS NETMASK ROUTER [CONTROL-PORT]
  */
 #include <fcntl.h>
 #include <net/if.h>
@@ -22,6 +22,8 @@
 #include <unistd.h>
 
 enum { ECHO = 7, DISCARD = 9, CHARGEN = 19, BACKLOG = 16, CHUNK = 1024, STACK = 16384, FRAME = 1518 };
+
+void control(int port);
 
 static int tap;
 
@@ -151,9 +153,9 @@ int main(int argc, char **argv)
 	struct ifreq request = { .ifr_flags = IFF_TAP | IFF_NO_PI };
 	static const int ports[] = { ECHO, DISCARD, CHARGEN };
 
-	if (argc != 5 || !ip4addr_aton(argv[2], &setup.address) || !ip4addr_aton(argv[3], &setup.mask) ||
+	if (argc < 5 || !ip4addr_aton(argv[2], &setup.address) || !ip4addr_aton(argv[3], &setup.mask) ||
 	    !ip4addr_aton(argv[4], &setup.router)) {
-		fprintf(stderr, "usage: lwip TAP ADDRESS NETMASK ROUTER\n");
+		fprintf(stderr, "usage: lwip TAP ADDRESS NETMASK ROUTER [CONTROL-PORT]\n");
 		return 2;
 	}
 	for (size_t i = 0; i < sizeof line; i++)
@@ -174,6 +176,8 @@ int main(int argc, char **argv)
 	}
 	printf("ready\n");
 	fflush(stdout);
+	if (argc > 5)
+		control(atoi(argv[5]));
 	for (;;)
 		pause();
 }
