@@ -1,6 +1,7 @@
 /** `vnet conform`: runs the cases against a stack behind an interface, and reports the results. */
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
+import { messageOrDescription } from 'vnet/internal/base/exception'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { alignLeft } from 'vnet/internal/cli/align'
 import { fail } from 'vnet/internal/cli/ask'
@@ -145,11 +146,16 @@ function whySkipped(one: Case, { host }: Stations, control: ControlPort | undefi
   return (one.family === 4 ? host.ip : host.ip6) === undefined ? `no address of ${version} was given` : undefined
 }
 
+/** Returns the file, or why it could not be written: the results do not depend on it. */
 function saveCapture(directory: string, interfaceName: string, one: Case, failure: CaseFailure): string {
-  makeDirectories(directory)
   const file = join(directory, `${one.name}.pcapng`)
-  writeFile(file, captureOf(interfaceName, `${one.name}: ${one.source}`, failure))
-  return file
+  try {
+    makeDirectories(directory)
+    writeFile(file, captureOf(interfaceName, `${one.name}: ${one.source}`, failure))
+    return file
+  } catch (error) {
+    return `not written: ${messageOrDescription(error)}`
+  }
 }
 
 /** A locally administered address, another one for each process. */

@@ -63,10 +63,9 @@ describe('the kernel', () => {
 })
 
 describe('vnet conform', () => {
-  const conform = (...args: readonly string[]) => {
-    const command = [process.execPath, PROGRAM, 'conform', ...args, '--captures', directory]
-    return outcome(host.near.spawn(command))
-  }
+  const conformInto = (captures: string, ...args: readonly string[]) =>
+    outcome(host.near.spawn([process.execPath, PROGRAM, 'conform', ...args, '--captures', captures]))
+  const conform = (...args: readonly string[]) => conformInto(directory, ...args)
 
   test('reports what passes, and exits with 0', async () => {
     const { status, stdout } = await conform('veth0', '--address', HOST, '--address', HOST6, '--only', 'nd*')
@@ -108,6 +107,13 @@ describe('vnet conform', () => {
   test('a case that should pass does not decide the exit status', async () => {
     const { status, stdout } = await conform('veth0', '--address', HOST, '--only', 'fragments-overlap')
     expect(stdout).toContain('differs fragments-overlap')
+    expect(status).toBe(0)
+  })
+
+  test('reports a case without a capture if the directory cannot be written', async () => {
+    const args = ['veth0', '--address', HOST, '--only', 'fragments-overlap']
+    const { status, stdout } = await conformInto('/proc/captures', ...args)
+    expect(stdout).toMatch(/^differs fragments-overlap: .*; capture: not written: [^;]+; Linux drops/)
     expect(status).toBe(0)
   })
 
