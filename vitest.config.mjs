@@ -109,6 +109,7 @@ const alias = [
   { find: /^vnet\/internal\/(.*)$/, replacement: join(root, 'src/$1.ts') },
   { find: /^@vnet\/([^/]+)\/internal\/(.*)$/, replacement: join(root, 'packages/$1/src/$2.ts') },
   { find: /^@vnet\/([^/]+)\/commands$/, replacement: join(root, 'packages/$1/src/commands/index.ts') },
+  { find: /^@vnet\/learn\/conform$/, replacement: join(root, 'packages/learn/src/conform.ts') },
   { find: /^vnet$/, replacement: join(root, 'src/index.ts') },
   { find: /^@vnet\/([^/]+)$/, replacement: join(root, 'packages/$1/src/index.ts') },
   { find: /^vnet\/(drivers|bed)$/, replacement: join(root, 'src/$1/index.ts') },

@@ -110,7 +110,7 @@ const order = floors.flatMap(({ rooms }) => rooms)
 /** The product of a room; undefined for the rooms of the core. */
 const productOf = room => floors.find(({ rooms }) => rooms.includes(room))?.product
 /** The products that a room or a product imports. The npm package of learn has no playground. */
-const uses = { lab: ['lan', 'guest', 'inet'], learn: ['guest'], 'learn/browser/playground': ['inet', 'web'] }
+const uses = { lab: ['lan', 'guest', 'inet'], learn: ['guest', 'inet'], 'learn/browser/playground': ['inet', 'web'] }
 /** The files of pure rooms that touch the system: they come right after linux. */
 const NODE = /\.node\.ts$/
 const nodeRank = order.indexOf('linux') + 0.5

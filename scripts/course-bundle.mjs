@@ -6,7 +6,7 @@
  * a stack.
  */
 
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
 import { rolldown } from 'rolldown'
 
@@ -19,8 +19,21 @@ const FILES = [
   [/^vnet\/(drivers|bed)$/, 'src/$1/index.ts'],
   [/^vnet$/, 'src/index.ts'],
   [/^@vnet\/learn$/, 'packages/learn/src/index.ts'],
+  [/^@vnet\/learn\/conform$/, 'packages/learn/src/conform.ts'],
   [/^@vnet\/(inet|web)\/internal\/(.*)$/, 'packages/$1/src/$2.ts'],
 ]
+
+/** Reads the cases of `vnet conform` from files, of which the bundle contains the texts. */
+const TABLE = join(root, 'packages/inet/src/conform/table.ts')
+const GROUPS = ['arp', 'ipv4', 'icmp', 'udp']
+
+/** Returns the module with the texts of the files. */
+function tableOf() {
+  const texts = GROUPS.map(name => [name, readFileSync(join(root, `packages/inet/conform/${name}.txt`), 'utf8')])
+  return `import { parseCases } from './notation.ts'
+const texts = ${JSON.stringify(Object.fromEntries(texts))}
+export const readGroup = name => ({ name, cases: parseCases(texts[name]) })`
+}
 
 /** What touches the system has a counterpart for browsers. */
 const NODE = /\.node\.ts$/
@@ -38,6 +51,7 @@ export const sources = {
     const counterpart = path.replace(NODE, '.browser.ts')
     return existsSync(counterpart) ? counterpart : path
   },
+  load: id => (id === TABLE ? tableOf() : undefined),
 }
 
 /**

@@ -21,6 +21,7 @@
  *     hex HEX                   bytes
  *     pad N                     N bytes after the packet
  */
+import { formatHex, sameBytes } from 'vnet/internal/packet/address'
 import { finish, onesComplementSum, pseudoHeaderSum4, pseudoHeaderSum6 } from 'vnet/internal/packet/checksum'
 import { ETH_HLEN, ETH_P_ARP, ETH_P_IP, ETH_P_IPV6 } from 'vnet/internal/packet/ethernet'
 import { IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP, IPV4_HLEN } from 'vnet/internal/packet/ipv4'
@@ -157,7 +158,7 @@ export function parseLayers(text: string): readonly Layer[] {
 
 function parseLayer(text: string): Layer {
   const [, name = '', rest = ''] = /^(\S+?),?(?:\s+(.*))?$/.exec(text) ?? []
-  const hexOf = (digits = '') => Uint8Array.from(Buffer.from(digits, 'hex'))
+  const hexOf = (digits = '') => Uint8Array.from(digits.match(/../g) ?? [], pair => Number.parseInt(pair, 16))
   const none = { name, fields: {}, hex: undefined, piece: undefined, hasMore: false, quotes: false, data: undefined }
   const words = rest.split(/\s+/)
   if (name === 'data' || name === 'pad') return { ...none, data: [Number(words[2] ?? 1), Number(words[0])] }
@@ -269,15 +270,15 @@ export function differences(context: Context, frame: Uint8Array, layers: readonl
     const expected = data === undefined ? hex : pattern([data[0], data[0] + data[1]])
     if (name === 'data' || name === 'hex') {
       const rest = frame.subarray(at, end)
-      if (Buffer.compare(rest, expected as Uint8Array) !== 0) wrong.push(`the ${rest.length} bytes of data differ`)
+      if (!sameBytes(rest, expected as Uint8Array)) wrong.push(`the ${rest.length} bytes of data differ`)
       continue
     }
     const kind = KINDS[name] as Kind
     for (const [key, value] of Object.entries(fields)) {
       const [offset, size] = kind.fields[key] as readonly [number, number]
       const actual = frame.subarray(at + offset, at + offset + size)
-      if (Buffer.compare(actual, fieldBytes(context.stations, value, size)) !== 0)
-        wrong.push(`${key} of ${name} is 0x${Buffer.from(actual).toString('hex')}, not ${value}`)
+      if (!sameBytes(actual, fieldBytes(context.stations, value, size)))
+        wrong.push(`${key} of ${name} is 0x${formatHex(actual).replaceAll(':', '')}, not ${value}`)
     }
     const next = name === 'ip' ? frame[at + 9] : frame[at + ({ ip6: 6 }[name] ?? 0)]
     if (name === 'ip') end = at + get16(frame, at + 2)
@@ -295,5 +296,5 @@ export function differences(context: Context, frame: Uint8Array, layers: readonl
 function startsWith(packet: Uint8Array, quote: Uint8Array): boolean {
   const least = Math.min(packet.length, IPV4_HLEN + 8)
   const length = Math.min(packet.length, quote.length)
-  return quote.length >= least && Buffer.compare(quote.subarray(0, length), packet.subarray(0, length)) === 0
+  return quote.length >= least && sameBytes(quote.subarray(0, length), packet.subarray(0, length))
 }

@@ -2,6 +2,7 @@
  * The peer of a tested host: makes segments of the notation's items, and compares segments of the
  * host with items. Sequence numbers of both sides are relative to their SYN.
  */
+import { sameBytes } from 'vnet/internal/packet/address'
 import { ETH_HLEN } from 'vnet/internal/packet/ethernet'
 import { headerLength } from 'vnet/internal/packet/ipv4'
 import { IPV6_HLEN } from 'vnet/internal/packet/ipv6'
@@ -132,9 +133,7 @@ export class Peer {
   /** Whether the bytes are those of the streams of cases. The bytes of chargen are others. */
   #isPattern({ bytes, at, length, sequence, sourcePort }: Segment): boolean {
     const from = this.#relative(sequence)
-    return (
-      sourcePort === CHARGEN || Buffer.compare(bytes.subarray(at, at + length), pattern([from, from + length])) === 0
-    )
+    return sourcePort === CHARGEN || sameBytes(bytes.subarray(at, at + length), pattern([from, from + length]))
   }
 
   /** Makes an acknowledgment of a segment of the host. */

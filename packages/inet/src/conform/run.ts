@@ -197,13 +197,14 @@ export class Run {
     const id = `id ${PING}, seq ${++this.#pings} / data 8`
     const [ip, icmp] = this.#family === 4 ? ['ip', 'icmp'] : ['ip6', 'icmp6']
     const { sent } = this.#context
-    this.#inject(build(this.#context, parseLayers(`${ip} / ${icmp} echo, ${id}`)))
+    let isAnswered = word !== 'ping' && this.#world.isImmediate === true
+    if (!isAnswered) this.#inject(build(this.#context, parseLayers(`${ip} / ${icmp} echo, ${id}`)))
     this.#context.sent = sent
     const reply = parseLayers(`${ip}, from host, to peer / ${icmp} reply, ${id}`)
     const latest = this.#world.now() + this.#world.tolerance.late
     const grace = this.#world.tolerance.grace
-    let until = latest
-    for (let isAnswered = false; ; ) {
+    let until = isAnswered ? this.#world.now() + grace : latest
+    for (;;) {
       const next = await this.#nextFrame(until)
       if (next === undefined && isAnswered) break
       if (next === undefined) throw new Error('the host has not replied to the ping after it')

@@ -11,8 +11,12 @@ export interface Group {
   readonly cases: readonly Case[]
 }
 
-export function readTable(): readonly Group[] {
-  return readdirSync(FOLDER)
+export const readTable = (): readonly Group[] =>
+  readdirSync(FOLDER)
     .sort()
-    .map(file => ({ name: file.replace(/\.txt$/, ''), cases: parseCases(readFileSync(new URL(file, FOLDER), 'utf8')) }))
-}
+    .map(file => readGroup(file.replace(/\.txt$/, '')))
+
+export const readGroup = (name: string): Group => ({
+  name,
+  cases: parseCases(readFileSync(new URL(`${name}.txt`, FOLDER), 'utf8')),
+})

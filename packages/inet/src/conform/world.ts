@@ -13,6 +13,8 @@ export interface World extends Stations {
     /** How long after a ping a reply to something before it is awaited. */
     readonly grace: number
   }
+  /** Whether `inject` returns after the host has replied: `none` then needs no ping. */
+  readonly isImmediate?: boolean
   /** The first of 16 ports of the peer that no other case uses. */
   readonly port: number
   now(): number
