@@ -1,0 +1,243 @@
+// @ts-check
+import {
+  allocEtherdevMqs,
+  arp,
+  defineDriver,
+  devAllocSkb,
+  ETH_HLEN,
+  ETH_P_ARP,
+  ETH_P_IP,
+  ethernet,
+  ethTypeTrans,
+  icmp,
+  ipv4,
+  netifRx,
+  SKB_DROP_REASON_FRAG_REASM,
+  SKB_DROP_REASON_ICMP_CSUM,
+  SKB_DROP_REASON_IP_CSUM,
+  SKB_DROP_REASON_IP_INADDRERRORS,
+  SKB_DROP_REASON_IP_INHDR,
+  SKB_DROP_REASON_NOT_SPECIFIED,
+  SKB_DROP_REASON_OTHERHOST,
+  SKB_DROP_REASON_PKT_TOO_SMALL,
+  SKB_DROP_REASON_UDP_CSUM,
+  SKB_DROP_REASON_UNHANDLED_PROTO,
+  udp,
+} from 'vnet'
+
+// The host at the other end of the cable, 198.18.0.2, and the broadcast address of its network.
+const HARDWARE = Uint8Array.of(0x02, 0, 0, 0, 0, 0x09)
+const ADDRESS = 0xc6120002
+const BROADCAST = 0xc61200ff
+const TTL = 64
+const [ECHO, DISCARD] = [7, 9]
+
+/**
+ * The host receives a frame. Returns 0 if the frame is a reply now, or the reason for its drop.
+ * @param {import('vnet').SkBuff} skb
+ * @param {import('vnet').NetDevice} dev
+ */
+function receive(skb, dev) {
+  const { bytes, data } = skb
+  const protocol = ethTypeTrans(skb, dev)
+  const isForHost = ethernet.isSameAddress(bytes, data, HARDWARE)
+  if (!isForHost && !ethernet.isBroadcastAddress(bytes, data)) return SKB_DROP_REASON_OTHERHOST
+  if (protocol === ETH_P_ARP) return receiveArp(bytes, data, skb.len)
+  if (protocol === ETH_P_IP) return isForHost ? receiveIp(skb, dev) : SKB_DROP_REASON_NOT_SPECIFIED
+  return SKB_DROP_REASON_UNHANDLED_PROTO
+}
+
+/**
+ * Receives a frame of ARP, as arp_rcv and arp_process do. It starts at `mac`.
+ * @param {Uint8Array} bytes
+ * @param {number} mac
+ * @param {number} length
+ */
+function receiveArp(bytes, mac, length) {
+  const at = mac + ETH_HLEN
+  if (length < ETH_HLEN + arp.ARP_LEN) return SKB_DROP_REASON_PKT_TOO_SMALL
+  if (arp.hrd(bytes, at) !== arp.ARPHRD_ETHER || arp.pro(bytes, at) !== ETH_P_IP) return SKB_DROP_REASON_NOT_SPECIFIED
+  if (bytes[at + 4] !== 6 || bytes[at + 5] !== 4) return SKB_DROP_REASON_NOT_SPECIFIED
+  if (arp.op(bytes, at) !== arp.ARPOP_REQUEST) return SKB_DROP_REASON_NOT_SPECIFIED
+  if (arp.tpa(bytes, at) !== ADDRESS) return SKB_DROP_REASON_NOT_SPECIFIED
+
+  arp.setOp(bytes, at, arp.ARPOP_REPLY)
+  ethernet.copyAddress(bytes, arp.thaAt(at), bytes, arp.shaAt(at))
+  arp.setTpa(bytes, at, arp.spa(bytes, at))
+  ethernet.copyAddress(bytes, arp.shaAt(at), HARDWARE)
+  arp.setSpa(bytes, at, ADDRESS)
+  ethernet.copyAddress(bytes, ethernet.destinationAt(mac), bytes, arp.thaAt(at))
+  ethernet.copyAddress(bytes, ethernet.sourceAt(mac), HARDWARE)
+  return 0
+}
+
+/**
+ * Returns the Internet checksum (RFC 1071): 0 for bytes that contain their own.
+ * @param {Uint8Array} bytes
+ * @param {number} at
+ * @param {number} length
+ * @param {number} sum to which the bytes are added
+ */
+function checksum(bytes, at, length, sum = 0) {
+  for (let i = 0; i < length; i++) sum += i % 2 === 0 ? bytes[at + i] << 8 : bytes[at + i]
+  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16)
+  return ~sum & 0xffff
+}
+
+/**
+ * Receives a frame of IPv4, as ip_rcv_core and ip_route_input do.
+ * @param {import('vnet').SkBuff} skb
+ * @param {import('vnet').NetDevice} dev
+ */
+function receiveIp(skb, dev) {
+  const { bytes, data: mac } = skb
+  const at = mac + ETH_HLEN
+  const space = skb.len - ETH_HLEN
+  if (space < ipv4.IPV4_HLEN) return SKB_DROP_REASON_PKT_TOO_SMALL
+  const header = ipv4.headerLength(bytes, at)
+  if (ipv4.version(bytes, at) !== 4 || header < ipv4.IPV4_HLEN || header > space) return SKB_DROP_REASON_IP_INHDR
+  if (checksum(bytes, at, header) !== 0) return SKB_DROP_REASON_IP_CSUM
+  const total = ipv4.totalLength(bytes, at)
+  if (total > space) return SKB_DROP_REASON_PKT_TOO_SMALL
+  if (total < header) return SKB_DROP_REASON_IP_INHDR
+
+  const isFromHost = ipv4.isUnicastAddress(bytes, ipv4.sourceAt(at)) && ipv4.source(bytes, at) !== BROADCAST
+  if (!isFromHost || ipv4.destination(bytes, at) !== ADDRESS) return SKB_DROP_REASON_IP_INADDRERRORS
+  if (ipv4.isFragment(bytes, at)) return SKB_DROP_REASON_FRAG_REASM
+  const protocol = ipv4.protocol(bytes, at)
+  if (protocol === ipv4.IPPROTO_UDP) return receiveUdp(skb, dev, at + header, total - header)
+  if (protocol !== ipv4.IPPROTO_ICMP) return SKB_DROP_REASON_UNHANDLED_PROTO
+  const reason = receiveIcmp(bytes, at + header, total - header)
+  if (reason !== 0) return reason
+  replyIp(bytes, mac)
+  return 0
+}
+
+/**
+ * Sends the packet of a frame back: addresses, time to live and checksum of its headers.
+ * @param {Uint8Array} bytes
+ * @param {number} mac
+ */
+function replyIp(bytes, mac) {
+  const at = mac + ETH_HLEN
+  ipv4.setDestination(bytes, at, ipv4.source(bytes, at))
+  ipv4.setSource(bytes, at, ADDRESS)
+  bytes[at + 8] = TTL
+  ipv4.setHeaderChecksum(bytes, at, 0)
+  ipv4.setHeaderChecksum(bytes, at, checksum(bytes, at, ipv4.headerLength(bytes, at)))
+  ethernet.copyAddress(bytes, ethernet.destinationAt(mac), bytes, ethernet.sourceAt(mac))
+  ethernet.copyAddress(bytes, ethernet.sourceAt(mac), HARDWARE)
+}
+
+/**
+ * Receives an ICMP message, as icmp_rcv and icmp_echo do, and makes it a reply.
+ * @param {Uint8Array} bytes
+ * @param {number} at
+ * @param {number} length
+ */
+function receiveIcmp(bytes, at, length) {
+  if (length < icmp.ICMP_HLEN) return SKB_DROP_REASON_PKT_TOO_SMALL
+  if (checksum(bytes, at, length) !== 0) return SKB_DROP_REASON_ICMP_CSUM
+  if (icmp.type(bytes, at) !== icmp.ICMP_ECHO) return SKB_DROP_REASON_NOT_SPECIFIED
+  icmp.setType(bytes, at, icmp.ICMP_ECHOREPLY)
+  icmp.setChecksum(bytes, at, 0)
+  icmp.setChecksum(bytes, at, checksum(bytes, at, length))
+  return 0
+}
+
+/**
+ * Returns the sum of the pseudo header of a datagram: addresses, protocol, length.
+ * @param {Uint8Array} bytes
+ * @param {number} ip
+ * @param {number} length
+ */
+function pseudoSum(bytes, ip, length) {
+  const address = (/** @type {number} */ value) => (value >>> 16) + (value & 0xffff)
+  return address(ipv4.source(bytes, ip)) + address(ipv4.destination(bytes, ip)) + ipv4.IPPROTO_UDP + length
+}
+
+/**
+ * Receives a datagram, as udp_rcv does. `length` is the length of what follows the header of IP.
+ * @param {import('vnet').SkBuff} skb
+ * @param {import('vnet').NetDevice} dev
+ * @param {number} at
+ * @param {number} length
+ */
+function receiveUdp(skb, dev, at, length) {
+  const { bytes, data: mac } = skb
+  const ip = mac + ETH_HLEN
+  if (length < udp.UDP_HLEN) return SKB_DROP_REASON_PKT_TOO_SMALL
+  const size = udp.length(bytes, at)
+  if (size < udp.UDP_HLEN || size > length) return SKB_DROP_REASON_PKT_TOO_SMALL
+  const isChecked = udp.checksum(bytes, at) !== 0
+  if (isChecked && checksum(bytes, at, size, pseudoSum(bytes, ip, size)) !== 0) return SKB_DROP_REASON_UDP_CSUM
+
+  const [from, to] = [udp.sourcePort(bytes, at), udp.destinationPort(bytes, at)]
+  if (to === DISCARD || (to === ECHO && from === ECHO)) return SKB_DROP_REASON_NOT_SPECIFIED
+  if (to !== ECHO) {
+    sendUnreachable(skb, dev)
+    return SKB_DROP_REASON_NOT_SPECIFIED
+  }
+  udp.setSourcePort(bytes, at, to)
+  udp.setDestinationPort(bytes, at, from)
+  ipv4.setTotalLength(bytes, ip, at - ip + size)
+  replyIp(bytes, mac)
+  udp.setChecksum(bytes, at, 0)
+  const sum = checksum(bytes, at, size, pseudoSum(bytes, ip, size))
+  udp.setChecksum(bytes, at, sum === 0 ? 0xffff : sum)
+  return 0
+}
+
+/**
+ * Sends port unreachable about the packet of a frame, as icmp_send does, in a frame of its own.
+ * @param {import('vnet').SkBuff} skb
+ * @param {import('vnet').NetDevice} dev
+ */
+function sendUnreachable({ bytes, data }, dev) {
+  const ip = data + ETH_HLEN
+  const quoted = ipv4.headerLength(bytes, ip) + udp.UDP_HLEN
+  const length = icmp.ICMP_HLEN + quoted
+  const error = devAllocSkb(dev, ETH_HLEN + ipv4.IPV4_HLEN + length)
+  if (error === undefined) return
+  error.put(ETH_HLEN + ipv4.IPV4_HLEN + length)
+  const { bytes: own, data: mac } = error
+  const at = mac + ETH_HLEN
+  // A packet from the sender of the datagram, which replyIp sends back.
+  ethernet.copyAddress(own, ethernet.sourceAt(mac), bytes, ethernet.sourceAt(data))
+  ethernet.setEtherType(own, mac, ETH_P_IP)
+  ipv4.create(own, at, ipv4.IPPROTO_ICMP, length, TTL)
+  ipv4.setSource(own, at, ipv4.source(bytes, ip))
+  replyIp(own, mac)
+
+  const message = at + ipv4.IPV4_HLEN
+  own.fill(0, message, message + icmp.ICMP_HLEN)
+  icmp.setType(own, message, icmp.ICMP_DEST_UNREACH)
+  own[message + 1] = icmp.ICMP_PORT_UNREACH
+  for (let i = 0; i < quoted; i++) own[message + icmp.ICMP_HLEN + i] = bytes[ip + i]
+  icmp.setChecksum(own, message, checksum(own, message, length))
+  ethTypeTrans(error, dev)
+  netifRx(error)
+}
+
+/**
+ * The kernel transmits a frame: the host is at the other end of the cable.
+ * @param {import('vnet').SkBuff} skb
+ * @param {import('vnet').NetDevice} dev
+ */
+function startXmit(skb, dev) {
+  const reason = receive(skb, dev)
+  if (reason !== 0) return skb.drop(reason)
+  netifRx(skb)
+}
+
+/** @param {import('vnet').NetDevice} dev */
+function setup(dev) {
+  dev.netdevOps = { ndoStartXmit: startXmit }
+}
+
+function init() {
+  const dev = allocEtherdevMqs({ name: 'host%d', setup, priv: {} })
+  return [{ dev, addresses: ['198.18.0.1/24'] }]
+}
+
+export const driver = defineDriver({ name: 'udp', description: 'a host with UDP', params: {}, init })
