@@ -14,7 +14,7 @@ import type { LabWorker } from './lab-worker.ts'
 import { makeLabDirectory, removeLeftovers } from './leftovers.ts'
 import { killProcesses } from './processes.ts'
 
-function realTime(): WorldTime {
+export function realTime(): WorldTime {
   const began = performance.now()
   return {
     get now() {

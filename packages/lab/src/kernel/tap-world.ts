@@ -1,0 +1,99 @@
+/**
+ * TapWorld: the world of a host in TypeScript on a TAP. Its hosts are those of labs in memory, but
+ * its time is real. Only the first host has a network stack here: the others stand for the machine,
+ * whose ends of links are TAPs.
+ */
+import { randomBytes } from 'node:crypto'
+import { EEXIST, inNextTurn, LOGLEVEL_WARNING, Log, random, UsageError, VnetError } from 'vnet/internal/base/index'
+import { loadNative, TimerfdClock } from 'vnet/internal/linux/index'
+import { LinuxPlatform } from 'vnet/internal/linux/platform'
+import { Net, type Platform, type Port, type PortSpec } from 'vnet/internal/netdev/index'
+import { Calls, run, type WorkerCalls } from '../carrier/lab-calls.ts'
+import { HostPort } from '../memory/host-port.ts'
+import { MemoryStack } from '../memory/memory-stack.ts'
+import { bindUdp } from '../world/code.ts'
+import type { HostParts } from '../world/host-stack.ts'
+import type { LabWorld } from '../world/world.ts'
+import { realTime } from './kernel-world.ts'
+
+const OWN = 'memory/0'
+
+export class TapWorld implements Platform, LabWorld {
+  readonly name = 'memory'
+  readonly caller = this
+  readonly time = realTime()
+  readonly #netns: string | undefined
+  readonly #native = loadNative()
+  readonly #clock = new TimerfdClock(this.#native)
+  readonly #linux: LinuxPlatform
+  readonly #calls: Calls
+  readonly #stacks: MemoryStack[] = []
+
+  /** The TAPs are in `netns`, or in the program's own namespace. */
+  constructor(netns?: string) {
+    this.#netns = netns
+    const log = new Log(LOGLEVEL_WARNING, (_, line) => console.error(`vnet: ${line}`))
+    this.#linux = new LinuxPlatform(this.#native, text => log.warn(text))
+    const net = new Net({ platform: this, clock: this.#clock, log })
+    this.#calls = new Calls(net, {
+      hasKernel: false,
+      settle: ports => this.#linux.settle(ports),
+      bindUdp: (host, socket, port) => bindUdp((this.#stacks[host] as MemoryStack).code, socket, port, undefined),
+    })
+  }
+
+  get turns() {
+    return this.#linux.turns
+  }
+
+  get directory(): never {
+    throw new UsageError('a host on a TAP has no directory for files')
+  }
+
+  makeHost(parts: HostParts): MemoryStack {
+    const seed = randomBytes(4).readUInt32LE()
+    const stack = new MemoryStack(this.#stacks.length, this.#clock, random(seed), parts)
+    this.#stacks.push(stack)
+    return stack
+  }
+
+  /** Same as LabWorker.call. */
+  async call<Name extends keyof WorkerCalls>(
+    call: Name,
+    ...args: Parameters<WorkerCalls[Name]>
+  ): Promise<Awaited<ReturnType<WorkerCalls[Name]>>> {
+    return (await run(this.#calls, call, args)) as Awaited<ReturnType<WorkerCalls[Name]>>
+  }
+
+  allocName(pattern: string): string {
+    return this.#linux.allocName(pattern, this.#netns)
+  }
+
+  /** Throws a VnetError if a route of the machine leads to the network of one of the addresses. */
+  refuseConflicts(name: string, addresses: readonly string[]): void {
+    for (const address of addresses) {
+      const conflict = this.#linux.conflict(address, this.#netns, name)
+      if (conflict !== undefined) throw new VnetError(EEXIST, `address ${address}`, `${conflict}; choose another`)
+    }
+  }
+
+  /** The kernel cuts its frames and completes their checksums itself: hosts have no offloads. */
+  async open(spec: PortSpec): Promise<Port> {
+    if (spec.netns !== OWN) return await this.#linux.open({ ...spec, netns: this.#netns, features: 0 })
+    return new HostPort((this.#stacks[0] as MemoryStack).ip, 1, spec, inNextTurn)
+  }
+
+  async close(): Promise<void> {
+    this.#clock.close()
+    await this.#linux.close()
+  }
+
+  /** It has neither faults of hosts nor programs. */
+  onFault(): void {}
+
+  killPrograms(): void {}
+
+  losses(): readonly string[] {
+    return []
+  }
+}

@@ -1,0 +1,98 @@
+/** TapHost: a host in TypeScript on a TAP of this machine, in real time. */
+import { UsageError } from 'vnet/internal/base/usage-error'
+import { devValidName } from 'vnet/internal/netdev/if'
+import { formatPrefix, networkOf, parsePrefix, plus, sameBytes, toPrefix } from 'vnet/internal/packet/address'
+import { TapWorld } from '../kernel/tap-world.ts'
+import { LabCaptures } from '../model/captures.ts'
+import { HostsFile, withoutPrefix } from '../model/hosts.ts'
+import { ANY, checkForms, type Form, type Forms, LIST, WHOLE_NUMBER } from '../model/options.ts'
+import { addressesOf } from '../model/subnet.ts'
+import type { LabRoute } from '../world/host-stack.ts'
+import { LINK_OPTIONS } from '../world/wire-spec.ts'
+import type { TapHostOptions } from './create-tap-host.ts'
+import { LabHost } from './host.ts'
+import type { LabLink } from './link.ts'
+import { Links } from './links.ts'
+
+const { wire, mtu } = LINK_OPTIONS
+const INTERFACE: Form = {
+  accepts: value => typeof value === 'string' && devValidName(value),
+  text: 'a name of 1 to 15 bytes without / or : or white space, with at most one %d',
+}
+const OPTIONS: Forms<TapHostOptions> = {
+  ...{ interface: INTERFACE, addresses: LIST, netns: ANY, seed: WHOLE_NUMBER },
+  ...{ wire, mtu },
+}
+
+/** The name of the machine on the host, and of the host's interface. */
+const MACHINE = 'machine'
+
+export class TapHost extends LabHost implements AsyncDisposable {
+  /** The link with the machine. Its direction `ab` leads from the machine to the host. */
+  link!: LabLink
+  /** The addresses of the machine's end, without prefixes. */
+  machine: readonly string[] = []
+  #end = async (): Promise<void> => {}
+  #ended: Promise<void> | undefined
+
+  /** @internal Same as tapHost. */
+  static async open(options: TapHostOptions): Promise<TapHost> {
+    checkForms('tapHost', options, OPTIONS)
+    const { interface: pattern = 'host%d', netns, wire = '', mtu, seed = 1 } = options
+    const { addresses = addressesOf(1, 2, mtu) } = options
+    const machines = addresses.map(machineFor)
+    const world = new TapWorld(netns)
+    try {
+      const hosts: LabHost[] = []
+      const captures = new LabCaptures(world, 'tap')
+      const links = new Links(
+        { name: '', seed, world, hostsFile: new HostsFile(world), captures, setup: {}, hosts },
+        [],
+      )
+      const host = new TapHost(world.allocName(pattern), links)
+      world.refuseConflicts(host.name, machines)
+      const machine = new LabHost(MACHINE, links)
+      hosts.push(machine, host)
+      links.lab.hostsFile.add(machine, host)
+      host.machine = machines.map(withoutPrefix)
+      host.#end = async () => {
+        await links.close()
+        await machine.close()
+        await world.close()
+      }
+      host.link = await links.cable(machine, host, { wire, addresses: [machines, addresses], ...(mtu && { mtu }) })
+      host.stack.setRoutes(machines.map(defaultRoute))
+      return host
+    } catch (error) {
+      await world.close()
+      throw error
+    }
+  }
+
+  /** Closes its servers and sockets, and removes the TAP. Idempotent. */
+  override close(): Promise<void> {
+    this.#ended ??= super.close().finally(this.#end)
+    return this.#ended
+  }
+
+  readonly [Symbol.asyncDispose] = (): Promise<void> => this.close()
+}
+
+/** Returns the first other address of the network of an address, with the prefix. */
+function machineFor(address: string): string {
+  const prefix = parsePrefix(address)
+  const bits = prefix === undefined ? 0 : prefix.bytes.length * 8 - prefix.prefixLen
+  if (prefix === undefined || bits === 0)
+    throw new UsageError(`address ${address}: write it with the prefix of a network, as 198.18.0.2/24`)
+  const network = networkOf(prefix)
+  // In a network of two addresses, the first one is an address of a host, too (RFC 3021, RFC 6164).
+  const first = plus(network, bits === 1 ? 0 : 1)
+  const bytes = sameBytes(first, prefix.bytes) ? plus(first, 1) : first
+  return formatPrefix({ ...prefix, bytes })
+}
+
+function defaultRoute(cidr: string): LabRoute {
+  const address = toPrefix(cidr).bytes
+  const prefix = { bytes: new Uint8Array(address.length), prefixLen: 0 }
+  return { network: { prefix, text: 'default' }, via: { address, text: cidr }, link: 1, dev: MACHINE }
+}
