@@ -37,7 +37,7 @@ export const PRODUCTS: readonly Product[] = [
     ],
   },
   { name: '@vnet/inet', commands: ['conform'] },
-  { name: '@vnet/lab', commands: ['lab', 'explore', 'run', 'test-from'] },
+  { name: '@vnet/lab', commands: ['lab', 'explore', 'run', 'test-from', 'host'] },
   { name: '@vnet/web', commands: ['web', 'metrics'] },
   { name: '@vnet/learn', commands: ['learn', 'check', 'grade'] },
   { name: '@vnet/exec', commands: ['exec'] },

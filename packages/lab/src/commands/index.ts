@@ -93,6 +93,15 @@ const running: readonly Option[] = [
   new Option('--quiet', 'print no report'),
 ]
 
+const hosting: readonly Option[] = [
+  new Option('--address <cidr>', 'address of the host, with its prefix; repeat for more').argParser(collect(String)),
+  single('--serve <dir>', 'serve the files of a directory by HTTP, on port 80 (echo, discard, chargen)'),
+  single('--wire <text>', WIRE).argParser(filled),
+  single('--seed <n>', 'seed of all random decisions (1)').argParser(wholeNumber(0, Number.MAX_SAFE_INTEGER)),
+  single('--mtu <n>', 'MTU (1500)').argParser(wholeNumber(68, 65_520)),
+  single('--netns <netns>', 'network namespace of the interface, by name or path'),
+]
+
 const table: readonly LazyCommand[] = [
   {
     name: 'run',
@@ -131,6 +140,17 @@ const table: readonly LazyCommand[] = [
       ['vnet lab net.yaml --time virtual -- ./test.sh', 'the same, with hours in seconds, and the same twice'],
     ],
     run: async (io, file, command, options) => (await import('./lab.ts')).lab(file, command, options, io),
+  },
+  {
+    name: 'host',
+    description: 'a host with a TCP/IP stack in TypeScript, on a TAP',
+    args: [new Argument('[IF]')],
+    options: hosting,
+    examples: [
+      ['vnet host', 'echo, discard and chargen on ports 7, 9 and 19'],
+      ["vnet host --serve . --wire 'loss 1%'", 'files past a bad link: curl http://198.18.1.2/FILE'],
+    ],
+    run: async (io, name, options) => (await import('./host.ts')).host(name, options, io),
   },
   {
     name: 'explore',

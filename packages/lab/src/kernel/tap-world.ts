@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto'
 import { EEXIST, inNextTurn, LOGLEVEL_WARNING, Log, random, UsageError, VnetError } from 'vnet/internal/base/index'
 import { loadNative, TimerfdClock } from 'vnet/internal/linux/index'
 import { LinuxPlatform } from 'vnet/internal/linux/platform'
-import { Net, type Platform, type Port, type PortSpec } from 'vnet/internal/netdev/index'
+import { NETDEV_UNREGISTER, Net, type Platform, type Port, type PortSpec } from 'vnet/internal/netdev/index'
 import { Calls, run, type WorkerCalls } from '../carrier/lab-calls.ts'
 import { HostPort } from '../memory/host-port.ts'
 import { MemoryStack } from '../memory/memory-stack.ts'
@@ -22,6 +22,8 @@ export class TapWorld implements Platform, LabWorld {
   readonly name = 'memory'
   readonly caller = this
   readonly time = realTime()
+  /** Settles when a TAP is deleted, also by `close`. */
+  readonly gone: Promise<void>
   readonly #netns: string | undefined
   readonly #native = loadNative()
   readonly #clock = new TimerfdClock(this.#native)
@@ -35,6 +37,11 @@ export class TapWorld implements Platform, LabWorld {
     const log = new Log(LOGLEVEL_WARNING, (_, line) => console.error(`vnet: ${line}`))
     this.#linux = new LinuxPlatform(this.#native, text => log.warn(text))
     const net = new Net({ platform: this, clock: this.#clock, log })
+    this.gone = new Promise(resolve => {
+      net.registerNetdeviceNotifier(event => {
+        if (event === NETDEV_UNREGISTER) resolve()
+      })
+    })
     this.#calls = new Calls(net, {
       hasKernel: false,
       settle: ports => this.#linux.settle(ports),

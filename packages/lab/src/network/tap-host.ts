@@ -32,6 +32,8 @@ export class TapHost extends LabHost implements AsyncDisposable {
   link!: LabLink
   /** The addresses of the machine's end, without prefixes. */
   machine: readonly string[] = []
+  /** Settles when the TAP is deleted, also by `close`. */
+  gone!: Promise<void>
   #end = async (): Promise<void> => {}
   #ended: Promise<void> | undefined
 
@@ -54,6 +56,7 @@ export class TapHost extends LabHost implements AsyncDisposable {
       const machine = new LabHost(MACHINE, links)
       hosts.push(machine, host)
       links.lab.hostsFile.add(machine, host)
+      host.gone = world.gone
       host.machine = machines.map(withoutPrefix)
       host.#end = async () => {
         await links.close()

@@ -1,0 +1,75 @@
+/** `vnet host`: a host in TypeScript on a TAP (packages/lab/docs/tap-host.md). */
+import net, { type Socket } from 'node:net'
+import { Readable } from 'node:stream'
+import { complain, EXIT_FAILURE, EXIT_OK, endOf, type Io } from 'vnet/internal/cli/process/io'
+import { enterCommand, enterForLab } from 'vnet/internal/cli/rootless'
+import { dropPrivileges } from 'vnet/internal/linux/index'
+import { loadNative } from 'vnet/internal/linux/native'
+import { CAP_NET_ADMIN, CAP_SYS_ADMIN } from 'vnet/internal/linux/uapi'
+import { tapHost } from '../network/create-tap-host.ts'
+import type { LabHost } from '../network/host.ts'
+import { fileServer } from './serve-files.ts'
+
+export interface HostCommandOptions {
+  /** With prefixes. */
+  readonly address?: readonly string[]
+  readonly netns?: string
+  /** The directory of the files. */
+  readonly serve?: string
+  readonly wire?: string
+  readonly mtu?: number
+  readonly seed?: number
+}
+
+const HTTP_PORT = 80
+
+/** Runs until a signal, or until the interface is deleted. Returns the exit status. */
+export async function host(
+  name: string | undefined,
+  { address, serve, ...options }: HostCommandOptions,
+  io: Io,
+): Promise<number> {
+  const files = serve === undefined ? undefined : fileServer(serve)
+  const native = loadNative()
+  if (io.own && options.netns === undefined) await enterForLab(native)
+  using end = endOf(io)
+  await using made = await tapHost({
+    ...options,
+    ...(name && { interface: name }),
+    ...(address && { addresses: address }),
+  })
+  const ports = files === undefined ? await serveSmall(made) : [await made.listen(files, HTTP_PORT)]
+  if (io.own) dropPrivileges(native, [CAP_NET_ADMIN, ...(options.netns === undefined ? [] : [CAP_SYS_ADMIN])])
+  const enter = io.own ? enterCommand() : undefined
+  const where = enter === undefined ? '' : `; enter by: ${enter}`
+  io.out(`ready: ${made.name} ${made.addresses.join(' ')}, TCP ports ${ports.join(' ')}${where}\n`)
+  const isGone = await Promise.race([end.asked.then(() => false), made.gone.then(() => true)])
+  if (isGone) complain(io, `${made.name} was deleted, exiting`)
+  return isGone ? EXIT_FAILURE : EXIT_OK
+}
+
+/** The small services of RFC 862, 863 and 864, by their ports. */
+const SMALL = new Map<number, (socket: Socket) => unknown>([
+  [7, socket => socket.pipe(socket)],
+  [9, socket => socket.resume()],
+  [19, socket => Readable.from(generated()).pipe(socket.resume())],
+])
+
+function serveSmall(host: LabHost): Promise<number[]> {
+  const listening = [...SMALL].map(([port, serve]) => {
+    const server = net.createServer({ allowHalfOpen: port === 7 }, socket => {
+      socket.on('error', () => socket.destroy())
+      serve(socket)
+    })
+    return host.listen(server, port)
+  })
+  return Promise.all(listening)
+}
+
+/** Printable characters, in lines of 72 that each start with the next one (RFC 864). */
+function* generated(): Generator<Buffer> {
+  const printable = Array.from({ length: 95 }, (_, i) => String.fromCharCode(0x20 + i)).join('')
+  const lines = Array.from(printable, (_, i) => `${(printable + printable).slice(i, i + 72)}\r\n`)
+  const all = Buffer.from(lines.join(''))
+  for (;;) yield all
+}
