@@ -6,27 +6,22 @@ import { enterCommand, enterForLab } from 'vnet/internal/cli/rootless'
 import { dropPrivileges } from 'vnet/internal/linux/index'
 import { loadNative } from 'vnet/internal/linux/native'
 import { CAP_NET_ADMIN, CAP_SYS_ADMIN } from 'vnet/internal/linux/uapi'
-import { tapHost } from '../network/create-tap-host.ts'
+import { type TapHostOptions, tapHost } from '../network/create-tap-host.ts'
 import type { LabHost } from '../network/host.ts'
 import { fileServer } from './serve-files.ts'
 
-export interface HostCommandOptions {
+export interface HostCommandOptions extends Omit<TapHostOptions, 'interface' | 'addresses'> {
   /** With prefixes. */
   readonly address?: readonly string[]
-  readonly netns?: string
   /** The directory of the files. */
   readonly serve?: string
-  readonly wire?: string
-  readonly mtu?: number
-  readonly seed?: number
+  readonly misbehave?: string
 }
-
-const HTTP_PORT = 80
 
 /** Runs until a signal, or until the interface is deleted. Returns the exit status. */
 export async function host(
   name: string | undefined,
-  { address, serve, ...options }: HostCommandOptions,
+  { address, serve, misbehave, ...options }: HostCommandOptions,
   io: Io,
 ): Promise<number> {
   const files = serve === undefined ? undefined : fileServer(serve)
@@ -38,7 +33,8 @@ export async function host(
     ...(name && { interface: name }),
     ...(address && { addresses: address }),
   })
-  const ports = files === undefined ? await serveSmall(made) : [await made.listen(files, HTTP_PORT)]
+  if (misbehave !== undefined) await made.misbehave(misbehave)
+  const ports = files === undefined ? await serveSmall(made) : [await made.listen(files, 80)]
   if (io.own) dropPrivileges(native, [CAP_NET_ADMIN, ...(options.netns === undefined ? [] : [CAP_SYS_ADMIN])])
   const enter = io.own ? enterCommand() : undefined
   const where = enter === undefined ? '' : `; enter by: ${enter}`

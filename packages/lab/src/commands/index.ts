@@ -97,6 +97,7 @@ const hosting: readonly Option[] = [
   new Option('--address <cidr>', 'address of the host, with its prefix; repeat for more').argParser(collect(String)),
   single('--serve <dir>', 'serve the files of a directory by HTTP, on port 80 (echo, discard, chargen)'),
   single('--wire <text>', WIRE).argParser(filled),
+  single('--misbehave <text>', "faults of the host's TCP, such as 'window 0 for 10s' or 'reset after 1000'"),
   single('--seed <n>', 'seed of all random decisions (1)').argParser(wholeNumber(0, Number.MAX_SAFE_INTEGER)),
   single('--mtu <n>', 'MTU (1500)').argParser(wholeNumber(68, 65_520)),
   single('--netns <netns>', 'network namespace of the interface, by name or path'),
@@ -148,6 +149,7 @@ const table: readonly LazyCommand[] = [
     options: hosting,
     examples: [
       ['vnet host', 'echo, discard and chargen on ports 7, 9 and 19'],
+      ["vnet host --serve . --misbehave 'segments 1'", 'files, one byte a segment'],
       ["vnet host --serve . --wire 'loss 1%'", 'files past a bad link: curl http://198.18.1.2/FILE'],
     ],
     run: async (io, name, options) => (await import('./host.ts')).host(name, options, io),

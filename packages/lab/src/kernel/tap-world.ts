@@ -1,10 +1,10 @@
 /**
- * TapWorld: the world of a host in TypeScript on a TAP. Its hosts are those of labs in memory, but
- * its time is real. Only the first host has a network stack here: the others stand for the machine,
- * whose ends of links are TAPs.
+ * TapWorld: the world of a host in TypeScript on a TAP, like a lab in memory, but in real time.
+ * Only the first host has a network stack here. Other hosts stand for the machine: their ends of
+ * links are TAPs.
  */
 import { randomBytes } from 'node:crypto'
-import { EEXIST, inNextTurn, LOGLEVEL_WARNING, Log, random, UsageError, VnetError } from 'vnet/internal/base/index'
+import { EEXIST, inNextTurn, LOGLEVEL_WARNING, Log, random, VnetError } from 'vnet/internal/base/index'
 import { loadNative, TimerfdClock } from 'vnet/internal/linux/index'
 import { LinuxPlatform } from 'vnet/internal/linux/platform'
 import { NETDEV_UNREGISTER, Net, type Platform, type Port, type PortSpec } from 'vnet/internal/netdev/index'
@@ -16,12 +16,15 @@ import type { HostParts } from '../world/host-stack.ts'
 import type { LabWorld } from '../world/world.ts'
 import { realTime } from './kernel-world.ts'
 
-const OWN = 'memory/0'
-
 export class TapWorld implements Platform, LabWorld {
   readonly name = 'memory'
   readonly caller = this
   readonly time = realTime()
+  /** It has no files, no faults of hosts, and no programs. */
+  readonly directory = ''
+  readonly onFault = (): void => {}
+  readonly killPrograms = (): void => {}
+  readonly losses = (): readonly string[] => []
   /** Settles when a TAP is deleted, also by `close`. */
   readonly gone: Promise<void>
   readonly #netns: string | undefined
@@ -47,14 +50,6 @@ export class TapWorld implements Platform, LabWorld {
       settle: ports => this.#linux.settle(ports),
       bindUdp: (host, socket, port) => bindUdp((this.#stacks[host] as MemoryStack).code, socket, port, undefined),
     })
-  }
-
-  get turns() {
-    return this.#linux.turns
-  }
-
-  get directory(): never {
-    throw new UsageError('a host on a TAP has no directory for files')
   }
 
   makeHost(parts: HostParts): MemoryStack {
@@ -86,21 +81,12 @@ export class TapWorld implements Platform, LabWorld {
 
   /** The kernel cuts its frames and completes their checksums itself: hosts have no offloads. */
   async open(spec: PortSpec): Promise<Port> {
-    if (spec.netns !== OWN) return await this.#linux.open({ ...spec, netns: this.#netns, features: 0 })
-    return new HostPort((this.#stacks[0] as MemoryStack).ip, 1, spec, inNextTurn)
+    if (spec.netns !== 'memory/0') return await this.#linux.open({ ...spec, netns: this.#netns, features: 0 })
+    return new HostPort(this.#stacks[0] as MemoryStack, 1, spec, inNextTurn)
   }
 
   async close(): Promise<void> {
     this.#clock.close()
     await this.#linux.close()
-  }
-
-  /** It has neither faults of hosts nor programs. */
-  onFault(): void {}
-
-  killPrograms(): void {}
-
-  losses(): readonly string[] {
-    return []
   }
 }

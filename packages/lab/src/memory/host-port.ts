@@ -1,23 +1,32 @@
 /** HostPort: the port of a link's device in memory, below a host's network stack. */
-import type { IpStack } from '@vnet/inet/internal/ip/stack'
 import { type JoinedPort, joinPort } from '@vnet/inet/internal/port'
 import { MemoryPort } from 'vnet/internal/bed/memory-port'
 import type { LinkChange, LinkRequest, PortSpec } from 'vnet/internal/netdev/port'
+import type { MemoryStack } from './memory-stack.ts'
+
+type Host = Pick<MemoryStack, 'ip' | 'rewriter'>
 
 export class HostPort extends MemoryPort {
-  readonly #stack: IpStack
+  readonly #host: Host
   #joined: JoinedPort | undefined
 
   /** Queues are polled by `soon`. */
-  constructor(stack: IpStack, ifindex: number, spec: PortSpec, soon: (fn: () => void) => void) {
+  constructor(host: Host, ifindex: number, spec: PortSpec, soon: (fn: () => void) => void) {
     super(spec.name, ifindex, spec, () => {}, soon)
-    this.#stack = stack
+    this.#host = host
     this.onFrame = () => {}
   }
 
   override async apply(request: LinkRequest): Promise<void> {
     await super.apply(request)
     this.#follow()
+  }
+
+  /** A frame leaves the host. */
+  override transmit(bytes: Uint8Array, queue?: number): void {
+    const { rewriter } = this.#host
+    if (rewriter === undefined) super.transmit(bytes, queue)
+    else rewriter.send(bytes, frame => super.transmit(frame, queue))
   }
 
   override change(change: LinkChange): void {
@@ -34,7 +43,13 @@ export class HostPort extends MemoryPort {
 
   /** The stack sees the interface when it is first up. */
   #follow(): void {
-    if (this.#joined !== undefined) this.#joined.follow()
-    else if (this.up) this.#joined = joinPort(this.#stack, this)
+    this.#joined?.follow()
+    if (this.#joined !== undefined || !this.up) return
+    this.#joined = joinPort(this.#host.ip, this)
+    const receive = this.onFrame
+    this.onFrame = (skb, queue) => {
+      this.#host.rewriter?.received(skb.bytes.subarray(skb.data, skb.data + skb.len))
+      receive?.(skb, queue)
+    }
   }
 }

@@ -17,6 +17,7 @@ import type { HostFaults } from '../world/host-faults.ts'
 import type { HostCounters, HostParts, HostStack, LabRoute, RouterRules } from '../world/host-stack.ts'
 import { patchNode } from '../world/node-sockets.ts'
 import { MemoryRules } from './memory-rules.ts'
+import type { Rewriter } from './misbehave/rewriter.ts'
 import { ServerHandle } from './node/memory-server.ts'
 import { connectInMemory } from './node/memory-socket.ts'
 import { addressBytes } from './node/node-address.ts'
@@ -48,6 +49,8 @@ export class MemoryStack extends AnyHost implements HostStack, HostFaults, CodeH
   readonly rules: RouterRules
   readonly wayOut = undefined
   readonly ip: IpStack
+  /** Changes its segments where they leave; undefined if it does not misbehave. */
+  rewriter: Rewriter | undefined
   readonly #inet: InetHost
   readonly #parts: HostParts
   #boot = new Boot(this)
@@ -72,6 +75,12 @@ export class MemoryStack extends AnyHost implements HostStack, HostFaults, CodeH
 
   get code(): Boot {
     return this.#callers()
+  }
+
+  async misbehave(text: string): Promise<void> {
+    // Loaded on demand, because few hosts do.
+    const { readMisbehaviour } = await import('./misbehave/parse.ts')
+    this.rewriter = readMisbehaviour(text, this.ip)
   }
 
   counters(): HostCounters {

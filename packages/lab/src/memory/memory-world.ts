@@ -110,8 +110,7 @@ export class MemoryWorld implements Platform, LabWorld {
 
   async open(spec: PortSpec): Promise<HostPort> {
     const host = Number(/^memory\/(\d+)$/.exec(spec.netns ?? '')?.[1])
-    const { ip } = this.#stacks[host] as MemoryStack
-    return new HostPort(ip, ++this.#ports, spec, fn => this.#runSoon(fn))
+    return new HostPort(this.#stacks[host] as MemoryStack, ++this.#ports, spec, fn => this.#runSoon(fn))
   }
 
   /** Settles when all that is due at this moment has happened. */

@@ -10,9 +10,10 @@ import https from 'node:https'
 import net, { type Socket } from 'node:net'
 import { pathToFileURL } from 'node:url'
 import threads, { type Worker, type WorkerOptions } from 'node:worker_threads'
+import { anyText } from 'vnet/internal/base/schema'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { type LabInterface, withoutPrefix } from '../model/hosts.ts'
-import { anyOf, checkForms, FLAG, type Forms, SIGNAL, SIZE, shown } from '../model/options.ts'
+import { anyOf, checkForm, checkForms, FLAG, type Forms, SIGNAL, SIZE, shown } from '../model/options.ts'
 import { checkPort, type HostAddress, type SocketPlace, type StreamServer } from '../model/place.ts'
 import { bindUdp, type CodeHost, listen } from '../world/code.ts'
 import type { HostFaults } from '../world/host-faults.ts'
@@ -326,6 +327,20 @@ export class LabHost {
   stats(): world.HostCounters {
     this.#check()
     return this.stack.counters()
+  }
+
+  /**
+   * Makes the TCP of the host misbehave toward its peers: `window 0 for 10s`, `segments 1`; ''
+   * ends that. The text replaces the one before, also for open connections. Rejects with a
+   * UsageError for a wrong text, and for a host in the kernel.
+   */
+  async misbehave(text: string): Promise<void> {
+    this.#check()
+    checkForm('misbehave', text, { text: "a text such as 'window 0 for 10s'", schema: anyText })
+    if (this.stack.misbehave === undefined)
+      throw new UsageError(`host ${this.name}: its TCP is the kernel's: misbehave needs world: 'memory', or tapHost()`)
+    const release = this.#links.lab.world.time.hold()
+    await this.stack.misbehave(text).finally(release)
   }
 
   /**

@@ -20,8 +20,7 @@ const INTERFACE: Form = {
   text: 'a name of 1 to 15 bytes without / or : or white space, with at most one %d',
 }
 const OPTIONS: Forms<TapHostOptions> = {
-  ...{ interface: INTERFACE, addresses: LIST, netns: ANY, seed: WHOLE_NUMBER },
-  ...{ wire, mtu },
+  ...{ interface: INTERFACE, addresses: LIST, netns: ANY, wire, mtu, seed: WHOLE_NUMBER },
 }
 
 /** The name of the machine on the host, and of the host's interface. */
@@ -31,9 +30,9 @@ export class TapHost extends LabHost implements AsyncDisposable {
   /** The link with the machine. Its direction `ab` leads from the machine to the host. */
   link!: LabLink
   /** The addresses of the machine's end, without prefixes. */
-  machine: readonly string[] = []
+  readonly machine!: readonly string[]
   /** Settles when the TAP is deleted, also by `close`. */
-  gone!: Promise<void>
+  readonly gone!: Promise<void>
   #end = async (): Promise<void> => {}
   #ended: Promise<void> | undefined
 
@@ -44,30 +43,31 @@ export class TapHost extends LabHost implements AsyncDisposable {
     const { addresses = addressesOf(1, 2, mtu) } = options
     const machines = addresses.map(machineFor)
     const world = new TapWorld(netns)
+    let host: TapHost | undefined
     try {
-      const hosts: LabHost[] = []
+      const name = world.allocName(pattern)
+      world.refuseConflicts(name, machines)
       const captures = new LabCaptures(world, 'tap')
+      const hosts: LabHost[] = []
       const links = new Links(
-        { name: '', seed, world, hostsFile: new HostsFile(world), captures, setup: {}, hosts },
+        { name: 'tap', seed, world, hostsFile: new HostsFile(world), captures, setup: {}, hosts },
         [],
       )
-      const host = new TapHost(world.allocName(pattern), links)
-      world.refuseConflicts(host.name, machines)
+      host = new TapHost(name, links)
       const machine = new LabHost(MACHINE, links)
+      host.#end = () =>
+        links
+          .close()
+          .then(() => machine.close())
+          .finally(() => world.close())
       hosts.push(machine, host)
       links.lab.hostsFile.add(machine, host)
-      host.gone = world.gone
-      host.machine = machines.map(withoutPrefix)
-      host.#end = async () => {
-        await links.close()
-        await machine.close()
-        await world.close()
-      }
+      Object.assign(host, { gone: world.gone, machine: machines.map(withoutPrefix) })
       host.link = await links.cable(machine, host, { wire, addresses: [machines, addresses], ...(mtu && { mtu }) })
       host.stack.setRoutes(machines.map(defaultRoute))
       return host
     } catch (error) {
-      await world.close()
+      await (host ?? world).close()
       throw error
     }
   }

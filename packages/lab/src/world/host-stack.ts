@@ -101,6 +101,8 @@ export interface HostStack {
   enter<T>(fn: () => T): T
   /** Whether the calling code ran on the host before a crash. */
   readonly isCallerDead: boolean
+  /** Same as LabHost.misbehave; absent if its segments are the kernel's. */
+  misbehave?(text: string): Promise<void>
   counters(): HostCounters
   /** Removes addresses of an interface, takes it up or down, and adds addresses. */
   changeInterface(name: string, removed: readonly string[], isUp: boolean, added: readonly string[]): void

@@ -60,6 +60,11 @@ test('serves the files of a directory, and nothing outside of it', async () => {
   expect(await get('/a%20b', '-d x')).toBe(' 405')
 }, 60_000)
 
+test('misbehaves by its text', async () => {
+  const { sh } = await runningHost(own, '--misbehave', 'icmp port-unreachable')
+  expect(await sh('curl -sS http://198.18.1.2:9/')).toMatch(/^curl: \(7\)/)
+}, 60_000)
+
 test('ends with a failure when its interface is deleted', async () => {
   const { netns, vnet } = await runningHost(own)
   netns.ip('link del host0')
@@ -70,11 +75,13 @@ test('ends with a failure when its interface is deleted', async () => {
 }, 60_000)
 
 test('refuses wrong options as wrong usage', async () => {
+  const { name } = own.add()
   const wrong = async (...args: readonly string[]) => {
-    const { status, stderr } = await runMain('host', ...args)
+    const { status, stderr } = await runMain('host', '--netns', name, ...args)
     return `${status} ${stderr}`
   }
-  expect(await wrong('--serve', '/nowhere')).toMatch(/^2 vnet: \/nowhere: .*: name a directory with files to serve\n$/)
+  expect(await wrong('--serve', '/nowhere')).toMatch(/^2 vnet: \/nowhere is not a directory/)
   expect(await wrong('--address', '198.18.1.2')).toMatch(/^2 vnet: address 198\.18\.1\.2: write it with/)
+  expect(await wrong('--misbehave', 'widow 0')).toMatch(/^2 vnet: 'widow' is not a word of misbehave.*\n.* widow 0\n/)
   expect(await wrong('--wire', 'dealy 1ms')).toContain("'dealy' is not a word of a wire")
 })
