@@ -3,6 +3,7 @@
 //
 //	GO111MODULE=off GOPATH=/usr/share/gocode go build gvisor.go gvisor_control.go
 //	gvisor TAP ADDRESS/BITS ROUTER [PORT]
+//	gvisor packet:IF ADDRESS/BITS ROUTER    # a packet socket on IF, with offloads, as its sandbox
 package main
 
 import (
@@ -12,6 +13,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"gvisor.dev/gvisor/pkg/tcpip"
 	"gvisor.dev/gvisor/pkg/tcpip/adapters/gonet"
@@ -34,10 +36,10 @@ const (
 	chargen = 19
 )
 
-var line = func() []byte {
-	bytes := make([]byte, 72)
+var text = func() []byte {
+	bytes := make([]byte, 1<<16)
 	for i := range bytes {
-		bytes[i] = byte(' ' + i)
+		bytes[i] = byte(' ' + i%95)
 	}
 	return bytes
 }()
@@ -64,7 +66,7 @@ func serve(port uint16, connection net.Conn) {
 		io.Copy(io.Discard, connection)
 	case chargen:
 		for {
-			if _, err := connection.Write(line); err != nil {
+			if _, err := connection.Write(text); err != nil {
 				return
 			}
 		}
@@ -81,9 +83,26 @@ func datagrams(port uint16, socket net.PacketConn) {
 		if port == echo {
 			socket.WriteTo(bytes[:n], from)
 		} else if port == chargen {
-			socket.WriteTo(line, from)
+			socket.WriteTo(text[:72], from)
 		}
 	}
+}
+
+func cutPrefix(text, prefix string) (string, bool) {
+	return strings.TrimPrefix(text, prefix), strings.HasPrefix(text, prefix)
+}
+
+// packetSocket opens a packet socket whose frames have a virtio_net_hdr, for their offloads.
+func packetSocket(name string) int {
+	const packetVnetHdr = 15
+	iface, err := net.InterfaceByName(name)
+	check(err)
+	all := uint16(0x0300) // ETH_P_ALL in network byte order
+	fd, err := syscall.Socket(syscall.AF_PACKET, syscall.SOCK_RAW, int(all))
+	check(err)
+	check(syscall.SetsockoptInt(fd, syscall.SOL_PACKET, packetVnetHdr, 1))
+	check(syscall.Bind(fd, &syscall.SockaddrLinklayer{Protocol: all, Ifindex: iface.Index}))
+	return fd
 }
 
 func main() {
@@ -94,11 +113,17 @@ func main() {
 	address, length, _ := strings.Cut(os.Args[2], "/")
 	bits, err := strconv.Atoi(length)
 	check(err)
-	fd, err := tun.OpenTAP(os.Args[1])
-	check(err)
-	endpoint, err := fdbased.New(&fdbased.Options{
-		FDs: []int{fd}, MTU: 1500, EthernetHeader: true, Address: "\x02\x00\x00\x00\x00\x67", RXChecksumOffload: false,
-	})
+	options := fdbased.Options{MTU: 1500, EthernetHeader: true, Address: "\x02\x00\x00\x00\x00\x67"}
+	if name, isPacket := cutPrefix(os.Args[1], "packet:"); isPacket {
+		options.FDs = []int{packetSocket(name)}
+		options.GSOMaxSize, options.RXChecksumOffload = 65536, true
+		options.PacketDispatchMode = fdbased.RecvMMsg
+	} else {
+		fd, err := tun.OpenTAP(name)
+		check(err)
+		options.FDs = []int{fd}
+	}
+	endpoint, err := fdbased.New(&options)
 	check(err)
 	s := stack.New(stack.Options{
 		HandleLocal:        true,

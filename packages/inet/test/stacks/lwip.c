@@ -21,7 +21,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-enum { ECHO = 7, DISCARD = 9, CHARGEN = 19, BACKLOG = 16, CHUNK = 1024, STACK = 16384, FRAME = 1518 };
+enum { ECHO = 7, DISCARD = 9, CHARGEN = 19, BACKLOG = 16, CHUNK = 4096, STACK = 32768, FRAME = 1518 };
 
 void control(int port);
 
