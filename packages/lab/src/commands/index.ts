@@ -193,14 +193,6 @@ const table: readonly LazyCommand[] = [
     run: async (io, file) => (await import('./lab.ts')).checkLab(file, io),
   },
   {
-    name: 'graph',
-    under: 'lab',
-    description: 'print a lab file as a flowchart of Mermaid',
-    args: [FILE],
-    examples: [['vnet lab graph net.yaml', 'a drawing for a page of Markdown']],
-    run: async (io, file) => (await import('./lab.ts')).graphLab(file, io),
-  },
-  {
     name: 'list',
     under: 'lab',
     description: 'list the running labs, including labs of tests',

@@ -8,7 +8,6 @@ import { EXIT_FAILURE, EXIT_OK, endOf, type Io, statusOf } from 'vnet/internal/c
 import { enterForLab } from 'vnet/internal/cli/rootless'
 import { loadNative } from 'vnet/internal/linux/native'
 import { FileLab } from '../file/file-lab.ts'
-import { graph } from '../file/graph.ts'
 import { hostsOf, type LabPlan, readLabFile } from '../file/read.ts'
 import { greeting, serveLines } from '../file/requests.ts'
 import { ServiceError } from '../file/service.ts'
@@ -131,10 +130,5 @@ export async function checkLab(path: string, io: Io): Promise<number> {
     return `${length} ${what}${length === 1 ? '' : 's'}`
   })
   io.out(`${path}: ${parts.join(', ')}\n`)
-  return EXIT_OK
-}
-
-export async function graphLab(path: string, io: Io): Promise<number> {
-  io.out(graph(readLabFile(path).topology))
   return EXIT_OK
 }

@@ -7,7 +7,6 @@ import { UsageError } from '#src/base/usage-error.ts'
 import type { Io } from '#src/cli/process/io.ts'
 import { testDirectory } from '#support/fresh-directory.ts'
 import { checkLab, hostOf } from '../../src/commands/lab.ts'
-import { graph } from '../../src/file/graph.ts'
 import { parseLabFile, readLabFile } from '../../src/file/read.ts'
 import { labSchema } from '../../src/file/schema.ts'
 
@@ -141,24 +140,6 @@ test('a file without hosts, or of more than 1 MiB, is refused', () => {
   expect(() => readLabFile(path)).toThrow(`${path}: longer than 1 MiB`)
 })
 
-test('the graph has hosts, routers with their NAT, segments, and links with their wires', () => {
-  expect(graph(parseLabFile(NET, 'net.yaml').topology)).toBe(`flowchart LR
-  n0["laptop"]
-  n1["phone"]
-  n2["server"]
-  n3["backup"]
-  n4{{"internet"}}
-  n5{{"home<br>nat symmetric"}}
-  n6(["wifi<br>198.18.4.0/24"])
-  n2 ---|"ab: loss 2%"| n4
-  n5 --- n4
-  n2 ---|"back<br>ab: delay 5ms<br>ba: loss 1%"| n3
-  n5 ---|"delay 2ms"| n6
-  n0 ---|"delay 2ms"| n6
-  n1 ---|"delay 2ms"| n6
-`)
-})
-
 test('lab check counts hosts, routers, cables and lans, one of each in the singular', async () => {
   const printed: string[] = []
   const io: Io = { out: text => printed.push(text), err() {}, onEnd: () => () => {} }
@@ -180,13 +161,6 @@ test('capture records each link that does not say otherwise', () => {
   const { cables = {}, routers = {}, lans = {} } = parseLabFile(text, 'net.yaml').topology
   const recorded = Object.entries({ ...cables, ...routers, ...lans }).filter(([, { capture }]) => capture)
   expect(recorded.map(([name]) => name)).toEqual(['back', 'internet', 'home', 'wifi'])
-})
-
-test('the graph has the preset and the firewall of a router, and names of cables with quotes', () => {
-  const text = NET.replace('nat: symmetric', 'preset: home, firewall: corporate').replace('back: {', `'a"<b>': {`)
-  const drawn = graph(parseLabFile(text.slice(0, text.indexOf('run:')), 'net.yaml').topology)
-  expect(drawn).toContain('n5{{"home<br>preset home<br>firewall corporate"}}')
-  expect(drawn).toContain('n2 ---|"a#34;#60;b#62;<br>ab: delay 5ms<br>ba: loss 1%"| n3')
 })
 
 test('a wire names stages only in a file with `stages`, whose paths are relative to it', () => {
