@@ -40,7 +40,11 @@ const CANDIDATES = {
 }
 
 function lwip() {
-  run('sh', '-c', `cc -O2 -o '${BUILT}/lwip' '${SOURCES}/lwip.c' '${SOURCES}/lwip_control.c' $(pkg-config --cflags --libs lwip)`)
+  run(
+    'sh',
+    '-c',
+    `cc -O2 -o '${BUILT}/lwip' '${SOURCES}/lwip.c' '${SOURCES}/lwip_control.c' $(pkg-config --cflags --libs lwip)`,
+  )
 }
 
 function gvisor() {

@@ -1,6 +1,6 @@
 /**
- * `stream.mjs ADDRESS PORT SECONDS`: reads what a server sends, or writes to port 9 (discard). After
- * a second of warming up it prints `begin`, and at the end the bytes of the payload meanwhile.
+ * `stream.mjs ADDRESS PORT SECONDS`: reads what a server sends, or writes to port 9 (discard).
+ * After a second of warming up it prints `begin`, and at the end the bytes of the payload since.
  */
 import { connect } from 'node:net'
 

@@ -24,7 +24,7 @@ function names(column: number): string[] {
 }
 
 test('docs/ldd.md and docs/ldd-continued.md name existing functions, fields and options of vnet', () => {
-  const files = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.ts'))
+  const files = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter(name => /\.(ts|json)$/.test(name))
   const sources = files.map(name => read(`src/${name}`)).join('\n')
   const words = new Set(sources.match(/\w+/g))
   const known = (name: string) => words.has(name) || words.has(name.replace(/^dev_/, ''))
