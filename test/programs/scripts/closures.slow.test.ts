@@ -64,7 +64,7 @@ describe('compiled files', () => {
   test.each([
     ['vnet cable', 'cable', 15, 264],
     ['vnet run outside its namespaces', 'run', 9, 110],
-    ['vnet run inside them', 'runInside', 16, 157],
+    ['vnet run inside them', 'runInside', 16, 158],
     ['the worker of a lab', 'worker', 12, 204],
   ] as const)('%s loads a limited number of files, and of modules in them', (_, name, files, modules) => {
     const loads = found.commands[name]
