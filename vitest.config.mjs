@@ -14,7 +14,8 @@
  * of the live page, test/explore, explorations of programs of others, test/kernel-module, modules
  * in a guest's kernel, test/course-live, drivers that the checks of exercises must not pass,
  * test/install, an installation in a fresh Debian, test/run, programs in `vnet run`,
- * test/packages, packages of npm on hosts, and test/guest, programs in virtual time): only the
+ * test/packages, packages of npm on hosts, test/guest, programs in virtual time, and test/stacks,
+ * TCP/IP stacks of others): only the
  * folder VNET_TEST_FOLDER, which runs alone. tools: the tests that start a program which is missing
  * or another one of its name; they are skipped, too, and the reason is printed. In CI that is a
  * failure. Off Linux, only the tests in memory run,
@@ -59,6 +60,7 @@ const OWN = [
   'run',
   'packages',
   'guest',
+  'stacks',
 ]
 const own = process.env.VNET_TEST_FOLDER
 const ownOf = name => OWN.find(folder => placeOf(name).startsWith(`test/${folder}/`))

@@ -32,6 +32,7 @@ const SUITES = {
     [
       ...['long', 'browsers', 'labs', 'containers', 'explore', 'kernel-module', 'course', 'install', 'run', 'packages'],
       'guest',
+      'stacks',
     ].map(suite => [suite, ['run', `test:${suite}`]]),
   ),
   docs: ['run', 'docs'],

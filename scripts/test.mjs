@@ -49,6 +49,7 @@ const LIMITS_MS = {
   run: 1_800_000,
   packages: 1_800_000,
   guest: 1_800_000,
+  stacks: 1_800_000,
 }
 
 async function main(args) {

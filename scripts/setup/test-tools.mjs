@@ -195,6 +195,16 @@ const ownPackages = {
     etcdctl: 'etcd-client',
     pg_createcluster: 'postgresql',
   },
+  /** The paths are of libraries. */
+  stacks: {
+    cc: 'gcc',
+    go: 'golang-go',
+    rustc: 'rustc',
+    'pkg-config': 'pkg-config',
+    ip: 'iproute2',
+    '/usr/include/lwip': 'liblwip-dev',
+    '/usr/share/gocode/src/gvisor.dev': 'golang-gvisor-gvisor-dev',
+  },
   /** The kernel itself is downloaded by the tests and never installed. */
   'kernel-module': {
     'qemu-system-x86_64': 'qemu-system-x86',

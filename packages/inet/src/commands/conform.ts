@@ -168,8 +168,8 @@ function summary(results: readonly Result[], { json }: ConformOptions, io: Io): 
   if (json) io.out(`${JSON.stringify({ event: 'conform', ...counts })}\n`)
   else {
     const { passed, failedMust, failedOther, skipped } = counts
-    const other = failedOther > 0 ? `, ${failedOther} that should` : ''
-    io.out(`${passed} of ${results.length - skipped} pass; ${failedMust} that must fail${other}; ${skipped} skipped\n`)
+    const other = failedOther > 0 ? `, ${failedOther} differ (should, may)` : ''
+    io.out(`${passed} of ${results.length - skipped} pass, ${failedMust} failed (must)${other}, ${skipped} skipped\n`)
   }
   return counts.failedMust > 0 ? EXIT_FAILURE : EXIT_OK
 }

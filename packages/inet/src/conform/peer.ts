@@ -173,7 +173,7 @@ export class Peer {
     const start = segment.isSyn ? 0 : this.#relative(sequence)
     const items = flagNames(flags & ~TCP_ACK)
       .split('+')
-      .filter(Boolean)
+      .filter(name => name !== 'none')
     items.push(length > 0 ? `data ${start}..${start + length}` : `seq ${start}`)
     if (segment.isAck) items.push(`ack ${(acknowledgment - PEER_ISN) | 0}`)
     items.push(`win ${window}`)
@@ -238,4 +238,4 @@ function optionsOf({ mss, hasTimestamp, windowScale, sackPermitted, sackBlocks }
 /** By their bits, the lowest first. */
 const NAMES = ['fin', 'syn', 'rst', 'push', 'ack', 'urgent', 'ece', 'cwr']
 
-const flagNames = (flags: number): string => NAMES.filter((_, bit) => (flags >> bit) & 1).join('+')
+const flagNames = (flags: number): string => NAMES.filter((_, bit) => (flags >> bit) & 1).join('+') || 'none'

@@ -168,7 +168,7 @@ export class Run {
     const peer = this.#peer(1)
     const latest = this.#before + time[1] * NSEC_PER_MSEC
     while (peer.received < to) {
-      const { segment, at } = await this.#next(latest, `the host has sent its bytes only to ${peer.received}`)
+      const { segment, at } = await this.#next(latest, `its bytes end at ${peer.received}, not at ${to}`)
       const wrong = peer.compare(segment, { flags: segment.flags & (TCP_FIN | TCP_SYN), peer: 1 }, true)
       this.#note(`out ${this.#describe({ segment, at })}`, at)
       if (wrong.length > 0) throw this.#isWrong(wrong.join('; '))
