@@ -1,4 +1,4 @@
-// A control port (docs/conform-control.md) of this machine, with sockets of gVisor's netstack.
+// A control port (packages/inet/docs/conform-control.md) of this machine, with sockets of gVisor's netstack.
 package main
 
 import (
