@@ -1,4 +1,4 @@
-/** The control port: a program on the host makes the calls of cases (packages/inet/docs/conform-control.md). */
+/** The control port: a program makes the calls (packages/inet/docs/conform-control.md). */
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { setTimeout } from 'node:timers/promises'

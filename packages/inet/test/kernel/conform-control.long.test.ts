@@ -1,4 +1,4 @@
-/** All cases on this machine's kernel, with the program in C of packages/inet/docs/conform-control.md. */
+/** All cases on Linux, with the program of packages/inet/docs/conform-control.md. */
 import { expect, test } from 'vitest'
 import { runAll } from '../tcp-conformance/controlled.ts'
 

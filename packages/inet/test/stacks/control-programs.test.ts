@@ -1,4 +1,4 @@
-/** All cases on this machine's kernel, with the programs of packages/inet/docs/conform-control-programs.md. */
+/** All cases on Linux, with the programs of packages/inet/docs/conform-control-programs.md. */
 import { expect, test } from 'vitest'
 import { runAll } from '../tcp-conformance/controlled.ts'
 

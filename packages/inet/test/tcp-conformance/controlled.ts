@@ -1,4 +1,4 @@
-/** The programs of packages/inet/docs/conform-control.md and its second page, and runs of all cases with them. */
+/** Runs cases with the programs of packages/inet/docs/conform-control.md and its second page. */
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
