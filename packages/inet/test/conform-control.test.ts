@@ -52,6 +52,13 @@ describe('the control port', () => {
     expect((await control.ask('close')).text).toBe('0')
   })
 
+  test('refuses a second reply to a line', async () => {
+    replies = [['0\n0\n']]
+    expect((await control.ask('accept')).text).toBe('0')
+    await expect(control.ask('error')).rejects.toThrow('the control port has sent more than its reply')
+    expect(requests).toBe('accept\n')
+  })
+
   test('does not offer a request that the program does not know', async () => {
     replies = [['?\n'], ['0\n']]
     await expect(control.ask('keepalive 1 1 2')).rejects.toThrow(NotOffered)

@@ -45,6 +45,25 @@ describe('routes of a namespace', () => {
     expect(two).toEqual([Array(2).fill('198.18.1.1'), Array(2).fill('198.18.2.1')])
   })
 
+  test('of a host with a wide network are one for each network, which would be lost in it', () => {
+    const wide = host([1, '198.18.0.2/16', '2001:db8::2/48'])
+    const near = router([1, '198.18.0.1/16', '2001:db8::1/48'], [2, '198.18.77.1/24', '2001:db8:0:77::1/64'])
+    expect(words(wide, near)).toEqual([
+      '198.18.77.0/24 via 198.18.0.1 dev eth1',
+      '2001:db8:0:77::/64 via 2001:db8::1 dev eth1',
+    ])
+    expect(new Graph([wide, near]).stateOf(wide)).toBe(undefined)
+  })
+
+  test('do not lead by a router that has no address of their family there', () => {
+    const only4 = router([1, '198.18.1.3/24'], [3, '198.18.3.1/24', '2001:db8:0:3::1/64'])
+    const near = router([1, '198.18.1.1/24', '2001:db8:0:1::1/64'], [2, '2001:db8:0:2::1/64'])
+    const both = host([1, '198.18.1.2/24', '2001:db8:0:1::2/64'])
+    expect(words(both, near, only4).filter(each => each.includes(':'))).toEqual([
+      '2001:db8::/32 via 2001:db8:0:1::1 dev eth1',
+    ])
+  })
+
   test('of a host with two next hops are one for each network', () => {
     const both = host([1, '198.18.1.2/24'], [4, '198.18.4.2/24'])
     const near = router([1, '198.18.1.1/24'], [2, '198.18.2.1/24'])

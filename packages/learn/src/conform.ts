@@ -50,18 +50,16 @@ class BedWorld implements World {
   close(): void {}
 }
 
-/** Runs a case. Ends the check as failed if the host fails it; `rule` explains the case. */
-export type Conforms = (bed: TestBed, name: string, rule: string) => Promise<void>
-
 /**
  * Returns a function that runs the cases of the groups by their names, on a driver with a host of
- * these addresses. Another station, 198.18.0.7, is its peer.
+ * these addresses, and ends the check as failed if the host fails it; `rule` explains the case.
+ * Another station, 198.18.0.7, is its peer.
  */
-export function conformance({ mac, ip }: Omit<World['host'], 'ip6'>, ...groups: readonly string[]): Conforms {
+export function conformance({ mac, ip }: Omit<World['host'], 'ip6'>, ...groups: readonly string[]) {
   const host = { mac, ip, ip6: undefined }
   const cases = groups.flatMap(name => readGroup(name).cases)
   const text = (bytes: Uint8Array) => `'${print(bytes, 0, bytes.length)}'`
-  return async (bed, name, rule) => {
+  return async (bed: TestBed, name: string, rule: string): Promise<void> => {
     const one = cases.find(each => each.name === name)
     if (one === undefined) throw new Error(`no case is called '${name}'`)
     const before = bed.received.length

@@ -123,7 +123,7 @@ async function runAll(
     const result = { group, one, skipped, failure, capture }
     results.push(result)
     if (json || failure !== undefined) io.out(`${json ? JSON.stringify(asJson(result)) : asText(result)}\n`)
-    if (await end.within(0)) break
+    if (await end.within(0)) return { results, death: `interrupted after ${one.name}: the rest did not run` }
     const isDeaf = failure !== undefined && isAlive && !(await replies())
     const death = control?.failure ?? (isDeaf ? 'the host no longer replies to a ping' : undefined)
     if (death !== undefined) return { results, death: `${death} after ${one.name}: the rest did not run` }

@@ -1,7 +1,7 @@
 /** The control port: a program makes the calls (packages/inet/docs/conform-control.md). */
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
-import { setTimeout } from 'node:timers/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
 import { reasonOf } from 'vnet/internal/base/errno'
 import { UsageError } from 'vnet/internal/base/usage-error'
@@ -11,8 +11,8 @@ import { CLOSED_PORT, NotOffered } from './run.ts'
 import type { Station } from './stations.ts'
 import type { Program, World } from './world.ts'
 
-/** Bytes of a write that fills the send buffer. */
-const CHUNK = 4096
+/** Bytes of a write that fills the send buffer, and more than a send buffer takes. */
+const [CHUNK, FILL_MAX] = [4096, 1 << 26]
 /** The most characters of a reply. */
 const REPLY_MAX = 64
 /** `?`, a number, or the name of an error or a state. */
@@ -30,6 +30,8 @@ const NOT_YET: ReadonlySet<string> = new Set(['EAGAIN', 'EINPROGRESS'])
 export class ControlPort {
   /** Why the program gets no more requests. */
   failure: string | undefined
+  /** The port of this machine. */
+  readonly ownPort: number
   readonly #socket: Socket
   readonly #chunks: AsyncIterator<Buffer>
   #received = Buffer.alloc(0)
@@ -37,8 +39,8 @@ export class ControlPort {
 
   private constructor(socket: Socket) {
     this.#socket = socket.on('error', () => {})
+    this.ownPort = socket.localPort ?? 0
     this.#chunks = socket[Symbol.asyncIterator]()
-    socket.on('timeout', () => socket.destroy(new Error('the control port does not reply')))
   }
 
   static async open(host: string, port: number): Promise<ControlPort> {
@@ -59,19 +61,16 @@ export class ControlPort {
     return reply
   }
 
-  /** The port of this machine. */
-  get ownPort(): number {
-    return this.#socket.localPort ?? 0
-  }
-
   close(): void {
     this.#socket.destroy()
   }
 
   /** An error ends the connection, because later replies would be to other lines. */
   async #exchange(line: string, bytes: Uint8Array): Promise<Reply> {
+    const late = setTimeout(() => this.#socket.destroy(new Error('the control port does not reply')), LIMIT_MS)
     try {
-      this.#socket.setTimeout(LIMIT_MS).write(Buffer.concat([Buffer.from(`${line}\n`), bytes]))
+      if (this.#received.length > 0) throw new Error('the control port has sent more than its reply')
+      this.#socket.write(Buffer.concat([Buffer.from(`${line}\n`), bytes]))
       return await this.#reply(line)
     } catch (error) {
       if (error instanceof NotOffered) throw error
@@ -79,7 +78,7 @@ export class ControlPort {
       this.close()
       throw error
     } finally {
-      this.#socket.setTimeout(0)
+      clearTimeout(late)
     }
   }
 
@@ -163,7 +162,7 @@ export class ControlledProgram implements Program {
       case 'write':
         return same(await this.#write(Number(word)), result)
       case 'fill':
-        while ((await this.#write(CHUNK)) === String(CHUNK));
+        for (let left = FILL_MAX; left > 0 && (await this.#write(CHUNK)) === String(CHUNK); left -= CHUNK);
         return
       case 'writable':
         return this.#until('ready', '1')
@@ -171,10 +170,8 @@ export class ControlledProgram implements Program {
         return this.#reads(word)
       case 'nodelay':
         return this.#expect(`nodelay ${word === 'on' ? 1 : 0}`, '0')
-      case 'keepalive': {
-        const [idle = 0, interval = 0, probes] = words.map(Number)
-        return this.#expect(`keepalive ${idle / 1000} ${interval / 1000} ${probes}`, '0')
-      }
+      case 'keepalive':
+        return this.#expect(`keepalive ${words.join(' ')}`, '0')
       case 'state':
         // A stack may take a received segment a little later than this process sees its reply.
         return same((await this.#poll(verb, ({ text }) => text === word, this.#world.tolerance.grace)).text, word)
@@ -203,7 +200,7 @@ export class ControlledProgram implements Program {
 
   /** Asks until `isLast`, for LIMIT_MS or `within` ns. Returns the last reply. */
   async #poll(line: string, isLast: (reply: Reply) => boolean, within = LIMIT_MS * NSEC_PER_MSEC): Promise<Reply> {
-    for (const end = this.#world.now() + within; ; await setTimeout(POLL_MS)) {
+    for (const end = this.#world.now() + within; ; await sleep(POLL_MS)) {
       const reply = await this.#control.ask(line)
       if (isLast(reply) || this.#world.now() >= end) return reply
     }
@@ -212,7 +209,7 @@ export class ControlledProgram implements Program {
   async #listen(backlog: number): Promise<void> {
     const text = await this.#ask(`listen ${this.#addressOf(this.#world.host)} ${backlog}`)
     this.port = Number(text)
-    if (Number.isNaN(this.port)) throw new Error(`${text}, not a port`)
+    if (!(this.port > 0 && this.port < 0x10000)) throw new Error(`${text}, not a port`)
   }
 
   async #write(length: number): Promise<string> {

@@ -104,6 +104,14 @@ describe('vnet conform', () => {
     expect(comments).toEqual([expect.stringContaining('the host has sent nothing')])
   })
 
+  test('fails when it is interrupted, and says after which case', async () => {
+    const child = host.near.spawn([process.execPath, PROGRAM, 'conform', 'veth0', '--address', HOST, '--json'])
+    child.stdout.once('data', () => child.kill('SIGINT'))
+    const { status, stderr } = await outcome(child)
+    expect(stderr).toMatch(/^vnet: .*interrupted after \S+: the rest did not run\n$/)
+    expect(status).toBe(1)
+  })
+
   test('a case that should pass does not decide the exit status', async () => {
     const { status, stdout } = await conform('veth0', '--address', HOST, '--only', 'fragments-overlap')
     expect(stdout).toContain('differs fragments-overlap')

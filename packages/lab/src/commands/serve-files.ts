@@ -39,7 +39,7 @@ async function answer(root: string, request: http.IncomingMessage, response: htt
 
 /** Opens a file. Returns undefined if it is not a regular file inside `root`, by whatever links. */
 async function openInside(root: string, path: string): Promise<FileHandle | undefined> {
-  const file = await open(join(root, path), FLAGS).catch(() => undefined)
+  const file = await open(join(root, join('/', path)), FLAGS).catch(() => undefined)
   if (file === undefined) return undefined
   // The path of the open file, even if a link has been changed since.
   const place = await readlink(`/proc/self/fd/${file.fd}`).catch(() => '')

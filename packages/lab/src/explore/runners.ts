@@ -133,7 +133,11 @@ class RunProcess {
     const ended = await Promise.race([ready, this.#exited]).finally(() => this.#heartbeat.stop())
     // Node waits for ever for its own threads if the system refuses some.
     if (this.#late !== undefined && !this.#heartbeat.isUp)
-      throw new VnetError(EAGAIN, ['fork', 'the process of a run'], 'it does not start in 30 s; raise ulimit -u')
+      throw new VnetError(
+        EAGAIN,
+        ['fork', 'the process of a run'],
+        'it does not start in 30 s: ulimit -u may be too low',
+      )
     // The last replies may be read after the exit is noticed.
     if (!this.#replies.ready && this.#child.connected) await once(this.#child, 'disconnect')
     return ended

@@ -26,7 +26,7 @@ export class HostPort extends MemoryPort {
   override transmit(bytes: Uint8Array, queue?: number): void {
     const { rewriter } = this.#host
     if (rewriter === undefined) super.transmit(bytes, queue)
-    else rewriter.send(bytes, frame => super.transmit(frame, queue))
+    else rewriter.send(bytes, frame => void (rewriter === this.#host.rewriter && super.transmit(frame, queue)))
   }
 
   override change(change: LinkChange): void {

@@ -215,6 +215,7 @@ export class MemoryStack extends AnyHost implements HostStack, HostFaults, CodeH
   /** Ends the boot and all sockets, without a packet or an event. */
   #end(): void {
     this.#boot.die()
+    this.rewriter = undefined
     this.#inet.crash()
     this.#parts.forgetSockets()
   }

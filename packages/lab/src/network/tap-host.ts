@@ -41,7 +41,8 @@ export class TapHost extends LabHost implements AsyncDisposable {
     checkForms('tapHost', options, OPTIONS)
     const { interface: pattern = 'host%d', netns, wire = '', mtu, seed = 1 } = options
     const { addresses = addressesOf(1, 2, mtu) } = options
-    const machines = addresses.map(machineFor)
+    if (addresses.length === 0) throw new UsageError('tapHost: addresses: name one, such as 198.18.0.2/24')
+    const machines = [...new Set(addresses.map(each => machineFor(each, addresses)))]
     const world = new TapWorld(netns)
     let host: TapHost | undefined
     try {
@@ -81,16 +82,16 @@ export class TapHost extends LabHost implements AsyncDisposable {
   readonly [Symbol.asyncDispose] = (): Promise<void> => this.close()
 }
 
-/** Returns the first other address of the network of an address, with the prefix. */
-function machineFor(address: string): string {
+/** Returns the first address of an address's network that is not among `all`, with the prefix. */
+function machineFor(address: string, all: readonly string[]): string {
   const prefix = parsePrefix(address)
   const bits = prefix === undefined ? 0 : prefix.bytes.length * 8 - prefix.prefixLen
   if (prefix === undefined || bits === 0)
     throw new UsageError(`address ${address}: write it with the prefix of a network, as 198.18.0.2/24`)
   const network = networkOf(prefix)
   // In a network of two addresses, the first one is an address of a host, too (RFC 3021, RFC 6164).
-  const first = plus(network, bits === 1 ? 0 : 1)
-  const bytes = sameBytes(first, prefix.bytes) ? plus(first, 1) : first
+  let bytes = plus(network, bits === 1 ? 0 : 1)
+  while (all.some(each => sameBytes(toPrefix(each).bytes, bytes))) bytes = plus(bytes, 1)
   return formatPrefix({ ...prefix, bytes })
 }
 

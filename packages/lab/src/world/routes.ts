@@ -131,7 +131,7 @@ export class Graph {
   stateOf({ isRouter, interfaces: [own, other] }: Routed): string | undefined {
     if (isRouter || own === undefined || other !== undefined) return undefined
     const [next, another] = this.#routers.get(own.link) ?? []
-    const isPlain = FAMILIES.every(family => this.#of(own, family).networks.length <= 1)
+    const isPlain = FAMILIES.every(f => this.#of(own, f).networks.length <= 1 && !this.#isWide(own, f))
     if (another !== undefined || !isPlain) return undefined
     return [own.link, ...(next ? FAMILIES.map(family => this.#pastOf(next, family).state) : [])].join()
   }
@@ -150,7 +150,8 @@ export class Graph {
       })
     })
     const [first] = paths
-    if (first === undefined || host.isRouter || paths.length > 1) {
+    const isWide = host.interfaces.some(own => this.#isWide(own, family))
+    if (first === undefined || host.isRouter || paths.length > 1 || isWide) {
       return this.#follow(paths, family, seen, known).map(([network, by]) => ({ network, ...by }))
     }
     const groups = [...this.#pastOf(first, family).groups]
@@ -204,11 +205,16 @@ export class Graph {
 
   /** Returns the routers that lead on from a link, and adds them to those that were `seen`. */
   #routersOn(link: number, family: Family, seen: Set<Routed>): readonly NextHop[] {
-    const found = (this.#routers.get(link) ?? []).filter(({ router }) => {
-      return !seen.has(router) && !(family === 4 && router.hiddenFrom === link)
+    const found = (this.#routers.get(link) ?? []).filter(({ router, at }) => {
+      return !seen.has(router) && this.#of(at, family).gateway && !(family === 4 && router.hiddenFrom === link)
     })
     for (const { router } of found) seen.add(router)
     return found
+  }
+
+  /** Whether a network of an interface may contain others, which then need routes of their own. */
+  #isWide(each: LabInterface, family: Family): boolean {
+    return this.#of(each, family).networks.some(({ prefix }) => prefix.prefixLen < { 4: 24, 16: 64 }[family])
   }
 
   #of(each: LabInterface, family: Family): FamilyAddresses {

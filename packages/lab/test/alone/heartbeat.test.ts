@@ -84,7 +84,7 @@ test('a process that never starts is an error of its own', async () => {
   })
   const runner = new ModuleRunner(scenario(''), 1)
   onTestFinished(() => runner.close())
-  const text = 'it does not start in 30 s; raise ulimit -u'
+  const text = 'it does not start in 30 s: ulimit -u may be too low'
   await expect(runner.run(SPEC)).rejects.toThrow(text)
 })
 

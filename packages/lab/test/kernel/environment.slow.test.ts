@@ -149,7 +149,7 @@ test.each(['vnet lab', 'vnet run', 'vnet explore'])(
       limited((needed ?? 0) + more, [process.execPath, `${TREE}/dist/vnet.js`, ...(COMMANDS[name]?.() ?? [])]),
     )
     // Node waits for ever if the system refuses it one of its first threads.
-    const hangs = 'the process of a run: it does not start in 30 s; raise ulimit -u'
+    const hangs = 'the process of a run: it does not start in 30 s: ulimit -u may be too low'
     const line = RegExp(
       `^vnet: ((a thread|\\S+): no more processes and threads can be started; raise ulimit -u|${hangs})\n$`,
     )

@@ -53,6 +53,8 @@ test('serves the files of a directory, and nothing outside of it', async () => {
     ' 404',
     ' 404',
   ])
+  // Never above the directory, also before a file is opened.
+  expect(await get('/..%2f..%2finner')).toBe('spaced 200')
   const hostile = ['/../../../etc/passwd', `/${up}etc/passwd`, `/sub/${up}${outside.slice(1)}/secret`, '/%2e%2e/secret']
   expect(await Promise.all(hostile.map(path => get(path)))).toEqual(hostile.map(() => ' 404'))
   expect(await Promise.all(['/%00', '/%zz'].map(path => get(path)))).toEqual([' 400', ' 400'])

@@ -89,6 +89,7 @@ test('refuses wrong options and taken networks in one line, and leaves nothing',
   await refused({ addresses: ['198.18.5.1'] }).toThrow(
     'address 198.18.5.1: write it with the prefix of a network, as 198.18.0.2/24',
   )
+  await refused({ addresses: [] }).toThrow('tapHost: addresses: name one')
   await refused({ addresses: ['198.18.5.1/24'], wire: 'dealy 1ms' }).toThrow("'dealy' is not a word of a wire")
   await refused({ adresses: [] } as TapHostOptions).toThrow(/^tapHost: /)
   await refused({ interface: 'a/b', addresses: ['198.18.5.1/24'] }).toThrow("tapHost: interface: 'a/b' is not a name")

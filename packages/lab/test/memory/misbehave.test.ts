@@ -90,6 +90,16 @@ test('window 0 for 10s keeps data back, and then the host announces its window',
   expect(both.lab.now).toBeLessThan(10_500)
 })
 
+test('an empty text ends what the one before would do later', async () => {
+  const made = await pair('window 1000 for 30s')
+  await download(made, 5000)
+  await made.lab.sleep('5s')
+  await made.server.misbehave('')
+  const later = await made.sent(FROM)
+  await made.lab.sleep('40s')
+  expect(later.hits).toBe(0)
+})
+
 test('window N is rounded up to the scale, and bounds the data in flight', async () => {
   const both = await pair('window 1000')
   const long = await both.received(`tcp dst port ${PORT} and ${DATA} > 1024`)

@@ -1,5 +1,4 @@
 /** ICMP errors about segments of a peer, which host.misbehave sends without a cause. */
-
 import type { IpStack } from '@vnet/inet/internal/ip/stack'
 import { IP4 } from '@vnet/inet/internal/ip/version'
 import { UsageError } from 'vnet/internal/base/usage-error'
@@ -8,6 +7,7 @@ import { ICMP_HLEN } from 'vnet/internal/packet/icmp'
 import { IPPROTO_TCP } from 'vnet/internal/packet/ipv4'
 import { get16, put16, put32 } from 'vnet/internal/packet/octets'
 import * as tcp from 'vnet/internal/packet/tcp'
+import kinds from './icmp-kinds.json' with { type: 'json' }
 import type { Segment } from './segment.ts'
 
 const TTL = 64
@@ -19,28 +19,20 @@ type Kind = readonly [v4: number, v6: number]
 
 /**
  * Types and codes in IPv4 (RFC 792, RFC 1122 section 3.2.2, RFC 1812 section 5.2.7) and in IPv6
- * (RFC 4443 section 3).
+ * (RFC 4443 section 3), by their names.
  */
-const KINDS: ReadonlyMap<string, Kind> = new Map([
-  ['net-unreachable', [0x0300, 0x0100]],
-  ['host-unreachable', [0x0301, 0x0103]],
-  ['protocol-unreachable', [0x0302, 0x0401]],
-  ['port-unreachable', [0x0303, 0x0104]],
-  ['too-big', [0x0304, 0x0200]],
-  ['prohibited', [0x030d, 0x0101]],
-  ['source-quench', [0x0400, 0]],
-  ['time-exceeded', [0x0b00, 0x0300]],
-  ['parameter-problem', [0x0c00, 0x0400]],
-])
+const KINDS: ReadonlyMap<string, readonly string[]> = new Map(Object.entries(kinds))
 
 /** Reads a name, or a type and a code: `3/1`. Throws a UsageError. */
 export function icmpKind(text: string): Kind {
-  const [, type = 0, code = 0] = /^(\d{1,3})\/(\d{1,3})$/.exec(text)?.map(Number) ?? []
-  const given = (type << 8) | code
-  if (type > 0 && type < 256 && code < 256) return [given, given]
-  const kind = KINDS.get(text)
-  if (kind !== undefined) return kind
+  const [v4 = 0, v6 = 0] = (KINDS.get(text) ?? [text, text]).map(numberOf)
+  if (v4 > 0) return [v4, v6]
   throw new UsageError(`'${text}' is not an ICMP error: ${[...KINDS.keys()].join(', ')}, or a type and a code: 3/1`)
+}
+
+function numberOf(text: string): number {
+  const [, type = 0, code = 0] = /^(\d{1,3})\/(\d{1,3})$/.exec(text)?.map(Number) ?? []
+  return type > 0 && type < 256 && code < 256 ? (type << 8) | code : 0
 }
 
 /**
