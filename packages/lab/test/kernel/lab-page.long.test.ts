@@ -30,7 +30,7 @@ test('the commands of the page succeed with its file', () => {
   expect(commands.match(/^vnet lab /gm)).toHaveLength(4)
   const { status, stdout, stderr } = run(commands)
   expect({ status, stderr }).toEqual({ status: 0, stderr: expect.stringContaining('"GET / HTTP/1.1" 200') })
-  expect(stdout).toMatch(/^flowchart LR$/m)
+  expect(stdout).toMatch(/^net\.yaml: 2 hosts, 2 routers, 1 cable/m)
 })
 
 test('the requests of the page have results', () => {
