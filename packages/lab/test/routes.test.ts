@@ -64,6 +64,16 @@ describe('routes of a namespace', () => {
     ])
   })
 
+  test('of a host have another state with the first other network, and no other with further ones', () => {
+    const stub = host([1, '198.18.1.2/24'])
+    const stateWith = (count: number) => {
+      const links = Array.from({ length: count }, (_, i): Link => [i + 1, `198.18.${i + 1}.1/24`])
+      return new Graph([stub, router(...links)]).stateOf(stub)
+    }
+    expect(stateWith(2)).not.toBe(stateWith(1))
+    expect(stateWith(3)).toBe(stateWith(2))
+  })
+
   test('of a host with two next hops are one for each network', () => {
     const both = host([1, '198.18.1.2/24'], [4, '198.18.4.2/24'])
     const near = router([1, '198.18.1.1/24'], [2, '198.18.2.1/24'])
