@@ -54,6 +54,11 @@ test('the host connects to the machine, and past it', async () => {
   expect((await host.link.stats()).ba.stages).toMatchObject([{ stage: 'delay' }])
 }, 60_000)
 
+test('the machine has one address in each network, which is none of the host', async () => {
+  const { host } = await made({ addresses: ['192.0.2.1/29', '192.0.2.2/29', '2001:db8:7::1/64'] })
+  expect(host.machine).toEqual(['192.0.2.3', '2001:db8:7::2'])
+}, 60_000)
+
 test('real time passes on the host, and closing it ends its servers and removes the TAP', async () => {
   const { netns, host } = await made()
   const server = net.createServer(socket => socket.resume().setTimeout(50, () => socket.end('late')))
