@@ -144,9 +144,9 @@ export class Graph {
     const known = new Set(host.interfaces.flatMap(own => this.#of(own, family).networks.map(({ text }) => text)))
     const seen = new Set([host])
     const paths = host.interfaces.flatMap(({ link, name }) => {
-      return this.#routersOn(link, family, seen).flatMap((next): Path<Omit<LabRoute, 'network'>>[] => {
-        const via = this.#of(next.at, family).gateway
-        return via === undefined ? [] : [{ ...next, by: { via, link, dev: name } }]
+      return this.#routersOn(link, family, seen).map((next): Path<Omit<LabRoute, 'network'>> => {
+        const via = this.#of(next.at, family).gateway as Gateway
+        return { ...next, by: { via, link, dev: name } }
       })
     })
     const [first] = paths
@@ -203,7 +203,7 @@ export class Graph {
     return found
   }
 
-  /** Returns the routers that lead on from a link, and adds them to those that were `seen`. */
+  /** Returns routers with an address on a link that lead on from it, and adds them to `seen`. */
   #routersOn(link: number, family: Family, seen: Set<Routed>): readonly NextHop[] {
     const found = (this.#routers.get(link) ?? []).filter(({ router, at }) => {
       return !seen.has(router) && this.#of(at, family).gateway && !(family === 4 && router.hiddenFrom === link)
