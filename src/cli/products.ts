@@ -4,38 +4,14 @@ import { UsageError } from '../base/usage-error.ts'
 import { packageVersion } from './own-package.ts'
 import type { LazyCommand } from './parse/option.ts'
 
-/** A driver in the lists of commands. */
-export interface LazyDriver extends Pick<LazyCommand, 'name' | 'usage' | 'examples'> {
-  load(): Promise<{ readonly driver: unknown }>
-  /** For lists that do not load its code: the code of lan would take a third of each start. */
-  readonly description?: string
-}
-
 interface Product {
   readonly name: string
   /** The names of its commands. Subcommands are under them. */
   readonly commands: readonly string[]
-  readonly drivers?: readonly LazyDriver[]
 }
 
 export const PRODUCTS: readonly Product[] = [
-  {
-    name: '@vnet/lan',
-    commands: ['lan'],
-    drivers: [
-      {
-        name: 'lan',
-        load: () => fromPackage('@vnet/lan', 'internal/driver', 'vnet lan'),
-        usage: '[OPTIONS] [[NETNS/]IF ...]',
-        description: 'Ethernet ports on a network of their own: gateway, hosts, DHCP, DNS',
-        examples: [
-          ['vnet lan eth9 --hosts 8', 'a port with a network of 8 hosts behind it'],
-          ['vnet lan eth9 --config lan.yaml', 'a network from a file'],
-          ['vnet lan show eth9 --leases', 'the DHCP leases of a running lan'],
-        ],
-      },
-    ],
-  },
+  { name: '@vnet/lan', commands: ['lan'] },
   { name: '@vnet/inet', commands: ['conform'] },
   { name: '@vnet/lab', commands: ['lab', 'explore', 'run', 'test-from', 'host'] },
   { name: '@vnet/web', commands: ['web', 'metrics'] },
@@ -51,7 +27,7 @@ export async function commandsFor(command: string, { name }: Product): Promise<r
 }
 
 /** Returns the commands of a product. Without the package, each says so. */
-export async function commandsOf(product: Product): Promise<readonly LazyCommand[]> {
+export async function productCommands(product: Product): Promise<readonly LazyCommand[]> {
   const { commands } = product
   try {
     return await commandsFor(commands.join(' and vnet '), product)
@@ -63,7 +39,7 @@ export async function commandsOf(product: Product): Promise<readonly LazyCommand
 }
 
 /** Loads a package's module for `what`. UsageError if it is missing or of another version. */
-async function fromPackage<T>(name: string, module: string, what: string): Promise<T> {
+export async function fromPackage<T>(name: string, module: string, what: string): Promise<T> {
   const version = packageVersion()
   const advice = `npm install ${name}@${version}`
   let found: { readonly version: string }

@@ -1,84 +1,52 @@
 /** The commands of the program. The code of a driver is loaded when its command is needed. */
 import { UsageError } from '../base/usage-error.ts'
 import type { Driver } from '../netdev/driver.ts'
+import texts from './commands/commands.json' with { type: 'json' }
 import { controlCommands } from './commands/control-commands.ts'
 import { isDriverFile, loadDriver } from './driver-file.ts'
-import { Argument, type LazyCommand, Option } from './parse/option.ts'
+import { commandsOf, type LazyCommand, Option } from './parse/option.ts'
 import { commonOptions } from './parse/options.ts'
 import { EXIT_OK, type Io } from './process/io.ts'
-import { commandsFor, commandsOf, type LazyDriver, PRODUCTS } from './products.ts'
+import { commandsFor, fromPackage, PRODUCTS, productCommands } from './products.ts'
 
 /** The command that runs if none is named. */
 const USUAL = 'loop'
 const MAKING = 'Interfaces:'
-const HELP = 'Help:'
 
-/** The drivers of the program and of its products. */
-const DRIVERS: readonly LazyDriver[] = [
-  {
-    name: 'loop',
-    load: () => import('../drivers/loop.ts'),
-    examples: [
-      ['vnet', 'vnet0; then `ping 198.18.0.2`'],
-      ['vnet --name tap0 --persist --user 1000', 'keep tap0 at the end'],
-      ['vnet --name tap0', 'attach to it again, as user 1000'],
-      ['vnet --name tap0 --delete', 'remove it'],
-    ],
-  },
-  {
-    name: 'snull',
-    load: () => import('../drivers/snull/driver.ts'),
-    examples: [
-      ['vnet snull --mtu 9000', 'sn0 and sn1; then `tcpdump -ni sn1`'],
-      ["vnet snull --wire 'delay 20ms loss 1%' --seed 7", 'with a bad link between them'],
-      ['vnet snull --capture a.pcapng', 'record all frames, and why others were dropped'],
-    ],
-  },
-  {
-    name: 'cable',
-    load: () => import('../drivers/cable.ts'),
-    examples: [
-      ['vnet cable red/eth0 blue/eth0', 'join the namespaces red and blue'],
-      ["vnet cable a b --wire 'rate 10mbit delay 50ms'", 'a slow cable'],
-    ],
-  },
-  {
-    name: 'attach',
-    load: () => import('../attach/driver.ts'),
-    examples: [["vnet attach eth0 --wire 'delay 20ms'", 'a wire on an interface that exists']],
-  },
-  ...PRODUCTS.flatMap(({ drivers = [] }) => drivers),
-]
-
-const COMPLETION: LazyCommand = {
-  name: 'completion',
-  description: 'print a script for Tab completion in a shell',
-  group: HELP,
-  args: [new Argument('<bash|zsh>').choices(['bash', 'zsh'])],
-  examples: [['source <(vnet completion bash)', 'complete commands by Tab in this shell']],
-  run: async (io, shell: 'bash' | 'zsh') => {
-    const [{ completion }, commands] = await Promise.all([import('./parse/completion.ts'), allCommands()])
-    io.out(completion(shell, commands))
-    return EXIT_OK
-  },
+/** A driver in the lists of commands. */
+interface LazyDriver extends Pick<LazyCommand, 'name' | 'usage'>, Required<Pick<LazyCommand, 'examples'>> {
+  load(): Promise<{ readonly driver: unknown }>
+  /** For lists that do not load its code: the code of lan would take a third of each start. */
+  readonly description?: string
 }
 
-const HELP_COMMAND: LazyCommand = {
-  name: 'help',
-  description: 'print the help of vnet, of one command, or of a driver file',
-  group: HELP,
-  args: [new Argument('[COMMAND...]')],
-  options: [
-    new Option('--all', 'print all commands, one a line'),
-    new Option('--names', 'print only the names of its options, one a line'),
-  ],
-  examples: [
-    ['vnet help --all', 'all commands'],
-    ['vnet help ./my-driver.js', 'the options of a driver file'],
-  ],
-  run: async (io, words: readonly string[], { all, names }) => {
-    if (words.length === 0) await printHelp(undefined, io, all)
-    else {
+/** The drivers of the program and of a product. */
+const DRIVERS: readonly LazyDriver[] = [
+  { name: 'loop', load: () => import('../drivers/loop.ts') },
+  { name: 'snull', load: () => import('../drivers/snull/driver.ts') },
+  { name: 'cable', load: () => import('../drivers/cable.ts') },
+  { name: 'attach', load: () => import('../attach/driver.ts') },
+  { name: 'lan', load: () => fromPackage<{ driver: unknown }>('@vnet/lan', 'internal/driver', 'vnet lan') },
+].map(driver => ({ ...driver, ...textsOf(driver.name) }))
+
+function textsOf(name: string): Pick<LazyDriver, 'usage' | 'description' | 'examples'> {
+  const { examples, ...rest } = texts.drivers[name as keyof typeof texts.drivers]
+  return { ...rest, examples: Object.entries(examples) }
+}
+
+const helpCommands = commandsOf(
+  texts.help,
+  {
+    async completion(io, shell: 'bash' | 'zsh') {
+      const [{ completion }, commands] = await Promise.all([import('./parse/completion.ts'), allCommands()])
+      io.out(completion(shell, commands))
+      return EXIT_OK
+    },
+    async help(io, words: readonly string[], { all, names }) {
+      if (words.length === 0) {
+        await printHelp(undefined, io, all)
+        return EXIT_OK
+      }
       const [name = '', sub, ...rest] = words
       const under = sub === undefined ? undefined : name
       const command = rest.length > 0 ? undefined : await commandNamed(sub ?? name, under, io)
@@ -87,10 +55,11 @@ const HELP_COMMAND: LazyCommand = {
       const shown = [...options, new Option('-h, --help')].filter(({ isHidden }) => !isHidden)
       if (names) for (const { long } of shown) io.out(`${long}\n`)
       else await printHelp(command, io)
-    }
-    return EXIT_OK
+      return EXIT_OK
+    },
   },
-}
+  {},
+)
 
 /** Prints the help of a command; without one, the program's. */
 export async function printHelp(command: LazyCommand | undefined, io: Io, isFull = false): Promise<void> {
@@ -101,7 +70,12 @@ export async function printHelp(command: LazyCommand | undefined, io: Io, isFull
   } else if (isFull) io.out(commandList(await allCommands(false)))
   else {
     const named = [...driversBeside(commands).map(listed), ...commands]
-    io.out(programHelp(named.filter(({ under }) => under === undefined)))
+    io.out(
+      programHelp(
+        named.filter(({ under }) => under === undefined),
+        Object.entries(texts.examples),
+      ),
+    )
   }
 }
 
@@ -114,7 +88,7 @@ export async function commandNamed(name = USUAL, under?: string, io?: Io): Promi
   if (under === undefined && isDriverFile(name)) return fileCommand(name, io)
   const word = under ?? name
   const product = PRODUCTS.find(({ commands }) => commands.includes(word))
-  const commands = await (product === undefined ? ownTable() : commandsFor(word, product))
+  const commands = product === undefined ? helpCommands : await commandsFor(word, product)
   return commands.find(each => each.name === name && each.under === under)
 }
 
@@ -139,17 +113,11 @@ function listed({ load: _, description = '', ...driver }: LazyDriver): LazyComma
 
 /** The commands other than drivers. */
 async function tables(): Promise<LazyCommand[]> {
-  const [own, ...others] = await Promise.all([ownTable(), ...PRODUCTS.map(commandsOf)])
-  return [...controlCommands, ...own, ...others.flat()]
+  const others = await Promise.all(PRODUCTS.map(productCommands))
+  return [...controlCommands, ...helpCommands, ...others.flat()]
 }
 
-/** The commands that no product has, but those for running vnets. */
-async function ownTable(): Promise<readonly LazyCommand[]> {
-  const { toolCommands } = await import('./commands/tool-commands.ts')
-  return [...toolCommands, COMPLETION, HELP_COMMAND]
-}
-
-async function driverOf({ load, examples = [] }: LazyDriver): Promise<LazyCommand> {
+async function driverOf({ load, examples }: LazyDriver): Promise<LazyCommand> {
   const [{ driverCommand }, { driver }] = await Promise.all([import('./commands/driver-command.ts'), load()])
   return { ...driverCommand(driver as Driver, commandNamed), group: MAKING, examples }
 }

@@ -1,11 +1,11 @@
 /** The options of captures, of the commands that make interfaces. */
 import { expect, test } from 'vitest'
-import { type CommonOptions, captureFileOptions, refuseStrayCaptureOptions } from '#src/cli/parse/options.ts'
+import { type CommonOptions, commonOptions, refuseStrayCaptureOptions } from '#src/cli/parse/options.ts'
 import { runMain } from '#support/run-main.ts'
 
 /** Parses an option's value like the command line. */
 function parsed(flag: string, text: string): unknown {
-  const option = captureFileOptions().find(({ long }) => long === flag)
+  const option = commonOptions().find(({ long }) => long === flag)
   return option?.parse?.(text, undefined)
 }
 

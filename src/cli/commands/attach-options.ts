@@ -4,23 +4,10 @@ import type { AgentRequest } from '../../agent/client.ts'
 import { EINVAL, ENOENT, UsageError, VnetError } from '../../base/index.ts'
 import { checkLinux } from '../../linux/native.ts'
 import { interfaceArg } from '../../netdev/driver.ts'
-import { Option } from '../parse/option.ts'
-import { wholeNumber } from '../parse/options.ts'
+import type { Option } from '../parse/option.ts'
 import { complain, EXIT_OK, type Io } from '../process/io.ts'
 
-const GROUP = 'Containers:'
-const PID_MAX = 4_194_304
-
 export type AttachCliOptions = { container?: string; pid?: number; interface?: string; netns?: string }
-
-export function attachOptions(): Option[] {
-  return [
-    new Option('--container <name>', 'attach outside of this Docker or Podman container; in is what it receives'),
-    new Option('--pid <pid>', 'the same for the network namespace of a process').argParser(wholeNumber(1, PID_MAX)),
-    new Option('--interface <name>', 'only for this interface of the container, instead of all'),
-    new Option('--node', 'let the daemon `vnet node` attach, and return; `vnet detach` ends it'),
-  ].map(option => Object.assign(option, { group: GROUP }))
-}
 
 /** Returns the interfaces that are named by the options; undefined if they name none. */
 export async function optionalTargets(

@@ -3,8 +3,8 @@ import { optionName, UsageError } from '../../base/index.ts'
 import { type Driver, defaultParams, type Param, type Params } from '../../netdev/driver.ts'
 import { isDriverFile } from '../driver-file.ts'
 import { Argument, InvalidArgumentError, type LazyCommand, Option } from '../parse/option.ts'
-import { type CommonOptions, commonOptions, refuseStrayCaptureOptions } from '../parse/options.ts'
-import { attachByAgent, attachOptions, optionalTargets } from './attach-options.ts'
+import { type CommonOptions, commonOptions, placeOptions, refuseStrayCaptureOptions } from '../parse/options.ts'
+import { attachByAgent, optionalTargets } from './attach-options.ts'
 
 /** Finds a command, or a subcommand of `under`. */
 type CommandNamed = (name: string, under?: string) => Promise<LazyCommand | undefined>
@@ -14,7 +14,7 @@ export function driverCommand(driver: Driver, commandNamed: CommandNamed): LazyC
   const params = Object.entries(driver.params).map(([name, param]) => paramOption(name, param))
   const options = [
     ...params.map(option => Object.assign(option, { group: `Options of ${driver.name}:` })),
-    ...(driver.attaches ? attachOptions() : []),
+    ...(driver.attaches ? placeOptions() : []),
     ...commonOptions(driver.attaches),
   ]
   return {

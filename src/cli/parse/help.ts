@@ -7,15 +7,6 @@ const COLUMNS = 80
 /** The narrowest column for descriptions; longer terms have a line of their own. */
 const NARROW = 36
 
-const EXAMPLES: readonly Example[] = [
-  ['vnet', 'vnet0; then `ping 198.18.0.2`'],
-  ["vnet snull --wire 'delay 20ms'", 'sn0 and sn1, with a bad link between them'],
-  ['vnet ./my-driver.js', 'the driver that the file exports'],
-  ['vnet stats sn0', 'what vnet and the kernel counted, and why frames were dropped'],
-  ["vnet wire sn0 'loss 1%'", 'other impairments while traffic flows'],
-  ['vnet rootless -- npx vitest run', 'tests with interfaces, without root'],
-]
-
 /** The text in the usage line for an argument that is not written like its name. */
 const WRITTEN: Readonly<Record<string, string>> = {
   ADDRESS: '[ADDR:]PORT',
@@ -26,7 +17,7 @@ const WRITTEN: Readonly<Record<string, string>> = {
 }
 
 /** Returns `vnet --help`. */
-export function programHelp(commands: readonly LazyCommand[]): string {
+export function programHelp(commands: readonly LazyCommand[], examples: readonly Example[]): string {
   const groups = [...sections(commands, ({ group, name }) => [group, [name, '']])]
   const width = Math.max(...groups.map(([heading]) => heading.length))
   return [
@@ -36,7 +27,7 @@ export function programHelp(commands: readonly LazyCommand[]): string {
     '',
     ...groups.flatMap(([heading, items]) => item(heading, width, items.map(([name]) => name).join(' '), '')),
     '',
-    ...section(['Examples:', EXAMPLES]),
+    ...section(['Examples:', examples]),
     '',
     'vnet COMMAND --help: its options, with examples; vnet help --all: all commands',
     '',

@@ -1,11 +1,15 @@
-/** Commands, options and arguments in tables. The code of a command is loaded when it runs. */
+/**
+ * Commands, options and arguments, from the JSON that describes their command lines and their help.
+ * The code of a command is loaded when it runs.
+ */
 import type { Io } from '../process/io.ts'
+import texts from './options.json' with { type: 'json' }
 
 /** Thrown by the parser of a value. The message says what the value must be. */
 export class InvalidArgumentError extends Error {}
 
 // biome-ignore lint/suspicious/noExplicitAny: each parser knows the type of its earlier values
-type Parser = (text: any, before: any) => unknown
+export type Parser = (text: any, before: any) => unknown
 
 /** An option or an argument, by its value. */
 class Valued {
@@ -83,11 +87,12 @@ export class Argument extends Valued {
   readonly required: boolean
   readonly variadic: boolean
 
-  /** `text` is `<IF>`, `[IF]`, or `[IF...]` if it repeats. */
+  /** `text` is `<IF>`, `[IF]`, `[IF...]` if it repeats, or the only values: `<on|off>`. */
   constructor(text: string) {
     super()
     const [, open, name = '', dots] = /^([<[])(.*?)(\.\.\.)?[>\]]$/.exec(text) ?? []
     this.name = name
+    if (/^[a-z]+(\|[a-z]+)+$/.test(name)) this.choices(name.split('|'))
     this.required = open === '<'
     this.variadic = dots !== undefined
   }
@@ -116,4 +121,69 @@ export interface LazyCommand {
   /** Gets the arguments and then the options, as they were parsed. Returns the exit status. */
   // biome-ignore lint/suspicious/noExplicitAny: the parsers of the options have checked the types
   readonly run: (io: Io, ...args: any[]) => Promise<number>
+}
+
+/** A description, or true for the one that several commands share; with more if it has more. */
+type OptionText = string | boolean | DescribedOption
+
+interface DescribedOption {
+  readonly description: string
+  /** The keys of options that cannot be given as well. */
+  readonly conflicts?: readonly string[]
+  readonly choices?: readonly string[]
+  /** Its value if it is not given, as a user would write it. */
+  readonly default?: string
+}
+
+/** By their flags. */
+type OptionTexts = Readonly<Record<string, OptionText>>
+
+export interface CommandText extends Pick<LazyCommand, 'description' | 'group' | 'usage' | 'lenient' | 'passThrough'> {
+  readonly args?: readonly string[]
+  readonly options?: OptionTexts
+  /** The flags of options that the help does not list. */
+  readonly hidden?: readonly string[]
+  /** The effect of each command line. */
+  readonly examples: Readonly<Record<string, string>>
+}
+
+/** Parsers of values, by the flags of an option, `--mtu <n>`, or the text of an argument, `<N>`. */
+export type Parsers = Readonly<Record<string, Parser>>
+
+const SHARED: OptionTexts = texts.shared
+
+export function optionsOf(options: OptionTexts, parsers: Parsers, group?: string): Option[] {
+  return Object.entries(options).map(([flags, text]) => {
+    const own = typeof text === 'boolean' ? SHARED[flags] : text
+    const described = typeof own === 'object' ? own : { description: `${own}` }
+    const { description, conflicts = [], choices, default: usual }: DescribedOption = described
+    const option = new Option(flags, description).conflicts(conflicts)
+    const parse = parsers[flags]
+    if (parse !== undefined) option.argParser(parse)
+    if (choices !== undefined) option.choices(choices)
+    if (usual !== undefined) option.default(parse === undefined ? usual : parse(usual, undefined), usual)
+    return Object.assign(option, { group })
+  })
+}
+
+/** Returns the commands of `commands` with their code, which has the same names. */
+export function commandsOf<T extends Readonly<Record<string, CommandText>>>(
+  commands: T,
+  runs: { readonly [Name in keyof T]: LazyCommand['run'] },
+  parsers: Parsers,
+): LazyCommand[] {
+  return Object.entries(commands).map(([name, { args = [], options = {}, hidden = [], examples, ...rest }]) => {
+    const unlisted = optionsOf(Object.fromEntries(hidden.map(flags => [flags, ''])), parsers)
+    return {
+      ...rest,
+      name,
+      args: args.map(text => {
+        const parse = parsers[text]
+        return parse === undefined ? new Argument(text) : new Argument(text).argParser(parse)
+      }),
+      options: [...optionsOf(options, parsers), ...unlisted.map(each => Object.assign(each, { isHidden: true }))],
+      examples: Object.entries(examples),
+      run: runs[name as keyof T],
+    }
+  })
 }
