@@ -1,42 +1,25 @@
 /**
  * The packets of the verbs `send`, `recv` and `none`: layers with slashes between them, each with
- * fields to set or to compare.
+ * fields to set or to compare (packages/inet/docs/conform-cases.md).
  *
  *     send ip, ttl 1 / icmp echo, id 7, seq 1 / data 56
- *     recv ip, from host, to peer / icmp reply, id 7, seq 1 / data 56
- *
- * `send` fills in everything else: addresses from the peer to the host, lengths, checksums. A field
- * that is given replaces that, also a wrong one, and `sum bad` is wrong. `recv` compares only
- * the given fields. A value is a number, or an address by its name: host, peer, other, zero,
- * loopback, broadcast, group (all nodes), solicited (the solicited-node group of the host).
- *
- *     ether                     the header of the frame, which need not be given
- *     ip options HEX            options of IPv4, likewise `tcp options HEX`
- *     ip piece A..B, more       a fragment: the bytes from A to B, without B, of the layers after
- *                               it. Likewise `frag`, the fragment header of IPv6
- *     hop HEX, dest HEX, route HEX   extension headers, without their first two bytes
- *     icmp quote                an error that quotes the latest IP packet of `send`
- *     lladdr                    a link-layer address option of neighbour discovery
- *     data N [from M]           N bytes of the stream of the peer from position M, by default 1
- *     hex HEX                   bytes
- *     pad N                     N bytes after the packet
  */
 import { formatHex, sameBytes } from 'vnet/internal/packet/address'
 import { finish, onesComplementSum, pseudoHeaderSum4, pseudoHeaderSum6 } from 'vnet/internal/packet/checksum'
-import { ETH_HLEN, ETH_P_ARP, ETH_P_IP, ETH_P_IPV6 } from 'vnet/internal/packet/ethernet'
-import { IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP, IPV4_HLEN } from 'vnet/internal/packet/ipv4'
-import { NEXTHDR_DEST, NEXTHDR_FRAGMENT, NEXTHDR_HOP, NEXTHDR_ICMP, NEXTHDR_ROUTING } from 'vnet/internal/packet/ipv6'
+import { IPPROTO_ICMP, IPV4_HLEN } from 'vnet/internal/packet/ipv4'
+import { NEXTHDR_NONE } from 'vnet/internal/packet/ipv6'
 import { concat, get16, put16 } from 'vnet/internal/packet/octets'
+import kinds from './layers.json' with { type: 'json' }
 import { addressNamed, type Stations } from './stations.ts'
 
 type Fields = Readonly<Record<string, number>>
 
 interface Kind {
-  /** EtherType or protocol number; undefined for an option. */
-  readonly number: number | undefined
+  /** EtherType or protocol number, `0x0806`; undefined for an option. */
+  readonly number?: string
   readonly length: number
   /** Position and size of each field, in bytes. */
-  readonly fields: Readonly<Record<string, readonly [at: number, size: number]>>
+  readonly fields: Readonly<Record<string, readonly number[]>>
   /** Position of the checksum over the upper layer. */
   readonly check?: number
   readonly usual?: Readonly<Record<string, number | string>>
@@ -44,88 +27,7 @@ interface Kind {
   readonly names?: Readonly<Record<string, Fields>>
 }
 
-const ICMP_FIELDS = { type: [0, 1], code: [1, 1], sum: [2, 2], id: [4, 2], seq: [6, 2] } as const
-const EXTENSION = { length: 2, fields: { next: [0, 1], size: [1, 1] } } as const
-
-const KINDS: Readonly<Record<string, Kind>> = {
-  ether: {
-    number: 0,
-    length: ETH_HLEN,
-    fields: { to: [0, 6], from: [6, 6], type: [12, 2] },
-    usual: { to: 'host', from: 'peer' },
-  },
-  arp: {
-    number: ETH_P_ARP,
-    length: 28,
-    fields: {
-      ...{ hrd: [0, 2], pro: [2, 2], hln: [4, 1], pln: [5, 1], op: [6, 2] },
-      ...{ sha: [8, 6], spa: [14, 4], tha: [18, 6], tpa: [24, 4] },
-    },
-    usual: { hrd: 1, pro: ETH_P_IP, hln: 6, pln: 4, sha: 'peer', spa: 'peer', tpa: 'host' },
-    names: { request: { op: 1 }, reply: { op: 2 } },
-  },
-  ip: {
-    number: ETH_P_IP,
-    length: IPV4_HLEN,
-    fields: {
-      ...{ start: [0, 1], tos: [1, 1], len: [2, 2], id: [4, 2], offset: [6, 2], ttl: [8, 1], proto: [9, 1] },
-      ...{ sum: [10, 2], from: [12, 4], to: [16, 4] },
-    },
-    usual: { ttl: 64, from: 'peer', to: 'host' },
-  },
-  ip6: {
-    number: ETH_P_IPV6,
-    length: 40,
-    fields: { start: [0, 1], len: [4, 2], next: [6, 1], hops: [7, 1], from: [8, 16], to: [24, 16] },
-    usual: { start: 0x60, hops: 64, from: 'peer', to: 'host' },
-  },
-  hop: { ...EXTENSION, number: NEXTHDR_HOP },
-  dest: { ...EXTENSION, number: NEXTHDR_DEST },
-  route: { ...EXTENSION, number: NEXTHDR_ROUTING },
-  frag: { number: NEXTHDR_FRAGMENT, length: 8, fields: { next: [0, 1], offset: [2, 2], id: [4, 4] } },
-  icmp: {
-    number: IPPROTO_ICMP,
-    length: 8,
-    fields: { ...ICMP_FIELDS, mtu: [6, 2] },
-    check: 2,
-    names: { echo: { type: 8, code: 0 }, reply: { type: 0, code: 0 }, unreachable: { type: 3 } },
-  },
-  icmp6: {
-    number: NEXTHDR_ICMP,
-    length: 8,
-    fields: { ...ICMP_FIELDS, mtu: [4, 4], pointer: [4, 4] },
-    check: 2,
-    names: {
-      ...{ echo: { type: 128, code: 0 }, reply: { type: 129, code: 0 } },
-      ...{ unreachable: { type: 1 }, problem: { type: 4 } },
-    },
-  },
-  nd: {
-    number: NEXTHDR_ICMP,
-    length: 24,
-    fields: { type: [0, 1], code: [1, 1], sum: [2, 2], flags: [4, 1], target: [8, 16] },
-    check: 2,
-    names: { ns: { type: 135 }, na: { type: 136 } },
-  },
-  lladdr: {
-    number: undefined,
-    length: 8,
-    fields: { type: [0, 1], size: [1, 1], mac: [2, 6] },
-    usual: { type: 1, size: 1, mac: 'peer' },
-  },
-  udp: { number: IPPROTO_UDP, length: 8, fields: { from: [0, 2], to: [2, 2], len: [4, 2], sum: [6, 2] }, check: 6 },
-  tcp: {
-    number: IPPROTO_TCP,
-    length: 20,
-    fields: {
-      ...{ from: [0, 2], to: [2, 2], seq: [4, 4], ack: [8, 4], offset: [12, 1], flags: [13, 1] },
-      ...{ win: [14, 2], sum: [16, 2], urgent: [18, 2] },
-    },
-    check: 16,
-    usual: { win: 65_535 },
-    names: { syn: { flags: 2 }, 'syn-ack': { flags: 0x12 }, rst: { flags: 4 }, 'rst-ack': { flags: 0x14 } },
-  },
-}
+const KINDS = new Map<string, Kind>(Object.entries(kinds))
 
 export interface Layer {
   readonly name: string
@@ -163,7 +65,7 @@ function parseLayer(text: string): Layer {
   const words = rest.split(/\s+/)
   if (name === 'data' || name === 'pad') return { ...none, data: [Number(words[2] ?? 1), Number(words[0])] }
   if (name === 'hex' || ['hop', 'dest', 'route'].includes(name)) return { ...none, hex: hexOf(words[0]) }
-  const kind = KINDS[name]
+  const kind = KINDS.get(name)
   if (kind === undefined) throw new Error(`${text}: no layer is called '${name}'`)
   const fields: Record<string, number | string> = {}
   let { hex, piece, hasMore, quotes } = none as Layer
@@ -181,6 +83,12 @@ function parseLayer(text: string): Layer {
   return { ...none, fields, hex, piece, hasMore, quotes }
 }
 
+/** Returns the EtherType or protocol number of a layer; undefined for an option or for data. */
+function numberOf(layer: Layer | undefined): number | undefined {
+  const { number } = KINDS.get(layer?.name ?? '') ?? {}
+  return number === undefined ? undefined : Number(number)
+}
+
 function fieldBytes(stations: Stations, value: number | string, size: number): Uint8Array {
   if (typeof value === 'string') return addressNamed(stations, value, size)
   return Uint8Array.from({ length: size }, (_, i) => value / 2 ** (8 * (size - 1 - i)))
@@ -193,13 +101,13 @@ export function build(context: Context, layers: readonly Layer[], raw: Uint8Arra
   const pad = rest.at(-1)?.name === 'pad' ? (rest.pop() as Layer).data?.[1] : 0
   const packet = upper(context, rest, 0, raw, undefined)
   if (rest[0]?.name.startsWith('ip')) context.sent = packet
-  const header = headerOf(context, first, KINDS[rest[0]?.name ?? '']?.number ?? 0)
+  const header = headerOf(context, first, numberOf(rest[0]) ?? 0)
   return concat([header, packet, new Uint8Array(pad as number).fill(0xa5)])
 }
 
 /** Returns a header with its given and usual fields. `next` is the number of the layer above. */
 function headerOf({ stations, port }: Context, { name, fields, hex, piece, hasMore }: Layer, next: number): Uint8Array {
-  const kind = KINDS[name] as Kind
+  const kind = KINDS.get(name) as Kind
   const bytes = new Uint8Array(kind.length + (hex?.length ?? 0))
   bytes.set(hex ?? [], kind.length)
   const computed: Readonly<Record<string, Fields>> = {
@@ -232,9 +140,9 @@ function upper(
   const { name, fields, data, hex, piece } = layer
   if (data !== undefined) return concat([pattern([data[0], data[0] + data[1]]), upper(context, layers, i + 1, raw, ip)])
   if (name === 'hex') return concat([hex as Uint8Array, upper(context, layers, i + 1, raw, ip)])
-  const kind = KINDS[name] as Kind
+  const kind = KINDS.get(name) as Kind
   const isWhole = name === 'tcp' && raw.length > 0
-  const header = isWhole ? raw.slice() : headerOf(context, layer, KINDS[layers[i + 1]?.name ?? '']?.number ?? 59)
+  const header = isWhole ? raw.slice() : headerOf(context, layer, numberOf(layers[i + 1]) ?? NEXTHDR_NONE)
   const isIp = name === 'ip' || name === 'ip6'
   const whole = isWhole ? new Uint8Array(0) : upper(context, layers, i + 1, raw, isIp ? header : ip)
   const bytes = concat([header, piece === undefined ? whole : whole.subarray(...piece)])
@@ -247,7 +155,7 @@ function upper(
   if (name === 'udp') put('len', bytes.length)
   if (name === 'ip') put('sum', finish(onesComplementSum(bytes, 0, header.length)))
   if (kind.check !== undefined && ip !== undefined) {
-    const sum = finish(onesComplementSum(bytes, 0, bytes.length, pseudoSum(ip, kind.number ?? 0, bytes.length)))
+    const sum = finish(onesComplementSum(bytes, 0, bytes.length, pseudoSum(ip, numberOf(layer) ?? 0, bytes.length)))
     put('sum', sum === 0 ? 0xffff : sum)
   }
   return bytes
@@ -273,7 +181,7 @@ export function differences(context: Context, frame: Uint8Array, layers: readonl
       if (!sameBytes(rest, expected as Uint8Array)) wrong.push(`the ${rest.length} bytes of data differ`)
       continue
     }
-    const kind = KINDS[name] as Kind
+    const kind = KINDS.get(name) as Kind
     for (const [key, value] of Object.entries(fields)) {
       const [offset, size] = kind.fields[key] as readonly [number, number]
       const actual = frame.subarray(at + offset, at + offset + size)
@@ -285,8 +193,8 @@ export function differences(context: Context, frame: Uint8Array, layers: readonl
     if (name === 'ip6') end = at + 40 + get16(frame, at + 4)
     const number = name === 'ether' ? get16(frame, at + 12) : next
     at += name === 'ip' ? ((frame[at] as number) & 15) * 4 : kind.length
-    const above = KINDS[all[i + 1]?.name ?? '']
-    if (above?.number !== undefined && above.number !== number) return undefined
+    const above = numberOf(all[i + 1])
+    if (above !== undefined && above !== number) return undefined
     if (quotes && !startsWith(context.sent, frame.subarray(at, end))) wrong.push('it quotes another packet')
   }
   return wrong
