@@ -2,10 +2,9 @@
  * DHCP messages (RFC 2131 sec. 2). Fields have the RFC's names. Addresses are unsigned numbers;
  * byte arrays are copies.
  *
- * Options (RFC 2132 sec. 2) are a map from code to value. Several instances of an option, also in
- * different fields, are one value (RFC 2131 sec. 4.1, RFC 3396). A value of more than 255 bytes is
- * written as several instances. Options that do not fit the options field overflow into the fields
- * `file` and `sname` if these are free.
+ * Options (RFC 2132 sec. 2) are a map from code to value. Several instances of an option are one
+ * value (RFC 2131 sec. 4.1, RFC 3396), also in the fields `file` and `sname`, which hold options if
+ * the sender says so. A value of more than 255 bytes is written as several instances.
  */
 import { concat, get32, put32 } from './octets.ts'
 
@@ -16,7 +15,7 @@ const DHO_OVERLOAD = 52
 export const DHO_RELAY_AGENT = 82
 const DHO_END = 255
 
-/** Lengths of the fields that options may overflow into. */
+/** Lengths of the fields that may hold options. */
 const DHCP_FILE_LEN = 128
 const DHCP_SNAME_LEN = 64
 
@@ -38,90 +37,34 @@ function readOptions(field: Uint8Array, into: Map<number, Uint8Array>): boolean 
 }
 
 /**
- * Packs options, in order, into the options field of at most `room` bytes and, if `overflows`, into
- * empty `file` and `sname` fields: each into the first in which it fits whole; only one of several
- * parts may be split. The relay agent option is the last in the options field (RFC 3046 sec. 2.2).
- * Returns the fields, and the codes of the options that fit in none.
+ * Packs options, in order, into at most `room` bytes, each if it fits whole. The relay agent option
+ * is the last (RFC 3046 sec. 2.2). Returns the codes of those that do not fit, too.
  */
-function layOut({ options, file: ownFile, sname: ownSname }: Laid, room: number, overflows: boolean) {
-  const [hasFile, hasSname] = [ownFile, ownSname].map(({ length }) => overflows && length === 0)
-  const overload = hasFile || hasSname ? 3 : 0
-  const relay = options.get(DHO_RELAY_AGENT)
-  const tail = relay === undefined ? [] : parts(DHO_RELAY_AGENT, relay).flat()
-  const keepsTail = tail.length + overload + 1 <= room
-  const main = new Field(room - overload - 1 - (keepsTail ? tail.length : 0))
-  const file = new Field(hasFile ? DHCP_FILE_LEN - 1 : 0)
-  const sname = new Field(hasSname ? DHCP_SNAME_LEN - 1 : 0)
-  const left = keepsTail ? [] : [DHO_RELAY_AGENT]
-  for (const [code, value] of options) {
-    if (code === DHO_RELAY_AGENT || code === DHO_OVERLOAD) continue
-    if (!place(parts(code, value), [main, file, sname])) left.push(code)
+function packed(options: DhcpOptions, room: number): { octets: readonly number[]; left: readonly number[] } {
+  let free = room - 1
+  const left: number[] = []
+  const take = ([code, value]: readonly [number, Uint8Array]): number[] => {
+    const octets = written(code, value)
+    if (octets.length > free) {
+      left.push(code)
+      return []
+    }
+    free -= octets.length
+    return octets
   }
-  const used = (file.octets.length > 0 ? 1 : 0) + (sname.octets.length > 0 ? 2 : 0)
-  return {
-    options: Uint8Array.from([
-      ...(used ? [DHO_OVERLOAD, 1, used] : []),
-      ...main.octets,
-      ...(keepsTail ? tail : []),
-      DHO_END,
-    ]),
-    file: file.ended() ?? ownFile,
-    sname: sname.ended() ?? ownSname,
-    left,
-  }
+  const all = [...options]
+  const last = all.filter(([code]) => code === DHO_RELAY_AGENT).flatMap(take)
+  const first = all.filter(([code]) => code !== DHO_RELAY_AGENT).flatMap(take)
+  return { octets: [...first, ...last, DHO_END], left }
 }
 
-class Field {
-  readonly octets: number[] = []
-  readonly #room: number
-
-  constructor(room: number) {
-    this.#room = room
-  }
-
-  get free(): number {
-    return this.#room - this.octets.length
-  }
-
-  ended(): Uint8Array | undefined {
-    return this.octets.length === 0 ? undefined : Uint8Array.from([...this.octets, DHO_END])
-  }
-}
-
-function parts(code: number, value: Uint8Array): number[][] {
-  const written: number[][] = []
+function written(code: number, value: Uint8Array): number[] {
+  const octets: number[] = []
   for (let at = 0; at === 0 || at < value.length; at += PART_MAX) {
     const part = value.subarray(at, at + PART_MAX)
-    written.push([code, part.length, ...part])
+    octets.push(code, part.length, ...part)
   }
-  return written
-}
-
-function place(written: readonly number[][], fields: readonly Field[]): boolean {
-  const whole = written.flat()
-  const field = fields.find(({ free }) => whole.length <= free)
-  if (field !== undefined) {
-    field.octets.push(...whole)
-    return true
-  }
-  return written.length > 1 && spread(written, fields)
-}
-
-/** Splits a long option among all fields, in the order in which a reader joins the parts. */
-function spread(written: readonly number[][], fields: readonly Field[]): boolean {
-  const code = (written[0] as number[])[0] as number
-  const value = written.flatMap(part => part.slice(2))
-  const pieces: [Field, number[]][] = []
-  for (const field of fields) {
-    for (let { free } = field; free > 2 && value.length > 0; ) {
-      const piece = value.splice(0, Math.min(free - 2, PART_MAX))
-      pieces.push([field, [code, piece.length, ...piece]])
-      free -= piece.length + 2
-    }
-  }
-  if (value.length > 0) return false
-  for (const [field, piece] of pieces) field.octets.push(...piece)
-  return true
+  return octets
 }
 
 export const DHCP_SERVER_PORT = 67
@@ -237,48 +180,23 @@ function upToNul(field: Uint8Array): Uint8Array {
 
 /**
  * Builds a message of at most `limit` bytes, which is 548 or more. `file` has at most 127 bytes and
- * `sname` at most 63. If their fields are needed for options, `file` and `sname` become options.
- * `left` are the codes of the options that did not fit.
+ * `sname` at most 63. `left` are the codes of the options that did not fit.
  */
 export function build(
   message: DhcpMessage,
   limit: number = DHCP_MIN_MESSAGE,
 ): { data: Uint8Array; left: readonly number[] } {
-  const { options, sname, file, left } = fitted(message, limit - OPTIONS)
-  const data = new Uint8Array(Math.max(BOOTP_LEN, OPTIONS + options.length))
+  const { octets, left } = packed(message.options, limit - OPTIONS)
+  const data = new Uint8Array(Math.max(BOOTP_LEN, OPTIONS + octets.length))
   data[2] = message.chaddr.length
   for (const name of Object.keys(NUMBERS) as (keyof Numbers)[]) {
     const [at, size] = NUMBERS[name]
     for (let i = 0; i < size; i++) data[at + i] = message[name] >>> (8 * (size - 1 - i))
   }
   data.set(message.chaddr, CHADDR)
-  data.set(sname, SNAME)
-  data.set(file, FILE)
+  data.set(message.sname, SNAME)
+  data.set(message.file, FILE)
   put32(data, COOKIE, MAGIC_COOKIE)
-  data.set(options, OPTIONS)
+  data.set(octets, OPTIONS)
   return { data, left }
-}
-
-type Laid = Pick<DhcpMessage, 'options' | 'file' | 'sname'>
-
-/** Packs options into their field, then empty `file` or `sname`, then both (RFC 2132 sec. 9.3). */
-function fitted(message: DhcpMessage, room: number) {
-  const none = new Uint8Array(0)
-  let best = layOut(message, room, false)
-  for (const laid of [message, { options: withNames(message), file: none, sname: none }]) {
-    if (best.left.length === 0) break
-    const other = layOut(laid, room, true)
-    if (other.left.length < best.left.length) best = other
-  }
-  return best
-}
-
-function withNames({ options, sname, file }: DhcpMessage): DhcpOptions {
-  const type = options.get(DHO_MESSAGE_TYPE)
-  return new Map([
-    ...(type === undefined ? [] : [[DHO_MESSAGE_TYPE, type] as const]),
-    ...(sname.length === 0 ? [] : [[DHO_TFTP_SERVER, sname] as const]),
-    ...(file.length === 0 ? [] : [[DHO_BOOTFILE, file] as const]),
-    ...options,
-  ])
 }
