@@ -143,28 +143,6 @@ function isLinkLocalOrMulticast(dst: Uint8Array): boolean {
   return dst[0] === 0xff || (dst[0] === 0xfe && dst[1] >> 6 === 2)
 }
 
-export interface InterfaceRoute {
-  readonly family: uapi.AddressFamily
-  /** Interface index. */
-  readonly oif: number
-  /** True: every address is local (AnyIP). Default: all are reached through the interface. */
-  readonly local?: boolean
-  /** 1 to 255; RT_TABLE_MAIN by default. */
-  readonly table?: number
-}
-
-/** `ip route replace [local] default dev IF [table N]`. */
-export function setDefaultRoute(sock: RouteSocket, route: InterfaceRoute): void {
-  const { family, oif, local = false, table = RT_TABLE_MAIN } = route
-  const [scope, type] = local ? [RT_SCOPE_HOST, RTN_LOCAL] : [RT_SCOPE_LINK, RTN_UNICAST]
-  sock.request({
-    type: uapi.RTM_NEWROUTE,
-    flags: netlink.NLM_F_CREATE | netlink.NLM_F_REPLACE,
-    what: () => ['RTM_NEWROUTE', `default on ${nameOf(sock, oif)}`],
-    write: builder => builder.payload(rtmsg({ family, table, protocol: RTPROT_STATIC, scope, type })).u32(RTA_OIF, oif),
-  })
-}
-
 /** A route to a network over the link of interface index `oif`. */
 export interface NetworkRoute {
   readonly dst: prefixes.Prefix

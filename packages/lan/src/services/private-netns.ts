@@ -6,8 +6,9 @@
  */
 import { EACCES, ENODEV } from 'vnet/internal/base/errno'
 import { check, closingOnError, type Native } from 'vnet/internal/linux/index'
-import { addRule, getLink, RouteSocket, setDefaultRoute } from 'vnet/internal/linux/rtnetlink'
+import { addRule, familyOf, getLink, RouteSocket, setNetworkRoute } from 'vnet/internal/linux/rtnetlink'
 import * as uapi from 'vnet/internal/linux/uapi'
+import { toPrefix } from 'vnet/internal/packet/address'
 import { IPV6_ALEN } from 'vnet/internal/packet/ipv6'
 
 /** The table with all addresses local. */
@@ -32,10 +33,10 @@ export class PrivateNetns implements Disposable {
   receiveAll(name: string): void {
     using sock = RouteSocket.open(this.#native, this.#fd)
     const oif = check(getLink(sock, { name })?.ifindex ?? -ENODEV, ['RTM_GETLINK', name])
-    for (const family of [uapi.AF_INET, uapi.AF_INET6] as const) {
-      addRule(sock, { family, iif: name, table: TABLE })
-      setDefaultRoute(sock, { family, oif, local: true, table: TABLE })
-      setDefaultRoute(sock, { family, oif })
+    for (const dst of [toPrefix('0.0.0.0/0'), toPrefix('::/0')]) {
+      addRule(sock, { family: familyOf(dst.bytes), iif: name, table: TABLE })
+      setNetworkRoute(sock, { dst, oif, isLocal: true, table: TABLE })
+      setNetworkRoute(sock, { dst, oif })
     }
   }
 
