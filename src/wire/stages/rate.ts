@@ -43,8 +43,7 @@ export interface RateParams extends RateSpec, QueueParams {
   readonly queue: QueueKind
 }
 
-/** A line, which a port of a lan shares (packages/lan/src/port/line.ts). */
-export class RateWire extends QueueWire<RateParams> implements Wire {
+class RateWire extends QueueWire<RateParams> implements Wire {
   #leaves = 0
   /** When a line without a burst would have sent everything that was taken. */
   #sent = 0
@@ -73,7 +72,7 @@ export class RateWire extends QueueWire<RateParams> implements Wire {
   /** A packet that is dropped takes no time on the line. */
   override close(): void {
     const { taken } = this.queue
-    if (taken !== undefined) this.#sent -= this.lineBytes(taken) * this.params.byteTime
+    if (taken !== undefined) this.#sent -= this.#lineBytes(taken) * this.params.byteTime
     super.close()
   }
 
@@ -90,9 +89,8 @@ export class RateWire extends QueueWire<RateParams> implements Wire {
     const { queue, env } = this
     const now = env.clock.now()
     for (let skb = queue.take(); skb !== undefined; skb = queue.take()) {
-      const starts = Math.max(now, this.#sent)
-      this.#sent = starts + this.lineBytes(skb) * this.params.byteTime
-      const leaves = this.leavesAt(starts, this.#sent)
+      this.#sent = Math.max(now, this.#sent) + this.#lineBytes(skb) * this.params.byteTime
+      const leaves = this.#sent - this.params.burst * this.params.byteTime
       env.decided('delay', skb, Math.max(leaves, now) - queue.takenArrived)
       if (leaves > now) {
         this.#leaves = leaves
@@ -103,15 +101,10 @@ export class RateWire extends QueueWire<RateParams> implements Wire {
     }
   }
 
-  protected lineBytes(skb: SkBuff): number {
+  #lineBytes(skb: SkBuff): number {
     const { overhead, cell, cellOverhead } = this.params
     const bytes = Math.max(0, skb.len + overhead)
     return cell === 0 ? bytes : Math.ceil(bytes / cell) * (cell + cellOverhead)
-  }
-
-  /** Returns when a packet leaves, given the bounds of its transmission. */
-  protected leavesAt(_starts: number, ends: number): number {
-    return ends - this.params.burst * this.params.byteTime
   }
 }
 

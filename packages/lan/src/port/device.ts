@@ -11,11 +11,17 @@ import * as netdev from 'vnet/internal/netdev/index'
 import { formatAddress, sameBytes } from 'vnet/internal/packet/address'
 import { SKB_DROP_REASON_TX_CARRIER, type SkBuff } from 'vnet/internal/skb/index'
 import { directedWires, takenSeed, wireParams } from 'vnet/internal/wire/params'
+import { rate } from 'vnet/internal/wire/stages/rate'
+import type { Impairment } from 'vnet/internal/wire/wire'
 import type { Segment } from '../switch/segment.ts'
 import { LanPort } from './lan-port.ts'
 
 /** Speeds of Ethernet in Mbit/s (IEEE 802.3). */
 const SPEEDS = [10, 100, 1000, 2500, 5000, 10_000, 25_000, 40_000, 50_000, 100_000]
+/** Bytes of a frame on the line besides its own: preamble and delimiter 8, FCS 4, gap 12. */
+const LINE_OVERHEAD = 24
+/** How far frames may be ahead of the line, s: with less, the granularity of timers costs speed. */
+const AHEAD = 0.001
 
 export interface LanPriv {
   /** Set when the device is allocated. */
@@ -109,12 +115,16 @@ export function lanPorts(
         txqs,
         rxqs,
       })
-      const port = new LanPort(dev, segment, net, negotiation, rateLimit ? speed : undefined)
-      port.wires = directedWires(seeded, context, port.nearEnd, port.farEnd, { nth: i })
+      const port = new LanPort(dev, segment, net.clock, negotiation)
+      const wires = directedWires(seeded, context, port.nearEnd, port.farEnd, { nth: i })
+      for (const wire of rateLimit ? wires : []) wire.surround(stages => [...stages, lineOf(1e6 * speed)])
+      port.wires = wires
       priv.port = port
       return { dev, netns }
     })
 }
+
+const lineOf = (bits: number): Impairment => rate(bits, { overhead: LINE_OVERHEAD, burst: (bits / 8) * AHEAD })
 
 function setup(dev: netdev.NetDevice<LanPriv>, speed: number, address: () => Uint8Array): void {
   dev.netdevOps = {

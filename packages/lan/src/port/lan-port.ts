@@ -1,15 +1,11 @@
 /** LanPort: the wire side of a lan interface, a station of the segment while its link is up. */
 import { type Alarm, type Clock, NSEC_PER_MSEC } from 'vnet/internal/base/clock'
-import { ETH_ZLEN, type Net, type NetDevice } from 'vnet/internal/netdev/index'
+import { ETH_ZLEN, type NetDevice } from 'vnet/internal/netdev/index'
 import * as netif from 'vnet/internal/netdev/netif'
 import * as drop from 'vnet/internal/skb/drop-reason'
 import type { SkBuff } from 'vnet/internal/skb/sk-buff'
 import type { DirectedWire, WireEnd } from 'vnet/internal/wire/directed-wire'
 import type { Segment, Station } from '../switch/segment.ts'
-import { Line } from './line.ts'
-
-/** Frames that may wait for a line. */
-const LINE_ROOM = 256
 
 export class LanPort implements Station {
   readonly dev: NetDevice
@@ -19,37 +15,14 @@ export class LanPort implements Station {
   readonly #linkUp: Alarm
   /** Leads to the segment, and back. The driver sets them. */
   wires: readonly DirectedWire[] = []
-  readonly #tx: Line | undefined
-  readonly #rx: Line | undefined
 
-  /** `negotiation` is in ms; `limit` is the rate of each direction in Mbit/s, if it is limited. */
-  constructor(
-    dev: NetDevice<never> | NetDevice,
-    segment: Segment,
-    { clock, random }: Pick<Net, 'clock' | 'random'>,
-    negotiation: number,
-    limit?: number,
-  ) {
+  /** `negotiation` is in ms. */
+  constructor(dev: NetDevice<never> | NetDevice, segment: Segment, clock: Clock, negotiation: number) {
     this.dev = dev as NetDevice
     this.#segment = segment
     this.#clock = clock
     this.#negotiation = negotiation * NSEC_PER_MSEC
     this.#linkUp = clock.alarm(() => this.#up())
-    if (limit === undefined) return
-    const line = { clock, random, speed: limit, room: LINE_ROOM }
-    const reason = (why: string) =>
-      why === 'limit' ? drop.SKB_DROP_REASON_FULL_RING : drop.SKB_DROP_REASON_DEV_STOPPED
-    this.#tx = new Line({
-      ...line,
-      deliver: skb => this.#segment.send(skb, this),
-      drop: (skb, why) => skb.drop(reason(why)),
-      onRoom: () => netif.netifTxWakeAllQueues(this.dev),
-    })
-    this.#rx = new Line({
-      ...line,
-      deliver: skb => this.#deliver(skb),
-      drop: (skb, why) => netif.netifRxDrop(skb, this.dev, reason(why)),
-    })
   }
 
   get name(): string {
@@ -63,12 +36,9 @@ export class LanPort implements Station {
     else this.#linkUp.at(this.#clock.now() + this.#negotiation)
   }
 
-  /** Takes the link down and drops the frames that wait for a line. */
   down(): void {
     this.#linkUp.cancel()
     this.#segment.detach(this)
-    this.#tx?.close()
-    this.#rx?.close()
     netif.netifCarrierOff(this.dev)
   }
 
@@ -83,7 +53,7 @@ export class LanPort implements Station {
     const { dev } = this
     return {
       dev,
-      wire: { push: skb => this.#toKernel(skb) },
+      wire: { push: skb => this.#deliver(skb) },
       // Frames from the segment are on no device yet.
       drop: (skb, reason) => netif.netifRxDrop(skb, dev, reason),
     }
@@ -105,18 +75,8 @@ export class LanPort implements Station {
 
   #toSegment(skb: SkBuff): void {
     // The link may have gone down while a wire held the frame.
-    if (!this.dev.carrier) return void skb.drop(drop.SKB_DROP_REASON_TX_CARRIER)
-    const line = this.#tx
-    if (line === undefined) this.#segment.send(skb, this)
-    else {
-      line.push(skb)
-      if (line.full) netif.netifTxStopAllQueues(this.dev)
-    }
-  }
-
-  #toKernel(skb: SkBuff): void {
-    if (this.#rx === undefined) this.#deliver(skb)
-    else this.#rx.push(skb)
+    if (this.dev.carrier) this.#segment.send(skb, this)
+    else skb.drop(drop.SKB_DROP_REASON_TX_CARRIER)
   }
 
   #deliver(skb: SkBuff): void {
