@@ -39,6 +39,11 @@ test.each([
   ['a cast', "const first = /** @type {import('vnet').SkBuff} */ (ring.shift())\nfirst.|", 'len'],
   ["the driver's data", '/** @typedef {{ frames: number, ring: Ring }} Priv */\ndev.priv.|', 'frames'],
   ["a member of the driver's data", '/** @typedef {{ frames: number, ring: Ring }} Priv */\ndev.priv.ring.|', 'push'],
+  [
+    "an object in the driver's data",
+    '/** @typedef {{ params: { delay: number } }} Priv */\nconst params = {}\ndev.priv.params.|',
+    'delay',
+  ],
   ['properties', '/**\n * @typedef {object} Priv\n * @property {Napi} napi\n */\ndev.priv.napi.|', 'schedule'],
   ['an import', "import { allo| } from 'vnet'", 'allocEtherdevMqs'],
   ['an import of the drivers', "import { s| } from 'vnet/drivers'", 'snull'],
@@ -57,6 +62,14 @@ test.each([
   ['an annotation that is not complete', '/** @param {(skb} sent */ sent.|'],
 ])('completes nothing after %s', (_, text) => {
   expect(names(text)).toEqual([])
+})
+
+test('the members of one name have one type, which completions rely on', () => {
+  const typed = Object.values(table.types).flatMap(members =>
+    Object.entries(members).flatMap(([name, [, , type]]) => (type === undefined ? [] : [`${name}: ${type}`])),
+  )
+  const names = [...new Set(typed)].map(each => each.replace(/:.*/, ''))
+  expect(new Set(names).size).toBe(names.length)
 })
 
 test('an option has its signature and first sentence, and no type is offered as a value', () => {

@@ -2,7 +2,7 @@
  * Completions and explanations in the editor, from the table of scripts/editor-types.mjs. No type
  * checker runs: types are read from JSDoc, simple initializers, and the usual names.
  */
-import { type Entries, type Entry, own, TextTypes, type TypeTable } from './text-types.ts'
+import { type Entries, type Entry, own, type TypeTable, textTypes } from './text-types.ts'
 
 type Change = Readonly<{ from: number; insert: string }>
 
@@ -41,7 +41,7 @@ function namesAt(table: TypeTable, text: string, from: number): Option[] {
   const [, module] = /import\(['"](vnet(?:\/drivers)?)['"]\)\.$/.exec(before) ?? []
   if (module === 'vnet' || module === 'vnet/drivers') return optionsOf(table.names[module])
   const dot = /\??\.$/.exec(before)
-  if (dot !== null) return optionsOf(new TextTypes(table, text).membersBefore(dot.index))
+  if (dot !== null) return optionsOf(textTypes(table, text).membersBefore(dot.index))
   if (/\bimport\s*\{[^}]*$/.test(before)) {
     const from = /^[^}]*\}\s*from\s*['"](.*?)['"]/.exec(text.slice(before.length))?.[1] ?? 'vnet'
     return optionsOf(own(table.names, from) ?? {})
@@ -70,13 +70,13 @@ export function infoAt(table: TypeTable, text: string, at: number): Info | undef
   const [end = ''] = /^[\w$]*/.exec(text.slice(at)) ?? []
   const [from, to, name] = [at - start.length, at + end.length, start + end]
   if (name === '') return undefined
-  const types = new TextTypes(table, text)
+  const types = textTypes(table, text)
   const before = text.slice(0, from)
   const dot = /\??\.$/.exec(before)
   const isTypeName = /import\(['"]vnet['"]\)\.$/.test(before)
   const entry = dot && !isTypeName ? own(types.membersBefore(dot.index), name) : nameEntry(table, name, isTypeName)
   if (entry !== undefined) return { from, to, code: entry[0], doc: entry[1] }
-  const type = dot ? undefined : types.ofVariable(name, from)
+  const type = dot ? undefined : types.typeOf(name, from)
   return type === undefined
     ? undefined
     : { from, to, code: `${name}: ${type}`, doc: own(table.names.vnet, type)?.[1] ?? '' }

@@ -1,4 +1,7 @@
-/** The types of expressions in the text of a driver, as far as patterns find them. */
+/**
+ * The types of names in the text of a driver, as far as patterns find them. The type of an
+ * expression is that of its last name: all members of one name have one type in vnet.
+ */
 
 /** A declaration on one line, its first sentence, and the type of its value if it has members. */
 export type Entry = readonly [code: string, doc: string, type?: string]
@@ -13,170 +16,105 @@ export interface TypeTable {
 export const own = <T>(record: Readonly<Record<string, T>>, name: string): T | undefined =>
   Object.hasOwn(record, name) ? record[name] : undefined
 
-/** The usual names of parameters and variables. */
+/** The usual names of parameters and variables that are no members. */
 const USUAL: Readonly<Record<string, string>> = {
-  dev: 'NetDevice',
   peer: 'NetDevice',
   skb: 'SkBuff',
-  copy: 'SkBuff',
-  clone: 'SkBuff',
-  txq: 'TxQueue',
   napi: 'Napi',
-  irq: 'Irq',
   ring: 'Ring',
-  net: 'Net',
-  clock: 'Clock',
-  alarm: 'Alarm',
   context: 'DriverContext',
 }
 
 const elementOf = (type: string): string => type.replace(/\[\]$/, '')
 
-/** A part of `dev.tx[0].dev`. */
-type Link = Readonly<{ name: string; isIndexed: boolean }>
-
 /** Types that are defined by each other, and initializers that name each other, end there. */
-const DEPTH_MAX = 8
+const DEPTH_MAX = 4
+/** The last declarations of a name that are read. */
+const DECLARATIONS_MAX = 3
 
-export class TextTypes {
-  readonly #table: TypeTable
-  readonly #text: string
-  #depth = 0
+export function textTypes({ names, types }: TypeTable, text: string) {
+  const entries = [...Object.values(types), names['vnet/drivers'], names.vnet].flatMap(Object.entries<Entry>)
+  const known = new Map(entries.flatMap(([name, [, , type]]) => (type === undefined ? [] : [[name, type]])))
 
-  constructor(table: TypeTable, text: string) {
-    this.#table = table
-    this.#text = text
-  }
-
-  /** Returns the members of the expression that ends at a position; none if it is not known. */
-  membersBefore(end: number): Entries {
-    return this.#membersOf(this.#ofExpression(end))
-  }
-
-  /** Returns the type of a variable at a position: `SkBuff`, `TxQueue[]`. */
-  ofVariable(name: string, at: number): string | undefined {
-    const { names, types } = this.#table
-    const declared = this.#declared(name, at)
-    if (declared !== undefined) return this.#resolved(declared)
-    const usual = own(USUAL, name) ?? own(names.vnet, name)?.[2] ?? own(names['vnet/drivers'], name)?.[2]
-    return usual !== undefined && Object.hasOwn(types, elementOf(usual)) ? usual : undefined
-  }
-
-  #ofExpression(end: number): string | undefined {
-    const [first, ...links] = this.#chainBefore(end)
-    if (first === undefined || this.#depth > DEPTH_MAX) return undefined
-    this.#depth++
-    const indexed = (type: string | undefined, { isIndexed }: Link) => (isIndexed && type ? elementOf(type) : type)
-    let type = indexed(this.ofVariable(first.name, end), first)
-    for (const link of links) type = indexed(this.#resolved(own(this.#membersOf(type), link.name)?.[2]), link)
-    this.#depth--
-    return type
-  }
-
-  /** Returns the parts of the chain of members, calls and indices that ends at a position. */
-  #chainBefore(end: number): Link[] {
-    const links: Link[] = []
-    for (let at = end; ; ) {
-      let isIndexed = false
-      for (let last = this.#text[at - 1]; last === ')' || last === ']'; last = this.#text[at - 1]) {
-        isIndexed ||= last === ']'
-        at = this.#opening(at - 1)
-      }
-      const before = this.#text.slice(Math.max(at - 200, 0), at)
-      const [, dot, name = ''] = /(\s*\??\.)?([\w$]*)$/.exec(before) ?? []
-      if (name === '') return []
-      links.unshift({ name, isIndexed })
-      if (dot === undefined) return links
-      at -= dot.length + name.length
+  /** Returns the type of a name at a position: `SkBuff`, `TxQueue[]`. */
+  function typeOf(name: string, at: number, depth = 0): string | undefined {
+    const declared = [...text.slice(0, at).matchAll(declarationOf(name))].slice(-DECLARATIONS_MAX)
+    for (const found of declared.reverse()) {
+      const type = resolved(declaredBy(found, depth), depth)
+      if (type !== undefined) return type
     }
+    return resolved(own(USUAL, name) ?? known.get(name), depth)
   }
 
-  /** Returns the position of the bracket that the one at `at` closes. */
-  #opening(at: number): number {
-    for (let depth = 0, i = at; i >= 0; i--) {
-      if (')]}'.includes(this.#text[i] as string)) depth++
-      if ('([{'.includes(this.#text[i] as string) && --depth === 0) return i
+  /** Returns the type of the expression that ends at a position. */
+  function typeBefore(end: number, depth = 0): string | undefined {
+    let at = end
+    let isIndexed = false
+    for (let last = text[at - 1]; last === ')' || last === ']'; last = text[at - 1]) {
+      isIndexed ||= last === ']'
+      at = openingOf(text, at - 1)
     }
-    return 0
+    const [name = ''] = /[\w$]*$/.exec(text.slice(Math.max(at - 200, 0), at)) ?? []
+    const type = name === '' || depth > DEPTH_MAX ? undefined : typeOf(name, end, depth + 1)
+    return isIndexed && type ? elementOf(type) : type
   }
 
-  /** Returns the type that the last declaration before a position gives to a variable. */
-  #declared(name: string, at: number): string | undefined {
-    const before = this.#text.slice(0, at)
-    const word = name.replaceAll('$', '\\$')
-    const declaration = new RegExp(
-      `@param \\{(?<param>.*)\\} \\[?${word}\\b` +
-        `|@type \\{(?<type>.*)\\}\\s*\\*/\\s*(?:const|let) ${word}\\b` +
-        `|\\b(?:const|let) (?:${word}|\\{(?<fields>[^{}=]*\\b${word}\\b[^{}=]*)\\}) = (?<value>.*)`,
-      'g',
-    )
-    const { param, type, fields, value = '', end = 0 } = lastOf(before, declaration)
-    if (param !== undefined || type !== undefined) return param ?? type
+  /** Returns the type in a declaration. */
+  function declaredBy(found: RegExpExecArray, depth: number): string | undefined {
+    const { param, field, type, value = '' } = found.groups ?? {}
     const [, cast] = /^\/\*\* @type \{(.*?)\} \*\//.exec(value) ?? []
     const [, made] = /^new (\w+)/.exec(value) ?? []
-    if (cast !== undefined || made !== undefined) return cast ?? made
+    const annotation = param ?? field ?? type ?? cast ?? made
+    if (annotation !== undefined) return annotation
     const [expression = ''] = /^[^;]*?(?=;?\s*$)/.exec(value) ?? []
-    if (expression === '') return undefined
-    const found = this.#ofExpression(end - value.length + expression.length)
-    return fields === undefined ? found : own(this.#membersOf(found), name)?.[2]
+    return typeBefore(found.index + found[0].length - value.length + expression.length, depth)
   }
 
   /** Returns the type that an annotation names: of the table, of the text, or an object's. */
-  #resolved(annotation: string | undefined): string | undefined {
+  function resolved(annotation: string | undefined, depth: number): string | undefined {
     const type = (annotation ?? '')
       .replace(/import\(['"]vnet['"]\)\./g, '')
       .replace(/^readonly | \| undefined$/g, '')
       .trim()
-    if (type === '' || type.startsWith('{') || this.#depth > DEPTH_MAX) return type || undefined
+    if (type.startsWith('{') || depth > DEPTH_MAX) return type
     const name = type.replace(/<.*>/, '')
     const element = elementOf(name)
+    if (Object.hasOwn(types, element)) return name
     // `(a | b)`, or an annotation that is not complete yet.
-    if (!/^[\w$]+$/.test(element)) return undefined
-    if (Object.hasOwn(this.#table.types, element)) return name
-    const [, alias] = new RegExp(`@typedef \\{(.*)\\} ${element.replaceAll('$', '\\$')}\\b`).exec(this.#text) ?? []
-    if (alias === undefined) return undefined
-    if (alias === 'object') return `object ${name}`
-    this.#depth++
-    const found = this.#resolved(alias)
-    this.#depth--
+    if (!/^\w+$/.test(element)) return undefined
+    const [, alias, lines = ''] = new RegExp(`@typedef \\{(.*)\\} ${element}\\b([^]*?)\\*/`).exec(text) ?? []
+    const properties = [...lines.matchAll(/@property \{(.*)\} (\w+)/g)].map(([, of, field]) => `${field}: ${of}`)
+    const found = resolved(alias === 'object' ? `{${properties}}` : alias, depth + 1)
     return found && (name === element ? found : `${found}[]`)
   }
 
-  #membersOf(type = ''): Entries {
-    const known = own(this.#table.types, type)
-    if (known !== undefined) return known
-    const lines: [string, string][] = type.startsWith('{')
-      ? fieldsOf(type.slice(1, -1))
-      : type.startsWith('object ')
-        ? this.#properties(type.slice('object '.length))
-        : []
-    return Object.fromEntries(lines.map(([name, of]) => [name, [`${name}: ${of}`, '', of]]))
+  /** Returns the members of the expression that ends at a position; none if it is not known. */
+  function membersBefore(end: number): Entries {
+    const type = typeBefore(end) ?? ''
+    const fields = type.startsWith('{') ? [...type.matchAll(/(\w+)\??: (\{[^{}]*\}|[^,;{}]+)/g)] : []
+    return own(types, type) ?? Object.fromEntries(fields.map(([code, name]): [string, Entry] => [name!, [code, '']]))
   }
 
-  /** Returns the `@property` lines of a typedef. */
-  #properties(name: string): [string, string][] {
-    const [, , lines = ''] = new RegExp(`@typedef \\{object\\} (${name})\\b([\\s\\S]*?)\\*/`).exec(this.#text) ?? []
-    return [...lines.matchAll(/@property \{(.*)\} (\w+)/g)].map(([, type = '', field = '']) => [field, type])
-  }
+  return { typeOf, membersBefore }
 }
 
-function lastOf(text: string, pattern: RegExp): Record<string, string | undefined> & { end?: number } {
-  const found = [...text.matchAll(pattern)].at(-1)
-  return { ...found?.groups, end: found && found.index + found[0].length } as Record<string, undefined>
+/** Matches the declarations of a name. */
+function declarationOf(name: string): RegExp {
+  const word = name.replaceAll('$', '\\$')
+  return new RegExp(
+    `@(?:param|property) \\{(?<param>.*)\\} \\[?${word}\\b` +
+      `|@typedef \\{\\{.*?\\b${word}\\??: (?<field>\\{[^{}]*\\}|[^,;{}]+)` +
+      `|@type \\{(?<type>.*)\\}\\s*\\*/\\s*(?:const|let) ${word}\\b` +
+      `|\\b(?:const|let) ${word} = (?<value>.*)`,
+    'g',
+  )
 }
 
-/** Splits `a: number, b: { c: string }` at its outer commas. */
-function fieldsOf(list: string): [string, string][] {
-  let depth = 0
-  const parts = ['']
-  for (const character of list) {
-    if ('{(<['.includes(character)) depth++
-    if ('})>]'.includes(character)) depth--
-    if (depth === 0 && ',;'.includes(character)) parts.push('')
-    else parts[parts.length - 1] += character
+/** Returns the position of the bracket that the one at `at` closes. */
+function openingOf(text: string, at: number): number {
+  for (let depth = 0, i = at; i >= 0; i--) {
+    if (')]}'.includes(text[i] as string)) depth++
+    if ('([{'.includes(text[i] as string) && --depth === 0) return i
   }
-  return parts.flatMap(part => {
-    const [, name, type] = /^\s*(?:readonly )?(\w+)\??: (.*?)\s*$/.exec(part) ?? []
-    return name === undefined || type === undefined ? [] : [[name, type] as [string, string]]
-  })
+  return 0
 }
