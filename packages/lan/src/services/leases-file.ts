@@ -5,7 +5,7 @@
  * forwards frames, and its descriptors are its own (unshare(2) in cli/run.ts), invalid in the pool.
  */
 import * as fs from 'node:fs'
-import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises'
+import { chmod, open, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { EACCES, EBUSY, EEXIST, EINVAL, ENOENT, explain, isErrno, type Log, VnetError } from 'vnet/internal/base/index'
@@ -17,18 +17,11 @@ const VERSION = 1
 const MODE = 0o644
 const HEAD = `{"version":${VERSION},"leases":[`
 const TAIL = '\n]}\n'
-const EXCLUSIVE = fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_EXCL | fs.constants.O_NOFOLLOW
 /** Leases that are formatted in one turn of the event loop, between frames. */
-const CHUNK = 256
+const CHUNK = 64
 
 /** The store in file `path`, which load() creates if it does not exist. Errors are VnetErrors. */
 export function leasesFile(path: string): LeaseStore {
-  const lines = new WeakMap<Lease, string>()
-  const line = (lease: Lease): string => {
-    const known = lines.get(lease) ?? format(lease)
-    lines.set(lease, known)
-    return known
-  }
   let own: string | undefined
   function load(): readonly Lease[] {
     checkDirectory(path)
@@ -44,7 +37,7 @@ export function leasesFile(path: string): LeaseStore {
     const there = identity(await statOf(path))
     if (there !== undefined && there !== own)
       throw new VnetError(EBUSY, `write leases ${path}`, 'another program writes it, too: use one file per program')
-    await replace(path, textOf(leases, line))
+    await replace(path, textOf(leases))
     own = identity(await statOf(path))
   }
   return { load, save: leases => save([...leases]) }
@@ -106,13 +99,9 @@ function read(path: string): string | undefined {
 
 function create(path: string): void {
   writing(path, () => {
-    const fd = fs.openSync(path, EXCLUSIVE, MODE)
-    try {
-      fs.fchmodSync(fd, MODE)
-      fs.writeFileSync(fd, HEAD + TAIL)
-    } finally {
-      fs.closeSync(fd)
-    }
+    fs.writeFileSync(path, HEAD + TAIL, { flag: 'wx' })
+    // Whatever the umask.
+    fs.chmodSync(path, MODE)
   })
 }
 
@@ -132,10 +121,10 @@ async function statOf(path: string) {
   })
 }
 
-async function* textOf(leases: readonly Lease[], line: (lease: Lease) => string): AsyncGenerator<string> {
+async function* textOf(leases: readonly Lease[]): AsyncGenerator<string> {
   yield HEAD
   for (let at = 0; at < leases.length; at += CHUNK) {
-    const lines = leases.slice(at, at + CHUNK).map(lease => `\n${line(lease)}`)
+    const lines = leases.slice(at, at + CHUNK).map(lease => `\n${format(lease)}`)
     yield (at === 0 ? '' : ',') + lines.join(',')
     await setImmediate()
   }
@@ -147,25 +136,14 @@ async function replace(path: string, text: AsyncIterable<string>): Promise<void>
   const temporary = `${path}.new`
   try {
     await rm(temporary, { force: true })
-    await withFile(temporary, EXCLUSIVE, async file => {
-      await file.chmod(MODE)
-      for await (const part of text) await file.writeFile(part)
-      await file.sync()
-    })
+    await writeFile(temporary, text, { flag: 'wx', flush: true })
+    await chmod(temporary, MODE)
     await rename(temporary, path)
-    await withFile(dirname(path), fs.constants.O_RDONLY | fs.constants.O_DIRECTORY, directory => directory.sync())
+    await using directory = await open(dirname(path), fs.constants.O_RDONLY | fs.constants.O_DIRECTORY)
+    await directory.sync()
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => {})
     throw writeError(path, error)
-  }
-}
-
-async function withFile(path: string, flags: number, use: (file: FileHandle) => Promise<void>): Promise<void> {
-  const file = await open(path, flags, MODE)
-  try {
-    await use(file)
-  } finally {
-    await file.close()
   }
 }
 
