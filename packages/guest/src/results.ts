@@ -43,7 +43,7 @@ export class Results {
       this.#report(path, () => this.#link(path, to))
     } else if (kind === 'g' && this.#open !== undefined) {
       try {
-        writeAll(this.#open.fd, content)
+        fs.writeFileSync(this.#open.fd, content)
       } catch (error) {
         this.#fail(this.files.at(-1) as string, error)
       }
@@ -107,7 +107,7 @@ export class Results {
     const fd = fs.openSync(beside, O_WRONLY | O_CREAT | O_EXCL, mode & 0o777)
     this.#open = { fd, path: beside, target }
     if (old?.isFile()) replaces(fd, old, mode)
-    writeAll(fd, content)
+    fs.writeFileSync(fd, content)
   }
 
   #link(path: string, to: string): void {
@@ -137,8 +137,4 @@ export class Results {
 function replaces(fd: number, { uid, gid }: fs.Stats, mode: number): void {
   attempt(() => fs.fchownSync(fd, uid, gid))
   fs.fchmodSync(fd, mode & 0o777)
-}
-
-function writeAll(fd: number, content: Buffer): void {
-  for (let at = 0; at < content.length; ) at += fs.writeSync(fd, content, at)
 }
