@@ -16,15 +16,15 @@ export type ItemBox = Extract<layout.DriverBox, { kind: 'item' }>
 /** `perSecond` is the rate of the part's counter. */
 export function Item({ box, perSecond }: { readonly box: ItemBox; readonly perSecond: number | undefined }) {
   const { item } = box
-  if (item.kind === 'fold') return <Fold box={box} item={item} />
   const shown = describe(item, perSecond)
   if (layout.isRing(item, box.group)) return <Ring box={box} shown={shown} />
   return <Row box={box} shown={shown} capacity={item.kind === 'part' ? item.part.capacity : undefined} />
 }
 
-function describe(item: Exclude<DrawnItem, FoldItem>, perSecond: number | undefined): texts.Description {
+function describe(item: DrawnItem, perSecond: number | undefined): texts.Description {
   if (item.kind === 'part') return texts.describePart(item.part, perSecond)
   if (item.kind === 'stage') return texts.describeStage(item.stage)
+  if (item.kind === 'fold') return texts.describeFold(item.name, item.parts)
   return { name: 'no stage', title: 'no stage', value: '', note: '', tone: 'plain', cells: 0, filled: 0 }
 }
 
@@ -88,31 +88,6 @@ function Ring({ box, shown }: ShapeProps) {
       <Label class="note" x={cx} y={cy} anchor="middle" text={length} />
       <Label class="muted" x={cx} y={cy + 16} anchor="middle" text={capacity === undefined ? '' : `of ${capacity}`} />
     </Shape>
-  )
-}
-
-type FoldItem = Extract<DrawnItem, { kind: 'fold' }>
-
-function Fold({ box: { x, y, width, lane }, item }: { readonly box: ItemBox; readonly item: FoldItem }) {
-  const { note, tone, cells } = texts.describeFold(item.parts)
-  const size = width / layout.FOLD_COLUMNS
-  return (
-    <g class={`item ${lane}`} {...drawn('img', `${item.name}, ${note}`)}>
-      <Label class="name" x={x} y={y + 13} text={item.name} width={width} />
-      <Label class={`note ${tone}`} x={x} y={y + layout.LINE + 13} text={note} width={width} />
-      {cells.map(({ title, tone, isFilled }, i) => (
-        <rect
-          key={i}
-          class={`cell ${tone}${isFilled ? ' filled' : ''}`}
-          x={x + (i % layout.FOLD_COLUMNS) * size}
-          y={y + 2 * layout.LINE + Math.floor(i / layout.FOLD_COLUMNS) * size}
-          width={size - 1}
-          height={size - 1}
-        >
-          <title>{title}</title>
-        </rect>
-      ))}
-    </g>
   )
 }
 

@@ -43,8 +43,6 @@ const TITLE = 24
 export const LINE = 18
 /** The diameter of a ring. */
 export const RING = 92
-/** Cells beside each other in a folded field. */
-export const FOLD_COLUMNS = 16
 
 /** Between an end and its neighbour: room for a rate. */
 const END_GAP = 72
@@ -69,19 +67,16 @@ export const isRing = (item: DrawnItem, group: DrawnGroup): boolean =>
 /** Many items have one line each, with a thin bar below it. */
 export const isDense = (group: DrawnGroup): boolean => group.items.length > 6
 
-/** The height of an item in a group of this width. */
-function itemHeight(item: DrawnItem, group: DrawnGroup, width: number): number {
+function itemHeight(item: DrawnItem, group: DrawnGroup): number {
   if (item.kind === 'direct') return LINE
-  if (item.kind !== 'fold' && isDense(group)) return LINE + 4
-  if (item.kind === 'fold')
-    return 2 * LINE + Math.ceil(item.parts.length / FOLD_COLUMNS) * ((width - 2 * PAD) / FOLD_COLUMNS)
+  if (isDense(group)) return LINE + 4
   return isRing(item, group) ? LINE + RING : 2 * LINE
 }
 
 const gapOf = (group: DrawnGroup): number => (isDense(group) ? DENSE_GAP : ITEM_GAP)
 
-function groupHeight(group: DrawnGroup, width: number): number {
-  const items = group.items.reduce((sum, item) => sum + itemHeight(item, group, width) + gapOf(group), 0)
+function groupHeight(group: DrawnGroup): number {
+  const items = group.items.reduce((sum, item) => sum + itemHeight(item, group) + gapOf(group), 0)
   return TITLE + PAD + items - gapOf(group) + PAD
 }
 
@@ -111,7 +106,7 @@ function endWidthOf({ device, peer }: Model): number {
  */
 function place(columns: readonly Column[], columnWidth: number, endWidth?: number): Drawing {
   const isVertical = endWidth === undefined
-  const heightOf = (group: DrawnGroup | undefined) => (group === undefined ? 0 : groupHeight(group, columnWidth))
+  const heightOf = (group: DrawnGroup | undefined) => (group === undefined ? 0 : groupHeight(group))
   const acrossOf = (lane: Lane) =>
     isVertical ? columnWidth : Math.max(END_HEIGHT, ...columns.map(column => heightOf(column[lane])))
   const across = { away: acrossOf('away'), toward: acrossOf('toward') }
@@ -180,7 +175,7 @@ function place(columns: readonly Column[], columnWidth: number, endWidth?: numbe
       groups.push({ kind: 'group', id: group.id, group, lane, ...box })
       let y = box.y + TITLE + PAD
       for (const item of group.items) {
-        const height = itemHeight(item, group, columnWidth)
+        const height = itemHeight(item, group)
         const inner = { x: box.x + PAD, y, width: columnWidth - 2 * PAD, height }
         items.push({ kind: 'item', id: item.id, item, group, lane, ...inner })
         y += height + gapOf(group)

@@ -31,7 +31,7 @@ export interface Model {
   readonly columns: readonly Column[]
 }
 
-/** A group with more parts of one kind shows them as one field of cells. */
+/** A group with more parts of one kind shows them as one item. */
 export const FOLD_ABOVE = 8
 
 /** The device at the other end of the cable of a device. */
@@ -174,24 +174,21 @@ function describeKind(part: PartInfo, perSecond: number | undefined): Omit<Descr
   return { name: shown, value: state, note: `${places(length)}/${places(capacity)}`, tone, cells, filled }
 }
 
-/** Many parts of one kind: their sum, and a cell for each. */
-export function describeFold(parts: readonly PartInfo[]) {
-  const cells = parts.map(part => {
-    const { title, tone } = describePart(part, undefined)
-    const isBusy = (part.length ?? 0) > 0 || part.state === 'scheduled' || /^masked|^status/.test(part.state ?? '')
-    return { title, tone, isFilled: isBusy }
-  })
+/** Many parts of one kind: the sum of their frames, and how many are in an unusual state. */
+export function describeFold(name: string, parts: readonly PartInfo[]): Description {
   const counts = new Map<string, number>()
   for (const { state = 'idle' } of parts) counts.set(state, (counts.get(state) ?? 0) + 1)
   const unusual = [...counts].filter(([state]) => state !== 'running' && state !== 'idle')
-  const states = unusual.slice(0, 2).map(([state, count]) => `${count} ${state}`)
+  const states = unusual.map(([state, count]) => `${count} ${state}`)
   const frames = parts.reduce((sum, { length = 0 }) => sum + length, 0)
   const hasFrames = parts.some(({ length }) => length !== undefined)
   const held = frames === 0 ? 'no frame held' : `${formatNumber(frames)} held`
-  const note = [...(hasFrames ? [held] : []), ...states].join(', ')
-  const tones = cells.map(({ tone }) => tone)
-  const tone: Tone = tones.includes('drop') ? 'drop' : tones.includes('warn') ? 'warn' : 'plain'
-  return { note: note || 'all idle', tone, cells }
+  const note = [...(hasFrames ? [held] : []), ...states].join(', ') || 'all idle'
+  const shown = parts.map(part => describePart(part, undefined))
+  const marked = shown.filter(({ tone }) => tone === 'drop' || tone === 'warn')
+  const tone = marked.some(({ tone }) => tone === 'drop') ? 'drop' : marked.length > 0 ? 'warn' : 'plain'
+  const title = [`${name}, ${note}`, ...marked.slice(0, FOLD_ABOVE).map(({ title }) => title)].join('\n')
+  return { name, title, value: '', note, tone, cells: 0, filled: 0 }
 }
 
 const STAGE_COUNTS = ['in', 'out', 'duplicated', 'corrupted', 'reordered', 'marked'] as const

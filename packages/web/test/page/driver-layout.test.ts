@@ -103,7 +103,7 @@ describe('the parts of a device', () => {
     expect(toward?.items.map(({ kind }) => kind)).toEqual(['direct'])
   })
 
-  test(`parts are folded into one field above ${FOLD_ABOVE} of a kind`, () => {
+  test(`parts are folded into one item above ${FOLD_ABOVE} of a kind`, () => {
     const [first, second] = models['a driver with 256 queues'].columns
     expect(first.away?.items).toMatchObject([{ kind: 'fold', name: 'tx 0 to 255' }, { kind: 'part' }])
     expect(second.toward?.items).toMatchObject([{ kind: 'fold', name: 'rx ring 0 to 255' }])

@@ -48,10 +48,10 @@ test('many queues show how many are stopped, and how many frames they hold', () 
   const parts = Array.from({ length: 256 }, (_, i): PartInfo => {
     return { kind: 'queue', name: `tx ${i}`, length: i % 2, state: i < 3 ? 'stopped' : 'running' }
   })
-  const { note, tone, cells } = describeFold(parts)
-  expect([note, tone, cells.length]).toEqual(['128 held, 3 stopped', 'warn', 256])
-  expect(cells[1]).toEqual({ title: 'tx 1, stopped, holds 1', tone: 'warn', isFilled: true })
-  expect(cells[4]).toEqual({ title: 'tx 4, running, holds no frame', tone: 'ok', isFilled: false })
+  const { title, note, tone } = describeFold('tx 0 to 255', parts)
+  expect([note, tone]).toEqual(['128 held, 3 stopped', 'warn'])
+  const marked = 'tx 0, stopped, holds no frame\ntx 1, stopped, holds 1\ntx 2, stopped, holds no frame'
+  expect(title).toBe(`tx 0 to 255, 128 held, 3 stopped\n${marked}`)
 })
 
 test('a stage shows its packets in flight, and in its title all its counters', () => {

@@ -43,17 +43,14 @@ test('the number of frames that a queue holds is shown in full beside the frames
   await drawn(page, 'tx 9, stopped, holds 1.23k').locator('.note').getByText('holds 1.23k', { exact: true }).waitFor()
 })
 
-test('256 queues are one field of cells, each with its state', async () => {
+test('256 queues are one item, whose title names those that are stopped', async () => {
   const { page, sendParts } = await openDriver()
   await sendParts(
     Array.from({ length: 256 }, (_, i) => {
       return { kind: 'queue', name: `tx ${i}`, length: i === 200 ? 9 : 0, state: i === 200 ? 'stopped' : 'running' }
     }),
   )
-  const field = drawn(page, 'tx 0 to 255, 9 held, 1 stopped')
-  await field.waitFor()
-  expect(await field.locator('rect').count()).toBe(256)
-  expect(await field.locator('.cell.filled title').allTextContents()).toEqual(['tx 200, stopped, holds 9'])
+  await drawn(page, 'tx 0 to 255, 9 held, 1 stopped\ntx 200, stopped, holds 9').waitFor()
 })
 
 test('a cut cable is shown in both directions, in the title and in the icon', async () => {
