@@ -19,7 +19,7 @@ import type { LabLink } from '../network/link.ts'
 import { countRepeatedQueries } from './repeated-queries.ts'
 import type { RunEnd, RunOptions } from './run.ts'
 import { runCommand } from './run-command.ts'
-import { countsBefore, type RunPath, type RunReport, reportLines, reportOf } from './run-report.ts'
+import { countsOf, type RunPath, type RunReport, reportLines, reportOf } from './run-report.ts'
 import { RunTraces } from './run-traces.ts'
 
 /** Milliseconds after which the rest is lost. */
@@ -96,7 +96,7 @@ export async function runInLab(command: readonly string[], options: RunOptions, 
       if (i > 0) await link.reset(firstWires(options), seed + i)
       const set: LabFault[] = []
       for (const fault of faults) set.push(await fault(link))
-      const before = countsBefore(path)
+      const before = countsOf(path)
       using _ = await play(link, steps, log)
       if (stop.signal.aborted) break
       const start = performance.now()

@@ -11,21 +11,16 @@ import { type LabRouter, refusedLine, tooLongLine } from '../network/router.ts'
 
 type Causes = readonly { readonly packets: number; readonly by: string }[]
 
-/** What the wire does to packets besides dropping them. */
+/** What the wire does to packets besides dropping them. `marked` is ECN's. */
 const CHANGES = ['duplicated', 'corrupted', 'reordered', 'marked'] as const
 
 /** A direction's packets since the start or repetition; without a wire, frames of up to 64 KiB. */
-interface Traffic {
+interface Traffic extends Readonly<Record<(typeof CHANGES)[number], Causes>> {
   readonly packets: number
   /** Without Ethernet headers. */
   readonly bytes: number
-  /** How many were lost, by their cause, the most first; then what else the wire did, likewise. */
+  /** How many were lost, by their cause, the most first. What else the wire did is likewise. */
   readonly lost: Causes
-  readonly duplicated: Causes
-  readonly corrupted: Causes
-  readonly reordered: Causes
-  /** By ECN. */
-  readonly marked: Causes
   /** How many were lost outside of the link, because they were longer than the MTU. */
   readonly tooLong: number
 }
@@ -52,72 +47,51 @@ export interface RunReport {
 /** The link of a run, and the hosts at its ends. */
 export type RunPath = Readonly<{ host: LabHost; router: LabRouter; link: LabLink }>
 
-/** The counters at the start of a run. */
-export interface CountsBefore {
-  readonly retransmissions: InAndOut
-  readonly unsent: InAndOut
-  readonly tooLong: InAndOut
-  readonly refused: number
-}
-
-/** Counts of both directions. */
-type InAndOut = Readonly<{ out: number; in: number }>
-
-export function countsBefore(path: RunPath): CountsBefore {
+/** The counters of both ends, of which a report has the growth. */
+export function countsOf({ host, router }: RunPath) {
+  const again = (end: LabHost) => end.stats().TcpRetransSegs ?? 0
+  const { tooLong, refused } = router
   return {
-    retransmissions: retransmissionsAt(path),
-    unsent: unsentAt(path),
-    tooLong: path.router.tooLong,
-    refused: path.router.refused,
+    retransmissions: again(host),
+    routerRetransmissions: again(router),
+    refused,
+    // An interface has the name of the host at its other end.
+    unsent: { out: unsentBy(host.place, router.name), in: unsentBy(router.place, host.name) },
+    tooLong,
   }
 }
-
-/** How many TCP segments each end has sent again. */
-function retransmissionsAt({ host, router }: RunPath): InAndOut {
-  const [out, back] = [host, router].map(each => each.stats().TcpRetransSegs ?? 0) as [number, number]
-  return { out, in: back }
-}
-
-/** An interface has the name of the host at its other end. */
-const unsentAt = ({ host, router }: RunPath): InAndOut => ({
-  out: unsentBy(host.place, router.name),
-  in: unsentBy(router.place, host.name),
-})
 
 /** Returns the report of a run. `faults` are the faults of --drop. */
 export async function reportOf(
   path: RunPath,
-  before: CountsBefore,
+  before: ReturnType<typeof countsOf>,
   faults: readonly LabFault[],
   run: Pick<RunReport, 'seed' | 'status' | 'seconds' | 'repeatedQueries'>,
 ): Promise<RunReport> {
-  const again = retransmissionsAt(path)
-  const unsent = unsentAt(path)
-  const { tooLong } = path.router
+  const now = countsOf(path)
   const { a, b, ab, ba } = await path.link.stats()
+  const trafficOf = (way: 'out' | 'in', direction: DirectionReport, end: EndReport): Traffic => {
+    const { extra } = direction
+    const packets = end.sent + extra.packets
+    const changes = CHANGES.map(key => [key, changesOf(direction, key)])
+    return {
+      packets,
+      bytes: end.sentBytes + extra.bytes - packets * ETH_HLEN,
+      lost: lossesOf(direction, end, now.unsent[way] - before.unsent[way]),
+      ...(Object.fromEntries(changes) as Pick<Traffic, (typeof CHANGES)[number]>),
+      tooLong: now.tooLong[way] - before.tooLong[way],
+    }
+  }
   return {
     ...run,
-    out: { ...trafficOf(ab, a, unsent.out - before.unsent.out), tooLong: tooLong.out - before.tooLong.out },
-    in: { ...trafficOf(ba, b, unsent.in - before.unsent.in), tooLong: tooLong.in - before.tooLong.in },
-    retransmissions: again.out - before.retransmissions.out,
-    routerRetransmissions: again.in - before.retransmissions.in,
-    refused: path.router.refused - before.refused,
+    out: trafficOf('out', ab, a),
+    in: trafficOf('in', ba, b),
+    retransmissions: now.retransmissions - before.retransmissions,
+    routerRetransmissions: now.routerRetransmissions - before.routerRetransmissions,
+    refused: now.refused - before.refused,
     // Faults come before the stages of the wire.
     missed: faults.length > 0 && faults.every(({ hits }) => hits === 0) ? ab.stages[0]?.text : undefined,
   }
-}
-
-function trafficOf(direction: DirectionReport, end: EndReport, unsent: number): Omit<Traffic, 'tooLong'> {
-  const { extra } = direction
-  const packets = end.sent + extra.packets
-  const bytes = end.sentBytes + extra.bytes - packets * ETH_HLEN
-  const [duplicated, corrupted, reordered, marked] = CHANGES.map(key => changesOf(direction, key)) as [
-    Causes,
-    Causes,
-    Causes,
-    Causes,
-  ]
-  return { packets, bytes, lost: lossesOf(direction, end, unsent), duplicated, corrupted, reordered, marked }
 }
 
 function changesOf({ stages, former }: DirectionReport, key: (typeof CHANGES)[number]): Causes {
