@@ -15,17 +15,17 @@ import { existsSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import net from 'node:net'
 import { basename, dirname, join, resolve } from 'node:path'
-import { pipeline } from 'node:stream'
 import type * as pw from '@playwright/test'
 import { attempt, UsageError } from 'vnet/internal/base/index'
 import { LabWorker } from './kernel/lab-worker.ts'
-import { checkForm, type Form, OBJECT } from './model/options.ts'
+import { checkForm, type Form, OBJECT, PORTS } from './model/options.ts'
 import { createLab } from './network/create-lab.ts'
 import { addDrops, labName, reasonToSkip, seedFor } from './network/fixture.ts'
 import type { LabHost } from './network/host.ts'
 import type { Lab } from './network/lab.ts'
 import { LabLink } from './network/link.ts'
 import type { LabCableOptions } from './network/links.ts'
+import { proxyServer } from './world/tcp-proxy.ts'
 
 /** Both names lead to the same module. A package manager may hide either of them. */
 const NAMES = ['playwright/test', '@playwright/test']
@@ -117,10 +117,6 @@ const NETWORK: Form = {
   accepts: value => typeof value === 'string' || OBJECT.accepts(value),
   text: "a wire, such as 'preset slow-3g', or options",
 }
-const PORTS: Form = {
-  accepts: value => Array.isArray(value) && value.every(port => Number.isInteger(port) && port > 0 && port < 65536),
-  text: 'a list of ports',
-}
 
 type Use<T> = (value: T) => Promise<void>
 
@@ -196,7 +192,11 @@ async function joined(lab: Lab, given: string | LabNetworkOptions): Promise<LabL
   checkForm('network: forward', forward, PORTS)
   const [client, server] = lab.hosts('browser', 'server')
   const link = await lab.cable(client, server, { capture: true, ...cable })
-  for (const port of forward) await server.listen(forwarder(port), port)
+  for (const port of forward)
+    await server.listen(
+      proxyServer(() => net.connect({ port, host: 'localhost' })),
+      port,
+    )
   const rules = forward.flatMap(port => [`MAP localhost:${port} server`, `MAP 127.0.0.1:${port} server`])
   ends.set(link, { client, server, args: rules.length === 0 ? [] : [`--host-resolver-rules=${rules.join(',')}`] })
   return link
@@ -310,12 +310,3 @@ export const test: NetworkTest<
   pw.PlaywrightTestArgs & pw.PlaywrightTestOptions & NetworkFixtures,
   pw.PlaywrightWorkerArgs & pw.PlaywrightWorkerOptions
 > = linking((runner.test as Base).extend(fixtures).extend(linked)) as never
-
-/** Returns a TCP server that connects clients to `port` of localhost here, or disconnects them. */
-function forwarder(port: number): net.Server {
-  return net.createServer({ allowHalfOpen: true, noDelay: true }, client => {
-    const server = net.connect({ port, host: 'localhost', allowHalfOpen: true, noDelay: true })
-    // An error destroys both sockets.
-    pipeline(client, server, client, () => {})
-  })
-}

@@ -124,7 +124,7 @@ test('mistakes in the options are refused in one line', LIMIT, () => {
   for (const line of [
     /dealy/,
     /wires/,
-    /network: forward: \[ 0 \] is not a list of ports/,
+    /network: forward: \[ 0 \] is not a list of TCP ports/,
     /network: 7 is not a wire, such as 'preset slow-3g', or options/,
     /network: set it with test\.use\(\) of '@vnet\/lab\/playwright': use\(\) of a merged test makes no link/,
     /browser: it starts with the fixtures page and context; on other hosts use browserIn\(host\)/,
