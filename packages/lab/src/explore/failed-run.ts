@@ -1,10 +1,9 @@
 /** FailedRun: the packets of a run that failed, its faults, and operations. */
 import { formatDuration, NSEC_PER_MSEC } from 'vnet/internal/base/index'
-import { type KeptOperation, timedText } from '../history/history.ts'
 import { isLinkVerb, type NemesisVerb, type PlannedFault } from '../model/index.ts'
 import type { Judgement } from './judge.ts'
 import { type ExploredPacket, packetOf } from './points.ts'
-import type { FailedRun, RunOperation, RunPacket, RunSpan } from './result.ts'
+import type { FailedRun, RunPacket, RunSpan } from './result.ts'
 
 /** Nanoseconds. A fault of a host takes some milliseconds. */
 const HELD_MIN = 100 * NSEC_PER_MSEC
@@ -44,19 +43,8 @@ export function failedRunOf(
         ...withHeld(textsOf(fault, host), held),
       })),
     ),
-    operations: operationsOf(operations, at),
+    operations,
   }
-}
-
-function operationsOf(operations: readonly KeptOperation[], at: (time: number) => number): RunOperation[] {
-  const moments = operations.flatMap(({ start, end, from, to, name }) => {
-    const times = { start: at(start), end: end === undefined ? undefined : at(end) }
-    const text = timedText(times, name)
-    const ends = times.end === undefined ? [] : [{ place: to, at: times.end, isStart: false, name, text }]
-    return [{ place: from, at: times.start, isStart: true, name, text }, ...ends]
-  })
-  moments.sort((a, b) => a.at - b.at || a.place - b.place)
-  return moments.map(({ place: _, ...moment }) => moment)
 }
 
 function runPacketOf(packet: ExploredPacket, at: number, hit: string | undefined): RunPacket {

@@ -1,5 +1,5 @@
 /** Judge: runs a set of faults, and decides whether it breaks the scenario. */
-import type { KeptOperation } from '../history/history.ts'
+import type { OperationMoment } from '../history/history.ts'
 import { isNemesisVerb, type PlannedFault } from '../model/index.ts'
 import { isUnrepaired, type Span } from '../nemesis/hit.ts'
 import { firstOf } from './lists.ts'
@@ -15,7 +15,7 @@ export interface Judgement extends Outcome {
   /** Its faults of links and hosts. */
   readonly spans: readonly Span[]
   /** Its operations, if it failed. */
-  readonly operations?: readonly KeptOperation[] | undefined
+  readonly operations?: readonly OperationMoment[] | undefined
   /** Same as in RunResult, of the first run. */
   readonly origin?: number | undefined
 }

@@ -1,5 +1,6 @@
 /** The result of an exploration as data, for the report, --json and the page. */
 import type { Direction } from 'vnet/internal/wire/wire'
+import type { OperationMoment } from '../history/history.ts'
 import type { WorldName } from '../world/world.ts'
 
 /** The first words of the error of a run that did not end in time. */
@@ -218,17 +219,6 @@ export interface RunPacket {
   readonly hit?: string | undefined
 }
 
-/** The start or the end of an operation. */
-export interface RunOperation {
-  /** Milliseconds since the lab was made. */
-  readonly at: number
-  readonly isStart: boolean
-  /** `client1 write 5` */
-  readonly name: string
-  /** The same with both times, in ms since the lab was made. */
-  readonly text: string
-}
-
 export interface FailedRun {
   /** The packets around the faults. */
   readonly packets: readonly RunPacket[]
@@ -237,5 +227,5 @@ export interface FailedRun {
   readonly after: number
   readonly spans: readonly RunSpan[]
   /** In their order. */
-  readonly operations: readonly RunOperation[]
+  readonly operations: readonly OperationMoment[]
 }

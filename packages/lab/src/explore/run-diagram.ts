@@ -1,12 +1,13 @@
 /** The sequence diagram of a failed run: packets, operations, and faults as bars. */
+import type { OperationMoment } from '../history/history.ts'
 import { type Html, html } from './html.ts'
-import type { FailedRun, RunOperation, RunPacket, RunSpan } from './result.ts'
+import type { FailedRun, RunPacket, RunSpan } from './result.ts'
 import { arrow, bar, connectionNames, endsOf, knownHosts, ROW, rowOf } from './sequence.ts'
 
 /** A row: a packet, or the start or the end of a fault or an operation. */
 type Row =
   | { readonly at: number; readonly packet: RunPacket }
-  | { readonly at: number; readonly operation: RunOperation }
+  | { readonly at: number; readonly operation: OperationMoment }
   | { readonly at: number; readonly text: string; readonly starting: RunSpan }
   | { readonly at: number; readonly text: string; readonly ending: RunSpan }
 
@@ -45,7 +46,7 @@ ${rows}</ol>
 ${more(after, 'after')}`
 }
 
-function operationRow({ at, isStart, name }: RunOperation, hosts: readonly string[], bars: readonly Html[]): Html {
+function operationRow({ at, isStart, name }: OperationMoment, hosts: readonly string[], bars: readonly Html[]): Html {
   return html`<li class="event"><span class="at">${at.toFixed(1)}</span>${rowOf(hosts, bars)}<span class="note operation">${name} ${isStart ? 'starts' : 'ends'}</span></li>
 `
 }

@@ -7,7 +7,7 @@ import { clearTimeout, setImmediate, setTimeout } from 'node:timers'
 import { fileURLToPath } from 'node:url'
 import { messageOrDescription, NSEC_PER_MSEC, UsageError, VnetError } from 'vnet/internal/base/index'
 import type { WatchedLink } from '../carrier/packet-watch.ts'
-import { History, type KeptOperation, keptOf } from '../history/history.ts'
+import { History, momentsOf, type OperationMoment } from '../history/history.ts'
 import { patchRandom, seedRandom } from '../memory/time/seeded.ts'
 import type { PlannedFault } from '../model/packet-name.ts'
 import type { Hit, HostNames, Span } from '../nemesis/hit.ts'
@@ -58,7 +58,7 @@ export interface RunResult {
   /** Whether the scenario has called for what only a kernel has. */
   readonly needsKernel?: boolean | undefined
   /** The operations of the history of a failed run. */
-  readonly operations?: readonly KeptOperation[] | undefined
+  readonly operations?: readonly OperationMoment[] | undefined
   /** The time of the packets' clock at time 0 of the lab, in ns; undefined if it was killed. */
   readonly origin?: number | undefined
 }
@@ -124,7 +124,7 @@ export async function runOnce(
   broken.end()
   endSeed?.()
   if (refused !== undefined) throw refused
-  const operations = error === undefined ? undefined : keptOf(history, origin)
+  const operations = error === undefined ? undefined : momentsOf(history)
   return {
     error,
     ms,

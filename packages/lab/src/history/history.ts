@@ -1,6 +1,6 @@
 /** History: the operations of a test's clients in order, with names as in Jepsen. */
 import { inspect } from 'node:util'
-import { NSEC_PER_MSEC, UsageError } from 'vnet/internal/base/index'
+import { UsageError } from 'vnet/internal/base/usage-error'
 import { copyOf } from './values.ts'
 
 /** `fail`: it has certainly not happened. `info`: it may have happened, or may happen later. */
@@ -113,7 +113,7 @@ const NOTES: Readonly<Record<OperationOutcome, string>> = { ok: '', fail: ' (fai
 const BARE = ['write', 'add']
 
 /** Returns an operation without its times: `client1 read x -> 2`. */
-export function operationName({ process, name, key, value, outcome, result }: Operation): string {
+function operationName({ process, name, key, value, outcome, result }: Operation): string {
   const parts = [process, name, key, value === undefined ? undefined : valueText(value)]
   const asked = parts.filter(part => part !== undefined).join(' ')
   const isShown = outcome === 'ok' && !BARE.includes(name) && (result !== undefined || value === undefined)
@@ -121,28 +121,34 @@ export function operationName({ process, name, key, value, outcome, result }: Op
 }
 
 /** Returns an operation as one line: `20.0 to 31.5 ms  client1 read x -> 2`. */
-export const operationText = (operation: Operation): string => timedText(operation, operationName(operation))
-
-/** Returns the same from its times in ms and its name. */
-export function timedText({ start, end }: Pick<Operation, 'start' | 'end'>, name: string): string {
+export function operationText(operation: Operation): string {
+  const { start, end } = operation
   const times = end === undefined ? `from ${start.toFixed(1)} ms` : `${start.toFixed(1)} to ${end.toFixed(1)} ms`
-  return `${times.padEnd(20)}  ${name}`
+  return `${times.padEnd(20)}  ${operationName(operation)}`
 }
 
-/** `start` and `end` are in ns of the clock of the run's packets. The name has no times. */
-export type KeptOperation = Pick<Operation, 'start' | 'end' | 'from' | 'to' | 'name'>
+/** The start or the end of an operation. */
+export interface OperationMoment {
+  /** Milliseconds since the lab was made. */
+  readonly at: number
+  readonly isStart: boolean
+  /** `client1 write 5` */
+  readonly name: string
+  /** The same with both times, in ms since the lab was made. */
+  readonly text: string
+}
 
 /** The most operations of a run that are kept. */
 const KEPT_MAX = 200
 
-/** Returns the last operations. `origin` is the time of the packets' clock at time 0 of the lab. */
-export function keptOf(history: Iterable<Operation>, origin: number): readonly KeptOperation[] {
-  const timeOf = (ms: number) => Math.round(origin + ms * NSEC_PER_MSEC)
-  return [...history].slice(-KEPT_MAX).map(operation => ({
-    start: timeOf(operation.start),
-    end: operation.end === undefined ? undefined : timeOf(operation.end),
-    from: operation.from,
-    to: operation.to,
-    name: operationName(operation),
-  }))
+/** Returns the starts and ends of the last operations, in their order. */
+export function momentsOf(history: Iterable<Operation>): readonly OperationMoment[] {
+  const moments = [...history].slice(-KEPT_MAX).flatMap(operation => {
+    const { start, end, from, to } = operation
+    const texts = { name: operationName(operation), text: operationText(operation) }
+    const ends = end === undefined ? [] : [{ place: to, at: end, isStart: false, ...texts }]
+    return [{ place: from, at: start, isStart: true, ...texts }, ...ends]
+  })
+  moments.sort((a, b) => a.at - b.at || a.place - b.place)
+  return moments.map(({ place: _, ...moment }) => moment)
 }
