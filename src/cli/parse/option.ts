@@ -138,11 +138,14 @@ interface DescribedOption {
 /** By their flags. */
 type OptionTexts = Readonly<Record<string, OptionText>>
 
-export interface CommandText extends Pick<LazyCommand, 'description' | 'group' | 'usage' | 'lenient' | 'passThrough'> {
+export interface CommandText
+  extends Pick<LazyCommand, 'under' | 'description' | 'group' | 'usage' | 'lenient' | 'passThrough'> {
   readonly args?: readonly string[]
   readonly options?: OptionTexts
   /** The flags of options that the help does not list. */
   readonly hidden?: readonly string[]
+  /** The flags of options that may be given more than once. Without this, all may. */
+  readonly repeats?: readonly string[]
   /** The effect of each command line. */
   readonly examples: Readonly<Record<string, string>>
 }
@@ -172,18 +175,23 @@ export function commandsOf<T extends Readonly<Record<string, CommandText>>>(
   runs: { readonly [Name in keyof T]: LazyCommand['run'] },
   parsers: Parsers,
 ): LazyCommand[] {
-  return Object.entries(commands).map(([name, { args = [], options = {}, hidden = [], examples, ...rest }]) => {
-    const unlisted = optionsOf(Object.fromEntries(hidden.map(flags => [flags, ''])), parsers)
-    return {
-      ...rest,
-      name,
-      args: args.map(text => {
-        const parse = parsers[text]
-        return parse === undefined ? new Argument(text) : new Argument(text).argParser(parse)
-      }),
-      options: [...optionsOf(options, parsers), ...unlisted.map(each => Object.assign(each, { isHidden: true }))],
-      examples: Object.entries(examples),
-      run: runs[name as keyof T],
-    }
-  })
+  return Object.entries(commands).map(
+    ([name, { args = [], options = {}, hidden = [], repeats, examples, ...rest }]) => {
+      const own = optionsOf(options, parsers)
+      for (const option of own)
+        option.isSingle = repeats !== undefined && option.value !== undefined && !repeats.includes(option.flags)
+      const unlisted = optionsOf(Object.fromEntries(hidden.map(flags => [flags, ''])), parsers)
+      return {
+        ...rest,
+        name,
+        args: args.map(text => {
+          const parse = parsers[text]
+          return parse === undefined ? new Argument(text) : new Argument(text).argParser(parse)
+        }),
+        options: [...own, ...unlisted.map(each => Object.assign(each, { isHidden: true }))],
+        examples: Object.entries(examples),
+        run: runs[name as keyof T],
+      }
+    },
+  )
 }

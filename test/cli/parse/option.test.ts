@@ -41,6 +41,14 @@ test.each([
   expect(() => given(...words)).toThrow(message)
 })
 
+test('options of a command that says which of them repeat are refused a second time', () => {
+  const run = { ...texts.swim, repeats: ['--side <side>'] }
+  const [strict] = commandsOf({ run }, { run: async () => 0 }, {})
+  expect(() => parse(strict!, ['4', '--side', 'left', '--side', 'right'])).not.toThrow()
+  expect(() => parse(strict!, ['4', '--depth', '1', '--depth', '2'])).toThrow('--depth is given twice')
+  expect(() => given('4', '--depth', '1', '--depth', '2')).not.toThrow()
+})
+
 test('an option that is `true` has the description that commands share, and its group', () => {
   const [json] = optionsOf({ '--json': true }, {}, 'Output:')
   expect(json).toMatchObject({ description: 'print one JSON object', group: 'Output:' })
