@@ -42,6 +42,11 @@ export interface AttachOptions extends CommonOptions {
   readonly out?: readonly Impairment[] | string
   /** Network namespace of the interface: a name as in `ip netns`, or a path. Default: our own. */
   readonly netns?: string
+  /**
+   * A filter of pcap-filter(7): only its frames pass the wire, and the kernel passes the others on.
+   * By default all do, unless every stage is a `match` of a filter. `ab.only` shows and changes it.
+   */
+  readonly only?: string
   /** Time without a turn of the event loop after which frames pass directly; `500ms` by default. */
   readonly failOpen?: string | number
 }
@@ -82,9 +87,9 @@ export function openCable(a: string, b: string, options: CableOptions = {}): Pro
  * nothing is left then.
  */
 export function attach(name: string, options: AttachOptions = {}): Promise<Cable> {
-  checkOptions('attach', options, ['in', 'out', 'seed', 'netns', 'failOpen', 'logFile', 'log'])
-  const { seed = 0, netns, failOpen = '500ms', logFile, log, in: ab, out: ba } = options
-  const params = { seed, log: logFile, failOpen: durationOf(failOpen) }
+  checkOptions('attach', options, ['in', 'out', 'only', 'seed', 'netns', 'failOpen', 'logFile', 'log'])
+  const { seed = 0, netns, failOpen = '500ms', logFile, log, only, in: ab, out: ba } = options
+  const params = { seed, log: logFile, failOpen: durationOf(failOpen), only }
   return open(attachDriver(), { args: [name], netns, params, ab, ba, log })
 }
 

@@ -18,6 +18,7 @@ export const requestSchema = object(
     wire: anyText,
     wireIn: anyText,
     wireOut: anyText,
+    only: anyText,
     seed: text,
     scenario: text,
     farSide: flag,

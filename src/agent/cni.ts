@@ -25,6 +25,7 @@ const KEYS: readonly (readonly [keyof Spec, annotation: string, arg: string, key
   ['wire', 'vnet.dev/wire', 'VNET_WIRE', 'wire'],
   ['wireIn', 'vnet.dev/wire-in', 'VNET_WIRE_IN', 'wireIn'],
   ['wireOut', 'vnet.dev/wire-out', 'VNET_WIRE_OUT', 'wireOut'],
+  ['only', 'vnet.dev/only', 'VNET_ONLY', 'only'],
   ['seed', 'vnet.dev/seed', 'VNET_SEED', 'seed'],
 ]
 /** The namespaces that runtimes name. Another path could be a device or a FIFO. */

@@ -12,6 +12,7 @@ const LABELS = {
   wire: 'vnet.wire',
   wireIn: 'vnet.wire-in',
   wireOut: 'vnet.wire-out',
+  only: 'vnet.only',
   seed: 'vnet.seed',
   scenario: 'vnet.scenario',
 } as const

@@ -24,23 +24,25 @@ export interface Spec {
   readonly wire?: string | undefined
   readonly wireIn?: string | undefined
   readonly wireOut?: string | undefined
+  readonly only?: string | undefined
   readonly seed?: string | undefined
   readonly scenario?: string | undefined
 }
 
-/** Returns true if it describes a wire. A seed alone does not. */
+/** Returns true if it describes a wire. A seed or a filter alone does not. */
 export function isSpec({ wire, wireIn, wireOut, scenario }: Spec): boolean {
   return [wire, wireIn, wireOut, scenario].some(text => text !== undefined)
 }
 
 /** Returns the parameters of the driver. Throws a UsageError of one line. */
-export function paramsOf({ wire, wireIn, wireOut, seed, scenario }: Spec, resources: StrangerResources) {
+export function paramsOf({ wire, wireIn, wireOut, only, seed, scenario }: Spec, resources: StrangerResources) {
   for (const [name, text] of Object.entries({ wire, 'wire-in': wireIn, 'wire-out': wireOut })) {
     if (text !== undefined) inOneLine(name, resources, () => checkText(text, resources))
   }
+  if (only !== undefined) inOneLine('only', resources, () => resources.filter(only))
   if (seed !== undefined && !(/^\d{1,10}$/.test(seed) && Number(seed) <= SEED_MAX))
     throw new UsageError(`seed: it must be a whole number from 0 to ${SEED_MAX}`)
-  return { wire, wireIn, wireOut, seed: Number(seed ?? 0), scenario }
+  return { wire, wireIn, wireOut, only, seed: Number(seed ?? 0), scenario }
 }
 
 /** Calls `fn`. A mistake becomes one line with its column, and without the content of a file. */

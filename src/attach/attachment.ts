@@ -21,9 +21,11 @@ import { NetDevice } from '../netdev/net-device.ts'
 import { devOpen, netifRxDrop, netifRxFrom } from '../netdev/netif.ts'
 import { registerNetdev, unregisterNetdev } from '../netdev/register.ts'
 import { RX_DROPPED, TX_DROPPED } from '../netdev/stats.ts'
+import type { PacketFilter } from '../packet/bpf.ts'
 import { SKB_DROP_REASON_CUT } from '../skb/drop-reason.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import type { DirectedWire, WireEnd } from '../wire/directed-wire.ts'
+import { OnlyFilter } from './only.ts'
 import { attachTapName, prepareLoopback, type Target } from './target.ts'
 import { TcxRedirect } from './tcx.ts'
 
@@ -102,6 +104,8 @@ interface AttachmentOptions {
   /** True if `in` and `out` are named from the far side of the interface, such as a container. */
   readonly farSide: boolean
   readonly shown?: InWork | undefined
+  /** The frames that pass the wire, if the user chose them. */
+  readonly only?: PacketFilter | undefined
 }
 
 export class Attachment {
@@ -117,11 +121,13 @@ export class Attachment {
   readonly #net: Net
   readonly #farNet: Net
   readonly #failOpen: number
+  readonly #given: PacketFilter | undefined
   /** The indexes in `wires` for received and for transmitted frames. */
   readonly #in: number
   readonly #out: number
   #name: string
   #redirect: TcxRedirect | undefined
+  #only: OnlyFilter | undefined
   #aliveUntil = 0
   #heart: NodeJS.Timeout | undefined
   #late: LimitedLog | undefined
@@ -130,7 +136,7 @@ export class Attachment {
   readonly #undo: (() => void)[] = []
   #closed: Promise<void> | undefined
 
-  constructor({ native, net, target, failOpen, farSide, shown }: AttachmentOptions) {
+  constructor({ native, net, target, failOpen, farSide, shown, only }: AttachmentOptions) {
     const { ifindex, name } = target.link
     this.target = target
     this.#native = native
@@ -138,6 +144,7 @@ export class Attachment {
     this.#name = name
     this.#failOpen = failOpen
     this.#shown = shown
+    this.#given = only
     this.#in = farSide ? 1 : 0
     this.#out = 1 - this.#in
     this.#farNet = new FarNet(net)
@@ -181,6 +188,11 @@ export class Attachment {
     if (target.link.name === 'lo') this.#undo.push(prepareLoopback(this.#native, target))
     await registerNetdev(this.far, this.#farNet, { netns: target.netns })
     await devOpen(this.far)
+  }
+
+  /** True if its filter in the kernel may change later, which takes CAP_BPF. */
+  get keepsFilter(): boolean {
+    return this.#only?.isKept === true
   }
 
   /** Detaches, and removes the TAP `far`. Idempotent. */
@@ -241,7 +253,8 @@ export class Attachment {
   /** The first call for each device is before its interface is up. */
   #notified(event: number, dev: NetDevice): void {
     if (dev !== this.near && dev !== this.far) return
-    if (event === netif.NETDEV_POST_INIT) {
+    if (event === netif.NETDEV_WIRE) this.#only?.followStages()
+    else if (event === netif.NETDEV_POST_INIT) {
       this.#turnOffIpv6(dev.name)
       if (dev !== this.near) return
       dev.ifindex = this.target.link.ifindex
@@ -273,6 +286,9 @@ export class Attachment {
     near.devAddr.set(link.address)
     this.#late = new LimitedLog(near.log, this.#net.clock, { lines: 1, seconds: 10 })
     const redirect = this.#redirect as TcxRedirect
+    const { wires } = this
+    this.#only = new OnlyFilter(redirect, { wires, given: this.#given, farSide: this.#in === 1, log: near.log })
+    for (const wire of wires) wire.only = this.#only
     await inNetns(this.#native, netns, nsfd => {
       const follow = (found: Link | undefined) => this.#linkChanged(found)
       const b = near.port?.link.ifindex ?? 0

@@ -2,8 +2,10 @@
 
 import { type Clock, formatDuration, parseDuration, UsageError } from '../base/index.ts'
 import { loadNative } from '../linux/native.ts'
+import { CAP_BPF } from '../linux/uapi.ts'
 import { bool, type Driver, defineDriver, interfaceArg, text } from '../netdev/driver.ts'
 import type { NetDevice } from '../netdev/net-device.ts'
+import { noResources } from '../wire/grammar/groups.ts'
 import { directedWires, takenSeed, wireParams } from '../wire/params.ts'
 import { Attachment, type InWork } from './attachment.ts'
 import { findTarget } from './target.ts'
@@ -20,6 +22,11 @@ const params = {
   scenario: wireParams.scenario,
   stage: wireParams.stage,
   seed: wireParams.seed,
+  only: text({
+    default: undefined,
+    value: 'filter',
+    description: 'only these frames pass the wire, as in pcap-filter(7); others stay in the kernel',
+  }),
   farSide: bool({
     default: false,
     description: 'name the directions from the far end, such as the VM of a TAP',
@@ -47,7 +54,7 @@ export function attachDriver(shown?: InWork): Driver<typeof params> {
     attaches: true,
     params,
     init(values, context) {
-      const { args, net, netns } = context
+      const { args, net, netns, wireResources = noResources } = context
       if (args.length === 0) throw new UsageError('attach takes the interfaces to attach to: attach [NETNS/]IF...')
       const twice = args.find((arg, i) => args.indexOf(arg) !== i)
       if (twice !== undefined) throw new UsageError(`attach: ${twice} is named twice`)
@@ -56,9 +63,10 @@ export function attachDriver(shown?: InWork): Driver<typeof params> {
       const clock = shown && clockInWork(net.clock, shown)
       const seed = takenSeed(values.seed, net)
       const wired = { ...values, seed, wireAb: wireIn, wireBa: wireOut }
+      const only = values.only === undefined ? undefined : wireResources.filter(values.only)
       const targets = args.map(interfaceArg).map(arg => findTarget(native, { ...arg, netns: arg.netns ?? netns }))
       return targets.map((target, nth) => {
-        const attachment = new Attachment({ native, net, target, failOpen, farSide, shown })
+        const attachment = new Attachment({ native, net, target, failOpen, farSide, shown, only })
         attachments.push(attachment)
         const { near, ends } = attachment
         attachment.wires = directedWires(wired, context, ...ends, { nth, attached: near, clock })
@@ -70,6 +78,8 @@ export function attachDriver(shown?: InWork): Driver<typeof params> {
         }
       })
     },
+    // A filter that changes later is another program.
+    capabilities: async () => (attachments.some(({ keepsFilter }) => keepsFilter) ? [CAP_BPF] : []),
     async exit() {
       await Promise.all(attachments.splice(0).map(attachment => attachment.close()))
     },

@@ -11,6 +11,8 @@
 import * as bpf from '../linux/bpf.ts'
 import { closeAside, closingOnError, type Native } from '../linux/index.ts'
 import { addClsact, addProgram, RouteSocket, type TcHook } from '../linux/rtnetlink.ts'
+import type { BpfProgram } from '../packet/bpf.ts'
+import { filterLines } from './filter-program.ts'
 
 /** The maps that the programs share with vnet. */
 interface Maps {
@@ -18,6 +20,8 @@ interface Maps {
   readonly aliveUntil: number
   /** Frames that passed directly: received ones, then transmitted ones. */
   readonly passed: number
+  /** Frames that no filter matched, likewise, for each CPU. */
+  readonly unmatched: number
 }
 
 /** The interface, and the TAPs that its received and transmitted frames pass. */
@@ -27,42 +31,44 @@ export interface Ends extends bpf.TcxTarget {
 }
 
 /**
- * On the interface: a frame that has passed the wire continues, without the mark. Other frames are
- * redirected to a TAP. When the time is over they continue, with their own mark, and are counted.
+ * On the interface: a frame that has passed the wire continues, without the mark. So does a frame
+ * that none of `filters` matches, which is counted for its CPU; without filters all match. Other
+ * frames are redirected to a TAP. When the time is over they continue, with their own mark, and are
+ * counted.
  */
-function toTap(mark: number, maps: Maps, tap: number, counter: 0 | 1): bpf.Instruction[] {
+function toTap(mark: number, maps: Maps, tap: number, counter: 0 | 1, filters: readonly BpfProgram[]): bpf.Line[] {
+  const next = [bpf.mov32Imm(0, bpf.TCX_NEXT), bpf.exit()]
   return [
     bpf.mov(6, 1),
     bpf.load32(2, 6, bpf.SKB_MARK),
     bpf.mov32Imm(3, mark),
-    bpf.jumpIfEqual(2, 3, 17),
+    bpf.jumpIfEqual(2, 3, 'returned'),
+    ...(filters.length === 0 ? [] : filterLines(filters, 'unmatched')),
     bpf.call(bpf.BPF_FUNC_KTIME_GET_NS),
     ...bpf.mapValue(1, maps.aliveUntil),
     bpf.load64(1, 1, 0),
-    bpf.jumpIfGreater(0, 1, 6),
-    // vnet is alive.
+    bpf.jumpIfGreater(0, 1, 'late'),
     bpf.mov32Imm(2, mark),
     bpf.store32(6, bpf.SKB_MARK, 2),
     bpf.movImm(1, tap),
     bpf.movImm(2, 0),
     bpf.call(bpf.BPF_FUNC_REDIRECT),
     bpf.exit(),
-    // vnet hangs.
+    'late',
     ...bpf.mapValue(1, maps.passed),
     bpf.movImm(2, 1),
     bpf.addAtomic64(1, counter * 8, 2),
-    bpf.mov32Imm(0, bpf.TCX_NEXT),
-    bpf.exit(),
-    // The frame has passed the wire.
+    ...next,
+    'returned',
     bpf.movImm(2, 0),
     bpf.store32(6, bpf.SKB_MARK, 2),
-    bpf.mov32Imm(0, bpf.TCX_NEXT),
-    bpf.exit(),
+    ...next,
+    ...(filters.length === 0 ? [] : ['unmatched', ...bpf.countPerCpu(maps.unmatched, counter), ...next]),
   ]
 }
 
 /** On a TAP: makes the frames that vnet writes return to the interface. */
-function fromTap(mark: number, ifindex: number, flags: number): bpf.Instruction[] {
+function fromTap(mark: number, ifindex: number, flags: number): bpf.Line[] {
   return [
     bpf.mov32Imm(2, mark),
     bpf.store32(1, bpf.SKB_MARK, 2),
@@ -92,7 +98,7 @@ async function attachToTap(
   nsfd: number,
   ifindex: number,
   end: 'a' | 'b',
-  programs: Readonly<Record<TcHook, bpf.Instruction[]>>,
+  programs: Readonly<Record<TcHook, bpf.Line[]>>,
 ): Promise<void> {
   using sock = RouteSocket.open(native, nsfd)
   await addClsact(sock, ifindex)
@@ -107,7 +113,10 @@ async function attachToTap(
 export class TcxRedirect {
   readonly #native: Native
   readonly #maps: Maps
+  /** The links of the received and of the transmitted frames. */
   readonly #links: number[] = []
+  #load: (counter: 0 | 1) => number = () => -1
+  #filters: readonly BpfProgram[] = []
   #attached: Promise<void> = Promise.resolve()
   #closed: Promise<void> | undefined
   readonly #time = new BigUint64Array(1)
@@ -116,8 +125,16 @@ export class TcxRedirect {
   /** Throws a VnetError, EPERM without CAP_BPF. */
   constructor(native: Native) {
     this.#native = native
-    const aliveUntil = bpf.createArray(native, 1)
-    this.#maps = closingOnError(native, [aliveUntil], () => ({ aliveUntil, passed: bpf.createArray(native, 2) }))
+    const made: number[] = []
+    const array = (count: number, isPerCpu: boolean) => {
+      made.push(bpf.createArray(native, count, isPerCpu))
+      return made.at(-1) as number
+    }
+    this.#maps = closingOnError(native, made, () => ({
+      aliveUntil: array(1, false),
+      passed: array(2, false),
+      unmatched: array(2, true),
+    }))
   }
 
   /**
@@ -136,19 +153,23 @@ export class TcxRedirect {
       bpf.load32(2, 1, bpf.SKB_MARK),
       bpf.mov32Imm(3, mark),
       bpf.mov32Imm(0, bpf.TCX_NEXT),
-      bpf.jumpIfEqual(2, 3, 1),
+      bpf.jumpIfEqual(2, 3, 'marked'),
       bpf.mov32Imm(0, bpf.TCX_DROP),
+      'marked',
       bpf.exit(),
     ]
     await Promise.all([
       attachToTap(native, nsfd, a, 'a', { egress, ingress: fromTap(mark, ifindex, 0) }),
       attachToTap(native, nsfd, b, 'b', { egress, ingress: fromTap(mark, ifindex, bpf.BPF_F_INGRESS) }),
     ])
-    for (const [name, instructions, type] of [
-      [`vnet_in_${process.pid}`, toTap(mark, this.#maps, a, 0), bpf.BPF_TCX_INGRESS],
-      ['vnet_out', toTap(mark, this.#maps, b, 1), bpf.BPF_TCX_EGRESS],
-    ] as const) {
-      const program = bpf.loadProgram(native, name, instructions)
+    this.#load = counter =>
+      bpf.loadProgram(
+        native,
+        [`vnet_in_${process.pid}`, 'vnet_out'][counter] as string,
+        toTap(mark, this.#maps, [a, b][counter] as number, counter, this.#filters),
+      )
+    for (const [counter, type] of [[0, bpf.BPF_TCX_INGRESS] as const, [1, bpf.BPF_TCX_EGRESS] as const]) {
+      const program = this.#load(counter)
       this.#links.push(
         await bpf.attachTcx(native, program, { nsfd, ifindex }, type).finally(() => native.close(program)),
       )
@@ -169,6 +190,36 @@ export class TcxRedirect {
     return { in: Number(this.#passed[0]), out: Number(this.#passed[1]) }
   }
 
+  /**
+   * From now on frames that none of `filters` matches continue, in both directions, without passing
+   * the wire; without filters all match. Throws a VnetError, EPERM without CAP_BPF, and RangeError
+   * for filters that are too long; the earlier ones stay then.
+   */
+  setFilter(filters: readonly BpfProgram[]): void {
+    const before = this.#filters
+    this.#filters = filters
+    try {
+      // Both, so that no direction is changed without the other.
+      const programs: number[] = []
+      closingOnError(this.#native, programs, () => {
+        for (const [nth] of this.#links.entries()) programs.push(this.#load(nth as 0 | 1))
+        for (const [nth, link] of this.#links.entries()) bpf.replaceProgram(this.#native, link, programs[nth] as number)
+      })
+      for (const program of programs) this.#native.close(program)
+    } catch (error) {
+      this.#filters = before
+      throw error
+    }
+  }
+
+  /** How many frames the filters have not matched. */
+  unmatched(): { in: number; out: number } {
+    const values = new BigUint64Array(2 * bpf.possibleCpus())
+    bpf.readArray(this.#native, this.#maps.unmatched, values)
+    const sum = (at: number) => Number(values.reduce((sum, value, i) => (i % 2 === at ? sum + value : sum), 0n))
+    return { in: sum(0), out: sum(1) }
+  }
+
   get isClosed(): boolean {
     return this.#closed !== undefined
   }
@@ -182,6 +233,6 @@ export class TcxRedirect {
   async #close(): Promise<void> {
     this.aliveUntil(0)
     await this.#attached.catch(() => {})
-    await closeAside(this.#native, [...this.#links.reverse(), this.#maps.aliveUntil, this.#maps.passed])
+    await closeAside(this.#native, [...this.#links.splice(0).reverse(), ...Object.values(this.#maps)])
   }
 }

@@ -1,4 +1,5 @@
 /** bpf(2): arrays of 64-bit values, tcx programs and their links, which end with the process. */
+import { readFileSync } from 'node:fs'
 import { EAGAIN, EINVAL, EOPNOTSUPP, VnetError } from '../base/errno.ts'
 import { getU32, putU32 } from '../netlink/host-order.ts'
 import { bpfAside } from './aside.ts'
@@ -15,8 +16,10 @@ const BPF_PROG_GET_FD_BY_ID = 13
 const BPF_OBJ_GET_INFO_BY_FD = 15
 const BPF_PROG_QUERY = 16
 const BPF_LINK_CREATE = 28
+const BPF_LINK_UPDATE = 29
 // enum bpf_map_type, bpf_prog_type, bpf_attach_type
 const BPF_MAP_TYPE_ARRAY = 2
+const BPF_MAP_TYPE_PERCPU_ARRAY = 6
 const BPF_PROG_TYPE_SCHED_CLS = 3
 export const BPF_TCX_INGRESS = 46
 export const BPF_TCX_EGRESS = 47
@@ -28,12 +31,20 @@ export const TCX_DROP = 2
 /** bpf_redirect: the frame is received by the interface instead of transmitted. */
 export const BPF_F_INGRESS = 1
 // enum bpf_func_id
+const BPF_FUNC_MAP_LOOKUP_ELEM = 1
 export const BPF_FUNC_KTIME_GET_NS = 5
 export const BPF_FUNC_REDIRECT = 23
-/** The source register of ld_imm64 that means an address in a map's value. */
+/** The source register of ld_imm64 that means a map, or an address in a map's value. */
+const BPF_PSEUDO_MAP_FD = 1
 const BPF_PSEUDO_MAP_VALUE = 2
 /** Offsets in struct __sk_buff. */
+export const SKB_LEN = 0
 export const SKB_MARK = 8
+export const SKB_VLAN_PRESENT = 20
+export const SKB_VLAN_TCI = 24
+export const SKB_VLAN_PROTO = 28
+/** The register with the end of the stack, 512 bytes. */
+export const FRAME_POINTER = 10
 
 /** sizeof(union bpf_attr) up to the fields used here. */
 const ATTR_LEN = 128
@@ -49,7 +60,19 @@ const PROG_INFO_NAME = 64
 /** Instructions of 8 bytes each (Documentation/bpf/standardization/instruction-set.rst). */
 export type Instruction = Uint8Array
 
-function instruction(code: number, dst: number, src: number, offset: number, imm: number): Instruction {
+/** A jump to a label. */
+export interface Jump {
+  readonly code: number
+  readonly dst: number
+  readonly src: number
+  readonly imm: number
+  readonly to: string
+}
+
+/** A line of a program: a text is the label of the next instruction. */
+export type Line = Instruction | Jump | string
+
+export function instruction(code: number, dst: number, src: number, offset: number, imm: number): Instruction {
   const bytes = new Uint8Array(8)
   const view = new DataView(bytes.buffer)
   view.setUint8(0, code)
@@ -59,6 +82,25 @@ function instruction(code: number, dst: number, src: number, offset: number, imm
   return bytes
 }
 
+/** Replaces labels by distances. Throws RangeError if a jump is too long for its 16 bits. */
+export function assemble(lines: readonly Line[]): Instruction[] {
+  const labels = new Map<string, number>()
+  let count = 0
+  for (const line of lines) {
+    if (typeof line === 'string') labels.set(line, count)
+    else count++
+  }
+  const code = lines.filter(line => typeof line !== 'string')
+  return code.map((line, at) => {
+    if (line instanceof Uint8Array) return line
+    const distance = (labels.get(line.to) as number) - at - 1
+    if (distance > JUMP_MAX) throw new RangeError('the program is too long')
+    return instruction(line.code, line.dst, line.src, distance, line.imm)
+  })
+}
+
+const JUMP_MAX = 0x7fff
+
 export const mov = (dst: number, src: number): Instruction => instruction(0xbf, dst, src, 0, 0)
 export const movImm = (dst: number, imm: number): Instruction => instruction(0xb7, dst, 0, 0, imm)
 /** Sets the lower 32 bits and clears the others. */
@@ -66,11 +108,15 @@ export const mov32Imm = (dst: number, imm: number): Instruction => instruction(0
 export const load32 = (dst: number, src: number, offset: number): Instruction => instruction(0x61, dst, src, offset, 0)
 export const load64 = (dst: number, src: number, offset: number): Instruction => instruction(0x79, dst, src, offset, 0)
 export const store32 = (dst: number, offset: number, src: number): Instruction => instruction(0x63, dst, src, offset, 0)
+const store64 = (dst: number, offset: number, src: number): Instruction => instruction(0x7b, dst, src, offset, 0)
+export const addImm = (dst: number, imm: number): Instruction => instruction(0x07, dst, 0, 0, imm)
 /** Adds atomically to 64 bits in memory. */
 export const addAtomic64 = (dst: number, offset: number, src: number): Instruction =>
   instruction(0xdb, dst, src, offset, 0)
-export const jumpIfEqual = (a: number, b: number, count: number): Instruction => instruction(0x1d, a, b, count, 0)
-export const jumpIfGreater = (a: number, b: number, count: number): Instruction => instruction(0x2d, a, b, count, 0)
+export const jump = (to: string): Jump => ({ code: 0x05, dst: 0, src: 0, imm: 0, to })
+export const jumpIfEqual = (dst: number, src: number, to: string): Jump => ({ code: 0x1d, dst, src, imm: 0, to })
+export const jumpIfGreater = (dst: number, src: number, to: string): Jump => ({ code: 0x2d, dst, src, imm: 0, to })
+export const jumpIfZero = (dst: number, to: string): Jump => ({ code: 0x15, dst, src: 0, imm: 0, to })
 export const call = (helper: number): Instruction => instruction(0x85, 0, 0, 0, helper)
 export const exit = (): Instruction => instruction(0x95, 0, 0, 0, 0)
 /** Loads the address of the first value of an array. Two instructions. */
@@ -79,9 +125,26 @@ export const mapValue = (dst: number, map: number): Instruction[] => [
   instruction(0, 0, 0, 0, 0),
 ]
 
-/** An array with one value of `count` 64-bit words. Returns its descriptor. */
-export function createArray(native: Native, count: number): number {
-  const attr = attributes({ 0: BPF_MAP_TYPE_ARRAY, 4: 4, 8: count * 8, 12: 1 })
+/** Adds 1 to the word `at` of this CPU's value of an array. Clobbers r0 to r5. */
+export const countPerCpu = (map: number, at: number): Line[] => [
+  movImm(1, 0),
+  store32(FRAME_POINTER, -4, 1),
+  mov(2, FRAME_POINTER),
+  addImm(2, -4),
+  instruction(0x18, 1, BPF_PSEUDO_MAP_FD, 0, map),
+  instruction(0, 0, 0, 0, 0),
+  call(BPF_FUNC_MAP_LOOKUP_ELEM),
+  jumpIfZero(0, `counted ${at}`),
+  load64(1, 0, at * 8),
+  addImm(1, 1),
+  store64(0, at * 8, 1),
+  `counted ${at}`,
+]
+
+/** An array with a value of `count` 64-bit words, for each CPU or all. Returns its descriptor. */
+export function createArray(native: Native, count: number, isPerCpu = false): number {
+  const type = isPerCpu ? BPF_MAP_TYPE_PERCPU_ARRAY : BPF_MAP_TYPE_ARRAY
+  const attr = attributes({ 0: type, 4: 4, 8: count * 8, 12: 1 })
   return checkBpf(native.bpf(-1, BPF_MAP_CREATE, attr), 'BPF_MAP_CREATE')
 }
 
@@ -95,13 +158,21 @@ export function readArray(native: Native, map: number, into: BigUint64Array): vo
   element(native, BPF_MAP_LOOKUP_ELEM, map, into)
 }
 
+/** How many CPUs an array of each CPU has values of (Documentation/admin-guide/cputopology.rst). */
+export function possibleCpus(): number {
+  const list = readFileSync('/sys/devices/system/cpu/possible', 'utf8')
+  const last = list.trim().split(/[-,]/).at(-1)
+  return Number(last) + 1
+}
+
 function element(native: Native, command: number, map: number, value: BigUint64Array): void {
   const bytes = new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
   checkBpf(native.bpf(-1, command, attributes({ 0: map }), 8, KEY, 16, bytes), 'bpf(2) of a map')
 }
 
 /** Loads a program for tcx. `name` has at most 15 characters. Returns its descriptor. */
-export function loadProgram(native: Native, name: string, instructions: readonly Instruction[]): number {
+export function loadProgram(native: Native, name: string, lines: readonly Line[]): number {
+  const instructions = assemble(lines)
   const code = Buffer.concat(instructions)
   const log = new Uint8Array(LOG_LEN)
   const attr = attributes({ 0: BPF_PROG_TYPE_SCHED_CLS, 4: instructions.length, 24: 1, 28: LOG_LEN })
@@ -134,6 +205,11 @@ export async function attachTcx(
 ): Promise<number> {
   const attr = attributes({ 0: program, 4: ifindex, 8: type, 12: BPF_F_BEFORE }, 64)
   return checkTcx(await bpfAside(native, nsfd, BPF_LINK_CREATE, attr), 'BPF_LINK_CREATE')
+}
+
+/** Puts another program in the place of a link's, in one step. */
+export function replaceProgram(native: Native, link: number, program: number): void {
+  checkBpf(native.bpf(-1, BPF_LINK_UPDATE, attributes({ 0: link, 4: program }, 64)), 'BPF_LINK_UPDATE')
 }
 
 /** The names of an interface's tcx programs in their order; undefined without CAP_SYS_ADMIN. */

@@ -104,6 +104,16 @@ export type StageValue = number | string
 /** The text of a wire, read for either direction. */
 export type WireText = Readonly<{ text: string }>
 
+/** The filter of an attachment: frames that it does not match pass in the kernel, not the wire. */
+export interface KernelFilter {
+  /** Its text; empty if all frames pass the wire. */
+  readonly text: string
+  /** How many frames of a direction have passed in the kernel. */
+  passed(side: WireSide): number
+  /** Takes another filter, or all frames. Throws a UsageError, or a VnetError that says why not. */
+  change(filter: PacketFilter | undefined): void
+}
+
 export interface DeviceWire {
   readonly direction: 'ab' | 'ba'
   /** Only on an attachment. */
@@ -114,6 +124,8 @@ export interface DeviceWire {
   readonly text: string
   /** The scenario that changes it at set times, if any. */
   readonly scenario?: WireScenario | undefined
+  /** Only on an attachment. */
+  readonly only?: KernelFilter | undefined
   report(): readonly StageReport[]
   /** The reports of stages that were replaced, if they hit packets. */
   readonly former?: readonly StageReport[]

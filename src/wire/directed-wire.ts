@@ -1,6 +1,14 @@
 /** DirectedWire: the wire of one direction between two devices, straight or through a chain. */
 import { type Clock, describeException, LimitedLog, printable } from '../base/index.ts'
-import type { DeviceWire, StageReport, WireResources, WireScenario, WireSide, WireText } from '../netdev/device-wire.ts'
+import type {
+  DeviceWire,
+  KernelFilter,
+  StageReport,
+  WireResources,
+  WireScenario,
+  WireSide,
+  WireText,
+} from '../netdev/device-wire.ts'
 import { directionText, presetDirection } from '../netdev/device-wire.ts'
 import { NETDEV_WIRE, type Net, type NetDevice, netifRxFrom } from '../netdev/index.ts'
 import { Ring, SKB_DROP_REASON_TX_CARRIER, type SkBuff } from '../skb/index.ts'
@@ -45,6 +53,8 @@ export class DirectedWire implements DeviceWire {
   seed: number
   text = ''
   scenario: WireScenario | undefined
+  /** Set by an attachment. */
+  only: KernelFilter | undefined
   /** Takes the frames of the sending device: the chain, or the receiver's wire. */
   wire: Wire
   /** @internal By default times without a unit are microseconds, and notes are logged. */
@@ -52,7 +62,6 @@ export class DirectedWire implements DeviceWire {
   readonly #options: DirectedWireOptions
   readonly #limitedLog: LimitedLog
   #chain: Chain | undefined
-  /** The stages that were set, without those around them. */
   #stages: readonly Impairment[] = []
   #around: ((stages: readonly Impairment[]) => readonly Impairment[]) | undefined
 
@@ -64,6 +73,11 @@ export class DirectedWire implements DeviceWire {
     this.seed = options.seed
     this.wire = options.to.wire
     this.textOptions = { bareUs: true, note: line => options.net.log.warn(printable(line)) }
+  }
+
+  /** The stages that were set, without those around them. */
+  get stages(): readonly Impairment[] {
+    return this.#stages
   }
 
   get from(): WireEnd {

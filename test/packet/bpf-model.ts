@@ -2,6 +2,7 @@
  * Classic BPF the slow way: codes are taken apart by their fields, numbers are bigint, and the
  * rules about scratch memory are checked by walking every way through a program. bpf(4).
  */
+import type { Random } from '#src/base/random.ts'
 import type { BpfInstruction } from '#src/packet/bpf.ts'
 
 /** All codes, by the mnemonics of `tcpdump -d`. */
@@ -164,4 +165,27 @@ export function model(program: readonly BpfInstruction[], frame: Uint8Array): nu
         else a = x
     }
   }
+}
+
+const names = Object.keys(CODE) as Name[]
+const EDGES = [0, 1, 2, 3, 5, 15, 16, 31, 32, 63, 64, 0x7fffffff, 0x80000000, 0xffe00000, 0xffffffff]
+
+/** Returns a random program; about half of them are valid. */
+export function randomProgram({ below }: Random): BpfInstruction[] {
+  const length = 1 + below(24)
+  const program = Array.from({ length }, (_, i): BpfInstruction => {
+    const name = names[below(names.length)]
+    // One too many now and then.
+    const left = Math.max(1, length - i - 1 + (below(20) === 0 ? 1 : 0))
+    const isJump = name.startsWith('j')
+    const isMemory = /M$|^stx?$/.test(name)
+    const isConstant = /^(ld|ldx|add|sub|mul|and|or|xor|jeq|jgt|jge|jset|ret) #$/.test(name)
+    const small = isMemory ? below(3) : name === 'ja' ? below(left) : below(40)
+    const k = below(8) === 0 || isConstant ? EDGES[below(EDGES.length)] : small
+    return { code: CODE[name], k, jt: isJump ? below(left) : below(2), jf: isJump ? below(left) : 0 }
+  })
+  if (below(10) !== 0) program[length - 1] = below(2) === 0 ? op('ret a') : op('ret #', 1 + below(9))
+  if (below(20) === 0) program[below(length)] = { ...program[below(length)], code: below(0x10000) }
+  // Most programs write the words that others read.
+  return below(4) === 0 ? program : [op('st', 0), op('ld len'), op('st', 1), op('stx', 2), ...program]
 }

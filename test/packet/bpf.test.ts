@@ -3,10 +3,10 @@
  * bpf-model.ts.
  */
 import { describe, expect, test } from 'vitest'
-import { type Random, random } from '#src/base/random.ts'
+import { random } from '#src/base/random.ts'
 import { type BpfInstruction, BpfProgram } from '#src/packet/bpf.ts'
 import { SEED, scaled } from '#support/scale.ts'
-import { CODE, isValid, model, type Name, op } from './bpf-model.ts'
+import { CODE, isValid, model, type Name, op, randomProgram } from './bpf-model.ts'
 
 const MAX = 0xffffffff
 const RET_A = op('ret a')
@@ -278,28 +278,6 @@ describe('the check', () => {
 
 describe('random programs', () => {
   const PROGRAMS = scaled(100_000)
-  const names = Object.keys(CODE) as Name[]
-  const EDGES = [0, 1, 2, 3, 5, 15, 16, 31, 32, 63, 64, 0x7fffffff, 0x80000000, 0xffe00000, MAX]
-
-  function draw({ below }: Random): BpfInstruction[] {
-    const length = 1 + below(24)
-    const program = Array.from({ length }, (_, i): BpfInstruction => {
-      const name = names[below(names.length)]
-      // One too many now and then.
-      const left = Math.max(1, length - i - 1 + (below(20) === 0 ? 1 : 0))
-      const isJump = name.startsWith('j')
-      const isMemory = /M$|^stx?$/.test(name)
-      const isConstant = /^(ld|ldx|add|sub|mul|and|or|xor|jeq|jgt|jge|jset|ret) #$/.test(name)
-      const small = isMemory ? below(3) : name === 'ja' ? below(left) : below(40)
-      const k = below(8) === 0 || isConstant ? EDGES[below(EDGES.length)] : small
-      return { code: CODE[name], k, jt: isJump ? below(left) : below(2), jf: isJump ? below(left) : 0 }
-    })
-    if (below(10) !== 0) program[length - 1] = below(2) === 0 ? RET_A : op('ret #', 1 + below(9))
-    if (below(20) === 0) program[below(length)] = { ...program[below(length)], code: below(0x10000) }
-    // Most programs write the words that others read.
-    return below(4) === 0 ? program : [op('st', 0), op('ld len'), op('st', 1), op('stx', 2), ...program]
-  }
-
   test('random programs are accepted if the rules hold, and return what the slow model does', {
     timeout: 900_000,
   }, () => {
@@ -308,7 +286,7 @@ describe('random programs', () => {
     let accepted = 0
     let matched = 0
     for (let n = 0; n < PROGRAMS; n++) {
-      const program = draw(chance)
+      const program = randomProgram(chance)
       const why = () => `seed ${SEED}, program ${n}: ${JSON.stringify(program)}`
       let compiled: BpfProgram | undefined
       try {

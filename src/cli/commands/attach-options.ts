@@ -33,7 +33,7 @@ function isInside(args: readonly string[], { container, pid, interface: only }: 
 }
 
 /** The names of the options that the daemon takes. */
-const WIRE = ['wire', 'wireIn', 'wireOut', 'seed', 'scenario', 'failOpen', 'farSide'] as const
+const WIRE = ['wire', 'wireIn', 'wireOut', 'only', 'seed', 'scenario', 'failOpen', 'farSide'] as const
 const PLACE = ['container', 'pid', 'interface', 'netns', 'node'] as const
 
 /** Asks the daemon to attach. `known` are the options of the command. Returns the exit status. */

@@ -15,6 +15,8 @@ interface WireOptions extends AskOptions {
   /** The same on an attachment. */
   readonly wireIn?: string
   readonly wireOut?: string
+  /** Another filter of an attachment. */
+  readonly only?: string
   readonly json?: boolean
   /** Milliseconds between two rounds. */
   readonly watch?: number
@@ -22,13 +24,13 @@ interface WireOptions extends AskOptions {
 
 /** Shows the wires of the interface `name`, or replaces their stages if a text is given. */
 export async function wire(name: string, text: string | undefined, options: WireOptions, io: Io): Promise<number> {
-  const { wireAb: ab = options.wireIn ?? text, wireBa: ba = options.wireOut ?? text, user } = options
+  const { wireAb: ab = options.wireIn ?? text, wireBa: ba = options.wireOut ?? text, only, user } = options
   if (text !== undefined && ab !== text && ba !== text)
     throw new UsageError('wire: SPEC is for both directions, but both have their own: leave it out')
-  if ((ab ?? ba) !== undefined) {
+  if ((ab ?? ba ?? only) !== undefined) {
     if (options.json || options.watch !== undefined)
       throw new UsageError('wire: --json and --watch show a wire, a text changes it: run the command twice')
-    return change(name, { ab, ba, hasSides: (options.wireIn ?? options.wireOut) !== undefined }, { user }, io)
+    return change(name, { ab, ba, only, hasSides: (options.wireIn ?? options.wireOut) !== undefined }, { user }, io)
   }
   let before: WireInfo | undefined
   const show = async (client: ControlClient, device: FoundDevice) => {
@@ -51,13 +53,14 @@ const RARE = ['duplicated', 'corrupted', 'reordered', 'marked'] as const
 interface Change {
   readonly ab: string | undefined
   readonly ba: string | undefined
+  readonly only: string | undefined
   /** True if they are named `in` and `out`. */
   readonly hasSides: boolean
 }
 
-async function change(name: string, { ab, ba, hasSides }: Change, options: AskOptions, io: Io): Promise<number> {
+async function change(name: string, { ab, ba, only, hasSides }: Change, options: AskOptions, io: Io): Promise<number> {
   // Loaded here, because it loads all kinds of stages.
-  const { clientResources, wireChange } = await import('../../control/client/wire-request.ts')
+  const { clientResources, onlyChange, wireChange } = await import('../../control/client/wire-request.ts')
   const notes = new Set<string>()
   const resources = clientResources()
   const read = (text: string, direction?: WireDirection) =>
@@ -68,6 +71,7 @@ async function change(name: string, { ab, ba, hasSides }: Change, options: AskOp
     ab !== undefined && ab === ba
       ? [read(ab)]
       : directions.flatMap(([direction, text]) => (text === undefined ? [] : read(text, direction)))
+  if (only !== undefined) changes.unshift(onlyChange(only, resources))
   for (const line of notes) complain(io, line)
   const set = async (client: ControlClient, device: FoundDevice) => {
     if (hasSides && !device.attached)
@@ -78,10 +82,11 @@ async function change(name: string, { ab, ba, hasSides }: Change, options: AskOp
 }
 
 /** Returns an object for each stage, and one for a direction that has none. */
-function jsonLines(device: FoundDevice, { time, text, stages, former = [] }: WireInfo): object[] {
+function jsonLines(device: FoundDevice, { time, text, only, passed, stages, former = [] }: WireInfo): object[] {
   const { name, netns = null } = device
   return (['ab', 'ba'] as const).flatMap((direction): object[] => {
-    const head = { event: 'wire', name, netns, time, side: sideOf(direction, device.attached) }
+    const side = sideOf(direction, device.attached)
+    const head = { event: 'wire', name, netns, time, side, only, passed: passed?.[direction] }
     const own = stages.filter(stage => stage.direction === direction)
     const replaced = former.filter(stage => stage.direction === direction)
     return [
@@ -98,12 +103,13 @@ function jsonLines(device: FoundDevice, { time, text, stages, former = [] }: Wir
  * a column `out/s`. `hasSides` is true for an attachment.
  */
 export function wireTable(name: string, wire: WireInfo, before?: WireInfo, hasSides = false): string {
-  const { text, time } = wire
+  const { text, time, only, passed } = wire
   const sided = (stage: StageReport) => ({ ...stage, side: sideOf(stage.direction as WireDirection, hasSides) })
   const stages = wire.stages.map(sided)
-  const head = (['ab', 'ba'] as const).map((direction: WireDirection) => {
+  const head = (['ab', 'ba'] as const).flatMap((direction: WireDirection) => {
     const shown = directionText({ direction, side: sideOf(direction, hasSides) })
-    return `${name} ${shown}: ${text[direction] || 'off'}`
+    const rest = passed && `  only '${only}'; passed in the kernel: ${passed[direction]} frames`
+    return [`${name} ${shown}: ${text[direction] || 'off'}`, ...(rest === undefined ? [] : [rest])]
   })
   const seconds = (time - (before?.time ?? time)) / 1000
   const isTimed = stages.some(({ late }) => late !== undefined)

@@ -80,16 +80,18 @@ export function wireInfo(replies: readonly WireReply[]): types.WireInfo {
   const text = { ab: '', ba: '' }
   const stages: StageReport[] = []
   const former: StageReport[] = []
+  const passed = { ab: 0, ba: 0 }
   let outgoing: types.WireDirection | undefined
-  for (const { direction, text: given, outgoing: isOutgoing, stage } of replies) {
+  for (const { direction, text: given, outgoing: isOutgoing, passed: count = 0, stage } of replies) {
     if (direction === 'ab' || direction === 'ba') {
       text[direction] = given ?? ''
+      passed[direction] = count
       if (isOutgoing) outgoing = direction
     }
     if (stage !== undefined) (stage.former ? former : stages).push(stageReport(stage))
   }
-  const [{ time }] = replies as [WireReply]
-  return { time, text, outgoing, stages, former }
+  const [{ time, only }] = replies as [WireReply]
+  return { time, text, outgoing, ...(only && { only, passed }), stages, former }
 }
 
 /** Builds the information from the messages of a dump: first the scenario, then its steps. */

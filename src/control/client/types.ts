@@ -125,6 +125,10 @@ export interface WireInfo {
   readonly text: Readonly<Record<WireDirection, string>>
   /** The direction of frames that the device transmits; undefined in a simulation. */
   readonly outgoing?: WireDirection | undefined
+  /** The filter of an attachment in the kernel, absent if all frames pass the wire. */
+  readonly only?: string
+  /** How many frames of each direction have passed in the kernel, likewise. */
+  readonly passed?: Readonly<Record<WireDirection, number>>
   /** The stages of ab, then the stages of ba. */
   readonly stages: readonly StageReport[]
   /** Replaced stages that had dropped packets, in the same order; undefined in a simulation. */

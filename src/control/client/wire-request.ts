@@ -5,7 +5,7 @@ import type { DeviceWire } from '../../netdev/device-wire.ts'
 import { buildGroups, directed } from '../../wire/grammar/groups.ts'
 import { readText } from '../../wire/parse.ts'
 import { LinuxWireResources } from '../../wire/wire-resources.node.ts'
-import { type CompilingResources, recording, type WireAttachment } from '../protocol/attachment.ts'
+import { type CompilingResources, encodeFilter, recording, type WireAttachment } from '../protocol/attachment.ts'
 import { VNET_WIRE_ATTACHMENTS_MAX, VNET_WIRE_TEXT_MAX } from '../protocol/family.ts'
 
 /** Room in a message for the headers of an attachment. */
@@ -13,8 +13,10 @@ const OVERHEAD = 16
 
 /** A change of the wires of a device, with everything that its text names. */
 export interface WireChange {
-  readonly direction: DeviceWire['direction'] | undefined
-  readonly text: string | undefined
+  readonly direction?: DeviceWire['direction'] | undefined
+  readonly text?: string | undefined
+  /** The filter of an attachment; the stages stay as they are then. */
+  readonly only?: string | undefined
   readonly attachments: readonly WireAttachment[]
 }
 
@@ -62,6 +64,11 @@ export function wireChange(
   for (const each of direction === undefined ? (['ab', 'ba'] as const) : [direction])
     buildGroups(directed(groups, each), recorded)
   return { direction, text, attachments }
+}
+
+/** Compiles another filter of an attachment. Throws a UsageError. */
+export function onlyChange(only: string, resources = clientResources()): WireChange {
+  return { only, attachments: [encodeFilter(only, resources.filter(only))] }
 }
 
 /** Returns the bytes of a text in UTF-8. */

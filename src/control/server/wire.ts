@@ -8,6 +8,7 @@ import { type Operation, operation, Refusal } from './operation.ts'
 import { type Subject, theOne } from './subject.ts'
 
 const CUT = ' ...'
+const ONLY = vnetAttributes.wireOnly.type
 const UTF8 = new TextEncoder()
 const TEXT = new TextDecoder('utf-8', { ignoreBOM: true })
 
@@ -19,8 +20,10 @@ export function wires(subject: Subject): Operation[] {
       const time = subject.now()
       // All of one moment, however late the client reads them.
       return [
-        ...found.map(({ direction, text, from }) => {
-          return { time, direction, text: wireText(text), outgoing: from?.dev === dev }
+        ...found.map(({ direction, side, text, from, only }) => {
+          const shown = { time, direction, text: wireText(text), outgoing: from?.dev === dev }
+          if (only === undefined || side === undefined) return shown
+          return { ...shown, only: wireText(only.text), passed: only.passed(side) }
         }),
         ...found.flatMap(wire => wire.report()).map(stage => ({ time, stage: stageText(stage) })),
         ...found
@@ -31,11 +34,17 @@ export function wires(subject: Subject): Operation[] {
     },
   })
   const setWire = operation(commands.setWire, {
-    doit({ direction, text = '', attachments, ...which }) {
+    doit({ direction, text = '', only, attachments, ...which }) {
       const found = wiresOf(subject, theOne(subject, which))
       if (direction !== undefined && !(direction in wireDirectionNumbers))
         throw new Refusal(EINVAL, vnetAttributes.wireDirection.type, `there is no ${direction}`)
       const resources = attached(attachments)
+      if (only !== undefined) {
+        const [{ only: filter }] = found as [DeviceWire]
+        if (filter === undefined) throw new Refusal(EOPNOTSUPP, ONLY, 'only attachments have a filter in the kernel')
+        filter.change(resources.filter(only))
+        return undefined
+      }
       const changed = found.filter(wire => direction === undefined || wire.direction === direction)
       try {
         // A wrong text throws before the first wire is changed: it is the same for both.

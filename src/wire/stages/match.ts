@@ -182,3 +182,12 @@ export function match(
   const text = print({ filter: filterText, ...selection }, textOf(then), textOf(otherwise))
   return make({ filter, ...selection, then, otherwise }, text)
 }
+
+/** Returns the filters of all frames that stages may touch; undefined if they may touch any. */
+export function matchedBy(stages: readonly Impairment[]): readonly WireFilter[] | undefined {
+  const filters = stages.map(({ kind, params }) => {
+    const { filter, otherwise }: Partial<MatchParams> = kind === 'match' ? (params as MatchParams) : {}
+    return otherwise?.length === 0 ? filter : undefined
+  })
+  return filters.every(filter => filter !== undefined) ? filters : undefined
+}

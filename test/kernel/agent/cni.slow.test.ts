@@ -88,6 +88,7 @@ describe('ADD', () => {
     [{ 'vnet.dev/wire': 'delay 20ms los 1%' }, "wire, column 12: 'los' is not a word of a wire"],
     [{ 'vnet.dev/wire': 'trace /etc/shadow' }, 'the daemon has no --files'],
     [{ 'vnet.dev/wire': 7 }, 'wire: it must be a text'],
+    [{ 'vnet.dev/wire': 'loss 1%', 'vnet.dev/only': 'port http' }, "only: filter 'port http': 'http' is not a word"],
     [{ 'vnet.dev/wire': 'loss 1%', 'vnet.dev/seed': 'x\u001b[2J' }, 'seed: it must be a whole number'],
   ])('the mistake %j is one log line, and the pod starts without a wire', async (annotations, why) => {
     const variables = { ARGS: 'K8S_POD_NAMESPACE=web;K8S_POD_NAME=front-1' }

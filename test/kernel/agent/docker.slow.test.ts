@@ -30,6 +30,15 @@ describe('labels', () => {
     await daemon.line(/wire: seed 7/)
   })
 
+  test('vnet.only keeps other frames in the kernel, and its mistake is one line', async () => {
+    const only = (filter: string) => ({ pid, labels: { ...labels, 'vnet.only': filter } })
+    engine.start('api', only('port http'))
+    const daemon = await start()
+    await daemon.line(/container api: only: filter 'port http': 'http' is not a word/)
+    engine.start('web', only('tcp port 9999'))
+    await daemon.line(/only frames of 'tcp port 9999' pass the wire/)
+  })
+
   test('a container that starts is attached to, and again when it starts again', async () => {
     const daemon = await start('-v')
     await daemon.line(/docker: connected/)

@@ -183,10 +183,13 @@ describe('a running attachment', () => {
     expect((await vnet.stop()).status).toBe(0)
   })
 
-  test('after ready it holds CAP_NET_ADMIN, and CAP_SYS_ADMIN only for another namespace', async () => {
+  test('after ready it holds CAP_NET_ADMIN, CAP_SYS_ADMIN for another namespace, CAP_BPF for a filter', async () => {
+    const inside = ['ip', 'netns', 'exec', near.name]
     for (const [args, within, capabilities] of [
       [[inner], [], (1n << 12n) | (1n << 21n)],
-      [['inner'], ['ip', 'netns', 'exec', near.name], 1n << 12n],
+      [['inner'], inside, 1n << 12n],
+      [['inner', '--only', ''], inside, (1n << 12n) | (1n << 39n)],
+      [['inner', '--wire', "match 'icmp' ( loss 0% )"], inside, (1n << 12n) | (1n << 39n)],
     ] as const) {
       const vnet = await spawnVnet(['attach', ...args], { within })
       const status = readFileSync(`/proc/${vnet.pid}/status`, 'utf8')
@@ -202,6 +205,92 @@ describe('a running attachment', () => {
     near.ip('route add default via 192.0.2.2')
     const vnet = await start()
     await vnet.line(/inner: the default route leads here/)
+  })
+})
+
+describe('a filter', () => {
+  /** The lines about one direction. */
+  const shown = (text: string, side: 'in' | 'out') => new RegExp(`inner ${side} .*\\n {2}(only .*)\\n`).exec(text)?.[1]
+
+  test.each([
+    [[], 1, 2],
+    [['--far-side'], 2, 1],
+  ])(
+    '--only decides with %j which frames pass the wire, and `vnet wire` counts the others',
+    async (more, into, out) => {
+      const vnet = await start('--only', 'icmp', '--wire', 'loss 0%', '--fail-open', '10min', ...more)
+      await vnet.line(/only frames of 'icmp' pass the wire; the kernel passes the others on/)
+      near.ip('neigh replace 192.0.2.2 lladdr 02:00:00:00:00:02 dev inner')
+      const send = async (netns: typeof near, count: number) => {
+        const to = `/dev/udp/192.0.2.${netns === near ? 2 : 1}/9`
+        const each = `for ((i = 0; i < ${count}; i++)); do echo > ${to}; done`
+        expect(await outcome(netns.spawn(['bash', '-c', each]))).toMatchObject({ status: 0 })
+      }
+      far.ip(`neigh replace 192.0.2.1 lladdr ${JSON.parse(near.ip('-j link show inner'))[0].address} dev outer`)
+      await send(far, 1)
+      await send(near, 2)
+      const counts = async () => {
+        const text = await done('wire', inner)
+        return [shown(text, 'in'), shown(text, 'out')]
+      }
+      await expect
+        .poll(counts)
+        .toEqual([
+          `only 'icmp'; passed in the kernel: ${into} frames`,
+          `only 'icmp'; passed in the kernel: ${out} frames`,
+        ])
+      expect(jsonLines(await done('wire', inner, '--json'))).toEqual([
+        expect.objectContaining({ side: 'in', only: 'icmp', passed: into }),
+        expect.objectContaining({ side: 'out', only: 'icmp', passed: out }),
+      ])
+      await done('wire', inner, '--only', 'udp or tcp port 80')
+      await send(near, 3)
+      // With the ICMP error about the packet from the other side.
+      const entered = async () => jsonLines(await done('wire', inner, '--json')).map(each => [each.in, each.passed])
+      await expect.poll(entered).toContainEqual([4, 2])
+      expect(await done('wire', inner)).toContain("inner in (ab): loss 0%\n  only 'udp or tcp port 80'; ")
+      await done('wire', inner, 'loss 1%', '--only', '')
+      expect(await done('wire', inner)).toMatch(/inner in \(ab\): loss 1%\n\S+ out \(ba\): loss 1%\n/)
+    },
+  )
+
+  test('without --only it stays as it is, with the reason', async () => {
+    // CAP_SYS_ADMIN, for another namespace, would do too.
+    const within = ['ip', 'netns', 'exec', near.name]
+    const vnet = await spawnVnet(['attach', 'inner', '--json', '--wire', 'loss 0%'], { within })
+    const wire = (...args: string[]) =>
+      outcome(near.spawn([process.execPath, 'dist/vnet.js', 'wire', 'inner', ...args]))
+    expect(await wire('--only', 'icmp')).toMatchObject({
+      status: 1,
+      stdout: '',
+      stderr: expect.stringContaining(
+        'its filter cannot change now, because vnet gave up CAP_BPF when it was ready: attach with --only, then it keeps it',
+      ),
+    })
+    expect(await wire("match 'icmp' ( loss 1% )")).toMatchObject({ status: 0 })
+    await vnet.line(/all frames pass the wire: its filter cannot change now/)
+    expect((await wire()).stdout).not.toContain('only')
+    await ping()
+  })
+
+  test('a mistake in it is one line, before anything is attached', async () => {
+    const { status, stderr } = await runMain('attach', inner, '--only', 'tcp prt 80')
+    expect([status, stderr.trimEnd().split('\n')]).toEqual([2, [expect.stringContaining("filter 'tcp prt 80': ")]])
+    expect(interfacesOf(near)).toEqual(['inner'])
+  })
+
+  test('the interface of another driver has none', async () => {
+    await startVnet(['cable', `${near.name}/a7`, `${near.name}/b7`, '--no-address'])
+    const { status, stderr } = await runMain('wire', `${near.name}/a7`, '--only', 'arp')
+    expect([status, stderr]).toEqual([1, expect.stringContaining('only attachments have a filter in the kernel')])
+  })
+
+  test('frames pass directly after kill -9', async () => {
+    const vnet = await spawnVnet(['attach', inner, '--only', 'icmp', '--wire', 'loss 100%'])
+    expect((await far.run('ping -q -c 1 -W 0.2 192.0.2.1')).status).not.toBe(0)
+    process.kill(vnet.pid, 'SIGKILL')
+    await expect.poll(() => interfacesOf(near)).toEqual(['inner'])
+    await ping()
   })
 })
 

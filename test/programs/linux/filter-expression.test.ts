@@ -5,11 +5,11 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
-import { type Random, random } from '#src/base/random.ts'
+import { random } from '#src/base/random.ts'
 import { compileFilter, nameIn } from '#src/linux/pcap-filter.ts'
 import { BpfProgram } from '#src/packet/bpf.ts'
 import { compileExpression } from '#src/packet/filter-expression.ts'
-import { FILTER_TEXTS } from '#support/filter-texts.ts'
+import { FILTER_TEXTS, randomFilter } from '#support/filter-texts.ts'
 import { fuzzFrames } from '#support/fuzz-frames.ts'
 import { SEED, scaled } from '#support/scale.ts'
 
@@ -93,7 +93,7 @@ test('random filters accept the same frames as with libpcap', () => {
   const numbers = random(SEED)
   let compared = 0
   for (let i = scaled(40_000); i > 0; i--) {
-    const text = expression(numbers, 3)
+    const text = randomFilter(numbers, 3)
     const found = differences(text, longFrames)
     // libpcap refuses filters that match nothing.
     if (found === undefined) continue
@@ -106,7 +106,7 @@ test('random filters accept the same frames as with libpcap', () => {
 test('random filters accept the same frames as with libpcap without its optimizer', () => {
   const numbers = random(SEED + 1)
   for (let i = scaled(200_000); i > 0; i--) {
-    const text = expression(numbers, 3)
+    const text = randomFilter(numbers, 3)
     // A division by a byte that is 0 rejects the frame, and the programs divide in other orders.
     const found = /[/%]/.test(text) || shiftsFar(text) ? [] : (differences(text, longFrames, 0) ?? [])
     expect([text, found, SEED]).toEqual([text, [], SEED])
@@ -184,42 +184,3 @@ function documents(): string[] {
 
 const quoted = (text: string) =>
   Array.from(text.matchAll(/(['"`])((?:(?!\1).){2,200})\1/g), ([, , inside]) => inside as string)
-
-/** Returns a random filter of the forms that are compiled without libpcap. */
-function expression(numbers: Random, depth: number): string {
-  const one = (...of: readonly string[]) => of[numbers.below(of.length)] as string
-  const sub = () => expression(numbers, depth - 1)
-  const number = () => one('0', '1', '2', '6', '0x10', '53', '80', '0xff', '4000')
-  const header = () => one('ether', 'ip', 'ip6', 'arp', 'tcp', 'udp', 'icmp', 'icmp6', 'sctp')
-  const operator = () => one('+', '-', '*', '/', '&', '|', '<<', '>>', '%', '^')
-  function value(levels: number): string {
-    const kind = numbers.below(levels > 0 ? 6 : 2)
-    if (kind === 0) return number()
-    if (kind <= 2)
-      return `${header()}[${numbers.below(4) === 0 ? `${header()}[${numbers.below(24)}] & 63` : numbers.below(24)}${one('', ':1', ':2', ':4')}]`
-    if (kind === 3) return one('len', `-${value(0)}`)
-    return kind === 4 ? `(${value(levels - 1)})` : `${value(levels - 1)} ${operator()} ${value(levels - 1)}`
-  }
-  const direction = () => one('', 'src ', 'dst ', 'src or dst ', 'src and dst ')
-  switch (numbers.below(depth > 0 ? 10 : 6)) {
-    case 0:
-      return one('ip', 'ip6', 'arp', 'tcp', 'udp', 'icmp', 'icmp6', 'sctp', 'rarp', 'multicast', 'broadcast')
-    case 1:
-      return `${one('', 'tcp ', 'udp ')}${direction()}port ${one('53', '80', '4000', '(53 or 80)')}`
-    case 2:
-      return `${one('', 'ip ', 'arp ')}${direction()}${one('host 198.18.0.1', 'host 198.18.0.2', 'net 198.18.0.0/16', 'net 198')}`
-    case 3:
-      // With /33, libpcap's optimizer loses frames of `src and dst net N or net N`.
-      return `${direction()}${one('host 2001:db8::1', 'net 2001:db8::/32', 'portrange 50-4000')}`
-    case 4:
-      return `${one('ether[0] & 1 + ', '')}${value(2)} ${one('=', '!=', '>', '<', '>=', '<=')} ${value(1)}`
-    case 5:
-      return `${one('ip proto', 'ip6 proto', 'proto', 'less', 'greater')} ${one('6', '17', '58', '60')}`
-    case 6:
-      return `not ${sub()}`
-    case 7:
-      return `(${sub()})`
-    default:
-      return `${sub()} ${one('and', 'or', '&&', '||')} ${sub()}`
-  }
-}

@@ -1,0 +1,107 @@
+/**
+ * Which frames of an attachment pass its wire: those that match the user's filter or, without one,
+ * the filters of its stages, if each stage is a `match FILTER ( ... )`. The kernel passes the
+ * others on.
+ */
+import { EPERM, isErrno, type Log, UsageError, VnetError } from '../base/index.ts'
+import type { KernelFilter } from '../netdev/device-wire.ts'
+import type { BpfProgram, CompiledFilter, PacketFilter } from '../packet/bpf.ts'
+import type { DirectedWire } from '../wire/directed-wire.ts'
+import { matchedBy } from '../wire/stages/match.ts'
+import type { WireFilter } from '../wire/wire.ts'
+import type { TcxRedirect } from './tcx.ts'
+
+const NOT_KEPT =
+  'its filter cannot change now, because vnet gave up CAP_BPF when it was ready: attach with --only, then it keeps it'
+
+/** A filter of an attachment: its text, and programs of which one must match; all frames without one. */
+type Chosen = Readonly<{ text: string; programs: readonly BpfProgram[] }>
+
+const ALL: Chosen = { text: '', programs: [] }
+
+interface OnlyOptions {
+  readonly wires: readonly DirectedWire[]
+  /** The user's filter; without it the stages of `wires` decide, as of each followStages(). */
+  readonly given: PacketFilter | undefined
+  /** True if `in` is what the interface transmits. */
+  readonly farSide: boolean
+  readonly log: Log
+}
+
+export class OnlyFilter implements KernelFilter {
+  readonly #redirect: TcxRedirect
+  readonly #options: OnlyOptions
+  #given: Chosen | undefined
+  #chosen = ALL
+
+  constructor(redirect: TcxRedirect, options: OnlyOptions) {
+    const { given } = options
+    this.#redirect = redirect
+    this.#options = options
+    this.#given = given && chosen([given])
+    this.#choose(this.#given ?? this.#derived())
+  }
+
+  get text(): string {
+    return this.#chosen.text
+  }
+
+  /** True if the filter may change later, which takes CAP_BPF. */
+  get isKept(): boolean {
+    return this.#given !== undefined || this.#chosen !== ALL
+  }
+
+  passed(side: 'in' | 'out'): number {
+    const isReceived = (side === 'in') !== this.#options.farSide
+    return this.#redirect.unmatched()[isReceived ? 'in' : 'out']
+  }
+
+  change(filter: PacketFilter | undefined): void {
+    const given = filter && chosen([filter])
+    this.#choose(given ?? this.#derived())
+    this.#given = given
+  }
+
+  /** Follows a change of the stages, unless the user gave a filter. */
+  followStages(): void {
+    if (this.#given !== undefined) return
+    try {
+      this.#choose(this.#derived())
+    } catch (error) {
+      // All frames pass the wire then, as without a filter.
+      if (!(error instanceof VnetError)) throw error
+      this.#options.log.info(`all frames pass the wire: ${NOT_KEPT}`)
+    }
+  }
+
+  #derived(): Chosen {
+    const filters = this.#options.wires.map(({ stages }) => matchedBy(stages))
+    const all = filters.every(each => each !== undefined) ? filters.flat() : []
+    return chosen(all)
+  }
+
+  #choose(next: Chosen): void {
+    if (next.text === this.text) return
+    try {
+      this.#redirect.setFilter(next.programs)
+    } catch (error) {
+      if (error instanceof RangeError) throw new UsageError(`the filter '${next.text}' is too long for the kernel`)
+      throw isErrno(error, EPERM) ? new VnetError(EPERM, 'vnet_nl', NOT_KEPT) : error
+    }
+    this.#chosen = next
+    const which = next === ALL ? 'all frames pass the wire' : `only frames of '${next.text}' pass the wire`
+    this.#options.log.info(`${which}${next === ALL ? '' : '; the kernel passes the others on'}`)
+  }
+}
+
+/** Returns ALL for no filter, an empty one, or one that is a function of a program. */
+function chosen(filters: readonly (WireFilter & Partial<CompiledFilter>)[]): Chosen {
+  const programs = new Map<string, BpfProgram>()
+  for (const { text = '', program } of filters) {
+    if (text === '' || program === undefined) return ALL
+    programs.set(text, program)
+  }
+  const texts = [...programs.keys()]
+  const text = texts.length < 2 ? texts.join('') : texts.map(each => `(${each})`).join(' or ')
+  return programs.size === 0 ? ALL : { text, programs: [...programs.values()] }
+}
