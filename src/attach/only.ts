@@ -14,7 +14,7 @@ import type { TcxRedirect } from './tcx.ts'
 const NOT_KEPT =
   'its filter cannot change now, because vnet gave up CAP_BPF when it was ready: attach with --only, then it keeps it'
 
-/** A filter of an attachment: its text, and programs of which one must match; all frames without one. */
+/** A filter: its text, and programs of which one must match. Without programs all frames match. */
 type Chosen = Readonly<{ text: string; programs: readonly BpfProgram[] }>
 
 const ALL: Chosen = { text: '', programs: [] }

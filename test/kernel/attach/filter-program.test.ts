@@ -1,4 +1,4 @@
-/** Filters in the kernel: the same verdicts as of BpfProgram, for frames and programs of any kind. */
+/** Filters in the kernel: the verdicts of BpfProgram, for frames and programs of any kind. */
 import { expect, test } from 'vitest'
 import { filterLines } from '#src/attach/filter-program.ts'
 import { type Random, random } from '#src/base/random.ts'
