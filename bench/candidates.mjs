@@ -113,12 +113,18 @@ export function snullLong() {
   }
 }
 
-/** A wire without stages on one end of a kernel veth, beside a plain veth and a cable. */
+/**
+ * A wire without stages on one end of a kernel veth, beside a plain veth and a cable: for all frames
+ * (`attach`), for the frames of the traffic alone (`only`), for others (`aside`). `veth-again` shows
+ * how much two plain veths differ.
+ */
 export function attach(asked = {}) {
   const vnetAttach = options => net => [...program('attach', options), `${net.a.ns}/${net.a.name}`]
-  const ours = [['attach', vnet(vnetAttach([]), 'cable')], ...variants(asked, vnetAttach, 'cable')]
+  const filters = { only: ['--only', 'tcp or udp'], aside: ['--only', 'tcp port 9 or udp port 9'] }
+  const ours = [['attach', vnet(vnetAttach([]), 'cable')], ...variants({ ...filters, ...asked }, vnetAttach, 'cable')]
   return Object.fromEntries([
     ['veth', {}],
+    ['veth-again', {}],
     ['cable', vnet(vnetCable([]), 'cable')],
     ...ours.map(([name, candidate]) => [name, { ...candidate, attaches: true }]),
   ])

@@ -43,6 +43,9 @@ export function targets(report) {
   row('a program of vnet/tap: TCP, offloads on', atLeast(0.9), toCable('open-tap'), 'of the cable')
   const attached = figure('attach', 'attach', 'tcp') / figure('attach', 'cable', 'tcp')
   row('an attached veth: TCP', atLeast(0.9), attached, 'of the cable')
+  const aside = metric => figure('attach', 'aside', metric) / figure('attach', 'veth', metric)
+  row('an attached veth, frames that --only leaves in the kernel: TCP', atLeast(0.97), aside('tcp'), 'of the veth')
+  row('the same: round trip on one CPU, p50', atMost(1.05), aside('rtt1_p50'), 'of the veth')
   const beside = (what, metric) => row(what, atMost(1000), figure('attachments', 'vnet', metric), 'us')
   beside('ping of an attachment beside a flooded one, p99', 'near_p99')
   for (const [step, what] of [
