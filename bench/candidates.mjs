@@ -114,8 +114,8 @@ export function snullLong() {
 }
 
 /**
- * A wire without stages on one end of a kernel veth, beside a plain veth and a cable: for all frames
- * (`attach`), for the frames of the traffic alone (`only`), for others (`aside`). `veth-again` shows
+ * A wire without stages on one end of a kernel veth, beside a plain veth and a cable: for all
+ * frames (`attach`), those of the traffic alone (`only`), or others (`aside`). `veth-again` shows
  * how much two plain veths differ.
  */
 export function attach(asked = {}) {
