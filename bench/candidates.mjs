@@ -115,7 +115,7 @@ export function snullLong() {
 
 /**
  * A wire without stages on one end of a kernel veth, beside a plain veth and a cable: for all
- * frames (`attach`), those of the traffic alone (`only`), or others (`aside`). `veth-again` shows
+ * frames (`attach`), the traffic alone (`only`), or other frames (`aside`). `veth-again` shows
  * how much two plain veths differ.
  */
 export function attach(asked = {}) {

@@ -1,9 +1,9 @@
 /**
  * A filter of classic BPF as eBPF, at tcx. It decides about the frame as a TAP shows it: the VLAN
  * tag, which the kernel keeps beside the frame, counts as its bytes 12 to 15. Each load is checked
- * before it is made, because the kernel would end the program, and skip those of others, at a load
- * from outside. Registers: r0 is A, r6 the context, r7 X, r8 the length, r9 what is added to a
- * position behind the tag to find its byte: -4, or 0 without a tag beside the frame.
+ * before it is made: at a load from outside the kernel would end the program, and skip the programs
+ * of others. Registers: r0 is A, r6 the context, r7 X, r8 the length, r9 added to a
+ * position past the tag to find its byte: -4, or 0 without a tag beside the frame.
  */
 import * as bpf from '../linux/bpf.ts'
 import type { BpfInstruction, BpfProgram } from '../packet/bpf.ts'
@@ -165,7 +165,7 @@ function arithmetic({ code, k }: BpfInstruction, { i, at, reject }: Place): bpf.
         `${at(i)} out`,
         bpf.movImm(A, 0),
       ]
-    case 0x84: // neg, whose constant must be 0
+    case 0x84: // neg: its constant must be 0
       return [alu32(code, A, 0)]
     default:
       return [(code & 0x08) === 0 ? alu32(code, A, k) : bpf.instruction(code, A, X, 0, 0)]
@@ -220,7 +220,7 @@ function indirect(code: number, k: number, { i, at, reject }: Place): bpf.Line[]
   ]
 }
 
-/** Loads at once or, from a frame with a tag beside it, a byte after the other by `across`. */
+/** Loads by `whole` or, from a frame with a tag beside it, a byte after the other by `across`. */
 function unlessTagged(whole: bpf.Line[], across: bpf.Line[], bytes: number, at: string): bpf.Line[] {
   const loadAcross = bpf.instruction({ 4: 0x61, 2: 0x69, 1: 0x71 }[bytes] as number, A, STACK, ACROSS, 0)
   return [

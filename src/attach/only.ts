@@ -1,7 +1,6 @@
 /**
- * Which frames of an attachment pass its wire: those that match the user's filter or, without one,
- * the filters of its stages, if each stage is a `match FILTER ( ... )`. The kernel passes the
- * others on.
+ * Which frames of an attachment pass its wire: the user's filter matches them or, without one, a
+ * filter of its stages, if each stage is a `match FILTER ( ... )`. The kernel passes the others on.
  */
 import { EPERM, isErrno, type Log, UsageError, VnetError } from '../base/index.ts'
 import type { KernelFilter } from '../netdev/device-wire.ts'
@@ -23,7 +22,7 @@ interface OnlyOptions {
   readonly wires: readonly DirectedWire[]
   /** The user's filter; without it the stages of `wires` decide, as of each followStages(). */
   readonly given: PacketFilter | undefined
-  /** True if `in` is what the interface transmits. */
+  /** True if the interface transmits `in`. */
   readonly farSide: boolean
   readonly log: Log
 }

@@ -193,7 +193,7 @@ export class TcxRedirect {
   /**
    * From now on frames that none of `filters` matches continue, in both directions, without passing
    * the wire; without filters all match. Throws a VnetError, EPERM without CAP_BPF, and RangeError
-   * for filters that are too long; the earlier ones stay then.
+   * for filters that are too long; the earlier ones continue then.
    */
   setFilter(filters: readonly BpfProgram[]): void {
     const before = this.#filters

@@ -15,7 +15,7 @@ const OVERHEAD = 16
 export interface WireChange {
   readonly direction?: DeviceWire['direction'] | undefined
   readonly text?: string | undefined
-  /** The filter of an attachment; the stages stay as they are then. */
+  /** The filter of an attachment; it does not change the stages. */
   readonly only?: string | undefined
   readonly attachments: readonly WireAttachment[]
 }

@@ -254,7 +254,7 @@ describe('a filter', () => {
     },
   )
 
-  test('without --only it stays as it is, with the reason', async () => {
+  test('without --only it does not change, for a reason that is given', async () => {
     // CAP_SYS_ADMIN, for another namespace, would do too.
     const within = ['ip', 'netns', 'exec', near.name]
     const vnet = await spawnVnet(['attach', 'inner', '--json', '--wire', 'loss 0%'], { within })

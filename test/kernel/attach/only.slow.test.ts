@@ -54,7 +54,7 @@ test('frames of the filter pass the wire in both directions, and others are coun
       [10, 10],
       [10, 1],
     ])
-  // A later program sees the frames that pass in the kernel, and those that return from the wire.
+  // A later program sees the frames that pass in the kernel, and the frames from the wire.
   await expect.poll(count).toBe(15)
   const arrived = () => outside.frames.map(({ octets }) => octets[13])
   await expect.poll(() => arrived().length).toBe(6)
@@ -70,7 +70,7 @@ function tagged(count: number): Uint8Array[] {
   return Array.from({ length: count }, () => {
     const { bytes } = next()
     const frame = Uint8Array.from({ length: Math.max(bytes.length, 60) }, (_, i) => bytes[i] ?? 0)
-    // Frames for nobody: no program of this machine answers.
+    // No program of this machine replies to them.
     frame.set([2, 0, 0, 0, 0x99, 1, 2, 0, 0, 0, 0x99, 2])
     return Uint8Array.of(...frame.subarray(0, 12), ...(tags[chance.below(tags.length)] ?? []), ...frame.subarray(12))
   })
