@@ -2,8 +2,8 @@
  * A filter of classic BPF as eBPF, at tcx. It decides about the frame as a TAP shows it: the VLAN
  * tag, which the kernel keeps beside the frame, counts as its bytes 12 to 15. Each load is checked
  * before it is made: at a load from outside the kernel would end the program, and skip the programs
- * of others. Registers: r0 is A, r6 the context, r7 X, r8 the length, r9 added to a
- * position past the tag to find its byte: -4, or 0 without a tag beside the frame.
+ * of others. Registers: r0 is A, r6 the context, r7 X, and r8 the length. r9 is added to a position
+ * past the tag to find its byte: -4, or 0 without a tag beside the frame.
  */
 import * as bpf from '../linux/bpf.ts'
 import type { BpfInstruction, BpfProgram } from '../packet/bpf.ts'
