@@ -5,6 +5,7 @@ import { compileFilter } from '#src/linux/pcap-filter.ts'
 import { type AttachOptions, attach, type Cable, fault, loss, match } from '#src/wire.ts'
 import { expectConserved, makeVeth, NEVER_OPEN } from '#support/attach.ts'
 import { countFrames } from '#support/bpf.ts'
+import { tagged } from '#support/frame-kinds.ts'
 import { ethernet } from '#support/frames.ts'
 import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
 import { fuzzFrames } from '#support/fuzz-frames.ts'
@@ -63,7 +64,7 @@ test('frames of the filter pass the wire in both directions, and others are coun
 })
 
 /** Random frames, some with VLAN tags: a single one, two, and one of priority alone. */
-function tagged(count: number): Uint8Array[] {
+function fuzzedFrames(count: number): Uint8Array[] {
   const chance = random(SEED)
   const next = fuzzFrames(chance, 1400)
   const tags = [[], [], [0x81, 0, 0x20, 5], [0x88, 0xa8, 0, 7, 0x81, 0, 0, 5], [0x81, 0, 0xe0, 0]]
@@ -90,7 +91,7 @@ test.each([
   'len > 200',
 ])("the kernel's verdict for '%s' is that of libpcap for the frame as a TAP shows it", async text => {
   const filter = compileFilter(text, undefined, 0)
-  const frames = tagged(300)
+  const frames = fuzzedFrames(300)
   const expected = frames.filter(frame => filter(frame, 0, frame.length)).length
   expect([0, frames.length]).not.toContain(expected)
   const link = await join({ only: text, in: 'loss 100%', out: 'loss 100%' })
@@ -166,21 +167,44 @@ describe('a wire of matches', () => {
   })
 })
 
-test('a drop of the first packet hits the same packet in every run', async () => {
-  const link = await join({ in: '' })
+const IP6 = [0x60, 0, 0, 0, 0, 8, 59, 64, ...new Array(40).fill(0x20)]
+const FRAGMENT = [0x45, 0, 0, 44, 0, 7, 0x20, 3, 64, 17, 0, 0, 198, 18, 0, 9, 198, 18, 0, 8, ...new Array(24).fill(1)]
+
+test.each([
+  ['an EtherType', ONLY_A, A],
+  ['IPv6', 'ip6', ethernet(0x86dd, IP6)],
+  ['a fragment', 'ip[6:2] & 0x3fff != 0', ethernet(0x0800, FRAGMENT)],
+  ['a VLAN', 'vlan 5', tagged(ethernet(0x86dd, IP6), [0x8100, 5])],
+  ['a VLAN in a VLAN', 'vlan 7 and vlan 5', tagged(ethernet(0x0800, FRAGMENT), [0x88a8, 7], [0x8100, 5])],
+])('drop nth 1 hits the same packet of %s in every run, in both directions', async (_, filter, frame) => {
+  const link = await join({})
+  const only = compileFilter(filter)
   using inside = new PacketSocket(near, 'inner')
   using outside = new PacketSocket(far, 'outer')
-  const last = ethernet(0x88b7, 46)
+  const numbered = [1, 2, 3].map(n => Uint8Array.of(...frame.subarray(0, -1), n))
+  const drop = () => [match(only, [fault('drop', undefined, { nth: 1 })])]
+  /** The numbers of the frames that a socket got. */
+  const numbers = ({ frames }: PacketSocket) => frames.map(({ octets }) => octets.at(-1))
   for (let n = 0; n < scaled(1000); n++) {
-    link.ab.restart(7)
-    link.ab.set([match(compileFilter(ONLY_A), [fault('drop', undefined, { nth: 1 })])])
-    outside.frames.splice(0)
-    inside.frames.splice(0)
-    for (const frame of [B, A, B, A, last]) outside.send(frame)
-    await expect.poll(() => link.ab.report()[0]?.in).toBe(2)
-    expect(link.ab.report().at(-1)).toMatchObject({ in: 2, dropped: 1 })
+    for (const wire of [link.ab, link.ba]) {
+      wire.restart(7)
+      wire.set(drop())
+    }
+    for (const socket of [inside, outside]) socket.frames.splice(0)
+    for (const each of numbered) {
+      outside.send(B)
+      outside.send(each)
+      inside.send(each)
+    }
+    await expect.poll(() => numbers(outside)).toEqual([2, 3])
+    // On the interface itself, a frame is seen before the wire and after it.
+    const received = () =>
+      numbers(inside)
+        .filter(n => n !== B.at(-1))
+        .sort()
+    await expect.poll(received).toEqual([1, 2, 2, 3, 3])
   }
-  expect(passed(link)[0]).toBe(3 * scaled(1000))
+  expect(passed(link)).toEqual([3 * scaled(1000), 0])
 })
 
 test('frames pass directly, uncounted, once the attachment has ended', async () => {
