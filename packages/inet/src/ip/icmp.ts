@@ -11,7 +11,7 @@ import { type HeaderProblem, nextHeaderAt } from './extensions.ts'
 import { counterOf, errorOf } from './icmp-errors.ts'
 import type { StackInterface } from './interface.ts'
 import type { IpStack } from './stack.ts'
-import { IP4, IP6, type IpVersion, isGroup, isLoopback, versionOf } from './version.ts'
+import { IP4, IP6, type IpVersion, isGroup, isLoopback, versionAt, versionOf } from './version.ts'
 
 /** ICMP_HOST_UNREACH, ICMPV6_ADDR_UNREACH, and the code of a late fragment in both versions. */
 const [HOST_UNREACH, ADDR_UNREACH, FRAGMENT_TIME] = [1, 3, 1]
@@ -80,7 +80,7 @@ export class Icmp {
 
   /** Reports a packet, sent or forwarded by this host, after its next hop did not reply. */
   unreachable(frame: Uint8Array, nh: number): void {
-    const version = (frame[nh] as number) >>> 4 === 4 ? IP4 : IP6
+    const version = versionAt(frame, nh)
     const code = version === IP4 ? HOST_UNREACH : ADDR_UNREACH
     this.#send(version, version.unreachable, code, 0, frame, nh, frame.length - nh)
   }

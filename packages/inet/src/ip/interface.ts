@@ -2,6 +2,7 @@
 import { UsageError } from 'vnet/internal/base/usage-error'
 import * as ethernet from 'vnet/internal/packet/ethernet'
 import { get16, get32, isInPrefix, networkOf, type Prefix, parsePrefix, sameBytes } from 'vnet/internal/packet/index'
+import { isLinkLocal } from 'vnet/internal/packet/ipv6'
 import { receiveArp } from './discovery.ts'
 import { type Neighbour, Neighbours, type NeighboursOwner } from './neighbours.ts'
 import { type AddressKey, addressKey, IPV6_MIN_MTU, isAddressAt, versionOf } from './version.ts'
@@ -118,7 +119,7 @@ export class StackInterface {
   sourceFor(to: Uint8Array): Uint8Array | undefined {
     // Groups of the link have its scope, too (RFC 6724 sec. 5, rule 2).
     const isGroupOfLink = to[0] === 0xff && ((to[1] as number) & 0xf) <= 2
-    if (to.length === 16 && (isLinkLocalAt(to, 0) || isGroupOfLink)) return this.linkLocal
+    if (to.length === 16 && (isLinkLocal(to, 0) || isGroupOfLink)) return this.linkLocal
     let first: Uint8Array | undefined
     for (const prefix of this.addresses) {
       if (prefix.bytes.length !== to.length) continue
@@ -204,11 +205,6 @@ export class StackInterface {
     else if (type === ethernet.ETH_P_IP || (type === ethernet.ETH_P_IPV6 && this.#mtu >= IPV6_MIN_MTU))
       this.#stack.input.receive(this, type, bytes, at + ethernet.ETH_HLEN, length - ethernet.ETH_HLEN, isForUs)
   }
-}
-
-/** Whether an address is in fe80::/10. */
-export function isLinkLocalAt(bytes: Uint8Array, at: number): boolean {
-  return bytes[at] === 0xfe && ((bytes[at + 1] as number) & 0xc0) === 0x80
 }
 
 function linkLocalOf(mac: Uint8Array): Uint8Array {

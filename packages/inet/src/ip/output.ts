@@ -7,7 +7,7 @@ import type { Ip, SendOptions } from '../contract.ts'
 import { fillChecksum } from './checksum.ts'
 import type { StackInterface } from './interface.ts'
 import type { Hop, PathMtu } from './routes.ts'
-import { IP4, IP6, type IpVersion, isGroup } from './version.ts'
+import { IP4, IP6, type IpVersion, isGroup, versionAt } from './version.ts'
 
 const DEFAULT_TTL = 64
 export const LOOPBACK_MTU = 65_536
@@ -129,13 +129,11 @@ export class Output {
     const looped = this.#looped
     this.#looped = []
     for (const [frame, dev] of looped) {
-      this.#stack.count(versionAt(frame).counters.inReceives)
+      this.#stack.count(versionAt(frame, ETH_HLEN).counters.inReceives)
       this.#stack.input.deliver(dev, frame, ETH_HLEN, frame.length)
     }
   }
 }
-
-const versionAt = (frame: Uint8Array): IpVersion => ((frame[ETH_HLEN] as number) >>> 4 === 4 ? IP4 : IP6)
 
 /** Length of the fragment header of IPv6, and its flag for all fragments but the last. */
 export const FRAGMENT_HLEN = 8

@@ -7,7 +7,7 @@ import type { Ip } from '../contract.ts'
 import { HDR_FIELD, HDR_INCOMP, nextHeaderAt } from './extensions.ts'
 import type { Icmp } from './icmp.ts'
 import { FRAGMENT_HLEN, IP6_MF } from './output.ts'
-import { IP4, IP6, type IpVersion, keyOf } from './version.ts'
+import { IP4, IP6, type IpVersion, keyOf, versionAt } from './version.ts'
 
 /** ipfrag_time and ip6frag_time of Linux, and the bytes of its ipfrag_high_thresh. */
 const [TIME4, TIME6] = [30e9, 60e9]
@@ -64,7 +64,7 @@ export class Reassembly {
 
   /** Takes a fragment, which is lent. `nh` is its IP header. */
   add(bytes: Uint8Array, nh: number, end: number): void {
-    const version = (bytes[nh] as number) >>> 4 === 4 ? IP4 : IP6
+    const version = versionAt(bytes, nh)
     this.#stack.count(version.counters.reasmReqds)
     const fragment = version === IP4 ? fragment4(bytes, nh) : fragment6(bytes, nh, end)
     const last = fragment === undefined ? 0 : fragment.offset + fragment.data.length

@@ -2,7 +2,8 @@
 
 import type { Clock } from 'vnet/internal/base/clock'
 import { get32, networkOf, type Prefix } from 'vnet/internal/packet/index'
-import { isLinkLocalAt, type StackInterface } from './interface.ts'
+import { isLinkLocal } from 'vnet/internal/packet/ipv6'
+import type { StackInterface } from './interface.ts'
 import type { Neighbour } from './neighbours.ts'
 import { type AddressKey, addressKey, IPV6_MIN_MTU, isAddressAt, isGroup, isLoopback, keyOf } from './version.ts'
 
@@ -77,9 +78,9 @@ export class Routes {
       hop = this.#hopTo(to) ?? null
       if (this.#hops.size >= MAX_HOPS) this.#hops.clear()
       // The interface of a link-local address may become known later.
-      if (!isLinkLocalAt(to, 0)) this.#hops.set(key, hop)
+      if (!isLinkLocal(to, 0)) this.#hops.set(key, hop)
     }
-    if (isLinkLocalAt(to, 0)) return hop ?? undefined
+    if (isLinkLocal(to, 0)) return hop ?? undefined
     this.#last = to.slice()
     this.#lastHop = hop ?? undefined
     return this.#lastHop
@@ -117,7 +118,7 @@ export class Routes {
 
   #routeTo(to: Uint8Array): StackRoute | undefined {
     const table = this.#table ?? this.#build()
-    if (isLinkLocalAt(to, 0) && to.length === 16) {
+    if (isLinkLocal(to, 0) && to.length === 16) {
       const near = this.interfaces.find(dev => dev.passes(16) && dev.neighbours.has(to))
       if (near !== undefined) return { prefix: LINK_LOCAL, dev: near }
     }

@@ -111,6 +111,9 @@ const LOOPBACK6 = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1)
 /** The smallest MTU of an interface that passes IPv6 (RFC 8200 section 5). */
 export const IPV6_MIN_MTU = 1280
 
+/** Returns the version of the packet at `nh`. */
+export const versionAt = (bytes: Uint8Array, nh: number): IpVersion => ((bytes[nh] as number) >>> 4 === 4 ? IP4 : IP6)
+
 export const versionOf = (address: Uint8Array): IpVersion => (address.length === ipv4.IPV4_ALEN ? IP4 : IP6)
 
 /** The key of an address in a Map: a character a byte. */
