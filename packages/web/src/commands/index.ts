@@ -1,10 +1,11 @@
 /** The commands of the page and of the metrics. Each loads its code when it runs. */
 import { getPriority, setPriority } from 'node:os'
 import { UsageError } from 'vnet/internal/base/usage-error'
-import { Argument, type LazyCommand, Option } from 'vnet/internal/cli/parse/option'
-import { json, user } from 'vnet/internal/cli/parse/options'
+import { commandsOf, type LazyCommand } from 'vnet/internal/cli/parse/option'
+import { collect, PARSERS } from 'vnet/internal/cli/parse/options'
 import type { Io } from 'vnet/internal/cli/process/io'
 import { type Address, parseAddress } from '../http/address.ts'
+import texts from './commands.json' with { type: 'json' }
 
 /** The nice value of a server: requests of strangers must not take the CPU from frames. */
 const NICE = 10
@@ -19,40 +20,16 @@ export interface ServerCommandOptions {
   readonly user?: number
 }
 
-const options = () => [
-  new Option('--all', 'serve the vnets of all network namespaces'),
-  new Option('--host <name>', 'also take requests for this name; may be repeated').argParser(
-    (name: string, others: readonly string[] = []) => [...others, name],
-  ),
-  json(),
-  user(),
-]
-
-export const commands: readonly LazyCommand[] = [
+export const commands: readonly LazyCommand[] = commandsOf(
+  texts,
   {
-    name: 'metrics',
-    group: 'Monitoring:',
-    description: 'serve the counters of running vnets at /metrics, for Prometheus, until Ctrl-C',
-    args: [new Argument('<ADDRESS>')],
-    options: options(),
-    examples: [['vnet metrics 9100', 'at http://127.0.0.1:9100/metrics']],
-    run: async (io, address, options) =>
+    metrics: async (io, address, options) =>
       (await import('./metrics.ts')).metrics(addressFor('metrics', address, io), options, io),
-  },
-  {
-    name: 'web',
-    group: 'Monitoring:',
-    description: 'serve a live page of running vnets until Ctrl-C, and print its URL',
-    args: [new Argument('<ADDRESS>'), new Argument('[IF...]')],
-    options: options(),
-    examples: [
-      ['vnet web 8080', 'all running vnets, on 127.0.0.1'],
-      ['vnet web 0.0.0.0:8080 --host box sn0', 'sn0, for other machines too'],
-    ],
-    run: async (io, address, names, options) =>
+    web: async (io, address, names, options) =>
       (await import('./web.ts')).web(addressFor('web', address, io), names, options, io),
   },
-]
+  { ...PARSERS, '--host <name>': collect(String) },
+)
 
 /** Prepares the process to serve at an address, and returns it parsed. Throws a UsageError. */
 function addressFor(command: string, text: string, io: Io): Address {
