@@ -65,16 +65,16 @@ function paramOption(name: string, param: Param<unknown>): Option {
   const { format = String } = param
   const usual = isOn ? 'default on' : isSet ? `default ${format(param.default)}` : undefined
   const notes = [param.range, usual].filter(note => note !== undefined).join(', ')
-  const option = new Option(flag + value, param.description + (notes === '' ? '' : ` (${notes})`))
-  if (param.type === 'bool') return option
-  return option.argParser(text => {
+  const parse = (text: string) => {
     try {
       return param.parse(text)
     } catch (error) {
       const { message, cause } = error instanceof Error ? error : new Error(String(error))
       throw new InvalidArgumentError(message, { cause })
     }
-  })
+  }
+  const description = param.description + (notes === '' ? '' : ` (${notes})`)
+  return new Option(flag + value, description, param.type === 'bool' ? undefined : parse)
 }
 
 function paramValues(params: Params, options: Record<string, unknown>): Record<string, unknown> {

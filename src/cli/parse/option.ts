@@ -13,25 +13,15 @@ export type Parser = (text: any, before: any) => unknown
 
 /** An option or an argument, by its value. */
 class Valued {
-  parse: Parser | undefined
+  readonly parse: Parser | undefined
+  /** The only values. */
   words: readonly string[] | undefined
+  /** The shells complete to these, too; other values are valid. */
   offered: (() => readonly string[]) | undefined
 
   /** `parse` returns the value of a text, after the value of the texts before; it may throw. */
-  argParser(parse: Parser): this {
+  constructor(parse: Parser | undefined) {
     this.parse = parse
-    return this
-  }
-
-  choices(words: readonly string[]): this {
-    this.words = words
-    return this
-  }
-
-  /** The shells complete to these, too; other values are valid. */
-  offers(words: () => readonly string[]): this {
-    this.offered = words
-    return this
   }
 }
 
@@ -48,14 +38,14 @@ export class Option extends Valued {
   isHidden = false
   /** True if a second value is refused instead of replacing the first. */
   isSingle = false
-  /** Its value if it is not given. */
+  /** Its value if it is not given, also as the help shows it. */
   usual: { readonly value: unknown; readonly text: string } | undefined
   /** The keys of the options that cannot be given as well. */
   rivals: readonly string[] = []
 
   /** `flags` is such as `-q, --quiet`, `--mtu <n>` or `--step [time]`. */
-  constructor(flags: string, description = '') {
-    super()
+  constructor(flags: string, description = '', parse?: Parser) {
+    super(parse)
     const [, short, long = '', open, value] = /^(?:(-\w), )?(--[\w-]+)(?: ([<[])(.*)[>\]])?$/.exec(flags) ?? []
     this.flags = flags
     this.description = description
@@ -69,17 +59,6 @@ export class Option extends Valued {
   get key(): string {
     return this.long.replace(/^--(no-)?/, '').replaceAll(/-(.)/g, (_, letter: string) => letter.toUpperCase())
   }
-
-  /** `text` is the value in the help. */
-  default(value: unknown, text = `${value}`): this {
-    this.usual = { value, text }
-    return this
-  }
-
-  conflicts(keys: string | readonly string[]): this {
-    this.rivals = [keys].flat()
-    return this
-  }
 }
 
 export class Argument extends Valued {
@@ -88,11 +67,11 @@ export class Argument extends Valued {
   readonly variadic: boolean
 
   /** `text` is `<IF>`, `[IF]`, `[IF...]` if it repeats, or the only values: `<on|off>`. */
-  constructor(text: string) {
-    super()
+  constructor(text: string, parse?: Parser) {
+    super(parse)
     const [, open, name = '', dots] = /^([<[])(.*?)(\.\.\.)?[>\]]$/.exec(text) ?? []
     this.name = name
-    if (/^[a-z]+(\|[a-z]+)+$/.test(name)) this.choices(name.split('|'))
+    if (/^[a-z]+(\|[a-z]+)+$/.test(name)) this.words = name.split('|')
     this.required = open === '<'
     this.variadic = dots !== undefined
   }
@@ -160,12 +139,14 @@ export function optionsOf(options: OptionTexts, parsers: Parsers, group?: string
     const own = typeof text === 'boolean' ? SHARED[flags] : text
     const described = typeof own === 'object' ? own : { description: `${own}` }
     const { description, conflicts = [], choices, default: usual }: DescribedOption = described
-    const option = new Option(flags, description).conflicts(conflicts)
     const parse = parsers[flags]
-    if (parse !== undefined) option.argParser(parse)
-    if (choices !== undefined) option.choices(choices)
-    if (usual !== undefined) option.default(parse === undefined ? usual : parse(usual, undefined), usual)
-    return Object.assign(option, { group })
+    const option = new Option(flags, description, parse)
+    option.group = group
+    option.rivals = conflicts
+    option.words = choices
+    if (usual !== undefined)
+      option.usual = { value: parse === undefined ? usual : parse(usual, undefined), text: usual }
+    return option
   })
 }
 
@@ -184,10 +165,7 @@ export function commandsOf<T extends Readonly<Record<string, CommandText>>>(
       return {
         ...rest,
         name,
-        args: args.map(text => {
-          const parse = parsers[text]
-          return parse === undefined ? new Argument(text) : new Argument(text).argParser(parse)
-        }),
+        args: args.map(text => new Argument(text, parsers[text])),
         options: [...own, ...unlisted.map(each => Object.assign(each, { isHidden: true }))],
         examples: Object.entries(examples),
         run: runs[name as keyof T],

@@ -19,21 +19,15 @@ const REPEAT_MAX = 1_000_000
 
 /** Options of all commands that run in a guest. */
 export const guestOptions: readonly Option[] = [
-  new Option('--seed <n>', 'seed of all random numbers in the guest (1)').argParser(
-    wholeNumber(0, Number.MAX_SAFE_INTEGER),
-  ),
-  new Option('--date <time>', 'the time of day at the start (2026-01-01T00:00:00Z)').argParser(date),
+  new Option('--seed <n>', 'seed of all random numbers in the guest (1)', wholeNumber(0, Number.MAX_SAFE_INTEGER)),
+  new Option('--date <time>', 'the time of day at the start (2026-01-01T00:00:00Z)', date),
   new Option('--verify', 'run twice, and compare everything that comes out of the guest'),
-  new Option('--repeat <n>', 'run N times, each with the next seed; say which failed').argParser(
-    wholeNumber(1, REPEAT_MAX),
-  ),
-  new Option('--program <name>', 'give the guest a program from the start; repeat for more').argParser(collect(String)),
-  new Option('--file <path>', 'give the guest a file or directory; repeat for more').argParser(collect(String)),
-  new Option('--env <name>', 'give the command a variable, NAME or NAME=VALUE; repeat for more').argParser(
-    collect(String),
-  ),
+  new Option('--repeat <n>', 'run N times, each with the next seed; say which failed', wholeNumber(1, REPEAT_MAX)),
+  new Option('--program <name>', 'give the guest a program from the start; repeat for more', collect(String)),
+  new Option('--file <path>', 'give the guest a file or directory; repeat for more', collect(String)),
+  new Option('--env <name>', 'give the command a variable, NAME or NAME=VALUE; repeat for more', collect(String)),
   new Option('--directory <dir>', 'the directory that the guest gets (the current one)'),
-  new Option('--memory <mib>', 'memory of the guest, MiB (1024)').argParser(wholeNumber(LEAST_MB, MOST_MB)),
+  new Option('--memory <mib>', 'memory of the guest, MiB (1024)', wholeNumber(LEAST_MB, MOST_MB)),
 ]
 
 export const commands: readonly LazyCommand[] = [

@@ -13,4 +13,5 @@ export const commands: readonly LazyCommand[] = commandsOf(
   },
   { '--jobs <n>': wholeNumber(1, 1000) },
 )
-for (const { name, args } of commands) args?.[0]?.offers(name === 'grade' ? () => [] : courseNames)
+for (const { name, args = [] } of commands)
+  for (const arg of args) arg.offered = name === 'grade' ? () => [] : courseNames
