@@ -20,11 +20,9 @@ export class TapWorld implements Platform, LabWorld {
   readonly name = 'memory'
   readonly caller = this
   readonly time = realTime()
-  /** It has no files, no faults of hosts, and no programs. */
+  /** It has no files, and no faults of hosts. */
   readonly directory = ''
   readonly onFault = (): void => {}
-  readonly killPrograms = (): void => {}
-  readonly losses = (): readonly string[] => []
   /** Settles when a TAP is deleted, also by `close`. */
   readonly gone: Promise<void>
   readonly #netns: string | undefined

@@ -58,9 +58,6 @@ export class MemoryWorld implements Platform, LabWorld {
     })
   }
 
-  /** It has none. */
-  killPrograms(): void {}
-
   makeHost(parts: HostParts): MemoryStack {
     const number = this.#stacks.length
     const stack = new MemoryStack(number, this.time.clock, random(pairSeed(this.#seed, number + 1)), parts)
@@ -93,10 +90,6 @@ export class MemoryWorld implements Platform, LabWorld {
   get directory(): string {
     this.#directory ??= makeTemporaryDirectory('vnet-lab-memory-')
     return this.#directory
-  }
-
-  losses(): readonly string[] {
-    return []
   }
 
   close(): void {

@@ -281,7 +281,7 @@ export class Lab implements AsyncDisposable {
     const routers = this.#hosts.filter(each => each instanceof LabRouter)
     return this.#made(async () => {
       const lines = await this.#links.drops(routers.flatMap(each => each.dropLines()))
-      return [...this.#world.losses(), ...lines]
+      return [...(this.#world.losses?.() ?? []), ...lines]
     })
   }
 
@@ -335,7 +335,7 @@ export class Lab implements AsyncDisposable {
     for (const host of this.#hosts) host.endInit()
     const programs = this.#hosts.flatMap(host => host.programs ?? [])
     if (programs.length === 0) return
-    this.#world.killPrograms(programs)
+    this.#world.killPrograms?.(programs)
   }
 }
 

@@ -44,10 +44,10 @@ export interface LabWorld {
   /** The directory of the lab's files, which `close` removes. */
   readonly directory: string
   makeHost(parts: HostParts): HostStack
-  /** Kills the programs of hosts, with all that they have started. */
-  killPrograms(of: readonly RunningPrograms[]): void
-  /** Returns a line for each cause of losses that neither links nor hosts count. */
-  losses(): readonly string[]
+  /** Kills the programs of hosts, with all that they have started; absent without programs. */
+  killPrograms?(of: readonly RunningPrograms[]): void
+  /** Returns a line for each cause of losses that neither links nor hosts count, if any exists. */
+  losses?(): readonly string[]
   /** Gives everything back when hosts and links are closed. */
   close(): void
 }
