@@ -1,6 +1,7 @@
 /** FailedRun: the packets of a run that failed, its faults, and operations. */
 import { formatDuration, NSEC_PER_MSEC } from 'vnet/internal/base/index'
 import { isLinkVerb, type NemesisVerb, type PlannedFault } from '../model/index.ts'
+import effects from './effects.json' with { type: 'json' }
 import type { Judgement } from './judge.ts'
 import { type ExploredPacket, packetOf } from './points.ts'
 import type { FailedRun, RunPacket, RunSpan } from './result.ts'
@@ -53,19 +54,7 @@ function runPacketOf(packet: ExploredPacket, at: number, hit: string | undefined
 }
 
 /** What each fault does to a host, and what its end does. Faults of packets have no spans. */
-const EFFECTS: Readonly<Record<NemesisVerb, readonly [starts: string, ends?: string]>> = {
-  silence: ['HOST is cut off', 'HOST is connected again'],
-  mute: ['HOST sends nothing', 'HOST sends again'],
-  deaf: ['HOST receives nothing', 'HOST receives again'],
-  pause: ['HOST stops', 'HOST continues'],
-  clock: ['the clock of HOST jumps by TIME', 'the clock of HOST is right again'],
-  full: ['the disk of HOST is full', 'the disk of HOST has space again'],
-  forget: ['HOST forgets the connection'],
-  crash: ['HOST crashes', 'HOST starts again'],
-  restart: ['HOST crashes', 'HOST starts again'],
-  rebind: ['the NAT of HOST forgets its mappings'],
-  repair: ['all faults end'],
-}
+const EFFECTS: Readonly<Record<NemesisVerb, readonly string[]>> = effects
 
 /** Returns the effect of a fault, and the effect of its end. */
 function textsOf(fault: PlannedFault, host: string | undefined): Pick<RunSpan, 'starts' | 'ends'> {
@@ -76,7 +65,7 @@ function textsOf(fault: PlannedFault, host: string | undefined): Pick<RunSpan, '
   }
   const jump = () => `${time < 0 ? '-' : '+'}${formatDuration(Math.abs(time))}`
   const [starts = '', ends] = EFFECTS[verb as NemesisVerb].map(text =>
-    text?.replaceAll(/HOST|TIME/g, word => (word === 'TIME' ? jump() : `${host}`)),
+    text.replaceAll(/HOST|TIME/g, word => (word === 'TIME' ? jump() : `${host}`)),
   )
   return { starts, ends }
 }

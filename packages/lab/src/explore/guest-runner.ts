@@ -18,7 +18,7 @@ import type { GuestReply } from './guest-main.ts'
 import { type ExploredPacket, packetOf, packetsOf } from './points.ts'
 import { TIMED_OUT } from './result.ts'
 import type { RunResult, RunSpec } from './run-once.ts'
-import { OUTPUT_MAX, type Runner } from './runners.ts'
+import { brokenRun, OUTPUT_MAX, type Runner } from './runners.ts'
 
 /** Real milliseconds of a run, beside REAL_FACTOR times its timeout: busy programs are slow. */
 const PATIENCE_MS = 60_000
@@ -196,9 +196,12 @@ export class GuestRunner implements Runner {
   /** Makes a result of the error of a guest that ended or was late, and throws another one. */
   #brokenBy(error: unknown, output: LastOutput, patience: AbortSignal): RunResult {
     if (this.#closing.signal.aborted) throw error
-    if (error instanceof MachineEnded) return resultWith(`the guest has ended: ${error.message}`, output)
+    if (error instanceof MachineEnded) return brokenRun(`the guest has ended: ${error.message}`, `${output.bytes}`)
     if (error !== patience.reason) throw error
-    return resultWith('it takes too long: a program in the guest, or this machine, is busy all the time', output)
+    return brokenRun(
+      'it takes too long: a program in the guest, or this machine, is busy all the time',
+      `${output.bytes}`,
+    )
   }
 
   #signalFor(timeout: number): AbortSignal {
@@ -207,9 +210,12 @@ export class GuestRunner implements Runner {
 
   #resultOf({ why = '', end }: GuestStop, output: LastOutput, { captures, timeout }: RunSpec): RunResult {
     if (end !== undefined)
-      return resultWith(`the process of the run has ended by itself: ${end.signal ?? `status ${end.status}`}`, output)
+      return brokenRun(
+        `the process of the run has ended by itself: ${end.signal ?? `status ${end.status}`}`,
+        `${output.bytes}`,
+      )
     const reply: unknown = attempt(() => deserialize(Buffer.from(why, 'base64')))
-    if (!isReply(reply)) return resultWith('a program in the guest has stopped it', output)
+    if (!isReply(reply)) return brokenRun('a program in the guest has stopped it', `${output.bytes}`)
     if (captures !== undefined) {
       for (const [name, content] of reply.captures) writeFile(join(captures, basename(name)), content)
     }
@@ -226,11 +232,3 @@ function isReply(value: unknown): value is GuestReply {
   const { result, captures } = (value ?? {}) as Partial<GuestReply>
   return result?.links instanceof Map && Array.isArray(captures)
 }
-
-const resultWith = (error: string, output: LastOutput): RunResult => ({
-  error,
-  ms: 0,
-  links: new Map(),
-  left: [],
-  output: output.bytes.toString(),
-})

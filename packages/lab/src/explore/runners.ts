@@ -28,6 +28,11 @@ const LOAD_MS = 30_000
 /** The most characters of the output of a run that are kept. */
 export const OUTPUT_MAX = 4096
 
+/** Returns the result of a run that was killed or ended early: nothing is known but its error. */
+export function brokenRun(error: string, output = '', ms = 0): RunResult {
+  return { error, ms, links: new Map(), left: [], output }
+}
+
 export function functionRunner(scenario: Scenario): Runner {
   return { concurrency: 1, run: spec => runOnce(scenario, spec), close: () => {} }
 }
@@ -108,7 +113,7 @@ class RunProcess {
     if (result !== undefined) return { ...result, left, output: this.#output }
     const ms = performance.now() - started
     const error = this.#late ?? `the process of the run has ended by itself: ${signal ?? `status ${status}`}`
-    return { error, ms, links: new Map(), left: [], output: this.#output }
+    return brokenRun(error, this.#output, ms)
   }
 
   async facts(url: string): Promise<ModuleFacts> {

@@ -8,7 +8,7 @@ import { UsageError } from 'vnet/internal/base/usage-error'
 import { builtModule } from '../model/built-module.ts'
 import { type Beat, Heartbeat, lateText } from './heartbeat.ts'
 import type { RunResult, RunSpec } from './run-once.ts'
-import { errorOf, type ModuleFacts, type Refusal, type Runner } from './runners.ts'
+import { brokenRun, errorOf, type ModuleFacts, type Refusal, type Runner } from './runners.ts'
 
 /** A request for a run, without `spec` for the facts of the module, or for a beat. */
 export type ThreadRequest = { readonly spec?: RunSpec } | { readonly beats: true }
@@ -89,8 +89,7 @@ export class ThreadRunner implements Runner {
         resolve(reply)
       }
       const failed = (error: string) => {
-        const ms = performance.now() - began
-        end({ result: { error, ms, links: new Map(), left: [], output: '' } })
+        end({ result: brokenRun(error, '', performance.now() - began) })
       }
       heartbeat.start(this.patience, (isBlocked, ms) => failed(lateText(isBlocked, ms)))
       const onMessage = (reply: ThreadReply | Beat) => {
