@@ -1,4 +1,7 @@
-/** Rules of nf_tables, as in nft(8). include/uapi/linux/netfilter/{nf_tables,nfnetlink}.h */
+/**
+ * Rules of nf_tables, as in nft(8). include/uapi/linux/netfilter/{nf_tables,nfnetlink}.h, of which
+ * the JSON beside this has the attributes of each expression: NFTA_CMP_OP is OP of cmp.
+ */
 import { VnetError } from 'vnet/internal/base/errno'
 import { AF_NETLINK, check, closing, MSG_DONTWAIT, SOCK_RAW } from 'vnet/internal/linux/index'
 import {
@@ -16,6 +19,7 @@ import {
 import { long, word } from 'vnet/internal/packet/octets'
 import { TCP_ACK, TCP_SYN } from 'vnet/internal/packet/tcp'
 import type { SocketPlace } from '../model/place.ts'
+import expressions from './nftables.json' with { type: 'json' }
 
 const NETLINK_NETFILTER = 12
 const NFNL_MSG_BATCH_BEGIN = 0x10
@@ -30,21 +34,13 @@ const [NFTA_HOOK_HOOKNUM, NFTA_HOOK_PRIORITY] = [1, 2]
 const [NFTA_RULE_TABLE, NFTA_RULE_CHAIN, NFTA_RULE_EXPRESSIONS] = [1, 2, 4]
 const NFTA_LIST_ELEM = 1
 const [NFTA_EXPR_NAME, NFTA_EXPR_DATA] = [1, 2]
-const [NFTA_META_DREG, NFTA_META_KEY, NFTA_META_SREG] = [1, 2, 3]
+/** Values of attributes. */
 const [NFT_META_MARK, NFT_META_IIFNAME, NFT_META_OIFNAME, NFT_META_NFPROTO, NFT_META_L4PROTO] = [3, 6, 7, 15, 16]
-const [NFTA_CT_DREG, NFTA_CT_KEY, NFT_CT_STATE, NFT_CT_STATUS] = [1, 2, 0, 2]
-const [NFTA_BITWISE_SREG, NFTA_BITWISE_DREG, NFTA_BITWISE_LEN, NFTA_BITWISE_MASK, NFTA_BITWISE_XOR] = [1, 2, 3, 4, 5]
-const [NFTA_PAYLOAD_DREG, NFTA_PAYLOAD_BASE, NFTA_PAYLOAD_OFFSET, NFTA_PAYLOAD_LEN] = [1, 2, 3, 4]
+const [NFT_CT_STATE, NFT_CT_STATUS, NFT_CMP_EQ, NFT_CMP_NEQ] = [0, 2, 0, 1]
 const [NFT_PAYLOAD_NETWORK_HEADER, NFT_PAYLOAD_TRANSPORT_HEADER] = [1, 2]
-const [NFTA_CMP_SREG, NFTA_CMP_OP, NFTA_CMP_DATA, NFT_CMP_EQ, NFT_CMP_NEQ] = [1, 2, 3, 0, 1]
-const [NFTA_IMMEDIATE_DREG, NFTA_IMMEDIATE_DATA] = [1, 2]
-const [NFTA_NAT_TYPE, NFTA_NAT_FAMILY, NFTA_NAT_REG_ADDR_MIN, NFTA_NAT_REG_PROTO_MIN, NFT_NAT_DNAT] = [1, 2, 3, 5, 1]
-const [NFTA_EXTHDR_DREG, NFTA_EXTHDR_TYPE, NFTA_EXTHDR_OFFSET, NFTA_EXTHDR_LEN, NFTA_EXTHDR_FLAGS] = [1, 2, 3, 4, 5]
+const [NFT_NAT_DNAT, NFPROTO_UNSPEC] = [1, 0]
 const [NFT_EXTHDR_F_PRESENT, NEXTHDR_FRAGMENT] = [1, 44]
-const [NFTA_FIB_DREG, NFTA_FIB_RESULT, NFTA_FIB_FLAGS, NFT_FIB_RESULT_OIFNAME, NFTA_FIB_F_DADDR] = [1, 2, 3, 2, 2]
-const NFTA_COUNTER_PACKETS = 2
-const NFTA_REDIR_REG_PROTO_MIN = 1
-const [NFTA_TPROXY_FAMILY, NFTA_TPROXY_REG_PORT, NFPROTO_UNSPEC] = [1, 3, 0]
+const [NFT_FIB_RESULT_OIFNAME, NFTA_FIB_F_DADDR] = [2, 2]
 const [NFTA_DATA_VALUE, NFTA_DATA_VERDICT, NFTA_VERDICT_CODE] = [1, 2, 1]
 const [NFT_REG_VERDICT, NFT_REG_1, NFT_REG_2] = [0, 1, 2]
 const [NF_DROP, NF_ACCEPT] = [0, 1]
@@ -102,13 +98,8 @@ export const FRAGMENT4: NftExpr = rule => {
 }
 export const FRAGMENT6: NftExpr = rule => {
   matchMeta(NFT_META_NFPROTO, Uint8Array.of(NFPROTO_IPV6), NFT_CMP_EQ)(rule)
-  expression(rule, 'exthdr', {
-    [NFTA_EXTHDR_DREG]: NFT_REG_1,
-    [NFTA_EXTHDR_TYPE]: Uint8Array.of(NEXTHDR_FRAGMENT),
-    [NFTA_EXTHDR_OFFSET]: 0,
-    [NFTA_EXTHDR_LEN]: 1,
-    [NFTA_EXTHDR_FLAGS]: NFT_EXTHDR_F_PRESENT,
-  })
+  const TYPE = Uint8Array.of(NEXTHDR_FRAGMENT)
+  expression(rule, 'exthdr', { DREG: NFT_REG_1, TYPE, OFFSET: 0, LEN: 1, FLAGS: NFT_EXTHDR_F_PRESENT })
   compare(rule, NFT_CMP_EQ, Uint8Array.of(1))
 }
 /** Matches packets of connections that are known, and errors about them. */
@@ -142,31 +133,27 @@ export const mark =
   rule => {
     // The kernel keeps marks in its own byte order.
     load(rule, NFT_REG_1, new Uint8Array(Uint32Array.of(value).buffer))
-    expression(rule, 'meta', { [NFTA_META_KEY]: NFT_META_MARK, [NFTA_META_SREG]: NFT_REG_1 })
+    expression(rule, 'meta', { KEY: NFT_META_MARK, SREG: NFT_REG_1 })
   }
 /** Hands TCP segments to their socket, even with another machine's address, or a listener. */
 export const tproxy =
   (port: number): NftExpr =>
   rule => {
     load(rule, NFT_REG_1, Uint8Array.from(word(port)))
-    expression(rule, 'tproxy', { [NFTA_TPROXY_FAMILY]: NFPROTO_UNSPEC, [NFTA_TPROXY_REG_PORT]: NFT_REG_1 })
+    expression(rule, 'tproxy', { FAMILY: NFPROTO_UNSPEC, REG_PORT: NFT_REG_1 })
   }
 /** Leads packets to a port of this machine. */
 export const redirect =
   (port: number): NftExpr =>
   rule => {
     load(rule, NFT_REG_1, Uint8Array.from(word(port)))
-    expression(rule, 'redir', { [NFTA_REDIR_REG_PROTO_MIN]: NFT_REG_1 })
+    expression(rule, 'redir', { REG_PROTO_MIN: NFT_REG_1 })
   }
 /** Matches packets with a route to an interface, before they are routed. */
 export const routedTo =
   (name: string): NftExpr =>
   rule => {
-    expression(rule, 'fib', {
-      [NFTA_FIB_DREG]: NFT_REG_1,
-      [NFTA_FIB_RESULT]: NFT_FIB_RESULT_OIFNAME,
-      [NFTA_FIB_FLAGS]: NFTA_FIB_F_DADDR,
-    })
+    expression(rule, 'fib', { DREG: NFT_REG_1, RESULT: NFT_FIB_RESULT_OIFNAME, FLAGS: NFTA_FIB_F_DADDR })
     compare(rule, NFT_CMP_EQ, nameBytes(name))
   }
 export const MASQUERADE: NftExpr = rule => expression(rule, 'masq')
@@ -178,12 +165,8 @@ export const dnat =
   rule => {
     load(rule, NFT_REG_1, address)
     load(rule, NFT_REG_2, Uint8Array.from(word(port)))
-    expression(rule, 'nat', {
-      [NFTA_NAT_TYPE]: NFT_NAT_DNAT,
-      [NFTA_NAT_FAMILY]: address.length === 4 ? NFPROTO_IPV4 : NFPROTO_IPV6,
-      [NFTA_NAT_REG_ADDR_MIN]: NFT_REG_1,
-      [NFTA_NAT_REG_PROTO_MIN]: NFT_REG_2,
-    })
+    const FAMILY = address.length === 4 ? NFPROTO_IPV4 : NFPROTO_IPV6
+    expression(rule, 'nat', { TYPE: NFT_NAT_DNAT, FAMILY, REG_ADDR_MIN: NFT_REG_1, REG_PROTO_MIN: NFT_REG_2 })
   }
 
 const NAME = 'vnet-lab'
@@ -251,15 +234,16 @@ function addDrops(drops: { arriving: number; leaving: number }, bytes: Uint8Arra
   let key = 0
   const within = (type: number, from: { readonly offset: number; readonly length: number }) =>
     [...attributes(bytes, from.offset, from.length)].filter(each => each.type === type)
-  const expressions = within(NFTA_RULE_EXPRESSIONS, { offset: rule.offset + 4, length: rule.length - 4 })
-  for (const element of expressions.flatMap(list => within(NFTA_LIST_ELEM, list))) {
+  const parts = within(NFTA_RULE_EXPRESSIONS, { offset: rule.offset + 4, length: rule.length - 4 })
+  for (const element of parts.flatMap(list => within(NFTA_LIST_ELEM, list))) {
     for (const data of within(NFTA_EXPR_DATA, element)) {
       const view = (at: number) => new DataView(bytes.buffer, bytes.byteOffset + at)
       for (const name of within(NFTA_EXPR_NAME, element)) {
         const text = String.fromCharCode(...bytes.subarray(name.offset, name.offset + name.length - 1))
-        if (text === 'meta') for (const { offset } of within(NFTA_META_KEY, data)) key ||= view(offset).getUint32(0)
+        if (text === 'meta')
+          for (const { offset } of within(expressions.meta.KEY, data)) key ||= view(offset).getUint32(0)
         if (text !== 'counter') continue
-        for (const { offset } of within(NFTA_COUNTER_PACKETS, data))
+        for (const { offset } of within(expressions.counter.PACKETS, data))
           drops[key === NFT_META_IIFNAME ? 'arriving' : 'leaving'] += Number(view(offset).getBigUint64(0))
       }
     }
@@ -298,14 +282,14 @@ function request(
 
 function matchMeta(key: number, value: Uint8Array, op: number): NftExpr {
   return rule => {
-    expression(rule, 'meta', { [NFTA_META_DREG]: NFT_REG_1, [NFTA_META_KEY]: key })
+    expression(rule, 'meta', { DREG: NFT_REG_1, KEY: key })
     compare(rule, op, value)
   }
 }
 
 /** Matches if a value of connection tracking has one of the bits. */
 function matchCt(rule: MessageBuilder, key: number, bits: number): void {
-  expression(rule, 'ct', { [NFTA_CT_DREG]: NFT_REG_1, [NFTA_CT_KEY]: key })
+  expression(rule, 'ct', { DREG: NFT_REG_1, KEY: key })
   // The kernel keeps these values in its own byte order.
   mask(rule, new Uint8Array(Uint32Array.of(bits).buffer))
   compare(rule, NFT_CMP_NEQ, new Uint8Array(4))
@@ -320,13 +304,8 @@ function matchSyn(rule: MessageBuilder, op: number): void {
 
 /** Clears all other bits of the value in the register. */
 function mask(rule: MessageBuilder, bits: Uint8Array): void {
-  expression(rule, 'bitwise', {
-    [NFTA_BITWISE_SREG]: NFT_REG_1,
-    [NFTA_BITWISE_DREG]: NFT_REG_1,
-    [NFTA_BITWISE_LEN]: bits.length,
-    [NFTA_BITWISE_MASK]: registerValue(bits),
-    [NFTA_BITWISE_XOR]: registerValue(new Uint8Array(bits.length)),
-  })
+  const [MASK, XOR] = [bits, new Uint8Array(bits.length)].map(registerValue) as [Attributes, Attributes]
+  expression(rule, 'bitwise', { SREG: NFT_REG_1, DREG: NFT_REG_1, LEN: bits.length, MASK, XOR })
 }
 
 function matchPayload(base: number, offset: number, value: Uint8Array): NftExpr {
@@ -345,35 +324,36 @@ function matchAddress(address: Uint8Array, inIpv4: number, inIpv6: number): NftE
 }
 
 function payload(rule: MessageBuilder, base: number, offset: number, length: number): void {
-  expression(rule, 'payload', {
-    [NFTA_PAYLOAD_DREG]: NFT_REG_1,
-    [NFTA_PAYLOAD_BASE]: base,
-    [NFTA_PAYLOAD_OFFSET]: offset,
-    [NFTA_PAYLOAD_LEN]: length,
-  })
+  expression(rule, 'payload', { DREG: NFT_REG_1, BASE: base, OFFSET: offset, LEN: length })
 }
 
 function compare(rule: MessageBuilder, op: number, value: Uint8Array): void {
-  expression(rule, 'cmp', { [NFTA_CMP_SREG]: NFT_REG_1, [NFTA_CMP_OP]: op, [NFTA_CMP_DATA]: registerValue(value) })
+  expression(rule, 'cmp', { SREG: NFT_REG_1, OP: op, DATA: registerValue(value) })
 }
 
 function load(rule: MessageBuilder, register: number, value: Uint8Array): void {
-  expression(rule, 'immediate', { [NFTA_IMMEDIATE_DREG]: register, [NFTA_IMMEDIATE_DATA]: registerValue(value) })
+  expression(rule, 'immediate', { DREG: register, DATA: registerValue(value) })
 }
 
 function verdict(rule: MessageBuilder, code: number): void {
-  const data = { [NFTA_DATA_VERDICT]: { [NFTA_VERDICT_CODE]: code } }
-  expression(rule, 'immediate', { [NFTA_IMMEDIATE_DREG]: NFT_REG_VERDICT, [NFTA_IMMEDIATE_DATA]: data })
+  const DATA = { [NFTA_DATA_VERDICT]: { [NFTA_VERDICT_CODE]: code } }
+  expression(rule, 'immediate', { DREG: NFT_REG_VERDICT, DATA })
 }
 
+type Attribute = number | Uint8Array | Attributes
 /** Attributes by their types. */
-interface Attributes {
-  readonly [type: number]: number | Uint8Array | Attributes
-}
+type Attributes = { readonly [type: number]: Attribute }
+type Expressions = typeof expressions
 
 const registerValue = (value: Uint8Array): Attributes => ({ [NFTA_DATA_VALUE]: value })
 
-function expression(to: MessageBuilder, name: string, data: Attributes = {}): void {
+function expression<Name extends keyof Expressions>(
+  to: MessageBuilder,
+  name: Name,
+  given: { readonly [K in keyof Expressions[Name]]?: Attribute } = {},
+): void {
+  const types: Readonly<Record<string, number>> = expressions[name]
+  const data = Object.fromEntries(Object.entries<Attribute>(given as never).map(([key, value]) => [types[key], value]))
   to.nested(NFTA_LIST_ELEM, element => write(element.string(NFTA_EXPR_NAME, name), { [NFTA_EXPR_DATA]: data }))
 }
 
