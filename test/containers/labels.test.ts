@@ -34,6 +34,14 @@ describe('labels of a container', () => {
     expect(shortest).toBeGreaterThanOrEqual(30)
   })
 
+  test('a wire of matches drops the same packet, and leaves other frames in the kernel', async () => {
+    const web = await run('web', { 'vnet.wire-in': "match 'icmp' ( drop nth 2 )", 'vnet.wire-out': '' })
+    await daemon.line(attachedTo(web))
+    await daemon.line(/only frames of 'icmp' pass the wire/)
+    const { stdout } = await dockerd.netns.run(`ping -c 4 -i 0.05 -W 1 ${web.address}`)
+    expect([...stdout.matchAll(/icmp_seq=(\d+)/g)].map(([, seq]) => seq)).toEqual(['1', '3', '4'])
+  })
+
   test('a container that ran before the daemon has its wire', async () => {
     await daemon.stop()
     const web = await run('web', { 'vnet.wire': 'delay 20ms', 'vnet.seed': '7' })
