@@ -2,13 +2,13 @@
 import { readFileSync } from 'node:fs'
 import { attempt } from 'vnet/internal/base/errno'
 import { closing, O_RDONLY } from 'vnet/internal/linux/index'
+import { getLink, RouteSocket } from 'vnet/internal/linux/rtnetlink'
+import { TX_DROPPED } from 'vnet/internal/netdev/stats'
 import type { SocketPlace } from '../model/place.ts'
 import type { HostCounters } from '../world/host-stack.ts'
 
 /** Pairs of lines: names of a protocol, and their values. */
 const TABLES = ['snmp', 'netstat']
-/** The column of tx_dropped in /proc/net/dev, after the name. */
-const TX_DROPPED = 11
 /** A name and a value a line. */
 const LIST = 'snmp6'
 
@@ -33,15 +33,9 @@ export function countersOf(place: SocketPlace): HostCounters {
 }
 
 /** Returns packets that the kernel dropped before an interface: cable cut, or queue full. */
-export function unsentBy(place: SocketPlace, name: string): number {
-  const lines = read(place, 'dev').split('\n')
-  const found = lines.map(line => line.trim()).find(line => line.startsWith(`${name}:`)) ?? ''
-  return Number(
-    found
-      .slice(name.length + 1)
-      .trim()
-      .split(/\s+/)[TX_DROPPED] ?? 0,
-  )
+export function unsentBy({ native, nsfd }: SocketPlace, name: string): number {
+  using sock = RouteSocket.open(native, nsfd)
+  return getLink(sock, { name })?.stats64[TX_DROPPED] ?? 0
 }
 
 export interface TcpSocket {
