@@ -3,11 +3,11 @@
 /** SECTION_HEADER is the same in both byte orders. */
 export const SECTION_HEADER = 0x0a0d0d0a
 export const INTERFACE_DESCRIPTION = 1
-export const OLD_PACKET = 2
-export const SIMPLE_PACKET = 3
 export const INTERFACE_STATISTICS = 5
 export const ENHANCED_PACKET = 6
 export const DECRYPTION_SECRETS = 10
+/** Old and simple packet blocks, which are not read. */
+export const OTHER_PACKETS: readonly number[] = [2, 3]
 
 export const BYTE_ORDER_MAGIC = 0x1a2b3c4d
 /** Secrets type of a TLS key log, the format of SSLKEYLOGFILE. */
@@ -16,7 +16,6 @@ export const TLS_KEY_LOG = 0x544c534b
 /** The lengths of blocks without data and options. */
 export const MIN_SECTION = 28
 export const MIN_INTERFACE = 20
-export const MIN_SIMPLE = 16
 export const MIN_PACKET = 32
 export const MIN_STATISTICS = 24
 

@@ -69,7 +69,6 @@ class PcapReader {
     const carry = nanoseconds < NSEC_PER_SEC ? 0 : Math.floor(nanoseconds / NSEC_PER_SEC)
     record.seconds = view.getUint32(at, little) + carry
     record.nanoseconds = nanoseconds - carry * NSEC_PER_SEC
-    record.hasTime = true
     record.interfaceIndex = 0
     record.linkType = this.#linkType
     record.bytes = input.bytes

@@ -16,7 +16,6 @@ describe.each([
         {
           seconds: 4_000_000_000,
           nanoseconds: 999_999_000,
-          hasTime: true,
           interfaceIndex: 0,
           linkType: 1,
           capturedLength: 5,
@@ -26,7 +25,6 @@ describe.each([
         {
           seconds: 1,
           nanoseconds: 0,
-          hasTime: true,
           interfaceIndex: 0,
           linkType: 1,
           capturedLength: 0,

@@ -6,7 +6,7 @@ import { LITTLE, readAll, take, text } from '#support/capture-bytes.ts'
 import { forAll } from '#support/for-all.ts'
 import { SEED, scaled } from '#support/scale.ts'
 
-const { section, interface: device, packet, oldPacket, simplePacket, block, option, u32, u64 } = LITTLE
+const { section, interface: device, packet, block, option, u32, u64 } = LITTLE
 const START = { seconds: 1, nanoseconds: 0 }
 const END = { seconds: 2, nanoseconds: 0 }
 const ALL = Number.POSITIVE_INFINITY
@@ -220,8 +220,8 @@ describe('a broken stream', () => {
     ['with a packet longer than its block', [...head, ...longFrame], 'a packet that is longer than its block'],
     ['with a short interface', [...head, ...block(1)], 'an interface description that is too short'],
     ['with short statistics', [...head, ...block(5, u32(0))], 'a statistics block that is too short'],
-    ['with an old packet', [...head, ...oldPacket(0, 0, 1n, [1])], 'a packet block of type 2'],
-    ['with a simple packet', [...head, ...simplePacket(1, [1])], 'a packet block of type 3'],
+    ['with an old packet', [...head, ...block(2)], 'a packet block of type 2'],
+    ['with a simple packet', [...head, ...block(3)], 'a packet block of type 3'],
   ])('a stream %s is refused, again and again', (_, bytes, message) => {
     const source = new PcapngContent(START).source('a')
     expect(() => take(source, bytes)).toThrow(message)

@@ -1,7 +1,7 @@
 /** Player: plays playable frames of a capture at their times, with checksums, cut to fit. */
 import { setImmediate } from 'node:timers/promises'
 import { type Alarm, type Clock, NSEC_PER_SEC } from '../../base/clock.ts'
-import { FLAG_CHECKSUM_NOT_READY } from '../../capture/packet.ts'
+import { FLAG_CHECKSUM_NOT_READY, type Moment } from '../../capture/packet.ts'
 import { CaptureReader } from '../../capture/reader.ts'
 import type { CaptureRecord } from '../../capture/record.ts'
 import { skbGsoSegment } from '../../netdev/gso.ts'
@@ -99,7 +99,7 @@ export class Player {
   /** The interfaces of the packets that were read, if one of them was chosen. */
   readonly interfaces = new Set<string>()
   readonly #options: PlayerOptions
-  readonly #dueTime: (time: CaptureTime) => number
+  readonly #dueTime: (time: Moment) => number
   readonly #cutter: Cutter
   readonly #upper = new UpperHeader()
   readonly #alarm: Alarm
@@ -227,9 +227,6 @@ export class Player {
   }
 }
 
-/** When a frame was captured. */
-type CaptureTime = Readonly<Pick<CaptureRecord, 'seconds' | 'nanoseconds' | 'hasTime'>>
-
 /** A clock that moves back by more than this, in ns, was set: its old time means nothing. */
 const SET_BACK = NSEC_PER_SEC
 
@@ -238,9 +235,9 @@ const SET_BACK = NSEC_PER_SEC
  * of the capture; a time in the past for a late frame. `now` is the clock, in ns. The first frame
  * is due immediately.
  */
-export function paceOf(now: () => number): (time: CaptureTime) => number {
+export function paceOf(now: () => number): (time: Moment) => number {
   /** The captured moment that is due at `from`. */
-  let origin: Omit<CaptureTime, 'hasTime'> | undefined
+  let origin: Moment | undefined
   let from = 0
   /** The latest moment up to now, since `origin`, and when it was due. */
   let latest = 0
@@ -251,10 +248,8 @@ export function paceOf(now: () => number): (time: CaptureTime) => number {
     return (seconds - origin.seconds) * NSEC_PER_SEC + (nanoseconds - origin.nanoseconds)
   }
 
-  return ({ seconds, nanoseconds, hasTime }) => {
+  return ({ seconds, nanoseconds }) => {
     if (Number.isNaN(latestDue)) latestDue = now()
-    // A packet without a time is played with the one before it.
-    if (!hasTime) return latestDue
     let since = sinceOrigin(seconds, nanoseconds)
     if (origin === undefined || since < latest - SET_BACK) {
       origin = { seconds, nanoseconds }

@@ -145,11 +145,8 @@ export class CapturedArrivals implements Arrivals {
     }
     const arrival = this.#arrival
     arrival.direction = directionOf(record)
-    // A packet without a time arrives with the one before it.
-    if (record.hasTime) {
-      const { seconds, nanoseconds } = this.#origin
-      arrival.time = (record.seconds - seconds) * NSEC_PER_SEC + (record.nanoseconds - nanoseconds)
-    }
+    const { seconds, nanoseconds } = this.#origin
+    arrival.time = (record.seconds - seconds) * NSEC_PER_SEC + (record.nanoseconds - nanoseconds)
     arrival.bytes = record.bytes
     arrival.at = record.at
     arrival.captured = record.capturedLength

@@ -107,12 +107,11 @@ export class StoryReader {
   }
 
   /** Returns the time of a record in ns from the first one, without steps back. */
-  #timeOf({ seconds: s, nanoseconds, hasTime }: CaptureRecord): number {
+  #timeOf({ seconds: s, nanoseconds }: CaptureRecord): number {
     if (this.#packets === 1) {
       this.#seconds = s
       this.#nanoseconds = nanoseconds
     }
-    if (!hasTime) return this.#time
     const time = (s - this.#seconds) * NSEC_PER_SEC + nanoseconds - this.#nanoseconds + this.#step
     const back = this.#time - time
     if (back > STEP) {
