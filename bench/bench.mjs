@@ -9,12 +9,13 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { charts } from './charts.mjs'
 import { compare } from './compare.mjs'
-import { openTargets } from './document.mjs'
+import { openTable } from './document.mjs'
 import { environment, obstacle } from './environment.mjs'
 import { HELP, parseOptions, UsageError } from './options.mjs'
 import { Processes, run } from './processes.mjs'
 import { caseTable, comparison, memoryTable, reportJson } from './report.mjs'
 import { runCase, runMemory } from './run.mjs'
+import { targetsTable } from './targets.mjs'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
 
@@ -85,7 +86,7 @@ async function main(argv) {
   const { from, compare: older, json, charts: directory, targets } = options
   // Read before the measurement, which a bad file would make useless.
   const before = older === undefined ? undefined : readReport(older)
-  const table = targets === undefined ? undefined : openTargets(targets)
+  const table = targets === undefined ? undefined : openTable(targets, 'targets')
   // The figures of site.mjs are in the same file.
   const { site } = table !== undefined && existsSync(json ?? '') ? readReport(json) : {}
   const report = from === undefined ? { ...(await measure(options, print)), site } : showAgain(readReport(from), print)
@@ -93,7 +94,7 @@ async function main(argv) {
   if (json === '-') process.stdout.write(text)
   else if (json !== undefined) writeFileSync(json, text)
   if (directory !== undefined) draw(report, directory, table?.text)
-  table?.write(report)
+  table?.write(targetsTable(report))
   const found = before && compare(before, report)
   if (found !== undefined) print(comparison(found))
   const failed = [...report.cases, report.memory].some(part => part?.failures.length > 0)

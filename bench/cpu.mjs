@@ -59,12 +59,18 @@ export function countCpu(pid) {
 function snapshot(pid) {
   const table = processTable()
   const ours = family(process.pid, table)
-  let candidate = 0
-  for (const member of pid === undefined ? [] : family(pid, table)) candidate += onCpu(member) ?? table.get(member).own
+  const candidate = pid === undefined ? 0 : cpuOf(pid, table)
   // Kernel threads carry the traffic, so only programs are foreign.
   const foreign = new Map([...table].filter(([other, entry]) => !ours.has(other) && !entry.kernel))
   const stolen = Number(readFileSync('/proc/stat', 'utf8').split('\n', 1)[0].trim().split(/\s+/)[8]) / TICKS
   return { candidate, foreign, stolen, time: performance.now() / 1000 }
+}
+
+/** Returns the CPU time of a process and its descendants so far. */
+export function cpuOf(pid, table = processTable()) {
+  let seconds = 0
+  for (const member of family(pid, table)) seconds += onCpu(member) ?? table.get(member).own
+  return seconds
 }
 
 /**

@@ -16,11 +16,12 @@ import { parseArgs } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import { chromium } from 'playwright-core'
 import { createLab } from '../packages/lab/dist/index.js'
-import { openTargets } from './document.mjs'
+import { openTable } from './document.mjs'
 import { machine } from './environment.mjs'
 import { UsageError } from './options.mjs'
 import { run } from './processes.mjs'
 import { reportJson } from './report.mjs'
+import { targetsTable } from './targets.mjs'
 import { frameTimes, MARK, TRACED } from './trace.mjs'
 
 const WIRE = 'rate 10mbit delay 20ms'
@@ -197,7 +198,7 @@ async function measure({ runs, seconds, site = built() }) {
 async function main(args) {
   const options = optionsOf(args)
   if (options.help) return process.stdout.write(HELP)
-  const table = options.publish ? openTargets(PUBLISHED.targets) : undefined
+  const table = options.publish ? openTable(PUBLISHED.targets, 'targets') : undefined
   const site = await measure(options)
   const { load } = site.environment
   console.log(
@@ -206,7 +207,7 @@ async function main(args) {
   if (table === undefined) return
   const report = { ...JSON.parse(readFileSync(PUBLISHED.json, 'utf8')), site }
   writeFileSync(PUBLISHED.json, reportJson(report))
-  table.write(report)
+  table.write(targetsTable(report))
 }
 
 try {

@@ -11,10 +11,10 @@ import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { growth } from './growth.mjs'
 import { isolated } from './isolated.mjs'
 import { UsageError } from './options.mjs'
 import { Processes, run } from './processes.mjs'
+import { growth } from './soak-growth.mjs'
 import { look } from './viewer.mjs'
 
 const HELP = `usage: npm run bench:soak -- [--minutes N]

@@ -147,6 +147,26 @@ async function open(way) {
   }
 }
 
+/**
+ * Returns a function that has a wire hold so many frames, all sent at the same time, and then
+ * delivers all. `wire` delays frames by less than a minute.
+ */
+export async function inFlight(wire, frames) {
+  const { net, clock, devices, frame } = await start(wired('held', '', wire), new LeanPlatform())
+  const [from, to] = devices.map(({ port }) => port.queues[0])
+  return () => {
+    for (let left = frames; left > 0; left -= IN_FLIGHT) {
+      from.send(frame, Math.min(left, IN_FLIGHT))
+      net.flush()
+    }
+    if (to.taken > 0) throw new Error(`${wire}: ${to.taken} frames were not held`)
+    clock.advance(60e9)
+    net.flush()
+    assertConserved(net)
+    if (to.taken !== frames) throw new Error(`${wire}: ${frames} frames sent, ${to.taken} delivered`)
+  }
+}
+
 /** Checks, with a platform that keeps what it receives, that one frame arrives as expected. */
 async function tryOnce(way) {
   const platform = new MemoryPlatform()

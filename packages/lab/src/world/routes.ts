@@ -141,7 +141,6 @@ export class Graph {
   }
 
   #routesOf(host: Routed, family: Family): LabRoute[] {
-    const known = new Set(host.interfaces.flatMap(own => this.#of(own, family).networks.map(({ text }) => text)))
     const seen = new Set([host])
     const paths = host.interfaces.flatMap(({ link, name }) => {
       return this.#routersOn(link, family, seen).map((next): Path<Omit<LabRoute, 'network'>> => {
@@ -150,8 +149,9 @@ export class Graph {
       })
     })
     const [first] = paths
-    const isWide = host.interfaces.some(own => this.#isWide(own, family))
-    if (first === undefined || host.isRouter || paths.length > 1 || isWide) {
+    if (first === undefined) return []
+    const known = new Set(host.interfaces.flatMap(own => this.#of(own, family).networks.map(({ text }) => text)))
+    if (host.isRouter || paths.length > 1 || host.interfaces.some(own => this.#isWide(own, family))) {
       return this.#follow(paths, family, seen, known).map(([network, by]) => ({ network, ...by }))
     }
     const groups = [...this.#pastOf(first, family).groups]

@@ -1,7 +1,7 @@
-/** bench/growth.mjs: when a process has grown during a soak. */
+/** bench/soak-growth.mjs: when a process has grown during a soak. */
 
 import { expect, test } from 'vitest'
-import { growth } from '../../bench/growth.mjs'
+import { growth } from '../../bench/soak-growth.mjs'
 
 interface Run {
   readonly rss?: (minute: number) => number
