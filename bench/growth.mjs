@@ -1,7 +1,8 @@
 /**
- * `npm run bench:growth`: CPU time against size, and the exponent of its growth. As root. `-- --only
- * TEXT` takes the rows whose title contains it, `--rounds N` the least of so many samples (2 by
- * default), `--publish` writes the table into docs/performance-time.md. Each sample has a process of its own.
+ * `npm run bench:growth`: CPU time against size, and the exponent of its growth. Needs root.
+ * `-- --only TEXT` takes rows whose title contains it, `--rounds N` the least of so many samples
+ * (2 by default), and `--publish` writes the table into docs/performance-time.md. Each sample has a
+ * process of its own.
  */
 import { once } from 'node:events'
 import { cpus } from 'node:os'

@@ -354,7 +354,7 @@ static void dns(char **args)
 /* Keeps the connections full of queries, and opens those again that the server closed. */
 static void dns_over_tcp(char **args)
 {
-    static const unsigned char query[] = "\0\x1a\0\1\0\0\0\1\0\0\0\0\0\0\7gateway\0\0\1\0\1";
+    static const unsigned char query[] = "\0\x19\0\1\0\0\0\1\0\0\0\0\0\0\7gateway\0\0\1\0\1";
     static unsigned char chunk[2048 * (sizeof query - 1)], replies[65536];
     const int most = atoi(args[1]);
     const struct timespec nap = { 0, 1000000 };

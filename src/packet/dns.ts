@@ -114,7 +114,7 @@ export function parseReply(bytes: Uint8Array, query: Uint8Array): DnsAnswer | un
 
 function isEqual(one: DnsQuestion, other: DnsQuestion): boolean {
   // The length of a label is not a letter.
-  const [name, otherName] = [one, other].map(each => String.fromCharCode(...each.name).toLowerCase())
+  const [name, otherName] = [one, other].map(each => charactersOf(each.name).toLowerCase())
   return name === otherName && one.type === other.type && one.class === other.class
 }
 
@@ -152,11 +152,8 @@ function skipName(bytes: Uint8Array, at: number, pointers: boolean): number {
 export function nameOf(text: string): Uint8Array | undefined {
   const labels = text === '.' || text === '' ? [] : text.replace(/\.$/, '').split('.')
   if (!labels.every(label => /^[\x21-\x7e]{1,63}$/.test(label))) return undefined
-  const octets = [
-    ...labels.flatMap(label => [label.length, ...Array.from(label, character => character.charCodeAt(0))]),
-    0,
-  ]
-  return octets.length > 255 ? undefined : Uint8Array.from(octets)
+  const octets = labels.flatMap(label => [label.length, ...Array.from(label, each => each.charCodeAt(0))])
+  return octets.length > 254 ? undefined : Uint8Array.of(...octets, 0)
 }
 
 /** A name as text, without a dot at the end; ambiguous bytes are escaped (RFC 1035 sec. 5.1). */
@@ -173,13 +170,14 @@ function escaped(octet: number): string {
   return /[.\\]/.test(character) ? `\\${character}` : character
 }
 
+/** A name, one character per byte: a spread of the bytes would allocate an object for each. */
+const charactersOf = (name: Uint8Array): string => String.fromCharCode.apply(undefined, name as unknown as number[])
+
 /** The labels of a name, one character per byte, A to Z in lower case (RFC 4343). */
 export function labelsOf(name: Uint8Array): string[] {
   const labels: string[] = []
-  for (let at = 0; name[at] > 0; at += name[at] + 1) {
-    const label = String.fromCharCode(...name.subarray(at + 1, at + 1 + name[at]))
-    labels.push(label.replace(/[A-Z]/g, letter => letter.toLowerCase()))
-  }
+  const text = charactersOf(name).replace(/[A-Z]/g, letter => letter.toLowerCase())
+  for (let at = 0; name[at] > 0; at += name[at] + 1) labels.push(text.slice(at + 1, at + 1 + name[at]))
   return labels
 }
 
@@ -221,13 +219,13 @@ function write({ id, flags, question, edns }: DnsQuery, reply: DnsReply): Uint8A
   const seen = new Map<string, number>()
   const word = (value: number): void => void out.push((value >>> 8) & 0xff, value & 0xff)
   const name = (wire: Uint8Array): void => {
-    let at = 0
-    for (; wire[at] > 0; at += wire[at] + 1) {
-      const rest = wire.subarray(at).join()
+    const text = charactersOf(wire)
+    for (let at = 0, end = 0; wire[at] > 0; ) {
+      const rest = text.slice(at)
       const place = seen.get(rest)
       if (place !== undefined) return void word(0xc000 | place)
       if (out.length < 0x4000) seen.set(rest, out.length)
-      out.push(...wire.subarray(at, at + wire[at] + 1))
+      for (end += wire[at] + 1; at < end; at++) out.push(wire[at])
     }
     out.push(0)
   }
@@ -251,5 +249,5 @@ function write({ id, flags, question, edns }: DnsQuery, reply: DnsReply): Uint8A
   for (const { name, type, ttl, data } of [...answers, ...authority]) record(name, type, C_IN, ttl, data)
   // The upper bits of the response code, version 0, and DO copied from the query (RFC 3225 sec. 3).
   if (edns) record(Uint8Array.of(0), T_OPT, EDNS_UDP, ((rcode >>> 4) << 24) | (edns.flags & DO), [])
-  return Uint8Array.from(out)
+  return new Uint8Array(out)
 }

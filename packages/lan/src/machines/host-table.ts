@@ -42,6 +42,8 @@ export class HostTable {
   /** The few hosts that have more than one address of a family. */
   readonly #more = new Map<number, NewHost>()
   readonly #kinds: HostKind[] = []
+  /** The host described last: a server is described for each of its datagrams. */
+  #last: SegmentHost | undefined
 
   get size(): number {
     return this.#kinds.length
@@ -103,12 +105,14 @@ export class HostTable {
   }
 
   describe(index: number): SegmentHost {
+    if (this.#last?.index === index) return this.#last
     const mac = this.macs.slice(index * ETH_ALEN, (index + 1) * ETH_ALEN)
     const more = this.#more.get(index)
     const ip = more?.ip ?? [this.address(index, false) ?? []].flat()
     const ip6 = more?.ip6 ?? [this.address(index, true) ?? []].flat()
     const all6 = ip6.length === 0 ? [] : [...ip6, linkLocal(mac)]
-    return { index, name: this.#names.get(index), mac, ip, ip6: all6, router: this.kind(index).router }
+    this.#last = { index, name: this.#names.get(index), mac, ip, ip6: all6, router: this.kind(index).router }
+    return this.#last
   }
 
   /** The name of a host in the log. */

@@ -13,6 +13,8 @@ const TTL = 60
 const NEGATIVE_TTL = 5
 /** Queries of a step, about 50 us. */
 const STEP_QUERIES = 4
+/** Bytes that a query may have for nothing: a message of 64 KiB takes as much time as many. */
+const QUERY_MAX = 512
 /** Milliseconds that a TCP connection may be silent. */
 const IDLE_MS = 10_000
 
@@ -44,16 +46,12 @@ function resolve(question: dns.DnsQuestion, names: Names): dns.DnsReply {
   if (question.class !== dns.C_IN && question.class !== dns.C_ANY) return { rcode: dns.REFUSED, flags: dns.DNS_RA }
   if (type === dns.T_AXFR || type === dns.T_IXFR) return { rcode: dns.REFUSED, flags: dns.DNS_RA }
   const labels = dns.labelsOf(question.name)
-  const zone = names.zoneOf(labels)
   const records = recordsOf(question.name, labels, names)
   const answers = records?.filter(record => type === dns.T_ANY || record.type === type) ?? []
   const flags = dns.DNS_AA | dns.DNS_RA
   if (answers.length > 0) return { rcode: dns.NOERROR, flags, answers }
-  return {
-    rcode: records === undefined ? dns.NXDOMAIN : dns.NOERROR,
-    flags,
-    authority: [soa(zone, names, NEGATIVE_TTL)],
-  }
+  const rcode = records === undefined ? dns.NXDOMAIN : dns.NOERROR
+  return { rcode, flags, authority: [soa(names.zoneOf(labels), names, NEGATIVE_TTL)] }
 }
 
 /** Returns all records of a name: none if it only has subdomains, undefined if unknown. */
@@ -65,10 +63,11 @@ function recordsOf(name: Uint8Array, labels: readonly string[], names: Names): d
   return names.addresses(labels)?.map(address => record(address.length === 4 ? dns.T_A : dns.T_AAAA, address))
 }
 
+/** Serial, refresh, retry, expire, minimum. No secondary server reads the first four. */
+const SOA_NUMBERS = Uint8Array.from([1, 3600, 600, 86400, NEGATIVE_TTL].flatMap(long))
+
 function soa(zone: Uint8Array, names: Names, ttl: number): dns.DnsRecord {
-  // Serial, refresh, retry, expire, minimum. No secondary server reads the first four.
-  const numbers = Uint8Array.from([1, 3600, 600, 86400, NEGATIVE_TTL].flatMap(long))
-  return { name: zone, type: dns.T_SOA, ttl, data: [{ name: names.server }, { name: names.mailbox }, numbers] }
+  return { name: zone, type: dns.T_SOA, ttl, data: [{ name: names.server }, { name: names.mailbox }, SOA_NUMBERS] }
 }
 
 const RCODES: Readonly<Record<number, string>> = { 0: 'NODATA', 1: 'FORMERR', 3: 'NXDOMAIN', 5: 'REFUSED' }
@@ -108,6 +107,7 @@ export interface DnsTcpServer {
 export function serveDnsOverTcp(socket: Socket, { turns, answer, take }: DnsTcpServer): void {
   let rest = Buffer.alloc(0)
   function* replies(chunk: Buffer): Generator<Buffer | typeof LATER> {
+    for (let free = QUERY_MAX; free < chunk.length; free += QUERY_MAX) while (!take()) yield LATER
     rest = Buffer.concat([rest, chunk])
     let at = 0
     const lengthAt = () => (rest.length < at + 2 ? Number.POSITIVE_INFINITY : rest.readUInt16BE(at))

@@ -118,6 +118,25 @@ test('queries beyond the budget of a client wait for it, and nothing more is rea
   expect([work.size, vi.getTimerCount()]).toEqual([0, 0])
 })
 
+test('each 512 bytes of a chunk after the first take one query from the budget of the client', async () => {
+  const { turns, work, step } = byHand()
+  const [client, server] = duplexPair() as [Duplex, Duplex]
+  let taken = 0
+  const take = () => taken < 4 && taken++ < 4
+  const socket = Object.assign(server, { setTimeout() {} }) as unknown as Socket
+  serveDnsOverTcp(socket, { turns, take, answer: () => Buffer.of(1) })
+  client.resume()
+  client.write(message('x'.repeat(510)))
+  await turn()
+  while (work.size > 0) step()
+  expect(taken).toBe(1)
+  client.write(message('x'.repeat(1534)))
+  await turn()
+  while (work.size > 0) step()
+  expect(taken).toBe(4)
+  server.destroy()
+})
+
 test('the queries of a closed connection get no reply', async () => {
   const { turns, work, step } = byHand()
   const { client, server, queries } = connect(undefined, { turns })
