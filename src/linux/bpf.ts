@@ -49,6 +49,9 @@ export const FRAME_POINTER = 10
 /** sizeof(union bpf_attr) up to the fields used here. */
 const ATTR_LEN = 128
 const LOG_LEN = 64 << 10
+/** Logs refusals, but not each instruction: if the log is full, the kernel takes no program. */
+const BPF_LOG_STATS = 4
+const STATISTICS = /^(processed|verification time|stack depth) /
 /** As libbpf. */
 const LOAD_ATTEMPTS = 5
 /** The most programs of one type on an interface (BPF_MPROG_MAX). */
@@ -175,18 +178,18 @@ export function loadProgram(native: Native, name: string, lines: readonly Line[]
   const instructions = assemble(lines)
   const code = Buffer.concat(instructions)
   const log = new Uint8Array(LOG_LEN)
-  const attr = attributes({ 0: BPF_PROG_TYPE_SCHED_CLS, 4: instructions.length, 24: 1, 28: LOG_LEN })
+  const attr = attributes({ 0: BPF_PROG_TYPE_SCHED_CLS, 4: instructions.length, 24: BPF_LOG_STATS, 28: LOG_LEN })
   attr.set(new TextEncoder().encode(name), 48)
   let fd = -EAGAIN
   // A signal during verification, such as a profiler's, makes it end with EAGAIN.
   for (let i = 0; fd === -EAGAIN && i < LOAD_ATTEMPTS; i++)
     fd = native.bpf(-1, BPF_PROG_LOAD, attr, 8, code, 16, LICENSE, 32, log)
   if (fd >= 0) return fd
-  const said = /.*$/.exec(
-    Buffer.from(log.subarray(0, log.indexOf(0)))
-      .toString()
-      .trim(),
-  )?.[0]
+  const report = Buffer.from(log.subarray(0, log.indexOf(0)))
+    .toString()
+    .trim()
+    .split('\n')
+  const said = report.filter(line => !STATISTICS.test(line)).at(-1)
   throw new VnetError(fd, ['BPF_PROG_LOAD', `eBPF program ${name}`], said || 'CAP_BPF and CAP_NET_ADMIN are needed')
 }
 

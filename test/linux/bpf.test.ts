@@ -36,8 +36,11 @@ test('a refused map names the capabilities that it takes', () => {
   )
 })
 
-test('a program that the verifier refuses is reported with the last line of its log', () => {
-  const native = failing(EINVAL, '0: (95) exit\nR0 !read_ok\n')
+test('a program that the verifier refuses is reported with the last line of its log before the statistics', () => {
+  const native = failing(
+    EINVAL,
+    'exit\nR0 !read_ok\nverification time 9 usec\nstack depth 0\nprocessed 1 insns (limit)\n',
+  )
   expect(() => loadProgram(native, 'broken', [exit()])).toThrow(
     /^BPF_PROG_LOAD eBPF program broken: EINVAL, .*; R0 !read_ok$/,
   )

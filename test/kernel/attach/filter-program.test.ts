@@ -64,6 +64,22 @@ test('random filters have the same verdict in the kernel and by libpcap', { time
   expect(Math.min(seen.true, seen.false)).toBeGreaterThan(scaled(10_000))
 })
 
+/** Texts of up to `most` characters: what `one` returns, joined. */
+function long(one: (n: number) => string, most: number, by = ' or '): string {
+  let text = one(0)
+  for (let n = 1; text.length + by.length + one(n).length <= most; n++) text += by + one(n)
+  return text
+}
+
+test.each([
+  ['ports, not optimized', 0, [long(n => `tcp port ${n}`, 1000)]],
+  ['networks', 1, [long(n => `net 198.${n}`, 1000)]],
+  ['loads at positions that other loads give', 0, [long(n => `ip[ip[${n}]:4] = ${n}`, 1000)]],
+])('the kernel takes long filters: %s', { timeout: 60_000 }, (_, optimize, texts) => {
+  using kernel = inKernel(...texts.map(text => compileFilter(text, undefined, optimize).program))
+  expect(kernel.matches(new Uint8Array(60))).toBe(false)
+})
+
 function compiled(text: string) {
   try {
     return compileFilter(text, undefined, 0)
