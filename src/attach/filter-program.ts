@@ -30,6 +30,11 @@ const jumpImm = (code: number, dst: number, imm: number, to: string): bpf.Jump =
 const [IF_LESS, IF_AT_LEAST, IF_ABOVE_32] = [0xa5, 0x35, 0x26]
 /** A position that no frame has. */
 const FAR = 2 ** 31 - 1
+/**
+ * Loads the length anew before each use: if the verifier knew more and more of it, it would look at
+ * each instruction once for each way there.
+ */
+const LOAD_LENGTH = [bpf.load32(LENGTH, CONTEXT, bpf.SKB_LEN), bpf.instruction(0x1f, LENGTH, BEHIND, 0, 0)]
 /** Makes a number of `bytes` bytes from the order of the network. */
 const toHost = (dst: number, bytes: number) => (bytes === 1 ? [] : [bpf.instruction(0xdc, dst, 0, 0, bytes * 8)])
 
@@ -48,12 +53,10 @@ interface Place {
  */
 export function filterLines(filters: readonly BpfProgram[], reject: string): bpf.Line[] {
   return [
-    bpf.load32(LENGTH, CONTEXT, bpf.SKB_LEN),
     bpf.movImm(BEHIND, 0),
     bpf.load32(2, CONTEXT, bpf.SKB_VLAN_TCI),
     bpf.load32(1, CONTEXT, bpf.SKB_VLAN_PRESENT),
     bpf.jumpIfZero(1, 'untagged'),
-    bpf.addImm(LENGTH, TAG_END - TAG_START),
     bpf.movImm(BEHIND, TAG_START - TAG_END),
     bpf.load32(1, CONTEXT, bpf.SKB_VLAN_PROTO),
     ...toHost(1, 2),
@@ -61,6 +64,7 @@ export function filterLines(filters: readonly BpfProgram[], reject: string): bpf
     bpf.instruction(0x4c, 2, 1, 0, 0),
     'untagged',
     bpf.store32(STACK, TAG, 2),
+    ...LOAD_LENGTH,
     // A way to the match, for filters that match nothing. No frame is empty.
     bpf.jumpIfZero(LENGTH, 'match'),
     ...filters.flatMap(({ instructions }, nth) => [
@@ -79,6 +83,7 @@ function linesOf(instructions: readonly BpfInstruction[], nth: number, reject: s
   return [
     bpf.movImm(A, 0),
     bpf.movImm(X, 0),
+    ...LOAD_LENGTH,
     // A way there, for a filter that matches all frames.
     jumpImm(IF_LESS, LENGTH, 1, reject),
     ...instructions.flatMap((each, i) => (reached.has(i) ? [at(i), ...translated(each, { i, at, reject })] : [])),
@@ -126,9 +131,9 @@ function translated(instruction: BpfInstruction, place: Place): bpf.Line[] {
     case 0x03:
       return [bpf.store32(STACK, SCRATCH + 4 * k, X)]
     case 0x80:
-      return [mov32(A, LENGTH)]
+      return [...LOAD_LENGTH, mov32(A, LENGTH)]
     case 0x81:
-      return [mov32(X, LENGTH)]
+      return [...LOAD_LENGTH, mov32(X, LENGTH)]
     case 0x07:
       return [mov32(X, A)]
     case 0x87:
@@ -176,9 +181,9 @@ function arithmetic({ code, k }: BpfInstruction, { i, at, reject }: Place): bpf.
 function absolute(code: number, k: number, { i, at, reject }: Place): bpf.Line[] {
   const bytes = size(code)
   const field = code & 0x18
-  const checked = jumpImm(IF_LESS, LENGTH, Math.min(k + bytes, FAR), reject)
-  if (k + bytes <= TAG_START) return [checked, loadAbsolute(field, k)]
-  if (k >= TAG_END) return [checked, loadIndirect(field, BEHIND, k)]
+  const checked = [...LOAD_LENGTH, jumpImm(IF_LESS, LENGTH, Math.min(k + bytes, FAR), reject)]
+  if (k + bytes <= TAG_START) return [...checked, loadAbsolute(field, k)]
+  if (k >= TAG_END) return [...checked, loadIndirect(field, BEHIND, k)]
   const across = Array.from({ length: bytes }, (_, nth): bpf.Line[] => {
     const byte = k + nth
     const isTag = byte >= TAG_START && byte < TAG_END
@@ -187,7 +192,7 @@ function absolute(code: number, k: number, { i, at, reject }: Place): bpf.Line[]
       : [loadAbsolute(BYTE, byte < TAG_START ? byte : byte + TAG_START - TAG_END)]
     return [...load, storeByte(nth)]
   })
-  return [checked, ...unlessTagged([loadAbsolute(field, k)], across.flat(), bytes, at(i))]
+  return [...checked, ...unlessTagged([loadAbsolute(field, k)], across.flat(), bytes, at(i))]
 }
 
 /** Loads from position X + k, which does not wrap. */
@@ -213,6 +218,7 @@ function indirect(code: number, k: number, { i, at, reject }: Place): bpf.Line[]
     storeByte(nth),
   ])
   return [
+    ...LOAD_LENGTH,
     bpf.mov(1, X),
     bpf.addImm(1, Math.min(k + bytes, FAR)),
     bpf.jumpIfGreater(1, LENGTH, reject),

@@ -75,6 +75,13 @@ test.each([
   ['ports, not optimized', 0, [long(n => `tcp port ${n}`, 1000)]],
   ['networks', 1, [long(n => `net 198.${n}`, 1000)]],
   ['loads at positions that other loads give', 0, [long(n => `ip[ip[${n}]:4] = ${n}`, 1000)]],
+  [
+    'many that load in other orders',
+    1,
+    Array.from({ length: 12 }, (_, of) =>
+      long(n => `ether[${(n * 37 + of * 11) % 200}:4] = ${n} and tcp[tcp[${n + of}]] = ${of}`, 190),
+    ),
+  ],
 ])('the kernel takes long filters: %s', { timeout: 60_000 }, (_, optimize, texts) => {
   using kernel = inKernel(...texts.map(text => compileFilter(text, undefined, optimize).program))
   expect(kernel.matches(new Uint8Array(60))).toBe(false)
