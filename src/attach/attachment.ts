@@ -287,8 +287,6 @@ export class Attachment {
     this.#late = new LimitedLog(near.log, this.#net.clock, { lines: 1, seconds: 10 })
     const redirect = this.#redirect as TcxRedirect
     const { wires } = this
-    this.#only = new OnlyFilter(redirect, { wires, given: this.#given, farSide: this.#in === 1, log: near.log })
-    for (const wire of wires) wire.only = this.#only
     await inNetns(this.#native, netns, nsfd => {
       const follow = (found: Link | undefined) => this.#linkChanged(found)
       const b = near.port?.link.ifindex ?? 0
@@ -298,8 +296,10 @@ export class Attachment {
       return redirect.attach({ nsfd, ifindex, a: far.ifindex, b }, randomBytes(4).readUInt32LE() || 1)
     })
     if (redirect.isClosed) return
+    this.#only = new OnlyFilter(redirect, { wires, given: this.#given, farSide: this.#in === 1, log: near.log })
+    for (const wire of wires) wire.only = this.#only
     this.#aliveUntil = this.#native.monotonic() + this.#failOpen
-    redirect.aliveUntil(this.#aliveUntil)
+    redirect.start(this.#aliveUntil)
     this.#heart = setInterval(() => this.#beat(redirect), this.#failOpen / BEATS / 1e6).unref()
     if (hasDefaultRoute)
       near.log.info('the default route leads here: connections of this machine, such as ssh, pass the wire')

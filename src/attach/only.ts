@@ -2,7 +2,7 @@
  * Which frames of an attachment pass its wire: the user's filter matches them or, without one, a
  * filter of its stages, if each stage is a `match FILTER ( ... )`. The kernel passes the others on.
  */
-import { EPERM, isErrno, type Log, UsageError, VnetError } from '../base/index.ts'
+import { E2BIG, ENOMEM, EPERM, explain, isErrno, type Log, printable, VnetError } from '../base/index.ts'
 import type { KernelFilter } from '../netdev/device-wire.ts'
 import type { BpfProgram, CompiledFilter, PacketFilter } from '../packet/bpf.ts'
 import type { DirectedWire } from '../wire/directed-wire.ts'
@@ -12,6 +12,7 @@ import type { TcxRedirect } from './tcx.ts'
 
 const NOT_KEPT =
   'its filter cannot change now, because vnet gave up CAP_BPF when it was ready: attach with --only, then it keeps it'
+const TOO_LONG = 'its program is too long for the kernel: use a shorter filter, or fewer'
 
 /** A filter: its text, and programs of which one must match. Without programs all frames match. */
 type Chosen = Readonly<{ text: string; programs: readonly BpfProgram[] }>
@@ -37,8 +38,8 @@ export class OnlyFilter implements KernelFilter {
     const { given } = options
     this.#redirect = redirect
     this.#options = options
-    this.#given = given && chosen([given])
-    this.#choose(this.#given ?? this.#derived())
+    if (given === undefined) this.followStages()
+    else this.change(given)
   }
 
   get text(): string {
@@ -57,19 +58,21 @@ export class OnlyFilter implements KernelFilter {
 
   change(filter: PacketFilter | undefined): void {
     const given = filter && chosen([filter])
+    // Also one of the same text: names in it may have other addresses now.
     this.#choose(given ?? this.#derived())
     this.#given = given
   }
 
   /** Follows a change of the stages, unless the user gave a filter. */
   followStages(): void {
-    if (this.#given !== undefined) return
+    const next = this.#derived()
+    if (this.#given !== undefined || next.text === this.text) return
     try {
-      this.#choose(this.#derived())
+      this.#choose(next)
     } catch (error) {
-      // All frames pass the wire then, as without a filter.
       if (!(error instanceof VnetError)) throw error
-      this.#options.log.info(`all frames pass the wire: ${NOT_KEPT}`)
+      this.#options.log.info(`all frames pass the wire: ${error.advice ?? explain(error)}`)
+      this.#choose(ALL)
     }
   }
 
@@ -80,16 +83,16 @@ export class OnlyFilter implements KernelFilter {
   }
 
   #choose(next: Chosen): void {
-    if (next.text === this.text) return
+    if (next === this.#chosen) return
     try {
       this.#redirect.setFilter(next.programs)
     } catch (error) {
-      if (error instanceof RangeError) throw new UsageError(`the filter '${next.text}' is too long for the kernel`)
+      if (isErrno(error, E2BIG, ENOMEM)) throw new VnetError(E2BIG, 'filter', TOO_LONG, { cause: error })
       throw isErrno(error, EPERM) ? new VnetError(EPERM, 'vnet_nl', NOT_KEPT) : error
     }
     this.#chosen = next
     const which = next === ALL ? 'all frames pass the wire' : `only frames of '${next.text}' pass the wire`
-    this.#options.log.info(`${which}${next === ALL ? '' : '; the kernel passes the others on'}`)
+    this.#options.log.info(printable(`${which}${next === ALL ? '' : '; the kernel passes the others on'}`))
   }
 }
 

@@ -122,6 +122,8 @@ export class TcxRedirect {
   readonly #time = new BigUint64Array(1)
   readonly #passed = new BigUint64Array(2)
 
+  #unmatched = { in: 0, out: 0 }
+
   /** Throws a VnetError, EPERM without CAP_BPF. */
   constructor(native: Native) {
     this.#native = native
@@ -138,7 +140,7 @@ export class TcxRedirect {
   }
 
   /**
-   * Attaches all programs, once. Frames pass directly until aliveUntil(). `mark` is 32 bits that no
+   * Attaches all programs, once. Frames pass directly until start(). `mark` is 32 bits that no
    * other program knows. Rejects with a VnetError; close() detaches what was attached.
    */
   attach(ends: Ends, mark: number): Promise<void> {
@@ -174,8 +176,12 @@ export class TcxRedirect {
         await bpf.attachTcx(native, program, { nsfd, ifindex }, type).finally(() => native.close(program)),
       )
     }
-    // Frames that passed directly up to now were not late.
-    bpf.writeArray(native, this.#maps.passed, this.#passed)
+  }
+
+  /** Frames pass the wire from now on, until `ns`. Those that passed directly were not late. */
+  start(ns: number): void {
+    bpf.writeArray(this.#native, this.#maps.passed, this.#passed)
+    this.aliveUntil(ns)
   }
 
   /** Frames pass the wire until `ns`, a time of CLOCK_MONOTONIC. */
@@ -192,7 +198,7 @@ export class TcxRedirect {
 
   /**
    * From now on frames that none of `filters` matches continue, in both directions, without passing
-   * the wire; without filters all match. Throws a VnetError, EPERM without CAP_BPF, and RangeError
+   * the wire; without filters all match. Throws a VnetError, EPERM without CAP_BPF, E2BIG or ENOMEM
    * for filters that are too long; the earlier ones continue then.
    */
   setFilter(filters: readonly BpfProgram[]): void {
@@ -212,12 +218,14 @@ export class TcxRedirect {
     }
   }
 
-  /** How many frames the filters have not matched. */
+  /** How many frames the filters have not matched, until close(). */
   unmatched(): { in: number; out: number } {
+    if (this.isClosed) return this.#unmatched
     const values = new BigUint64Array(2 * bpf.possibleCpus())
     bpf.readArray(this.#native, this.#maps.unmatched, values)
     const sum = (at: number) => Number(values.reduce((sum, value, i) => (i % 2 === at ? sum + value : sum), 0n))
-    return { in: sum(0), out: sum(1) }
+    this.#unmatched = { in: sum(0), out: sum(1) }
+    return this.#unmatched
   }
 
   get isClosed(): boolean {
@@ -232,6 +240,7 @@ export class TcxRedirect {
 
   async #close(): Promise<void> {
     this.aliveUntil(0)
+    if (this.#filters.length > 0) this.unmatched()
     await this.#attached.catch(() => {})
     await closeAside(this.#native, [...this.#links.splice(0).reverse(), ...Object.values(this.#maps)])
   }

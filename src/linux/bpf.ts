@@ -1,6 +1,6 @@
 /** bpf(2): arrays of 64-bit values, tcx programs and their links, which end with the process. */
 import { readFileSync } from 'node:fs'
-import { EAGAIN, EINVAL, EOPNOTSUPP, VnetError } from '../base/errno.ts'
+import { E2BIG, EAGAIN, EINVAL, EOPNOTSUPP, VnetError } from '../base/errno.ts'
 import { getU32, putU32 } from '../netlink/host-order.ts'
 import { bpfAside } from './aside.ts'
 import { check, closing } from './errno.ts'
@@ -85,7 +85,7 @@ export function instruction(code: number, dst: number, src: number, offset: numb
   return bytes
 }
 
-/** Replaces labels by distances. Throws RangeError if a jump is too long for its 16 bits. */
+/** Replaces labels by distances. Throws a VnetError, E2BIG, if a jump is too long. */
 export function assemble(lines: readonly Line[]): Instruction[] {
   const labels = new Map<string, number>()
   let count = 0
@@ -97,7 +97,7 @@ export function assemble(lines: readonly Line[]): Instruction[] {
   return code.map((line, at) => {
     if (line instanceof Uint8Array) return line
     const distance = (labels.get(line.to) as number) - at - 1
-    if (distance > JUMP_MAX) throw new RangeError('the program is too long')
+    if (distance > JUMP_MAX) throw new VnetError(E2BIG, ['BPF_PROG_LOAD', 'eBPF program'])
     return instruction(line.code, line.dst, line.src, distance, line.imm)
   })
 }

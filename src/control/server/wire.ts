@@ -22,7 +22,7 @@ export function wires(subject: Subject): Operation[] {
       return [
         ...found.map(({ direction, side, text, from, only }) => {
           const shown = { time, direction, text: wireText(text), outgoing: from?.dev === dev }
-          if (only === undefined || side === undefined) return shown
+          if (!only?.text || side === undefined) return shown
           return { ...shown, only: wireText(only.text), passed: only.passed(side) }
         }),
         ...found.flatMap(wire => wire.report()).map(stage => ({ time, stage: stageText(stage) })),

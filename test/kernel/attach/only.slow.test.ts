@@ -167,6 +167,34 @@ describe('a wire of matches', () => {
   })
 })
 
+/** A wire of `count` filters, each with a long program. */
+const deep = (count: number) =>
+  Array.from({ length: count }, (_, n) => `match '${'ip['.repeat(30)}${n}${':4]'.repeat(30)} = 1' ( loss 0% )`).join(
+    ' ',
+  )
+
+test('all frames pass a wire whose filters are too long for the kernel, from the start or after a change', async () => {
+  const resources = { filter: compileFilter, file: () => '' }
+  const link = await join({ in: deep(20) })
+  expect(link.ab.only?.text).toBe('')
+  link.ab.change(`match '${ONLY_A}' ( loss 0% )`, resources)
+  expect(link.ab.only?.text).toBe(ONLY_A)
+  link.ab.change(deep(20), resources)
+  expect(link.ab.only?.text).toBe('')
+  using outside = new PacketSocket(far, 'outer')
+  outside.send(B)
+  await expect.poll(() => entered(link)[0]).toBe(1)
+})
+
+test('a filter that is given again is taken anew, because its names may have other addresses', async () => {
+  const link = await join({ only: ONLY_A, in: 'loss 0%' })
+  const { program } = compileFilter('ether proto 0x88b6')
+  link.ab.only?.change(Object.assign(() => true, { text: ONLY_A, program }))
+  using outside = new PacketSocket(far, 'outer')
+  outside.send(B)
+  await expect.poll(() => entered(link)[0]).toBe(1)
+})
+
 const IP6 = [0x60, 0, 0, 0, 0, 8, 59, 64, ...new Array(40).fill(0x20)]
 const FRAGMENT = [0x45, 0, 0, 44, 0, 7, 0x20, 3, 64, 17, 0, 0, 198, 18, 0, 9, 198, 18, 0, 8, ...new Array(24).fill(1)]
 
@@ -211,8 +239,11 @@ test('frames pass directly, uncounted, once the attachment has ended', async () 
   const link = await join({ only: ONLY_A, in: 'loss 100%' })
   using inside = new PacketSocket(near, 'inner')
   using outside = new PacketSocket(far, 'outer')
+  outside.send(B)
+  await expect.poll(() => passed(link)[0]).toBe(1)
   await link.close()
   outside.send(A)
-  await expect.poll(() => inside.frames.length).toBe(1)
+  await expect.poll(() => inside.frames.length).toBe(2)
+  expect(passed(link)).toEqual([1, 0])
   expect(lines).toEqual([])
 })
