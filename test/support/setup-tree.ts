@@ -77,6 +77,7 @@ export class SetupTree {
     cpSync(join(repository, 'scripts'), join(this.root, 'scripts'), { recursive: true })
     this.write('scripts/generate-family.mjs', generator('family', 'src/control/protocol/family.generated.ts'))
     this.write('scripts/generate-errno.mjs', generator('errno', 'src/base/errno-table.generated.ts'))
+    this.write('scripts/generate-constants.mjs', generator('constants', 'src/netdev/if.generated.ts'))
     this.write('package.json', '{ "dependencies": { "node-addon-api": "1.0.0" } }')
     this.write('package-lock.json', '{ "packages": { "node_modules/node-addon-api": { "version": "1.0.0" } } }')
     for (const file of [
@@ -85,6 +86,7 @@ export class SetupTree {
       'docs/vnet_nl.yaml',
       'src/control/protocol/presence.yaml',
       'src/base/errno.txt',
+      'src/netdev/if.constants',
       'native/addon/addon.cc',
       'native/rootless/rootless.cc',
       'src/index.ts',
