@@ -1,15 +1,15 @@
 /**
- * node scripts/generate-constants.mjs: generates NAME.generated.ts beside each NAME.constants of the
- * core, which set-up does. Such a file is a table of numbers of a header or an RFC: a name and a
- * value a line, where a value may use names above it. The comment above a line is the docstring of
- * the constant. Browsers and bundlers need each constant as an export of a module.
+ * node scripts/generate-constants.mjs: generates NAME.generated.ts beside each NAME.constants of
+ * src, which set-up does. Such a file is a table of the numbers of a header or an RFC. A line has a
+ * name and a value, which may use names above it and continue on indented lines. The comment above
+ * a line is the docstring of the constant. Bundlers need each constant as an export of a module.
  */
 
 import { readFileSync, writeFileSync } from 'node:fs'
 import { filesUnder } from './setup/stamp.mjs'
 
 /** Returns the module for a table. Throws for a line that is not a name and a value. */
-export function constantsSource(text) {
+function constantsSource(text) {
   let comment = []
   const lines = text
     .replaceAll('\n  ', ' ')
