@@ -186,7 +186,7 @@ test('all frames pass a wire whose filters are too long for the kernel, from the
   await expect.poll(() => entered(link)[0]).toBe(1)
 })
 
-test('a filter that is given again is taken anew, because its names may have other addresses', async () => {
+test('a filter that is given again is compiled again, because its names may have other addresses', async () => {
   const link = await join({ only: ONLY_A, in: 'loss 0%' })
   const { program } = compileFilter('ether proto 0x88b6')
   link.ab.only?.change(Object.assign(() => true, { text: ONLY_A, program }))
