@@ -31,8 +31,8 @@ const [IF_LESS, IF_AT_LEAST, IF_ABOVE_32] = [0xa5, 0x35, 0x26]
 /** A position that no frame has. */
 const FAR = 2 ** 31 - 1
 /**
- * Loads the length again before each use: if the verifier knew more and more of it, it would look at
- * each instruction once for each way there.
+ * Loads the length again before each use: if the verifier knew more and more of it, it would look
+ * at each instruction once for each way there.
  */
 const LOAD_LENGTH = [bpf.load32(LENGTH, CONTEXT, bpf.SKB_LEN), bpf.instruction(0x1f, LENGTH, BEHIND, 0, 0)]
 /** Makes a number of `bytes` bytes from the order of the network. */

@@ -180,7 +180,7 @@ export class TcxRedirect {
 
   /** Frames pass the wire from now on, until `ns`. Those that passed directly were not late. */
   start(ns: number): void {
-    bpf.writeArray(this.#native, this.#maps.passed, this.#passed)
+    bpf.writeArray(this.#native, this.#maps.passed, this.#passed.fill(0n))
     this.aliveUntil(ns)
   }
 
