@@ -3,23 +3,39 @@
  * order. A row is a Float64Array of one queue's or one device's counters; whole numbers are exact
  * up to 2^53.
  */
-import * as positions from './stats.generated.ts'
-
 export * from './stats.generated.ts'
 
-/** `rxPackets` for RX_PACKETS. */
-type Camel<Name extends string> = Name extends `${infer Head}_${infer Tail}`
-  ? `${Lowercase<Head>}${Capitalize<Camel<Tail>>}`
-  : Lowercase<Name>
-export type LinkStats64Field = Camel<keyof typeof positions>
-export type LinkStats64 = Record<LinkStats64Field, number>
-
 /** The counters by name, in the order of a row. */
-export const linkStats64Fields = Object.entries(positions)
-  .sort(([, a], [, b]) => a - b)
-  .map(([name]) =>
-    name.toLowerCase().replace(/_[a-z]/g, ([, letter]) => letter!.toUpperCase()),
-  ) as readonly LinkStats64Field[]
+export const linkStats64Fields = [
+  'rxPackets',
+  'txPackets',
+  'rxBytes',
+  'txBytes',
+  'rxErrors',
+  'txErrors',
+  'rxDropped',
+  'txDropped',
+  'multicast',
+  'collisions',
+  'rxLengthErrors',
+  'rxOverErrors',
+  'rxCrcErrors',
+  'rxFrameErrors',
+  'rxFifoErrors',
+  'rxMissedErrors',
+  'txAbortedErrors',
+  'txCarrierErrors',
+  'txFifoErrors',
+  'txHeartbeatErrors',
+  'txWindowErrors',
+  'rxCompressed',
+  'txCompressed',
+  'rxNohandler',
+  'rxOtherhostDropped',
+] as const
+
+export type LinkStats64Field = (typeof linkStats64Fields)[number]
+export type LinkStats64 = Record<LinkStats64Field, number>
 
 export const LINK_STATS64_LENGTH = linkStats64Fields.length
 
