@@ -88,6 +88,7 @@ export const floors = [
       'lab/explore',
       'lab/story',
       'lab/run',
+      'lab/toxiproxy',
       'lab/commands',
       'lab',
     ],

@@ -2,6 +2,7 @@
 import type { Server } from 'node:http'
 import { type AddressInfo, isIP } from 'node:net'
 import { EADDRINUSE, EADDRNOTAVAIL, VnetError } from 'vnet/internal/base/errno'
+import { hostName } from 'vnet/internal/base/own-request'
 
 /** Returns advice about an error of bind(2), if any. */
 export function bindAdvice(errno: number, host: string): string | undefined {
@@ -21,10 +22,6 @@ export function parseAddress(text: string): Address | undefined {
   const version = six === undefined ? 4 : 6
   return isIP(host) === version && port <= 0xffff ? { host, port } : undefined
 }
-
-/** Returns the host of a Host header, without its port: `localhost`, `127.0.0.1`, `::1`. */
-export const hostName = (header: string | undefined): string =>
-  header?.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1') ?? ''
 
 /** True if no web page of a stranger can have chosen this Host: DNS does not lead to it. */
 export function isAddressOrLocalhost(header: string | undefined): boolean {

@@ -1,7 +1,8 @@
 /** An HTTP server of vnet. Every local user can connect, so no client holds resources for long. */
-import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { type Address, close, hostName, isAddressOrLocalhost, listen } from './address.ts'
+import { hostName, isForeign } from 'vnet/internal/base/own-request'
+import { type Address, close, isAddressOrLocalhost, listen } from './address.ts'
 import { type Access, type Proof, ServerToken } from './token.ts'
 
 /** Connections at one time. The last of them are kept for clients that have shown the token. */
@@ -160,10 +161,4 @@ function refusalOf({ url = '', headers }: IncomingMessage, hosts: readonly strin
   // A proxy's form, `GET http://other/ HTTP/1.1`, would carry another host.
   if (!url.startsWith('/')) return { status: 400, text: 'the request names no path' }
   return undefined
-}
-
-function isForeign({ origin, host, 'sec-fetch-site': site }: IncomingHttpHeaders): boolean {
-  if (origin !== undefined && origin.toLowerCase() !== `http://${host}`.toLowerCase()) return true
-  // `same-site` is another port of this machine. `none` is an address that the user has typed.
-  return site !== undefined && site !== 'same-origin' && site !== 'none'
 }

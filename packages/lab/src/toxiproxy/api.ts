@@ -1,0 +1,171 @@
+/** The HTTP API: the endpoints of toxiproxy 2.12, and /vnet. */
+import { randomBytes } from 'node:crypto'
+import { createServer, type IncomingMessage, type Server } from 'node:http'
+import { attempt } from 'vnet/internal/base/errno'
+import { hostName, isForeign } from 'vnet/internal/base/own-request'
+import { ApiError, listOf } from './body.ts'
+import { type Measures, metricsText } from './metrics.ts'
+import type { Proxies } from './proxies.ts'
+import type { ToxicProxy } from './proxy.ts'
+
+/** The version of toxiproxy whose API this is. */
+const VERSION = '2.12.0'
+
+const BODY_MAX = 4 * 1024 * 1024
+const CONNECTIONS_MAX = 256
+/** Milliseconds for a whole request, and of silence. */
+const REQUEST_MS = 15_000
+const SILENCE_MS = 60_000
+
+export interface ApiOptions {
+  /** Names of the server in requests, besides addresses and names without a dot. */
+  readonly hosts: readonly string[]
+  readonly measures: Measures
+  /** What `/version` and `/vnet` say of this vnet. */
+  readonly vnet: object
+  /** Called with each reply. */
+  log(line: string): void
+}
+
+interface Reply {
+  readonly status: number
+  readonly text?: string
+  readonly type?: string
+}
+
+/** `names` are those in the path, of the proxy and the toxic. */
+type Handler = (body: string, ...names: string[]) => Reply | Promise<Reply>
+type Route = readonly [path: RegExp, handlers: Readonly<Record<string, Handler>>]
+
+export function apiServer(proxies: Proxies, options: ApiOptions): Server {
+  const routes = routesOf(proxies, options)
+  /** Settles when the requests before are done: they change the same proxies. */
+  let tail: Promise<unknown> = Promise.resolve()
+
+  async function replyTo(request: IncomingMessage): Promise<Reply> {
+    const { headers, method = '', url = '' } = request
+    if (headers['user-agent']?.startsWith('Mozilla/')) return plain(403, 'User agent not allowed')
+    if (!isOwnName(headers.host, options.hosts))
+      throw new ApiError('wrong Host: use the address, localhost, or a name given by --allow-host', 403)
+    if (isForeign(headers)) throw new ApiError('this request is from another origin', 403)
+    const path = attempt(() => decodeURIComponent(url.split('?')[0] as string)) ?? ''
+    for (const [pattern, handlers] of routes) {
+      const found = pattern.exec(path)
+      if (found === null) continue
+      const handler = Object.hasOwn(handlers, method) ? handlers[method] : undefined
+      if (handler === undefined) return { status: 405 }
+      const body = method === 'GET' ? '' : await bodyOf(request)
+      const done = tail.then(() => handler(body, ...found.slice(1)))
+      tail = done.catch(() => {})
+      return done
+    }
+    return plain(404, '404 page not found')
+  }
+
+  const limits = { requestTimeout: REQUEST_MS, headersTimeout: REQUEST_MS, keepAliveTimeout: SILENCE_MS }
+  const server = createServer(limits, async (request, response) => {
+    const { status, text = '', type } = await replyTo(request).catch(errorReply)
+    options.log(`${request.method} ${request.url} ${status}`)
+    const headers = { 'x-content-type-options': 'nosniff', 'x-toxiproxy-request-id': randomBytes(10).toString('hex') }
+    for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
+    if (type !== undefined) response.setHeader('content-type', type)
+    if (!request.complete) response.setHeader('connection', 'close')
+    response.writeHead(status).end(text)
+  })
+  server.maxConnections = CONNECTIONS_MAX
+  return server
+}
+
+function routesOf(proxies: Proxies, { measures, vnet }: ApiOptions): readonly Route[] {
+  const done: Reply = { status: 204 }
+  const update: Handler = async (body, name = '') => json(200, await proxies.update(name, body))
+  const updateToxic: Handler = async (body, name = '', toxic = '') =>
+    json(200, await proxies.updateToxic(name, toxic, body))
+  const metrics: Handler = () => ({ status: 200, text: metricsText(proxies, measures), type: METRICS_TYPE })
+  return [
+    [
+      /^\/proxies$/,
+      {
+        GET: () => ({ status: 200, text: mapOf(proxies.all), type: JSON_TYPE }),
+        POST: async body => json(201, await proxies.create(body)),
+      },
+    ],
+    [
+      /^\/proxies\/([^/]+)$/,
+      {
+        GET: (_, name = '') => json(200, proxies.get(name)),
+        POST: update,
+        PATCH: update,
+        DELETE: (_, name = '') => proxies.remove(name).then(() => done),
+      },
+    ],
+    [
+      /^\/proxies\/([^/]+)\/toxics$/,
+      {
+        GET: (_, name = '') => json(200, proxies.get(name).toJSON().toxics),
+        POST: async (body, name = '') => json(200, await proxies.addToxic(name, body)),
+      },
+    ],
+    [
+      /^\/proxies\/([^/]+)\/toxics\/([^/]+)$/,
+      {
+        GET: (_, name = '', toxic = '') => json(200, proxies.toxic(name, toxic)),
+        POST: updateToxic,
+        PATCH: updateToxic,
+        DELETE: (_, name = '', toxic = '') => proxies.removeToxic(name, toxic).then(() => done),
+      },
+    ],
+    [/^\/populate$/, { POST: body => populate(proxies, body) }],
+    [/^\/reset$/, { POST: () => proxies.reset().then(() => done) }],
+    [/^\/version$/, { GET: () => ({ ...json(200, { version: VERSION, vnet }), type: `${JSON_TYPE};charset=utf-8` }) }],
+    [/^\/vnet$/, { GET: () => json(200, { ...vnet, ...proxies.state }) }],
+    ...(measures.proxies || measures.runtime ? ([[/^\/metrics$/, { GET: metrics }]] satisfies Route[]) : []),
+  ]
+}
+
+async function populate(proxies: Proxies, body: string): Promise<Reply> {
+  const made: ToxicProxy[] = []
+  const making = async () => proxies.populate(listOf(body), made)
+  const failure = await making().then(() => undefined, asApiError)
+  const error = failure && { error: failure.message, status: failure.status }
+  return json(failure?.status ?? 201, { ...error, proxies: made.length > 0 ? made : null })
+}
+
+const JSON_TYPE = 'application/json'
+const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
+
+const json = (status: number, value: unknown): Reply => ({ status, text: JSON.stringify(value), type: JSON_TYPE })
+const plain = (status: number, line: string): Reply => ({
+  status,
+  text: `${line}\n`,
+  type: 'text/plain; charset=utf-8',
+})
+
+/** A name such as `7` or `__proto__` keeps its place. */
+const mapOf = (all: readonly ToxicProxy[]) =>
+  `{${all.map(proxy => `${JSON.stringify(proxy.name)}:${JSON.stringify(proxy)}`).join(',')}}`
+
+const asApiError = (error: unknown) => (error instanceof ApiError ? error : new ApiError((error as Error).message, 500))
+
+/** Go's http.Error calls the JSON of an error plain text, and ends it with a line feed. */
+function errorReply(error: unknown): Reply {
+  const { message, status } = asApiError(error)
+  return plain(status, JSON.stringify({ error: message, status }))
+}
+
+async function bodyOf(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = []
+  let length = 0
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    length += chunk.length
+    if (length > BODY_MAX) throw new ApiError(`a body has at most ${BODY_MAX} bytes`, 413)
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString()
+}
+
+/** DNS leads no web page of a stranger to an address, or to a name without a dot. */
+function isOwnName(header: string | undefined, hosts: readonly string[]): boolean {
+  const name = hostName(header).toLowerCase()
+  return !name.includes('.') || /^[\d.]+$/.test(name) || hosts.includes(name)
+}

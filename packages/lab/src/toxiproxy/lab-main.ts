@@ -1,0 +1,139 @@
+/**
+ * The process of the lab of `vnet toxiproxy`: a link between the hosts `client` and `server`. It
+ * connects sockets over the link and hands both ends to its parent, which remains on the machine's
+ * network while this process enters namespaces of its own where it must.
+ */
+import { once } from 'node:events'
+import net, { type Socket } from 'node:net'
+import { explain, VnetError } from 'vnet/internal/base/errno'
+import { UsageError } from 'vnet/internal/base/usage-error'
+import { enterCommand, enterForLab } from 'vnet/internal/cli/rootless'
+import { loadNative } from 'vnet/internal/linux/native'
+import { createLabWith } from '../network/create-lab.ts'
+import type { LabHost } from '../network/host.ts'
+import type { LabCall, LabReply, LinkAddress } from './lab-process.ts'
+
+/** A socket of a host for the parent; `close` closes the copy of this process. */
+type End = Readonly<{ handle: unknown; close: () => void }>
+type Ends = readonly End[]
+
+/** A TCP port of the server, and the connections that wait for their other end, by client port. */
+interface TcpPort {
+  readonly server: net.Server
+  readonly accepted: Map<number, Socket>
+  readonly expected: Map<number, (socket: Socket) => void>
+}
+
+/** Ports of proxies lie below those that the kernel chooses for clients. */
+const PORT_FIRST = 1024
+const PORT_LAST = 32_767
+
+async function main(): Promise<void> {
+  await enterForLab(loadNative(), () => {
+    // Node has removed it, and the same program is executed again.
+    const fd = (process.channel as unknown as { readonly fd: number }).fd
+    process.env.NODE_CHANNEL_FD = `${fd}`
+    return [fd]
+  })
+  const seed = Number(process.argv[2])
+  const lab = await createLabWith({ name: 'toxiproxy', world: 'kernel', seed })
+  const [client, server] = lab.hosts('client', 'server')
+  const link = await lab.cable(client, server)
+  const tcpPorts = new Map<number, TcpPort>()
+  const taken = new Set<number>()
+  let last = PORT_FIRST
+
+  const addressOf = (host: LabHost, isV6: boolean) => host.addresses.find(each => net.isIPv6(each) === isV6) as string
+
+  function freePort(): number {
+    if (taken.size > PORT_LAST - PORT_FIRST) throw new UsageError('no port is left on the link')
+    do last = last === PORT_LAST ? PORT_FIRST : last + 1
+    while (taken.has(last))
+    taken.add(last)
+    return last
+  }
+
+  async function listen(isUdp: boolean, isV6: boolean): Promise<LinkAddress> {
+    const at = { port: freePort(), address: addressOf(server, isV6), isUdp }
+    if (isUdp) return at
+    const accepted = new Map<number, Socket>()
+    const expected = new Map<number, (socket: Socket) => void>()
+    const listener = net.createServer({ pauseOnConnect: true }, socket => {
+      const from = socket.remotePort as number
+      socket.on('error', () => socket.destroy()).once('close', () => accepted.delete(from))
+      const take = expected.get(from)
+      if (take === undefined) accepted.set(from, socket)
+      else take(socket)
+    })
+    tcpPorts.set(at.port, { server: listener, accepted, expected })
+    await server.listen(listener, at.port, at.address)
+    return at
+  }
+
+  function unlisten(port: number): void {
+    taken.delete(port)
+    tcpPorts.get(port)?.server.close()
+    tcpPorts.delete(port)
+  }
+
+  async function connectTcp({ port, address }: LinkAddress): Promise<Ends> {
+    const { accepted, expected } = tcpPorts.get(port) as TcpPort
+    const near = await client.connect(port, address)
+    near.pause().on('error', () => near.destroy())
+    const from = near.localPort as number
+    const gone = once(near, 'close')
+    const arriving = new Promise<Socket>(resolve => expected.set(from, resolve))
+    const far = accepted.get(from) ?? (await Promise.race([arriving, gone.then(() => undefined)]))
+    expected.delete(from)
+    accepted.delete(from)
+    if (far === undefined) throw new Error('the connection over the link has ended')
+    return [endOfTcp(near), endOfTcp(far)]
+  }
+
+  /** The server's socket has the port of the proxy; a client's has any. */
+  async function bindUdp(isServer: boolean, { port, address }: LinkAddress): Promise<Ends> {
+    const isV6 = net.isIPv6(address)
+    const host = isServer ? server : client
+    const socket = await host.createSocket(isV6 ? 'udp6' : 'udp4', isServer ? port : 0, addressOf(host, isV6))
+    return [{ handle: socket, close: () => socket.close() }]
+  }
+
+  async function reply({ id, call, args }: LabCall): Promise<void> {
+    try {
+      if (call === 'connect' || call === 'bind') {
+        const ends = call === 'connect' ? await connectTcp(...args) : await bindUdp(...args)
+        for (const [i, { handle, close }] of ends.entries())
+          await send({ id, isLast: i === ends.length - 1 }, handle).finally(close)
+      } else if (call === 'listen') await send({ id, value: await listen(...args) })
+      else {
+        if (call === 'unlisten') unlisten(...args)
+        else await link.wire(args[0])
+        await send({ id })
+      }
+    } catch (error) {
+      await send({ id, error: reasonOf(error as Error), isUsage: error instanceof UsageError })
+    }
+  }
+
+  process.on('message', (call: LabCall) => void reply(call).catch(() => {}))
+  process.once('disconnect', () => void lab.close().finally(() => process.exit()))
+  if (!process.connected) process.exit()
+  await send({ id: 0, enter: enterCommand() })
+}
+
+const reasonOf = (error: Error) => (error instanceof VnetError ? explain(error) : error.message)
+
+function endOfTcp(socket: Socket): End {
+  const { _handle: handle } = socket as Socket & { readonly _handle: unknown }
+  return { handle, close: () => socket.destroy() }
+}
+
+/** Settles when the message, with a socket, was written. Messages after the parent's end are lost. */
+function send(message: LabReply, handle?: unknown): Promise<void> {
+  return new Promise(resolve => process.send?.(message, handle as net.Socket, {}, () => resolve()))
+}
+
+main().catch(async error => {
+  await send({ id: 0, error: reasonOf(error) })
+  process.exit(1)
+})

@@ -1,0 +1,115 @@
+/** LabProcess: the process of the lab, seen by the process that relays. */
+import { type ChildProcess, fork } from 'node:child_process'
+import type dgram from 'node:dgram'
+import { once } from 'node:events'
+import { Socket } from 'node:net'
+import { UsageError } from 'vnet/internal/base/usage-error'
+import { builtModule } from '../model/built-module.ts'
+import { LabUnavailableError } from '../model/index.ts'
+import type { WireDirections } from '../world/wire-spec.ts'
+
+/** Where connections of a proxy cross the link: a port of the host `server`. */
+export type LinkAddress = Readonly<{ port: number; address: string; isUdp: boolean }>
+
+interface LabCalls {
+  listen(isUdp: boolean, isV6: boolean): LinkAddress
+  unlisten(port: number): undefined
+  /** Connects by TCP over the link. */
+  connect(at: LinkAddress): readonly [near: Socket, far: Socket]
+  /** Binds a UDP socket at one end of the link. */
+  bind(isServer: boolean, at: LinkAddress): readonly [dgram.Socket]
+  wire(texts: WireDirections): undefined
+}
+
+export type LabCall = {
+  [K in keyof LabCalls]: { readonly id: number; readonly call: K; readonly args: Parameters<LabCalls[K]> }
+}[keyof LabCalls]
+
+/** `id` 0 is the first message. */
+export interface LabReply {
+  readonly id: number
+  readonly value?: unknown
+  /** A socket comes with the message, and perhaps further ones after it. */
+  readonly isLast?: boolean
+  readonly error?: string
+  readonly isUsage?: boolean
+  /** The command that enters the namespaces of the lab, if it has some of its own. */
+  readonly enter?: string | undefined
+}
+
+interface Pending {
+  readonly sockets: (Socket | dgram.Socket)[]
+  resolve(value: never): void
+  reject(error: Error): void
+}
+
+export class LabProcess {
+  /** Settles with an error when the process ends. */
+  readonly ended: Promise<Error>
+  readonly enter: string | undefined
+  readonly #child: ChildProcess
+  readonly #pending = new Map<number, Pending>()
+  #lastId = 0
+  #failure: Error | undefined
+
+  private constructor(child: ChildProcess, enter: string | undefined) {
+    this.#child = child
+    this.enter = enter
+    child.on('message', (reply: LabReply, handle) => this.#settle(reply, handle))
+    this.ended = once(child, 'exit').then(([status, signal]) => {
+      this.#failure = new Error(`the process of the lab has ended (${signal ?? `status ${status}`})`)
+      for (const { reject } of this.#pending.values()) reject(this.#failure)
+      this.#pending.clear()
+      return this.#failure
+    })
+  }
+
+  /** Starts the lab. Rejects with a LabUnavailableError that says why none can be made. */
+  static async start(seed: number): Promise<LabProcess> {
+    // Of its own session: Ctrl-C ends the relays, then the lab.
+    const stdio = ['ignore', 'ignore', 'pipe', 'ipc'] as const
+    const child = fork(builtModule('./lab-main.ts', import.meta.url), [`${seed}`], {
+      stdio: [...stdio],
+      execArgv: [],
+      detached: true,
+    })
+    let output = ''
+    child.stderr?.setEncoding('utf8').on('data', text => (output += text))
+    const first = once(child, 'message').then(([reply]: LabReply[]) => reply)
+    const ended = once(child, 'exit').then(() => ({ id: 0, error: output.trim().replace(/^vnet: /, '') }))
+    const { error, enter } = (await Promise.race([first, ended])) as LabReply
+    if (error !== undefined) throw new LabUnavailableError(error)
+    child.stderr?.removeAllListeners('data').pipe(process.stderr)
+    return new LabProcess(child, enter)
+  }
+
+  call<K extends keyof LabCalls>(call: K, ...args: Parameters<LabCalls[K]>): Promise<ReturnType<LabCalls[K]>> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure)
+    const id = ++this.#lastId
+    return new Promise((resolve, reject) => {
+      this.#pending.set(id, { sockets: [], resolve, reject })
+      this.#child.send({ id, call, args })
+    })
+  }
+
+  async close(): Promise<void> {
+    if (this.#child.connected) this.#child.disconnect()
+    await this.ended
+  }
+
+  #settle({ id, value, isLast, error, isUsage }: LabReply, handle: unknown): void {
+    const pending = this.#pending.get(id)
+    if (pending === undefined) return
+    if (isLast !== undefined) pending.sockets.push(socketOf(handle))
+    if (isLast === false) return
+    this.#pending.delete(id)
+    if (error === undefined) pending.resolve((isLast ? pending.sockets : value) as never)
+    else pending.reject(isUsage ? new UsageError(error) : new Error(error))
+  }
+}
+
+/** Returns a datagram socket as it is, and the socket of a TCP handle, which reads nothing yet. */
+function socketOf(handle: unknown): Socket | dgram.Socket {
+  const isUdp = typeof (handle as dgram.Socket).address === 'function'
+  return isUdp ? (handle as dgram.Socket) : new Socket({ handle, allowHalfOpen: true } as object)
+}

@@ -1,0 +1,177 @@
+/** ToxicProxy: an address on this machine, whose connections lead over the link to its upstream. */
+import dgram from 'node:dgram'
+import { once } from 'node:events'
+import net, { type AddressInfo, type Socket } from 'node:net'
+import { attempt } from 'vnet/internal/base/errno'
+import type { Random } from 'vnet/internal/base/random'
+import { STREAMS, TcpConnection } from './connection.ts'
+import type { LabProcess, LinkAddress } from './lab-process.ts'
+import { isStage, isUpstream, type Toxic } from './toxics.ts'
+import { UdpRelay } from './udp.ts'
+
+/** What all proxies share. */
+export interface ProxyPlace {
+  /** Undefined where there are no packets. */
+  readonly lab: LabProcess | undefined
+  readonly random: Random
+  /** The connections of all proxies. */
+  readonly open: Set<TcpConnection>
+}
+
+export interface ProxyFields {
+  readonly name: string
+  readonly listen: string
+  readonly upstream: string
+  readonly enabled: boolean
+  readonly network: string
+}
+
+/** TCP connections of all proxies together; further ones are closed. */
+const CONNECTIONS_MAX = 20_000
+
+/** Parses `localhost:80`, `[::1]:80`, `:80`. Throws an Error for malformed text, as Go words it. */
+function parseEndpoint(text: string, prefix = ''): { readonly host: string; readonly port: number } {
+  const [, six, four = '', digits] = /^(?:\[([^\]]*)\]|([^:]*)):(\d*)$/.exec(text || ':0') ?? []
+  if (digits === undefined) throw new Error(`${prefix}address ${text}: missing port in address`)
+  if (Number(digits) > 0xffff) throw new Error(`${prefix}address ${digits}: invalid port`)
+  return { host: (six ?? four).replace(/^localhost$/, '127.0.0.1'), port: Number(digits) }
+}
+
+const printEndpoint = (host: string, port: number) => `${host.includes(':') ? `[${host}]` : host}:${port}`
+
+export class ToxicProxy {
+  readonly name: string
+  readonly network: string
+  listen: string
+  upstream: string
+  enabled = false
+  /** In the order in which they were added. */
+  toxics: readonly Toxic[] = []
+  /** Bytes of closed connections: from the client, to upstream, from upstream, to the client. */
+  readonly traffic = { received: { upstream: 0, downstream: 0 }, sent: { upstream: 0, downstream: 0 } }
+  /** Where its packets are, while it is enabled. */
+  at: LinkAddress | undefined
+  readonly #place: ProxyPlace
+  readonly #connections = new Set<TcpConnection>()
+  #stop: (() => unknown) | undefined
+
+  constructor(place: ProxyPlace, { name, listen, upstream, network }: ProxyFields) {
+    this.#place = place
+    this.name = name
+    this.listen = listen
+    this.upstream = upstream
+    this.network = network
+  }
+
+  /** As the API shows it: toxics upstream come before those downstream. */
+  toJSON() {
+    const { name, listen, upstream, enabled, network } = this
+    const toxics = [...this.toxics.filter(isUpstream), ...this.toxics.filter(each => !isUpstream(each))]
+    return { name, listen, upstream, enabled, ...(network === 'udp' && { network }), toxics }
+  }
+
+  /** Whether it would listen or lead elsewhere. Throws an Error for malformed text. */
+  differs({ listen, upstream }: Pick<ProxyFields, 'listen' | 'upstream'>): boolean {
+    const { host, port } = parseEndpoint(listen)
+    return this.listen !== printEndpoint(host, port) || this.upstream !== upstream
+  }
+
+  /** Starts to listen, unless it does. Rejects with an Error. */
+  async start(): Promise<void> {
+    if (this.enabled) return
+    const { lab } = this.#place
+    const isUdp = this.network === 'udp'
+    const { host, port } = parseEndpoint(this.listen, `listen ${this.network}: `)
+    const listening = await (isUdp ? bindUdp(host, port) : listenTcp(host, port)).catch(error => {
+      const reason = REASONS[error.code as string] ?? error.message
+      throw new Error(`listen ${this.network} ${printEndpoint(host, port)}: ${reason}`)
+    })
+    const { address, port: taken } = listening.address() as AddressInfo
+    try {
+      this.at = await lab?.call('listen', isUdp, net.isIPv6(host) && host !== '::')
+      if (listening instanceof net.Server) {
+        listening.on('error', () => {}).on('connection', socket => this.#accept(socket))
+        this.#stop = () => once(listening.close(), 'close')
+      } else {
+        const at = this.at as LinkAddress
+        const bind = async (isServer: boolean) => (await (lab as LabProcess).call('bind', isServer, at))[0]
+        const relay = new UdpRelay(listening, {
+          upstream: parseEndpoint(this.upstream),
+          at,
+          bind,
+          far: await bind(true),
+        })
+        this.#stop = () => relay.close()
+      }
+    } catch (error) {
+      listening.close()
+      throw error
+    }
+    this.listen = printEndpoint(address, taken)
+    this.enabled = true
+  }
+
+  /** Stops to listen, and closes all connections. */
+  async stop(): Promise<void> {
+    if (!this.enabled) return
+    this.enabled = false
+    const stopped = this.#stop?.()
+    for (const connection of this.#connections) connection.close()
+    await Promise.all([stopped, this.at && this.#place.lab?.call('unlisten', this.at.port)])
+    this.at = undefined
+  }
+
+  /** Makes the stages of connections those of `toxics`; `redrawn` draws its connections again. */
+  sync(redrawn?: Toxic): void {
+    for (const connection of this.#connections) connection.sync(redrawn)
+  }
+
+  /** The attributes of a toxic have changed. */
+  change(toxic: Toxic): void {
+    for (const connection of this.#connections) connection.change(toxic)
+  }
+
+  #accept(client: Socket): void {
+    const { open, lab, random } = this.#place
+    const { at, traffic } = this
+    const upstream = attempt(() => parseEndpoint(this.upstream))
+    if (upstream === undefined || open.size >= CONNECTIONS_MAX) return void client.destroy()
+    const connection = new TcpConnection(client, upstream, {
+      random,
+      stages: stream =>
+        this.toxics.filter(each => isUpstream(each) === (stream === STREAMS[0]) && isStage(each.type, !!lab)),
+      ...(lab && at && { link: () => lab.call('connect', at) }),
+      onClose: (client, upstream) => {
+        open.delete(connection)
+        this.#connections.delete(connection)
+        traffic.received.upstream += client.bytesRead
+        traffic.sent.upstream += upstream.bytesWritten
+        traffic.received.downstream += upstream.bytesRead
+        traffic.sent.downstream += client.bytesWritten
+      },
+    })
+    open.add(connection)
+    this.#connections.add(connection)
+  }
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'bind: address already in use',
+  EADDRNOTAVAIL: 'bind: cannot assign requested address',
+  EACCES: 'bind: permission denied',
+}
+
+/** All addresses are those of both families, where the machine has both. */
+async function listenTcp(host: string, port: number): Promise<net.Server> {
+  const server = net.createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true })
+  server.listen({ port, backlog: 4096, ...(host !== '' && host !== '0.0.0.0' && { host }) })
+  await once(server, 'listening')
+  return server
+}
+
+async function bindUdp(host: string, port: number): Promise<dgram.Socket> {
+  const socket = dgram.createSocket(net.isIPv4(host) ? 'udp4' : 'udp6')
+  socket.bind({ port, address: host || '::' })
+  await once(socket, 'listening')
+  return socket
+}

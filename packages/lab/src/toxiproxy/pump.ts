@@ -1,0 +1,77 @@
+/** Pump: one direction of a relay, from a TCP socket to another, through stages. */
+import type { Socket } from 'node:net'
+import type { Random } from 'vnet/internal/base/random'
+import { type Ending, Stage, type StageOutput } from './stages.ts'
+import type { Toxic } from './toxics.ts'
+
+/** Bytes that wait in stages before the pump stops reading: as much as a latency needs, or less. */
+const HELD_MAX = 128 * 1024
+const LATENCY_HELD_MAX = 1024 * 1024
+
+export class Pump implements StageOutput {
+  readonly #from: Socket
+  readonly #to: Socket
+  readonly #onEnd: (how: Ending, to: Socket) => void
+  #stages: readonly Stage[] = []
+  /** The toxics that have drawn whether they hit this connection. */
+  readonly #drawn = new Map<Toxic, Stage | undefined>()
+
+  /** Starts immediately. `onEnd` ends the connection for a stage. */
+  constructor(from: Socket, to: Socket, onEnd: (how: Ending, to: Socket) => void) {
+    this.#from = from
+    this.#to = to
+    this.#onEnd = onEnd
+    to.on('drain', () => this.#flow())
+    from.on('data', bytes => this.#push(0, bytes as Buffer)).once('end', () => this.#push(0, undefined))
+    this.#flow()
+  }
+
+  /** Makes the stages those of the toxics, in their order. A `redrawn` toxic draws again. */
+  sync(toxics: readonly Toxic[], random: Random, redrawn?: Toxic): void {
+    for (const [toxic, stage] of this.#drawn) {
+      if (toxics.includes(toxic) && toxic !== redrawn) continue
+      this.#drawn.delete(toxic)
+      stage?.remove()
+    }
+    this.#stages = toxics.flatMap(toxic => {
+      if (!this.#drawn.has(toxic))
+        this.#drawn.set(toxic, random.next() < toxic.toxicity ? new Stage(toxic, random, this) : undefined)
+      return this.#drawn.get(toxic) ?? []
+    })
+    this.#flow()
+  }
+
+  /** The attributes of a toxic have changed. */
+  change(toxic: Toxic): void {
+    this.#drawn.get(toxic)?.change()
+  }
+
+  close(): void {
+    for (const stage of this.#stages) stage.close()
+  }
+
+  pass(stage: Stage, bytes: Buffer | undefined): void {
+    this.#push(this.#stages.indexOf(stage) + 1, bytes)
+  }
+
+  end(how: Ending): void {
+    this.#onEnd(how, this.#to)
+  }
+
+  #push(at: number, bytes: Buffer | undefined): void {
+    const stage = this.#stages[at]
+    if (stage !== undefined) stage.push(bytes)
+    else if (!this.#to.writable) return
+    else if (bytes === undefined) this.#to.end()
+    else this.#to.write(bytes)
+    this.#flow()
+  }
+
+  /** Reads while there is room. */
+  #flow(): void {
+    const held = this.#stages.reduce((sum, stage) => sum + stage.held, 0)
+    const most = this.#stages.some(({ toxic }) => toxic.type === 'latency') ? LATENCY_HELD_MAX : HELD_MAX
+    if (held >= most || this.#to.writableNeedDrain) this.#from.pause()
+    else this.#from.resume()
+  }
+}

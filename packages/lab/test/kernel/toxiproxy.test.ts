@@ -1,0 +1,212 @@
+/** Toxics on packets: the proxies of `vnet toxiproxy` over a link in the kernel. */
+import { Resolver } from 'node:dns/promises'
+import { once } from 'node:events'
+import { readFileSync, writeFileSync } from 'node:fs'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { testDirectory } from '#support/fresh-directory.ts'
+import { spawnVnet } from '#support/vnet-process.ts'
+import { LabProcess } from '../../src/toxiproxy/lab-process.ts'
+import { all, echo, HOUR, proxied, udpSocket } from '../support/toxiproxy.ts'
+
+let lab: LabProcess
+beforeAll(async () => {
+  lab = await LabProcess.start(1)
+}, 60_000)
+afterAll(() => lab.close())
+
+describe.each(['127.0.0.1', '::1'])('a proxy at %s', host => {
+  test('carries a megabyte over the link, and both ends', async () => {
+    const { connect } = await proxied({ lab, host })
+    const socket = await connect()
+    const sent = 'x'.repeat(1_000_000)
+    socket.end(sent)
+    expect(await all(socket)).toBe(sent)
+  })
+
+  test.each([
+    ['latency', { latency: HOUR }, 'downstream'],
+    ['latency', { latency: HOUR, jitter: 1 }, 'upstream'],
+    ['bandwidth', { rate: 0 }, 'downstream'],
+    ['packet_loss', { percent: 100 }, 'downstream'],
+    ['silence', {}, 'upstream'],
+    ['wire', { text: 'loss 100%' }, 'upstream'],
+  ])('holds back the data of a connection that exists: %s %j %s', async (type, attributes, stream) => {
+    const { connect, toxic, proxies } = await proxied({ lab, host })
+    const socket = await connect()
+    expect(await echo(socket, 'a')).toBe('a')
+    await toxic(type, attributes, { stream })
+    let got: string | undefined
+    const echoed = echo(socket, 'b').then(text => (got = text))
+    // Another connection of another proxy passes meanwhile, both ways.
+    const { connect: connectOther } = await proxied({ lab, host })
+    expect(await echo(await connectOther(), 'c')).toBe('c')
+    expect(got).toBeUndefined()
+    await proxies.removeToxic('a', `${type}_${stream}`)
+    expect(await echoed).toBe('b')
+  })
+
+  test('makes connections during a latency, which is for data only', async () => {
+    const { connect, toxic, proxies, server } = await proxied({ lab, host })
+    await toxic('latency', { latency: HOUR })
+    await toxic('latency', { latency: HOUR }, { stream: 'upstream' })
+    const accepted = once(server, 'connection')
+    const socket = await connect()
+    await accepted
+    socket.end()
+    expect(await all(socket)).toBe('')
+    expect(proxies.state.wire.ab).toContain(host === '::1' ? 'ip6[4:2]' : 'ip[2:2]')
+  })
+
+  test('has toxics of streams beside those of packets', async () => {
+    const { connect, toxic } = await proxied({ lab, host })
+    await toxic('duplicate', { percent: 50 })
+    await toxic('limit_data', { bytes: 7 })
+    const socket = await connect()
+    socket.end('more than seven')
+    expect(await all(socket)).toBe('more th')
+  })
+})
+
+describe('UDP', () => {
+  test('a resolver asks again when its first question is lost', async () => {
+    const { proxies } = await proxied({ lab })
+    const server = await udpSocket()
+    let questions = 0
+    server.on('message', (question, { port, address }) => {
+      questions++
+      server.send(answerTo(question), port, address)
+    })
+    const upstream = `127.0.0.1:${(server.address() as AddressInfo).port}`
+    const body = { name: 'dns', listen: '127.0.0.1:0', upstream, network: 'udp' }
+    const { listen, network } = (await proxies.create(JSON.stringify(body))).toJSON()
+    expect(network).toBe('udp')
+    const resolver = new Resolver({ timeout: 100, tries: 4 })
+    resolver.setServers([listen])
+    expect(await resolver.resolve4('plain.example')).toEqual(['192.0.2.7'])
+    expect(questions).toBe(1)
+    const lost = { type: 'drop', stream: 'upstream', attributes: { filter: 'udp', first: 1 } }
+    await proxies.addToxic('dns', JSON.stringify(lost))
+    expect(await resolver.resolve4('again.example')).toEqual(['192.0.2.7'])
+  })
+
+  test('duplicates datagrams of one session, and not of another proxy', async () => {
+    const { proxies } = await proxied({ lab })
+    const server = await udpSocket('::1')
+    server.on('message', (bytes, { port, address }) => server.send(bytes, port, address))
+    const upstream = `[::1]:${(server.address() as AddressInfo).port}`
+    const listens: string[] = []
+    for (const name of ['twice', 'once'])
+      listens.push((await proxies.create(JSON.stringify({ name, listen: '[::1]:0', upstream, network: 'udp' }))).listen)
+    await proxies.addToxic('twice', '{"type":"duplicate","attributes":{"percent":100}}')
+    const client = await udpSocket('::1')
+    const got: string[] = []
+    client.on('message', bytes => got.push(`${bytes}`))
+    for (const [i, listen] of listens.entries()) client.send(`${i}`, Number(listen.split(':').at(-1)), '::1')
+    await expect.poll(() => [...got].sort().join('')).toBe('001')
+  })
+
+  test('refuses toxics of TCP', async () => {
+    const { proxies } = await proxied({ lab })
+    await proxies.create('{"name":"u","listen":"127.0.0.1:0","upstream":"127.0.0.1:9","network":"udp"}')
+    await expect(proxies.addToxic('u', '{"type":"slicer"}')).rejects.toMatchObject({ status: 400 })
+  })
+})
+
+describe('texts of wires', () => {
+  test.each([
+    [{ text: 'dealy 3ms' }, /did you mean 'delay'/],
+    [{ text: 'delay 3' }, /unit/],
+    [{ text: 'loss 1% ) match udp ( loss 100%' }, /\)/],
+    [{ text: 'trace /etc/passwd' }, /toxics read no files/],
+    [{ text: `loss 1%${' '.repeat(2000)}` }, /at most 1000 characters/],
+    [{ text: "match 'host example.org' ( loss 1% )" }, /names are not looked up/],
+  ])('%j is refused, and changes nothing', async (attributes, message) => {
+    const { toxic, proxies } = await proxied({ lab })
+    await expect(toxic('wire', attributes)).rejects.toMatchObject({
+      status: 400,
+      message: expect.stringMatching(message),
+    })
+    expect(proxies.state.wire).toEqual({ ab: '', ba: '' })
+    expect(proxies.get('a').toxics).toEqual([])
+  })
+
+  test('each toxic is a match of its proxy, for its share of the connections', async () => {
+    const { toxic, proxies, proxy } = await proxied({ lab })
+    await toxic('packet_loss', { percent: 1.5, burst: 3 }, { toxicity: 0.25 })
+    await toxic('preset', { name: 'slow-3g' }, { stream: 'upstream' })
+    await toxic('bandwidth', { rate: 100 })
+    await toxic('drop', { nth: 3 }, { toxicity: 0 })
+    const port = proxy.at?.port
+    expect(proxies.state.wire).toEqual({
+      ab: `match 'tcp dst port ${port}' ( preset slow-3g )`,
+      ba: [
+        `match 'tcp src port ${port}' flow 25% ( loss 1.5% burst 3 )`,
+        `match 'tcp src port ${port} and ip[2:2] - ((ip[32] & 240) >> 2) > 20' ( rate 800kbit -66 limit 10000 )`,
+      ].join(' '),
+    })
+    await proxies.updateToxic('a', 'preset_upstream', '{"attributes":{"name":"lte"}}')
+    expect(proxies.state.wire.ab).toContain('preset lte')
+    await expect(proxies.updateToxic('a', 'preset_upstream', '{"attributes":{"name":"7g"}}')).rejects.toThrow('7g')
+    expect(proxies.state.wire.ab).toContain('preset lte')
+    await proxies.update('a', '{"enabled":false}')
+    expect(proxies.state).toMatchObject({ wire: { ab: '', ba: '' }, proxies: [] })
+    await proxies.reset()
+    expect(proxies.state.wire).toEqual({ ab: '', ba: '' })
+  })
+})
+
+describe('the command', () => {
+  const children = (pid: number) => readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim().split(' ')
+  const isThere = (pid: string) => {
+    try {
+      return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'latin1'))
+    } catch {
+      return false
+    }
+  }
+  const start = () => spawnVnet(['toxiproxy', '--port', '0'], { until: /^ready: / })
+
+  test('ends by a signal, and with its lab', async () => {
+    const vnet = await start()
+    expect(await vnet.line(/ready/)).toMatch(/^ready: http:\/\/127\.0\.0\.1:\d+, packets of toxiproxy:client\/server/)
+    expect(await vnet.stop('SIGINT')).toMatchObject({ status: 0, stderr: '' })
+    const other = await start()
+    const [lab = ''] = children(other.pid)
+    process.kill(Number(lab), 'SIGKILL')
+    const { status, stderr } = await other.ended
+    expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringContaining('the lab has ended (SIGKILL)') })
+  })
+
+  test('leaves no process when it is killed', async () => {
+    const vnet = await start()
+    const [lab = ''] = children(vnet.pid)
+    expect(isThere(lab)).toBe(true)
+    await vnet.stop('SIGKILL')
+    await expect.poll(() => isThere(lab)).toBe(false)
+  })
+
+  test('starts with the proxies of a file', async () => {
+    const config = join(testDirectory(), 'toxiproxy.json')
+    writeFileSync(config, '[{"name":"x","listen":"127.0.0.1:0","upstream":"127.0.0.1:9"}]')
+    const vnet = await spawnVnet(['toxiproxy', '--port', '0', '--config', config, '--no-packets'], {
+      until: /^ready: /,
+    })
+    const [url] = /http:\S+(?=,)/.exec(await vnet.line(/ready/)) as RegExpExecArray
+    expect(await (await fetch(`${url}/proxies`)).json()).toMatchObject({
+      x: { enabled: true, upstream: '127.0.0.1:9' },
+    })
+  })
+})
+
+/** Returns an answer with the address 192.0.2.7. */
+function answerTo(question: Buffer): Buffer {
+  const answer = Buffer.from([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4, 192, 0, 2, 7])
+  const end = question.indexOf(0, 12) + 5
+  const reply = Buffer.concat([question.subarray(0, end), answer])
+  reply.writeUInt16BE(0x8180, 2)
+  reply.writeUInt16BE(1, 6)
+  reply.writeUInt32BE(0, 8)
+  return reply
+}
