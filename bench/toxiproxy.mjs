@@ -1,4 +1,5 @@
-// `vnet toxiproxy` beside socat in the same run, and its toxics: node bench/toxiproxy.mjs
+// `vnet toxiproxy` beside socat, and its toxics: node bench/toxiproxy.mjs [ORIGINAL]
+// ORIGINAL is the path of a toxiproxy-server, which is then measured, too.
 // Throughput in Gbit/s through one proxy, median of rounds in turns; added latency and rate against
 // what the toxic asks for, with packets and in user space.
 import { spawn } from 'node:child_process'
@@ -108,26 +109,35 @@ async function arriving(port, seconds) {
 
 const { line: serverPort } = await lineOf(process.execPath, ['-e', SERVER])
 
-async function proxyOf(...options) {
-  const { child, line } = await lineOf(process.execPath, [PROGRAM, 'toxiproxy', '--port', '0', ...options])
-  const url = /http:[^,]+/.exec(line)[0]
+async function proxyAt(url) {
   const call = async (method, path, body) => {
     const response = await fetch(url + path, { method, ...(body && { body: JSON.stringify(body) }) })
     const text = await response.text()
     if (!response.ok) throw new Error(text)
     return text === '' ? undefined : JSON.parse(text)
   }
-  const { listen } = await call('POST', '/proxies', {
-    name: 'p',
-    listen: '127.0.0.1:0',
-    upstream: `127.0.0.1:${serverPort}`,
-  })
+  const fields = { name: 'p', listen: '127.0.0.1:0', upstream: `127.0.0.1:${serverPort}` }
+  const { listen } = await call('POST', '/proxies', fields)
   const toxic = (type, attributes) => call('POST', '/proxies/p/toxics', { type, attributes })
-  return { child, port: Number(listen.split(':')[1]), toxic, reset: () => call('POST', '/reset') }
+  return { port: Number(listen.split(':')[1]), toxic, reset: () => call('POST', '/reset') }
+}
+
+async function proxyOf(...options) {
+  const { line } = await lineOf(process.execPath, [PROGRAM, 'toxiproxy', '--port', '0', ...options])
+  return proxyAt(/http:[^,]+/.exec(line)[0])
+}
+
+async function originalOf(program) {
+  const port = 30_000 + (process.pid % 2000)
+  started.push(spawn(program, ['-port', `${port}`], { stdio: 'ignore', env: { LOG_LEVEL: 'error' } }))
+  await new Promise(resolve => setTimeout(resolve, 500))
+  return proxyAt(`http://127.0.0.1:${port}`)
 }
 
 const packets = await proxyOf()
 const streams = await proxyOf('--no-packets')
+const original = process.argv[2] && (await originalOf(process.argv[2]))
+const proxies = { packets, streams, ...(original && { original }) }
 const socatPort = 20_000 + (process.pid % 10_000)
 started.push(
   spawn('socat', [
@@ -139,7 +149,8 @@ started.push(
 )
 await new Promise(resolve => setTimeout(resolve, 500))
 
-const ways = { direct: Number(serverPort), socat: socatPort, packets: packets.port, streams: streams.port }
+const ports = Object.entries(proxies).map(([name, { port }]) => [name, port])
+const ways = { direct: Number(serverPort), socat: socatPort, ...Object.fromEntries(ports) }
 const rates = Object.fromEntries(Object.keys(ways).map(name => [name, []]))
 for (let i = 0; i < ROUNDS; i++)
   for (const [name, port] of Object.entries(ways)) rates[name].push(await throughput(port))
@@ -154,7 +165,7 @@ console.log(
 )
 for (const [name, port] of Object.entries(ways))
   console.log(`round trip ${name}: median ${median(await roundTrips(port)).toFixed(2)} ms`)
-for (const [name, { port, toxic, reset }] of Object.entries({ packets, streams })) {
+for (const [name, { port, toxic, reset }] of Object.entries(proxies)) {
   for (const latency of [5, 50, 200]) {
     const base = median(await roundTrips(port, 20))
     await toxic('latency', { latency })

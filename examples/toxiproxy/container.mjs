@@ -1,5 +1,5 @@
-// The same image for @testcontainers/toxiproxy: npm install @testcontainers/toxiproxy testcontainers
-// The image is made by deploy/toxiproxy/Dockerfile. Privileged, it has /dev/net/tun, and packets.
+// The image of deploy/toxiproxy/Dockerfile in @testcontainers/toxiproxy, which npm installs.
+// A privileged container has /dev/net/tun, and so packets.
 import { ToxiProxyContainer } from '@testcontainers/toxiproxy'
 
 const container = await new ToxiProxyContainer('vnet-toxiproxy').withPrivilegedMode().start()

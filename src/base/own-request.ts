@@ -1,6 +1,6 @@
 /** HTTP requests that no web page of a stranger has made, by their headers. */
 
-/** The headers of a request that tell, in lower case. */
+/** The headers that browsers set, in lower case. */
 interface RequestHeaders {
   readonly host?: string | undefined
   readonly origin?: string | undefined

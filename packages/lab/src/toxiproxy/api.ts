@@ -8,7 +8,7 @@ import { type Measures, metricsText } from './metrics.ts'
 import type { Proxies } from './proxies.ts'
 import type { ToxicProxy } from './proxy.ts'
 
-/** The version of toxiproxy whose API this is. */
+/** The version of toxiproxy that has this API. */
 const VERSION = '2.12.0'
 
 const BODY_MAX = 4 * 1024 * 1024
@@ -33,7 +33,7 @@ interface Reply {
   readonly type?: string
 }
 
-/** `names` are those in the path, of the proxy and the toxic. */
+/** `names` are the names of the proxy and the toxic in the path. */
 type Handler = (body: string, ...names: string[]) => Reply | Promise<Reply>
 type Route = readonly [path: RegExp, handlers: Readonly<Record<string, Handler>>]
 
@@ -48,7 +48,8 @@ export function apiServer(proxies: Proxies, options: ApiOptions): Server {
     if (!isOwnName(headers.host, options.hosts))
       throw new ApiError('wrong Host: use the address, localhost, or a name given by --allow-host', 403)
     if (isForeign(headers)) throw new ApiError('this request is from another origin', 403)
-    const path = attempt(() => decodeURIComponent(url.split('?')[0] as string)) ?? ''
+    const path = attempt(() => decodeURIComponent(url.split('?')[0] as string))
+    if (path === undefined) return plain(400, '400 Bad Request')
     for (const [pattern, handlers] of routes) {
       const found = pattern.exec(path)
       if (found === null) continue

@@ -1,5 +1,5 @@
 /**
- * TcpConnection: a client's connection through a proxy. With a link there are four sockets: the
+ * TcpConnection: a client's connection through a proxy. Over a link it has four sockets: the
  * client's, both ends over the link, and the one to upstream. The last hop of each direction has
  * the stages, so that they act on what the receiver sees.
  */

@@ -17,14 +17,34 @@ import type { LabCall, LabReply, LinkAddress } from './lab-process.ts'
 type End = Readonly<{ handle: unknown; close: () => void }>
 type Ends = readonly End[]
 
-/** A TCP port of the server, and the connections that wait for their other end, by client port. */
-interface TcpPort {
-  readonly server: net.Server
-  readonly accepted: Map<number, Socket>
-  readonly expected: Map<number, (socket: Socket) => void>
+/** A TCP port of the server, and its connections by client port, until they are handed over. */
+class TcpPort extends net.Server {
+  readonly #arrivals = new Map<number, { promise: Promise<Socket>; resolve(socket: Socket): void }>()
+
+  constructor() {
+    super({ pauseOnConnect: true }, socket => {
+      socket.on('error', () => socket.destroy())
+      this.#arrival(socket.remotePort as number).resolve(socket)
+    })
+  }
+
+  /** Waits for the connection, or the end of its other side. */
+  async from({ localPort = 0 }: Socket, gone: Promise<undefined>): Promise<Socket | undefined> {
+    const far = await Promise.race([this.#arrival(localPort).promise, gone])
+    this.#arrivals.delete(localPort)
+    return far
+  }
+
+  #arrival(port: number) {
+    let resolve = (_: Socket) => {}
+    const promise = new Promise<Socket>(done => (resolve = done))
+    const arrival = this.#arrivals.get(port) ?? { promise, resolve }
+    this.#arrivals.set(port, arrival)
+    return arrival
+  }
 }
 
-/** Ports of proxies lie below those that the kernel chooses for clients. */
+/** Ports of proxies are below the kernel's ephemeral ports. */
 const PORT_FIRST = 1024
 const PORT_LAST = 32_767
 
@@ -36,7 +56,10 @@ async function main(): Promise<void> {
     return [fd]
   })
   const seed = Number(process.argv[2])
-  const lab = await createLabWith({ name: 'toxiproxy', world: 'kernel', seed })
+  const making = createLabWith({ name: 'toxiproxy', world: 'kernel', seed })
+  process.once('disconnect', () => void making.then(lab => lab.close()).finally(() => process.exit()))
+  if (!process.connected) process.exit()
+  const lab = await making
   const [client, server] = lab.hosts('client', 'server')
   const link = await lab.cable(client, server)
   const tcpPorts = new Map<number, TcpPort>()
@@ -56,36 +79,23 @@ async function main(): Promise<void> {
   async function listen(isUdp: boolean, isV6: boolean): Promise<LinkAddress> {
     const at = { port: freePort(), address: addressOf(server, isV6), isUdp }
     if (isUdp) return at
-    const accepted = new Map<number, Socket>()
-    const expected = new Map<number, (socket: Socket) => void>()
-    const listener = net.createServer({ pauseOnConnect: true }, socket => {
-      const from = socket.remotePort as number
-      socket.on('error', () => socket.destroy()).once('close', () => accepted.delete(from))
-      const take = expected.get(from)
-      if (take === undefined) accepted.set(from, socket)
-      else take(socket)
-    })
-    tcpPorts.set(at.port, { server: listener, accepted, expected })
+    const listener = new TcpPort()
+    tcpPorts.set(at.port, listener)
     await server.listen(listener, at.port, at.address)
     return at
   }
 
   function unlisten(port: number): void {
     taken.delete(port)
-    tcpPorts.get(port)?.server.close()
+    tcpPorts.get(port)?.close()
     tcpPorts.delete(port)
   }
 
   async function connectTcp({ port, address }: LinkAddress): Promise<Ends> {
-    const { accepted, expected } = tcpPorts.get(port) as TcpPort
     const near = await client.connect(port, address)
     near.pause().on('error', () => near.destroy())
-    const from = near.localPort as number
-    const gone = once(near, 'close')
-    const arriving = new Promise<Socket>(resolve => expected.set(from, resolve))
-    const far = accepted.get(from) ?? (await Promise.race([arriving, gone.then(() => undefined)]))
-    expected.delete(from)
-    accepted.delete(from)
+    const gone = once(near, 'close').then(() => undefined)
+    const far = await tcpPorts.get(port)?.from(near, gone)
     if (far === undefined) throw new Error('the connection over the link has ended')
     return [endOfTcp(near), endOfTcp(far)]
   }
@@ -116,8 +126,6 @@ async function main(): Promise<void> {
   }
 
   process.on('message', (call: LabCall) => void reply(call).catch(() => {}))
-  process.once('disconnect', () => void lab.close().finally(() => process.exit()))
-  if (!process.connected) process.exit()
   await send({ id: 0, enter: enterCommand() })
 }
 
@@ -128,7 +136,7 @@ function endOfTcp(socket: Socket): End {
   return { handle, close: () => socket.destroy() }
 }
 
-/** Settles when the message, with a socket, was written. Messages after the parent's end are lost. */
+/** Settles when the message and its socket were written, or are lost after the parent's end. */
 function send(message: LabReply, handle?: unknown): Promise<void> {
   return new Promise(resolve => process.send?.(message, handle as net.Socket, {}, () => resolve()))
 }

@@ -66,7 +66,7 @@ export class LabProcess {
 
   /** Starts the lab. Rejects with a LabUnavailableError that says why none can be made. */
   static async start(seed: number): Promise<LabProcess> {
-    // Of its own session: Ctrl-C ends the relays, then the lab.
+    // Ctrl-C does not reach another session: the relays end first, then the lab.
     const stdio = ['ignore', 'ignore', 'pipe', 'ipc'] as const
     const child = fork(builtModule('./lab-main.ts', import.meta.url), [`${seed}`], {
       stdio: [...stdio],
@@ -100,10 +100,12 @@ export class LabProcess {
   #settle({ id, value, isLast, error, isUsage }: LabReply, handle: unknown): void {
     const pending = this.#pending.get(id)
     if (pending === undefined) return
-    if (isLast !== undefined) pending.sockets.push(socketOf(handle))
+    if (isLast !== undefined && handle !== undefined) pending.sockets.push(socketOf(handle))
     if (isLast === false) return
     this.#pending.delete(id)
-    if (error === undefined) pending.resolve((isLast ? pending.sockets : value) as never)
+    // Without a descriptor left, the message comes alone.
+    if (isLast && handle === undefined) pending.reject(new Error('too many open files'))
+    else if (error === undefined) pending.resolve((isLast ? pending.sockets : value) as never)
     else pending.reject(isUsage ? new UsageError(error) : new Error(error))
   }
 }

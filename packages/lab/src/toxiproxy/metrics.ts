@@ -1,4 +1,4 @@
-/** /metrics: the counters of proxies under toxiproxy's names, and those of the process. */
+/** /metrics: the counters of proxies under toxiproxy's names, and counters of the process. */
 import { readdirSync } from 'node:fs'
 import type { Proxies } from './proxies.ts'
 

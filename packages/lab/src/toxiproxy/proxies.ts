@@ -1,4 +1,5 @@
 /** Proxies: all proxies by name, their toxics, and the wire of the link. */
+import { readFileSync } from 'node:fs'
 import { type Random, random } from 'vnet/internal/base/random'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { ApiError, fieldsOf, jsonOf } from './body.ts'
@@ -10,17 +11,23 @@ import { checkToxic, defaultsOf, FRACTIONS, isStage, isUpstream, type Toxic, tex
 const PROXIES_MAX = 10_000
 const TOXICS_MAX = 64
 const NAME_MAX = 255
+/** TCP connections of all proxies together; further ones are closed. */
+const CONNECTIONS_MAX = 20_000
+/** Descriptors for everything but connections and proxies. */
+const FILES_LEFT = 400
 
 const PROXY: ProxyFields = { name: '', listen: '', upstream: '', enabled: true, network: 'tcp' }
 const TOXIC = { attributes: {}, name: '', type: '', stream: 'downstream', toxicity: 1 }
 
 export class Proxies {
   readonly #lab: LabProcess | undefined
-  /** Why there are no packets. */
+  /** The reason if only toxics of streams are possible. */
   readonly #why: string | undefined
   readonly #proxies = new Map<string, ToxicProxy>()
   readonly #random: Random
   readonly #open = new Set<TcpConnection>()
+  /** The limit of open files. */
+  readonly #files = Number(/^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1'))?.[1] ?? 2 ** 20)
   /** The texts that the link has. */
   #wire = { ab: '', ba: '' }
 
@@ -35,12 +42,19 @@ export class Proxies {
     return [...this.#proxies.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
   }
 
-  /** The number of connections, the wire, and the filter of the packets of each proxy. */
+  /** The connections and their limit, the wire, and the filter of each proxy's packets. */
   get state() {
+    const { size: connections } = this.#open
     const proxies = this.all.flatMap(({ name, network, at }) =>
       at === undefined ? [] : { name, address: at.address, filter: `${network} port ${at.port}` },
     )
-    return { connections: this.#open.size, wire: this.#wire, proxies }
+    return { connections, connectionsMax: this.#connectionsMax, wire: this.#wire, proxies }
+  }
+
+  /** A connection takes four descriptors with a link, and two without. */
+  get #connectionsMax(): number {
+    const files = this.#files - FILES_LEFT - this.#proxies.size
+    return Math.min(CONNECTIONS_MAX, Math.floor(files / (this.#lab === undefined ? 2 : 4)))
   }
 
   /** Throws an ApiError for an unknown name, like each method that takes one. */
@@ -56,7 +70,7 @@ export class Proxies {
     return this.#add(fields)
   }
 
-  /** Makes or replaces proxies. `made` gets those that are there when one fails. */
+  /** Makes or replaces proxies. If one fails, `made` has the proxies before it. */
   async populate(given: readonly unknown[], made: ToxicProxy[]): Promise<void> {
     const all = given.map(each => fieldsOf(each, PROXY)).map((fields, i) => checked(fields, ` at proxy ${i + 1}`))
     for (const fields of all) {
@@ -150,7 +164,9 @@ export class Proxies {
     if (fields.network === 'udp' && this.#why !== undefined)
       throw new ApiError(`network udp needs packets, which vnet does not have: ${this.#why}`, 400)
     if (this.#proxies.size >= PROXIES_MAX) throw new ApiError(`there are at most ${PROXIES_MAX} proxies`, 400)
-    const proxy = new ToxicProxy({ lab: this.#lab, random: this.#random, open: this.#open }, fields)
+    const hasRoom = () => this.#open.size < this.#connectionsMax
+    const place = { lab: this.#lab, random: this.#random, open: this.#open, hasRoom }
+    const proxy = new ToxicProxy(place, fields)
     if (fields.enabled) await proxy.start()
     this.#proxies.set(fields.name, proxy)
     await this.#rewire()

@@ -1,4 +1,4 @@
-/** ToxicProxy: an address on this machine, whose connections lead over the link to its upstream. */
+/** ToxicProxy: an address on this machine that leads over the link to its upstream. */
 import dgram from 'node:dgram'
 import { once } from 'node:events'
 import net, { type AddressInfo, type Socket } from 'node:net'
@@ -11,11 +11,13 @@ import { UdpRelay } from './udp.ts'
 
 /** What all proxies share. */
 export interface ProxyPlace {
-  /** Undefined where there are no packets. */
+  /** Undefined if only toxics of streams are possible. */
   readonly lab: LabProcess | undefined
   readonly random: Random
   /** The connections of all proxies. */
   readonly open: Set<TcpConnection>
+  /** Whether there may be one more. */
+  hasRoom(): boolean
 }
 
 export interface ProxyFields {
@@ -25,9 +27,6 @@ export interface ProxyFields {
   readonly enabled: boolean
   readonly network: string
 }
-
-/** TCP connections of all proxies together; further ones are closed. */
-const CONNECTIONS_MAX = 20_000
 
 /** Parses `localhost:80`, `[::1]:80`, `:80`. Throws an Error for malformed text, as Go words it. */
 function parseEndpoint(text: string, prefix = ''): { readonly host: string; readonly port: number } {
@@ -45,7 +44,7 @@ export class ToxicProxy {
   listen: string
   upstream: string
   enabled = false
-  /** In the order in which they were added. */
+  /** The oldest first. */
   toxics: readonly Toxic[] = []
   /** Bytes of closed connections: from the client, to upstream, from upstream, to the client. */
   readonly traffic = { received: { upstream: 0, downstream: 0 }, sent: { upstream: 0, downstream: 0 } }
@@ -117,11 +116,11 @@ export class ToxicProxy {
     this.enabled = false
     const stopped = this.#stop?.()
     for (const connection of this.#connections) connection.close()
-    await Promise.all([stopped, this.at && this.#place.lab?.call('unlisten', this.at.port)])
+    await Promise.all([stopped, this.at && this.#place.lab?.call('unlisten', this.at.port).catch(() => {})])
     this.at = undefined
   }
 
-  /** Makes the stages of connections those of `toxics`; `redrawn` draws its connections again. */
+  /** Gives connections the stages of `toxics`; `redrawn` draws its connections again. */
   sync(redrawn?: Toxic): void {
     for (const connection of this.#connections) connection.sync(redrawn)
   }
@@ -132,10 +131,10 @@ export class ToxicProxy {
   }
 
   #accept(client: Socket): void {
-    const { open, lab, random } = this.#place
+    const { open, lab, random, hasRoom } = this.#place
     const { at, traffic } = this
     const upstream = attempt(() => parseEndpoint(this.upstream))
-    if (upstream === undefined || open.size >= CONNECTIONS_MAX) return void client.destroy()
+    if (upstream === undefined || !hasRoom()) return void client.destroy()
     const connection = new TcpConnection(client, upstream, {
       random,
       stages: stream =>
@@ -161,7 +160,7 @@ const REASONS: Readonly<Record<string, string>> = {
   EACCES: 'bind: permission denied',
 }
 
-/** All addresses are those of both families, where the machine has both. */
+/** Without a host it listens on both families, where the machine has both. */
 async function listenTcp(host: string, port: number): Promise<net.Server> {
   const server = net.createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true })
   server.listen({ port, backlog: 4096, ...(host !== '' && host !== '0.0.0.0' && { host }) })

@@ -26,7 +26,7 @@ export class Pump implements StageOutput {
     this.#flow()
   }
 
-  /** Makes the stages those of the toxics, in their order. A `redrawn` toxic draws again. */
+  /** Makes a stage for each toxic, in their order. A `redrawn` toxic draws again. */
   sync(toxics: readonly Toxic[], random: Random, redrawn?: Toxic): void {
     for (const [toxic, stage] of this.#drawn) {
       if (toxics.includes(toxic) && toxic !== redrawn) continue

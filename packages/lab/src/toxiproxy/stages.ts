@@ -13,7 +13,7 @@ interface Item {
   due?: number
 }
 
-/** The first item passes at a moment, up to so many bytes, or is dropped, or ends the connection. */
+/** The first item passes at a moment, in whole or in part, is dropped, or ends the connection. */
 type Verdict = { readonly until?: number; readonly bytes?: number } | 'drop' | Ending
 export type Ending = 'close' | 'reset'
 
@@ -87,14 +87,14 @@ export class Stage {
     if (this.#timer === undefined) this.#run()
   }
 
-  /** The attributes have changed: applies them to what waits, too. */
+  /** The attributes have changed: applies them to waiting bytes, too. */
   change(): void {
     for (const item of this.#queue) delete item.due
     this.#limitSilence()
     this.#run()
   }
 
-  /** Passes on what waits. The removal of a `timeout` ends the connection, which has lost bytes. */
+  /** Passes on waiting bytes. A `timeout` ends the connection, which has lost bytes. */
   remove(): void {
     this.close()
     for (const { bytes } of this.#queue.splice(0)) this.#output.pass(this, bytes)

@@ -1,6 +1,6 @@
 /**
  * The kinds of toxics. Each acts on packets, by a text of the wire, or on the bytes of connections,
- * by a stage (stages.ts). Where there are no packets, `latency` and `bandwidth` are stages, too.
+ * by a stage (stages.ts). Without a link, `latency` and `bandwidth` are stages, too.
  */
 import { compileNumericFilter } from 'vnet/internal/linux/pcap-filter'
 import { formatShare, quoted } from 'vnet/internal/wire/units'
@@ -24,7 +24,7 @@ export type Attributes = Readonly<Record<string, number | string>>
 export const isUpstream = ({ stream }: Toxic): boolean => stream.toLowerCase() === 'upstream'
 
 interface ToxicKind {
-  /** The defaults. Numbers are whole, except for those in FRACTIONS. */
+  /** The defaults. Numbers are whole unless FRACTIONS names them. */
   readonly attributes: Attributes
   readonly isStage?: boolean
   /** Whether its text is for packets with data only: neither handshakes nor acknowledgements. */
@@ -39,6 +39,8 @@ export const FRACTIONS: readonly string[] = ['percent', 'burst']
 /** Packets that a toxic holds at most. */
 const HELD = 10_000
 const TEXT_MAX = 1000
+/** The burst of a bandwidth, in ms of its rate. */
+const BURST_MS = 5
 
 const KINDS: Readonly<Record<string, ToxicKind>> = {
   latency: {
@@ -52,7 +54,9 @@ const KINDS: Readonly<Record<string, ToxicKind>> = {
     attributes: { rate: 0 },
     isStage: true,
     isOfData: true,
-    text: ({ rate }, headers) => `${rate > 0 ? `rate ${rate * 8}kbit -${headers}` : 'hold'} limit ${HELD}`,
+    // The burst makes up for late timers.
+    text: ({ rate }, headers) =>
+      `${rate > 0 ? `rate ${rate * 8}kbit -${headers} burst ${rate * BURST_MS}` : 'hold'} limit ${HELD}`,
   },
   slow_close: { attributes: { delay: 0 }, isStage: true },
   timeout: { attributes: { timeout: 0 }, isStage: true },

@@ -1,4 +1,4 @@
-/** `vnet toxiproxy`: the API of toxiproxy, with faults of packets (packages/lab/docs/toxiproxy.md). */
+/** `vnet toxiproxy`: the API of toxiproxy, with faults of packets (docs/toxiproxy.md). */
 import { readFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { reasonOf } from 'vnet/internal/base/errno'
@@ -42,10 +42,15 @@ export async function toxiproxy(options: ToxiproxyOptions, io: Io): Promise<numb
   try {
     const made: ToxicProxy[] = []
     await proxies.populate(inputs, made).catch(error => complain(io, `${config}: ${error.message}`))
-    await new Promise<void>((resolve, reject) => {
-      const fail = (error: Error) => reject(new Error(`${host} port ${port}: ${reasonOf(error)}`))
-      server.once('error', fail).listen({ host: host === 'localhost' ? '127.0.0.1' : host, port }, resolve)
-    })
+    const refused = await new Promise<Error | undefined>(resolve =>
+      server
+        .once('error', resolve)
+        .listen({ host: host === 'localhost' ? '127.0.0.1' : host, port }, () => resolve(undefined)),
+    )
+    if (refused !== undefined) {
+      complain(io, `${refused.message}: choose another --host or --port`)
+      return EXIT_FAILURE
+    }
     const { address, port: taken, family } = server.address() as AddressInfo
     const url = `http://${family === 'IPv6' ? `[${address}]` : address}:${taken}`
     const where = lab?.enter === undefined ? '' : `; enter by: ${lab.enter}`
@@ -63,7 +68,7 @@ export async function toxiproxy(options: ToxiproxyOptions, io: Io): Promise<numb
 /** The link, as `vnet wire` and `vnet capture` name it. */
 const LINK = 'toxiproxy:client/server'
 
-/** Returns why there is no lab, if there is none. */
+/** Returns the lab, or the reason if none can be made. */
 async function startLab({ packets = true }: ToxiproxyOptions, seed: number) {
   if (!packets) return { lab: undefined, why: '--no-packets is given' }
   try {

@@ -143,7 +143,7 @@ describe('texts of wires', () => {
       ab: `match 'tcp dst port ${port}' ( preset slow-3g )`,
       ba: [
         `match 'tcp src port ${port}' flow 25% ( loss 1.5% burst 3 )`,
-        `match 'tcp src port ${port} and ip[2:2] - ((ip[32] & 240) >> 2) > 20' ( rate 800kbit -66 limit 10000 )`,
+        `match 'tcp src port ${port} and ip[2:2] - ((ip[32] & 240) >> 2) > 20' ( rate 800kbit -66 burst 500 limit 10000 )`,
       ].join(' '),
     })
     await proxies.updateToxic('a', 'preset_upstream', '{"attributes":{"name":"lte"}}')

@@ -1,4 +1,4 @@
-/** The API of `vnet toxiproxy`, against answers of toxiproxy 2.12 that its source and README give. */
+/** The API of `vnet toxiproxy`, compared with the replies of toxiproxy 2.12. */
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'

@@ -1,4 +1,4 @@
-/** Toxics on the bytes of connections, in user space: no test depends on how long anything takes. */
+/** Toxics on the bytes of connections, in user space. Delays end when a toxic is removed. */
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import { describe, expect, test } from 'vitest'
