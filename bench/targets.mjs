@@ -220,8 +220,11 @@ export function targets(report) {
 
 /** Returns the rows as a Markdown table, which names the CPU: ratios differ between CPUs. */
 export function targetsTable(report) {
-  const { cpu = 'an unknown CPU', cpus = 0 } = report.environment ?? {}
-  const lines = [`| figure | target | its reason | measured (${cpus} CPUs: ${cpu}) | |`, '|---|---|---|---|---|']
+  const { time = 'undated', cpu = 'an unknown CPU', cpus = 0 } = report.environment ?? {}
+  const lines = [
+    `| figure | target | its reason | measured (${time.slice(0, 10)}, ${cpus} CPUs: ${cpu}) | |`,
+    '|---|---|---|---|---|',
+  ]
   for (const { what, target, why, value, unit, reached, detail } of targets(report)) {
     const measured = `${short(value)} ${unit}`.trim() + (detail === undefined ? '' : `: ${detail}`)
     lines.push(`| ${what} | ${target} | ${why} | ${measured} | ${reached ? 'reached' : '**missed**'} |`)

@@ -39,7 +39,7 @@ describe('targets', () => {
       { kase: 'control', summary: { vnet: { ioctl1_p50: one(61) } } },
     ],
     memory: { results: ['flip', 'checksum'].map((name, i) => ({ name, perSecond: one(8e7 / 4 ** i) })) },
-    environment: { cpu: 'a CPU', cpus: 2 },
+    environment: { time: '2026-11-25T10:30:32.684Z', cpu: 'a CPU', cpus: 2 },
     site: {
       environment: { cpu: 'another' },
       exercise: { verdict: [1500, 3200, 3100] },
@@ -150,7 +150,7 @@ describe('targets', () => {
     )
     expect(targetsTable(report)).toContain('| idle CPU | at most 0 % | C with the same features | 0 % | reached |')
     expect(targetsTable(report)).toContain('| does not fall | one device or queue | 0.99 times | reached |')
-    expect(targetsTable(report)).toContain('| figure | target | its reason | measured (2 CPUs: a CPU) | |')
+    expect(targetsTable(report)).toContain('| figure | target | its reason | measured (2026-11-25, 2 CPUs: a CPU) | |')
   })
 })
 
