@@ -11,12 +11,6 @@ import * as uapi from '../uapi.ts'
 import { firstIndex, type LinkListener, readEvents } from './events.ts'
 
 // include/uapi/linux/rtnetlink.h
-const RTNLGRP_LINK = 1
-const RTNLGRP_TC = 4
-const RTNLGRP_IPV4_IFADDR = 5
-const RTNLGRP_IPV6_IFADDR = 9
-const RTNLGRP_IPV6_IFINFO = 12
-const RTNLGRP_NSID = 28
 export const RTNLGRP_IPV4_MCADDR = 37
 export const RTNLGRP_IPV6_MCADDR = 38
 
@@ -31,7 +25,13 @@ const STEP = 8
 const SYNC = 64
 const SYNC_MS = 200
 
-const GROUPS = [RTNLGRP_LINK, RTNLGRP_NSID, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV6_IFINFO]
+const GROUPS = [
+  uapi.RTNLGRP_LINK,
+  uapi.RTNLGRP_NSID,
+  uapi.RTNLGRP_IPV4_IFADDR,
+  uapi.RTNLGRP_IPV6_IFADDR,
+  uapi.RTNLGRP_IPV6_IFINFO,
+]
 /** Groups that older kernels lack. */
 const NEWER_GROUPS = [RTNLGRP_IPV4_MCADDR, RTNLGRP_IPV6_MCADDR]
 
@@ -90,7 +90,7 @@ export class LinkMonitor implements Work {
       check(native.bind(fd, uapi.sockaddrNl()), 'bind(AF_NETLINK)')
       for (const group of GROUPS) check(join(native, fd, group), `setsockopt(NETLINK_ADD_MEMBERSHIP, ${group})`)
       for (const group of NEWER_GROUPS) join(native, fd, group)
-      if (listener.onProgramRemoved !== undefined) join(native, fd, RTNLGRP_TC)
+      if (listener.onProgramRemoved !== undefined) join(native, fd, uapi.RTNLGRP_TC)
       // An overflow is an error condition, which stops the poller: the next step starts it again.
       return startPoller(native, fd, () => turns.addNow(this))
     })

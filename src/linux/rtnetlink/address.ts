@@ -1,28 +1,25 @@
 /** Protocol addresses of interfaces (RTM_NEWADDR, RTM_GETADDR). include/uapi/linux/if_addr.h. */
 import * as netlink from '../../netlink/index.ts'
 import { formatAddress, formatPrefix, type Prefix } from '../../packet/address.ts'
-import { type AddressFamily, AF_INET, AF_INET6, AF_UNSPEC, RTM_DELADDR, RTM_GETADDR, RTM_NEWADDR } from '../uapi.ts'
+import * as uapi from '../uapi.ts'
 import { getLink, nameOf } from './link.ts'
 import type { RouteSocket } from './route-socket.ts'
 
-const IFA_ADDRESS = 1
-const IFA_LOCAL = 2
-const IFA_FLAGS = 8
-const IFA_TARGET_NETNSID = 10
 export const IFA_F_NODAD = 0x02
 
 /** An address of an interface, with its IFA_F_*. */
 export type InterfaceAddress = Prefix & { readonly flags: number }
 
 const addressPolicy = netlink.policy({
-  address: netlink.binary(IFA_ADDRESS, 4, 16),
-  local: netlink.binary(IFA_LOCAL, 4, 16),
-  flags: netlink.u32(IFA_FLAGS),
+  address: netlink.binary(uapi.IFA_ADDRESS, 4, 16),
+  local: netlink.binary(uapi.IFA_LOCAL, 4, 16),
+  flags: netlink.u32(uapi.IFA_FLAGS),
 })
 
 const IFADDRMSG = 8
 
-export const familyOf = (address: Uint8Array): AddressFamily => (address.length === 4 ? AF_INET : AF_INET6)
+export const familyOf = (address: Uint8Array): uapi.AddressFamily =>
+  address.length === 4 ? uapi.AF_INET : uapi.AF_INET6
 
 function ifaddrmsg(family: number, prefixLen: number, ifindex: number): Uint8Array {
   const bytes = new Uint8Array(IFADDRMSG)
@@ -42,13 +39,13 @@ export function addAddress(sock: RouteSocket, ifindex: number, cidr: Prefix, { n
   const { bytes, prefixLen } = cidr
   const family = familyOf(bytes)
   sock.request({
-    type: RTM_NEWADDR,
+    type: uapi.RTM_NEWADDR,
     flags: netlink.NLM_F_CREATE | netlink.NLM_F_EXCL,
     what: () => ['RTM_NEWADDR', `${formatPrefix(cidr)} on ${nameOf(sock, ifindex)}`],
     write: builder => {
       const message = ifaddrmsg(family, prefixLen, ifindex)
-      builder.payload(message).binary(IFA_LOCAL, bytes).binary(IFA_ADDRESS, bytes)
-      if (nodad && family === AF_INET6) builder.u32(IFA_FLAGS, IFA_F_NODAD)
+      builder.payload(message).binary(uapi.IFA_LOCAL, bytes).binary(uapi.IFA_ADDRESS, bytes)
+      if (nodad && family === uapi.AF_INET6) builder.u32(uapi.IFA_FLAGS, IFA_F_NODAD)
     },
   })
 }
@@ -57,9 +54,9 @@ export function addAddress(sock: RouteSocket, ifindex: number, cidr: Prefix, { n
 export function delAddress(sock: RouteSocket, ifindex: number, cidr: Prefix): void {
   const { bytes, prefixLen } = cidr
   sock.request({
-    type: RTM_DELADDR,
+    type: uapi.RTM_DELADDR,
     what: () => ['RTM_DELADDR', `${formatPrefix(cidr)} on ${nameOf(sock, ifindex)}`],
-    write: builder => builder.payload(ifaddrmsg(familyOf(bytes), prefixLen, ifindex)).binary(IFA_LOCAL, bytes),
+    write: builder => builder.payload(ifaddrmsg(familyOf(bytes), prefixLen, ifindex)).binary(uapi.IFA_LOCAL, bytes),
   })
 }
 
@@ -67,13 +64,13 @@ export function delAddress(sock: RouteSocket, ifindex: number, cidr: Prefix): vo
 export function getAddresses(sock: RouteSocket, ifindex: number, most?: number): InterfaceAddress[] {
   const what = () => 'RTM_GETADDR'
   const write = (builder: netlink.MessageBuilder) => {
-    builder.payload(ifaddrmsg(AF_UNSPEC, 0, ifindex))
-    if (sock.target !== undefined) builder.s32(IFA_TARGET_NETNSID, sock.target)
+    builder.payload(ifaddrmsg(uapi.AF_UNSPEC, 0, ifindex))
+    if (sock.target !== undefined) builder.s32(uapi.IFA_TARGET_NETNSID, sock.target)
   }
   const decode = (bytes: Uint8Array, { type, offset, length }: netlink.Message): InterfaceAddress | undefined => {
-    if (type !== RTM_NEWADDR || length < IFADDRMSG) return undefined
+    if (type !== uapi.RTM_NEWADDR || length < IFADDRMSG) return undefined
     const family = bytes[offset]
-    if (family !== AF_INET && family !== AF_INET6) return undefined
+    if (family !== uapi.AF_INET && family !== uapi.AF_INET6) return undefined
     // Checked before parsing: an old kernel returns the addresses of all interfaces.
     if (netlink.getU32(bytes, offset + 4) !== ifindex) return undefined
     const { address, local, flags } = netlink.decodeAttributes(
@@ -87,7 +84,7 @@ export function getAddresses(sock: RouteSocket, ifindex: number, most?: number):
     if (own === undefined) return undefined
     return { bytes: own.slice(), prefixLen: bytes[offset + 1], flags: flags ?? bytes[offset + 2] }
   }
-  return sock.dump({ type: RTM_GETADDR, what, write }, decode, most)
+  return sock.dump({ type: uapi.RTM_GETADDR, what, write }, decode, most)
 }
 
 /** The addresses of an interface, as `198.18.0.1/24`, without link-local ones. */
@@ -96,13 +93,6 @@ export function addressesOf(sock: RouteSocket, name: string): string[] {
   const all = link === undefined ? [] : getAddresses(sock, link.ifindex)
   return all.map(formatPrefix).filter(cidr => !cidr.startsWith('fe80:'))
 }
-
-// include/uapi/linux/rtnetlink.h, neighbour.h
-const RTM_NEWNEIGH = 28
-const NDA_DST = 1
-const NDA_LLADDR = 2
-const NUD_REACHABLE = 0x02
-const NTF_EXT_LEARNED = 0x10
 
 const NDMSG = 12
 
@@ -114,12 +104,12 @@ export function setNeighbour(sock: RouteSocket, ifindex: number, address: Uint8A
   const message = new Uint8Array(NDMSG)
   message[0] = familyOf(address)
   netlink.putU32(message, 4, ifindex)
-  netlink.putU16(message, 8, NUD_REACHABLE)
-  message[10] = NTF_EXT_LEARNED
+  netlink.putU16(message, 8, uapi.NUD_REACHABLE)
+  message[10] = uapi.NTF_EXT_LEARNED
   sock.request({
-    type: RTM_NEWNEIGH,
+    type: uapi.RTM_NEWNEIGH,
     flags: netlink.NLM_F_CREATE | netlink.NLM_F_REPLACE,
     what: () => ['RTM_NEWNEIGH', `${formatAddress(address)} on ${nameOf(sock, ifindex)}`],
-    write: builder => builder.payload(message).binary(NDA_DST, address).binary(NDA_LLADDR, mac),
+    write: builder => builder.payload(message).binary(uapi.NDA_DST, address).binary(uapi.NDA_LLADDR, mac),
   })
 }

@@ -3,82 +3,49 @@ import { ENODEV, isErrno } from '../../base/errno.ts'
 import { LINK_STATS64_LENGTH } from '../../netdev/stats.ts'
 import * as netlink from '../../netlink/index.ts'
 import { formatMac } from '../../packet/address.ts'
-import { AF_UNSPEC, IFF_TAP, RTM_GETLINK, RTM_NEWLINK } from '../uapi.ts'
+import * as uapi from '../uapi.ts'
 import type { RouteRequest, RouteSocket } from './route-socket.ts'
-
-// include/uapi/linux/if_link.h, if_tun.h
-const IFLA_ADDRESS = 1
-const IFLA_IFNAME = 3
-const IFLA_MTU = 4
-const IFLA_LINK = 5
-const IFLA_QDISC = 6
-const IFLA_WIRELESS = 11
-const IFLA_TXQLEN = 13
-const IFLA_OPERSTATE = 16
-const IFLA_LINKINFO = 18
-const IFLA_STATS64 = 23
-const IFLA_NET_NS_FD = 28
-const IFLA_PROMISCUITY = 30
-const IFLA_LINK_NETNSID = 37
-const IFLA_CARRIER = 33
-const IFLA_TARGET_NETNSID = 46
-const IFLA_PROP_LIST = 52
-const IFLA_ALT_IFNAME = 53
-const IFLA_ALLMULTI = 61
-const IFLA_INFO_KIND = 1
-const IFLA_INFO_DATA = 2
-const IFLA_TUN_OWNER = 1
-const IFLA_TUN_GROUP = 2
-const IFLA_TUN_TYPE = 3
-const IFLA_TUN_PI = 4
-const IFLA_TUN_PERSIST = 6
-const IFLA_TUN_MULTI_QUEUE = 7
-const IFLA_TUN_NUM_QUEUES = 8
-const IFLA_TUN_NUM_DISABLED_QUEUES = 9
 
 /** A network interface. */
 export type Link = Readonly<NonNullable<ReturnType<typeof parseLink>>>
 
 const tunPolicy = netlink.policy({
-  type: netlink.required(netlink.u8(IFLA_TUN_TYPE)),
-  owner: netlink.u32(IFLA_TUN_OWNER),
-  group: netlink.u32(IFLA_TUN_GROUP),
-  packetInfo: netlink.u8(IFLA_TUN_PI),
-  persist: netlink.u8(IFLA_TUN_PERSIST),
-  multiQueue: netlink.u8(IFLA_TUN_MULTI_QUEUE),
-  numQueues: netlink.withDefault(netlink.u32(IFLA_TUN_NUM_QUEUES), 0),
-  numDisabledQueues: netlink.withDefault(netlink.u32(IFLA_TUN_NUM_DISABLED_QUEUES), 0),
+  type: netlink.required(netlink.u8(uapi.IFLA_TUN_TYPE)),
+  owner: netlink.u32(uapi.IFLA_TUN_OWNER),
+  group: netlink.u32(uapi.IFLA_TUN_GROUP),
+  packetInfo: netlink.u8(uapi.IFLA_TUN_PI),
+  persist: netlink.u8(uapi.IFLA_TUN_PERSIST),
+  multiQueue: netlink.u8(uapi.IFLA_TUN_MULTI_QUEUE),
+  numQueues: netlink.withDefault(netlink.u32(uapi.IFLA_TUN_NUM_QUEUES), 0),
+  numDisabledQueues: netlink.withDefault(netlink.u32(uapi.IFLA_TUN_NUM_DISABLED_QUEUES), 0),
 })
 
 const NONE = new Uint8Array(0)
 
 const linkPolicy = netlink.policy({
-  address: netlink.withDefault(netlink.binary(IFLA_ADDRESS), NONE),
-  name: netlink.name(IFLA_IFNAME),
-  mtu: netlink.u32(IFLA_MTU),
-  qdisc: netlink.withDefault(netlink.string(IFLA_QDISC), ''),
-  wireless: netlink.binary(IFLA_WIRELESS),
-  txQueueLen: netlink.withDefault(netlink.u32(IFLA_TXQLEN), 0),
-  operstate: netlink.withDefault(netlink.u8(IFLA_OPERSTATE), 0),
+  address: netlink.withDefault(netlink.binary(uapi.IFLA_ADDRESS), NONE),
+  name: netlink.name(uapi.IFLA_IFNAME),
+  mtu: netlink.u32(uapi.IFLA_MTU),
+  qdisc: netlink.withDefault(netlink.string(uapi.IFLA_QDISC), ''),
+  wireless: netlink.binary(uapi.IFLA_WIRELESS),
+  txQueueLen: netlink.withDefault(netlink.u32(uapi.IFLA_TXQLEN), 0),
+  operstate: netlink.withDefault(netlink.u8(uapi.IFLA_OPERSTATE), 0),
   // The format of `data` depends on `kind`.
   linkinfo: netlink.nested(
-    IFLA_LINKINFO,
-    netlink.policy({ kind: netlink.string(IFLA_INFO_KIND), data: netlink.binary(IFLA_INFO_DATA) }),
+    uapi.IFLA_LINKINFO,
+    netlink.policy({ kind: netlink.string(uapi.IFLA_INFO_KIND), data: netlink.binary(uapi.IFLA_INFO_DATA) }),
   ),
-  stats64: netlink.withDefault(netlink.binary(IFLA_STATS64), NONE),
-  promiscuity: netlink.withDefault(netlink.u32(IFLA_PROMISCUITY), 0),
-  allmulti: netlink.withDefault(netlink.u32(IFLA_ALLMULTI), 0),
-  carrier: netlink.u8(IFLA_CARRIER),
-  peer: netlink.u32(IFLA_LINK),
-  peerNsid: netlink.s32(IFLA_LINK_NETNSID),
+  stats64: netlink.withDefault(netlink.binary(uapi.IFLA_STATS64), NONE),
+  promiscuity: netlink.withDefault(netlink.u32(uapi.IFLA_PROMISCUITY), 0),
+  allmulti: netlink.withDefault(netlink.u32(uapi.IFLA_ALLMULTI), 0),
+  carrier: netlink.u8(uapi.IFLA_CARRIER),
+  peer: netlink.u32(uapi.IFLA_LINK),
+  peerNsid: netlink.s32(uapi.IFLA_LINK_NETNSID),
   // A list that repeats one attribute, once per value.
-  properties: netlink.withDefault(netlink.binary(IFLA_PROP_LIST), NONE),
+  properties: netlink.withDefault(netlink.binary(uapi.IFLA_PROP_LIST), NONE),
 })
 
-const altNamePolicy = netlink.policy({ altName: netlink.name(IFLA_ALT_IFNAME) })
-
-/** sizeof(struct ifinfomsg) */
-export const IFINFOMSG = 16
+const altNamePolicy = netlink.policy({ altName: netlink.name(uapi.IFLA_ALT_IFNAME) })
 
 /**
  * Parses the payload of an RTM_NEWLINK or RTM_DELLINK. Returns undefined for messages about
@@ -86,8 +53,8 @@ export const IFINFOMSG = 16
  * wireless events. Throws NetlinkParseError.
  */
 export function parseLink(bytes: Uint8Array, { offset, length }: netlink.Message) {
-  if (length < IFINFOMSG || bytes[offset] !== AF_UNSPEC) return undefined
-  const decoded = netlink.decodeAttributes(linkPolicy, bytes, offset + IFINFOMSG, length - IFINFOMSG)
+  if (length < uapi.IFINFOMSG || bytes[offset] !== uapi.AF_UNSPEC) return undefined
+  const decoded = netlink.decodeAttributes(linkPolicy, bytes, offset + uapi.IFINFOMSG, length - uapi.IFINFOMSG)
   const { name, mtu, linkinfo } = decoded
   if (name === undefined || mtu === undefined || decoded.wireless !== undefined) return undefined
   // No spread, which makes garbage that collections of young objects keep (vnet-family.ts).
@@ -142,7 +109,7 @@ function parseAltNames(properties: Uint8Array): readonly string[] {
 function parseTun(data: Uint8Array) {
   const tun = netlink.decodeAttributes(tunPolicy, data)
   return {
-    type: tun.type === IFF_TAP ? ('tap' as const) : ('tun' as const),
+    type: tun.type === uapi.IFF_TAP ? ('tap' as const) : ('tun' as const),
     persist: tun.persist === 1,
     /** 4 bytes (struct tun_pi) are in front of each frame. */
     packetInfo: tun.packetInfo === 1,
@@ -174,7 +141,7 @@ export interface LinkChanges extends Partial<Pick<Link, 'mtu' | 'address' | 'txQ
 }
 
 function ifinfomsg(ifindex = 0, flags = 0, change = 0): Uint8Array {
-  const bytes = new Uint8Array(IFINFOMSG)
+  const bytes = new Uint8Array(uapi.IFINFOMSG)
   netlink.putU32(bytes, 4, ifindex)
   netlink.putU32(bytes, 8, flags)
   netlink.putU32(bytes, 12, change)
@@ -186,13 +153,13 @@ export function getLink(sock: RouteSocket, which: { ifindex: number } | { name: 
   let link: Link | undefined
   const write = (builder: netlink.MessageBuilder) => {
     if ('ifindex' in which) builder.payload(ifinfomsg(which.ifindex))
-    else builder.payload(ifinfomsg()).name(IFLA_IFNAME, which.name)
-    if (sock.target !== undefined) builder.s32(IFLA_TARGET_NETNSID, sock.target)
+    else builder.payload(ifinfomsg()).name(uapi.IFLA_IFNAME, which.name)
+    if (sock.target !== undefined) builder.s32(uapi.IFLA_TARGET_NETNSID, sock.target)
   }
   const what = () => ['RTM_GETLINK', 'ifindex' in which ? `ifindex ${which.ifindex}` : which.name] as const
   try {
-    sock.request({ type: RTM_GETLINK, what, write }, (bytes, message) => {
-      if (message.type === RTM_NEWLINK) link = parseLink(bytes, message)
+    sock.request({ type: uapi.RTM_GETLINK, what, write }, (bytes, message) => {
+      if (message.type === uapi.RTM_NEWLINK) link = parseLink(bytes, message)
     })
   } catch (error) {
     if (!isErrno(error, ENODEV)) throw error
@@ -203,8 +170,8 @@ export function getLink(sock: RouteSocket, which: { ifindex: number } | { name: 
 /** All interfaces of the socket's namespace. */
 export function getLinks(sock: RouteSocket): Link[] {
   const write = (builder: netlink.MessageBuilder) => builder.payload(ifinfomsg())
-  return sock.dump({ type: RTM_GETLINK, what: () => 'RTM_GETLINK', write }, (bytes, message) =>
-    message.type === RTM_NEWLINK ? parseLink(bytes, message) : undefined,
+  return sock.dump({ type: uapi.RTM_GETLINK, what: () => 'RTM_GETLINK', write }, (bytes, message) =>
+    message.type === uapi.RTM_NEWLINK ? parseLink(bytes, message) : undefined,
   )
 }
 
@@ -230,15 +197,15 @@ function changeRequest(sock: RouteSocket, ifindex: number, changes: LinkChanges)
   // Read now: after a move that failed half-way it could not be read here.
   const moving = netnsFd === undefined ? undefined : nameOf(sock, ifindex)
   return {
-    type: RTM_NEWLINK,
+    type: uapi.RTM_NEWLINK,
     what: () => ['RTM_NEWLINK', `${describe(changes)} on ${moving ?? nameOf(sock, ifindex)}`],
     write: builder => {
       builder.payload(ifinfomsg(ifindex, flags?.set ?? 0, flags?.mask ?? 0))
-      if (netnsFd !== undefined) builder.s32(IFLA_NET_NS_FD, netnsFd)
-      if (name !== undefined) builder.name(IFLA_IFNAME, name)
-      if (mtu !== undefined) builder.u32(IFLA_MTU, mtu)
-      if (address !== undefined) builder.binary(IFLA_ADDRESS, address)
-      if (txQueueLen !== undefined) builder.u32(IFLA_TXQLEN, txQueueLen)
+      if (netnsFd !== undefined) builder.s32(uapi.IFLA_NET_NS_FD, netnsFd)
+      if (name !== undefined) builder.name(uapi.IFLA_IFNAME, name)
+      if (mtu !== undefined) builder.u32(uapi.IFLA_MTU, mtu)
+      if (address !== undefined) builder.binary(uapi.IFLA_ADDRESS, address)
+      if (txQueueLen !== undefined) builder.u32(uapi.IFLA_TXQLEN, txQueueLen)
     },
   }
 }

@@ -7,26 +7,8 @@ import { familyOf, getAddresses, IFA_F_NODAD } from './address.ts'
 import { getLink, nameOf } from './link.ts'
 import type { RouteRequest, RouteSocket } from './route-socket.ts'
 
-const RTA_DST = 1
-const RTA_OIF = 4
-const RTA_GATEWAY = 5
-const RTA_PRIORITY = 6
-const RTA_MULTIPATH = 9
-const RTA_TABLE = 15
-const RTA_VIA = 18
-const RTN_UNICAST = 1
-const RTN_LOCAL = 2
-const RTN_THROW = 9
-const RTPROT_STATIC = 4
-/** The next hop is on the link, whatever addresses the interface has. */
-const RTNH_F_ONLINK = 4
-const RT_SCOPE_UNIVERSE = 0
-const RT_SCOPE_LINK = 253
-const RT_SCOPE_HOST = 254
-const RT_TABLE_MAIN = 254
 export const RT_TABLE_LOCAL = 255
 const [FRA_DST, FRA_IIFNAME, FRA_PRIORITY, FRA_FWMARK, FRA_DPORT_RANGE] = [1, 3, 6, 10, 24]
-const FR_ACT_TO_TBL = 1
 
 export interface Route {
   readonly family: uapi.AddressFamily
@@ -47,19 +29,25 @@ export interface Route {
 }
 
 const routePolicy = netlink.policy({
-  dst: netlink.binary(RTA_DST, 4, 16),
-  oif: netlink.s32(RTA_OIF),
-  gateway: netlink.binary(RTA_GATEWAY, 4, 16),
-  metric: netlink.u32(RTA_PRIORITY),
-  multipath: netlink.binary(RTA_MULTIPATH),
-  table: netlink.u32(RTA_TABLE),
-  otherVia: netlink.binary(RTA_VIA),
+  dst: netlink.binary(uapi.RTA_DST, 4, 16),
+  oif: netlink.s32(uapi.RTA_OIF),
+  gateway: netlink.binary(uapi.RTA_GATEWAY, 4, 16),
+  metric: netlink.u32(uapi.RTA_PRIORITY),
+  multipath: netlink.binary(uapi.RTA_MULTIPATH),
+  table: netlink.u32(uapi.RTA_TABLE),
+  otherVia: netlink.binary(uapi.RTA_VIA),
 })
 
-const RTMSG = 12
-
 /** A struct rtmsg. */
-function rtmsg({ family = 0, dstLen = 0, table = 0, protocol = 0, scope = RT_SCOPE_UNIVERSE, type = 0, flags = 0 }) {
+function rtmsg({
+  family = 0,
+  dstLen = 0,
+  table = 0,
+  protocol = 0,
+  scope = uapi.RT_SCOPE_UNIVERSE,
+  type = 0,
+  flags = 0,
+}) {
   return Uint8Array.of(family, dstLen, 0, 0, table, protocol, scope, type, flags, 0, 0, 0)
 }
 
@@ -72,8 +60,8 @@ function routesOf(sock: RouteSocket, family: uapi.AddressFamily): Route[] {
   const write = (builder: netlink.MessageBuilder) => builder.payload(rtmsg({ family }))
   const what = () => 'RTM_GETROUTE'
   return sock.dump({ type: uapi.RTM_GETROUTE, what, write }, (bytes, { type, offset, length }) => {
-    if (type !== uapi.RTM_NEWROUTE || length < RTMSG || bytes[offset] !== family) return undefined
-    const attributes = netlink.decodeAttributes(routePolicy, bytes, offset + RTMSG, length - RTMSG)
+    if (type !== uapi.RTM_NEWROUTE || length < uapi.RTMSG || bytes[offset] !== family) return undefined
+    const attributes = netlink.decodeAttributes(routePolicy, bytes, offset + uapi.RTMSG, length - uapi.RTMSG)
     const { dst, oif, gateway, metric = 0, multipath, otherVia, table = bytes[offset + 4] } = attributes
     return {
       family,
@@ -94,7 +82,9 @@ export function hasLocalRoutes(sock: RouteSocket, ifindex: number): boolean {
   const all = getAddresses(sock, ifindex)
   const addresses = all.filter(({ bytes, flags }) => bytes.length === 16 && (flags & IFA_F_NODAD) !== 0)
   if (addresses.length === 0) return true
-  const locals = routesOf(sock, uapi.AF_INET6).filter(({ type, prefixLen }) => type === RTN_LOCAL && prefixLen === 128)
+  const locals = routesOf(sock, uapi.AF_INET6).filter(
+    ({ type, prefixLen }) => type === uapi.RTN_LOCAL && prefixLen === 128,
+  )
   return addresses.every(({ bytes }) => locals.some(({ dst }) => prefixes.sameBytes(dst, bytes)))
 }
 
@@ -119,7 +109,7 @@ export function overlappingRoute(
 ): Route | undefined {
   return routes.find(route => {
     const { dst, prefixLen, oif, type } = route
-    if (type !== RTN_UNICAST && type !== RTN_LOCAL) return false
+    if (type !== uapi.RTN_UNICAST && type !== uapi.RTN_LOCAL) return false
     if (exceptIfindex !== undefined && oif === exceptIfindex) return false
     if (isDefault(route) || isLinkLocalOrMulticast(dst)) return false
     return prefixes.prefixesIntersect({ bytes: dst, prefixLen }, cidr)
@@ -131,7 +121,7 @@ export function outputTo(routes: readonly Route[], address: Uint8Array): number 
   const to = { bytes: address, prefixLen: 8 * address.length }
   const leading = routes.filter(({ dst, prefixLen }) => prefixes.prefixesIntersect({ bytes: dst, prefixLen }, to))
   const [best] = leading.sort((a, b) => b.prefixLen - a.prefixLen)
-  return best?.type === RTN_UNICAST ? best.oif : undefined
+  return best?.type === uapi.RTN_UNICAST ? best.oif : undefined
 }
 
 function isDefault({ family, dst, prefixLen }: Route): boolean {
@@ -166,10 +156,10 @@ export function setNetworkRoute(sock: RouteSocket, route: NetworkRoute): void {
  * has another route to the network: the new one could take its traffic.
  */
 export function addNetworkRoute(sock: RouteSocket, route: NetworkRoute): void {
-  const { dst, table = RT_TABLE_MAIN } = route
+  const { dst, table = uapi.RT_TABLE_MAIN } = route
   const network = prefixes.networkOf(dst)
   const [used] = routesOf(sock, familyOf(dst.bytes))
-    .filter(known => known.table === table && known.type === RTN_UNICAST)
+    .filter(known => known.table === table && known.type === uapi.RTN_UNICAST)
     .filter(known => known.prefixLen === dst.prefixLen && prefixes.sameBytes(known.dst, network))
     .sort((a, b) => a.metric - b.metric)
   const request = networkRequest(sock, netlink.NLM_F_CREATE | netlink.NLM_F_EXCL, route)
@@ -178,20 +168,20 @@ export function addNetworkRoute(sock: RouteSocket, route: NetworkRoute): void {
 }
 
 function networkRequest(sock: RouteSocket, flags: number, route: NetworkRoute): RouteRequest {
-  const { dst, oif, via, table = RT_TABLE_MAIN, isLocal = false } = route
+  const { dst, oif, via, table = uapi.RT_TABLE_MAIN, isLocal = false } = route
   const family = familyOf(dst.bytes)
-  const onLink = isLocal ? RT_SCOPE_HOST : RT_SCOPE_LINK
-  const scope = via === undefined && family === uapi.AF_INET ? onLink : RT_SCOPE_UNIVERSE
-  const type = isLocal ? RTN_LOCAL : RTN_UNICAST
-  const header = { family, dstLen: dst.prefixLen, table, protocol: RTPROT_STATIC, scope, type }
+  const onLink = isLocal ? uapi.RT_SCOPE_HOST : uapi.RT_SCOPE_LINK
+  const scope = via === undefined && family === uapi.AF_INET ? onLink : uapi.RT_SCOPE_UNIVERSE
+  const type = isLocal ? uapi.RTN_LOCAL : uapi.RTN_UNICAST
+  const header = { family, dstLen: dst.prefixLen, table, protocol: uapi.RTPROT_STATIC, scope, type }
   const over = via === undefined ? '' : ` via ${prefixes.formatAddress(via)}`
   return {
     type: uapi.RTM_NEWROUTE,
     flags,
     what: () => ['RTM_NEWROUTE', `${prefixes.formatPrefix(dst)}${over} on ${nameOf(sock, oif)}`],
     write(builder) {
-      builder.payload(rtmsg(header)).binary(RTA_DST, prefixes.networkOf(dst)).u32(RTA_OIF, oif)
-      if (via !== undefined) builder.binary(RTA_GATEWAY, via)
+      builder.payload(rtmsg(header)).binary(uapi.RTA_DST, prefixes.networkOf(dst)).u32(uapi.RTA_OIF, oif)
+      if (via !== undefined) builder.binary(uapi.RTA_GATEWAY, via)
     },
   }
 }
@@ -224,16 +214,21 @@ export function delGatewayRoute(sock: RouteSocket, route: GatewayRoute): void {
 
 function gatewayRequest(sock: RouteSocket, type: number, { oif, via }: GatewayRoute): RouteRequest {
   const command = type === uapi.RTM_NEWROUTE ? 'RTM_NEWROUTE' : 'RTM_DELROUTE'
-  const header = { family: uapi.AF_INET, table: RT_TABLE_MAIN, protocol: RTPROT_STATIC, type: RTN_UNICAST }
+  const header = {
+    family: uapi.AF_INET,
+    table: uapi.RT_TABLE_MAIN,
+    protocol: uapi.RTPROT_STATIC,
+    type: uapi.RTN_UNICAST,
+  }
   return {
     type,
     flags: type === uapi.RTM_NEWROUTE ? netlink.NLM_F_CREATE : 0,
     what: () => [command, `default via ${prefixes.formatAddress(via)} on ${nameOf(sock, oif)}`],
     write: builder =>
       builder
-        .payload(rtmsg({ ...header, flags: RTNH_F_ONLINK }))
-        .u32(RTA_OIF, oif)
-        .binary(RTA_GATEWAY, via),
+        .payload(rtmsg({ ...header, flags: uapi.RTNH_F_ONLINK }))
+        .u32(uapi.RTA_OIF, oif)
+        .binary(uapi.RTA_GATEWAY, via),
   }
 }
 
@@ -242,8 +237,14 @@ function gatewayRequest(sock: RouteSocket, type: number, { oif, via }: GatewayRo
  * namespace that never had an address lacks it, and then the kernel refuses every gateway.
  */
 function makeLocalTable(sock: RouteSocket, dst: Uint8Array): void {
-  const header = { family: uapi.AF_INET, dstLen: 32, table: RT_TABLE_LOCAL, protocol: RTPROT_STATIC, type: RTN_THROW }
-  const write = (builder: netlink.MessageBuilder) => builder.payload(rtmsg(header)).binary(RTA_DST, dst)
+  const header = {
+    family: uapi.AF_INET,
+    dstLen: 32,
+    table: RT_TABLE_LOCAL,
+    protocol: uapi.RTPROT_STATIC,
+    type: uapi.RTN_THROW,
+  }
+  const write = (builder: netlink.MessageBuilder) => builder.payload(rtmsg(header)).binary(uapi.RTA_DST, dst)
   const what = () => ['RTM_NEWROUTE', `throw ${prefixes.formatAddress(dst)} table local`] as const
   sock.request({ type: uapi.RTM_NEWROUTE, flags: netlink.NLM_F_CREATE, what, write })
   sock.request({ type: uapi.RTM_DELROUTE, what, write })
@@ -277,7 +278,12 @@ export function delRule(sock: RouteSocket, rule: RoutingRule): void {
 
 function ruleRequest(type: number, { family, table, priority, iif, fwmark, to }: RoutingRule): RouteRequest {
   // struct fib_rule_hdr has the layout of struct rtmsg.
-  const header = rtmsg({ family, dstLen: to === undefined ? 0 : 8 * to.address.length, table, type: FR_ACT_TO_TBL })
+  const header = rtmsg({
+    family,
+    dstLen: to === undefined ? 0 : 8 * to.address.length,
+    table,
+    type: uapi.FR_ACT_TO_TBL,
+  })
   return {
     type,
     flags: type === uapi.RTM_NEWRULE ? netlink.NLM_F_CREATE : 0,

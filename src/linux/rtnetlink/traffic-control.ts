@@ -6,19 +6,11 @@
 import { ENOENT, isErrno, VnetError } from '../../base/errno.ts'
 import { type MessageBuilder, NLM_F_CREATE, NLM_F_EXCL, putU32 } from '../../netlink/index.ts'
 import { moduleMissing } from '../requirements.ts'
+import * as uapi from '../uapi.ts'
 import { nameOf } from './link.ts'
 import type { RouteSocket } from './route-socket.ts'
 
-const RTM_NEWQDISC = 36
-const RTM_NEWTFILTER = 44
-const TCA_KIND = 1
-const TCA_OPTIONS = 2
-const TCA_BPF_FD = 6
-const TCA_BPF_NAME = 7
-const TCA_BPF_FLAGS = 8
-const TCA_BPF_FLAG_ACT_DIRECT = 1
 export const TC_H_CLSACT = 0xffff_fff1
-const CLSACT_HANDLE = 0xffff_0000
 /** The first priority, and ETH_P_ALL in network order. */
 const FIRST_OF_ALL = 0x0001_0300
 
@@ -33,14 +25,17 @@ export type TcProgram = Readonly<{ ifindex: number; at: TcHook; name: string; fd
 
 /** Gives an interface the qdisc that programs are attached to. Rejects with a VnetError. */
 export function addClsact(sock: RouteSocket, ifindex: number): Promise<void> {
-  return add(sock, RTM_NEWQDISC, [ifindex, CLSACT_HANDLE, TC_H_CLSACT, 0], 'clsact')
+  return add(sock, uapi.RTM_NEWQDISC, [ifindex, uapi.CLSACT_HANDLE, TC_H_CLSACT, 0], 'clsact')
 }
 
 /** Attaches a program, which returns the fate of a frame. Rejects with a VnetError. */
 export function addProgram(sock: RouteSocket, { ifindex, at, name, fd }: TcProgram): Promise<void> {
-  return add(sock, RTM_NEWTFILTER, [ifindex, 0, PARENT[at], FIRST_OF_ALL], 'bpf', builder =>
-    builder.nested(TCA_OPTIONS, options =>
-      options.u32(TCA_BPF_FD, fd).string(TCA_BPF_NAME, name).u32(TCA_BPF_FLAGS, TCA_BPF_FLAG_ACT_DIRECT),
+  return add(sock, uapi.RTM_NEWTFILTER, [ifindex, 0, PARENT[at], FIRST_OF_ALL], 'bpf', builder =>
+    builder.nested(uapi.TCA_OPTIONS, options =>
+      options
+        .u32(uapi.TCA_BPF_FD, fd)
+        .string(uapi.TCA_BPF_NAME, name)
+        .u32(uapi.TCA_BPF_FLAGS, uapi.TCA_BPF_FLAG_ACT_DIRECT),
     ),
   )
 }
@@ -60,7 +55,7 @@ async function add(
       type,
       flags: NLM_F_CREATE | NLM_F_EXCL,
       what: () => `${kind} on ${nameOf(sock, tcmsg[0] as number)}`,
-      write: builder => void write(builder.payload(message).string(TCA_KIND, kind)),
+      write: builder => void write(builder.payload(message).string(uapi.TCA_KIND, kind)),
     })
   } catch (error) {
     if (!isErrno(error, ENOENT)) throw error
