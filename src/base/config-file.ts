@@ -2,27 +2,13 @@
 import * as yaml from 'yaml'
 import { admits, type Schema } from './schema.ts'
 import { FileError, UsageError } from './usage-error.ts'
+import messages from './yaml-messages.json' with { type: 'json' }
 
 /** The number of problems that are reported; the others are counted. */
 const MOST = 10
 const KINDS = { array: 'a list', string: 'text', boolean: 'true or false', null: 'null' }
-const TOO_DEEP = 'it is nested too deep'
 /** Replace messages of the yaml package that name parts of its parser. */
-const MESSAGES: { readonly [C in yaml.ErrorCode]?: string } = {
-  BAD_ALIAS: 'an alias (*NAME) needs an anchor (&NAME) before it; put quotes around a text with *',
-  BAD_INDENT: 'the entries of a list or mapping must start in one column, and [ and { need their ] and }',
-  BAD_SCALAR_START: 'put quotes around a text that starts with this character',
-  BLOCK_AS_IMPLICIT_KEY:
-    'this key is inside the value of another: start it below the other, or put quotes around the text',
-  MISSING_CHAR: 'a quote, bracket, brace, comma, colon or space is missing',
-  MULTILINE_IMPLICIT_KEY: 'a key needs a colon and a space after it',
-  TAB_AS_INDENT: 'indent with spaces, not with tabs',
-  TAG_RESOLVE_FAILED: 'tags (!NAME) have no meaning here; put quotes around a text with !',
-  UNEXPECTED_TOKEN: 'this does not fit here; put quotes around a text',
-  MULTIPLE_DOCS: 'expected one YAML document',
-  NON_STRING_KEY: 'expected text as a key',
-  RESOURCE_EXHAUSTION: TOO_DEEP,
-}
+const MESSAGES: { readonly [C in yaml.ErrorCode]?: string } = messages
 
 export class ConfigFile {
   /** The offset in the text of each part, by its path: `hosts[3].ip`. Defaults are not in it. */
@@ -59,7 +45,7 @@ export class ConfigFile {
         return validate(contents, schema, this)
     } catch (error) {
       if (!(error instanceof RangeError)) throw error
-      this.add('', TOO_DEEP, 0)
+      this.add('', messages.RESOURCE_EXHAUSTION, 0)
     }
     return undefined
   }

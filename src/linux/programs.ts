@@ -2,20 +2,10 @@
 import { accessSync, constants, statSync } from 'node:fs'
 import { delimiter, join, resolve } from 'node:path'
 import { attempt } from '../base/errno.ts'
+import packageNames from './packages.json' with { type: 'json' }
 
 /** Packages of Debian and Ubuntu, and an option. Other programs have a package of their name. */
-const PACKAGES: Readonly<Record<string, string>> = {
-  addr2line: 'binutils',
-  'apt-cache': 'apt',
-  'apt-get': 'apt',
-  'dpkg-deb': 'dpkg',
-  ip: 'iproute2',
-  mksquashfs: 'squashfs-tools',
-  pasta: 'passt',
-  ping: 'iputils-ping',
-  'qemu-system-x86_64': '--no-install-recommends qemu-system-x86',
-  xz: 'xz-utils',
-}
+const PACKAGES: Readonly<Record<string, string>> = packageNames
 
 /** Programs of virtual machines, of the download of their kernel, and of their kernel modules. */
 export const GUEST_PROGRAMS = ['qemu-system-x86_64', 'mksquashfs'] as const

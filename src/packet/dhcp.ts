@@ -8,6 +8,7 @@
  */
 
 import { DHCP_MIN_MESSAGE, DHO_RELAY_AGENT } from './dhcp.generated.ts'
+import places from './dhcp-numbers.json' with { type: 'json' }
 import { concat, get32, put32 } from './octets.ts'
 
 export * from './dhcp.generated.ts'
@@ -71,20 +72,8 @@ function written(code: number, value: Uint8Array): number[] {
 }
 
 const MAGIC_COOKIE = 0x63825363
-/** The numbers of a message: their positions and lengths. */
-const NUMBERS = {
-  op: [0, 1],
-  htype: [1, 1],
-  hops: [3, 1],
-  xid: [4, 4],
-  secs: [8, 2],
-  flags: [10, 2],
-  ciaddr: [12, 4],
-  yiaddr: [16, 4],
-  siaddr: [20, 4],
-  giaddr: [24, 4],
-} as const
-type Numbers = { readonly [K in keyof typeof NUMBERS]: number }
+/** The numbers of a message; dhcp-numbers.json has their positions and lengths. */
+type Numbers = { readonly [K in keyof typeof places]: number }
 const CHADDR = 28
 const CHADDR_LEN = 16
 const SNAME = 44
@@ -116,7 +105,7 @@ export function parse(bytes: Uint8Array): DhcpMessage | undefined {
   const sname = bytes.subarray(SNAME, FILE)
   if (overload & 1 && !readOptions(file, options)) return undefined
   if (overload & 2 && !readOptions(sname, options)) return undefined
-  const numbers = Object.entries(NUMBERS).map(([name, [at, size]]) => [name, numberAt(bytes, at, size)])
+  const numbers = Object.entries(places).map(([name, [at, size]]) => [name, numberAt(bytes, at, size)])
   return {
     ...(Object.fromEntries(numbers) as Numbers),
     chaddr: bytes.slice(CHADDR, CHADDR + hlen),
@@ -153,8 +142,8 @@ export function build(
   const { octets, left } = packed(message.options, limit - OPTIONS)
   const data = new Uint8Array(Math.max(BOOTP_LEN, OPTIONS + octets.length))
   data[2] = message.chaddr.length
-  for (const name of Object.keys(NUMBERS) as (keyof Numbers)[]) {
-    const [at, size] = NUMBERS[name]
+  for (const name of Object.keys(places) as (keyof Numbers)[]) {
+    const [at, size] = places[name]
     for (let i = 0; i < size; i++) data[at + i] = message[name] >>> (8 * (size - 1 - i))
   }
   data.set(message.chaddr, CHADDR)

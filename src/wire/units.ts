@@ -4,37 +4,12 @@
  * that is parsed as the same value.
  */
 import { formatQuantity, parseQuantity, type Units, UsageError } from '../base/index.ts'
+import units from '../base/units.json' with { type: 'json' }
 
 /** Bit/s; with `bps` bytes per second. Powers of 1000, with an `i` of 1024. */
-const RATES: Units = Object.fromEntries(
-  ['', 'k', 'm', 'g', 't'].flatMap((prefix, i) => [
-    [`${prefix}bit`, 1000 ** i],
-    [`${prefix}bps`, 8 * 1000 ** i],
-    ...(i === 0
-      ? []
-      : [
-          [`${prefix}ibit`, 1024 ** i],
-          [`${prefix}ibps`, 8 * 1024 ** i],
-        ]),
-  ]),
-)
-
+const RATES: Units = units.rates
 /** Sizes in bytes, in powers of 1024 as in tc. */
-const SIZES: Units = {
-  b: 1,
-  k: 1024,
-  kb: 1024,
-  m: 1024 ** 2,
-  mb: 1024 ** 2,
-  g: 1024 ** 3,
-  gb: 1024 ** 3,
-  kib: 1024,
-  mib: 1024 ** 2,
-  gib: 1024 ** 3,
-  kbit: 128,
-  mbit: 128 * 1024,
-  gbit: 128 * 1024 ** 2,
-}
+const SIZES: Units = units.sizes
 
 /** Returns a share from 0 to 1 of a percentage, with or without its sign, as in tc: `1%`, `1`. */
 export function parseShare(text: string): number {

@@ -9,6 +9,7 @@ import { getS32, getU32, getU64, putU32 } from 'vnet/internal/netlink/index'
 import type { Conversations } from './conversations.ts'
 import type { OtherProcesses } from './other-process.ts'
 import type { Requester } from './program-socket.ts'
+import syscalls from './syscalls.json' with { type: 'json' }
 import type { ReachableVnets } from './vnets.ts'
 
 const SECCOMP_IOCTL_NOTIF_RECV = 0xc0502100
@@ -126,30 +127,15 @@ export class NotificationListener {
   }
 }
 
-/** Numbers: arch/x86/entry/syscalls/syscall_64.tbl, include/uapi/asm-generic/unistd.h (arm64). */
-const SYSCALLS = {
-  ioctl: [16, 29],
-  socket: [41, 198],
-  sendmsg: [46, 211],
-  sendto: [44, 206],
-  sendmmsg: [307, 269],
-  recvmsg: [47, 212],
-  recvfrom: [45, 207],
-  recvmmsg: [299, 243],
-  setsockopt: [54, 208],
-  read: [0, 63],
-  readv: [19, 65],
-  preadv2: [327, 286],
-  write: [1, 64],
-  writev: [20, 66],
-} as const
-
-/** Returns the values of `calls` by the numbers of the system calls on this machine. */
-export function bySyscallNumber<T>(calls: Readonly<Record<keyof typeof SYSCALLS, T>>): Map<number, T> {
+/**
+ * Returns the values of `calls` by the numbers of the system calls on this machine, of
+ * arch/x86/entry/syscalls/syscall_64.tbl and include/uapi/asm-generic/unistd.h (arm64).
+ */
+export function bySyscallNumber<T>(calls: Readonly<Record<keyof typeof syscalls, T>>): Map<number, T> {
   const column = ['x64', 'arm64'].indexOf(process.arch)
-  const numbered = Object.entries(SYSCALLS).map(([name, numbers]): [number, T] => [
+  const numbered = Object.entries(syscalls).map(([name, numbers]): [number, T] => [
     numbers[column] ?? -1,
-    calls[name as keyof typeof SYSCALLS],
+    calls[name as keyof typeof syscalls],
   ])
   return new Map(numbered)
 }

@@ -1,4 +1,5 @@
 /** The files of an exercise's folder besides its page and driver, and the driver's imports. */
+import options from './compiler-options.json' with { type: 'json' }
 
 /** Makes the driver an ES module. `noted` is the exercise's directory, unless it is vnet's own. */
 export function packageJson(noted?: string): string {
@@ -8,17 +9,7 @@ export function packageJson(noted?: string): string {
 
 /** Lets an editor check types. `paths`: the declarations of packages that are not installed. */
 export function jsconfig(paths?: Readonly<Record<string, readonly string[]>>): string {
-  const compilerOptions = {
-    checkJs: true,
-    strict: true,
-    module: 'nodenext',
-    target: 'esnext',
-    noEmit: true,
-    skipLibCheck: true,
-    types: [],
-    paths,
-  }
-  return `${JSON.stringify({ compilerOptions, include: ['*.js'] }, null, 2)}\n`
+  return `${JSON.stringify({ compilerOptions: { ...options, paths }, include: ['*.js'] }, null, 2)}\n`
 }
 
 export const OURS = /^vnet(\/drivers)?$/

@@ -35,7 +35,8 @@ interface Reply {
 
 /** `names` are the names of the proxy and the toxic in the path. */
 type Handler = (body: string, ...names: string[]) => Reply | Promise<Reply>
-type Route = readonly [path: RegExp, handlers: Readonly<Record<string, Handler>>]
+/** A request's method, or several, and its path. */
+type Route = readonly [methods: string, path: RegExp, handler: Handler]
 
 export function apiServer(proxies: Proxies, options: ApiOptions): Server {
   const routes = routesOf(proxies, options)
@@ -50,16 +51,15 @@ export function apiServer(proxies: Proxies, options: ApiOptions): Server {
     if (isForeign(headers)) throw new ApiError('this request is from another origin', 403)
     const path = attempt(() => decodeURIComponent(url.split('?')[0] as string))
     if (path === undefined) return plain(400, '400 Bad Request')
-    for (const [pattern, handlers] of routes) {
-      const found = pattern.exec(path)
-      if (found === null) continue
-      const handler = Object.hasOwn(handlers, method) ? handlers[method] : undefined
-      if (handler === undefined) return { status: 405 }
+    const there = routes.filter(([, pattern]) => pattern.test(path))
+    const [, pattern, handler] = there.find(([methods]) => methods.split(' ').includes(method)) ?? []
+    if (pattern !== undefined && handler !== undefined) {
       const body = method === 'GET' ? '' : await bodyOf(request)
-      const done = tail.then(() => handler(body, ...found.slice(1)))
+      const done = tail.then(() => handler(body, ...(pattern.exec(path) ?? []).slice(1)))
       tail = done.catch(() => {})
       return done
     }
+    if (there.length > 0) return { status: 405 }
     return plain(404, '404 page not found')
   }
 
@@ -79,48 +79,29 @@ export function apiServer(proxies: Proxies, options: ApiOptions): Server {
 
 function routesOf(proxies: Proxies, { measures, vnet }: ApiOptions): readonly Route[] {
   const done: Reply = { status: 204 }
-  const update: Handler = async (body, name = '') => json(200, await proxies.update(name, body))
-  const updateToxic: Handler = async (body, name = '', toxic = '') =>
-    json(200, await proxies.updateToxic(name, toxic, body))
   const metrics: Handler = () => ({ status: 200, text: metricsText(proxies, measures), type: METRICS_TYPE })
+  const [all, one] = [/^\/proxies$/, /^\/proxies\/([^/]+)$/]
+  const [toxics, toxic] = [/^\/proxies\/([^/]+)\/toxics$/, /^\/proxies\/([^/]+)\/toxics\/([^/]+)$/]
   return [
+    ['GET', all, () => ({ status: 200, text: mapOf(proxies.all), type: JSON_TYPE })],
+    ['POST', all, async body => json(201, await proxies.create(body))],
+    ['GET', one, (_, name = '') => json(200, proxies.get(name))],
+    ['POST PATCH', one, async (body, name = '') => json(200, await proxies.update(name, body))],
+    ['DELETE', one, (_, name = '') => proxies.remove(name).then(() => done)],
+    ['GET', toxics, (_, name = '') => json(200, proxies.get(name).toJSON().toxics)],
+    ['POST', toxics, async (body, name = '') => json(200, await proxies.addToxic(name, body))],
+    ['GET', toxic, (_, name = '', which = '') => json(200, proxies.toxic(name, which))],
     [
-      /^\/proxies$/,
-      {
-        GET: () => ({ status: 200, text: mapOf(proxies.all), type: JSON_TYPE }),
-        POST: async body => json(201, await proxies.create(body)),
-      },
+      'POST PATCH',
+      toxic,
+      async (body, name = '', which = '') => json(200, await proxies.updateToxic(name, which, body)),
     ],
-    [
-      /^\/proxies\/([^/]+)$/,
-      {
-        GET: (_, name = '') => json(200, proxies.get(name)),
-        POST: update,
-        PATCH: update,
-        DELETE: (_, name = '') => proxies.remove(name).then(() => done),
-      },
-    ],
-    [
-      /^\/proxies\/([^/]+)\/toxics$/,
-      {
-        GET: (_, name = '') => json(200, proxies.get(name).toJSON().toxics),
-        POST: async (body, name = '') => json(200, await proxies.addToxic(name, body)),
-      },
-    ],
-    [
-      /^\/proxies\/([^/]+)\/toxics\/([^/]+)$/,
-      {
-        GET: (_, name = '', toxic = '') => json(200, proxies.toxic(name, toxic)),
-        POST: updateToxic,
-        PATCH: updateToxic,
-        DELETE: (_, name = '', toxic = '') => proxies.removeToxic(name, toxic).then(() => done),
-      },
-    ],
-    [/^\/populate$/, { POST: body => populate(proxies, body) }],
-    [/^\/reset$/, { POST: () => proxies.reset().then(() => done) }],
-    [/^\/version$/, { GET: () => ({ ...json(200, { version: VERSION, vnet }), type: `${JSON_TYPE};charset=utf-8` }) }],
-    [/^\/vnet$/, { GET: () => json(200, { ...vnet, ...proxies.state }) }],
-    ...(measures.proxies || measures.runtime ? ([[/^\/metrics$/, { GET: metrics }]] satisfies Route[]) : []),
+    ['DELETE', toxic, (_, name = '', which = '') => proxies.removeToxic(name, which).then(() => done)],
+    ['POST', /^\/populate$/, body => populate(proxies, body)],
+    ['POST', /^\/reset$/, () => proxies.reset().then(() => done)],
+    ['GET', /^\/version$/, () => ({ ...json(200, { version: VERSION, vnet }), type: `${JSON_TYPE};charset=utf-8` })],
+    ['GET', /^\/vnet$/, () => json(200, { ...vnet, ...proxies.state })],
+    ...(measures.proxies || measures.runtime ? [['GET', /^\/metrics$/, metrics] as const] : []),
   ]
 }
 
