@@ -87,6 +87,12 @@ test.each([
   expect(kernel.matches(new Uint8Array(60))).toBe(false)
 })
 
+test('a shift by 32 bits leaves nothing', () => {
+  using kernel = inKernel(compileFilter('1 << ether[14] = 0').program)
+  const frame = new Uint8Array(60)
+  expect([31, 32, 33].map(bits => kernel.matches(frame.fill(bits, 14, 15)))).toEqual([false, true, true])
+})
+
 function compiled(text: string) {
   try {
     return compileFilter(text, undefined, 0)
