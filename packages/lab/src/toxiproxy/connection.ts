@@ -40,14 +40,9 @@ export class TcpConnection {
     this.#upstream.once('connect', () => void this.#relay().catch(() => this.close()))
   }
 
-  sync(redrawn?: Toxic): void {
+  sync(changed?: Toxic, isRedrawn = false): void {
     for (const [i, pump] of this.#last.entries())
-      pump.sync(this.#place.stages(STREAMS[i as 0]), this.#place.random, redrawn)
-  }
-
-  /** The attributes of a toxic have changed. */
-  change(toxic: Toxic): void {
-    for (const pump of this.#last) pump.change(toxic)
+      pump.sync(this.#place.stages(STREAMS[i as 0]), this.#place.random, changed, isRedrawn)
   }
 
   close(): void {

@@ -1,5 +1,6 @@
 /** Proxies: all proxies by name, their toxics, and the wire of the link. */
 import { readFileSync } from 'node:fs'
+import { attempt } from 'vnet/internal/base/errno'
 import { type Random, random } from 'vnet/internal/base/random'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { ApiError, fieldsOf, jsonOf } from './body.ts'
@@ -19,6 +20,9 @@ const FILES_LEFT = 400
 const PROXY: ProxyFields = { name: '', listen: '', upstream: '', enabled: true, network: 'tcp' }
 const TOXIC = { attributes: {}, name: '', type: '', stream: 'downstream', toxicity: 1 }
 
+/** Linux only. */
+const limits = () => readFileSync('/proc/self/limits', 'latin1')
+
 export class Proxies {
   readonly #lab: LabProcess | undefined
   /** The reason if only toxics of streams are possible. */
@@ -27,7 +31,7 @@ export class Proxies {
   readonly #random: Random
   readonly #open = new Set<TcpConnection>()
   /** The limit of open files. */
-  readonly #files = Number(/^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1'))?.[1] ?? 2 ** 20)
+  readonly #files = Number(/^Max open files +(\d+)/m.exec(attempt(limits) ?? '')?.[1] ?? 2 ** 20)
   /** The texts that the link has. */
   #wire = { ab: '', ba: '' }
 
@@ -143,8 +147,7 @@ export class Proxies {
     checkToxic(after, proxy.network === 'udp', this.#why)
     Object.assign(toxic, after)
     await this.#changed(proxy, toxic, () => Object.assign(toxic, { toxicity, attributes }))
-    proxy.change(toxic)
-    if (toxic.toxicity !== toxicity) proxy.sync(toxic)
+    proxy.sync(toxic, toxic.toxicity !== toxicity)
     return toxic
   }
 

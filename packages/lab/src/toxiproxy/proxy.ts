@@ -120,14 +120,12 @@ export class ToxicProxy {
     this.at = undefined
   }
 
-  /** Gives connections the stages of `toxics`; `redrawn` draws its connections again. */
-  sync(redrawn?: Toxic): void {
-    for (const connection of this.#connections) connection.sync(redrawn)
-  }
-
-  /** The attributes of a toxic have changed. */
-  change(toxic: Toxic): void {
-    for (const connection of this.#connections) connection.change(toxic)
+  /**
+   * Gives connections the stages of `toxics`. A changed toxic acts on waiting bytes, too.
+   * `isRedrawn`: it draws its connections again.
+   */
+  sync(changed?: Toxic, isRedrawn = false): void {
+    for (const connection of this.#connections) connection.sync(changed, isRedrawn)
   }
 
   #accept(client: Socket): void {

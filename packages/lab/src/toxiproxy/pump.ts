@@ -26,10 +26,11 @@ export class Pump implements StageOutput {
     this.#flow()
   }
 
-  /** Makes a stage for each toxic, in their order. A `redrawn` toxic draws again. */
-  sync(toxics: readonly Toxic[], random: Random, redrawn?: Toxic): void {
+  /** Makes a stage for each toxic, in their order. `isRedrawn`: the changed toxic draws again. */
+  sync(toxics: readonly Toxic[], random: Random, changed?: Toxic, isRedrawn = false): void {
     for (const [toxic, stage] of this.#drawn) {
-      if (toxics.includes(toxic) && toxic !== redrawn) continue
+      if (toxic === changed) stage?.change()
+      if (toxics.includes(toxic) && !(toxic === changed && isRedrawn)) continue
       this.#drawn.delete(toxic)
       stage?.remove()
     }
@@ -39,11 +40,6 @@ export class Pump implements StageOutput {
       return this.#drawn.get(toxic) ?? []
     })
     this.#flow()
-  }
-
-  /** The attributes of a toxic have changed. */
-  change(toxic: Toxic): void {
-    this.#drawn.get(toxic)?.change()
   }
 
   close(): void {
