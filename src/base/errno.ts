@@ -4,24 +4,24 @@ import { ERRNO_TABLE } from './errno-table.generated.ts'
 /** The name of an error number, such as 'EBUSY'. */
 export type ErrnoName = keyof typeof ERRNO_TABLE
 
-export const errnoNumbers = Object.fromEntries(
-  Object.entries(ERRNO_TABLE).map(([name, [number]]) => [name, number]),
-) as {
+const numbers = Object.fromEntries(Object.entries(ERRNO_TABLE).map(([name, [number]]) => [name, number])) as {
   readonly [Name in ErrnoName]: (typeof ERRNO_TABLE)[Name][0]
 }
-export const { EPERM, ENOENT, ESRCH, EINTR, EIO, ENXIO, E2BIG, ENOEXEC, EBADF, EAGAIN, ENOMEM } = errnoNumbers
-export const { EACCES, EFAULT, EBUSY, EEXIST, ENODEV, EISDIR, EINVAL, ENFILE, EMFILE, EFBIG, ENOTTY } = errnoNumbers
-export const { ENOSPC, EROFS, ERANGE, ENAMETOOLONG, ENOSYS, ENODATA, ENOLINK, EPROTO, EBADMSG, EOVERFLOW } =
-  errnoNumbers
-export const { ENOTUNIQ, EBADFD, ENOTSOCK, EMSGSIZE, ENOPROTOOPT, EPROTONOSUPPORT, EOPNOTSUPP } = errnoNumbers
-export const { EAFNOSUPPORT, EADDRINUSE, EADDRNOTAVAIL, ENETDOWN, ENETUNREACH, ECONNRESET, ENOBUFS } = errnoNumbers
+export const { EPERM, ENOENT, ESRCH, EINTR, EIO, ENXIO, E2BIG, ENOEXEC, EBADF, EAGAIN, ENOMEM } = numbers
+export const { EACCES, EFAULT, EBUSY, EEXIST, ENODEV, EISDIR, EINVAL, ENFILE, EMFILE, EFBIG, ENOTTY } = numbers
+export const { ENOSPC, EROFS, ERANGE, ENAMETOOLONG, ENOSYS, ENODATA, ENOLINK, EPROTO, EBADMSG, EOVERFLOW } = numbers
+export const { ENOTUNIQ, EBADFD, ENOTSOCK, EMSGSIZE, ENOPROTOOPT, EPROTONOSUPPORT, EOPNOTSUPP } = numbers
+export const { EAFNOSUPPORT, EADDRINUSE, EADDRNOTAVAIL, ENETDOWN, ENETUNREACH, ECONNRESET, ENOBUFS } = numbers
 export const { ESHUTDOWN, ETIMEDOUT, ECONNREFUSED, EHOSTUNREACH, EALREADY, EINPROGRESS, ECANCELED, EPIPE, EDQUOT } =
-  errnoNumbers
-export const { ENOTDIR, EDESTADDRREQ, EHOSTDOWN, ENONET, ECONNABORTED } = errnoNumbers
+  numbers
+export const { ENOTDIR, EDESTADDRREQ, EHOSTDOWN, ENONET, ECONNABORTED } = numbers
 
 const byNumber: ReadonlyMap<number, readonly [name: string, text: string]> = new Map(
   Object.entries(ERRNO_TABLE).map(([name, [number, text]]) => [number, [name, text]]),
 )
+
+/** Returns 16 for 'EBUSY'. */
+export const errnoOf = (name: ErrnoName): number => numbers[name]
 
 /** Returns 'EBUSY' for 16 and for -16, 'E999' for a number that Linux does not use. */
 export function errnoName(errno: number): string {
@@ -156,7 +156,7 @@ export function reasonOf(error: unknown): string {
 
 /** Returns Linux's number for the name of an error; other systems have other numbers. */
 function numberOf(code: string | undefined): number | undefined {
-  return (errnoNumbers as { readonly [name: string]: number })[code ?? '']
+  return (numbers as { readonly [name: string]: number })[code ?? '']
 }
 
 /** Returns true if `error` is a VnetError with one of these numbers. */

@@ -13,7 +13,7 @@ const UNREACHABLE4 = table.unreachable4.map(conversion)
 const UNREACHABLE6 = table.unreachable6.map(conversion)
 
 function conversion([name, isFatal]: readonly (string | boolean)[]): Conversion {
-  return [errnos.errnoNumbers[name as errnos.ErrnoName], isFatal === true]
+  return [errnos.errnoOf(name as errnos.ErrnoName), isFatal === true]
 }
 
 /** Returns undefined for messages that sockets do not see. */

@@ -1,4 +1,7 @@
-/** `vnet toxiproxy`: the API of toxiproxy, with faults of packets (docs/toxiproxy.md). */
+/**
+ * `vnet toxiproxy`: the API of toxiproxy, with faults of packets.
+ * packages/lab/docs/toxiproxy.md has the differences.
+ */
 import { readFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { reasonOf } from 'vnet/internal/base/errno'
