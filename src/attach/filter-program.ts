@@ -6,6 +6,7 @@
  * past the tag to find its byte: -4, or 0 without a tag beside the frame.
  */
 import * as bpf from '../linux/bpf.ts'
+import * as uapi from '../linux/uapi.ts'
 import type { BpfInstruction, BpfProgram } from '../packet/bpf.ts'
 
 const [A, CONTEXT, X, LENGTH, BEHIND, STACK] = [0, 6, 7, 8, 9, bpf.FRAME_POINTER] as const
@@ -34,7 +35,7 @@ const FAR = 2 ** 31 - 1
  * Loads the length again before each use: if the verifier knew more and more of it, it would look
  * at each instruction once for each way there.
  */
-const LOAD_LENGTH = [bpf.load32(LENGTH, CONTEXT, bpf.SKB_LEN), bpf.instruction(0x1f, LENGTH, BEHIND, 0, 0)]
+const LOAD_LENGTH = [bpf.load32(LENGTH, CONTEXT, uapi.SKB_LEN), bpf.instruction(0x1f, LENGTH, BEHIND, 0, 0)]
 /** Makes a number of `bytes` bytes from the order of the network. */
 const toHost = (dst: number, bytes: number) => (bytes === 1 ? [] : [bpf.instruction(0xdc, dst, 0, 0, bytes * 8)])
 
@@ -54,11 +55,11 @@ interface Place {
 export function filterLines(filters: readonly BpfProgram[], reject: string): bpf.Line[] {
   return [
     bpf.movImm(BEHIND, 0),
-    bpf.load32(2, CONTEXT, bpf.SKB_VLAN_TCI),
-    bpf.load32(1, CONTEXT, bpf.SKB_VLAN_PRESENT),
+    bpf.load32(2, CONTEXT, uapi.SKB_VLAN_TCI),
+    bpf.load32(1, CONTEXT, uapi.SKB_VLAN_PRESENT),
     bpf.jumpIfZero(1, 'untagged'),
     bpf.movImm(BEHIND, TAG_START - TAG_END),
-    bpf.load32(1, CONTEXT, bpf.SKB_VLAN_PROTO),
+    bpf.load32(1, CONTEXT, uapi.SKB_VLAN_PROTO),
     ...toHost(1, 2),
     alu32(0x64, 1, 16),
     bpf.instruction(0x4c, 2, 1, 0, 0),

@@ -11,6 +11,7 @@
 import * as bpf from '../linux/bpf.ts'
 import { closeAside, closingOnError, type Native } from '../linux/index.ts'
 import { addClsact, addProgram, RouteSocket, type TcHook } from '../linux/rtnetlink.ts'
+import * as uapi from '../linux/uapi.ts'
 import type { BpfProgram } from '../packet/bpf.ts'
 import { filterLines } from './filter-program.ts'
 
@@ -37,22 +38,22 @@ export interface Ends extends bpf.TcxTarget {
  * counted.
  */
 function toTap(mark: number, maps: Maps, tap: number, counter: 0 | 1, filters: readonly BpfProgram[]): bpf.Line[] {
-  const next = [bpf.mov32Imm(0, bpf.TCX_NEXT), bpf.exit()]
+  const next = [bpf.mov32Imm(0, uapi.TCX_NEXT), bpf.exit()]
   return [
     bpf.mov(6, 1),
-    bpf.load32(2, 6, bpf.SKB_MARK),
+    bpf.load32(2, 6, uapi.SKB_MARK),
     bpf.mov32Imm(3, mark),
     bpf.jumpIfEqual(2, 3, 'returned'),
     ...(filters.length === 0 ? [] : filterLines(filters, 'unmatched')),
-    bpf.call(bpf.BPF_FUNC_KTIME_GET_NS),
+    bpf.call(uapi.BPF_FUNC_KTIME_GET_NS),
     ...bpf.mapValue(1, maps.aliveUntil),
     bpf.load64(1, 1, 0),
     bpf.jumpIfGreater(0, 1, 'late'),
     bpf.mov32Imm(2, mark),
-    bpf.store32(6, bpf.SKB_MARK, 2),
+    bpf.store32(6, uapi.SKB_MARK, 2),
     bpf.movImm(1, tap),
     bpf.movImm(2, 0),
-    bpf.call(bpf.BPF_FUNC_REDIRECT),
+    bpf.call(uapi.BPF_FUNC_REDIRECT),
     bpf.exit(),
     'late',
     ...bpf.mapValue(1, maps.passed),
@@ -61,7 +62,7 @@ function toTap(mark: number, maps: Maps, tap: number, counter: 0 | 1, filters: r
     ...next,
     'returned',
     bpf.movImm(2, 0),
-    bpf.store32(6, bpf.SKB_MARK, 2),
+    bpf.store32(6, uapi.SKB_MARK, 2),
     ...next,
     ...(filters.length === 0 ? [] : ['unmatched', ...bpf.countPerCpu(maps.unmatched, counter), ...next]),
   ]
@@ -71,10 +72,10 @@ function toTap(mark: number, maps: Maps, tap: number, counter: 0 | 1, filters: r
 function fromTap(mark: number, ifindex: number, flags: number): bpf.Line[] {
   return [
     bpf.mov32Imm(2, mark),
-    bpf.store32(1, bpf.SKB_MARK, 2),
+    bpf.store32(1, uapi.SKB_MARK, 2),
     bpf.movImm(1, ifindex),
     bpf.movImm(2, flags),
-    bpf.call(bpf.BPF_FUNC_REDIRECT),
+    bpf.call(uapi.BPF_FUNC_REDIRECT),
     bpf.exit(),
   ]
 }
@@ -87,7 +88,7 @@ const OWNER = /^vnet_in_(\d+)$/
  * CAP_SYS_ADMIN. Throws a VnetError, EOPNOTSUPP if the kernel has no tcx.
  */
 export function attachedBy(native: Native, target: bpf.TcxTarget): number | undefined {
-  const names = bpf.tcxPrograms(native, target, bpf.BPF_TCX_INGRESS)
+  const names = bpf.tcxPrograms(native, target, uapi.BPF_TCX_INGRESS)
   const pid = names.map(name => OWNER.exec(name ?? '')?.[1]).find(found => found !== undefined)
   return pid === undefined ? undefined : Number(pid)
 }
@@ -152,17 +153,17 @@ export class TcxRedirect {
     const native = this.#native
     // The return path first, so that no frame enters a TAP too early. Drops frames without a mark.
     const egress = [
-      bpf.load32(2, 1, bpf.SKB_MARK),
+      bpf.load32(2, 1, uapi.SKB_MARK),
       bpf.mov32Imm(3, mark),
-      bpf.mov32Imm(0, bpf.TCX_NEXT),
+      bpf.mov32Imm(0, uapi.TCX_NEXT),
       bpf.jumpIfEqual(2, 3, 'marked'),
-      bpf.mov32Imm(0, bpf.TCX_DROP),
+      bpf.mov32Imm(0, uapi.TCX_DROP),
       'marked',
       bpf.exit(),
     ]
     await Promise.all([
       attachToTap(native, nsfd, a, 'a', { egress, ingress: fromTap(mark, ifindex, 0) }),
-      attachToTap(native, nsfd, b, 'b', { egress, ingress: fromTap(mark, ifindex, bpf.BPF_F_INGRESS) }),
+      attachToTap(native, nsfd, b, 'b', { egress, ingress: fromTap(mark, ifindex, uapi.BPF_F_INGRESS) }),
     ])
     this.#load = counter =>
       bpf.loadProgram(
@@ -170,7 +171,7 @@ export class TcxRedirect {
         [`vnet_in_${process.pid}`, 'vnet_out'][counter] as string,
         toTap(mark, this.#maps, [a, b][counter] as number, counter, this.#filters),
       )
-    for (const [counter, type] of [[0, bpf.BPF_TCX_INGRESS] as const, [1, bpf.BPF_TCX_EGRESS] as const]) {
+    for (const [counter, type] of [[0, uapi.BPF_TCX_INGRESS] as const, [1, uapi.BPF_TCX_EGRESS] as const]) {
       const program = this.#load(counter)
       this.#links.push(
         await bpf.attachTcx(native, program, { nsfd, ifindex }, type).finally(() => native.close(program)),

@@ -6,51 +6,14 @@ import { bpfAside } from './aside.ts'
 import { check, closing } from './errno.ts'
 import type { Native } from './native.ts'
 import { TCX_MISSING } from './requirements.ts'
+import * as uapi from './uapi.ts'
 
-// include/uapi/linux/bpf.h: enum bpf_cmd
-const BPF_MAP_CREATE = 0
-const BPF_MAP_LOOKUP_ELEM = 1
-const BPF_MAP_UPDATE_ELEM = 2
-const BPF_PROG_LOAD = 5
-const BPF_PROG_GET_FD_BY_ID = 13
-const BPF_OBJ_GET_INFO_BY_FD = 15
-const BPF_PROG_QUERY = 16
-const BPF_LINK_CREATE = 28
-const BPF_LINK_UPDATE = 29
-// enum bpf_map_type, bpf_prog_type, bpf_attach_type
-const BPF_MAP_TYPE_ARRAY = 2
-const BPF_MAP_TYPE_PERCPU_ARRAY = 6
-const BPF_PROG_TYPE_SCHED_CLS = 3
-export const BPF_TCX_INGRESS = 46
-export const BPF_TCX_EGRESS = 47
-/** Attaches a program before all programs that are attached already. */
-const BPF_F_BEFORE = 1 << 3
-// enum tcx_action_base
-export const TCX_NEXT = -1
-export const TCX_DROP = 2
-/** bpf_redirect: the frame is received by the interface instead of transmitted. */
-export const BPF_F_INGRESS = 1
-// enum bpf_func_id
-const BPF_FUNC_MAP_LOOKUP_ELEM = 1
-export const BPF_FUNC_KTIME_GET_NS = 5
-export const BPF_FUNC_REDIRECT = 23
-/** The source register of ld_imm64 that means a map, or an address in a map's value. */
-const BPF_PSEUDO_MAP_FD = 1
-const BPF_PSEUDO_MAP_VALUE = 2
-/** Offsets in struct __sk_buff. */
-export const SKB_LEN = 0
-export const SKB_MARK = 8
-export const SKB_VLAN_PRESENT = 20
-export const SKB_VLAN_TCI = 24
-export const SKB_VLAN_PROTO = 28
 /** The register with the end of the stack, 512 bytes. */
 export const FRAME_POINTER = 10
 
 /** sizeof(union bpf_attr) up to the fields used here. */
 const ATTR_LEN = 128
 const LOG_LEN = 64 << 10
-/** Logs refusals, but not each instruction: if the log is full, the kernel takes no program. */
-const BPF_LOG_STATS = 4
 const STATISTICS = /^(processed|verification time|stack depth) /
 /** As libbpf. */
 const LOAD_ATTEMPTS = 5
@@ -124,7 +87,7 @@ export const call = (helper: number): Instruction => instruction(0x85, 0, 0, 0, 
 export const exit = (): Instruction => instruction(0x95, 0, 0, 0, 0)
 /** Loads the address of the first value of an array. Two instructions. */
 export const mapValue = (dst: number, map: number): Instruction[] => [
-  instruction(0x18, dst, BPF_PSEUDO_MAP_VALUE, 0, map),
+  instruction(0x18, dst, uapi.BPF_PSEUDO_MAP_VALUE, 0, map),
   instruction(0, 0, 0, 0, 0),
 ]
 
@@ -134,9 +97,9 @@ export const countPerCpu = (map: number, at: number): Line[] => [
   store32(FRAME_POINTER, -4, 1),
   mov(2, FRAME_POINTER),
   addImm(2, -4),
-  instruction(0x18, 1, BPF_PSEUDO_MAP_FD, 0, map),
+  instruction(0x18, 1, uapi.BPF_PSEUDO_MAP_FD, 0, map),
   instruction(0, 0, 0, 0, 0),
-  call(BPF_FUNC_MAP_LOOKUP_ELEM),
+  call(uapi.BPF_FUNC_MAP_LOOKUP_ELEM),
   jumpIfZero(0, `counted ${at}`),
   load64(1, 0, at * 8),
   addImm(1, 1),
@@ -146,19 +109,19 @@ export const countPerCpu = (map: number, at: number): Line[] => [
 
 /** An array with a value of `count` 64-bit words, for each CPU or all. Returns its descriptor. */
 export function createArray(native: Native, count: number, isPerCpu = false): number {
-  const type = isPerCpu ? BPF_MAP_TYPE_PERCPU_ARRAY : BPF_MAP_TYPE_ARRAY
+  const type = isPerCpu ? uapi.BPF_MAP_TYPE_PERCPU_ARRAY : uapi.BPF_MAP_TYPE_ARRAY
   const attr = attributes({ 0: type, 4: 4, 8: count * 8, 12: 1 })
-  return checkBpf(native.bpf(-1, BPF_MAP_CREATE, attr), 'BPF_MAP_CREATE')
+  return checkBpf(native.bpf(-1, uapi.BPF_MAP_CREATE, attr), 'BPF_MAP_CREATE')
 }
 
 const KEY = new Uint8Array(4)
 
 export function writeArray(native: Native, map: number, value: BigUint64Array): void {
-  element(native, BPF_MAP_UPDATE_ELEM, map, value)
+  element(native, uapi.BPF_MAP_UPDATE_ELEM, map, value)
 }
 
 export function readArray(native: Native, map: number, into: BigUint64Array): void {
-  element(native, BPF_MAP_LOOKUP_ELEM, map, into)
+  element(native, uapi.BPF_MAP_LOOKUP_ELEM, map, into)
 }
 
 /** How many CPUs an array of each CPU has values of (Documentation/admin-guide/cputopology.rst). */
@@ -178,12 +141,17 @@ export function loadProgram(native: Native, name: string, lines: readonly Line[]
   const instructions = assemble(lines)
   const code = Buffer.concat(instructions)
   const log = new Uint8Array(LOG_LEN)
-  const attr = attributes({ 0: BPF_PROG_TYPE_SCHED_CLS, 4: instructions.length, 24: BPF_LOG_STATS, 28: LOG_LEN })
+  const attr = attributes({
+    0: uapi.BPF_PROG_TYPE_SCHED_CLS,
+    4: instructions.length,
+    24: uapi.BPF_LOG_STATS,
+    28: LOG_LEN,
+  })
   attr.set(new TextEncoder().encode(name), 48)
   let fd = -EAGAIN
   // A signal during verification, such as a profiler's, makes it end with EAGAIN.
   for (let i = 0; fd === -EAGAIN && i < LOAD_ATTEMPTS; i++)
-    fd = native.bpf(-1, BPF_PROG_LOAD, attr, 8, code, 16, LICENSE, 32, log)
+    fd = native.bpf(-1, uapi.BPF_PROG_LOAD, attr, 8, code, 16, LICENSE, 32, log)
   if (fd >= 0) return fd
   const report = Buffer.from(log.subarray(0, log.indexOf(0)))
     .toString()
@@ -206,31 +174,31 @@ export async function attachTcx(
   { nsfd, ifindex }: TcxTarget,
   type: number,
 ): Promise<number> {
-  const attr = attributes({ 0: program, 4: ifindex, 8: type, 12: BPF_F_BEFORE }, 64)
-  return checkTcx(await bpfAside(native, nsfd, BPF_LINK_CREATE, attr), 'BPF_LINK_CREATE')
+  const attr = attributes({ 0: program, 4: ifindex, 8: type, 12: uapi.BPF_F_BEFORE }, 64)
+  return checkTcx(await bpfAside(native, nsfd, uapi.BPF_LINK_CREATE, attr), 'BPF_LINK_CREATE')
 }
 
 /** Puts another program in the place of a link's, in one step. */
 export function replaceProgram(native: Native, link: number, program: number): void {
-  checkBpf(native.bpf(-1, BPF_LINK_UPDATE, attributes({ 0: link, 4: program }, 64)), 'BPF_LINK_UPDATE')
+  checkBpf(native.bpf(-1, uapi.BPF_LINK_UPDATE, attributes({ 0: link, 4: program }, 64)), 'BPF_LINK_UPDATE')
 }
 
 /** The names of an interface's tcx programs in their order; undefined without CAP_SYS_ADMIN. */
 export function tcxPrograms(native: Native, { nsfd, ifindex }: TcxTarget, type: number): (string | undefined)[] {
   const attr = attributes({ 0: ifindex, 4: type, 24: PROGRAMS_MAX }, 64)
   const ids = new Uint32Array(PROGRAMS_MAX)
-  checkTcx(native.bpf(nsfd, BPF_PROG_QUERY, attr, 16, new Uint8Array(ids.buffer)), 'BPF_PROG_QUERY')
+  checkTcx(native.bpf(nsfd, uapi.BPF_PROG_QUERY, attr, 16, new Uint8Array(ids.buffer)), 'BPF_PROG_QUERY')
   return [...ids.subarray(0, getU32(attr, 24))].map(id => programName(native, id))
 }
 
 /** Returns the name of a program by its id; undefined if it was deleted or may not be looked at. */
 export function programName(native: Native, id: number): string | undefined {
-  const program = native.bpf(-1, BPF_PROG_GET_FD_BY_ID, attributes({ 0: id }, 16))
+  const program = native.bpf(-1, uapi.BPF_PROG_GET_FD_BY_ID, attributes({ 0: id }, 16))
   if (program < 0) return undefined
   return closing(native, program, fd => {
     const info = new Uint8Array(PROG_INFO_LEN)
     const about = attributes({ 0: fd, 4: PROG_INFO_LEN }, 16)
-    if (native.bpf(-1, BPF_OBJ_GET_INFO_BY_FD, about, 8, info) < 0) return undefined
+    if (native.bpf(-1, uapi.BPF_OBJ_GET_INFO_BY_FD, about, 8, info) < 0) return undefined
     return Buffer.from(info.subarray(PROG_INFO_NAME)).toString('latin1').replace(/\0.*/s, '')
   })
 }

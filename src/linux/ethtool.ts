@@ -8,22 +8,10 @@ import type { LinkKsettings } from '../netdev/port.ts'
 import { putU32 } from '../netlink/index.ts'
 import { check, closing } from './errno.ts'
 import type { Native } from './native.ts'
-import { AF_INET, ifreq, SOCK_DGRAM } from './uapi.ts'
+import * as uapi from './uapi.ts'
 
-const SIOCETHTOOL = 0x8946
-const ETHTOOL_GLINKSETTINGS = 0x4c
-const ETHTOOL_SLINKSETTINGS = 0x4d
-const ETHTOOL_LINK_MODE_Autoneg_BIT = 6
-const ETHTOOL_LINK_MODE_TP_BIT = 7
-const ETHTOOL_LINK_MODE_FIBRE_BIT = 10
-const ETHTOOL_LINK_MODE_Pause_BIT = 13
-const ETH_TP_MDI = 1
-const ETH_TP_MDI_AUTO = 3
 const DUPLEX = { half: 0, full: 1 }
 const PORT = { tp: 0, fibre: 3 }
-/** (u32)-1 */
-const SPEED_UNKNOWN = 0xffffffff
-const DUPLEX_UNKNOWN = 0xff
 
 /** In struct ethtool_link_settings. Masks of modes follow: supported, advertised, partner's. */
 const SPEED_AT = 4
@@ -62,15 +50,15 @@ export interface ShownLink extends LinkKsettings {
 /** Sets what `ethtool` shows of `name` in the namespace `nsfd` (-1: ours). Nothing else changes. */
 export function setLinkKsettings(native: Native, nsfd: number, name: string, settings: ShownLink): void {
   const what = ['ETHTOOL_SLINKSETTINGS', name] as const
-  closing(native, check(native.socket(AF_INET, SOCK_DGRAM, 0, nsfd), what), fd => {
+  closing(native, check(native.socket(uapi.AF_INET, uapi.SOCK_DGRAM, 0, nsfd), what), fd => {
     // A request with 0 words returns the number of words in a mask, negated.
     const shape = new Uint8Array(MASKS_AT)
-    putU32(shape, 0, ETHTOOL_GLINKSETTINGS)
-    const result = native.ioctl(fd, SIOCETHTOOL, ifreq(name), shape)
+    putU32(shape, 0, uapi.ETHTOOL_GLINKSETTINGS)
+    const result = native.ioctl(fd, uapi.SIOCETHTOOL, uapi.ifreq(name), shape)
     if (result === -EOPNOTSUPP || result === -EPERM) return
     check(result, what)
     const set = linkSettings(settings, 256 - shape[NWORDS_AT])
-    const done = native.ioctl(fd, SIOCETHTOOL, ifreq(name), set)
+    const done = native.ioctl(fd, uapi.SIOCETHTOOL, uapi.ifreq(name), set)
     if (done !== -EOPNOTSUPP && done !== -EPERM) check(done, what)
   })
 }
@@ -78,15 +66,15 @@ export function setLinkKsettings(native: Native, nsfd: number, name: string, set
 function linkSettings(settings: ShownLink, nwords: number): Uint8Array {
   const { speed, duplex, autoneg = false, port = 'tp', carrier } = settings
   const bytes = new Uint8Array(MASKS_AT + MASKS * nwords * 4)
-  putU32(bytes, 0, ETHTOOL_SLINKSETTINGS)
-  putU32(bytes, SPEED_AT, carrier ? speed : SPEED_UNKNOWN)
-  bytes[DUPLEX_AT] = carrier ? DUPLEX[duplex] : DUPLEX_UNKNOWN
+  putU32(bytes, 0, uapi.ETHTOOL_SLINKSETTINGS)
+  putU32(bytes, SPEED_AT, carrier ? speed : uapi.SPEED_UNKNOWN)
+  bytes[DUPLEX_AT] = carrier ? DUPLEX[duplex] : uapi.DUPLEX_UNKNOWN
   bytes[PORT_AT] = PORT[port]
   bytes[NWORDS_AT] = nwords
   if (autoneg) {
     bytes[AUTONEG_AT] = 1
-    bytes[MDIX_AT] = carrier ? ETH_TP_MDI : 0
-    bytes[MDIX_CTRL_AT] = ETH_TP_MDI_AUTO
+    bytes[MDIX_AT] = carrier ? uapi.ETH_TP_MDI : 0
+    bytes[MDIX_CTRL_AT] = uapi.ETH_TP_MDI_AUTO
   }
   const words = new Uint32Array(nwords)
   for (const bit of linkModes(settings)) words[bit >>> 5] |= 1 << (bit & 31)
@@ -101,9 +89,9 @@ function linkSettings(settings: ShownLink, nwords: number): Uint8Array {
 function linkModes({ speed, autoneg = false, port = 'tp' }: LinkKsettings): number[] {
   if (port === 'fibre') {
     const mode = SHORT_RANGE.get(speed)
-    return mode === undefined ? [ETHTOOL_LINK_MODE_FIBRE_BIT] : [mode, ETHTOOL_LINK_MODE_FIBRE_BIT]
+    return mode === undefined ? [uapi.ETHTOOL_LINK_MODE_FIBRE_BIT] : [mode, uapi.ETHTOOL_LINK_MODE_FIBRE_BIT]
   }
   if (!autoneg) return []
   const modes = TWISTED_PAIR.filter(([most]) => most <= speed).flatMap(([, ...bits]) => bits)
-  return [...modes, ETHTOOL_LINK_MODE_Autoneg_BIT, ETHTOOL_LINK_MODE_TP_BIT, ETHTOOL_LINK_MODE_Pause_BIT]
+  return [...modes, uapi.ETHTOOL_LINK_MODE_Autoneg_BIT, uapi.ETHTOOL_LINK_MODE_TP_BIT, uapi.ETHTOOL_LINK_MODE_Pause_BIT]
 }

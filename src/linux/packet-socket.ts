@@ -15,17 +15,7 @@ import { loading } from '../packet/filter-primitives.ts'
 import { check, closingOnError, setBuffer } from './errno.ts'
 import type { Native } from './native.ts'
 import { encodeProgram } from './sock-filter.ts'
-import { int32, SO_ATTACH_FILTER, SOCK_NONBLOCK, SOCK_RAW, SOL_SOCKET } from './uapi.ts'
-
-// include/uapi/linux/if_packet.h, if_ether.h
-export const AF_PACKET = 17
-export const SOL_PACKET = 263
-export const ETH_P_ALL = 3
-export const PACKET_ADD_MEMBERSHIP = 1
-export const PACKET_STATISTICS = 6
-export const PACKET_VNET_HDR = 15
-export const PACKET_IGNORE_OUTGOING = 23
-export const PACKET_MR_PROMISC = 1
+import * as uapi from './uapi.ts'
 
 /** Size in bytes: some hundred frames of 64 KiB, about as much as the transmit ring of a TAP. */
 const RECEIVE_BUFFER = 32 << 20
@@ -34,15 +24,11 @@ const SEND_BUFFER = 4 << 20
 
 const NEEDS_RAW = 'it needs CAP_NET_RAW: run it as root'
 
-// include/uapi/linux/filter.h
-const SKF_AD_OFF = -0x1000
-const SKF_AD_VLAN_TAG = SKF_AD_OFF + 44
-const SKF_AD_VLAN_TAG_PRESENT = SKF_AD_OFF + 48
 const VLAN_VID_MASK = 0x0fff
 
 const IS_UNTAGGED = or(
-  testing([loading(SKF_AD_VLAN_TAG_PRESENT, 4)], 0),
-  not(testing([loading(SKF_AD_VLAN_TAG, 4)], VLAN_VID_MASK, JSET)),
+  testing([loading(uapi.SKF_AD_OFF + uapi.SKF_AD_VLAN_TAG_PRESENT, 4)], 0),
+  not(testing([loading(uapi.SKF_AD_OFF + uapi.SKF_AD_VLAN_TAG, 4)], VLAN_VID_MASK, JSET)),
 )
 
 /**
@@ -54,10 +40,10 @@ export function openPacketSocket(native: Native, nsfd: number, ifindex: number, 
   return openFilteredSocket(native, nsfd, ifindex, IS_UNTAGGED, what, fd => {
     setBuffer(native, fd, 'SO_RCVBUF', RECEIVE_BUFFER, what)
     setBuffer(native, fd, 'SO_SNDBUF', SEND_BUFFER, what)
-    check(native.setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, int32(1)), what)
-    check(native.setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, int32(1)), what)
-    const promisc = packetMreq(ifindex, PACKET_MR_PROMISC)
-    check(native.setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, promisc), what)
+    check(native.setsockopt(fd, uapi.SOL_PACKET, uapi.PACKET_VNET_HDR, uapi.int32(1)), what)
+    check(native.setsockopt(fd, uapi.SOL_PACKET, uapi.PACKET_IGNORE_OUTGOING, uapi.int32(1)), what)
+    const promisc = packetMreq(ifindex, uapi.PACKET_MR_PROMISC)
+    check(native.setsockopt(fd, uapi.SOL_PACKET, uapi.PACKET_ADD_MEMBERSHIP, promisc), what)
   })
 }
 
@@ -74,10 +60,10 @@ export function openFilteredSocket(
   what: string,
   prepare: (fd: number) => void = () => {},
 ): number {
-  const result = native.socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK, 0, nsfd)
+  const result = native.socket(uapi.AF_PACKET, uapi.SOCK_RAW | uapi.SOCK_NONBLOCK, 0, nsfd)
   const fd = check(result, what, result === -EPERM ? NEEDS_RAW : undefined)
   closingOnError(native, [fd], () => {
-    check(native.setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, socketFilter(filter)), what)
+    check(native.setsockopt(fd, uapi.SOL_SOCKET, uapi.SO_ATTACH_FILTER, socketFilter(filter)), what)
     prepare(fd)
     // Last, because a socket receives nothing until it is bound.
     check(native.bind(fd, sockaddrLl(ifindex)), what)
@@ -88,7 +74,7 @@ export function openFilteredSocket(
 /** Returns the frames received since the last call, also those without room (tp_packets). */
 export function packetsArrived(native: Native, fd: number): number {
   const statistics = new Uint8Array(8)
-  if (native.getsockopt(fd, SOL_PACKET, PACKET_STATISTICS, statistics) < 0) return 0
+  if (native.getsockopt(fd, uapi.SOL_PACKET, uapi.PACKET_STATISTICS, statistics) < 0) return 0
   return new DataView(statistics.buffer).getUint32(0, true)
 }
 
@@ -99,8 +85,8 @@ export const socketFilter = (filter: Condition): Uint8Array => encodeProgram(pro
 function sockaddrLl(ifindex: number): Uint8Array {
   const address = new Uint8Array(20)
   const view = new DataView(address.buffer)
-  view.setUint16(0, AF_PACKET, true)
-  view.setUint16(2, ETH_P_ALL)
+  view.setUint16(0, uapi.AF_PACKET, true)
+  view.setUint16(2, uapi.ETH_P_ALL)
   view.setInt32(4, ifindex, true)
   return address
 }

@@ -18,7 +18,7 @@ import { findProgram } from './programs.ts'
 import { PASTA_MISSING, pastaLacks } from './requirements.ts'
 import { waitingForWayOut } from './rootless.ts'
 import { getRoutes, RouteSocket } from './rtnetlink.ts'
-import { SOCK_SEQPACKET } from './uapi.ts'
+import * as uapi from './uapi.ts'
 
 /** The interface of a namespace to the machine's network. */
 export const OUTSIDE = 'pasta0'
@@ -32,10 +32,6 @@ const RESOLVER_6 = '2001:db8:0:ffff::53'
 
 /** This process's id, its descriptor for the waiting process, and that one's namespace and user. */
 const WAITING = 'VNET_WAY_OUT'
-
-/** include/uapi/asm-generic/ioctls.h and poll.h */
-const FIOCLEX = 0x5451
-const POLLHUP = 0x10
 
 /** Milliseconds between two looks at whether the process that waits was killed. */
 const ALIVE_MS = 100
@@ -108,7 +104,7 @@ export class WayOut {
     const fd = waiting?.fd ?? startWaiting(native)
     if (waiting !== undefined) native.adopt(fd)
     // Programs do not inherit it.
-    native.ioctl(fd, FIOCLEX, 0)
+    native.ioctl(fd, uapi.FIOCLEX, 0)
     try {
       const [ready, log, mounted] = ['ready', 'log', 'netns'].map(name => join(directory, `way-out.${name}`)) as [
         string,
@@ -152,7 +148,7 @@ export class WayOut {
         // If the process was killed, the log is empty.
         if (sent !== -EPIPE) check(sent, 'send a request')
         while (readFileSync(ready, 'latin1') === '') {
-          const isGone = (native.poll(fd) & POLLHUP) !== 0
+          const isGone = (native.poll(fd) & uapi.POLLHUP) !== 0
           const text = readFileSync(log, 'latin1')
           if (isGone || /^ended$/m.test(text)) throw noWayOut(`no way to the Internet: ${reasonIn(text)}`)
           await once(changes, 'change', { signal: AbortSignal.timeout(ALIVE_MS) }).catch(() => {})
@@ -212,7 +208,7 @@ const OPTIONS = [
 /** Starts the process that reads a request from the returned socket and ends when it closes. */
 function startWaiting(native: Native, isAside = false): number {
   const pair = new Int32Array(2)
-  check(native.socketpair(SOCK_SEQPACKET, pair), 'socketpair')
+  check(native.socketpair(uapi.SOCK_SEQPACKET, pair), 'socketpair')
   const [fd, input] = pair as unknown as [number, number]
   try {
     const [program, ...args] = waitingForWayOut(isAside)

@@ -5,7 +5,7 @@
  */
 import { once } from 'node:events'
 import { describe, expect, test } from 'vitest'
-import { VIRTIO_NET_HDR_F_NEEDS_CSUM } from '#src/linux/tap/frame-queue.ts'
+import { VIRTIO_NET_HDR_F_NEEDS_CSUM } from '#src/linux/uapi.ts'
 import { captureLines } from '#support/capture.ts'
 import { ethernet, ones, putWord, verifyAll } from '#support/frames.ts'
 import { freshNamespaces } from '#support/fresh-namespaces.ts'

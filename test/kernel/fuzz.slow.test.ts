@@ -9,7 +9,7 @@ import {
   VIRTIO_NET_HDR_GSO_TCPV4,
   VIRTIO_NET_HDR_GSO_TCPV6,
   VIRTIO_NET_HDR_GSO_UDP_L4,
-} from '#src/linux/tap/frame-queue.ts'
+} from '#src/linux/uapi.ts'
 import { freshNamespaces } from '#support/fresh-namespaces.ts'
 import { fuzzFrames } from '#support/fuzz-frames.ts'
 import { PacketSocket } from '#support/packet-socket.ts'

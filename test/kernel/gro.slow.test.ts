@@ -3,11 +3,7 @@
  * nothing with a wrong checksum.
  */
 import { expect, test } from 'vitest'
-import {
-  VIRTIO_NET_HDR_F_NEEDS_CSUM,
-  VIRTIO_NET_HDR_GSO_TCPV4,
-  VIRTIO_NET_HDR_GSO_UDP_L4,
-} from '#src/linux/tap/frame-queue.ts'
+import { VIRTIO_NET_HDR_F_NEEDS_CSUM, VIRTIO_NET_HDR_GSO_TCPV4, VIRTIO_NET_HDR_GSO_UDP_L4 } from '#src/linux/uapi.ts'
 import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
 import type { Netns } from '#support/netns.ts'
 import { PacketSocket } from '#support/packet-socket.ts'

@@ -4,8 +4,6 @@ import { fstatSync, readFileSync, readlinkSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { EAFNOSUPPORT, EAGAIN, EBADF, EBADFD, EINVAL, EIO, ENOBUFS, VnetError } from '#src/base/errno.ts'
 import { check } from '#src/linux/errno.ts'
-import { AF_PACKET } from '#src/linux/packet-socket.ts'
-import { IFF_NO_PI } from '#src/linux/tap/tap.ts'
 import * as uapi from '#src/linux/uapi.ts'
 import { frames, native } from '../programs/native/support.ts'
 
@@ -13,8 +11,6 @@ const SIOCGIFINDEX = 0x8933
 const RTNLGRP_LINK = 1
 const NOBODY = 65534
 const NONE = Int32Array.of()
-/** include/uapi/linux/if_ether.h */
-const ETH_P_ALL = 3
 const ip = (...args: string[]) => execFileSync('ip', args, { stdio: ['ignore', 'pipe', 'pipe'] })
 
 let netns: string
@@ -36,7 +32,7 @@ afterEach(() => {
 function tap() {
   const fd = check(native.open('/dev/net/tun', uapi.O_RDWR | uapi.O_NONBLOCK, nsfd), 'open /dev/net/tun')
   closers.push(() => native.close(fd))
-  const request = uapi.ifreq('vnet%d', uapi.IFF_TAP | IFF_NO_PI)
+  const request = uapi.ifreq('vnet%d', uapi.IFF_TAP | uapi.IFF_NO_PI)
   check(native.ioctl(fd, uapi.TUNSETIFF, request), 'TUNSETIFF')
   const name = uapi.ifreqName(request)
   const set = (...args: string[]) => ip('-n', netns, 'link', 'set', name, ...args)
@@ -48,15 +44,15 @@ function tap() {
 
 /** A socket that receives and sends whole frames on the kernel's side of the interface. */
 function packetSocket(name: string) {
-  const fd = check(native.socket(AF_PACKET, uapi.SOCK_RAW | uapi.SOCK_NONBLOCK, 0, nsfd), 'socket')
+  const fd = check(native.socket(uapi.AF_PACKET, uapi.SOCK_RAW | uapi.SOCK_NONBLOCK, 0, nsfd), 'socket')
   closers.push(() => native.close(fd))
   const request = uapi.ifreq(name)
   check(native.ioctl(fd, SIOCGIFINDEX, request), 'SIOCGIFINDEX')
   // struct sockaddr_ll: family, protocol in network order, interface index.
   const address = new Uint8Array(20)
   const view = new DataView(address.buffer)
-  view.setUint16(0, AF_PACKET, true)
-  view.setUint16(2, ETH_P_ALL, false)
+  view.setUint16(0, uapi.AF_PACKET, true)
+  view.setUint16(2, uapi.ETH_P_ALL, false)
   view.setInt32(4, new DataView(request.buffer).getInt32(16, true), true)
   check(native.bind(fd, address), 'bind')
   return {

@@ -6,20 +6,23 @@
 import { describe, expect, test } from 'vitest'
 import { check } from '#src/linux/errno.ts'
 import {
+  IFF_MULTI_QUEUE,
+  IFF_NO_PI,
+  IFF_TAP,
+  IFF_VNET_HDR,
+  ifreq,
+  int32,
+  O_RDWR,
+  TUN_F_CSUM,
+  TUN_F_TSO4,
+  TUNSETIFF,
+  TUNSETOFFLOAD,
+  TUNSETPERSIST,
+  TUNSETVNETHDRSZ,
   VIRTIO_NET_HDR_F_NEEDS_CSUM,
   VIRTIO_NET_HDR_GSO_TCPV4,
   VIRTIO_NET_HDR_GSO_UDP_L4,
-} from '#src/linux/tap/frame-queue.ts'
-import {
-  IFF_MULTI_QUEUE,
-  IFF_NO_PI,
-  IFF_VNET_HDR,
-  TUN_F_CSUM,
-  TUN_F_TSO4,
-  TUNSETOFFLOAD,
-  TUNSETVNETHDRSZ,
-} from '#src/linux/tap/tap.ts'
-import { IFF_TAP, ifreq, int32, O_RDWR, TUNSETIFF, TUNSETPERSIST } from '#src/linux/uapi.ts'
+} from '#src/linux/uapi.ts'
 import { captureLines } from '#support/capture.ts'
 import { verifyAll } from '#support/frames.ts'
 import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'

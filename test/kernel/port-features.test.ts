@@ -4,8 +4,15 @@
  */
 import { describe, expect, test } from 'vitest'
 import { EINVAL, EMFILE, EOPNOTSUPP, EPERM } from '#src/base/errno.ts'
-import { IFF_NO_CARRIER, TUN_F_USO4, TUNSETOFFLOAD } from '#src/linux/tap/tap.ts'
-import { AF_INET, ifreqFlags, TUNSETCARRIER, TUNSETIFF } from '#src/linux/uapi.ts'
+import {
+  AF_INET,
+  IFF_NO_CARRIER,
+  ifreqFlags,
+  TUN_F_USO4,
+  TUNSETCARRIER,
+  TUNSETIFF,
+  TUNSETOFFLOAD,
+} from '#src/linux/uapi.ts'
 import * as flags from '#src/netdev/if.ts'
 import type { Netns } from '#support/netns.ts'
 import { TapPorts } from '#support/tap-ports.ts'

@@ -6,8 +6,16 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { EBADF, EBUSY, EEXIST, EINVAL, ENETUNREACH } from '#src/base/errno.ts'
 import type { Tap } from '#src/linux/tap/device.ts'
 import { openTap, type TapOptions } from '#src/linux/tap/open.ts'
-import { IFF_MULTI_QUEUE, IFF_NO_PI, IFF_VNET_HDR } from '#src/linux/tap/tap.ts'
-import { IFF_TAP, IFF_TUN, ifreq, O_RDWR, TUNSETIFF } from '#src/linux/uapi.ts'
+import {
+  IFF_MULTI_QUEUE,
+  IFF_NO_PI,
+  IFF_TAP,
+  IFF_TUN,
+  IFF_VNET_HDR,
+  ifreq,
+  O_RDWR,
+  TUNSETIFF,
+} from '#src/linux/uapi.ts'
 import { numberedFrame } from '#support/frames.ts'
 import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
 import { outcome } from '#support/netns.ts'

@@ -1,8 +1,9 @@
 /** bpf(2): what its errors say, with a stand-in for the system call. */
 import { describe, expect, test } from 'vitest'
 import { EAGAIN, EINVAL, ENOMEM, EPERM } from '#src/base/errno.ts'
-import { attachTcx, BPF_TCX_INGRESS, createArray, exit, loadProgram, tcxPrograms } from '#src/linux/bpf.ts'
+import { attachTcx, createArray, exit, loadProgram, tcxPrograms } from '#src/linux/bpf.ts'
 import type { Native } from '#src/linux/native.ts'
+import { BPF_TCX_INGRESS } from '#src/linux/uapi.ts'
 
 const failing = (errno: number, log = '') =>
   ({

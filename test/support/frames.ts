@@ -3,7 +3,7 @@
  * ICMP and ICMPv6, also of fragmented datagrams. Partial checksums are first completed, as hardware
  * would.
  */
-import { VIRTIO_NET_HDR_F_NEEDS_CSUM } from '#src/linux/tap/frame-queue.ts'
+import { VIRTIO_NET_HDR_F_NEEDS_CSUM } from '#src/linux/uapi.ts'
 import type { HostFrame } from './packet-socket.ts'
 
 const ICMP = 1

@@ -11,8 +11,7 @@ import type { Readable, Writable } from 'node:stream'
 import { check } from '#src/linux/errno.ts'
 import { loadNative, type Native } from '#src/linux/native.ts'
 import { writeSysctl } from '#src/linux/sysctl.ts'
-import { IFF_MULTI_QUEUE, IFF_NO_PI } from '#src/linux/tap/tap.ts'
-import { IFF_TAP, ifreq, O_RDONLY, O_RDWR, TUNSETIFF } from '#src/linux/uapi.ts'
+import { IFF_MULTI_QUEUE, IFF_NO_PI, IFF_TAP, ifreq, O_RDONLY, O_RDWR, TUNSETIFF } from '#src/linux/uapi.ts'
 
 export interface Netns {
   readonly name: string

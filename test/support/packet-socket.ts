@@ -4,17 +4,11 @@
  */
 import { check } from '#src/linux/errno.ts'
 import { loadNative, type Poller } from '#src/linux/native.ts'
-import { AF_PACKET } from '#src/linux/packet-socket.ts'
 import * as uapi from '#src/linux/uapi.ts'
 import type { Netns } from './netns.ts'
 
-// include/uapi/linux/if_packet.h, if_ether.h
+// include/uapi/linux/sockios.h
 const SIOCGIFINDEX = 0x8933
-const SOL_PACKET = 263
-const PACKET_STATISTICS = 6
-const PACKET_VNET_HDR = 15
-const PACKET_IGNORE_OUTGOING = 23
-const ETH_P_ALL = 3
 const RECEIVE_BUFFER = 64 << 20
 
 const native = loadNative()
@@ -43,18 +37,18 @@ export class PacketSocket {
   /** With `outgoing` it keeps frames that the kernel sends, too. */
   constructor(netns: Netns, name: string, { vnetHdr = false, outgoing = false } = {}) {
     this.#vnetHdr = vnetHdr
-    this.#fd = check(native.socket(AF_PACKET, uapi.SOCK_RAW | uapi.SOCK_NONBLOCK, 0, netns.fd), 'socket')
+    this.#fd = check(native.socket(uapi.AF_PACKET, uapi.SOCK_RAW | uapi.SOCK_NONBLOCK, 0, netns.fd), 'socket')
     const set = (level: number, option: number, value: number) =>
       check(native.setsockopt(this.#fd, level, option, uapi.int32(value)), 'setsockopt')
     set(uapi.SOL_SOCKET, uapi.SO_RCVBUFFORCE, RECEIVE_BUFFER)
-    set(SOL_PACKET, PACKET_IGNORE_OUTGOING, outgoing ? 0 : 1)
-    set(SOL_PACKET, PACKET_VNET_HDR, vnetHdr ? 1 : 0)
+    set(uapi.SOL_PACKET, uapi.PACKET_IGNORE_OUTGOING, outgoing ? 0 : 1)
+    set(uapi.SOL_PACKET, uapi.PACKET_VNET_HDR, vnetHdr ? 1 : 0)
     const request = uapi.ifreq(name)
     check(native.ioctl(this.#fd, SIOCGIFINDEX, request), `SIOCGIFINDEX ${name}`)
     const address = new Uint8Array(20)
     const view = new DataView(address.buffer)
-    view.setUint16(0, AF_PACKET, true)
-    view.setUint16(2, ETH_P_ALL)
+    view.setUint16(0, uapi.AF_PACKET, true)
+    view.setUint16(2, uapi.ETH_P_ALL)
     view.setInt32(4, new DataView(request.buffer).getInt32(16, true), true)
     check(native.bind(this.#fd, address), 'bind')
     this.#poller = native.createPoller(this.#fd, () => this.#receive()) as Poller
@@ -85,7 +79,7 @@ export class PacketSocket {
   /** The number of frames that the socket had no room for. */
   lost(): number {
     const statistics = new Uint8Array(8)
-    check(native.getsockopt(this.#fd, SOL_PACKET, PACKET_STATISTICS, statistics), 'PACKET_STATISTICS')
+    check(native.getsockopt(this.#fd, uapi.SOL_PACKET, uapi.PACKET_STATISTICS, statistics), 'PACKET_STATISTICS')
     return new DataView(statistics.buffer).getUint32(4, true)
   }
 

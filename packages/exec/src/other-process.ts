@@ -5,14 +5,11 @@
 import { fstatSync, readdirSync, readFileSync, readlinkSync, statSync, writeSync } from 'node:fs'
 import { attempt, EBADF, EFAULT, EINVAL, ENOENT, ENOTSOCK, EPERM, ESRCH } from 'vnet/internal/base/errno'
 import { closing, type Native, netnsCookie, O_RDONLY, O_RDWR, SIOCGSKNS } from 'vnet/internal/linux/index'
+import * as uapi from 'vnet/internal/linux/uapi'
 import { getU32, putU32 } from 'vnet/internal/netlink/index'
 
-/** A thread, not only a process's first one. Linux 6.9. */
-const PIDFD_THREAD = 0x80
-/** struct pidfd_info of include/uapi/linux/pidfd.h, Linux 6.13. */
-const PIDFD_GET_INFO = 0xc040ff0b
+/** sizeof(struct pidfd_info), and places in it. */
 const PIDFD_INFO_LEN = 64
-const PIDFD_INFO_CREDS = 2
 const TGID_AT = 20
 const EUID_AT = 36
 const EGID_AT = 40
@@ -112,8 +109,8 @@ export class OtherProcesses {
 
   identity(pid: number): Identity | undefined {
     const info = new Uint8Array(PIDFD_INFO_LEN)
-    putU32(info, 0, PIDFD_INFO_CREDS)
-    if (this.#onPidfd(pid, pidfd => this.#native.ioctl(pidfd, PIDFD_GET_INFO, info)) < 0) return this.status(pid)
+    putU32(info, 0, uapi.PIDFD_INFO_CREDS)
+    if (this.#onPidfd(pid, pidfd => this.#native.ioctl(pidfd, uapi.PIDFD_GET_INFO, info)) < 0) return this.status(pid)
     return { tgid: getU32(info, TGID_AT), euid: getU32(info, EUID_AT), egid: getU32(info, EGID_AT) }
   }
 
@@ -196,7 +193,7 @@ export class OtherProcesses {
   }
 
   #open(pid: number): number {
-    const pidfd = this.#native.pidfdOpen(pid, PIDFD_THREAD)
+    const pidfd = this.#native.pidfdOpen(pid, uapi.PIDFD_THREAD)
     if (pidfd !== -EINVAL) return pidfd
     const tgid = this.status(pid)?.tgid
     return tgid === undefined ? -ENOENT : this.#native.pidfdOpen(tgid, 0)

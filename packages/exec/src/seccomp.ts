@@ -5,6 +5,7 @@
  */
 import { ENOENT } from 'vnet/internal/base/errno'
 import { check, type Native, O_CLOEXEC, type Poller, startPoller } from 'vnet/internal/linux/index'
+import * as uapi from 'vnet/internal/linux/uapi'
 import { getS32, getU32, getU64, putU32 } from 'vnet/internal/netlink/index'
 import type { Conversations } from './conversations.ts'
 import type { OtherProcesses } from './other-process.ts'
@@ -12,16 +13,6 @@ import type { Requester } from './program-socket.ts'
 import syscalls from './syscalls.json' with { type: 'json' }
 import type { ReachableVnets } from './vnets.ts'
 
-const SECCOMP_IOCTL_NOTIF_RECV = 0xc0502100
-const SECCOMP_IOCTL_NOTIF_SEND = 0xc0182101
-const SECCOMP_IOCTL_NOTIF_ID_VALID = 0x40082102
-const SECCOMP_IOCTL_NOTIF_ADDFD = 0x40182103
-const SECCOMP_IOCTL_NOTIF_SET_FLAGS = 0x40082104
-/** Runs the supervisor on the CPU of the waiting thread, which is four times faster. Linux 6.6. */
-const SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP = 1
-const SECCOMP_USER_NOTIF_FLAG_CONTINUE = 1
-const SECCOMP_ADDFD_FLAG_SETFD = 1
-const SECCOMP_ADDFD_FLAG_SEND = 2
 /** struct seccomp_notif: id, pid, flags; struct seccomp_data: nr, arch, ip, six arguments. */
 const NOTIF_LEN = 80
 const PID_AT = 8
@@ -29,7 +20,6 @@ const NR_AT = 16
 const ARGS_AT = 32
 const ID_LEN = 8
 const RESP_LEN = 24
-const POLLHUP = 0x10
 
 export class Notification {
   readonly bytes = new Uint8Array(NOTIF_LEN)
@@ -67,7 +57,7 @@ export class NotificationListener {
     this.#native = native
     this.#fd = fd
     // Optional: an older kernel is only slower.
-    native.ioctl(fd, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP)
+    native.ioctl(fd, uapi.SECCOMP_IOCTL_NOTIF_SET_FLAGS, uapi.SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP)
     this.#poller = startPoller(native, fd, () => {
       const notification = this.#receive()
       if (notification !== undefined) onNotification(notification)
@@ -76,15 +66,15 @@ export class NotificationListener {
 
   /** Whether its thread still waits. If not, the thread's id may already be another's. */
   isWaiting(notification: Notification): boolean {
-    return this.#ioctl(SECCOMP_IOCTL_NOTIF_ID_VALID, notification.id) >= 0
+    return this.#ioctl(uapi.SECCOMP_IOCTL_NOTIF_ID_VALID, notification.id) >= 0
   }
 
   /** Ends the call, if it waits, with 0 or more, or -errno; undefined lets the kernel run it. */
   answer({ id }: Notification, result: number | undefined): void {
     // A struct seccomp_notif_resp: the value, which is an int, in 64 bits, the error, the flags.
     const [value, error] = [Math.max(result ?? 0, 0), Math.min(result ?? 0, 0)]
-    const flags = result === undefined ? SECCOMP_USER_NOTIF_FLAG_CONTINUE : 0
-    this.#write(SECCOMP_IOCTL_NOTIF_SEND, id, [value, 0, error, flags])
+    const flags = result === undefined ? uapi.SECCOMP_USER_NOTIF_FLAG_CONTINUE : 0
+    this.#write(uapi.SECCOMP_IOCTL_NOTIF_SEND, id, [value, 0, error, flags])
   }
 
   /** Lets the kernel run the call. */
@@ -94,8 +84,8 @@ export class NotificationListener {
 
   /** Ends the call with a duplicate of `fd` as that process's `newfd`. Returns newfd or -errno. */
   answerDescriptor({ id }: Notification, fd: number, newfd: number, cloexec: boolean): number {
-    const flags = SECCOMP_ADDFD_FLAG_SETFD | SECCOMP_ADDFD_FLAG_SEND
-    return this.#write(SECCOMP_IOCTL_NOTIF_ADDFD, id, [flags, fd, newfd, cloexec ? O_CLOEXEC : 0])
+    const flags = uapi.SECCOMP_ADDFD_FLAG_SETFD | uapi.SECCOMP_ADDFD_FLAG_SEND
+    return this.#write(uapi.SECCOMP_IOCTL_NOTIF_ADDFD, id, [flags, fd, newfd, cloexec ? O_CLOEXEC : 0])
   }
 
   /** Waiting and later calls fail with ENOSYS. Idempotent. */
@@ -108,10 +98,10 @@ export class NotificationListener {
 
   #receive(): Notification | undefined {
     const notification = new Notification()
-    const result = this.#ioctl(SECCOMP_IOCTL_NOTIF_RECV, notification.bytes)
+    const result = this.#ioctl(uapi.SECCOMP_IOCTL_NOTIF_RECV, notification.bytes)
     if (result >= 0) return notification
     // The thread was killed, or all processes have ended, which the kernel keeps reporting.
-    if (result !== -ENOENT || (this.#native.poll(this.#fd) & POLLHUP) !== 0) this.close()
+    if (result !== -ENOENT || (this.#native.poll(this.#fd) & uapi.POLLHUP) !== 0) this.close()
     else this.#poller.start()
     return undefined
   }

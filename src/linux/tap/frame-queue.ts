@@ -11,16 +11,8 @@ import * as drop from '../../skb/drop-reason.ts'
 import { FRAME_MAX, type Ring, type SkBuffPool, type SlotAccount } from '../../skb/index.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
 import * as sk from '../../skb/sk-buff.ts'
-import { type Batch, type Native, type Poller, VIRTIO_NET_HDR_LEN } from '../index.ts'
-
-// include/uapi/linux/virtio_net.h
-export const VIRTIO_NET_HDR_F_NEEDS_CSUM = 1
-export const VIRTIO_NET_HDR_F_DATA_VALID = 2
-export const VIRTIO_NET_HDR_GSO_TCPV4 = 1
-export const VIRTIO_NET_HDR_GSO_TCPV6 = 4
-export const VIRTIO_NET_HDR_GSO_UDP_L4 = 5
-/** A flag in addition to the GSO type. */
-export const VIRTIO_NET_HDR_GSO_ECN = 0x80
+import type { Batch, Native, Poller } from '../index.ts'
+import * as uapi from '../uapi.ts'
 
 /** Frames per native call. */
 const FRAMES = 64
@@ -186,34 +178,34 @@ const DROP_REASONS: ReadonlyMap<number, number> = new Map([
 /** Sets the checksum and segmentation fields of the skb from the header before the frame. */
 export function parseVnetHdr(skb: SkBuff): void {
   const { bytes, data } = skb
-  const at = data - VIRTIO_NET_HDR_LEN
+  const at = data - uapi.VIRTIO_NET_HDR_LEN
   const flags = bytes[at]
   const gso = bytes[at + 1]
-  if ((flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) !== 0) {
+  if ((flags & uapi.VIRTIO_NET_HDR_F_NEEDS_CSUM) !== 0) {
     skb.ipSummed = sk.CHECKSUM_PARTIAL
     skb.csumStart = data + getU16(bytes, at + 6)
     skb.csumOffset = getU16(bytes, at + 8)
-  } else if ((flags & VIRTIO_NET_HDR_F_DATA_VALID) !== 0) {
+  } else if ((flags & uapi.VIRTIO_NET_HDR_F_DATA_VALID) !== 0) {
     skb.ipSummed = sk.CHECKSUM_UNNECESSARY
   }
   if (gso === 0) return
-  const kind = gso & ~VIRTIO_NET_HDR_GSO_ECN
-  const ecn = (gso & VIRTIO_NET_HDR_GSO_ECN) === 0 ? 0 : sk.SKB_GSO_TCP_ECN
+  const kind = gso & ~uapi.VIRTIO_NET_HDR_GSO_ECN
+  const ecn = (gso & uapi.VIRTIO_NET_HDR_GSO_ECN) === 0 ? 0 : sk.SKB_GSO_TCP_ECN
   skb.gsoSize = getU16(bytes, at + 4)
-  if (kind === VIRTIO_NET_HDR_GSO_TCPV4) skb.gsoType = sk.SKB_GSO_TCPV4 | ecn
-  else if (kind === VIRTIO_NET_HDR_GSO_TCPV6) skb.gsoType = sk.SKB_GSO_TCPV6 | ecn
-  else if (kind === VIRTIO_NET_HDR_GSO_UDP_L4) skb.gsoType = sk.SKB_GSO_UDP_L4
+  if (kind === uapi.VIRTIO_NET_HDR_GSO_TCPV4) skb.gsoType = sk.SKB_GSO_TCPV4 | ecn
+  else if (kind === uapi.VIRTIO_NET_HDR_GSO_TCPV6) skb.gsoType = sk.SKB_GSO_TCPV6 | ecn
+  else if (kind === uapi.VIRTIO_NET_HDR_GSO_UDP_L4) skb.gsoType = sk.SKB_GSO_UDP_L4
 }
 
 /** Writes the header before the frame from the skb's fields. Overwrites the bytes there. */
 export function createVnetHdr(skb: SkBuff): void {
   const { bytes, data, gsoSize } = skb
-  const at = data - VIRTIO_NET_HDR_LEN
+  const at = data - uapi.VIRTIO_NET_HDR_LEN
   const partial = skb.ipSummed === sk.CHECKSUM_PARTIAL
   bytes[at] = partial
-    ? VIRTIO_NET_HDR_F_NEEDS_CSUM
+    ? uapi.VIRTIO_NET_HDR_F_NEEDS_CSUM
     : skb.ipSummed === sk.CHECKSUM_UNNECESSARY
-      ? VIRTIO_NET_HDR_F_DATA_VALID
+      ? uapi.VIRTIO_NET_HDR_F_DATA_VALID
       : 0
   bytes[at + 1] = gsoSize === 0 ? 0 : virtioGsoType(skb.gsoType)
   putU16(bytes, at + 2, gsoSize === 0 ? 0 : headerLength(skb))
@@ -223,10 +215,10 @@ export function createVnetHdr(skb: SkBuff): void {
 }
 
 function virtioGsoType(gsoType: number): number {
-  const ecn = (gsoType & sk.SKB_GSO_TCP_ECN) === 0 ? 0 : VIRTIO_NET_HDR_GSO_ECN
-  if ((gsoType & sk.SKB_GSO_TCPV4) !== 0) return VIRTIO_NET_HDR_GSO_TCPV4 | ecn
-  if ((gsoType & sk.SKB_GSO_TCPV6) !== 0) return VIRTIO_NET_HDR_GSO_TCPV6 | ecn
-  return VIRTIO_NET_HDR_GSO_UDP_L4
+  const ecn = (gsoType & sk.SKB_GSO_TCP_ECN) === 0 ? 0 : uapi.VIRTIO_NET_HDR_GSO_ECN
+  if ((gsoType & sk.SKB_GSO_TCPV4) !== 0) return uapi.VIRTIO_NET_HDR_GSO_TCPV4 | ecn
+  if ((gsoType & sk.SKB_GSO_TCPV6) !== 0) return uapi.VIRTIO_NET_HDR_GSO_TCPV6 | ecn
+  return uapi.VIRTIO_NET_HDR_GSO_UDP_L4
 }
 
 /** The length of all headers of a GSO frame, a hint to the kernel of how much to keep linear. */

@@ -31,7 +31,7 @@ import { sameBytes } from '../../packet/address.ts'
 import { check, checkTap, closeAside, type Native } from '../index.ts'
 import { getLink, type Link, RouteSocket, setLinkAside } from '../rtnetlink.ts'
 import * as uapi from '../uapi.ts'
-import { IFF_VNET_HDR, openTun, rootAdvice, setOffload, setPersist, TUNSETVNETHDRSZ, type Tun, tapName } from './tap.ts'
+import { openTun, rootAdvice, setOffload, setPersist, type Tun, tapName } from './tap.ts'
 
 type TapSpec = Pick<
   PortSpec,
@@ -150,14 +150,14 @@ export function adoptTun(native: Native, fd: number, layer: 'tap' | 'tun' | unde
   const found = (flags & uapi.IFF_TAP) === 0 ? 'tun' : 'tap'
   if (layer !== undefined && layer !== found)
     throw new VnetError(EINVAL, what, `${name} is a ${found.toUpperCase()}, not a ${layer.toUpperCase()}`)
-  const hasHeader = (flags & IFF_VNET_HDR) !== 0
+  const hasHeader = (flags & uapi.IFF_VNET_HDR) !== 0
   if (features !== 0 && !hasHeader)
     throw new VnetError(EINVAL, what, `${name} was opened without IFF_VNET_HDR, which \`offload\` needs`)
   check(native.adopt(fd), what, `it belongs to ${name} of this program`)
   try {
     check(native.ioctl(fd, uapi.FIONBIO, uapi.int32(1)), ['FIONBIO', name])
     const vnetHdrLen = hasHeader ? uapi.VIRTIO_NET_HDR_LEN : 0
-    if (hasHeader) checkTap(native.ioctl(fd, TUNSETVNETHDRSZ, uapi.int32(vnetHdrLen)), ['TUNSETVNETHDRSZ', name])
+    if (hasHeader) checkTap(native.ioctl(fd, uapi.TUNSETVNETHDRSZ, uapi.int32(vnetHdrLen)), ['TUNSETVNETHDRSZ', name])
     return { name, fds: [fd], layer: found, vnetHdrLen, features: setOffload(native, fd, name, features, vnetHdrLen) }
   } catch (error) {
     native.release(fd)

@@ -11,23 +11,6 @@ import type { Native } from '../index.ts'
 import { check, checkTap, closingOnError, hasCapability, sudoCommand, TUN_MODE, tunAdvice } from '../index.ts'
 import * as uapi from '../uapi.ts'
 
-// include/uapi/linux/if_tun.h
-export const TUN_F_CSUM = 0x01
-export const TUN_F_TSO4 = 0x02
-export const TUN_F_TSO6 = 0x04
-export const TUN_F_TSO_ECN = 0x08
-export const TUN_F_USO4 = 0x20
-export const TUN_F_USO6 = 0x40
-export const IFF_NO_CARRIER = 0x0040
-export const IFF_MULTI_QUEUE = 0x0100
-export const IFF_NO_PI = 0x1000
-export const IFF_VNET_HDR = 0x4000
-export const TUNSETVNETHDRSZ = 0x400454d8
-export const TUNSETOFFLOAD = 0x400454d0
-export const IFF_TUN_EXCL = 0x8000
-export const TUNSETOWNER = 0x400454cc
-export const TUNSETGROUP = 0x400454ce
-
 export interface TunOptions extends Pick<PortSpec, 'name' | 'queues' | 'features'>, Pick<Tun, 'layer'> {
   /** The name in errors, if it is another. */
   shownName?: string
@@ -71,7 +54,7 @@ export function openTun(native: Native, options: TunOptions): Tun {
       const fd = native.open('/dev/net/tun', uapi.O_RDWR | uapi.O_NONBLOCK, nsfd)
       check(fd, ['open', '/dev/net/tun'], openAdvice(-fd))
       fds.push(fd)
-      const request = uapi.ifreq(name, q === 0 && exclusive ? flags | IFF_TUN_EXCL : flags)
+      const request = uapi.ifreq(name, q === 0 && exclusive ? flags | uapi.IFF_TUN_EXCL : flags)
       const result = native.ioctl(fd, uapi.TUNSETIFF, request)
       check(result, ['TUNSETIFF', (options.shownName ?? name).replace('%d', 'N')], setiffAdvice(-result))
       name = uapi.ifreqName(request)
@@ -81,20 +64,21 @@ export function openTun(native: Native, options: TunOptions): Tun {
     if (!options.carrier) native.ioctl(fds[0], uapi.TUNSETCARRIER, uapi.int32(0))
     const vnetHdrLen = features === 0 ? 0 : uapi.VIRTIO_NET_HDR_LEN
     if (vnetHdrLen !== 0)
-      check(native.ioctl(fds[0], TUNSETVNETHDRSZ, uapi.int32(vnetHdrLen)), ['TUNSETVNETHDRSZ', name])
+      check(native.ioctl(fds[0], uapi.TUNSETVNETHDRSZ, uapi.int32(vnetHdrLen)), ['TUNSETVNETHDRSZ', name])
     return { name, layer, fds, vnetHdrLen, features: setOffload(native, fds[0], name, features, vnetHdrLen) }
   })
 }
 
 function setiffFlags({ layer, multiQueue, features, carrier }: TunOptions): number {
-  const kind = (layer === 'tun' ? uapi.IFF_TUN : uapi.IFF_TAP) | IFF_NO_PI | (multiQueue ? IFF_MULTI_QUEUE : 0)
-  return kind | (features === 0 ? 0 : IFF_VNET_HDR) | (carrier ? 0 : IFF_NO_CARRIER)
+  const kind =
+    (layer === 'tun' ? uapi.IFF_TUN : uapi.IFF_TAP) | uapi.IFF_NO_PI | (multiQueue ? uapi.IFF_MULTI_QUEUE : 0)
+  return kind | (features === 0 ? 0 : uapi.IFF_VNET_HDR) | (carrier ? 0 : uapi.IFF_NO_CARRIER)
 }
 
 function setRights(native: Native, fd: number, name: string, { owner, group }: TunRights): void {
-  if (group !== undefined) check(native.ioctl(fd, TUNSETGROUP, group), ['TUNSETGROUP', name])
+  if (group !== undefined) check(native.ioctl(fd, uapi.TUNSETGROUP, group), ['TUNSETGROUP', name])
   if (owner === undefined && group !== undefined) return
-  const result = native.ioctl(fd, TUNSETOWNER, owner ?? process.geteuid?.() ?? 0)
+  const result = native.ioctl(fd, uapi.TUNSETOWNER, owner ?? process.geteuid?.() ?? 0)
   // This user may have no number in this user namespace, which no other user is in.
   if (owner !== undefined || result !== -EINVAL) check(result, ['TUNSETOWNER', name])
 }
@@ -142,14 +126,14 @@ const SEGMENTATION = netif.NETIF_F_TSO | netif.NETIF_F_TSO6 | netif.NETIF_F_TSO_
 /** Sets the offloads of a TAP. Returns the features that the kernel granted; 0 without header. */
 export function setOffload(native: Native, fd: number, name: string, features: number, vnetHdrLen: number): number {
   const wanted = vnetHdrLen === 0 ? 0 : expressible(features)
-  const result = native.ioctl(fd, TUNSETOFFLOAD, tunFeatures(wanted))
+  const result = native.ioctl(fd, uapi.TUNSETOFFLOAD, tunFeatures(wanted))
   if (result !== -EINVAL || (wanted & netif.NETIF_F_GSO_UDP_L4) === 0) {
     checkTap(result, ['TUNSETOFFLOAD', name])
     return wanted
   }
   // Kernels before 6.2 have no USO.
   const without = wanted & ~netif.NETIF_F_GSO_UDP_L4
-  checkTap(native.ioctl(fd, TUNSETOFFLOAD, tunFeatures(without)), ['TUNSETOFFLOAD', name])
+  checkTap(native.ioctl(fd, uapi.TUNSETOFFLOAD, tunFeatures(without)), ['TUNSETOFFLOAD', name])
   return without
 }
 
@@ -165,11 +149,11 @@ function expressible(features: number): number {
 
 function tunFeatures(features: number): number {
   let mask = 0
-  if ((features & (ANY_CSUM | PROTOCOL_CSUM)) !== 0) mask |= TUN_F_CSUM
-  if ((features & netif.NETIF_F_TSO) !== 0) mask |= TUN_F_TSO4
-  if ((features & netif.NETIF_F_TSO6) !== 0) mask |= TUN_F_TSO6
-  if ((features & netif.NETIF_F_TSO_ECN) !== 0) mask |= TUN_F_TSO_ECN
+  if ((features & (ANY_CSUM | PROTOCOL_CSUM)) !== 0) mask |= uapi.TUN_F_CSUM
+  if ((features & netif.NETIF_F_TSO) !== 0) mask |= uapi.TUN_F_TSO4
+  if ((features & netif.NETIF_F_TSO6) !== 0) mask |= uapi.TUN_F_TSO6
+  if ((features & netif.NETIF_F_TSO_ECN) !== 0) mask |= uapi.TUN_F_TSO_ECN
   // The kernel refuses one without the other.
-  if ((features & netif.NETIF_F_GSO_UDP_L4) !== 0) mask |= TUN_F_USO4 | TUN_F_USO6
+  if ((features & netif.NETIF_F_GSO_UDP_L4) !== 0) mask |= uapi.TUN_F_USO4 | uapi.TUN_F_USO6
   return mask
 }

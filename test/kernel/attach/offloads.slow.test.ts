@@ -3,7 +3,7 @@
  * checksums, whether the wire passes them whole or cuts them, and none is lost uncounted.
  */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { VIRTIO_NET_HDR_F_NEEDS_CSUM, VIRTIO_NET_HDR_GSO_TCPV4 } from '#src/linux/tap/frame-queue.ts'
+import { VIRTIO_NET_HDR_F_NEEDS_CSUM, VIRTIO_NET_HDR_GSO_TCPV4 } from '#src/linux/uapi.ts'
 import { attach, type Cable } from '#src/wire.ts'
 import { expectConserved, makeVeth, NEVER_OPEN } from '#support/attach.ts'
 import { captureFrames } from '#support/capture.ts'

@@ -3,15 +3,14 @@ import { readlinkSync } from 'node:fs'
 import { beforeEach, expect, test } from 'vitest'
 import { TcxRedirect } from '#src/attach/tcx.ts'
 import { ENOENT, VnetError } from '#src/base/errno.ts'
-import { BPF_TCX_EGRESS, BPF_TCX_INGRESS, tcxPrograms } from '#src/linux/bpf.ts'
+import { tcxPrograms } from '#src/linux/bpf.ts'
 import { loadNative } from '#src/linux/native.ts'
 import { addClsact, type RouteSocket } from '#src/linux/rtnetlink.ts'
+import { BPF_LINK_CREATE, BPF_TCX_EGRESS, BPF_TCX_INGRESS } from '#src/linux/uapi.ts'
 import { bpfDescriptors, makeVeth } from '#support/attach.ts'
 import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
 import { shownLink } from '#support/shown-link.ts'
 import { pingWithoutLoss } from '#support/traffic.ts'
-
-const BPF_LINK_CREATE = 28
 
 const { near, far } = freshQuietNamespaces('near', 'far')
 

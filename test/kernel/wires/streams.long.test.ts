@@ -4,7 +4,7 @@
  */
 import { describe, expect, test } from 'vitest'
 import type { DeviceStatistics } from '#src/cli/statistics.ts'
-import { VIRTIO_NET_HDR_GSO_TCPV4, VIRTIO_NET_HDR_GSO_TCPV6 } from '#src/linux/tap/frame-queue.ts'
+import { VIRTIO_NET_HDR_GSO_TCPV4, VIRTIO_NET_HDR_GSO_TCPV6 } from '#src/linux/uapi.ts'
 import { countOf, type Decision, DecisionsFile } from '#support/decisions.ts'
 import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
 import type { Netns } from '#support/netns.ts'

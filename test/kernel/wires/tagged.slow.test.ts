@@ -5,11 +5,7 @@
  * which a capture shows.
  */
 import { describe, expect, test } from 'vitest'
-import {
-  VIRTIO_NET_HDR_F_NEEDS_CSUM,
-  VIRTIO_NET_HDR_GSO_TCPV4,
-  VIRTIO_NET_HDR_GSO_TCPV6,
-} from '#src/linux/tap/frame-queue.ts'
+import { VIRTIO_NET_HDR_F_NEEDS_CSUM, VIRTIO_NET_HDR_GSO_TCPV4, VIRTIO_NET_HDR_GSO_TCPV6 } from '#src/linux/uapi.ts'
 import { captureFrames } from '#support/capture.ts'
 import { verifyAll } from '#support/frames.ts'
 import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'

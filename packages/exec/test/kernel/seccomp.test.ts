@@ -5,9 +5,8 @@
 import { expect, test } from 'vitest'
 import { ENOENT } from '#src/base/errno.ts'
 import type { Native } from '#src/linux/native.ts'
+import { POLLHUP } from '#src/linux/uapi.ts'
 import { NotificationListener } from '../../src/seccomp.ts'
-
-const POLLHUP = 0x10
 
 /** A listener that wakes up without a call to receive, and its actions. */
 function wokenFor(events: number): string[] {

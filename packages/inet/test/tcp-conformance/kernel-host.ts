@@ -7,7 +7,6 @@ import { execFileSync } from 'node:child_process'
 import { writeSync } from 'node:fs'
 import { check, startPoller } from 'vnet/internal/linux/errno'
 import type { Native, Poller } from 'vnet/internal/linux/native'
-import { AF_PACKET } from 'vnet/internal/linux/packet-socket'
 import { writeSysctl } from 'vnet/internal/linux/sysctl'
 import * as uapi from 'vnet/internal/linux/uapi'
 import { formatMac, parseAddress } from 'vnet/internal/packet/address'
@@ -18,8 +17,7 @@ import type { Sent, World } from '../../src/conform/world.ts'
 
 /** The interface has no ARP: the kernel sends everything to its own hardware address. */
 const MAC = Uint8Array.of(2, 0, 0, 0, 0, 1)
-// include/uapi/linux/if_ether.h, include/uapi/asm-generic/socket.h
-const ETH_P_ALL = 3
+// include/uapi/asm-generic/socket.h
 const SO_TIMESTAMPNS = 35
 /** sizeof(struct cmsghdr) */
 const CMSG_HLEN = 16
@@ -79,14 +77,14 @@ export class KernelHost {
       }),
     ]
     execFileSync('ip', ['-n', this.netns.name, '-batch', '-'], { input: commands.join('\n'), stdio: 'pipe' })
-    this.#socket = own.own(own.native.socket(AF_PACKET, uapi.SOCK_RAW | uapi.SOCK_NONBLOCK, 0, this.netns.fd))
+    this.#socket = own.own(own.native.socket(uapi.AF_PACKET, uapi.SOCK_RAW | uapi.SOCK_NONBLOCK, 0, this.netns.fd))
     check(own.native.setsockopt(this.#socket, uapi.SOL_SOCKET, SO_TIMESTAMPNS, uapi.int32(1)), 'SO_TIMESTAMPNS')
     check(own.native.setsockopt(this.#socket, uapi.SOL_SOCKET, uapi.SO_RCVBUFFORCE, uapi.int32(64 << 20)), 'SO_RCVBUF')
     // struct sockaddr_ll, of all interfaces: lo has no packets to peers.
     const address = new Uint8Array(20)
     const view = new DataView(address.buffer)
-    view.setUint16(0, AF_PACKET, true)
-    view.setUint16(2, ETH_P_ALL)
+    view.setUint16(0, uapi.AF_PACKET, true)
+    view.setUint16(2, uapi.ETH_P_ALL)
     check(own.native.bind(this.#socket, address), 'bind')
     this.#poller = startPoller(own.native, this.#socket, () => this.receive())
   }
