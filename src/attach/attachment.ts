@@ -160,6 +160,7 @@ export class Attachment {
     near.netdevOps = {
       keepsCarrier: true,
       ndoGetWires: () => this.wires,
+      ndoCableChanged: () => this.#only?.followStages(),
       ndoStop: () => this.#stopped(near),
       ndoUninit: () => void this.close(),
       ndoStartXmit: skb => this.#push(skb, this.#out),
@@ -296,7 +297,7 @@ export class Attachment {
       return redirect.attach({ nsfd, ifindex, a: far.ifindex, b }, randomBytes(4).readUInt32LE() || 1)
     })
     if (redirect.isClosed) return
-    this.#only = new OnlyFilter(redirect, { wires, given: this.#given, farSide: this.#in === 1, log: near.log })
+    this.#only = new OnlyFilter(redirect, { wires, given: this.#given, farSide: this.#in === 1, dev: near })
     for (const wire of wires) wire.only = this.#only
     this.#aliveUntil = this.#native.monotonic() + this.#failOpen
     redirect.start(this.#aliveUntil)

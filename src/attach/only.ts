@@ -2,8 +2,9 @@
  * Which frames of an attachment pass its wire: the user's filter matches them or, without one, a
  * filter of its stages, if each stage is a `match FILTER ( ... )`. The kernel passes the others on.
  */
-import { E2BIG, ENOMEM, EPERM, explain, isErrno, type Log, printable, VnetError } from '../base/index.ts'
+import { E2BIG, ENOMEM, EPERM, explain, isErrno, printable, VnetError } from '../base/index.ts'
 import type { KernelFilter } from '../netdev/device-wire.ts'
+import type { NetDevice } from '../netdev/net-device.ts'
 import type { BpfProgram, CompiledFilter, PacketFilter } from '../packet/bpf.ts'
 import type { DirectedWire } from '../wire/directed-wire.ts'
 import { matchedBy } from '../wire/stages/match.ts'
@@ -25,7 +26,8 @@ interface OnlyOptions {
   readonly given: PacketFilter | undefined
   /** True if the interface transmits `in`. */
   readonly farSide: boolean
-  readonly log: Log
+  /** The attachment's device, for its log, and `cut`: then all frames are dropped at the wire. */
+  readonly dev: Pick<NetDevice, 'log' | 'cut'>
 }
 
 export class OnlyFilter implements KernelFilter {
@@ -63,7 +65,7 @@ export class OnlyFilter implements KernelFilter {
     this.#given = given
   }
 
-  /** Follows a change of the stages, unless the user gave a filter. */
+  /** Follows a change of the stages, or of `cut`, unless the user gave a filter. */
   followStages(): void {
     const next = this.#derived()
     if (this.#given !== undefined || next.text === this.text) return
@@ -71,7 +73,7 @@ export class OnlyFilter implements KernelFilter {
       this.#choose(next)
     } catch (error) {
       if (!(error instanceof VnetError)) throw error
-      this.#options.log.info(`all frames pass the wire: ${error.advice ?? explain(error)}`)
+      this.#options.dev.log.info(`all frames pass the wire: ${error.advice ?? explain(error)}`)
       this.#choose(ALL)
     }
   }
@@ -79,7 +81,7 @@ export class OnlyFilter implements KernelFilter {
   #derived(): Chosen {
     const filters = this.#options.wires.map(({ stages }) => matchedBy(stages))
     const all = filters.every(each => each !== undefined) ? filters.flat() : []
-    return chosen(all)
+    return this.#options.dev.cut ? ALL : chosen(all)
   }
 
   #choose(next: Chosen): void {
@@ -92,7 +94,7 @@ export class OnlyFilter implements KernelFilter {
     }
     this.#chosen = next
     const which = next === ALL ? 'all frames pass the wire' : `only frames of '${next.text}' pass the wire`
-    this.#options.log.info(printable(`${which}${next === ALL ? '' : '; the kernel passes the others on'}`))
+    this.#options.dev.log.info(printable(`${which}${next === ALL ? '' : '; the kernel passes the others on'}`))
   }
 }
 

@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { random } from '#src/base/random.ts'
 import { compileFilter } from '#src/linux/pcap-filter.ts'
+import { SKB_DROP_REASON_CUT } from '#src/skb/drop-reason.ts'
 import { type AttachOptions, attach, type Cable, fault, loss, match } from '#src/wire.ts'
 import { expectConserved, makeVeth, NEVER_OPEN } from '#support/attach.ts'
 import { countFrames } from '#support/bpf.ts'
@@ -143,6 +144,23 @@ describe('a wire of matches', () => {
     const before = passed(link)
     await pingWithoutLoss(far, '-c 1 192.0.2.1')
     expect(passed(link)).toEqual(before)
+  })
+
+  test('a cut drops all frames, until the cable is plugged in', async () => {
+    const link = await join({ in: `match '${ONLY_A}' ( loss 0% )` })
+    using inside = new PacketSocket(near, 'inner')
+    using outside = new PacketSocket(far, 'outer')
+    const count = countFrames(own, near, 'inner', 'tcx ingress, last')
+    link.down()
+    expect(link.ab.only?.text).toBe('')
+    outside.send(B)
+    await expect.poll(() => inside.frames.length).toBe(1)
+    await expect.poll(() => link.b.counters.drops().rx[SKB_DROP_REASON_CUT]).toBe(1)
+    expect(count()).toBe(0)
+    link.up()
+    expect(link.ab.only?.text).toBe(ONLY_A)
+    outside.send(B)
+    await expect.poll(count).toBe(1)
   })
 
   test.each([
