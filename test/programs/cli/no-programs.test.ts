@@ -31,6 +31,7 @@ test('only exec, the start in namespaces, extcap’s installation, record, labs,
     'packages/lab/src/kernel/programs.ts',
     'packages/lab/src/network/host.ts',
     'packages/lab/src/run/run-command.ts',
+    'packages/lab/src/toxiproxy/lab-process.ts',
     // Types only.
     'packages/lab/src/world/host-stack.ts',
     // Words of a comment.
