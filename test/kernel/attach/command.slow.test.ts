@@ -267,7 +267,7 @@ describe('a filter', () => {
         'its filter cannot change now, because vnet gave up CAP_BPF when it was ready: attach with --only, then it keeps it',
       ),
     })
-    expect(await wire("match 'icmp' ( loss 1% )")).toMatchObject({ status: 0 })
+    expect(await wire("match 'icmp' ( delay 1ms )")).toMatchObject({ status: 0 })
     await vnet.line(/all frames pass the wire: its filter cannot change now/)
     expect((await wire()).stdout).not.toContain('only')
     await ping()
