@@ -52,8 +52,9 @@ export class TcpConnection {
   /** Two sockets of a path have a pump: with a link, the two between are one connection. */
   async #relay(): Promise<void> {
     const ends = (await this.#place.link?.()) ?? []
-    for (const end of ends) this.#add(end.setNoDelay(true))
-    if (this.#client.destroyed || this.#upstream.destroyed) return this.close()
+    const isOver = this.#client.destroyed || this.#upstream.destroyed
+    for (const end of ends) isOver ? end.destroy() : this.#add(end.setNoDelay(true))
+    if (isOver) return this.close()
     const path = [this.#client, ...ends, this.#upstream]
     this.#last = [path, path.toReversed()].map(sockets => {
       const hops = []

@@ -28,11 +28,11 @@ export class Pump implements StageOutput {
 
   /** Makes a stage for each toxic, in their order. `isRedrawn`: the changed toxic draws again. */
   sync(toxics: readonly Toxic[], random: Random, changed?: Toxic, isRedrawn = false): void {
-    for (const [toxic, stage] of this.#drawn) {
-      if (toxic === changed) stage?.change()
-      if (toxics.includes(toxic) && !(toxic === changed && isRedrawn)) continue
-      this.#drawn.delete(toxic)
-      stage?.remove()
+    const stays = (toxic: Toxic) => toxics.includes(toxic) && !(toxic === changed && isRedrawn)
+    for (const toxic of this.#drawn.keys()) if (!stays(toxic)) this.#drawn.delete(toxic)
+    for (const stage of this.#stages) {
+      if (!stays(stage.toxic)) stage.remove()
+      else if (stage.toxic === changed) stage.change()
     }
     this.#stages = toxics.flatMap(toxic => {
       if (!this.#drawn.has(toxic))

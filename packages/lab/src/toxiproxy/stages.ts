@@ -14,13 +14,15 @@ interface Item {
 }
 
 /** The first item passes at a moment, in whole or in part, is dropped, or ends the connection. */
-type Verdict = { readonly until?: number; readonly bytes?: number } | 'drop' | Ending
+type Verdict = { readonly until?: number; readonly bytes?: number; readonly end?: Ending } | 'drop'
 export type Ending = 'close' | 'reset'
 
 const NOW: Verdict = {}
 
 /** A bandwidth sends pieces of so many ms. */
 const PIECE_MS = 20
+/** The memory of a chunk besides its bytes. */
+const CHUNK_BYTES = 512
 /** A timer that rings so much too early, in ms, is on time. */
 const EARLY_MS = 0.3
 const TIMER_MAX = 2 ** 31 - 1
@@ -33,7 +35,7 @@ const JUDGES: Readonly<Record<string, (stage: Stage, item: Item) => Verdict>> = 
   bandwidth({ free, values: { rate = 0 } }, { bytes, at }) {
     if (bytes === undefined) return NOW
     const piece = Math.min(bytes.length, rate * PIECE_MS)
-    return rate > 0 ? { until: Math.max(free, at) + piece / rate, bytes: piece } : { until: TIMER_MAX * 2 }
+    return rate > 0 ? { until: Math.max(free, at) + piece / rate, bytes: piece } : { until: Number.POSITIVE_INFINITY }
   },
   slicer({ free, random, values: { average_size: mean = 0, size_variation: spread = 0, delay = 0 } }, item) {
     const size = mean + (spread > 0 ? Math.round((2 * random.next() - 1) * spread) : 0)
@@ -42,12 +44,11 @@ const JUDGES: Readonly<Record<string, (stage: Stage, item: Item) => Verdict>> = 
   },
   limit_data({ passed, values }, { bytes }) {
     const left = (values.bytes ?? 0) - passed
-    return bytes === undefined ? NOW : left <= 0 ? 'close' : { bytes: left }
+    return bytes === undefined ? NOW : left <= 0 ? { end: 'close' } : { bytes: left }
   },
   timeout: (_, { bytes }) => (bytes === undefined ? NOW : 'drop'),
   slow_close: ({ values: { delay = 0 } }, { bytes, at }) => (bytes === undefined ? { until: at + delay } : NOW),
-  reset_peer: ({ values: { timeout = 0 } }, { at }) =>
-    at + timeout > performance.now() + EARLY_MS ? { until: at + timeout } : 'reset',
+  reset_peer: ({ values: { timeout = 0 } }, { at }) => ({ until: at + timeout, end: 'reset' }),
 }
 
 export interface StageOutput {
@@ -62,8 +63,7 @@ export class Stage {
   free = 0
   /** Bytes that have passed. */
   passed = 0
-  /** Bytes that wait. */
-  held = 0
+  #bytes = 0
   readonly #output: StageOutput
   readonly #queue: Item[] = []
   #timer: NodeJS.Timeout | undefined
@@ -81,8 +81,13 @@ export class Stage {
     return this.toxic.attributes as Readonly<Record<string, number>>
   }
 
+  /** Bytes that wait, and the memory of their chunks. */
+  get held(): number {
+    return this.#bytes + this.#queue.length * CHUNK_BYTES
+  }
+
   push(bytes: Buffer | undefined): void {
-    this.held += bytes?.length ?? 0
+    this.#bytes += bytes?.length ?? 0
     this.#queue.push({ bytes, at: performance.now() })
     if (this.#timer === undefined) this.#run()
   }
@@ -96,15 +101,16 @@ export class Stage {
 
   /** Passes on waiting bytes. A `timeout` ends the connection, which has lost bytes. */
   remove(): void {
-    this.close()
     for (const { bytes } of this.#queue.splice(0)) this.#output.pass(this, bytes)
+    this.close()
     if (this.toxic.type === 'timeout') this.#output.end('close')
   }
 
   close(): void {
     clearTimeout(this.#timer)
     clearTimeout(this.#limit)
-    this.held = 0
+    this.#queue.length = 0
+    this.#bytes = 0
   }
 
   #run(): void {
@@ -112,21 +118,19 @@ export class Stage {
     this.#timer = undefined
     for (let item = this.#queue[0]; item !== undefined; item = this.#queue[0]) {
       const verdict = (JUDGES[this.toxic.type] as (typeof JUDGES)[string])(this, item)
-      if (verdict === 'close' || verdict === 'reset') {
-        this.#output.end(verdict)
+      if (verdict === 'drop') {
+        this.#take(item.bytes?.length ?? 0)
+        continue
+      }
+      const { until = item.at, bytes, end } = verdict
+      const wait = until - performance.now()
+      if (wait > EARLY_MS) {
+        this.#timer = setTimeout(() => this.#run(), Math.min(wait, TIMER_MAX))
         return
       }
-      if (verdict === 'drop') this.#take(item.bytes?.length ?? 0)
-      else {
-        const { until = item.at, bytes } = verdict
-        const wait = until - performance.now()
-        if (wait > EARLY_MS) {
-          this.#timer = setTimeout(() => this.#run(), Math.min(wait, TIMER_MAX))
-          return
-        }
-        this.free = until
-        this.#pass(item, bytes)
-      }
+      if (end !== undefined) return void this.#output.end(end)
+      this.free = until
+      this.#pass(item, bytes)
     }
   }
 
@@ -136,7 +140,7 @@ export class Stage {
     const length = passing?.length ?? 0
     if (bytes !== undefined && length < bytes.length) {
       item.bytes = bytes.subarray(length)
-      this.held -= length
+      this.#bytes -= length
     } else this.#take(length)
     this.passed += length
     this.#output.pass(this, passing)
@@ -145,7 +149,7 @@ export class Stage {
 
   #take(bytes: number): void {
     this.#queue.shift()
-    this.held -= bytes
+    this.#bytes -= bytes
     this.#limitSilence()
   }
 

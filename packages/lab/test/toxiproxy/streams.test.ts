@@ -1,7 +1,10 @@
 /** Toxics on the bytes of connections, in user space. Delays end when a toxic is removed. */
 import { once } from 'node:events'
-import type { Socket } from 'node:net'
-import { describe, expect, test } from 'vitest'
+import net, { type AddressInfo, Socket } from 'node:net'
+import { describe, expect, test, vi } from 'vitest'
+import { random } from 'vnet/internal/base/random'
+import { TcpConnection } from '../../src/toxiproxy/connection.ts'
+import { Stage } from '../../src/toxiproxy/stages.ts'
 import { all, echo, HOUR, proxied } from '../support/toxiproxy.ts'
 
 describe('a proxy without toxics', () => {
@@ -147,6 +150,48 @@ describe('toxics of connections that exist', () => {
     expect(pieces.join('')).toBe(sent)
     expect(pieces.length).toBeGreaterThan(1)
   })
+})
+
+test('bytes that wait pass in order when all toxics are removed after one has drawn again', async () => {
+  const { connect, toxic, proxies } = await proxied()
+  await toxic('latency', { latency: HOUR })
+  await toxic('bandwidth', { rate: 0 })
+  const socket = await connect()
+  socket.write('first ')
+  await proxies.updateToxic('a', 'latency_downstream', '{"toxicity":2}')
+  socket.end('second')
+  const received = all(socket)
+  await proxies.reset()
+  expect(await received).toBe('first second')
+})
+
+test('a stage counts the memory of small chunks, and none after its end', () => {
+  const toxic = { attributes: { latency: HOUR }, name: 'a', type: 'latency', stream: 'upstream', toxicity: 1 }
+  const stage = new Stage(toxic, random(1), { pass: () => {}, end: () => {} })
+  for (let i = 0; i < 1000; i++) stage.push(Buffer.from('a'))
+  expect(stage.held).toBeGreaterThan(100_000)
+  stage.close()
+  expect(stage.held).toBe(0)
+})
+
+test('a connection that ends before it has crossed the link closes once, and its sockets of the link', async () => {
+  const { server } = await proxied()
+  const { port } = server.address() as AddressInfo
+  const to = { port, host: '127.0.0.1' }
+  const client = net.connect(to)
+  const ends = [new Socket(), new Socket()]
+  let cross = (_: Socket[]) => {}
+  const crossing = new Promise<Socket[]>(resolve => (cross = resolve))
+  const onClose = vi.fn()
+  const link = vi.fn(() => crossing)
+  const connection = new TcpConnection(client, to, { random: random(1), stages: () => [], link, onClose })
+  await expect.poll(() => link.mock.calls.length).toBe(1)
+  connection.close()
+  await expect.poll(() => onClose.mock.calls.length).toBe(1)
+  const closed = Promise.all(ends.map(end => once(end, 'close')))
+  cross(ends)
+  await closed
+  expect(onClose).toHaveBeenCalledTimes(1)
 })
 
 describe('toxicity', () => {
