@@ -3,7 +3,6 @@
  * connects sockets over the link and hands both ends to its parent, which remains on the machine's
  * network while this process enters namespaces of its own where it must.
  */
-import { once } from 'node:events'
 import net, { type Socket } from 'node:net'
 import { explain, VnetError } from 'vnet/internal/base/errno'
 import { UsageError } from 'vnet/internal/base/usage-error'
@@ -26,12 +25,14 @@ class TcpPort extends net.Server {
       socket.on('error', () => socket.destroy())
       this.#arrival(socket.remotePort as number).resolve(socket)
     })
+    this.on('error', () => {})
   }
 
   /** Waits for the connection, or the end of its other side. */
-  async from({ localPort = 0 }: Socket, gone: Promise<undefined>): Promise<Socket | undefined> {
-    const far = await Promise.race([this.#arrival(localPort).promise, gone])
-    this.#arrivals.delete(localPort)
+  async from(near: Socket, port = near.localPort as number): Promise<Socket | undefined> {
+    const gone = new Promise<undefined>(resolve => near.once('close', () => resolve(undefined)))
+    const far = await Promise.race([this.#arrival(port).promise, gone])
+    this.#arrivals.delete(port)
     return far
   }
 
@@ -92,10 +93,10 @@ async function main(): Promise<void> {
   }
 
   async function connectTcp({ port, address }: LinkAddress): Promise<Ends> {
+    const listener = tcpPorts.get(port)
     const near = await client.connect(port, address)
     near.pause().on('error', () => near.destroy())
-    const gone = once(near, 'close').then(() => undefined)
-    const far = await tcpPorts.get(port)?.from(near, gone)
+    const far = await listener?.from(near)
     if (far === undefined) throw new Error('the connection over the link has ended')
     return [endOfTcp(near), endOfTcp(far)]
   }

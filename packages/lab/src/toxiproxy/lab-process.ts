@@ -88,7 +88,8 @@ export class LabProcess {
     const id = ++this.#lastId
     return new Promise((resolve, reject) => {
       this.#pending.set(id, { sockets: [], resolve, reject })
-      this.#child.send({ id, call, args })
+      // A failure is followed by the end of the process.
+      this.#child.send({ id, call, args }, () => {})
     })
   }
 

@@ -7,7 +7,7 @@ import type { Random } from 'vnet/internal/base/random'
 import { STREAMS, TcpConnection } from './connection.ts'
 import type { LabProcess, LinkAddress } from './lab-process.ts'
 import { isStage, isUpstream, type Toxic } from './toxics.ts'
-import { UdpRelay } from './udp.ts'
+import { familyOf, UdpRelay } from './udp.ts'
 
 /** What all proxies share. */
 export interface ProxyPlace {
@@ -81,33 +81,31 @@ export class ToxicProxy {
     const { lab } = this.#place
     const isUdp = this.network === 'udp'
     const { host, port } = parseEndpoint(this.listen, `listen ${this.network}: `)
-    const listening = await (isUdp ? bindUdp(host, port) : listenTcp(host, port)).catch(error => {
-      const reason = REASONS[error.code as string] ?? error.message
-      throw new Error(`listen ${this.network} ${printEndpoint(host, port)}: ${reason}`)
-    })
-    const { address, port: taken } = listening.address() as AddressInfo
+    this.enabled = true
     try {
+      // First, because a client may connect as soon as the proxy listens.
       this.at = await lab?.call('listen', isUdp, net.isIPv6(host) && host !== '::')
+      const listening = await (isUdp ? bindUdp(host, port) : listenTcp(host, port)).catch(error => {
+        const reason = REASONS[error.code as string] ?? error.message
+        throw new Error(`listen ${this.network} ${printEndpoint(host, port)}: ${reason}`)
+      })
+      const { address, port: taken } = listening.address() as AddressInfo
       if (listening instanceof net.Server) {
         listening.on('error', () => {}).on('connection', socket => this.#accept(socket))
         this.#stop = () => once(listening.close(), 'close')
       } else {
+        this.#stop = () => listening.close()
         const at = this.at as LinkAddress
         const bind = async (isServer: boolean) => (await (lab as LabProcess).call('bind', isServer, at))[0]
-        const relay = new UdpRelay(listening, {
-          upstream: parseEndpoint(this.upstream),
-          at,
-          bind,
-          far: await bind(true),
-        })
+        const place = { upstream: parseEndpoint(this.upstream), at, bind, far: await bind(true) }
+        const relay = new UdpRelay(listening, place)
         this.#stop = () => relay.close()
       }
+      this.listen = printEndpoint(address, taken)
     } catch (error) {
-      listening.close()
+      await this.stop()
       throw error
     }
-    this.listen = printEndpoint(address, taken)
-    this.enabled = true
   }
 
   /** Stops to listen, and closes all connections. */
@@ -115,6 +113,7 @@ export class ToxicProxy {
     if (!this.enabled) return
     this.enabled = false
     const stopped = this.#stop?.()
+    this.#stop = undefined
     for (const connection of this.#connections) connection.close()
     await Promise.all([stopped, this.at && this.#place.lab?.call('unlisten', this.at.port).catch(() => {})])
     this.at = undefined
@@ -167,8 +166,11 @@ async function listenTcp(host: string, port: number): Promise<net.Server> {
 }
 
 async function bindUdp(host: string, port: number): Promise<dgram.Socket> {
-  const socket = dgram.createSocket(net.isIPv4(host) ? 'udp4' : 'udp6')
+  const socket = dgram.createSocket(host === '' ? 'udp6' : await familyOf(host))
   socket.bind({ port, address: host || '::' })
-  await once(socket, 'listening')
+  await once(socket, 'listening').catch(error => {
+    socket.close()
+    throw error
+  })
   return socket
 }

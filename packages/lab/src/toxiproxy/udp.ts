@@ -54,12 +54,13 @@ export class UdpRelay {
     this.#sessions.set(key, session)
     session.timer.refresh()
     if (session.waiting++ >= WAITING_MAX) return void session.waiting--
+    const isCurrent = () => this.#sessions.get(key) === session
     session.ready.then(
       send => {
         session.waiting--
-        if (this.#sessions.get(key) === session) send(bytes)
+        if (isCurrent()) send(bytes)
       },
-      () => this.#end(key),
+      () => isCurrent() && this.#end(key),
     )
   }
 
@@ -77,18 +78,17 @@ export class UdpRelay {
       const { port: nearPort, address: nearAddress } = near.address()
       out.connect(upstream.port, upstream.host)
       await once(out, 'connect')
-      if (!this.#sessions.has(key)) throw new Error('the session has ended')
-      this.#outs.set(
-        nearPort,
-        out.once('close', () => this.#outs.delete(nearPort)),
-      )
-      out.on('message', bytes => far.send(bytes, nearPort, nearAddress))
+      if (this.#sessions.get(key) !== session) throw new Error('the session has ended')
+      this.#outs.set(nearPort, out)
+      out.once('close', () => this.#outs.delete(nearPort))
+      out.on('message', bytes => far.send(bytes, nearPort, nearAddress, () => timer.refresh()))
       near.on('message', bytes => this.#socket.send(bytes, port, address))
       return (bytes: Buffer) => near.send(bytes, at.port, at.address)
     }
     const ready = connect()
     ready.catch(() => closeAll(sockets))
-    return { ready, sockets, timer, waiting: 0 }
+    const session: Session = { ready, sockets, timer, waiting: 0 }
+    return session
   }
 
   #end(key: string): void {
@@ -103,7 +103,7 @@ function closeAll(sockets: dgram.Socket[]): void {
   for (const socket of sockets.splice(0)) socket.close()
 }
 
-async function familyOf(host: string): Promise<'udp4' | 'udp6'> {
+export async function familyOf(host: string): Promise<'udp4' | 'udp6'> {
   const { lookup } = await import('node:dns/promises')
   return (await lookup(host)).family === 6 ? 'udp6' : 'udp4'
 }

@@ -1,10 +1,10 @@
 /** Toxics on packets: the proxies of `vnet toxiproxy` over a link in the kernel. */
 import { Resolver } from 'node:dns/promises'
 import { once } from 'node:events'
-import { readFileSync, writeFileSync } from 'node:fs'
-import type { AddressInfo } from 'node:net'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import net, { type AddressInfo, type Socket } from 'node:net'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { testDirectory } from '#support/fresh-directory.ts'
 import { spawnVnet } from '#support/vnet-process.ts'
 import { LabProcess } from '../../src/toxiproxy/lab-process.ts'
@@ -69,7 +69,43 @@ describe.each(['127.0.0.1', '::1'])('a proxy at %s', host => {
   })
 })
 
+test('proxies close and open while clients connect', async () => {
+  const { connect, proxies, proxy } = await proxied({ lab })
+  const port = Number(proxy.listen.split(':')[1])
+  for (let i = 0; i < 30; i++) {
+    const sockets: Socket[] = []
+    const knock = () => void sockets.push(net.connect(port, '127.0.0.1').on('error', () => {}))
+    const knocking = setInterval(knock, 1)
+    await proxies.update('a', '{"enabled":false}')
+    await proxies.update('a', '{"enabled":true}')
+    clearInterval(knocking)
+    for (const socket of sockets) socket.destroy()
+  }
+  expect(await echo(await connect(), 'a')).toBe('a')
+})
+
+test('calls after the end of the lab are rejected', async () => {
+  const other = await LabProcess.start(1)
+  const closed = other.close()
+  await expect(other.call('unlisten', 1024)).rejects.toThrow('the process of the lab has ended')
+  await closed
+})
+
 describe('UDP', () => {
+  test('a proxy that does not start leaves no descriptor and no port of the link', async () => {
+    const { proxies } = await proxied({ lab })
+    const files = () => readdirSync('/proc/self/fd').length
+    const before = files()
+    const add = (listen: string, upstream: string) =>
+      proxies.create(JSON.stringify({ name: 'u', listen, upstream, network: 'udp' }))
+    for (let i = 0; i < 20; i++) await expect(add('192.0.2.1:0', '127.0.0.1:9')).rejects.toThrow('assign')
+    await expect.poll(files).toBeLessThan(before + 10)
+    const call = vi.spyOn(lab, 'call')
+    await expect(add('127.0.0.1:0', 'nowhere')).rejects.toThrow('missing port')
+    expect(call.mock.calls.map(([name]) => name)).toEqual(['listen', 'unlisten'])
+    call.mockRestore()
+  })
+
   test('a resolver asks again when its first question is lost', async () => {
     const { proxies } = await proxied({ lab })
     const server = await udpSocket()
