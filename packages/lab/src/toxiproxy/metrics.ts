@@ -18,7 +18,7 @@ export function metricsText({ all }: Proxies, measures: Measures): string {
   if (measures.runtime) {
     const { user, system } = process.cpuUsage()
     lines.push('# TYPE process_cpu_seconds_total counter', `process_cpu_seconds_total ${(user + system) / 1e6}`)
-    lines.push('# TYPE process_open_fds gauge', `process_open_fds ${readdirSync('/proc/self/fd').length - 1}`)
+    lines.push('# TYPE process_open_fds gauge', `process_open_fds ${readdirSync('/dev/fd').length - 1}`)
     lines.push('# TYPE process_resident_memory_bytes gauge')
     lines.push(`process_resident_memory_bytes ${process.memoryUsage.rss()}`)
   }

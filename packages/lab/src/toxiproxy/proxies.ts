@@ -83,6 +83,7 @@ export class Proxies {
       if (!isSame) await before?.stop()
       made.push(isSame ? before : await this.#add(fields))
     }
+    await this.#rewire()
   }
 
   async update(name: string, body: string): Promise<ToxicProxy> {
@@ -106,11 +107,11 @@ export class Proxies {
 
   async reset(): Promise<void> {
     for (const proxy of this.all) {
-      await proxy.start()
       proxy.toxics = []
       proxy.sync()
     }
     await this.#rewire()
+    for (const proxy of this.all) await proxy.start()
   }
 
   toxic(name: string, toxicName: string): Toxic {
@@ -172,7 +173,6 @@ export class Proxies {
     const proxy = new ToxicProxy(place, fields)
     if (fields.enabled) await proxy.start()
     this.#proxies.set(fields.name, proxy)
-    await this.#rewire()
     return proxy
   }
 

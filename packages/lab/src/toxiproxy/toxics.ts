@@ -111,7 +111,8 @@ export function checkToxic(toxic: Toxic, isUdp: boolean, whyNoPackets: string | 
   }
   try {
     if (whyNoPackets === undefined)
-      parseLabWire(written, { filter: compileNumericFilter, file }, isUpstream(toxic) ? 'ab' : 'ba')
+      for (const each of [written, textOf(toxic, { port: 1, address: '', isUdp })])
+        parseLabWire(each, { filter: compileNumericFilter, file }, isUpstream(toxic) ? 'ab' : 'ba')
   } catch (error) {
     throw new ApiError((error as Error).message, 400)
   }

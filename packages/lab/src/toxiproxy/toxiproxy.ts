@@ -9,7 +9,7 @@ import { UsageError } from 'vnet/internal/base/usage-error'
 import { complain, EXIT_FAILURE, EXIT_OK, endOf, type Io } from 'vnet/internal/cli/process/io'
 import { LabUnavailableError } from '../model/index.ts'
 import { apiServer } from './api.ts'
-import { listOf } from './body.ts'
+import { ApiError, listOf } from './body.ts'
 import { LabProcess } from './lab-process.ts'
 import { Proxies } from './proxies.ts'
 import type { ToxicProxy } from './proxy.ts'
@@ -44,10 +44,13 @@ export async function toxiproxy(options: ToxiproxyOptions, io: Io): Promise<numb
   const server = apiServer(proxies, { hosts, measures, vnet, log })
   try {
     const made: ToxicProxy[] = []
-    await proxies.populate(inputs, made).catch(error => complain(io, `${config}: ${error.message}`))
+    await proxies.populate(inputs, made).catch(error => {
+      if (error instanceof ApiError && error.status === 400) throw new UsageError(`${config}: ${error.message}`)
+      complain(io, `${config}: ${error.message}`)
+    })
     const refused = await new Promise<Error | undefined>(resolve =>
       server
-        .once('error', resolve)
+        .on('error', resolve)
         .listen({ host: host === 'localhost' ? '127.0.0.1' : host, port }, () => resolve(undefined)),
     )
     if (refused !== undefined) {

@@ -1,4 +1,5 @@
 /** Toxics on packets: the proxies of `vnet toxiproxy` over a link in the kernel. */
+import { spawnSync } from 'node:child_process'
 import { Resolver } from 'node:dns/promises'
 import { once } from 'node:events'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -6,7 +7,7 @@ import net, { type AddressInfo, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { testDirectory } from '#support/fresh-directory.ts'
-import { spawnVnet } from '#support/vnet-process.ts'
+import { PROGRAM, spawnVnet } from '#support/vnet-process.ts'
 import { LabProcess } from '../../src/toxiproxy/lab-process.ts'
 import { all, echo, HOUR, proxied, udpSocket } from '../support/toxiproxy.ts'
 
@@ -168,6 +169,26 @@ describe('texts of wires', () => {
     expect(proxies.get('a').toxics).toEqual([])
   })
 
+  test('a text that fits alone, but not in its match, is refused for a disabled proxy, too', async () => {
+    const { toxic, proxies } = await proxied({ lab })
+    await proxies.update('a', '{"enabled":false}')
+    const text = `${'match tcp ( '.repeat(16)}loss 1%${' )'.repeat(16)}`
+    await expect(toxic('wire', { text })).rejects.toMatchObject({ status: 400 })
+  })
+
+  test('the wire is that of the toxics after populate, and after a reset that fails', async () => {
+    const { toxic, proxies, proxy, add } = await proxied({ lab })
+    const other = await add('b')
+    await toxic('duplicate', { percent: 1 }, {}, 'b')
+    const { name, listen } = other
+    await proxies.populate([{ name, listen, upstream: '127.0.0.1:9' }], [])
+    expect(proxies.state.wire.ba).toBe('')
+    await toxic('duplicate', { percent: 1 })
+    await proxies.update('b', JSON.stringify({ enabled: false, listen: proxy.listen }))
+    await expect(proxies.reset()).rejects.toThrow('address already in use')
+    expect(proxies.state.wire.ba).toBe('')
+  })
+
   test('each toxic is a match of its proxy, for its share of the connections', async () => {
     const { toxic, proxies, proxy } = await proxied({ lab })
     await toxic('packet_loss', { percent: 1.5, burst: 3 }, { toxicity: 0.25 })
@@ -221,6 +242,17 @@ describe('the command', () => {
     expect(isThere(lab)).toBe(true)
     await vnet.stop('SIGKILL')
     await expect.poll(() => isThere(lab)).toBe(false)
+  })
+
+  test('ends with status 2 for a mistake in its file', async () => {
+    const config = join(testDirectory(), 'toxiproxy.json')
+    writeFileSync(config, '[{"name":"x"}]')
+    const args = [PROGRAM, 'toxiproxy', '--port', '0', '--config', config, '--no-packets']
+    const { status, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' })
+    expect({ status, stderr }).toEqual({
+      status: 2,
+      stderr: `vnet: ${config}: missing required field: upstream at proxy 1\n`,
+    })
   })
 
   test('starts with the proxies of a file', async () => {
