@@ -60,7 +60,7 @@ export class Stage {
   readonly toxic: Toxic
   readonly random: Random
   /** When the last item was due, in ms. */
-  free = 0
+  free = Number.NEGATIVE_INFINITY
   /** Bytes that have passed. */
   passed = 0
   #bytes = 0

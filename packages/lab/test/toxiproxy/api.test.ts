@@ -92,6 +92,12 @@ describe('answers as toxiproxy does', () => {
     )
   })
 
+  test('and ignores fields with names of JavaScript', async () => {
+    const call = await serve()
+    const body = '{"name":"a","upstream":"u:1","enabled":false,"constructor":1,"toString":{},"__proto__":{"name":"b"}}'
+    expect(await call('POST /proxies', body)).toMatchObject({ status: 201, text: expect.stringContaining('"a"') })
+  })
+
   test('and puts proxies in the order of their names', async () => {
     const call = await serve()
     for (const name of ['b', '10', 'a', '9']) await call('POST /proxies', { name, upstream: 'u:1', enabled: false })

@@ -1,10 +1,10 @@
 /** Toxics on the bytes of connections, in user space. Delays end when a toxic is removed. */
 import { once } from 'node:events'
 import net, { type AddressInfo, Socket } from 'node:net'
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { random } from 'vnet/internal/base/random'
 import { TcpConnection } from '../../src/toxiproxy/connection.ts'
-import { Stage } from '../../src/toxiproxy/stages.ts'
+import { ToxicProxy } from '../../src/toxiproxy/proxy.ts'
 import { all, echo, HOUR, proxied } from '../support/toxiproxy.ts'
 
 describe('a proxy without toxics', () => {
@@ -165,15 +165,6 @@ test('bytes that wait pass in order when all toxics are removed after one has dr
   expect(await received).toBe('first second')
 })
 
-test('a stage counts the memory of small chunks, and none after its end', () => {
-  const toxic = { attributes: { latency: HOUR }, name: 'a', type: 'latency', stream: 'upstream', toxicity: 1 }
-  const stage = new Stage(toxic, random(1), { pass: () => {}, end: () => {} })
-  for (let i = 0; i < 1000; i++) stage.push(Buffer.from('a'))
-  expect(stage.held).toBeGreaterThan(100_000)
-  stage.close()
-  expect(stage.held).toBe(0)
-})
-
 test('a connection that ends before it has crossed the link closes once, and its sockets of the link', async () => {
   const { server } = await proxied()
   const { port } = server.address() as AddressInfo
@@ -192,6 +183,24 @@ test('a connection that ends before it has crossed the link closes once, and its
   cross(ends)
   await closed
   expect(onClose).toHaveBeenCalledTimes(1)
+})
+
+test('a connection for which there is no room is closed', async () => {
+  const { proxy: upstream, connect } = await proxied()
+  const place = {
+    lab: undefined,
+    random: random(1),
+    open: new Set<TcpConnection>(),
+    hasRoom: () => place.open.size < 1,
+  }
+  const fields = { name: 'b', listen: '127.0.0.1:0', upstream: upstream.listen, enabled: true, network: 'tcp' }
+  const proxy = new ToxicProxy(place, fields)
+  await proxy.start()
+  onTestFinished(() => proxy.stop())
+  const first = await connect(proxy)
+  expect(await echo(first, 'a')).toBe('a')
+  expect(await all(await connect(proxy))).toBe('')
+  expect(await echo(first, 'b')).toBe('b')
 })
 
 describe('toxicity', () => {

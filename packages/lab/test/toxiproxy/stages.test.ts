@@ -1,0 +1,102 @@
+/** What stages hold, the reading of pumps, and the texts of toxics on packets. */
+import dgram from 'node:dgram'
+import { EventEmitter } from 'node:events'
+import type { Socket } from 'node:net'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { random } from 'vnet/internal/base/random'
+import { Pump } from '../../src/toxiproxy/pump.ts'
+import { Stage } from '../../src/toxiproxy/stages.ts'
+import { type Attributes, type Toxic, textOf } from '../../src/toxiproxy/toxics.ts'
+import { UdpRelay } from '../../src/toxiproxy/udp.ts'
+import { HOUR } from '../support/toxiproxy.ts'
+
+const toxicOf = (type: string, attributes: Attributes): Toxic => ({
+  ...{ name: 'a', type, stream: 'upstream', toxicity: 1 },
+  attributes,
+})
+
+/** A stage, and what has passed it: `end` is the end of the stream. */
+function staged(type: string, attributes: Attributes) {
+  const passed: string[] = []
+  const output = { pass: (_: Stage, bytes?: Buffer) => void passed.push(bytes?.toString() ?? 'end'), end: vi.fn() }
+  const stage = new Stage(toxicOf(type, attributes), random(1), output)
+  onTestFinished(() => stage.close())
+  return { stage, passed, ended: output.end }
+}
+
+describe('a stage', () => {
+  test.each([
+    ['latency', { latency: HOUR }, []],
+    ['bandwidth', { rate: 0 }, []],
+    ['slow_close', { delay: HOUR }, ['bytes']],
+    ['slicer', { average_size: 2, delay: 1e9 }, ['by']],
+  ] as const)('%s %j holds what follows, until it is removed', (type, attributes, before) => {
+    const { stage, passed } = staged(type, attributes)
+    stage.push(Buffer.from('bytes'))
+    stage.push(undefined)
+    expect(passed).toEqual(before)
+    stage.remove()
+    expect(passed.join('')).toBe('bytesend')
+  })
+
+  test('reset_peer lets no bytes pass, and resets after its time', async () => {
+    const { stage, passed, ended } = staged('reset_peer', { timeout: 2 })
+    stage.push(Buffer.from('bytes'))
+    expect(ended).not.toHaveBeenCalled()
+    await expect.poll(() => ended.mock.calls).toEqual([['reset']])
+    expect(passed).toEqual([])
+  })
+
+  test('counts the memory of small chunks, and none after its end', () => {
+    const { stage } = staged('latency', { latency: HOUR })
+    for (let i = 0; i < 1000; i++) stage.push(Buffer.from('a'))
+    expect(stage.held).toBeGreaterThan(100_000)
+    stage.close()
+    expect(stage.held).toBe(0)
+  })
+})
+
+test('a pump stops reading while its stages hold enough, and continues after their removal', () => {
+  const streamOf = (more: object) => Object.assign(new EventEmitter(), more) as unknown as Socket
+  let isReading = false
+  const from = streamOf({ pause: () => (isReading = false), resume: () => (isReading = true) })
+  const pump = new Pump(from, streamOf({ writable: true, write: () => {} }), () => {})
+  const send = (bytes: number) => {
+    from.emit('data', Buffer.alloc(bytes))
+    return isReading
+  }
+  pump.sync([toxicOf('latency', { latency: HOUR })], random(1))
+  expect([send(500_000), send(600_000)]).toEqual([true, false])
+  pump.sync([], random(1))
+  expect(send(500_000)).toBe(true)
+  pump.sync([toxicOf('bandwidth', { rate: 0 })], random(1))
+  expect([send(100_000), send(100_000)]).toEqual([true, false])
+  pump.close()
+})
+
+test.each([
+  ['198.18.1.2', false, '-66'],
+  ['198.18.1.2', true, '-42'],
+  ['2001:db8::2', false, '-86'],
+  ['2001:db8::2', true, '-62'],
+])('a bandwidth does not count the headers of packets to %s, UDP %s: %s', (address, isUdp, headers) => {
+  const text = textOf(toxicOf('bandwidth', { rate: 1 }), { port: 7, address, isUdp })
+  expect(text).toContain(`( rate 8kbit ${headers} burst 5 `)
+})
+
+test('the session of UDP that was silent longest ends for the 1,001st client', () => {
+  const bind = vi.fn(() => new Promise<dgram.Socket>(() => {}))
+  const sockets = [dgram.createSocket('udp4'), dgram.createSocket('udp4')] as const
+  const at = { port: 7, address: '198.18.1.2', isUdp: true }
+  const relay = new UdpRelay(sockets[0], { upstream: { host: '127.0.0.1', port: 9 }, at, bind, far: sockets[1] })
+  onTestFinished(() => relay.close())
+  const receive = (port: number) => sockets[0].emit('message', Buffer.from('a'), { address: '127.0.0.1', port })
+  for (let port = 1; port <= 1000; port++) receive(port)
+  receive(1)
+  receive(1001)
+  expect(bind).toHaveBeenCalledTimes(1001)
+  receive(1)
+  expect(bind).toHaveBeenCalledTimes(1001)
+  receive(2)
+  expect(bind).toHaveBeenCalledTimes(1002)
+})
