@@ -13,9 +13,8 @@ const VERSION = '2.12.0'
 
 const BODY_MAX = 4 * 1024 * 1024
 const CONNECTIONS_MAX = 256
-/** Milliseconds for a whole request, between checks of it, and of silence. */
+/** Milliseconds for a whole request, and of silence. */
 const REQUEST_MS = 15_000
-const CHECK_MS = 1000
 const SILENCE_MS = 60_000
 
 export interface ApiOptions {
@@ -64,7 +63,7 @@ export function apiServer(proxies: Proxies, options: ApiOptions): Server {
     return plain(404, '404 page not found')
   }
 
-  const limits = { requestTimeout: REQUEST_MS, connectionsCheckingInterval: CHECK_MS, keepAliveTimeout: SILENCE_MS }
+  const limits = { requestTimeout: REQUEST_MS, connectionsCheckingInterval: 1000, keepAliveTimeout: SILENCE_MS }
   const server = createServer(limits, async (request, response) => {
     const { status, text = '', type } = await replyTo(request).catch(errorReply)
     options.log(`${request.method} ${request.url} ${status}`)

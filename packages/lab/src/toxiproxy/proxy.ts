@@ -97,8 +97,8 @@ export class ToxicProxy {
         this.#stop = () => listening.close()
         const at = this.at as LinkAddress
         const bind = async (isServer: boolean) => (await (lab as LabProcess).call('bind', isServer, at))[0]
-        const place = { upstream: parseEndpoint(this.upstream), at, bind, far: await bind(true) }
-        const relay = new UdpRelay(listening, place)
+        const upstream = parseEndpoint(this.upstream)
+        const relay = new UdpRelay(listening, { upstream, at, bind, far: await bind(true) })
         this.#stop = () => relay.close()
       }
       this.listen = printEndpoint(address, taken)

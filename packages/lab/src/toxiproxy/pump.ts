@@ -13,6 +13,7 @@ export class Pump implements StageOutput {
   readonly #to: Socket
   readonly #onEnd: (how: Ending, to: Socket) => void
   #stages: readonly Stage[] = []
+  #isClosing = false
   /** The toxics that have drawn whether they hit this connection. */
   readonly #drawn = new Map<Toxic, Stage | undefined>()
 
@@ -50,13 +51,16 @@ export class Pump implements StageOutput {
     this.#push(this.#stages.indexOf(stage) + 1, bytes)
   }
 
-  end(how: Ending): void {
-    this.#onEnd(how, this.#to)
+  end(stage: Stage, how: Ending): void {
+    this.#isClosing = how === 'close'
+    if (this.#isClosing) this.#push(this.#stages.indexOf(stage) + 1, undefined)
+    else this.#onEnd(how, this.#to)
   }
 
   #push(at: number, bytes: Buffer | undefined): void {
     const stage = this.#stages[at]
     if (stage !== undefined) stage.push(bytes)
+    else if (bytes === undefined && this.#isClosing) this.#onEnd('close', this.#to)
     else if (!this.#to.writable) return
     else if (bytes === undefined) this.#to.end()
     else this.#to.write(bytes)

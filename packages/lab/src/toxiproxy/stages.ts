@@ -53,7 +53,7 @@ const JUDGES: Readonly<Record<string, (stage: Stage, item: Item) => Verdict>> = 
 
 export interface StageOutput {
   pass(stage: Stage, bytes: Buffer | undefined): void
-  end(how: Ending): void
+  end(stage: Stage, how: Ending): void
 }
 
 export class Stage {
@@ -103,7 +103,7 @@ export class Stage {
   remove(): void {
     for (const { bytes } of this.#queue.splice(0)) this.#output.pass(this, bytes)
     this.close()
-    if (this.toxic.type === 'timeout') this.#output.end('close')
+    if (this.toxic.type === 'timeout') this.#output.end(this, 'close')
   }
 
   close(): void {
@@ -128,7 +128,7 @@ export class Stage {
         this.#timer = setTimeout(() => this.#run(), Math.min(wait, TIMER_MAX))
         return
       }
-      if (end !== undefined) return void this.#output.end(end)
+      if (end !== undefined) return void this.#output.end(this, end)
       this.free = until
       this.#pass(item, bytes)
     }
@@ -144,7 +144,7 @@ export class Stage {
     } else this.#take(length)
     this.passed += length
     this.#output.pass(this, passing)
-    if (this.toxic.type === 'limit_data' && this.passed >= (this.values.bytes ?? 0)) this.#output.end('close')
+    if (this.toxic.type === 'limit_data' && this.passed >= (this.values.bytes ?? 0)) this.#output.end(this, 'close')
   }
 
   #take(bytes: number): void {
@@ -157,6 +157,6 @@ export class Stage {
     const { timeout = 0 } = this.values
     if (this.toxic.type !== 'timeout') return
     clearTimeout(this.#limit)
-    if (timeout > 0) this.#limit = setTimeout(() => this.#output.end('close'), Math.min(timeout, TIMER_MAX))
+    if (timeout > 0) this.#limit = setTimeout(() => this.#output.end(this, 'close'), Math.min(timeout, TIMER_MAX))
   }
 }

@@ -1,5 +1,6 @@
 /** UdpRelay: a proxy of UDP. Each client has a session of its own over the link and to upstream. */
 import dgram from 'node:dgram'
+import { lookup } from 'node:dns/promises'
 import { once } from 'node:events'
 import type { LinkAddress } from './lab-process.ts'
 
@@ -103,7 +104,4 @@ function closeAll(sockets: dgram.Socket[]): void {
   for (const socket of sockets.splice(0)) socket.close()
 }
 
-export async function familyOf(host: string): Promise<'udp4' | 'udp6'> {
-  const { lookup } = await import('node:dns/promises')
-  return (await lookup(host)).family === 6 ? 'udp6' : 'udp4'
-}
+export const familyOf = async (host: string) => ((await lookup(host)).family === 6 ? 'udp6' : 'udp4')

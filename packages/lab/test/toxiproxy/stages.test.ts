@@ -43,7 +43,7 @@ describe('a stage', () => {
     const { stage, passed, ended } = staged('reset_peer', { timeout: 2 })
     stage.push(Buffer.from('bytes'))
     expect(ended).not.toHaveBeenCalled()
-    await expect.poll(() => ended.mock.calls).toEqual([['reset']])
+    await expect.poll(() => ended.mock.calls).toEqual([[stage, 'reset']])
     expect(passed).toEqual([])
   })
 

@@ -139,6 +139,15 @@ describe('toxics of connections that exist', () => {
     expect(await all(socket)).toHaveLength(20)
   })
 
+  test('limit_data: what has passed it passes the toxics after it, too', async () => {
+    const { connect, toxic } = await proxied()
+    await toxic('limit_data', { bytes: 5 })
+    await toxic('latency', { latency: 20 })
+    const socket = await connect()
+    socket.write('more than five')
+    expect(await all(socket)).toBe('more ')
+  })
+
   test('slicer: the bytes arrive in pieces, in order', async () => {
     const { connect, toxic } = await proxied()
     await toxic('slicer', { average_size: 10, size_variation: 3, delay: 2000 })
