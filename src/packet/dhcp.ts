@@ -73,7 +73,8 @@ function written(code: number, value: Uint8Array): number[] {
 
 const MAGIC_COOKIE = 0x63825363
 /** The numbers of a message; dhcp-numbers.json has their positions and lengths. */
-type Numbers = { readonly [K in keyof typeof places]: number }
+type Numbers = Readonly<Record<NumberName, number>>
+type NumberName = 'op' | 'htype' | 'hops' | 'xid' | 'secs' | 'flags' | 'ciaddr' | 'yiaddr' | 'siaddr' | 'giaddr'
 const CHADDR = 28
 const CHADDR_LEN = 16
 const SNAME = 44
@@ -142,7 +143,7 @@ export function build(
   const { octets, left } = packed(message.options, limit - OPTIONS)
   const data = new Uint8Array(Math.max(BOOTP_LEN, OPTIONS + octets.length))
   data[2] = message.chaddr.length
-  for (const name of Object.keys(places) as (keyof Numbers)[]) {
+  for (const name of Object.keys(places) as NumberName[]) {
     const [at, size] = places[name]
     for (let i = 0; i < size; i++) data[at + i] = message[name] >>> (8 * (size - 1 - i))
   }

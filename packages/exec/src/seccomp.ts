@@ -121,14 +121,15 @@ export class NotificationListener {
  * Returns the values of `calls` by the numbers of the system calls on this machine, of
  * arch/x86/entry/syscalls/syscall_64.tbl and include/uapi/asm-generic/unistd.h (arm64).
  */
-export function bySyscallNumber<T>(calls: Readonly<Record<keyof typeof syscalls, T>>): Map<number, T> {
+export function bySyscallNumber<T>(calls: Readonly<Record<Call, T>>): Map<number, T> {
   const column = ['x64', 'arm64'].indexOf(process.arch)
-  const numbered = Object.entries(syscalls).map(([name, numbers]): [number, T] => [
-    numbers[column] ?? -1,
-    calls[name as keyof typeof syscalls],
-  ])
-  return new Map(numbered)
+  const names = Object.keys(syscalls) as Call[]
+  return new Map(names.map(name => [syscalls[name][column] ?? -1, calls[name]]))
 }
+
+type Message = `${'send' | 'recv'}${'msg' | 'mmsg'}`
+type Data = `${'read' | 'write'}${'' | 'v'}`
+type Call = Message | Data | 'ioctl' | 'socket' | 'setsockopt' | 'sendto' | 'recvfrom' | 'preadv2'
 
 /** The parts that the handlers of trapped calls share (supervisor.ts). */
 export interface Supervision {
