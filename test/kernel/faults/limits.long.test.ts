@@ -219,7 +219,11 @@ test('with too little address space vnet starts, or ends and cleans up', async (
       (error: Error) => error,
     )
     if (vnet instanceof Error) said.push(vnet.message)
-    else await stopConserved(vnet)
+    else
+      await stopConserved(vnet).catch(error => {
+        // Node may start with just enough, and its heap may need more at the end.
+        if (!vnet.stderr.includes('JavaScript heap out of memory')) throw error
+      })
     expect(links()).toEqual(['lo'])
   }
   // With even less Node itself does not start, and says so at length.
