@@ -25,7 +25,7 @@ const params = {
   only: text({
     default: undefined,
     value: 'filter',
-    description: 'only these frames pass the wire, as in pcap-filter(7); others stay in the kernel',
+    description: 'only frames of this filter (pcap-filter(7)) pass the wire; the kernel passes others on',
   }),
   farSide: bool({
     default: false,

@@ -122,8 +122,8 @@ export class TcxRedirect {
   #closed: Promise<void> | undefined
   readonly #time = new BigUint64Array(1)
   readonly #passed = new BigUint64Array(2)
-
-  #unmatched = { in: 0, out: 0 }
+  /** Two words of each CPU, as of the last read. */
+  #perCpu: BigUint64Array | undefined
 
   /** Throws a VnetError, EPERM without CAP_BPF. */
   constructor(native: Native) {
@@ -221,12 +221,11 @@ export class TcxRedirect {
 
   /** How many frames the filters have not matched, until close(). */
   unmatched(): { in: number; out: number } {
-    if (this.isClosed) return this.#unmatched
-    const values = new BigUint64Array(2 * bpf.possibleCpus())
-    bpf.readArray(this.#native, this.#maps.unmatched, values)
+    this.#perCpu ??= new BigUint64Array(2 * bpf.possibleCpus())
+    const values = this.#perCpu
+    if (!this.isClosed) bpf.readArray(this.#native, this.#maps.unmatched, values)
     const sum = (at: number) => Number(values.reduce((sum, value, i) => (i % 2 === at ? sum + value : sum), 0n))
-    this.#unmatched = { in: sum(0), out: sum(1) }
-    return this.#unmatched
+    return { in: sum(0), out: sum(1) }
   }
 
   get isClosed(): boolean {
