@@ -60,8 +60,12 @@ export class SharedLibrary {
 const kept = new WeakSet<FfiRs>()
 
 function loadFfi(): FfiRs {
+  const report: NodeJS.ProcessReport & { excludeNetwork?: boolean } = process.report
+  const { excludeNetwork = false } = report
   try {
     const require = createRequire(import.meta.url)
+    // It looks for musl in a report, for which Node would ask DNS for the peer of each socket.
+    report.excludeNetwork = true
     const ffi: FfiRs = require('ffi-rs')
     if (!isMainThread && !kept.has(ffi)) keepLoaded(ffi)
     return ffi
@@ -69,6 +73,8 @@ function loadFfi(): FfiRs {
     const reason = cause instanceof Error ? cause.message.split('\n', 1)[0] : String(cause)
     const advice = `${reason}: not installed, or root may not read it without --keep-privileges`
     throw new VnetError(EACCES, 'load ffi-rs', advice, { cause })
+  } finally {
+    report.excludeNetwork = excludeNetwork
   }
 }
 

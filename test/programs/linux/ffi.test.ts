@@ -62,6 +62,21 @@ test('a worker that has used a library in a context of vitest ends without endin
   expect(status).toBe(0)
 })
 
+test('loading ffi-rs asks DNS for no address of a socket, and leaves reports as they were', () => {
+  const script = `
+    import { SharedLibrary } from '${import.meta.dirname}/../../../dist/linux/ffi.js'
+    const { report } = process
+    const getReport = report.getReport.bind(report)
+    report.getReport = () => {
+      console.log(report.excludeNetwork)
+      return getReport()
+    }
+    new SharedLibrary('libc.so.6').int('abs', -7)
+    console.log(report.excludeNetwork)`
+  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' })
+  expect([stdout, stderr]).toEqual(['true\nfalse\n', ''])
+})
+
 test('one line says why ffi-rs cannot be loaded', () => {
   const directory = testDirectory()
   for (const room of ['base', 'linux'])
