@@ -64,7 +64,7 @@ function loadFfi(): FfiRs {
   const { excludeNetwork = false } = report
   try {
     const require = createRequire(import.meta.url)
-    // It looks for musl in a report, for which Node would ask DNS for the peer of each socket.
+    // ffi-rs looks for musl in a report, for which Node would ask DNS for each address of a socket.
     report.excludeNetwork = true
     const ffi: FfiRs = require('ffi-rs')
     if (!isMainThread && !kept.has(ffi)) keepLoaded(ffi)
