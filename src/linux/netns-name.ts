@@ -4,7 +4,7 @@
  * such a TAP watches the name and closes the TAP when the name is removed; then the kernel removes
  * the namespace with everything in it.
  */
-import { closeSync, fstatSync, openSync, readdirSync, readlinkSync, type Stats, statSync, watch } from 'node:fs'
+import { fstatSync, readdirSync, readlinkSync, type Stats, statSync, watch } from 'node:fs'
 import { dirname } from 'node:path'
 import { attempt, EINVAL, ENOENT, EPERM, VnetError } from '../base/errno.ts'
 import { check } from './errno.ts'
@@ -82,18 +82,22 @@ function openNetns(native: Native, netns: string | undefined): number {
   return check(nsfd, ['open', netns], nsfd === -ENOENT ? NO_NETNS_ADVICE : undefined)
 }
 
-/** Returns a descriptor of a namespace that a process has open, or undefined. Throws EACCES. */
-export function openNetnsOf(pid: number, inode: number): number | undefined {
+/**
+ * Returns a descriptor of a namespace that a process has open, which the caller closes, or
+ * undefined. Throws EACCES.
+ */
+export function openNetnsOf(native: Native, pid: number, inode: number): number | undefined {
   const directory = `/proc/${pid}/fd`
   for (const fd of readdirSync(directory)) {
     const path = `${directory}/${fd}`
     // A descriptor may be closed meanwhile, before it is read or before it is opened.
     if (attempt(() => readlinkSync(path)) !== `net:[${inode}]`) continue
-    const nsfd = attempt(() => openSync(path, 'r'))
-    if (nsfd === undefined) continue
+    const nsfd = native.open(path, O_RDONLY, -1)
+    if (nsfd === -ENOENT) continue
+    check(nsfd, ['open', path])
     // Its number may be used again.
     if (fstatSync(nsfd).ino === inode) return nsfd
-    closeSync(nsfd)
+    native.close(nsfd)
   }
   return undefined
 }

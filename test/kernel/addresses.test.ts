@@ -1,8 +1,11 @@
 /** Which namespace the addresses of a found device are read from. */
+import { fstatSync } from 'node:fs'
 import { afterEach, expect, test } from 'vitest'
 import { addressesOf } from '#src/control/client/addresses.ts'
 import { ownNamespace } from '#src/control/protocol/directory.ts'
+import { O_RDONLY } from '#src/linux/uapi.ts'
 import { OwnNetns, processIn } from '#support/netns.ts'
+import { openFiles } from '#support/open-files.ts'
 
 const made = new OwnNetns()
 afterEach(() => made.remove())
@@ -31,4 +34,16 @@ test('addresses in this namespace are read without entering that of a process', 
   expect(addressesOf({ ...lo, namespace: { inode, cookie: 1e15 } })).toBeUndefined()
   expect(addressesOf({ ...lo, namespace: { inode: inode + 1 } })).toBeUndefined()
   expect(addressesOf(lo)).toBeUndefined()
+})
+
+test('the addresses of a host of a lab are read without leaving a descriptor open', async () => {
+  const netns = made.addQuiet()
+  netns.ip('addr add 198.18.1.1/32 dev lo')
+  // A lab has the namespaces of its hosts open, and they have no name.
+  const held = made.own(made.native.open(`/proc/${await processIn(netns)}/ns/net`, O_RDONLY, -1))
+  const { ino: inode } = fstatSync(held)
+  const device = { name: 'lo', netns: 'lab:client', pid: process.pid, namespace: { inode } }
+  const before = openFiles('/proc/self/fd')
+  expect(addressesOf(device)).toEqual(['198.18.1.1/32'])
+  expect(openFiles('/proc/self/fd')).toEqual(before)
 })

@@ -2,6 +2,7 @@
 import { closeSync, fstatSync, openSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import { expect, test } from 'vitest'
+import { loadNative } from 'vnet/internal/linux/index'
 import { openHost, type RunningHost } from '../src/commands/running-labs.ts'
 
 const NETNS = '/proc/self/ns/net'
@@ -14,6 +15,7 @@ const OPENS = `
   for (;;) closeSync(openSync('${NETNS}', 'r'))`
 
 test('the namespace of a host is opened while the lab closes another descriptor of it', async () => {
+  const native = loadNative()
   // The number of the other descriptor, which is found first.
   const lower = openSync('/dev/null', 'r')
   const nsfd = openSync(NETNS, 'r')
@@ -28,9 +30,9 @@ test('the namespace of a host is opened while the lab closes another descriptor 
       host: 'client',
     }
     for (let i = 0; i < 5000; i++) {
-      const opened = openHost(host)
+      const opened = openHost(native, host)
       expect(fstatSync(opened).ino).toBe(inode)
-      closeSync(opened)
+      expect(native.close(opened)).toBe(0)
     }
   } finally {
     await worker.terminate()

@@ -1,6 +1,6 @@
 /** `vnet lab list`, `exec` and `shell`: the labs that run, and programs in their hosts. */
 import { once } from 'node:events'
-import { closeSync, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { ECONNREFUSED, isErrno, UsageError } from 'vnet/internal/base/index'
 import { alignLeft } from 'vnet/internal/cli/align'
 import { checkUser, enterUserNamespace, fail } from 'vnet/internal/cli/ask'
@@ -10,7 +10,7 @@ import { passSignals } from 'vnet/internal/cli/process/pass-signals'
 import { ControlClient } from 'vnet/internal/control/client/client'
 import { otherUserLine } from 'vnet/internal/control/client/find'
 import { otherUsers } from 'vnet/internal/control/protocol/run-directory'
-import { loadNative } from 'vnet/internal/linux/native'
+import { check, loadNative } from 'vnet/internal/linux/index'
 import { makeLabDirectory } from '../kernel/leftovers.ts'
 import { Programs } from '../kernel/programs.ts'
 import { addressVariables, type Host, HostsFile } from '../model/hosts.ts'
@@ -54,7 +54,7 @@ export async function execInHost(
   const native = loadNative()
   const directory = makeLabDirectory()
   try {
-    const nsfd = openHost(found)
+    const nsfd = openHost(native, found)
     const hosts = readHosts(native, found.lab)
     const files = new HostsFile({ directory })
     files.add(...hosts)
@@ -62,7 +62,7 @@ export async function execInHost(
     const env = { ...process.env, VNET_LAB: found.lab.id, ...addressVariables(hosts) }
     const [program = '', ...args] = command[0] === '--' ? command.slice(1) : command
     const child = new Programs({ nsfd, etc: () => etc }).spawn(program, args, { env, stdio: terminalStreams(args) })
-    closeSync(nsfd)
+    check(native.close(nsfd), 'close')
     const undo = passSignals(io, signal => child.kill(signal))
     const exit = once(child, 'exit').finally(undo)
     using client = new ControlClient(native, { user: found.lab.uid })

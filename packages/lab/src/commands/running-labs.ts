@@ -91,10 +91,10 @@ export function checkOwner({ lab: { name, pid, uid }, host }: RunningHost): void
 }
 
 /** Returns a descriptor of the host's network namespace. Throws a VnetError if the lab ended. */
-export function openHost({ lab, host }: RunningHost): number {
+export function openHost(native: Native, { lab, host }: RunningHost): number {
   const [{ inode }] = lab.hosts.get(host) as [EntryInterface]
   try {
-    const nsfd = openNetnsOf(lab.pid, inode)
+    const nsfd = openNetnsOf(native, lab.pid, inode)
     if (nsfd !== undefined) return nsfd
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
@@ -117,7 +117,7 @@ export function readHosts(native: Native, lab: RunningLab): Host[] {
   /** The next hops to IPv4 hosts past a NAT64, by the hosts that have such a route. */
   const hops = new Map<string, string>()
   const hosts = [...lab.hosts].map(([name, interfaces]) => {
-    const nsfd = openHost({ lab, host: name })
+    const nsfd = openHost(native, { lab, host: name })
     return closing(native, nsfd, () => {
       using sock = RouteSocket.open(native, nsfd)
       const read = (each: EntryInterface) => {
