@@ -7,6 +7,7 @@ import { attempt, describeException, within } from 'vnet/internal/base/index'
 import { PROGRAM } from 'vnet/internal/cli/own-package'
 import { cpuTimeOf, missingPrograms, processorWaitOf, statOf } from 'vnet/internal/linux/index'
 import { networkOnly, withParent } from 'vnet/internal/linux/rootless'
+import { PRINTED_TOO_MUCH } from './commands/driver-console.ts'
 import * as exercises from './exercise.ts'
 
 /** src and dist are equally deep. */
@@ -24,6 +25,8 @@ const LOOPS = `no interface is up after ${START_CPU_MS / 1000} s of CPU time`
 export interface Started extends exercises.LiveVnet {
   /** Warnings and errors of its log, each once. */
   readonly complaints: readonly string[]
+  /** Whether it has ended because its driver printed too much, which explains all else. */
+  readonly isTooLoud?: boolean
   readonly ready: Promise<void>
 }
 
@@ -100,6 +103,7 @@ export async function runLive(check: exercises.LiveCheck, place: LivePlace): Pro
     }
   }
   if (whyNot !== undefined) return exercises.notRun(title, 'live', whyNot)
+  if (started.some(vnet => vnet.isTooLoud)) problem = PRINTED_TOO_MUCH
   const logged = started.flatMap(vnet => vnet.complaints).filter(line => !check.allow?.test(line))
   if (problem === undefined && logged.length > 0) problem = unexpected(`the log has: ${logged.shift()}`)
   return exercises.resultOf('live', check, problem, logged)
@@ -119,6 +123,7 @@ export class VnetProcess implements Started {
   readonly log: string[] = []
   /** Its warnings and errors, each once. */
   readonly complaints: string[] = []
+  isTooLoud = false
   readonly #child: ChildProcess
   readonly ready: Promise<void>
   readonly #ended: Promise<number>
@@ -137,7 +142,10 @@ export class VnetProcess implements Started {
     let isReady = () => {}
     const becomesReady = new Promise<void>(resolve => (isReady = resolve))
     createInterface({ input: stdout! }).on('line', line => this.#read(line, isReady))
-    createInterface({ input: stderr! }).on('line', line => this.log.push(line))
+    createInterface({ input: stderr! }).on('line', line => {
+      this.isTooLoud ||= line === PRINTED_TOO_MUCH.seen
+      this.log.push(line)
+    })
     this.#ended = new Promise((resolve, reject) => {
       this.#child.on('error', reject).on('close', (code, signal) => resolve(signal === null ? (code ?? -1) : -1))
     })

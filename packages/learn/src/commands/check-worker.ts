@@ -4,9 +4,10 @@ import { TestBed } from 'vnet/internal/bed/test-bed'
 import { loadDriver } from 'vnet/internal/cli/driver-file'
 import { watchLockups } from 'vnet/internal/cli/lockup'
 import * as vnet from 'vnet/internal/index'
-import type { CheckPlace } from '../exercise.ts'
+import { type CheckPlace, resultOf } from '../exercise.ts'
 import { runChecks } from '../run.ts'
 import { type Report, strayException } from '../run-memory.ts'
+import { PRINTED_TOO_MUCH } from './driver-console.ts'
 import { loadExercise } from './exercise-file.ts'
 import { freezeIntrinsics, isObject } from './frozen-intrinsics.ts'
 import { restrictDriver } from './restrict-driver.ts'
@@ -78,7 +79,10 @@ if (where === 'memory') {
   await watchLockups(file)
 }
 const load = () => {
-  restrictDriver(file)
+  restrictDriver(file, () => {
+    report({ end: resultOf(where, { title: begun.at(-1) ?? '' }, PRINTED_TOO_MUCH) })
+    self.exit(1)
+  })
   return loadDriver(file)
 }
 await runChecks(exercise, where, { file, isConfined: confined !== undefined }, load, report)

@@ -1,11 +1,10 @@
 /** Takes from an exercise's driver Node's modules, files of others, and most of `process`. */
-import { writeSync } from 'node:fs'
 import module from 'node:module'
 import { resolve as absolute, dirname } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { format } from 'node:util'
 import { type Context, type Next, PROGRAM, provideOwnPackage } from 'vnet/internal/cli/own-package'
 import { OURS, refusedImport } from '../exercise-files.ts'
+import { driverConsole, type LinePrinter } from './driver-console.ts'
 
 type Resolved = Readonly<{ url: string; format?: string | null }>
 
@@ -30,24 +29,21 @@ const TRUSTED = [...OURS_COMPILED, new URL('../node_modules/', MAIN).href]
 /** The directory of the driver, a URL. It is set in the thread of Node's hooks. */
 const driver = { directory: '' }
 
-/** Prepares a process that runs the driver and its checks, when everything else is loaded. */
-export function restrictDriver(file: string): void {
+/**
+ * Prepares a process that runs the driver and its checks, when everything else is loaded. `end`
+ * ends it when the driver has printed too much.
+ */
+export function restrictDriver(file: string, end: (printer: LinePrinter) => void): void {
   restrictImports(file)
-  restrictProcess()
+  restrictProcess(end)
 }
 
 /** Gives a small `process` to the driver, and to modules of vnet that were loaded before. */
-export function restrictProcess(): void {
+export function restrictProcess(end: (printer: LinePrinter) => void): void {
   for (const name of ['binding', '_linkedBinding', 'dlopen', 'execve', 'loadEnvFile', 'mainModule'])
     Object.defineProperty(process, name, { value: undefined })
   Object.defineProperty(process, 'getBuiltinModule', { value: () => undefined })
-  const print = (...values: unknown[]): void => {
-    // Node.js does not print the errors of frozen classes.
-    const texts = values.map(value => (value instanceof Error ? value.stack : value))
-    writeSync(2, `${format(...texts)}\n`)
-  }
-  const names = ['log', 'info', 'warn', 'error', 'debug', 'trace', 'dir', 'table', 'assert', 'time', 'timeEnd'] as const
-  set('console', Object.fromEntries(names.map(name => [name, print])))
+  set('console', driverConsole(end))
   const { pid, platform, arch, version, versions } = process
   const own = process
   set('process', {

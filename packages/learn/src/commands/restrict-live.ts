@@ -1,4 +1,5 @@
 /** Loaded before `vnet FILE` in a check on live interfaces (node --import). */
+import { PRINTED_TOO_MUCH } from './driver-console.ts'
 import { restrictImports, restrictProcess } from './restrict-driver.ts'
 
 const [, , file = ''] = process.argv
@@ -7,4 +8,9 @@ restrictImports(file)
 const { loadNative } = await import('vnet/internal/linux/native')
 loadNative()
 await import('vnet/internal/cli/lockup')
-restrictProcess()
+const self = process
+restrictProcess(printer => {
+  // live.ts reads this line.
+  printer.last(PRINTED_TOO_MUCH.seen)
+  self.exit(1)
+})
