@@ -30,6 +30,8 @@ export function planDevices(specs: readonly DeviceSpec[], options: CommonOptions
   }
   const addresses = addressesOf(specs, options)
   const bare = withoutOffload(specs, options)
+  if (options.gro && bare.size === specs.length)
+    throw new UsageError('--gro merges on interfaces with offloads, but --no-offload leaves none')
   const plans = specs.map((spec, i) => {
     const dev = spec.dev as NetDevice
     refuseQueues(dev, options)

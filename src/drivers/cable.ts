@@ -99,7 +99,8 @@ export const driver = defineDriver({
     rxFilterSize: int({
       default: 32,
       max: 4096,
-      description: 'multicast groups the filter holds; with more, all groups pass',
+      implies: 'rxFilter',
+      description: 'turn on --rx-filter with room for this many multicast groups; with more, all groups pass',
     }),
     ...wireParams,
   },

@@ -21,6 +21,8 @@ export interface Param<T> {
    * the program's own network namespace, or a scenario file, for which the driver needs the parser.
    */
   readonly names?: 'interface' | 'scenario' | 'stages' | undefined
+  /** The bool parameter that is turned on with it, because it does nothing without. */
+  readonly implies?: string | undefined
   /** True if it may change while the driver runs, which then reads `params` for each use. */
   readonly live: boolean
   /** Parses the value. Throws a UsageError that lists the valid values. */
@@ -32,7 +34,7 @@ export interface Param<T> {
 export type Params = Record<string, Param<unknown>>
 export type ParamValues<P extends Params> = { [K in keyof P]: P[K] extends Param<infer T> ? T : never }
 
-type ParamOptions<T> = Pick<Param<T>, 'default' | 'description'> & Partial<Pick<Param<T>, 'live'>>
+type ParamOptions<T> = Pick<Param<T>, 'default' | 'description' | 'implies'> & Partial<Pick<Param<T>, 'live'>>
 
 /** Returns a parameter that is a whole number, decimal or 0x..., within bounds. */
 export function int(options: ParamOptions<number> & { min?: number; max?: number }): Param<number> {
@@ -170,6 +172,12 @@ export interface Driver<P extends Params = Params, Dev extends AnyDevice = AnyDe
 /** Returns the default value of each parameter. */
 export function defaultParams<P extends Params>(params: P): ParamValues<P> {
   return Object.fromEntries(Object.entries(params).map(([name, param]) => [name, param.default])) as ParamValues<P>
+}
+
+/** Returns the values of all parameters: those given, those they imply, and otherwise defaults. */
+export function paramValues<P extends Params>(params: P, given: Partial<ParamValues<P>> = {}): ParamValues<P> {
+  const implied = Object.keys(given).flatMap(name => params[name]?.implies ?? [])
+  return { ...defaultParams(params), ...Object.fromEntries(implied.map(name => [name, true])), ...given }
 }
 
 /** Declares a driver module: `export const driver = defineDriver({ ... })`. */

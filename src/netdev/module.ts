@@ -1,7 +1,7 @@
 /** A loaded driver, from init_module to cleanup_module. Every program loads its driver here. */
 import { E2BIG, EINVAL, explain, isErrno, UsageError } from '../base/index.ts'
 import type { AnyDevice, DeviceSpec, Driver, DriverContext, Params, ParamValues } from './driver.ts'
-import { checkSpecs, defaultParams } from './driver.ts'
+import { checkSpecs, paramValues } from './driver.ts'
 import { NETREG_REGISTERED } from './if.ts'
 import type { Net } from './net.ts'
 import type { NetDevice } from './net-device.ts'
@@ -93,7 +93,7 @@ export function insmod<P extends Params, Dev extends AnyDevice>(
   driver: Driver<P, Dev>,
   { params, ...context }: ModuleOptions<P>,
 ): Module<P, Dev> {
-  const values: ParamValues<P> = { ...defaultParams(driver.params), ...params }
+  const values = paramValues(driver.params, params)
   const { net, netns } = context
   let specs: readonly DeviceSpec<Dev>[]
   try {

@@ -39,6 +39,7 @@ function pattern(line: string): RegExp {
     .trim()
     .replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
     .replace(/(\\?[,=] ?time |time=|after )[\d\\.]+/g, '$1[\\d.]+')
+    .replace(/^(rtt .* = )[\d\\./]+/, '$1[\\d./]+')
     .replace(/\bid \d+/, 'id \\d+')
     .replace(/^\d+: /, '\\d+: ')
     .replace(/flags 0x[0-9a-f]+/, 'flags 0x[0-9a-f]+')

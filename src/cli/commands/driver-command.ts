@@ -1,6 +1,6 @@
 /** The command of a driver: its module parameters and the options of all drivers. */
-import { optionName, UsageError } from '../../base/index.ts'
-import { type Driver, defaultParams, type Param, type Params } from '../../netdev/driver.ts'
+import { didYouMean, optionName, UsageError } from '../../base/index.ts'
+import type { Driver, Param, Params } from '../../netdev/driver.ts'
 import { isDriverFile } from '../driver-file.ts'
 import { Argument, InvalidArgumentError, type LazyCommand, Option } from '../parse/option.ts'
 import { type CommonOptions, commonOptions, placeOptions, refuseStrayCaptureOptions } from '../parse/options.ts'
@@ -23,16 +23,58 @@ export function driverCommand(driver: Driver, commandNamed: CommandNamed): LazyC
     usage: `[OPTIONS] ${driver.args ?? ''}`.trimEnd(),
     args: [new Argument('[args...]')],
     options,
-    async run(io, args: readonly string[], given: CommonOptions & Record<string, unknown>) {
+    async run(io, words: readonly string[], chosen: CommonOptions & Record<string, unknown>) {
+      const { args, params: assigned } = assignments(driver, words, chosen, options)
+      const given = { ...chosen, ...assigned }
       await refuseArgs(driver, args, given, commandNamed)
       refuseStrayCaptureOptions(given)
       if (given.node === true) return attachByAgent(options, args, given, io)
       const found = driver.attaches ? await optionalTargets(args, given) : undefined
-      const values = paramValues(driver.params, found === undefined ? given : { ...given, farSide: true })
+      const values = givenParams(driver.params, found === undefined ? given : { ...given, farSide: true })
       const { run } = await import('../run.ts')
       return run(driver, values, found ?? args, given, io)
     },
   }
+}
+
+/**
+ * Takes `name=value` from the arguments: parameters as insmod(8) and `vnet param` take them. What
+ * follows a slash belongs to the name of an interface: `/run/netns/a=b/eth0`. Throws a UsageError.
+ */
+function assignments(
+  { name: driver, params }: Driver,
+  words: readonly string[],
+  chosen: Readonly<Record<string, unknown>>,
+  options: readonly Option[],
+): { readonly args: readonly string[]; readonly params: Record<string, unknown> } {
+  const args: string[] = []
+  const taken: Record<string, unknown> = {}
+  for (const word of words) {
+    const [, written, value = ''] = /^([^=/]*)=(.*)$/s.exec(word) ?? []
+    if (written === undefined) {
+      args.push(word)
+      continue
+    }
+    const name = Object.keys(params).find(each => each === written || optionName(each) === written.replaceAll('_', '-'))
+    if (name === undefined) throw new UsageError(`${word}: ${unknownParam(driver, params, written, options)}`)
+    if (name in taken || name in chosen) throw new UsageError(`${word}: ${optionName(name)} is given twice`)
+    try {
+      taken[name] = params[name]?.parse(value)
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error
+      throw new UsageError(`${word}: ${error.message}`, { cause: error.cause })
+    }
+  }
+  return { args, params: taken }
+}
+
+function unknownParam(driver: string, params: Params, written: string, options: readonly Option[]): string {
+  const flag = `--${written.replaceAll('_', '-')}`
+  const option = options.find(({ long }) => long === flag)
+  if (option !== undefined) return `this is an option: write ${flag}${option.value === undefined ? '' : ' VALUE'}`
+  const known = Object.keys(params).map(optionName)
+  const advice = didYouMean(written, known) || (known.length > 0 ? `; it has ${known.join(', ')}` : '')
+  return `${driver} has no parameter '${written}'${advice}`
 }
 
 async function refuseArgs(
@@ -77,7 +119,7 @@ function paramOption(name: string, param: Param<unknown>): Option {
   return new Option(flag + value, description, param.type === 'bool' ? undefined : parse)
 }
 
-function paramValues(params: Params, options: Record<string, unknown>): Record<string, unknown> {
+function givenParams(params: Params, options: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const given = Object.entries(options).filter(([name, value]) => Object.hasOwn(params, name) && value !== undefined)
-  return { ...defaultParams(params), ...Object.fromEntries(given) }
+  return Object.fromEntries(given)
 }

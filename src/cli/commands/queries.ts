@@ -152,6 +152,7 @@ function partText({ kind, length, capacity, state, count }: control.PartInfo): s
 
 /** `vnet param IF [NAME[=VALUE]]`: shows all parameters of the driver or one, or sets one. */
 export function param(name: string, which: string | undefined, options: QueryOptions, io: Io): Promise<number> {
+  if (options.names && which !== undefined) throw new UsageError('param: --names lists all: leave out NAME')
   const ask = async (client: control.ControlClient, device: control.FoundDevice) => {
     const json = (object: object) => io.out(`${JSON.stringify({ event: 'param', ...object })}\n`)
     const { vnet } = device

@@ -9,6 +9,7 @@
  * which works until nothing is left.
  */
 import { EBUSY, EINVAL, ENETDOWN, EOPNOTSUPP, EPERM } from '../../base/errno.ts'
+import { UsageError } from '../../base/usage-error.ts'
 import { bool, defineDriver, int, interfaceArgs, type ParamValues } from '../../netdev/driver.ts'
 import { allocNetdevMqs, etherSetup } from '../../netdev/eth.ts'
 import { ETH_ZLEN, IFF_NOARP, IFF_UP, NETDEV_TX_OK, NETIF_F_ALL_TAP, SIOCDEVPRIVATE } from '../../netdev/if.ts'
@@ -263,6 +264,8 @@ export const driver = defineDriver({
   params,
   flips: true,
   init(params, context) {
+    if (params.eth && context.args.length + context.names.length > 0)
+      throw new UsageError('snull: --eth names the interfaces eth%d: leave it out, or their names')
     const places = interfaceArgs(context, params.eth ? ['eth%d', 'eth%d'] : ['sn0', 'sn1'])
     const flows = (context.txqs ?? 1) > 1 ? new FlowQueues(context.net.clock) : undefined
     const devices = places.map(({ name }, i) => {

@@ -19,6 +19,7 @@ export async function learn(name: string | undefined, options: LearnOptions, io:
   const exercises = await loadExercises(from)
   const source = from === undefined ? '' : ` --from ${from}`
   if (name === undefined) {
+    if (options.kernel) throw new UsageError('learn: --kernel writes the module of an EXERCISE: name one')
     listExercises(exercises, source, json, io)
     return EXIT_OK
   }
