@@ -10,7 +10,7 @@ import { Acks } from './acks.ts'
 import { type ConnectionHost, FAILED, NO_EVENTS, READ, WRITABLE } from './host.ts'
 import { Life } from './life.ts'
 import { DEFAULT_MSS, emit, pathMss, segmentData } from './output.ts'
-import { ReceiveBuffer, ReceiveWindow } from './receive.ts'
+import { ReceiveBuffer, ReceiveWindow, WINDOW_SCALE } from './receive.ts'
 import { TIMESTAMPS_LENGTH } from './segment.ts'
 import { Sender } from './send.ts'
 
@@ -242,12 +242,22 @@ export class Connection implements TcpConnection {
   // Segments.
 
   sendAck(): void {
-    this.emit(TCP_ACK, this.sender.next, 0)
+    this.emit(TCP_ACK, this.#acceptableSequence, 0)
   }
 
   sendReset(): void {
     this.count('TcpOutRsts')
-    this.emit(TCP_RST | TCP_ACK, this.sender.next, 0)
+    this.emit(TCP_RST | TCP_ACK, this.#acceptableSequence, 0)
+  }
+
+  /**
+   * The sequence number of a segment without bytes: within the window, if the peer has taken back a
+   * part of it that is more than the rounding of a scaled one.
+   */
+  get #acceptableSequence(): number {
+    const { edge, next, una } = this.sender
+    if (una === 0) return next
+    return next - edge < (this.isScaling ? 2 ** WINDOW_SCALE : 1) ? next : edge
   }
 
   emit(flags: number, sequence: number, length: number, isRepeat = false): number {

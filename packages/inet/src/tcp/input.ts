@@ -104,7 +104,9 @@ function takeAck(c: Connection, s: Segment, sequence: number): boolean {
   // Linux also scales the window of a SYN-ACK after SYNs that crossed.
   const window = s.window * 2 ** c.peerScale
   const hasProgress = ack > before
-  const isNewer = sequence > c.windowSequence || (sequence === c.windowSequence && window !== sender.window)
+  // Of segments with the same numbers, one with a smaller window may be older than the last one.
+  const isLarger = window > sender.window || window === 0
+  const isNewer = sequence > c.windowSequence || (sequence === c.windowSequence && isLarger)
   const isUpdate = ack >= before && (hasProgress || isNewer)
   const isSameWindow = window === sender.window
   // A segment with an invalid acknowledgment may be forged.

@@ -49,6 +49,13 @@ export class Retransmission {
     this.#arm('resend', this.#sender.rtt.timeout)
   }
 
+  /** Arms the timeout, which counts from the last transmission of the first segment in flight. */
+  #armAgedResend(): void {
+    const { board, connection, rtt } = this.#sender
+    if (board.head === undefined) return
+    this.#arm('resend', Math.max(board.head.sentAt + rtt.timeout - connection.clock.now(), NSEC_PER_MSEC))
+  }
+
   /** Notes new segments. `wasIdle`: nothing else is in flight. */
   onSent(wasIdle: boolean): void {
     if (wasIdle || this.#timer === 'none') this.#armProbeOrResend(0)
@@ -165,20 +172,22 @@ export class Retransmission {
   #probeLoss(): void {
     const { board, next, connection } = this.#sender
     if (board.packets === 0) return
+    const probe = this.#sender.sendProbe(connection.clock.now())
+    if (probe === undefined) {
+      this.#armAgedResend()
+      return
+    }
     connection.count('TcpExtTCPLossProbes')
     this.#probedAt = next
-    this.#isProbeNew = this.#sender.sendProbe(connection.clock.now())
+    this.#isProbeNew = probe === 'new'
     this.#armResend()
   }
 
   /** Segments without an acknowledgement while others could be reordered are lost. */
   #onReorderTime(): void {
-    const { board, connection, rtt } = this.#sender
-    const now = connection.clock.now()
-    const wait = this.#sender.detectLost(now)
+    const wait = this.#sender.detectLost(this.#sender.connection.clock.now())
     this.#sender.push()
-    const { head } = board
     if (wait > 0) this.#arm('reorder', wait)
-    else if (head !== undefined) this.#arm('resend', Math.max(head.sentAt + rtt.timeout - now, NSEC_PER_MSEC))
+    else this.#armAgedResend()
   }
 }

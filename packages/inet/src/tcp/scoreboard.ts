@@ -238,27 +238,38 @@ export class Scoreboard {
     }
   }
 
-  /** The first lost segment that has not been sent again, cut to `mss` bytes. */
-  nextLost(mss: number): Sent | undefined {
+  /** The first lost segment that has not been sent again, cut like `#fit` does. */
+  nextLost(mss: number, edge: number): Sent | undefined {
     if (this.lost === 0) return undefined
     for (let i = Math.max(this.#nextLost, this.#first); i < this.#sent.length; i++) {
       const sent = this.#sent[i]
       if (!sent.isLost || sent.isResent) continue
       this.#nextLost = i
-      return this.#cut(i, mss)
+      return this.#fit(i, mss, edge)
     }
     this.#nextLost = this.#sent.length
     return undefined
   }
 
-  /** The last segment that has not arrived, of which at most `mss` bytes. */
-  last(mss: number): Sent | undefined {
+  /** The last segment that has not arrived: its last `mss` bytes, cut like `#fit` does. */
+  last(mss: number, edge: number): Sent | undefined {
     let i = this.#sent.length - 1
     while (i >= this.#first && this.#sent[i].isSacked) i--
     if (i < this.#first) return undefined
     let sent = this.#sent[i]
     while (this.#cut(i, mss) !== sent) sent = this.#sent[++i]
-    return sent
+    return this.#fit(i, mss, edge)
+  }
+
+  /**
+   * Cuts a segment to `mss` bytes, and to the window of the peer up to `edge`, which may have
+   * shrunk. Returns undefined for a segment beyond it, but the first one in flight, which probes
+   * the window.
+   */
+  #fit(i: number, mss: number, edge: number): Sent | undefined {
+    const room = edge - this.#sent[i].start
+    if (room <= 0) return i > this.#first ? undefined : this.#cut(i, mss)
+    return this.#cut(i, Math.min(mss, room))
   }
 
   #cut(i: number, mss: number): Sent {

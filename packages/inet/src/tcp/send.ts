@@ -53,6 +53,11 @@ export class Sender {
     return this.mss - sackLength(this.connection)
   }
 
+  /** The sequence number after the peer's window: less than `next` if the window has shrunk. */
+  get edge(): number {
+    return this.una + this.window
+  }
+
   /** The bytes that the send buffer may hold. It grows with the congestion window. */
   get limit(): number {
     const cost = 2 ** Math.ceil(Math.log2(this.mss + SEGMENT_OVERHEAD)) + SEGMENT_STRUCT
@@ -98,7 +103,7 @@ export class Sender {
       const mss = this.#room
       const length = Math.min(this.buffer.end - this.next, mss)
       const end = this.next + length === this.finAt ? this.finAt + 1 : this.next + length
-      if (end > this.una + this.window) break
+      if (end > this.edge) break
       if (length < mss && end !== this.finAt + 1 && this.#mustWait()) break
       this.#sendSegment(end, now)
       if (length < mss) this.#smallEnd = this.next
@@ -135,7 +140,7 @@ export class Sender {
   #repeat(now: number): void {
     const { board, congestion } = this
     while (board.inFlight < congestion.window) {
-      const lost = board.nextLost(this.#room)
+      const lost = board.nextLost(this.#room, this.edge)
       if (lost === undefined) return
       this.#resend(lost, now)
       this.connection.count(congestion.state === 'loss' ? 'TcpExtTCPSlowStartRetrans' : 'TcpExtTCPFastRetrans')
@@ -153,7 +158,7 @@ export class Sender {
 
   /** Sends the first lost segment again. */
   resendFirst(now: number): void {
-    const lost = this.board.nextLost(this.#room)
+    const lost = this.board.nextLost(this.#room, this.edge)
     if (lost !== undefined) this.#resend(lost, now)
   }
 
@@ -163,22 +168,24 @@ export class Sender {
    */
   probe(counter: string): boolean {
     this.connection.count(counter)
-    const room = this.una + this.window - this.next
-    const length = Math.min(this.buffer.end - this.next, this.#room, room)
+    const length = Math.min(this.buffer.end - this.next, this.#room, this.edge - this.next)
     if (length > 0) this.#sendSegment(this.next + length, this.connection.clock.now())
     else this.connection.emit(TCP_ACK, this.una - 1, 0)
     return length > 0
   }
 
-  /** Sends a new segment or the last one again, as a loss probe. Returns whether it is new. */
-  sendProbe(now: number): boolean {
+  /** Sends a new segment or the last one again as a loss probe, if the window takes one of them. */
+  sendProbe(now: number): 'new' | 'again' | undefined {
     const mss = this.#room
     const length = Math.min(this.buffer.end - this.next, mss)
-    const isNew = length > 0 && this.next + length <= this.una + this.window
-    const last = isNew ? undefined : this.board.last(mss)
-    if (isNew) this.#sendSegment(this.next + length, now)
-    else if (last !== undefined) this.#resend(last, now)
-    return isNew
+    if (length > 0 && this.next + length <= this.edge) {
+      this.#sendSegment(this.next + length, now)
+      return 'new'
+    }
+    const last = this.board.last(mss, this.edge)
+    if (last === undefined) return undefined
+    this.#resend(last, now)
+    return 'again'
   }
 
   /** Takes a smaller path MTU: segments that are too large are sent again, in smaller ones. */
