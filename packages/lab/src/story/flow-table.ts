@@ -15,6 +15,8 @@ export interface Entry<F> {
   readonly client: { readonly address: string; readonly port: number }
   readonly server: { readonly address: string; readonly port: number }
   wasUsed: boolean
+  /** The end of a wire of vnet whose packets count. */
+  end?: string
 }
 
 export class FlowTable<F> {
@@ -49,7 +51,7 @@ export class FlowTable<F> {
     const destination = { address: text(at + size), port: p.destinationPort }
     const [client, server] = isForward ? [source, destination] : [destination, source]
     const from = isForward ? this.#source : this.#destination
-    const entry = { flow, key: this.#key, from, client, server, wasUsed: false }
+    const entry: Entry<F> = { flow, key: this.#key, from, client, server, wasUsed: false }
     this.isForward = isForward
     this.#entries.set(entry.key, entry)
     return entry

@@ -14,9 +14,9 @@ const GAPS_MAX = 256
 export class Gaps {
   #list: Gap[] = []
 
-  add(start: number, end: number, { time, frame, stamp, id }: Packet, packets: number): void {
+  add(start: number, end: number, { time, frame, stamp, id, place }: Packet, packets: number): void {
     if (this.#list.length >= GAPS_MAX) this.#list.shift()
-    this.#list.push({ start, end, time, frame, stamp, id, packets })
+    this.#list.push({ start, end, time, frame, stamp, id, place, packets })
   }
 
   /** Returns the gap with a byte. */

@@ -3,6 +3,7 @@
  * one end sent, and the ACKs of the other end about them. Numbers count from the SYN, which is 0.
  */
 import { TCP_FIN, TCP_SYN } from 'vnet/internal/packet/tcp'
+import { COPY_TIME, isPartOf, JoinedPlaces } from './copies.ts'
 import { type Gap, Gaps } from './gaps.ts'
 import { type Loss, Losses } from './losses.ts'
 import type { PacketView } from './packet-view.ts'
@@ -42,8 +43,11 @@ export class Half {
   scale = 0
   permitsSack = false
   mss: number | undefined
-  /** The interface on which its packets count, by its number or name. */
-  place: number | string | undefined
+  /** Interfaces that have several packets as one. */
+  readonly joined = new JoinedPlaces()
+  /** The interface of the first packet, and whether there are others. */
+  #place: number | undefined
+  #hasPlaces = false
   packets = 0
   bytes = 0
   acks = 0
@@ -119,6 +123,33 @@ export class Half {
 
   relative(seq: number): number {
     return this.sent + ((seq - this.base - this.sent) | 0)
+  }
+
+  /**
+   * Returns whether another interface had the bytes of a segment, in one longer packet or several
+   * shorter ones, as before and after segmentation or GRO.
+   */
+  isElsewhere(p: PacketView): boolean {
+    this.#place ??= p.place
+    this.#hasPlaces ||= p.place !== this.#place
+    if (!this.#hasPlaces || p.length === 0 || Number.isNaN(this.base)) return false
+    const n = this.relative(p.seq)
+    const end = n + p.length
+    for (let at = n; at < end; ) {
+      const i = this.#transmissions.lastOf(at)
+      if (i < 0) return false
+      const other = this.#transmissions.at(i)
+      if (other.place === p.place || p.time - other.time >= COPY_TIME || other.stamp !== p.stamp) return false
+      if (other.start <= n && end <= other.end) {
+        if (!isPartOf(p.id, end - n, other.id, n - other.start)) return false
+        if (end - n < other.end - other.start) this.joined.add(other.place, p.time)
+        return true
+      }
+      if (!isPartOf(other.id, other.end - at, p.id, at - n)) return false
+      at = other.end
+    }
+    this.joined.add(p.place, p.time)
+    return true
   }
 
   /** Counts a packet. Returns whether it is the same packet as the one before it. */
@@ -339,7 +370,7 @@ export class Half {
       start,
       end,
       first,
-      again: { time: p.time, frame: p.frame, stamp: p.stamp, id: p.id },
+      again: { time: p.time, frame: p.frame, stamp: p.stamp, id: p.id, place: p.place },
       heard: other.lastTime,
       isBefore,
       isReported,

@@ -12,6 +12,7 @@ import { NSEC_PER_SEC } from 'vnet/internal/base/clock'
 import type { CaptureRecord } from 'vnet/internal/capture/record'
 import { IPPROTO_TCP } from 'vnet/internal/packet/ipv4'
 import { TCP_ACK, TCP_SYN } from 'vnet/internal/packet/tcp'
+import { COPY_TIME, Copies } from './copies.ts'
 import { type Entry, FlowTable } from './flow-table.ts'
 import { PacketView } from './packet-view.ts'
 import { count, timeText } from './statement.ts'
@@ -25,6 +26,8 @@ import { UdpFlow } from './udp-flow.ts'
 export const FLOWS_MAX = 1000
 const NOTES_MAX = 16
 const OTHERS_MAX = 64
+/** The most devices of vnet that have numbers of their own. */
+const DEVICES_MAX = 4096
 /** A clock that goes back further was set, in ns; frames of several queues differ by less. */
 const STEP = 0.5e9
 /** Ports below are of servers. */
@@ -54,6 +57,13 @@ export class StoryReader {
   #oneWay = 0
   #twice = 0
   #dropped = 0
+  readonly #copies = new Copies()
+  /** The numbers of vnet's devices, by their names. */
+  readonly #places = new Map<string, number>()
+  /** Packets that do not count: copies, joined ones or their parts, those of the other end. */
+  #copied = 0
+  #joined = 0
+  #otherEnd = 0
 
   take(record: CaptureRecord): void {
     this.#packets++
@@ -66,17 +76,40 @@ export class StoryReader {
     const other = view.read(record)
     if (other !== '') return void this.#countOther(other)
     if (view.report !== '') return void this.#addReport(view)
-    const { flow } = this.#entryOf(view)
+    const entry = this.#entryOf(view)
     const { isForward } = this.#table
-    // Packets of a direction count on one interface. A device of vnet is two, with one name.
-    const [half, reverse] = isForward ? [flow.ab, flow.ba] : [flow.ba, flow.ab]
-    const { interfaceName, packetId } = record
-    const isVnet = packetId !== undefined && interfaceName !== undefined
-    const place = isVnet ? interfaceName : view.place
-    half.place ??= isVnet && reverse.place !== undefined ? reverse.place : place
-    if (half.place !== place) return
-    this.#followClock(view, flow)
-    flow.take(view, isForward)
+    if (!this.#isOfEnd(record, entry) || this.#isElsewhere(entry)) return
+    this.#followClock(view, entry.flow)
+    entry.flow.take(view, isForward)
+  }
+
+  /**
+   * Returns whether a packet is of the end that the story is of. A capture of vnet has packets at
+   * both ends of a wire, whose delay no copy would show. Its devices are two interfaces each.
+   */
+  #isOfEnd({ interfaceName, packetId }: CaptureRecord, entry: Entry<Flow>): boolean {
+    if (packetId === undefined || interfaceName === undefined) return true
+    if (!this.#places.has(interfaceName) && this.#places.size < DEVICES_MAX)
+      this.#places.set(interfaceName, -1 - this.#places.size)
+    this.#view.place = this.#places.get(interfaceName) ?? 0
+    const end = interfaceName.replace(/\/[^/]*$/, '')
+    entry.end ??= end
+    if (entry.end === end) return true
+    this.#otherEnd++
+    return false
+  }
+
+  /** Returns whether a packet counts on another interface. */
+  #isElsewhere({ flow, key }: Entry<Flow>): boolean {
+    const { isForward } = this.#table
+    const { joined } = isForward ? flow.ab : flow.ba
+    if (!joined.has(this.#view)) {
+      const isCopy = this.#copies.isCopy(this.#view, key, isForward)
+      if (isCopy) this.#copied++
+      if (isCopy || !flow.isElsewhere(this.#view, isForward)) return isCopy
+    }
+    this.#joined++
+    return true
   }
 
   note(text: string): void {
@@ -94,6 +127,7 @@ export class StoryReader {
       this.note(`packets of one direction only, whose losses are hardly seen, in ${flowsText(this.#oneWay)}`)
     if (this.#twice > 0)
       this.note(`most packets twice, as a capture of several interfaces has, in ${flowsText(this.#twice)}`)
+    this.#noteUncounted()
     const flows = [...this.#kept, ...this.#plain].sort((a, b) => a.begin - b.begin)
     return {
       packets: this.#packets,
@@ -104,6 +138,15 @@ export class StoryReader {
       others: this.#others,
       notes: this.#notes,
     }
+  }
+
+  #noteUncounted(): void {
+    const packets = (n: number) => count(n, 'packet')
+    if (this.#copied > 0)
+      this.note(`not counted: ${packets(this.#copied)} that another interface had within ${timeText(COPY_TIME)}`)
+    if (this.#joined > 0)
+      this.note(`not counted: ${packets(this.#joined)} that another interface had in other lengths (GSO, GRO)`)
+    if (this.#otherEnd > 0) this.note(`not counted: ${packets(this.#otherEnd)} at the other end of a wire of vnet`)
   }
 
   /** Returns the time of a record in ns from the first one, without steps back. */
@@ -142,8 +185,13 @@ export class StoryReader {
 
   /** Adds an ICMP error to the flow of the packet in it. */
   #addReport({ time, frame, report }: PacketView): void {
-    const statements = this.#table.find(this.#view)?.flow.statements
-    if (statements === undefined) return void this.#countOther('icmp')
+    const entry = this.#table.find(this.#view)
+    if (entry === undefined) return void this.#countOther('icmp')
+    if (this.#copies.isCopy(this.#view, entry.key, this.#table.isForward)) {
+      this.#copied++
+      return
+    }
+    const { statements } = entry.flow
     const way = this.#table.isForward ? 'ab' : 'ba'
     // Each repetition of the packet may cause the same error.
     if (statements.list.some(({ text }) => text === report)) statements.more++

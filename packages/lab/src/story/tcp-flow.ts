@@ -51,6 +51,11 @@ export class TcpFlow {
     this.messages = new Messages(room)
   }
 
+  /** Returns whether another interface has the packet as several ones, or as a part of one. */
+  isElsewhere(p: PacketView, isForward: boolean): boolean {
+    return (isForward ? this.ab : this.ba).isElsewhere(p)
+  }
+
   take(p: PacketView, isForward: boolean): void {
     const [half, other] = isForward ? [this.ab, this.ba] : [this.ba, this.ab]
     const { flags, time } = p

@@ -9,6 +9,8 @@ export interface Packet {
   /** The timestamp option, or -1, and the identification of IPv4. */
   readonly stamp: number
   readonly id: number
+  /** The number of the interface. */
+  readonly place: number
 }
 
 /** A transmission. Sequence numbers are relative to the SYN. */
@@ -19,8 +21,8 @@ export interface Transmission extends Packet {
 }
 
 /** Fields of a transmission; SACKED is when it was selectively acknowledged, or 0. */
-export const [START, END, TIME, COPY, SACKED] = [0, 1, 2, 6, 7] as const
-const FIELDS = 8
+export const [START, END, TIME, COPY, SACKED] = [0, 1, 2, 7, 8] as const
+const FIELDS = 9
 
 const FIRST_SLOTS = 8
 /** Acknowledged transmissions that are kept, because they may be repeated later. */
@@ -55,7 +57,8 @@ export class Transmissions {
     data[at + 3] = p.frame
     data[at + 4] = p.stamp
     data[at + 5] = p.id
-    data[at + 6] = copy
+    data[at + 6] = p.place
+    data[at + COPY] = copy
     data[at + SACKED] = 0
   }
 
@@ -65,8 +68,8 @@ export class Transmissions {
 
   at(i: number): Transmission {
     const at = (i % this.#capacity) * FIELDS
-    const [start, end, time, frame, stamp, id, copy] = this.#data.slice(at, at + SACKED)
-    return { start, end, time, frame, stamp, id, copy }
+    const [start, end, time, frame, stamp, id, place, copy] = this.#data.slice(at, at + SACKED)
+    return { start, end, time, frame, stamp, id, place, copy }
   }
 
   /** Returns the last transmission with a byte; -1 without one. */

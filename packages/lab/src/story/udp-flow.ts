@@ -2,6 +2,7 @@
 import { DNS_HLEN, DNS_PORT, DNS_QR } from 'vnet/internal/packet/dns'
 import { get16, get32 } from 'vnet/internal/packet/octets'
 import { UDP_CHECK } from 'vnet/internal/packet/udp'
+import { COPY_TIME, headOf, isPartOf, JoinedPlaces } from './copies.ts'
 import { Messages } from './messages.ts'
 import type { PacketView } from './packet-view.ts'
 import { Samples } from './samples.ts'
@@ -17,6 +18,9 @@ const SILENCE = 3e9
 /** The same packet comes twice within this time, in ns. */
 const TWIN = 1e9
 
+/** Longer datagrams are cut after most captures. */
+const MTU = 1500
+
 /** The same, if its packets have no numbers. */
 const TWIN_UNKNOWN = 1e5
 
@@ -30,8 +34,9 @@ const EDGES_MIN = 8
 const PACKETS_PER_EDGE = 3
 
 class UdpHalf {
-  /** The interface on which its packets count, by its number or name. */
-  place: number | string | undefined
+  readonly joined = new JoinedPlaces()
+  /** The last long datagram, and how many of its bytes passed another interface, in which parts. */
+  #whole = { place: 0, time: Number.NaN, id: 0, length: 0, head: 0, passed: 0, part: 0 }
   packets = 0
   bytes = 0
   #id = 0
@@ -42,6 +47,24 @@ class UdpHalf {
   #edge = Number.NaN
   #shorts = 0
   readonly #spins = new Samples()
+
+  /** Returns whether the datagram is a part of one that another interface had before. */
+  isElsewhere(p: PacketView): boolean {
+    const { place, time, id, length, head, passed, part } = this.#whole
+    const { length: own } = p
+    const hasRoom = own < length && passed + own <= length
+    if (p.place !== place && p.time - time < COPY_TIME && hasRoom && isPartOf(p.id, own, id, passed)) {
+      if (passed === 0 ? headOf(p) === head : own <= part) {
+        this.#whole.passed += own
+        if (passed === 0) this.#whole.part = own
+        this.joined.add(place, p.time)
+        return true
+      }
+    }
+    if (p.ipLength > MTU)
+      this.#whole = { place: p.place, time: p.time, id: p.id, length: own, head: headOf(p), passed: 0, part: 0 }
+    return false
+  }
 
   /** Counts a datagram. Returns whether it is the one before it again. */
   count({ id, length, time, bytes, h }: PacketView): boolean {
@@ -104,6 +127,11 @@ export class UdpFlow {
   constructor(p: PacketView, room: Room) {
     this.begin = this.last = p.time
     this.messages = new Messages(room)
+  }
+
+  /** Returns whether the datagram is a part of one that another interface had. */
+  isElsewhere(p: PacketView, isForward: boolean): boolean {
+    return (isForward ? this.ab : this.ba).isElsewhere(p)
   }
 
   take(p: PacketView, isForward: boolean): void {
