@@ -9,7 +9,7 @@ from concurrent.futures import Future
 
 import pytest
 
-VNET = shlex.split(os.environ.get("VNET", "npx vnet"))
+VNET = shlex.split(os.environ.get("VNET", "npx --no-install vnet"))
 SECONDS = 60
 
 

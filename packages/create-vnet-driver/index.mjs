@@ -8,7 +8,7 @@ import { cpSync, existsSync, readdirSync, readFileSync, renameSync, writeFileSyn
 import { basename, join, relative, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 
-const HELP = `Usage: npm create vnet-driver FOLDER [-- --vnet SPEC]
+const HELP = `Usage: create-vnet-driver FOLDER [--vnet SPEC]
 
 make a project for a network driver of vnet in FOLDER, which is new or empty
 
@@ -33,7 +33,7 @@ function parse(words) {
 
 /** Returns the path and the name of the project. Throws a UsageError if it cannot be made there. */
 function place([folder, ...more]) {
-  if (folder === undefined || more.length > 0) throw new UsageError('name one folder: npm create vnet-driver my-driver')
+  if (folder === undefined || more.length > 0) throw new UsageError('name one folder: create-vnet-driver my-driver')
   const path = resolve(folder)
   const name = basename(path)
   if (!/^[a-z][a-z0-9._-]{0,99}$/.test(name)) {

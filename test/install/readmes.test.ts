@@ -20,27 +20,32 @@ let packed: Record<string, string> = {}
 
 /** Lines that do not run as they are printed: the pattern, what runs instead, and why. */
 const INSTEAD: readonly [RegExp, (...groups: string[]) => string, string][] = [
-  [/^npm install (--save-dev )?vnet .*/, () => ':', 'the project has installed them from their files'],
+  [/^npm install (--save-dev )?[^ ]*packed.*/, () => ':', 'the project has installed them from their files'],
+  [/^npm run pack\b.*/, () => ':', 'it was run in the clone'],
   [
-    /^npm create vnet-driver (.*)/,
+    /^node [^ ]*create-vnet-driver (\S*).*/,
     (_, name) => `create-vnet-driver ${name} --vnet ${packed.vnet}`,
-    'not yet published',
+    'the project has no clone',
   ],
   [/^npm start -- (.*)/, (_, words) => `vnet ${words}`, 'a clone starts vnet by npm'],
-  [/^npx vnet check 1$/, () => `cp ${SOLUTION} 01-drop/drop.js; vnet check 1`, 'a learner fills in the driver first'],
   [
-    /^npx vnet grade students.*/,
+    /^npx --no-install vnet check 1$/,
+    () => `cp ${SOLUTION} 01-drop/drop.js; vnet check 1`,
+    'a learner fills in the driver first',
+  ],
+  [
+    /^npx --no-install vnet grade students.*/,
     () => 'mkdir -p students/one; cp -r 01-drop students/one; vnet grade students/*',
     'a class',
   ],
-  [/^npx vnet check --kernel.*/, () => ':', 'test:kernel-module does it: it downloads a kernel'],
+  [/^npx --no-install vnet check --kernel.*/, () => ':', 'test:kernel-module does it: it downloads a kernel'],
   [
-    /^npx (vnet exec .*)/,
+    /^npx --no-install (vnet exec .*)/,
     (_, words) => `printf '${RESET_STATS}' > reset_stats; chmod +x reset_stats; ${words}`,
     'its own',
   ],
   [/^dhclient ([^#]*)/, (_, words) => `dhclient -d ${OWN_FILES} ${words} & ${LEASED} `, 'its files are those of root'],
-  [/^(?:npx |node dist\/)?vnet(?:\.js)? /, () => 'vnet ', 'npx would stand between a vnet and its pid'],
+  [/^(?:npx --no-install |node dist\/)?vnet(?:\.js)? /, () => 'vnet ', 'npx would stand between a vnet and its pid'],
 ]
 const SOLUTION = 'node_modules/@vnet/learn/course/01-drop/solution.js'
 const RESET_STATS = `#!/usr/bin/env python3

@@ -1,12 +1,12 @@
 /**
- * `npm create vnet-driver` from the packed packages, like from a registry: npm install and npm test
+ * A new project of the packed create-vnet-driver, with the packed vnet: npm install and npm test
  * in the new project pass immediately, with this Node and with a newer one.
  */
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, readdirSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
 import { fileDirectory } from '#support/fresh-directory.ts'
+import { pack } from '../../scripts/packages.mjs'
 
 const ROOT = resolve(import.meta.dirname, '../..')
 const directory = fileDirectory()
@@ -24,17 +24,10 @@ function run(words: readonly string[], cwd: string, path = '') {
   return { status, text: stdout + stderr }
 }
 
-/** Packs a package of this repository. Returns its tarball. */
-function pack(folder: string): string {
-  const into = join(directory, folder === '.' ? 'vnet' : folder)
-  mkdirSync(into, { recursive: true })
-  expect(run(['npm', 'pack', '--silent', '--pack-destination', into], join(ROOT, folder))).toMatchObject({ status: 0 })
-  return join(into, readdirSync(into).find(name => name.endsWith('.tgz'))!)
-}
-
 beforeAll(() => {
-  const [vnet, creator] = [pack('.'), pack('packages/create-vnet-driver')]
-  const words = ['npm', 'exec', '--yes', ...FLAGS, '--package', creator, '--']
+  expect(run(['node', 'scripts/prepack.mjs'], ROOT)).toMatchObject({ status: 0 })
+  const [vnet, creator] = pack(['.', 'packages/create-vnet-driver'], directory)
+  const words = ['npm', 'exec', '--yes', ...FLAGS, '--package', creator!, '--']
   const made = run([...words, 'create-vnet-driver', 'my-driver', '--vnet', `file:${vnet}`], directory)
   expect(made.text).toContain('my-driver is made')
   const installed = run(['npm', 'install', ...FLAGS], join(directory, 'my-driver'))

@@ -57,7 +57,7 @@ test('a folder that is not empty, a file and a bad name are refused in one line,
     [['afile'], /afile is a file$/],
     [['My-Driver'], /'My-Driver' is no name of a package/],
     [['a b'], /'a b' is no name of a package/],
-    [[], /name one folder: npm create vnet-driver my-driver$/],
+    [[], /name one folder: create-vnet-driver my-driver$/],
     [['a', 'b'], /name one folder/],
     [['a', '--speed'], /Unknown option '--speed'/],
   ]

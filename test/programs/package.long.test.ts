@@ -1,9 +1,10 @@
 /**
- * The output of `npm pack` installs elsewhere without a compiler or install scripts, runs, and
- * type-checks.
+ * What `npm run pack` makes installs elsewhere by the command that it prints, without a compiler or
+ * install scripts, runs, and type-checks.
  */
 
 import { execFileSync, spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import {
   existsSync,
   mkdirSync,
@@ -21,6 +22,7 @@ import { formatMessage } from 'publint/utils'
 import { beforeAll, expect, test } from 'vitest'
 import { fileDirectory } from '#support/fresh-directory.ts'
 import { list } from '#support/list.ts'
+import { manifestOf, PACKAGES } from '../../scripts/packages.mjs'
 import { JOINED } from '../../scripts/setup/joined.mjs'
 
 const root = resolve(import.meta.dirname, '../..')
@@ -32,9 +34,9 @@ interface Manifest {
   readonly devDependencies: Readonly<Record<string, string>>
 }
 
-/** The folders of the packages, vnet first. */
-const FOLDERS = ['.', ...['exec', 'lan', 'guest', 'inet', 'lab', 'web', 'learn'].map(name => `packages/${name}`)]
-const manifests = FOLDERS.map(path => JSON.parse(readFileSync(join(root, path, 'package.json'), 'utf8')) as Manifest)
+/** The folders of the packages that projects install, vnet first. */
+const FOLDERS = PACKAGES.filter(folder => folder !== 'packages/create-vnet-driver')
+const manifests = FOLDERS.map(folder => manifestOf(folder) as Manifest)
 const manifest = manifests[0] as Manifest
 /** The public entry points. */
 const entries = manifests.flatMap(({ name, exports }) =>
@@ -44,7 +46,8 @@ const entries = manifests.flatMap(({ name, exports }) =>
 )
 const directory = fileDirectory()
 const consumer = join(directory, 'consumer')
-let tarball: string
+/** The packed files by the names of their packages. */
+const tarballs = new Map<string, string>()
 
 // The settings of the npm that runs the tests must not reach the ones run here.
 const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('npm_')))
@@ -63,20 +66,24 @@ function vnet(...args: string[]) {
 }
 
 beforeAll(() => {
-  const tarballs = FOLDERS.map(path =>
-    join(directory, run('npm', ['pack', '--silent', '--pack-destination', directory], join(root, path)).trim()),
-  )
-  tarball = tarballs[0] as string
+  const printed = run('npm', ['run', '--silent', 'pack'], root)
+  const packed = readdirSync(join(root, 'packed')).map(file => join(root, 'packed', file))
+  for (const file of packed) {
+    tarballs.set((JSON.parse(run('tar', ['-xOf', file, 'package/package.json'], root)) as Manifest).name, file)
+  }
   mkdirSync(consumer)
   writeFileSync(join(consumer, 'package.json'), '{ "private": true, "type": "module" }')
   const nodeTypes = `@types/node@${manifest.devDependencies['@types/node']}`
   const flags = ['--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund']
-  run('npm', ['install', ...flags, ...tarballs, nodeTypes])
+  const [, command = ''] = /^ {2}(npm install --save-dev .*\.tgz)$/m.exec(printed) ?? []
+  run('sh', ['-c', `${command} ${[...flags, nodeTypes].join(' ')}`])
   symlinkSync(join(root, 'node_modules/vitest'), join(consumer, 'node_modules/vitest'))
-}, 120_000)
+}, 300_000)
 
 test('the package holds the program, the addon for this machine and its sources, and nothing else', () => {
-  const files = run('tar', ['-tzf', tarball]).trimEnd().split('\n')
+  const files = run('tar', ['-tzf', tarballs.get('vnet')!])
+    .trimEnd()
+    .split('\n')
   const tops = new Set(files.map(file => file.split('/')[1]))
   const always = list(`
     LICENSE README.md deploy dist docs native package.json prebuilds systemd
@@ -102,8 +109,23 @@ test('the package holds the program, the addon for this machine and its sources,
   expect(compiled.sort()).toEqual([...asCompiled.map(file => file.replace(/\.tsx?$/, '.js')), ...joined].sort())
 })
 
+test('the name of each file has its digest, so that npm installs a changed one', () => {
+  for (const file of tarballs.values()) {
+    const digest = createHash('sha256').update(readFileSync(file)).digest('hex')
+    expect(file).toContain(`-${manifest.version}-${digest.slice(0, 8)}.tgz`)
+  }
+})
+
+test('the installed package.json has no workspaces, scripts and devDependencies', () => {
+  for (const { name } of manifests) {
+    const installed = JSON.parse(readFileSync(join(consumer, 'node_modules', name, 'package.json'), 'utf8'))
+    expect(Object.keys(installed)).toEqual(expect.arrayContaining(['name', 'version', 'exports', 'files']))
+    for (const field of ['workspaces', 'scripts', 'devDependencies']) expect(installed).not.toHaveProperty(field)
+  }
+})
+
 test('the package is at most 3 MB large', () => {
-  expect(statSync(tarball).size).toBeLessThanOrEqual(3_000_000)
+  expect(statSync(tarballs.get('vnet')!).size).toBeLessThanOrEqual(3_000_000)
 })
 
 test('the package holds every page that its README links', () => {
@@ -122,8 +144,7 @@ test('the package holds every file that the README of a new driver links', () =>
 })
 
 test.each(FOLDERS)('publint reports no problem in the package of %s', async path => {
-  const { name, version } = JSON.parse(readFileSync(join(root, path, 'package.json'), 'utf8')) as Manifest
-  const bytes = readFileSync(join(directory, `${name.replace('@', '').replace('/', '-')}-${version}.tgz`))
+  const bytes = readFileSync(tarballs.get((manifestOf(path) as Manifest).name)!)
   const pack = { tarball: new Uint8Array(bytes).buffer }
   const { messages, pkg } = await publint({ pack, strict: true })
   expect(messages.map(message => formatMessage(message, pkg!))).toEqual([])
@@ -143,7 +164,7 @@ test('a command of a package that is missing, or of another version, says what t
   const own = join(consumer, 'node_modules/@vnet')
   renameSync(own, `${own}-away`)
   try {
-    const install = (name: string) => `npm install @vnet/${name}@${manifest.version}`
+    const install = (name: string) => `run npm run pack ${name} in a clone of vnet, and the command that it prints`
     expect(vnet('lab', 'a.yaml')).toEqual({
       status: 1,
       stdout: '',

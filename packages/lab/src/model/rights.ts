@@ -22,7 +22,7 @@ export async function whyNoKernelLab(): Promise<string | undefined> {
   const { whyNotRootless } = await import('vnet/internal/linux/rootless')
   const why = whyNotRootless(native)
   if (lacks === undefined) return `a lab cannot open /dev/net/tun: ${why}`
-  if (why === undefined) return `${lacks}: run the tests by \`npx vnet rootless -- COMMAND\`, or as root`
+  if (why === undefined) return `${lacks}: run the tests by \`npx --no-install vnet rootless -- COMMAND\`, or as root`
   return `${lacks}, and \`vnet rootless\` cannot run here: ${why}`
 }
 

@@ -94,7 +94,7 @@ function runTests(commandLine: string, by: readonly string[]): string {
 
 test.for([
   ['root', 'npx vitest run', []],
-  ['an ordinary user', 'npx vnet rootless -- npx vitest run', asUser()],
+  ['an ordinary user', 'npx --no-install vnet rootless -- npx vitest run', asUser()],
 ] as const)('all tests of examples/vitest pass as %s', ([, commandLine, by], { skip }) => {
   if (whyNot !== undefined) skip(whyNot)
   expect(runTests(commandLine, by)).toMatch(/Test Files {2}11 passed \(11\)/)
