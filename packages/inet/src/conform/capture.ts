@@ -8,15 +8,15 @@ import type { CaseFailure } from './run-case.ts'
 /** Bytes for the section and the interface. */
 const HEAD_MAX = 1024
 
-/** Returns the file. Without a wrong frame, the comment is at the last frame of the peer. */
+/** Returns the file, with its frames in the order of time. */
 export function captureOf(name: string, about: string, failure: CaseFailure): Uint8Array {
   const { frames, wrong } = failure
-  const at = wrong >= 0 ? wrong : frames.findLastIndex(({ isFromHost }) => !isFromHost)
+  const inOrder = frames.map((recorded, i) => ({ ...recorded, isWrong: i === wrong })).sort((a, b) => a.at - b.at)
   const text = `${about}: ${failure.line}: ${failure.reason}`
   const head = new Uint8Array(HEAD_MAX)
   const start = head.slice(0, writeInterface(head, writeSection(head, 0, { userAppl: 'vnet' }), { name }))
-  const blocks = frames.map(({ frame, at: time, isFromHost }, i) => {
-    const comments = i === at ? [text] : []
+  const blocks = inOrder.map(({ frame, at: time, isFromHost, isWrong }) => {
+    const comments = isWrong ? [text] : []
     const block = new Uint8Array(PACKET_OVERHEAD + frame.length + 4 + Buffer.byteLength(text))
     const end = writePacket(block, 0, {
       ...{ seconds: Math.floor(time / NSEC_PER_SEC), nanoseconds: time % NSEC_PER_SEC, interfaceIndex: 0, comments },

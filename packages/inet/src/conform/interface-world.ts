@@ -7,10 +7,9 @@ import type { PacketLink } from './packet-link.ts'
 import type { Station, Stations } from './stations.ts'
 import type { Sent, World } from './world.ts'
 
-/** The largest frame of an interface that does not let the stack send segments unsegmented. */
+/** The largest frame of an interface that reports the size of the segments in larger ones. */
 const LARGE = 9216
-const OFFLOADS =
-  'it hands over segments before their segmentation: turn that off with ethtool -K IF gro off gso off tso off'
+const OFFLOADS = 'it joins segments and does not report their size: turn that off with ethtool -K IF lro off gro off'
 
 export class InterfaceWorld implements World {
   /** A case decides by order: the limits are for stacks that send nothing. */

@@ -21,6 +21,7 @@ import { NDISC_NEIGHBOUR_SOLICITATION, targetAt } from 'vnet/internal/packet/icm
 import { IPV6_HLEN, isUnspecified, NEXTHDR_ICMP } from 'vnet/internal/packet/ipv6'
 import { concat } from 'vnet/internal/packet/octets'
 import { build, parseLayers } from './layers.ts'
+import { Segments } from './segments.ts'
 import type { Station } from './stations.ts'
 import type { Sent } from './world.ts'
 
@@ -44,8 +45,13 @@ export class PacketLink {
   readonly #poller: Poller
   /** Whole seconds that are subtracted from the time of day, so that a number holds it in ns. */
   readonly #epoch = Math.floor(Date.now() / 1000)
+  /** What the time since the start of this process lacks. */
+  #sinceEpoch = (performance.timeOrigin - this.#epoch * 1000) * NSEC_PER_MSEC
+  /** The time of the latest frame. */
+  #latest = 0
   readonly #control = new Uint8Array(64)
   readonly #into = new Uint8Array(FRAME_MAX)
+  readonly #segments = new Segments()
   readonly #sent: Sent[] = []
   #wake = (): void => {}
 
@@ -74,12 +80,23 @@ export class PacketLink {
     })
   }
 
-  /** The time of day, in nanoseconds since the link was opened. */
+  /**
+   * The time of day, in nanoseconds since the link was opened. `Date` has milliseconds, and the
+   * time since the start of this process the rest.
+   */
   now(): number {
-    return (Date.now() - this.#epoch * 1000) * NSEC_PER_MSEC
+    const coarse = (Date.now() - this.#epoch * 1000) * NSEC_PER_MSEC
+    const fine = Math.round(performance.now() * NSEC_PER_MSEC + this.#sinceEpoch)
+    const inside = Math.min(Math.max(fine, coarse), coarse + NSEC_PER_MSEC - 1)
+    this.#sinceEpoch += inside - fine
+    return inside
   }
 
+  /** Sends a frame. Frames that arrive later have a later time, whatever the two clocks say. */
   send(frame: Uint8Array): void {
+    const at = this.now()
+    this.#receive()
+    this.#latest = Math.max(this.#latest, at)
     check(this.#native.send(this.#fd, concat([new Uint8Array(VIRTIO_NET_HDR_LEN), frame]), 0), this.name)
   }
 
@@ -116,14 +133,15 @@ export class PacketLink {
     for (;;) {
       const length = this.#native.recvmsgRaw(this.#fd, this.#into, uapi.MSG_DONTWAIT, name, this.#control, meta)
       if (length < 0) break
-      const frame = this.#into.slice(VIRTIO_NET_HDR_LEN, length)
-      if (frame.length < ETH_HLEN || isSameAddress(frame, sourceAt(0), this.peer.mac)) continue
+      const whole = this.#into.subarray(VIRTIO_NET_HDR_LEN, length)
+      if (whole.length < ETH_HLEN || isSameAddress(whole, sourceAt(0), this.peer.mac)) continue
       const view = new DataView(this.#control.buffer)
       const seconds = Number(view.getBigInt64(CMSG_HLEN, true)) - this.#epoch
-      const at = seconds * 1e9 + Number(view.getBigInt64(CMSG_HLEN + 8, true))
-      // VIRTIO_NET_HDR_F_NEEDS_CSUM
-      if (!this.#reply(frame) && this.#sent.length < FRAMES_MAX)
-        this.#sent.push({ frame, at, isPartial: ((this.#into[0] as number) & 1) !== 0 })
+      const at = Math.max(this.#latest, seconds * 1e9 + Number(view.getBigInt64(CMSG_HLEN + 8, true)))
+      this.#latest = at
+      for (const part of this.#segments.cut(this.#into.subarray(0, length))) {
+        if (!this.#reply(part.frame) && this.#sent.length < FRAMES_MAX) this.#sent.push({ ...part, at })
+      }
     }
     if (this.#sent.length > 0) this.#wake()
   }

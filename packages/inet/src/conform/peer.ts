@@ -11,6 +11,7 @@ import { setSequenceNumber, TCP_ACK, TCP_FIN, TCP_PSH, TCP_RST, TCP_SYN, TCP_URG
 import { Header, type Segment } from '../tcp/segment.ts'
 import { pattern } from './layers.ts'
 import type { Items } from './notation.ts'
+import { OfferedWindow } from './window.ts'
 
 /** The port of character generators (RFC 864), and the position of the urgent pointer. */
 const CHARGEN = 19
@@ -18,6 +19,9 @@ const URGENT = 18
 
 /** Close to 2^32, so that the peer's sequence numbers wrap in most cases. */
 const PEER_ISN = 0xffff_ff00
+
+/** The window field of segments without `win`. */
+const WINDOW = 65_535
 
 const wrap = (value: number): number => value >>> 0
 
@@ -37,12 +41,19 @@ export class Peer {
   /** The names of the options of the host's SYN. */
   #offered: readonly string[] = []
   #isReused = false
+  /** The shift of the offered windows, once both SYNs have one. */
+  #scale = 0
+  /** Whether the peer has sent a SYN without an ACK. */
+  #hasCalled = false
+  readonly #window = new OfferedWindow()
+  readonly #now: () => number
   /** The host's latest IP packet, for ICMP errors about it. */
   #latest = new Uint8Array(0)
 
-  constructor(port: number, hostPort: number) {
+  constructor(port: number, hostPort: number, now: () => number) {
     this.#port = port
     this.#hostPort = hostPort
+    this.#now = now
   }
 
   /** Makes segments to the host. */
@@ -63,9 +74,10 @@ export class Peer {
     if ((flags & TCP_RST) === 0) this.#next = Math.max(this.#next, end)
     if (flags & TCP_SYN && sequence !== 0) this.#isReused = true
     if (items.ack !== undefined) this.#received = Math.max(this.#received, items.ack)
+    this.#offer(items)
     const header = new Header()
     header.reset(this.#port, this.#hostPort)
-    Object.assign(header, { flags, window: items.window?.[1] ?? 65_535, sackPermitted })
+    Object.assign(header, { flags, window: items.window?.[1] ?? WINDOW, sackPermitted })
     header.sequence = wrap(PEER_ISN + sequence)
     header.acknowledgment = items.ack === undefined ? 0 : this.#absolute(items.ack)
     header.mss = mss ?? 0
@@ -81,13 +93,23 @@ export class Peer {
     return bytes
   }
 
+  /** Notes the window of an own segment. After SYNs that cross, Linux scales that of a SYN-ACK. */
+  #offer({ flags, ack, scale, window = ['=', WINDOW] }: Items): void {
+    const isSyn = (flags & TCP_SYN) !== 0
+    if ((flags & TCP_RST) !== 0 || !(isSyn || ack !== undefined)) return
+    if (scale !== undefined) this.#scale = scale
+    const isCrossed = ack !== undefined && this.#hasCalled
+    if (isSyn && ack === undefined) this.#hasCalled = true
+    const isScaled = (!isSyn || isCrossed) && (this.#hostIsn === undefined || this.hasOffered('scale'))
+    this.#window.offer(ack ?? 1, window[1] * (isScaled ? 2 ** this.#scale : 1), this.#now())
+  }
+
   /**
-   * Takes over a segment of the host, and returns how it differs from `items`. If `isLoose`, only
+   * Returns how a segment of the host, which was taken, differs from `items`. If `isLoose`, only
    * given items count, and the segment may have fewer bytes.
    */
   compare(segment: Segment, items: Items, isLoose = false): string[] {
     const { flags, length } = segment
-    this.take(segment)
     // A reset for no connection has the sequence number 0.
     const isForNone = segment.isRst && segment.sequence === 0
     const sequence = isForNone ? 0 : this.#relative(segment.sequence)
@@ -116,8 +138,8 @@ export class Peer {
     return wrong
   }
 
-  /** Takes over the numbers of a segment of the host. */
-  take(segment: Segment): void {
+  /** Takes over the numbers of a segment of the host. Returns whether its bytes break a rule. */
+  take(segment: Segment, at: number): string | undefined {
     if (segment.isSyn && (this.#hostIsn === undefined || this.#isReused)) {
       this.#hostIsn = segment.sequence
       this.#hostNext = 0
@@ -128,6 +150,8 @@ export class Peer {
     if (segment.isAck) this.#hostAck = (segment.acknowledgment - PEER_ISN) | 0
     if (segment.hasTimestamp) this.#hostTimestamp = segment.timestamp
     this.#latest = segment.bytes.slice(ETH_HLEN)
+    if (segment.isRst || segment.isSyn || this.#hostIsn === undefined) return undefined
+    return this.#window.problem(this.#relative(segment.sequence), segment.length, at)
   }
 
   /** Whether the bytes are those of the streams of cases. The bytes of chargen are others. */
@@ -156,7 +180,8 @@ export class Peer {
   /** Makes the segments that end the connection, if there is one. */
   abort(): Uint8Array[] {
     if (this.#hostIsn === undefined) return []
-    return [this.#hostAck, this.#next].map(sequence => this.#segment({ flags: TCP_RST, sequence, peer: 1 }))
+    const sequences = new Set([this.#hostAck, this.#next])
+    return [...sequences].map(sequence => this.#segment({ flags: TCP_RST, sequence, peer: 1 }))
   }
 
   /** Returns the host's latest IP packet, with another sequence number if that is given. */

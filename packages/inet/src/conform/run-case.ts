@@ -1,7 +1,7 @@
 /** Runs a case in a world, and again if that may help. */
 import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
 import type { Case, Step } from './notation.ts'
-import { NotOffered, type Recorded, Run } from './run.ts'
+import { NotOffered, type Recorded, Run, WrongFrame } from './run.ts'
 import type { World } from './world.ts'
 
 /**
@@ -14,7 +14,7 @@ const HELD_UP = 10 * NSEC_PER_MSEC
 export class CaseFailure extends Error {
   readonly line: string
   readonly reason: string
-  /** The frames of the case, of both, and which of them was wrong: -1 for none. */
+  /** The frames of the case, of both, and which of them was wrong or has no reply: -1 for none. */
   readonly frames: readonly Recorded[]
   readonly wrong: number
   /** Whether the machine may have failed, because this process was held up. */
@@ -25,7 +25,9 @@ export class CaseFailure extends Error {
     this.line = line
     this.reason = cause.message
     this.frames = run.frames
-    this.wrong = run.wrong
+    // Now: resets that end the connections follow.
+    const unanswered = run.frames.findLastIndex(({ isFromHost }) => !isFromHost)
+    this.wrong = cause instanceof WrongFrame ? cause.index : unanswered
     this.isHeldUp = run.longest > HELD_UP
   }
 }

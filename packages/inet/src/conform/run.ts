@@ -1,17 +1,18 @@
 /** Run: the lines of a case in a world, and everything that happened. */
 import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
-import { TCP_FIN, TCP_SYN } from 'vnet/internal/packet/tcp'
+import { TCP_FIN, TCP_RST, TCP_SYN } from 'vnet/internal/packet/tcp'
 import type { Segment } from '../tcp/segment.ts'
 import { errorFrame, isForPeer, segmentOf, tcpFrame, wrongChecksum } from './frames.ts'
 import { build, type Context, differences, type Layer, parseLayers } from './layers.ts'
 import type { Items, Step } from './notation.ts'
 import { Peer } from './peer.ts'
-import type { Sent, World } from './world.ts'
+import type { World } from './world.ts'
 
 /** "Immediately", in milliseconds. */
 const IMMEDIATELY = [0, 1] as const
 /** Without a segment for so long, a host has nothing more to send. */
 const DRAINED = 50 * NSEC_PER_MSEC
+const NOTHING = 'the host has sent nothing'
 /** The identifier of the pings of `none`. */
 const PING = 0x7ffe
 /** How many ports of the peer a case has. */
@@ -39,10 +40,22 @@ const WORDS: Readonly<Record<string, (segment: Segment) => boolean>> = {
   ping: () => false,
 }
 
+/** The flag that a word of `none` is about. */
+const FLAG_OF: Readonly<Record<string, number>> = { rst: TCP_RST, syn: TCP_SYN, fin: TCP_FIN }
+
+/** An error about one of the frames of the case. */
+export class WrongFrame extends Error {
+  readonly index: number
+
+  constructor(message: string, index: number) {
+    super(message)
+    this.index = index
+  }
+}
+
 export class Run {
   readonly log: string[] = []
   readonly frames: Recorded[] = []
-  wrong = -1
   /** The longest time by which a line was late. */
   longest = 0
   readonly #world: World
@@ -53,6 +66,10 @@ export class Run {
   /** When the previous step happened. */
   #before: number
   #sentAfterQuiet: SentSegment | undefined
+  /** The number of frames up to the latest one of the peer. */
+  #lastOwn = 0
+  /** What lines asked for, by the index of the frame that was like it. */
+  readonly #asked = new Map<number, Items | readonly Layer[]>()
   /** The port of the host to which peers connect, unless a program listens. */
   #port = CLOSED_PORT
   #pings = 0
@@ -84,7 +101,7 @@ export class Run {
     if (verb === 'connected' || verb === 'error') {
       await this.#call(verb, words)
       this.#note(step.text)
-      return this.#checkTime(world.now(), limits, time !== undefined)
+      return this.#checkTime({ at: world.now(), index: this.frames.length - 1 }, limits, time !== undefined)
     }
     const planned = this.#before + (time?.[0] ?? 0) * NSEC_PER_MSEC
     if (time !== undefined) await world.sleepUntil(planned)
@@ -108,7 +125,7 @@ export class Run {
   }
 
   #inject(frame: Uint8Array): void {
-    this.frames.push({ frame, at: this.#world.now(), isFromHost: false })
+    this.#lastOwn = this.frames.push({ frame, at: this.#world.now(), isFromHost: false })
     this.#world.inject(frame)
   }
 
@@ -124,41 +141,43 @@ export class Run {
   }
 
   async #out(items: Items, time: readonly [number, number]): Promise<void> {
-    const { segment, at } = await this.#next(this.#before + time[1] * NSEC_PER_MSEC)
-    const index = segment.destinationPort - this.#world.port
-    const text = this.#describe({ segment, at })
-    const wrong = this.#peer(index).compare(segment, items)
+    const sent = await this.#next(this.#before + time[1] * NSEC_PER_MSEC)
+    const index = sent.segment.destinationPort - this.#world.port
+    const text = this.#describe(sent)
+    const wrong = this.#peer(index).compare(sent.segment, items)
     if (index !== items.peer) wrong.push(`it is for peer ${index}`)
-    this.#note(`out ${text}`, at)
-    if (wrong.length > 0) throw this.#isWrong(wrong.join('; '))
-    this.#checkTime(at, time)
+    this.#note(`out ${text}`, sent.at)
+    if (wrong.length > 0) throw new WrongFrame(wrong.join('; '), sent.index)
+    this.#checkTime(sent, time)
   }
 
   /** Skips acknowledgments until one of what `items` acknowledge. */
   async #finally(items: Items, time: readonly [number, number]): Promise<void> {
     for (;;) {
-      const { segment, at } = await this.#next(this.#before + time[1] * NSEC_PER_MSEC)
-      const wrong = this.#peer(items.peer).compare(segment, items)
-      this.#note(`out ${this.#describe({ segment, at })}`, at)
-      if (wrong.length === 0) return this.#checkTime(at, time)
-      if (!wrong.some(text => text.startsWith('ack is')) || segment.length > 0) throw this.#isWrong(wrong.join('; '))
+      const sent = await this.#next(this.#before + time[1] * NSEC_PER_MSEC)
+      const wrong = this.#peer(items.peer).compare(sent.segment, items)
+      this.#note(`out ${this.#describe(sent)}`, sent.at)
+      if (wrong.length === 0) return this.#checkTime(sent, time)
+      if (!wrong.some(text => text.startsWith('ack is')) || sent.segment.length > 0)
+        throw new WrongFrame(wrong.join('; '), sent.index)
     }
   }
 
   /** Skips segments until one is like `items`. */
   async #some(items: Items, time: readonly [number, number]): Promise<void> {
     const latest = this.#before + time[1] * NSEC_PER_MSEC
-    let last = 'the host has sent nothing'
+    let last: Error | undefined
     for (;;) {
-      const sent = await this.#next(latest, last)
-      const { segment, at } = sent
+      const sent = await this.#next(latest, () => last)
+      const { segment } = sent
       const index = segment.destinationPort - this.#world.port
       const wrong = this.#peer(index).compare(segment, items, true)
       if (index !== items.peer) continue
-      this.#note(`out ${this.#describe(sent)}`, at)
-      if (wrong.length === 0) return this.#checkTime(at, time)
-      last = `${this.#describe(sent)}: ${wrong.join('; ')}`
-      if (segment.isRst) throw this.#isWrong(last)
+      this.#note(`out ${this.#describe(sent)}`, sent.at)
+      if (wrong.length === 0) this.#asked.set(sent.index, items)
+      if (wrong.length === 0) return this.#checkTime(sent, time)
+      last = new WrongFrame(`${this.#describe(sent)}: ${wrong.join('; ')}`, sent.index)
+      if (segment.isRst) throw last
     }
   }
 
@@ -168,10 +187,12 @@ export class Run {
     const peer = this.#peer(1)
     const latest = this.#before + time[1] * NSEC_PER_MSEC
     while (peer.received < to) {
-      const { segment, at } = await this.#next(latest, `its bytes end at ${peer.received}, not at ${to}`)
+      const missing = new Error(`its bytes end at ${peer.received}, not at ${to}`)
+      const sent = await this.#next(latest, () => missing)
+      const { segment } = sent
       const wrong = peer.compare(segment, { flags: segment.flags & (TCP_FIN | TCP_SYN), peer: 1 }, true)
-      this.#note(`out ${this.#describe({ segment, at })}`, at)
-      if (wrong.length > 0) throw this.#isWrong(wrong.join('; '))
+      this.#note(`out ${this.#describe(sent)}`, sent.at)
+      if (wrong.length > 0) throw new WrongFrame(wrong.join('; '), sent.index)
       if (segment.space > 0) for (const reply of peer.acknowledge(segment)) this.#injectTcp(reply)
     }
     this.#before = this.#world.now()
@@ -180,20 +201,24 @@ export class Run {
   /** Skips frames until one is like `layers`. */
   async #recv(layers: readonly Layer[], time: readonly [number, number]): Promise<void> {
     const latest = this.#before + time[1] * NSEC_PER_MSEC + this.#world.tolerance.late
-    let last = 'the host has sent nothing'
+    let last = new Error(NOTHING)
     for (;;) {
       const sent = await this.#nextFrame(latest)
-      if (sent === undefined) throw new Error(last)
+      if (sent === undefined) throw last
       const wrong = differences(this.#context, sent.frame, layers)
-      if (wrong?.length === 0) return this.#checkTime(sent.at, time)
-      if (wrong === undefined) continue
-      this.wrong = this.frames.length - 1
-      last = wrong.join('; ')
+      if (wrong?.length === 0) this.#asked.set(sent.index, layers)
+      if (wrong?.length === 0) return this.#checkTime(sent, time)
+      if (wrong !== undefined) last = new WrongFrame(wrong.join('; '), sent.index)
     }
   }
 
-  /** Sends a ping, and checks that no such frame precedes the reply. */
+  /**
+   * Sends a ping, and checks that no such frame precedes the reply, nor came with what the lines
+   * before asked for.
+   */
   async #none(layers: readonly Layer[] | undefined, word: string): Promise<void> {
+    const early = this.#findUnasked(layers, word)
+    if (early >= 0) throw new WrongFrame('the host has replied', early)
     const id = `id ${PING}, seq ${++this.#pings} / data 8`
     const [ip, icmp] = this.#family === 4 ? ['ip', 'icmp'] : ['ip6', 'icmp6']
     const { sent } = this.#context
@@ -211,9 +236,26 @@ export class Run {
       if (differences(this.#context, next.frame, reply)?.length === 0) {
         isAnswered = true
         until = this.#world.now() + grace
-      } else if (this.#isSuch(next.frame, layers, word)) throw this.#isWrong('the host has replied')
+      } else if (this.#isSuch(next.frame, layers, word)) throw new WrongFrame('the host has replied', next.index)
     }
     this.#before = this.#world.now()
+  }
+
+  /**
+   * Returns the index of such a frame since the latest one of the peer: a line before may have
+   * skipped it, or taken it for less than it is. Returns -1 without one.
+   */
+  #findUnasked(layers: readonly Layer[] | undefined, word: string): number {
+    if (layers === undefined && WORDS[word] === undefined) return -1
+    const isAsked = (index: number): boolean => {
+      const asked = this.#asked.get(index)
+      if (asked === undefined || !('flags' in asked)) return asked !== undefined
+      return word === 'data' ? asked.data !== undefined : (asked.flags & (FLAG_OF[word] ?? 0)) !== 0
+    }
+    return this.frames.findIndex(
+      ({ frame, isFromHost }, i) =>
+        i >= this.#lastOwn && isFromHost && !isAsked(i) && this.#isSuch(frame, layers, word),
+    )
   }
 
   #isSuch(frame: Uint8Array, layers: readonly Layer[] | undefined, word: string): boolean {
@@ -247,17 +289,18 @@ export class Run {
   async #quiet(milliseconds: number): Promise<void> {
     const end = this.#before + milliseconds * NSEC_PER_MSEC
     const sent = await this.#nextSegment(end)
-    if (sent !== undefined && sent.at <= end) throw this.#isWrong(`the host has sent ${this.#describe(sent)}`)
+    if (sent !== undefined && sent.at <= end)
+      throw new WrongFrame(`the host has sent ${this.#describe(sent)}`, sent.index)
     this.#sentAfterQuiet = sent
     this.#before = end
     this.#note('quiet', end)
   }
 
   /** Returns the next segment, or throws `otherwise` if none is sent until `latest`. */
-  async #next(latest: number, otherwise = 'the host has sent nothing'): Promise<SentSegment> {
+  async #next(latest: number, otherwise?: () => Error | undefined): Promise<SentSegment> {
     const sent = this.#sentAfterQuiet ?? (await this.#nextSegment(latest + this.#world.tolerance.late))
     this.#sentAfterQuiet = undefined
-    if (sent === undefined) throw new Error(otherwise)
+    if (sent === undefined) throw otherwise?.() ?? new Error(NOTHING)
     return sent
   }
 
@@ -265,39 +308,37 @@ export class Run {
     for (;;) {
       const sent = await this.#nextFrame(until)
       if (sent === undefined) return undefined
-      const segment = segmentOf(sent.frame)
-      if (segment !== undefined && this.#isOfCase(segment)) return { segment, at: sent.at }
+      if (sent.segment !== undefined) return { ...sent, segment: sent.segment }
     }
   }
 
-  /** Returns the next frame to the peer, which has right checksums. */
-  async #nextFrame(until: number): Promise<Sent | undefined> {
+  /** Returns the next frame to the peer, with right checksums and no bytes beyond its window. */
+  async #nextFrame(until: number): Promise<Received | undefined> {
     for (;;) {
       const sent = await this.#world.next(until)
       if (sent === undefined) return undefined
-      if (!isForPeer(this.#world, sent.frame)) continue
-      this.frames.push({ ...sent, isFromHost: true })
-      const wrong = wrongChecksum(sent)
-      if (wrong !== undefined) throw this.#isWrong(`${wrong} is wrong`)
-      return sent
+      const { frame, at } = sent
+      if (!isForPeer(this.#world, frame)) continue
+      const index = this.frames.push({ frame, at, isFromHost: true }) - 1
+      const checksum = wrongChecksum(sent)
+      if (checksum !== undefined) throw new WrongFrame(`${checksum} is wrong`, index)
+      const segment = segmentOf(frame)
+      if (segment === undefined || !this.#isOfCase(segment)) return { frame, at, index, segment: undefined }
+      const port = segment.destinationPort - this.#world.port
+      // Port 0 is that of `send`.
+      const wrong = port > 0 ? this.#peer(port).take(segment, at) : undefined
+      if (wrong !== undefined) throw new WrongFrame(wrong, index)
+      return { frame, at, index, segment }
     }
   }
 
-  /** Returns an error about the latest frame. */
-  #isWrong(message: string): Error {
-    this.wrong = this.frames.length - 1
-    return new Error(message)
-  }
-
-  #checkTime(at: number, [earliest, latest]: readonly [number, number], isStep = true): void {
+  #checkTime({ at, index }: Moment, [earliest, latest]: readonly [number, number], isStep = true): void {
     const { tolerance } = this.#world
     const elapsed = at - this.#before
-    if (earliest > 0 && elapsed < earliest * NSEC_PER_MSEC - tolerance.early) {
-      throw this.#isWrong(`too early, after ${elapsed / NSEC_PER_MSEC} ms`)
-    }
-    if (elapsed > latest * NSEC_PER_MSEC + tolerance.late) {
-      throw this.#isWrong(`too late, after ${elapsed / NSEC_PER_MSEC} ms`)
-    }
+    if (earliest > 0 && elapsed < earliest * NSEC_PER_MSEC - tolerance.early)
+      throw new WrongFrame(`too early, after ${elapsed / NSEC_PER_MSEC} ms`, index)
+    if (elapsed > latest * NSEC_PER_MSEC + tolerance.late)
+      throw new WrongFrame(`too late, after ${elapsed / NSEC_PER_MSEC} ms`, index)
     if (isStep) this.#before = at
   }
 
@@ -311,7 +352,8 @@ export class Run {
   #peer(index: number): Peer {
     const known = this.#peers.get(index)
     if (known !== undefined) return known
-    const peer = new Peer(this.#world.port + index, this.#world.program?.port ?? this.#port)
+    const { port, program } = this.#world
+    const peer = new Peer(port + index, program?.port ?? this.#port, () => this.#world.now())
     this.#peers.set(index, peer)
     return peer
   }
@@ -325,7 +367,18 @@ export class Run {
   }
 }
 
-interface SentSegment {
-  readonly segment: Segment
+/** When something happened, and the index of its frame. */
+interface Moment {
   readonly at: number
+  readonly index: number
+}
+
+interface Received extends Moment {
+  readonly frame: Uint8Array
+  /** The segment, if the frame has one of the case. */
+  readonly segment: Segment | undefined
+}
+
+interface SentSegment extends Moment {
+  readonly segment: Segment
 }

@@ -73,6 +73,14 @@ describe('vnet conform', () => {
     expect(status).toBe(0)
   })
 
+  test('passes segments also if the interface does not join them', async () => {
+    host.far.ip('link set veth1 gso_max_segs 1')
+    const { status, stdout } = await conform('veth0', '--address', HOST, '--only', 'window-of-peer*')
+    host.far.ip('link set veth1 gso_max_segs 65535')
+    expect(stdout).toMatch(/^(\d+) of \1 pass, 0 failed \(must\), 0 skipped\n$/)
+    expect(status).toBe(0)
+  })
+
   test('skips IPv6 without an address, and cases that need a program on the host', async () => {
     const { stdout } = await conform('veth0', '--address', HOST, '--only', '*closed-port-syn', '--json')
     const lines = stdout

@@ -25,8 +25,7 @@ export class ServedHost {
     near.ip('link set lo up', `link add veth0 type veth peer name veth1 netns ${far.name}`, 'link set veth0 up')
     far.ip(
       'link set lo up',
-      // Whole segments instead of ones that the interface would segment.
-      'link set veth1 gso_max_segs 1 up',
+      'link set veth1 up',
       'addr add 192.0.2.2/24 dev veth1',
       'addr add 2001:db8::2/64 dev veth1 nodad',
     )
