@@ -1,25 +1,28 @@
 /**
  * `npm run bench:soak`: an hour of steady traffic through a snull with a wire, a lan and an
- * attachment, beside a ring capture, the live page with a viewer and a scrape of the metrics each
- * second. It fails if a process has grown, a descriptor is left open, or a frame is not accounted
- * for. Needs root. Runs in namespaces of its own, which end with it.
+ * attachment, beside a ring capture, the live page with a viewer, a scrape of the metrics each
+ * second, and `vnet toxiproxy`, while labs, viewers and clients come and go. It fails if a process
+ * has grown, a descriptor or a network namespace is left open, or a frame is not accounted for.
+ * Needs root. Runs in namespaces of its own, which end with it, and sees no vnet of the machine.
  */
 import { createSocket } from 'node:dgram'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
+import { isDeepStrictEqual, parseArgs } from 'node:util'
 import { isolated } from './isolated.mjs'
 import { UsageError } from './options.mjs'
 import { Processes, run } from './processes.mjs'
 import { growth } from './soak-growth.mjs'
+import { request, startProxies, Visitors } from './soak-visitors.mjs'
 import { look } from './viewer.mjs'
 
 const HELP = `usage: npm run bench:soak -- [--minutes N]
 
-  --minutes  1 to 10000 (60); at 60, minutes 15 to 20 are compared with the last 5
+  --minutes  1 to 10000 (60); at 60, minutes 15 to 20 are compared with the last 5, and
+             the same shares of another time
 `
 const VNET = fileURLToPath(new URL('../dist/vnet.js', import.meta.url))
 const HEAP = new URL('heap-on-signal.mjs', import.meta.url).href
@@ -27,12 +30,20 @@ const HEAP = new URL('heap-on-signal.mjs', import.meta.url).href
 const START = 30
 /** Samples of a run. */
 const SAMPLES = 360
-/** Datagrams a second to each of the three. */
-const RATE = 350
+/** Datagrams a second to each of the three: few, for a machine that does other work, too. */
+const RATE = 200
+/** Clock ticks a second in /proc/PID/stat (USER_HZ). */
+const TICKS = 100
+/** A load beyond which memory says less: collections are late. */
+const LOAD_MAX = 3
 const ECHO = 7
+const RUN = '/run/vnet'
 const SINK = 9000
 const PAGE = 8080
 const METRICS = 9100
+const TOXIPROXY = 8474
+/** Seconds in which all that visitors have opened is closed: a UDP session ends after 60 s. */
+const CLOSING = 120
 
 /** One socket sends to the three. The kernel at the end of attach has no such port. */
 const TARGETS = [
@@ -55,7 +66,45 @@ function optionsOf(args) {
 }
 
 const residentMiB = pid => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) / 1024
-const descriptors = pid => readdirSync(`/proc/${pid}/fd`).length
+
+/** Returns the number of descriptors, and of network namespaces among them. */
+function opened(pid) {
+  const files = readdirSync(`/proc/${pid}/fd`).flatMap(fd => {
+    try {
+      return [readlinkSync(`/proc/${pid}/fd/${fd}`)]
+    } catch {
+      // It was closed meanwhile.
+      return []
+    }
+  })
+  return { fds: files.length, netns: files.filter(file => file.startsWith('net:[')).length }
+}
+
+function allOpened(pids) {
+  return Object.fromEntries(Object.entries(pids).map(([name, pid]) => [name, opened(pid)]))
+}
+
+/** Waits until the processes have open what they had `before`, and returns what they have. */
+async function openedAtEnd(pids, before) {
+  const start = performance.now()
+  for (;;) {
+    const now = allOpened(pids)
+    if (isDeepStrictEqual(now, before) || performance.now() - start > CLOSING * 1000) return now
+    await sleep(1000)
+  }
+}
+
+/** Waits until the number of open files has been the same for a while. Returns it. */
+async function openedAtRest(pids) {
+  let now = allOpened(pids)
+  for (let same = 0, i = 0; same < 5 && i < CLOSING; i++) {
+    await sleep(1000)
+    const next = allOpened(pids)
+    same = isDeepStrictEqual(now, next) ? same + 1 : 0
+    now = next
+  }
+  return now
+}
 
 /** Makes the veth pair for `attach`. Its other end is in a namespace of its own. */
 async function startFar(processes) {
@@ -69,8 +118,15 @@ async function startFar(processes) {
   within('ip', 'link', 'set', 'soak1', 'up')
 }
 
+/** Hides the vnets of the machine, which the page and the metrics would find. */
+function hideOthers() {
+  mkdirSync(RUN, { recursive: true })
+  run('mount', '-t', 'tmpfs', '-o', 'mode=755', 'tmpfs', RUN)
+}
+
 /** Starts every process under test. Returns the processes to measure, by name. */
 async function startAll(processes, directory) {
+  hideOthers()
   run('ip', 'link', 'set', 'lo', 'up')
   await startFar(processes)
   const start = (...argv) => processes.start([process.execPath, '--expose-gc', '--import', HEAP, VNET, ...argv])
@@ -85,10 +141,13 @@ async function startAll(processes, directory) {
   const readers = {
     web: start('web', String(PAGE)),
     metrics: start('metrics', String(METRICS)),
+    toxiproxy: start('toxiproxy', '--port', String(TOXIPROXY)),
     capture: start('capture', '--ring', '3x20MB', 'sn0', 'sn1', path.join(directory, 'soak.pcapng')),
   }
   await readers.web.printed(/http:\S+/, START)
   await readers.metrics.printed(/http:\S+/, START)
+  await readers.toxiproxy.printed(/^ready.*packets of/m, START)
+  await startProxies(`http://127.0.0.1:${TOXIPROXY}`)
   return { ...vnets, ...readers }
 }
 
@@ -116,13 +175,14 @@ async function startTraffic() {
   return { stop: () => clearInterval(timer), seen, sent: () => sent, queues: () => queuesDropped() - droppedBefore }
 }
 
+const scrape = () => request(`http://127.0.0.1:${METRICS}/metrics`)
+
 /** Scrapes the metrics each second, and returns the number of scrapes and of failures. */
 function startScrapes() {
   const counts = { scrapes: 0, failed: 0 }
   const timer = setInterval(async () => {
     counts.scrapes += 1
-    const response = await fetch(`http://127.0.0.1:${METRICS}/metrics`).catch(() => undefined)
-    const text = await response?.text().catch(() => undefined)
+    const text = await scrape().catch(() => undefined)
     if (text?.includes('vnet_') !== true) counts.failed += 1
   }, 1000).unref()
   return { counts, stop: () => clearInterval(timer) }
@@ -142,8 +202,15 @@ async function heaps(children, n) {
   return found
 }
 
-/** Samples memory and descriptors until the end, and heaps after a third and at the end. */
-async function sample(children, seconds) {
+/** Returns the process ids, also of the process in which `vnet toxiproxy` runs its lab. */
+function pidsOf(children) {
+  const pids = Object.fromEntries(Object.entries(children).map(([name, { pid }]) => [name, pid]))
+  const [lab] = readFileSync(`/proc/${pids.toxiproxy}/task/${pids.toxiproxy}/children`, 'utf8').split(' ')
+  return { ...pids, 'toxiproxy, its lab': Number(lab) }
+}
+
+/** Samples memory until the end, and heaps after a third and at the end. */
+async function sample(children, pids, seconds, report) {
   const samples = []
   let heap
   const start = performance.now()
@@ -151,8 +218,10 @@ async function sample(children, seconds) {
     const row = { at }
     for (const [name, child] of Object.entries(children)) {
       if (child.ended) throw new Error(`${name} has ended after ${at.toFixed(0)} s`)
-      row[name] = { rss: residentMiB(child.pid), fds: descriptors(child.pid) }
     }
+    for (const [name, pid] of Object.entries(pids)) row[name] = residentMiB(pid)
+    const minute = Math.floor(at / 60)
+    if (minute > Math.floor((samples.at(-1)?.at ?? 0) / 60)) report(minute)
     samples.push(row)
     if (at >= seconds / 3) heap ??= await heaps(children, 1)
     await sleep((seconds / SAMPLES) * 1000)
@@ -171,7 +240,8 @@ const vnetJson = (...argv) =>
  * dropped and held.
  */
 function unaccounted(name) {
-  return vnetJson('wire', name).map(stage => ({
+  const stages = vnetJson('wire', name).filter(({ stage }) => stage !== null)
+  return stages.map(stage => ({
     name: `${name} ${stage.direction} ${stage.text}`,
     in: stage.in,
     missing: stage.in + stage.duplicated - stage.out - stage.dropped - stage.held,
@@ -188,8 +258,10 @@ function kernelDifferences(name) {
 
 /** Prints one row a process. Returns the problems found. */
 function compare(names, sampled, seconds) {
-  console.log('\n| process | RSS MiB, early | late | heap MiB, early | late | descriptors, early | late |')
-  console.log('|---|---|---|---|---|---|---|')
+  const titles = ['process', 'RSS MiB, early', 'late', 'heap MiB, early', 'late']
+  titles.push('descriptors, before', 'after', 'namespaces, before', 'after')
+  console.log(`\n| ${titles.join(' | ')} |`)
+  console.log(`|${'---|'.repeat(titles.length)}`)
   return names.flatMap(name => {
     const { cells, problems } = growth(name, sampled, seconds)
     console.log(`| ${[name, ...cells].join(' | ')} |`)
@@ -215,7 +287,7 @@ function receiveBufferErrors() {
 
 /** Returns the problems of the counters, and prints them. */
 function account({ seen, sent, queues }, { scrapes, failed }) {
-  const stages = ['sn0', 'soak0'].flatMap(unaccounted)
+  const stages = ['sn0', 'soak0', 'toxiproxy:client/server'].flatMap(unaccounted)
   for (const { name, in: arrived, missing } of stages) console.log(`${name}: ${arrived} in, ${missing} missing`)
   const lost = vnetJson('wire', 'sn0').reduce((sum, { dropped }) => sum + dropped, 0)
   const [full, buffers] = [queues(), receiveBufferErrors()]
@@ -232,22 +304,66 @@ function account({ seen, sent, queues }, { scrapes, failed }) {
   ]
 }
 
+/** Returns the seconds of CPU time that the processes and this one have taken. */
+function cpuSeconds(pids) {
+  const statOf = pid => readFileSync(`/proc/${pid}/stat`, 'latin1').split(' ')
+  const ticks = Object.values(pids).flatMap(pid => statOf(pid).slice(13, 15))
+  const { user, system } = process.cpuUsage()
+  return ticks.reduce((sum, each) => sum + Number(each) / TICKS, 0) + (user + system) / 1e6
+}
+
+/** Prints the load of the machine, the part of a core that the soak took, and the visitors. */
+class Minutes {
+  loads = []
+  #pids
+  #visitors
+  #start = performance.now()
+  #cpu
+
+  constructor(pids, visitors) {
+    this.#pids = pids
+    this.#visitors = visitors
+    this.#cpu = cpuSeconds(pids)
+  }
+
+  report(minute) {
+    const { counts, problems } = this.#visitors
+    const [load] = os.loadavg()
+    this.loads.push(load)
+    const cores = (cpuSeconds(this.#pids) - this.#cpu) / ((performance.now() - this.#start) / 1000)
+    const visits = Object.entries(counts).map(([name, count]) => `${name} ${count}`)
+    const own = `load ${load.toFixed(2)}, own ${cores.toFixed(2)} cores`
+    console.log(`minute ${minute}: ${[own, ...visits, `problems ${problems.length}`].join(', ')}`)
+  }
+}
+
 async function soak({ seconds }) {
   const processes = new Processes()
   const directory = mkdtempSync(path.join(os.tmpdir(), 'vnet-soak-'))
   try {
     const children = await startAll(processes, directory)
+    const pids = pidsOf(children)
+    const visitors = new Visitors({ processes, argv: [process.execPath, VNET], directory, page: PAGE })
+    await visitors.first()
+    await scrape()
+    const before = await openedAtRest(pids)
     const traffic = await startTraffic()
     const scrapes = startScrapes()
-    const endLook = await look(PAGE)
-    const sampled = await sample(children, seconds)
+    const endLook = await look(PAGE, 'snull')
+    visitors.start()
+    const minutes = new Minutes(pids, visitors)
+    const sampled = await sample(children, pids, seconds, minute => minutes.report(minute))
+    await visitors.stop()
     await endLook()
     scrapes.stop()
+    sampled.open = [before, await openedAtEnd(pids, before)]
     traffic.stop()
     // The wires hold frames for 20 ms: all frames in flight arrive.
     await sleep(2000)
-    const problems = compare(Object.keys(children), sampled, seconds)
-    problems.push(...account(traffic, scrapes.counts))
+    const problems = compare(Object.keys(pids), sampled, seconds)
+    problems.push(...account(traffic, scrapes.counts), ...visitors.problems)
+    const busy = minutes.loads.filter(load => load >= LOAD_MAX).length
+    console.log(`load: at most ${Math.max(...minutes.loads).toFixed(2)}, ${busy} minutes at ${LOAD_MAX} or more`)
     for (const problem of problems) console.log(`FAILED ${problem}`)
     console.log(problems.length === 0 ? 'ok' : `${problems.length} problems`)
     process.exitCode = problems.length === 0 ? 0 : 1

@@ -4,11 +4,11 @@
 const events = (port, query) => fetch(`http://127.0.0.1:${port}/events?${new URLSearchParams(query)}`)
 
 /**
- * Looks at the first interface and its peer. Resolves with the first message about its parts.
- * Returns a function that ends it.
+ * Looks at the first interface and its peer, of this driver. Resolves with the first message about
+ * its parts. Returns a function that ends it.
  */
-export async function look(port) {
-  const [device, peer] = await devices(port)
+export async function look(port, driver) {
+  const [device, peer] = await devices(port, driver)
   const response = await events(port, { device, peer, want: 'parts,wire' })
   const reader = response.body.getReader()
   await until(reader, text => text.includes('"type":"parts"'))
@@ -21,13 +21,14 @@ export async function look(port) {
 
 const HELLO = /^data: (\{"type":"hello".*)\n/m
 
-/** Returns the ids of the devices. */
-async function devices(port) {
+/** Returns the ids of the devices of a driver, or of all. */
+async function devices(port, driver) {
   const reader = (await events(port, {})).body.getReader()
   const text = await until(reader, text => HELLO.test(text))
   await reader.cancel()
   const hello = JSON.parse(HELLO.exec(text)[1])
-  return hello.vnets.flatMap(vnet => vnet.devices).map(({ id }) => id)
+  const shown = hello.vnets.filter(vnet => driver === undefined || vnet.driver === driver)
+  return shown.flatMap(vnet => vnet.devices).map(({ id }) => id)
 }
 
 /** Reads until the text so far is enough, and returns it. */
