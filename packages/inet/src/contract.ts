@@ -29,6 +29,8 @@ export interface IpError {
   readonly isFatal: boolean
   /** The next-hop MTU of EMSGSIZE; otherwise 0. */
   readonly mtu: number
+  /** Whether a router found no path to the destination: RFC 6069. */
+  readonly isNoPath?: boolean
   /** The quoted packet: `source` is this host. At least 8 bytes of its TCP or UDP header. */
   readonly packet: Packet
 }

@@ -1,4 +1,4 @@
-/** What a sender does when its peer takes back a window that it has offered (RFC 9293 sec. 3.8.6). */
+/** What a sender does when its peer takes back an offered window (RFC 9293 sec. 3.8.6). */
 import { expect, test } from 'vitest'
 import { parseCases } from '../src/conform/notation.ts'
 import { runCase } from '../src/conform/run-case.ts'

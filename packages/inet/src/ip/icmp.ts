@@ -171,7 +171,8 @@ export class Icmp {
       if (!this.#stack.pathMtu.report(destination, mtu, version.total(bytes, quote), known)) return
       mtu = this.#stack.mtuTo(destination)
     }
-    sender?.error({ errno, isFatal, mtu, packet })
+    const isNoPath = bytes[at] === version.unreachable && (bytes[at + 1] as number) <= version.noPathMax
+    sender?.error({ errno, isFatal, mtu, isNoPath, packet })
   }
 }
 

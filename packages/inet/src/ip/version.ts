@@ -17,6 +17,8 @@ export interface IpVersion {
   readonly icmp: number
   readonly unreachable: number
   readonly timeExceeded: number
+  /** Unreachables with codes up to this one mean that a path lacks, as Linux reads RFC 6069. */
+  readonly noPathMax: number
   readonly portUnreachable: number
   /** The longest ICMP error with its IP header (RFC 1812 sec. 4.3.2.3, RFC 4443 sec. 2.4 (c)). */
   readonly errorMax: number
@@ -69,6 +71,7 @@ export const IP4: IpVersion = {
   icmp: ipv4.IPPROTO_ICMP,
   unreachable: icmp.ICMP_DEST_UNREACH,
   timeExceeded: icmp.ICMP_TIME_EXCEEDED,
+  noPathMax: 1,
   portUnreachable: icmp.ICMP_PORT_UNREACH,
   errorMax: 576,
   sourceAt: ipv4.sourceAt,
@@ -92,6 +95,7 @@ export const IP6: IpVersion = {
   icmp: ipv6.NEXTHDR_ICMP,
   unreachable: icmpv6.ICMPV6_DEST_UNREACH,
   timeExceeded: icmpv6.ICMPV6_TIME_EXCEED,
+  noPathMax: 0,
   portUnreachable: icmpv6.ICMPV6_PORT_UNREACH,
   errorMax: 1280,
   sourceAt: ipv6.sourceAt,

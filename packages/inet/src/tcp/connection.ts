@@ -48,7 +48,7 @@ export class Connection implements TcpConnection {
   /** An ICMP error that did not end the connection. It replaces ETIMEDOUT. */
   softError = 0
   /** Initial sequence numbers of the wire. */
-  readonly iss: number
+  iss: number
   irs = 0
   readonly sender: Sender
   readonly receive = new ReceiveBuffer()
@@ -86,7 +86,7 @@ export class Connection implements TcpConnection {
     this.state = events === undefined ? 'SYN-RECV' : 'SYN-SENT'
     this.events = events ?? NO_EVENTS
     this.iss = random.below(2 ** 32)
-    this.#timestampOffset = random.below(2 ** 32)
+    this.#timestampOffset = host.timestampOffset(local.address, remote.address)
     this.mss = pathMss(host.ip, remote.address)
     this.window = new ReceiveWindow(this.mss)
     this.acks = new Acks(this)

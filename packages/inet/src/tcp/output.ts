@@ -32,7 +32,7 @@ export function emit(c: Connection, flags: number, sequence: number, length: num
   if (c.hasTimestamps) {
     header.hasTimestamp = true
     header.timestamp = c.timestamp
-    header.echo = (flags & TCP_ACK) === 0 ? 0 : c.recentTimestamp
+    header.echo = c.recentTimestamp
   }
   const segment = header.build(length)
   if (length > 0) c.sender.buffer.copy(sequence, length, segment, segment.length - length)

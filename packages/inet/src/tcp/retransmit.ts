@@ -142,6 +142,16 @@ export class Retransmission {
     this.#armResend()
   }
 
+  /** Takes back the last doubling of the timeout, which may have passed then (RFC 6069 sec. 4). */
+  revertBackoff(): void {
+    const { board, connection, rtt } = this.#sender
+    if (this.#timeouts === 0 || rtt.backoff === 0 || board.head === undefined) return
+    rtt.backoff--
+    const left = board.head.sentAt + rtt.timeout - connection.clock.now()
+    if (left > 0) this.#arm('resend', left)
+    else this.#onTimeout()
+  }
+
   #isExpired(now: number): boolean {
     const { connection, rtt } = this.#sender
     if (this.#timeouts === 0) return false

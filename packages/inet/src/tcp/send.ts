@@ -195,6 +195,11 @@ export class Sender {
     if (this.mss < before) this.board.markLargeLost(this.mss)
   }
 
+  /** Takes a report that no path led to the peer for the segment with a sequence number. */
+  onNoPath(sequence: number): void {
+    if (sequence === this.una) this.#timers.revertBackoff()
+  }
+
   /** Takes the window of a segment. */
   setWindow(window: number): void {
     this.window = window

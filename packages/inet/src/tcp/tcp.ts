@@ -5,9 +5,8 @@
  * while a segment is being sent, as loopback may do, are processed later, too.
  *
  * Differences from Linux: Reno instead of CUBIC, and no ECN, fast open, SYN cookies, MTU probing,
- * pacing or compressed SACKs. Needless repetitions are not undone (F-RTO, Eifel, DSACK), and ICMP
- * errors do not shorten the backoff (RFC 6069). Buffers count bytes of data, without the memory
- * around them. Timers have no ticks.
+ * pacing or compressed SACKs. Needless repetitions are not undone (F-RTO, Eifel, DSACK). Buffers
+ * count bytes of data, without the memory around them. Timers have no ticks.
  */
 import * as errnos from 'vnet/internal/base/errno'
 import { IPPROTO_TCP } from 'vnet/internal/packet/ipv4'
@@ -22,7 +21,7 @@ import { ACCEPT, type ConnectionHost, TCP_DEFAULTS, type TcpOptions } from './ho
 import { arrive } from './input.ts'
 import { Header, Segment } from './segment.ts'
 import { keyOf, Listener, TcpTable } from './table.ts'
-import { mayReuse } from './time-wait.ts'
+import { mayConnectAgain, mayReuse, replace, unwrap } from './time-wait.ts'
 
 const ANY_V6 = new Uint8Array(16)
 const SEND_OPTIONS = { dontFragment: true }
@@ -34,6 +33,7 @@ export class Tcp implements contract.Protocol, ConnectionHost<Connection> {
   readonly #segment = new Segment()
   readonly #table = new TcpTable()
   readonly #deliveries: Deliveries
+  readonly #secret: number
   #isClosed = false
   /** Whether IP is sending a segment. */
   #isSending = false
@@ -41,6 +41,7 @@ export class Tcp implements contract.Protocol, ConnectionHost<Connection> {
   constructor(ip: contract.Ip, options: Partial<TcpOptions> = {}) {
     this.ip = ip
     this.options = { ...TCP_DEFAULTS, ...options }
+    this.#secret = ip.random.below(2 ** 32)
     this.#deliveries = new Deliveries(ip.clock, packet => this.receive(packet))
     ip.use(IPPROTO_TCP, this)
   }
@@ -61,9 +62,11 @@ export class Tcp implements contract.Protocol, ConnectionHost<Connection> {
     if (!this.ip.isOwn(from)) throw new errnos.VnetError(errnos.EADDRNOTAVAIL, 'connect')
     const port = local.port ? local.port : this.#table.freePort(this.ip.random, from, remote)
     const key = keyOf(from, port, remote.address, remote.port)
-    if (this.#table.connections.has(key)) throw new errnos.VnetError(errnos.EADDRNOTAVAIL, 'connect')
+    const old = this.#table.connections.get(key)
+    if (old !== undefined && !mayConnectAgain(old)) throw new errnos.VnetError(errnos.EADDRNOTAVAIL, 'connect')
     if (this.#table.listenerOf(from, port) !== undefined) throw new errnos.VnetError(errnos.EADDRINUSE, 'bind')
     const connection = new Connection(this, key, { address: from, port }, remote, events)
+    if (old !== undefined) replace(old, connection)
     this.#table.connections.set(key, connection)
     this.ip.count('TcpActiveOpens')
     const error = sendSyn(connection)
@@ -126,6 +129,7 @@ export class Tcp implements contract.Protocol, ConnectionHost<Connection> {
     } else if (state === 'SYN-SENT' || (state === 'SYN-RECV' && (connection.isActive || endsRequest(error))))
       connection.fail(errno)
     else connection.softError = errno
+    if (error.isNoPath === true) sender.onNoPath(sequenceOf(connection, packet))
   }
 
   /** Removes a connection without a packet. Its user gets ECONNABORTED. */
@@ -159,6 +163,10 @@ export class Tcp implements contract.Protocol, ConnectionHost<Connection> {
     } finally {
       this.#isSending = wasSending
     }
+  }
+
+  timestampOffset(local: Uint8Array, remote: Uint8Array): number {
+    return [...local, ...remote].reduce((hash, byte) => Math.imul(hash ^ byte, 0x01000193), this.#secret) >>> 0
   }
 
   notify(connection: Connection): void {
@@ -202,11 +210,12 @@ export class Tcp implements contract.Protocol, ConnectionHost<Connection> {
   }
 
   /** Returns the connection with the unacknowledged segment of an ICMP error. Others are forged. */
-  #senderOf({ bytes, at, source, destination }: contract.Packet): Connection | undefined {
+  #senderOf(packet: contract.Packet): Connection | undefined {
+    const { bytes, at, source, destination } = packet
     const connection = this.#table.connections.get(keyOf(source, get16(bytes, at), destination, get16(bytes, at + 2)))
     if (connection === undefined) return undefined
     const { una, next } = connection.sender
-    const sequence = una + ((get32(bytes, at + 4) - connection.iss - una) | 0)
+    const sequence = sequenceOf(connection, packet)
     return sequence >= una && sequence < next ? connection : undefined
   }
 
@@ -222,6 +231,11 @@ export class Tcp implements contract.Protocol, ConnectionHost<Connection> {
     this.ip.count('TcpOutSegs')
     this.send(segment.destination.slice(), segment.source.slice(), header.build(0))
   }
+}
+
+/** The sequence number of a segment of a connection, as its sender counts. */
+function sequenceOf({ iss, sender: { una } }: Connection, { bytes, at }: contract.Packet): number {
+  return unwrap(get32(bytes, at + 4), iss, una)
 }
 
 /** Whether Linux forgets a peer that has not completed its handshake (tcp_req_err). */

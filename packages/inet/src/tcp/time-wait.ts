@@ -1,6 +1,7 @@
 /** TIME-WAIT, and the timestamps and sequence numbers of segments. */
 import { NSEC_PER_MSEC, NSEC_PER_SEC } from 'vnet/internal/base/clock'
 import type { Connection } from './connection.ts'
+import { MAX_UNSCALED } from './receive.ts'
 import type { Segment } from './segment.ts'
 
 /** How long a timestamp is compared: 24 days, before the clock of the peer may wrap. */
@@ -38,6 +39,23 @@ export function mayReuse(c: Connection, s: Segment): boolean {
   if (!s.isSyn || s.isRst || s.isAck || c.state !== 'TIME-WAIT' || isOldTimestamp(c, s)) return false
   const isNewer = c.hasTimestamps && s.hasTimestamp && ((s.timestamp - c.recentTimestamp) | 0) > 0
   return isNewer || unwrap(s.sequence, c.irs, c.receive.next) > c.receive.next
+}
+
+/**
+ * Whether a new connection from a port that its user has chosen may replace one that has ended
+ * here, because segments of both differ in their timestamps (RFC 6191, tcp_twsk_unique of Linux).
+ */
+export function mayConnectAgain(c: Connection): boolean {
+  return c.hasTimestamps && (c.state === 'TIME-WAIT' || (c.state === 'FIN-WAIT-2' && c.isOrphan))
+}
+
+/** Ends a connection, and starts a new one beyond its sequence numbers. */
+export function replace(old: Connection, c: Connection): void {
+  old.end()
+  c.iss = (old.iss + old.sender.next + MAX_UNSCALED + 2) % 2 ** 32
+  c.recentTimestamp = old.recentTimestamp
+  c.recentAt = old.recentAt
+  c.count('TcpExtTWRecycled')
 }
 
 /** The round-trip time by the timestamps in nanoseconds, to a millisecond; -1 without them. */
