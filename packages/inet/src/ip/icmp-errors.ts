@@ -38,3 +38,9 @@ export function counterOf(version: IpVersion, direction: 'In' | 'Out', type: num
   const name = (version === IP4 ? NAMES4 : NAMES6)[type]
   return name && `${version === IP4 ? 'Icmp' : 'Icmp6'}${direction}${name}`
 }
+
+/** Returns the names of the counters of all types. */
+export function counterNames(version: IpVersion): string[] {
+  const types = Object.keys(version === IP4 ? NAMES4 : NAMES6).map(Number)
+  return types.flatMap(type => [counterOf(version, 'In', type), counterOf(version, 'Out', type)] as string[])
+}

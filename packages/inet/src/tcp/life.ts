@@ -105,6 +105,7 @@ export class Life {
     if (this.#isExpired) return void connection.giveUp()
     this.repeats++
     connection.count('TcpRetransSegs')
+    connection.count('TcpExtTCPSynRetrans')
     connection.count('TcpExtTCPTimeouts')
     this.#sendSyn(true)
     this.#arm(this.#repeatTime)

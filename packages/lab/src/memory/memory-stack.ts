@@ -4,6 +4,7 @@ import type net from 'node:net'
 import type { Socket } from 'node:net'
 import type os from 'node:os'
 import { InetHost } from '@vnet/inet/internal/index'
+import { COUNTERS } from '@vnet/inet/internal/ip/counters'
 import type { StackInterface } from '@vnet/inet/internal/ip/interface'
 import type { IpStack } from '@vnet/inet/internal/ip/stack'
 import { type Clock, type Random, UsageError } from 'vnet/internal/base/index'
@@ -84,7 +85,8 @@ export class MemoryStack extends AnyHost implements HostStack, HostFaults, CodeH
   }
 
   counters(): HostCounters {
-    return this.ip.counters()
+    const counted = this.ip.counters()
+    return Object.fromEntries(COUNTERS.map(name => [name, counted[name] ?? 0]))
   }
 
   changeInterface(name: string, removed: readonly string[], isUp: boolean, added: readonly string[]): void {
