@@ -49,10 +49,11 @@ export function* capturedFrames(file: Uint8Array | string): Generator<{ bytes: U
   let before: { seconds: number; nanoseconds: number } | undefined
   for (let record = reader.next(); record !== undefined; record = reader.next()) {
     if (((record.flags ?? 0) & FLAG_INBOUND) !== 0) continue
-    const { seconds, nanoseconds } = record
+    // A packet without a time follows the one before it immediately.
+    const { seconds, nanoseconds } = record.hasTime ? record : (before ?? record)
     const last = before ?? { seconds, nanoseconds }
     const gap = (seconds - last.seconds) * NSEC_PER_SEC + nanoseconds - last.nanoseconds
-    before = { seconds, nanoseconds }
+    if (record.hasTime) before = { seconds, nanoseconds }
     yield { bytes: record.frame.slice(), gap: Math.max(gap, 0) }
   }
 }

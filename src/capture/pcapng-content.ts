@@ -189,7 +189,7 @@ export class PcapngSource {
     if (!this.#hasBegun) throw walker.input.broken('a stream that does not begin with a section header')
     if (walker.type === pcapng.INTERFACE_DESCRIPTION) this.#interface(walker)
     else if (walker.type === pcapng.INTERFACE_STATISTICS) this.#statistics(walker)
-    else if (pcapng.OTHER_PACKETS.includes(walker.type))
+    else if (walker.type === pcapng.OLD_PACKET || walker.type === pcapng.SIMPLE_PACKET)
       throw walker.input.broken(`a packet block of type ${walker.type}`)
 
     return true

@@ -1,7 +1,6 @@
 /**
  * PcapngReader: reads pcapng (draft-ietf-opsawg-pcapng), any number of sections in either byte
- * order. Packets are in enhanced packet blocks; the two other kinds of packet blocks are refused:
- * simple ones have no time, and old ones are obsolete.
+ * order: enhanced, simple and old packet blocks. All others but interfaces are skipped.
  */
 import { NSEC_PER_SEC } from '../base/clock.ts'
 import { BlockWalker, Options } from './block-walker.ts'
@@ -12,10 +11,14 @@ import type { CaptureRecord } from './record.ts'
 
 /** The most bytes that are kept of the name of an interface. */
 const MAX_NAME = 255
+/** Drop count of an old packet block if it is unknown. */
+const UNKNOWN_DROPS = 0xffff
 
 interface Interface {
   readonly name: string | undefined
   readonly linkType: number
+  /** Infinity without a limit. */
+  readonly snaplen: number
   readonly unit: TimeUnit
   /** Bytes of the frame check sequence, unless a packet says otherwise. */
   readonly fcsLength: number
@@ -44,15 +47,15 @@ export class PcapngReader {
   }
 
   #block(type: number, length: number, record: CaptureRecord): boolean {
-    if (type === pcapng.ENHANCED_PACKET) {
-      this.#packet(length, record)
-      return true
+    if (type === pcapng.ENHANCED_PACKET) this.#enhancedPacket(length, record)
+    else if (type === pcapng.SIMPLE_PACKET) this.#simplePacket(length, record)
+    else if (type === pcapng.OLD_PACKET) this.#oldPacket(length, record)
+    else {
+      if (type === pcapng.INTERFACE_DESCRIPTION) this.#interface(length)
+      else if (type === pcapng.SECTION_HEADER) this.#section(length)
+      return false
     }
-    if (type === pcapng.INTERFACE_DESCRIPTION) this.#interface(length)
-    else if (type === pcapng.SECTION_HEADER) this.#section(length)
-    else if (pcapng.OTHER_PACKETS.includes(type))
-      throw this.#input.broken(`a packet block of type ${type}; only enhanced ones, of type 6, are read`)
-    return false
+    return true
   }
 
   #section(length: number): void {
@@ -86,33 +89,18 @@ export class PcapngReader {
     this.#interfaces.push({
       name,
       linkType: view.getUint16(at + 8, this.#walker.isLittle),
+      snaplen: view.getUint32(at + 12, this.#walker.isLittle) || Number.POSITIVE_INFINITY,
       unit: new TimeUnit(tsresol, tsoffset),
       // In bits; some writers give bytes.
       fcsLength: fcs >= 8 ? fcs >> 3 : fcs,
     })
   }
 
-  #packet(length: number, record: CaptureRecord): void {
+  #enhancedPacket(length: number, record: CaptureRecord): void {
     this.#require(length, pcapng.MIN_PACKET, 'an enhanced packet')
-    const { bytes, view, at } = this.#input
-    const little = this.#walker.isLittle
-    const interfaceIndex = view.getUint32(at + 8, little)
-    const from = this.#interfaceOf(interfaceIndex)
-    const capturedLength = view.getUint32(at + 20, little)
-    const room = length - pcapng.MIN_PACKET
-    if (capturedLength > room)
-      throw this.#input.broken(`a packet of ${capturedLength} bytes in a block with room for ${room}`)
-    record.clearOptions()
-    record.interfaceIndex = interfaceIndex
-    record.interfaceName = from.name
-    record.linkType = from.linkType
-    record.bytes = bytes
-    record.at = at + 28
-    record.capturedLength = capturedLength
-    record.originalLength = view.getUint32(at + 24, little)
-    from.unit.set(record, view.getUint32(at + 12, little), view.getUint32(at + 16, little))
+    const { view, at } = this.#input
+    this.#packet(length, view.getUint32(at + 8, this.#walker.isLittle), record)
     const options = this.#options
-    options.start(at + 28 + pcapng.padded(capturedLength), at + length - 4, little)
     while (options.next()) {
       if (options.code === pcapng.EPB_FLAGS) record.flags = options.u32()
       else if (options.code === pcapng.EPB_DROPCOUNT) record.dropCount = options.u64()
@@ -122,16 +110,16 @@ export class PcapngReader {
       else if (options.code === pcapng.OPT_COMMENT) record.addComment(options.at, options.length)
       else if (options.code === pcapng.EPB_DROP) record.setDrop(options.at, options.length)
     }
-    this.#cutFcs(record, from.fcsLength)
+    this.#cutFcs(record)
   }
 
   /** The flags of a packet, if they give a length, are more exact than its interface. */
-  #cutFcs(record: CaptureRecord, usual: number): void {
+  #cutFcs(record: CaptureRecord): void {
     const { flags = 0 } = record
     const given = (flags >>> 5) & 0xf
     // A frame that is written again has none.
     if (given > 0) record.flags = (flags & ~(0xf << 5)) >>> 0
-    record.cutFcs(given || usual)
+    record.cutFcs(given || this.#interfaceOf(record.interfaceIndex).fcsLength)
   }
 
   /** Reads a verdict of TC or XDP; one of another type is skipped. The last of several counts. */
@@ -141,6 +129,59 @@ export class PcapngReader {
     if (type !== VERDICT_TC && type !== VERDICT_XDP) return
     record.verdictType = type
     record.verdict = options.s64(1)
+  }
+
+  /** Reads an old packet block. Its flags and comments have today's codes. */
+  #oldPacket(length: number, record: CaptureRecord): void {
+    this.#require(length, pcapng.MIN_PACKET, 'a packet')
+    const { view, at } = this.#input
+    this.#packet(length, view.getUint16(at + 8, this.#walker.isLittle), record)
+    const drops = view.getUint16(at + 10, this.#walker.isLittle)
+    if (drops !== UNKNOWN_DROPS) record.dropCount = drops
+    const options = this.#options
+    while (options.next()) {
+      if (options.code === pcapng.EPB_FLAGS) record.flags = options.u32()
+      else if (options.code === pcapng.OPT_COMMENT) record.addComment(options.at, options.length)
+    }
+    this.#cutFcs(record)
+  }
+
+  #packet(length: number, interfaceIndex: number, record: CaptureRecord): void {
+    const { view, at } = this.#input
+    const little = this.#walker.isLittle
+    const from = this.#interfaceOf(interfaceIndex)
+    const capturedLength = view.getUint32(at + 20, little)
+    this.#data(record, interfaceIndex, from, at + 28, capturedLength, length - pcapng.MIN_PACKET)
+    from.unit.set(record, view.getUint32(at + 12, little), view.getUint32(at + 16, little))
+    record.hasTime = true
+    record.originalLength = view.getUint32(at + 24, little)
+    this.#options.start(at + 28 + pcapng.padded(capturedLength), at + length - 4, little)
+  }
+
+  /** Reads a simple packet block. Its captured length must be inferred. */
+  #simplePacket(length: number, record: CaptureRecord): void {
+    this.#require(length, pcapng.MIN_SIMPLE, 'a simple packet')
+    const { view, at } = this.#input
+    const from = this.#interfaceOf(0)
+    const originalLength = view.getUint32(at + 8, this.#walker.isLittle)
+    this.#data(record, 0, from, at + 12, Math.min(originalLength, from.snaplen), length - pcapng.MIN_SIMPLE)
+    record.seconds = 0
+    record.nanoseconds = 0
+    record.hasTime = false
+    record.originalLength = originalLength
+    record.cutFcs(from.fcsLength)
+  }
+
+  /** Notes where the frame is, in a block that has `room` bytes for it. */
+  #data(record: CaptureRecord, index: number, from: Interface, at: number, length: number, room: number): void {
+    if (length > room) throw this.#input.broken(`a packet of ${length} bytes in a block with room for ${room}`)
+    record.clearOptions()
+    record.interfaceIndex = index
+    record.interfaceName = from.name
+    record.linkType = from.linkType
+    record.bytes = this.#input.bytes
+    record.at = at
+    record.capturedLength = length
   }
 
   #interfaceOf(index: number): Interface {

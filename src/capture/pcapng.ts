@@ -1,9 +1,6 @@
 /** The numbers of pcapng (pcapng.constants), and its padding. */
 export * from './pcapng.generated.ts'
 
-/** Old and simple packet blocks, which are not read. */
-export const OTHER_PACKETS: readonly number[] = [2, 3]
-
 /** The most interfaces of a file, a bound of memory. */
 export const MAX_INTERFACES = 65_536
 

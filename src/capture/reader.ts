@@ -22,8 +22,29 @@ import { CaptureRecord } from './record.ts'
 /** Magic numbers by the unit of the timestamps. */
 const MICROSECONDS_MAGIC = 0xa1b2c3d4
 const NANOSECONDS_MAGIC = 0xa1b23c4d
-/** The bytes 1f 8b of gzip (RFC 1952). */
-const GZIP_MAGIC = 0x8b1f
+/** Programs that write the contents of compressed files, by the first bytes of these. */
+const COMPRESSED: ReadonlyMap<string, string> = new Map([
+  ['1f8b', 'zcat'],
+  ['1f9d', 'zcat'],
+  ['28b52ffd', 'zstdcat'],
+  ['04224d18', 'lz4cat'],
+  ['425a68', 'bzcat'],
+  ['fd377a58', 'xzcat'],
+  ['5d0000', 'xzcat'],
+  ['504b0304', 'unzip -p'],
+])
+/** Formats that editcap reads, by the first bytes of their files. */
+const FOREIGN: ReadonlyMap<string, string> = new Map([
+  ['34cdb2a1', 'modified pcap'],
+  ['a1b2cd34', 'modified pcap'],
+  ['736e6f6f', 'snoop'],
+  ['52545353', 'Network Monitor'],
+  ['474d4255', 'Network Monitor'],
+  ['54525343', 'Sniffer'],
+  ['54525349', 'Sniffer'],
+  ['58435000', 'Sniffer'],
+])
+const CONVERT = '`editcap -F pcapng IN OUT` converts it'
 const FILE_HEADER = 24
 /** The bit P of the link-layer type. */
 const HAS_FCS_LENGTH = 0x0400_0000
@@ -47,7 +68,8 @@ class PcapReader {
     this.#little = little
     this.#nanosecondsPerUnit = view.getUint32(at, little) === NANOSECONDS_MAGIC ? 1 : 1000
     const [major, minor] = [view.getUint16(at + 4, little), view.getUint16(at + 6, little)]
-    if (major !== 2 || minor !== 4) throw input.unknown(`pcap version ${major}.${minor} is not supported, 2.4 is`)
+    if (major !== 2 || minor !== 4)
+      throw input.unknown(`pcap version ${major}.${minor} is not supported, 2.4 is: ${CONVERT}`)
     const link = view.getUint32(at + 20, little)
     this.#linkType = link & 0xffff
     // In units of two bytes, if the bit P says so.
@@ -69,6 +91,7 @@ class PcapReader {
     const carry = nanoseconds < NSEC_PER_SEC ? 0 : Math.floor(nanoseconds / NSEC_PER_SEC)
     record.seconds = view.getUint32(at, little) + carry
     record.nanoseconds = nanoseconds - carry * NSEC_PER_SEC
+    record.hasTime = true
     record.interfaceIndex = 0
     record.linkType = this.#linkType
     record.bytes = input.bytes
@@ -118,14 +141,22 @@ export class CaptureReader {
     if (input.isAtEnd) throw input.unknown('empty, not a pcap or pcapng file')
     if (!input.has(4, 'a magic number')) return undefined
     const magic = input.view.getUint32(0, true)
-    if ((magic & 0xffff) === GZIP_MAGIC) throw input.unknown('it is compressed: use the output of zcat')
     if (magic === SECTION_HEADER) return new PcapngReader(input)
     const little = isPcap(magic)
     if (little || isPcap(input.view.getUint32(0, false)))
       return input.has(FILE_HEADER, 'a file header') ? new PcapReader(input, little) : undefined
     const begin = input.view.getUint32(0, false).toString(16).padStart(8, '0')
-    throw input.unknown(`neither pcap nor pcapng: it begins with the bytes ${begin}`)
+    const unknown = `neither pcap nor pcapng: it begins with the bytes ${begin}`
+    throw input.unknown(hintOf(begin) ?? `${unknown}; if Wireshark reads it, ${CONVERT}`)
   }
+}
+
+/** Returns what to do with a file of another format, by its first bytes. */
+function hintOf(begin: string): string | undefined {
+  const [, program] = [...COMPRESSED].find(([bytes]) => begin.startsWith(bytes)) ?? []
+  if (program !== undefined) return `it is compressed: use the output of ${program}`
+  const format = FOREIGN.get(begin)
+  return format === undefined ? undefined : `it is a ${format} file: ${CONVERT}`
 }
 
 /** The field is in units of 2 bytes, but some writers put bytes into it. */

@@ -8,6 +8,8 @@ const NO_COMMENTS: readonly string[] = []
 export class CaptureRecord implements CapturedPacket {
   seconds = 0
   nanoseconds = 0
+  /** False for a simple packet block, which has no time; its seconds and nanoseconds are 0. */
+  hasTime = true
   interfaceIndex = 0
   /** The name of the interface, if the file has it; cut off after 255 bytes. */
   interfaceName: string | undefined

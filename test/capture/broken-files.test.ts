@@ -8,7 +8,7 @@ const pcapng = (order: Order) => [
   order.section(),
   order.interface(1, 0),
   order.packet(0, 1n, FRAME),
-  order.packet(0, 3n, []),
+  order.simplePacket(5, FRAME),
   order.packet(0, 2n, FRAME),
 ]
 const pcap = (order: Order) => [order.pcap(0xa1b2c3d4, 1), order.pcapPacket(1, 2, FRAME), order.pcapPacket(2, 3, FRAME)]
@@ -54,9 +54,10 @@ test.each([
   ['an unknown interface', LITTLE.packet(1, 1n, FRAME), 'a packet of interface 1, which is not described'],
   ['a frame longer than its block', changed(LITTLE.packet(0, 1n, FRAME), 20, u32(9)), 'a packet of 9 bytes in a block'],
   ['a frame of 4 GiB', changed(LITTLE.packet(0, 1n, FRAME), 20, u32(0xffff_ffff)), 'a packet of 4294967295 bytes in'],
+  ['a long simple packet', LITTLE.simplePacket(9, FRAME), 'a packet of 9 bytes in a block with room for 8'],
   ['a short enhanced packet', LITTLE.block(6, u32(0)), 'a block of 16 bytes is too short for an enhanced packet'],
-  ['an old packet block', LITTLE.block(2, u32(0)), 'a packet block of type 2; only enhanced ones, of type 6, are read'],
-  ['a simple packet block', LITTLE.block(3), 'a packet block of type 3; only enhanced ones, of type 6, are read'],
+  ['a short old packet', LITTLE.block(2, u32(0)), 'a block of 16 bytes is too short for a packet'],
+  ['a short simple packet', LITTLE.block(3), 'a block of 12 bytes is too short for a simple packet'],
   ['a short interface', LITTLE.block(1), 'a block of 12 bytes is too short for an interface description'],
   ['a short section', LITTLE.block(0x0a0d0d0a, u32(0x1a2b3c4d)), 'a block of 16 bytes is too short for a section'],
   ['a section of no byte order', LITTLE.block(0x0a0d0d0a, u32(1)), 'a section header without the byte-order magic'],
@@ -80,11 +81,17 @@ test('a pcap file is read up to a frame above 16 MiB, whose position is then rep
   expect(error).toBe(`FILE: broken at byte ${pcapBegin.length}: a packet of 16777217 bytes, more than 16777216`)
 })
 
+const CONVERT = '`editcap -F pcapng IN OUT` converts it'
+
 test.each([
   ['an empty file', [], 'FILE: empty, not a pcap or pcapng file'],
-  ['text', [...Buffer.from('hello')], 'FILE: neither pcap nor pcapng: it begins with the bytes 68656c6c'],
+  [
+    'text',
+    [...Buffer.from('hello')],
+    `FILE: neither pcap nor pcapng: it begins with the bytes 68656c6c; if Wireshark reads it, ${CONVERT}`,
+  ],
   ['three bytes', [1, 2, 3], 'FILE: truncated at byte 3: a magic number of 4 bytes begins at byte 0'],
-  ['pcap of version 2.3', changed(pcapBegin, 6, u16(3)), 'FILE: pcap version 2.3 is not supported, 2.4 is'],
+  ['pcap of version 2.3', changed(pcapBegin, 6, u16(3)), `FILE: pcap version 2.3 is not supported, 2.4 is: ${CONVERT}`],
 ])('%s is refused', (_, file, message) => {
   expect(readAll(file, 1)).toEqual({ packets: [], error: message })
 })

@@ -15,7 +15,7 @@ const COUNT = scaled(1_000_000)
 const PER_SEED = 10_000
 /** The longest file. */
 const LONGEST = 2048
-/** The shortest packet is a pcap record without bytes. */
+/** The shortest packet is a pcap record or a simple packet block without bytes. */
 const SHORTEST_PACKET = 16
 /** Edge cases of lengths, versions and types. */
 const EDGES = [0, 1, 2, 3, 4, 8, 11, 12, 16, 27, 28, 32, 0x7f, 0x80, 0xff, 0x1000000, 0x1000004, 0x7fffffff, 0xffffffff]
@@ -39,8 +39,9 @@ function pcapng(order: Order): Parts {
     order.packet(0, 1n, [1, 2, 3, 4, 5]),
     order.packet(0, 1n << 60n, [], ...everything),
     order.packet(1, 7n, [1, 2, 3, 4, 5, 6], option(1, text('one')), option(1, [0xff])),
-    order.packet(0, 2n, new Array<number>(64).fill(7), option(2, u32(1)), option(1, [1])),
-    order.block(3, u32(0)),
+    order.oldPacket(0, 1, 2n, [1, 2, 3], option(2, u32(1)), option(1, [1])),
+    order.simplePacket(7, [1, 2, 3, 4, 5, 6, 7]),
+    order.simplePacket(70, new Array<number>(64).fill(7)),
     order.interface(1, 64, option(2, text('sn1'))),
     order.interface(113, 0, option(9, [0x80 | 40]), option(14, u64(-5n))),
     order.block(5, u32(0), u64(1n), option(4, u64(9n))),
@@ -154,7 +155,7 @@ class Digest {
     if (at < 0 || capturedLength < 0 || at + capturedLength > bytes.length) throw new Error('a frame outside the bytes')
     for (const n of [seconds, nanoseconds, capturedLength, record.originalLength, record.interfaceIndex]) this.#add(n)
     for (const n of [record.linkType, record.flags, record.dropCount, record.packetId, record.queue]) this.#add(n ?? -7)
-    for (const n of [record.verdict, record.verdictType]) this.#add(n ?? -7)
+    for (const n of [Number(record.hasTime), record.verdict, record.verdictType]) this.#add(n ?? -7)
     for (let i = at; i < at + capturedLength; i++) this.#add(bytes[i] as number)
     for (const comment of record.comments) this.#text(comment)
   }

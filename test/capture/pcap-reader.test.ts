@@ -16,6 +16,7 @@ describe.each([
         {
           seconds: 4_000_000_000,
           nanoseconds: 999_999_000,
+          hasTime: true,
           interfaceIndex: 0,
           linkType: 1,
           capturedLength: 5,
@@ -25,6 +26,7 @@ describe.each([
         {
           seconds: 1,
           nanoseconds: 0,
+          hasTime: true,
           interfaceIndex: 0,
           linkType: 1,
           capturedLength: 0,
@@ -76,9 +78,23 @@ describe.each([LITTLE, BIG])('frames with a check sequence', order => {
   })
 })
 
-test('a compressed file is refused with what to do', () => {
-  const { error } = readAll([0x1f, 0x8b, 8, 0, 0, 0, 0, 0])
-  expect(String(error)).toContain('it is compressed: use the output of zcat')
+test.each([
+  ['1f8b0800', 'it is compressed: use the output of zcat'],
+  ['1f9d9000', 'it is compressed: use the output of zcat'],
+  ['28b52ffd', 'it is compressed: use the output of zstdcat'],
+  ['04224d18', 'it is compressed: use the output of lz4cat'],
+  ['425a6839', 'it is compressed: use the output of bzcat'],
+  ['fd377a58', 'it is compressed: use the output of xzcat'],
+  ['5d000080', 'it is compressed: use the output of xzcat'],
+  ['504b0304', 'it is compressed: use the output of unzip -p'],
+  ['34cdb2a1', 'it is a modified pcap file: `editcap -F pcapng IN OUT` converts it'],
+  ['a1b2cd34', 'it is a modified pcap file: `editcap -F pcapng IN OUT` converts it'],
+  ['736e6f6f', 'it is a snoop file: `editcap -F pcapng IN OUT` converts it'],
+  ['47424d55', 'begins with the bytes 47424d55; if Wireshark reads it, `editcap -F pcapng IN OUT` converts it'],
+])('a file with the first bytes %s is refused with what to do', (begin, message) => {
+  const { error } = readAll([...Buffer.from(begin, 'hex'), 0, 0, 0, 0])
+  expect(String(error)).toContain(message)
+  expect(String(error).split('\n')).toHaveLength(1)
 })
 
 test('a file without packets is read', () => {

@@ -30,6 +30,7 @@ describe.each([
         {
           seconds: 1_700_000_000,
           nanoseconds: 123_456_000,
+          hasTime: true,
           interfaceIndex: 0,
           linkType: 1,
           capturedLength: 5,
@@ -59,10 +60,29 @@ describe.each([
       ...order.section(),
       ...order.interface(1, 0, ...described),
       ...order.packet(0, UNITS, FRAME, option(2, u32(flags)), end),
+      ...order.oldPacket(0, 0, UNITS, FRAME, option(2, u32(flags))),
     ]
     const { packets } = readAll(file)
     const kept = [originalLength, FRAME, flags & 1]
-    expect(packets.map(each => [each.originalLength, each.frame, each.flags])).toEqual([kept])
+    expect(packets.map(each => [each.originalLength, each.frame, each.flags])).toEqual([kept, kept])
+    const cut = [...order.section(), ...order.interface(1, 0, option(13, [32])), ...order.simplePacket(5, FRAME)]
+    expect(readAll(cut).packets).toMatchObject([{ frame: [1], originalLength: 1 }])
+  })
+
+  test('an old packet block has a drop count, flags and comments, and its other options are skipped', () => {
+    const options = [option(2, u32(1)), option(3, [0, 9]), option(5, text('?')), option(1, text('old'))]
+    const file = [
+      ...order.section(),
+      ...order.interface(1, 0),
+      ...order.oldPacket(0, 12, UNITS, FRAME, ...options),
+      ...order.oldPacket(0, 0xffff, UNITS, FRAME),
+    ]
+    const { packets, error } = readAll(file)
+    expect(error).toBeUndefined()
+    expect(packets[0]).toMatchObject({ seconds: 1_700_000_000, dropCount: 12, flags: 1, comments: ['old'] })
+    expect(packets[0]).not.toHaveProperty('packetId')
+    expect(packets[1]).not.toHaveProperty('dropCount')
+    expect(packets[1]).not.toHaveProperty('comments')
   })
 
   test('a packet has the name of its interface, of which at most 255 bytes are read', () => {
@@ -75,6 +95,23 @@ describe.each([
     ]
     const names = readAll(file).packets.map(({ interfaceName }) => interfaceName)
     expect(names).toEqual(['sn0', `${'é'.repeat(127)}\ufffd`, undefined])
+  })
+
+  test('a simple packet has no time, and is as long as the snaplen of interface 0 allows', () => {
+    const { packets } = readAll([
+      ...order.section(),
+      ...order.interface(1, 6),
+      ...order.simplePacket(100, [1, 2, 3, 4, 5, 6]),
+      ...order.simplePacket(5, FRAME),
+      ...order.section(),
+      ...order.interface(1, 0),
+      ...order.simplePacket(7, [1, 2, 3, 4, 5, 6, 7]),
+    ])
+    expect(packets).toMatchObject([
+      { hasTime: false, seconds: 0, nanoseconds: 0, originalLength: 100, frame: [1, 2, 3, 4, 5, 6] },
+      { originalLength: 5, frame: FRAME },
+      { originalLength: 7, frame: [1, 2, 3, 4, 5, 6, 7] },
+    ])
   })
 
   test('all other blocks are skipped: names, statistics, secrets, custom and unknown ones', () => {

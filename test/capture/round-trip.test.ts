@@ -68,7 +68,7 @@ const packet = fc
 function read({ bytes, at, comments, ...rest }: CapturedPacket, linkType: number) {
   const frame = [...bytes.subarray(at, at + rest.capturedLength)]
   const defined = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined))
-  return { ...defined, linkType, frame, ...(comments?.length ? { comments } : {}) }
+  return { ...defined, hasTime: true, linkType, frame, ...(comments?.length ? { comments } : {}) }
 }
 
 test('packets written as pcapng are read again, in chunks of any size', () => {

@@ -55,6 +55,7 @@ const expected = (resolution: number) =>
   packets.map(({ seconds, nanoseconds, capturedLength, originalLength }) => ({
     seconds,
     nanoseconds: nanoseconds - (nanoseconds % resolution),
+    hasTime: true,
     interfaceIndex: 0,
     linkType: 1,
     capturedLength,

@@ -122,6 +122,26 @@ describe('frames', () => {
     expect(framesOf(await witness.written())).toEqual(sent.map(frame => Buffer.from(frame)))
   })
 
+  test('a capture of which no frame can be sent fails with one line that has the reason', async () => {
+    const raw = at('raw.pcap')
+    writeFileSync(
+      raw,
+      pcapOf(
+        numbered(3).map(frame => whole(frame)),
+        101,
+      ),
+    )
+    const skipped = await replay(raw)
+    const reason = `no frame was sent: no packet can be played: 3 not Ethernet`
+    expect([skipped.status, skipped.stderr]).toEqual([1, `vnet: ${raw}: ${reason}\n`])
+    const long = pcapng('long.pcapng', [{ frame: new Uint8Array(3000) }])
+    const failed = await replay(long, '--json')
+    const refused = `no frame was sent: no frame was taken: 1 longer than the MTU of 1500`
+    expect([failed.status, failed.stderr]).toEqual([1, `vnet: ${long}: ${refused}\n`])
+    const none = await replay(pcapng('none.pcapng', []))
+    expect([none.status, none.stderr]).toEqual([1, expect.stringContaining('the capture has no packets')])
+  })
+
   test('no frame is received before its time', async () => {
     const file = pcapng(
       'a.pcapng',

@@ -41,6 +41,11 @@ export class Order {
   packet = (index: number, units: bigint, frame: number[], ...options: number[][]) =>
     this.block(6, this.u32(index), this.#frame(units, frame), ...options)
 
+  oldPacket = (index: number, drops: number, units: bigint, frame: number[], ...options: number[][]) =>
+    this.block(2, this.u16(index), this.u16(drops), this.#frame(units, frame), ...options)
+
+  simplePacket = (originalLength: number, frame: number[]) => this.block(3, this.u32(originalLength), pad(frame))
+
   #frame(units: bigint, frame: number[]): number[] {
     const time = [this.u32(Number(units >> 32n)), this.u32(Number(units & 0xffff_ffffn))].flat()
     return [...time, ...this.u32(frame.length), ...this.u32(frame.length + 100), ...pad(frame)]

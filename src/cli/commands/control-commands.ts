@@ -24,6 +24,7 @@ const parsers: Parsers = {
   '--time <time>': durationOf,
   '--interval <time>': durationOf,
   '--limit <n>': wholeNumber(1, Number.MAX_SAFE_INTEGER),
+  '--pps <n>': wholeNumber(1, 1_000_000_000),
 }
 
 const queries = () => import('./queries.ts')

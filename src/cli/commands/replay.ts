@@ -15,6 +15,7 @@ import type { DIRECTIONS } from '../replay/selection.ts'
 interface ReplayOptions {
   readonly receive?: string
   readonly limit?: number
+  readonly pps?: number
   readonly interface?: string
   readonly direction?: (typeof DIRECTIONS)[number]
   readonly json?: boolean
@@ -47,10 +48,10 @@ async function play(
   options: ReplayOptions,
   io: Io,
 ): Promise<number> {
-  const { limit = Number.POSITIVE_INFINITY, interface: name, direction } = options
+  const { limit = Number.POSITIVE_INFINITY, pps, interface: name, direction } = options
   await using clock = new TimerfdClock(native)
   const selection = { interface: name, direction }
-  const player = new Player({ clock, sink, counts, selection, limit })
+  const player = new Player({ clock, sink, counts, selection, limit, pps })
   const start = clock.now()
   const seconds = () => (clock.now() - start) / NSEC_PER_SEC
   // The interval keeps the process alive, which the clock does not.
@@ -59,7 +60,11 @@ async function play(
     io.progress?.(progressLine({ read, size: input.size, frames, limit, seconds: seconds() }))
   }, PROGRESS_MS)
   using end = endOf(io)
-  const ended = end.asked.then(() => player.stop())
+  let isAsked = false
+  const ended = end.asked.then(() => {
+    isAsked = true
+    player.stop()
+  })
   let problem: Error | undefined
   try {
     // Frames played before an error are sent, too.
@@ -78,8 +83,16 @@ async function play(
   }
   const lines = options.json ? [JSON.stringify(counts.json(seconds()))] : counts.summary(seconds())
   for (const line of lines) io.out(`${line}\n`)
+  if (problem === undefined && counts.sent === 0 && !isAsked) problem = new Error(nothingOf(input.name, counts))
   if (problem === undefined) return EXIT_OK
   return fail(io, isFileError(problem) ? `${input.name}: ${reasonOf(problem)}` : problem)
+}
+
+/** Says why no frame was sent. */
+export function nothingOf(name: string, { failed, skipped }: ReplayCounts): string {
+  if (failed.total + skipped.total === 0) return `${name}: no frame was sent: the capture has no packets`
+  const [reasons, rest] = failed.total > 0 ? [failed, 'no frame was taken'] : [skipped, 'no packet can be played']
+  return `${name}: no frame was sent: ${rest}: ${reasons.text}`
 }
 
 /** Says that no packet is of the interface `name`, but of these. */

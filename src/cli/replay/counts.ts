@@ -10,10 +10,14 @@ export class Reasons {
     this.total += frames
   }
 
+  get text(): string {
+    const sorted = [...this.#counts].sort(([, a], [, b]) => b - a)
+    return sorted.map(([reason, frames]) => `${frames} ${reason}`).join(', ')
+  }
+
   /** Returns `failed 3: 2 longer than the MTU of 1500, 1 EIO`, the most frequent reason first. */
   line(what: string): string {
-    const parts = [...this.#counts].sort(([, a], [, b]) => b - a).map(([reason, frames]) => `${frames} ${reason}`)
-    return `${what} ${this.total}: ${parts.join(', ')}`
+    return `${what} ${this.total}: ${this.text}`
   }
 }
 

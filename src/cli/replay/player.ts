@@ -1,6 +1,7 @@
 /** Player: plays playable frames of a capture at their times, with checksums, cut to fit. */
 import { setImmediate } from 'node:timers/promises'
 import { type Alarm, type Clock, NSEC_PER_SEC } from '../../base/clock.ts'
+import { CaptureError } from '../../capture/input.ts'
 import { FLAG_CHECKSUM_NOT_READY, type Moment } from '../../capture/packet.ts'
 import { CaptureReader } from '../../capture/reader.ts'
 import type { CaptureRecord } from '../../capture/record.ts'
@@ -90,6 +91,8 @@ export interface PlayerOptions {
   readonly selection: Selection
   /** Frames after which it is over. */
   readonly limit: number
+  /** Frames a second, in place of the times of the capture. */
+  readonly pps?: number | undefined
 }
 
 export class Player {
@@ -110,9 +113,10 @@ export class Player {
   #now = Number.NEGATIVE_INFINITY
 
   constructor(options: PlayerOptions) {
-    const { clock, sink } = options
+    const { clock, sink, pps } = options
     this.#options = options
-    this.#dueTime = paceOf(() => clock.now())
+    const now = () => clock.now()
+    this.#dueTime = pps === undefined ? paceOf(now) : evenPaceOf(now, pps)
     this.#cutter = new Cutter(sink.mtu)
     this.#alarm = clock.alarm(() => this.#wake())
   }
@@ -136,6 +140,7 @@ export class Player {
    */
   async play(name: string, chunks: AsyncIterator<Uint8Array>): Promise<void> {
     const reader = new CaptureReader(name)
+    let packets = 0
     for (let isEnd = false; !isEnd && !this.isOver; ) {
       const chunk = await this.#unlessStopped(chunks.next())
       if (chunk === undefined) return
@@ -146,6 +151,8 @@ export class Player {
         this.read += chunk.value.length
       }
       for (let record = reader.next(); record !== undefined; record = reader.next()) {
+        packets++
+        if (!record.hasTime && this.#options.pps === undefined) throw untimed(name, packets)
         const waiting = this.#packet(record)
         // Most frames wait for nothing.
         if (waiting !== undefined) await waiting
@@ -224,6 +231,21 @@ export class Player {
       if (this.#isStopped) resolve(undefined)
       promise.then(resolve, reject)
     })
+  }
+}
+
+function untimed(name: string, packet: number): CaptureError {
+  const text = `packet ${packet} has no time (a simple packet block): give a pace, such as --pps 1000`
+  return new CaptureError(name, text, 0)
+}
+
+/** Returns the times of frames that are due one after the other, `pps` a second. */
+export function evenPaceOf(now: () => number, pps: number): () => number {
+  let frames = 0
+  let from = 0
+  return () => {
+    if (frames === 0) from = now()
+    return from + (frames++ * NSEC_PER_SEC) / pps
   }
 }
 

@@ -1,6 +1,6 @@
 /** When frames are due, on a clock that the test moves. */
 import { expect, test } from 'vitest'
-import { paceOf } from '#src/cli/replay/player.ts'
+import { evenPaceOf, paceOf } from '#src/cli/replay/player.ts'
 
 const SEC = 1_000_000_000
 
@@ -29,4 +29,9 @@ test('a frame that was captured a little before the one ahead of it is late, and
 test('after the clock steps back, the next frame is due immediately, and the others after it', () => {
   expect(due(10 * SEC, 10 * SEC + 50, SEC, SEC + 20)).toEqual([5000, 5050, 5050, 5070])
   expect(due(10 * SEC, 10 * SEC + 50, 9 * SEC + 60)).toEqual([5000, 5050, 5060 - SEC])
+})
+
+test('frames at an even pace are due one after the other', () => {
+  const due = evenPaceOf(() => 5000, 1000)
+  expect([due(), due(), due()]).toEqual([5000, 5000 + SEC / 1000, 5000 + SEC / 500])
 })

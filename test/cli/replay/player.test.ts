@@ -4,6 +4,7 @@ import { FakeClock } from '#src/bed/fake-clock.ts'
 import { FLAG_CHECKSUM_NOT_READY } from '#src/capture/packet.ts'
 import { ReplayCounts } from '#src/cli/replay/counts.ts'
 import { type FrameSink, Player, type PlayerOptions } from '#src/cli/replay/player.ts'
+import { BIG, LITTLE } from '#support/capture-bytes.ts'
 import { pcapngOf, pcapOf, whole } from '#support/capture-records.ts'
 import { numbered, numberOf, turn } from '#support/memory-net.ts'
 import { buildFrame, plain } from '../../packet/frames.ts'
@@ -145,6 +146,49 @@ describe('playing', () => {
     const message = `a.pcap: truncated at byte ${cut.length}: a record of 76 bytes begins at byte ${24 + 4 * 76}`
     await expect(player().play('a.pcap', inChunks(cut))).rejects.toThrow(message)
     expect(numbers()).toEqual([0, 1, 2, 3])
+  })
+})
+
+describe('a file with packet blocks of other kinds', () => {
+  const file = (order: typeof LITTLE, ...blocks: number[][]) =>
+    Uint8Array.from([...order.section(), ...order.interface(1, 0), ...blocks.flat()])
+  const frames = numbered(3).map(frame => [...frame])
+
+  test.each([
+    ['little', LITTLE],
+    ['big', BIG],
+  ])('plays old packets at their times, in %s-endian order', async (_, order) => {
+    const { block, u16, u32 } = order
+    const blocks = frames.map((frame, i) => {
+      const lengths = [u32(0), u32(1000 * i), u32(frame.length), u32(frame.length)]
+      return block(2, u16(0), u16(0), ...lengths, frame)
+    })
+    const done = player().play('a.pcapng', inChunks(file(order, ...blocks), 5000))
+    for (let i = 0; i < 5; i++) {
+      await turn()
+      clock.advance(MS)
+    }
+    await done
+    expect(sink.times).toEqual([0, MS, 2 * MS])
+  })
+
+  test.each([
+    ['little', LITTLE],
+    ['big', BIG],
+  ])('plays simple packets only at a given pace, in %s-endian order', async (_, order) => {
+    const bytes = file(order, ...frames.map(frame => order.simplePacket(frame.length, frame)))
+    const text = 'a.pcapng: packet 1 has no time (a simple packet block): give a pace, such as --pps 1000'
+    await expect(player().play('a.pcapng', inChunks(bytes))).rejects.toThrow(text)
+    const done = player({ pps: 1000 }).play('a.pcapng', inChunks(bytes, 5000))
+    for (let i = 0; i < 5; i++) {
+      await turn()
+      clock.advance(MS)
+    }
+    await done
+    expect([sink.times, numbers()]).toEqual([
+      [0, MS, 2 * MS],
+      [0, 1, 2],
+    ])
   })
 })
 

@@ -41,6 +41,7 @@ export async function testFrom(file: string, options: TestFromOptions, io: Io): 
   const { story, error } = await readToEnd(input, io)
   if (story.packets === 0) return fail(io, error ?? `${input.name}: the capture has no packets`)
   io.out(options.json ? `${JSON.stringify(story, plain)}\n` : storyText(story, input.name, options.all === true))
+  if (error === undefined && story.flows.length === 0) return fail(io, noFlow(story, input.name))
   const modules = (pathOf: (file: string) => string) => {
     const [from, to] = [client, server].map(file => file && pathOf(resolve(file)))
     return { withContent, client: from, server: to }
@@ -61,6 +62,13 @@ export async function testFrom(file: string, options: TestFromOptions, io: Io): 
     io.out(`\n${await neighbourhood(story, options)}\n`)
   }
   return error === undefined ? EXIT_OK : fail(io, error)
+}
+
+/** Says that nothing was read: an empty story must not look like success. */
+function noFlow({ others }: Story, name: string): string {
+  const left = [...others].map(([kind, n]) => `${n} ${kind}`).join(', ')
+  const reason = left === '' ? 'its packets are drops of a vnet' : `not read: ${left}`
+  return `${name}: no flow of TCP or UDP over IP; ${reason}`
 }
 
 /** Reads a pipe to its end also after Ctrl-C, by which the program that captures ends, too. */

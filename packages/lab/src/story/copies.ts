@@ -16,9 +16,9 @@ export const COPY_TIME = 100 * NSEC_PER_MSEC
 /** Packets that are compared, twice as many at most; and interfaces of a packet. */
 const PACKETS_MAX = 1 << 14
 const PLACES_MAX = 16
-/** The checksum of a packet whose network card was to compute it. */
+/** Stands for a checksum that a network card was to compute. */
 const PARTIAL = -1
-/** Bytes of the payload of a datagram that are compared: QUIC begins with the same ones. */
+/** Bytes of a datagram's payload that are compared: packets of QUIC start with the same ones. */
 const HEAD = 32
 
 interface Seen {
@@ -37,7 +37,7 @@ export class Copies {
   #older = new Map<number, Seen>()
   #since = 0
 
-  /** Takes a packet of a direction of a flow. Returns whether it is a copy, which does not count. */
+  /** Takes a packet of a flow's direction. Returns whether it is a copy, which does not count. */
   isCopy(p: PacketView, flow: number, isForward: boolean): boolean {
     if (p.time - this.#since >= COPY_TIME || this.#recent.size >= PACKETS_MAX) {
       this.#older = this.#recent
@@ -67,12 +67,12 @@ export class Copies {
   }
 }
 
-/** Without a packet of another interface for so long, in ns, those of joined packets count again. */
+/** An interface with joined packets counts again if the others are quiet for so long, in ns. */
 const JOINED_TIME = 1000 * NSEC_PER_MSEC
 
 /**
- * The interfaces whose packets of a direction do not count, because another interface has each of
- * them as several shorter packets.
+ * Interfaces that have several packets as one, as before segmentation or after GRO. Their packets
+ * of a direction do not count while another interface has the single ones.
  */
 export class JoinedPlaces {
   readonly #places: number[] = []
@@ -109,7 +109,7 @@ export function headOf({ bytes, at, end, length }: PacketView): number {
   return hash
 }
 
-/** Returns a number that identifies the packet among those of the capture, without its checksum. */
+/** Returns a number that identifies the packet in the capture, without its checksum. */
 function keyOf(p: PacketView, flow: number, isForward: boolean): number {
   let [low, high] = [flow | 0, (flow / 2 ** 32) | 0]
   const mix = (value: number): void => {

@@ -15,7 +15,9 @@ export interface Entry<F> {
   readonly client: { readonly address: string; readonly port: number }
   readonly server: { readonly address: string; readonly port: number }
   wasUsed: boolean
-  /** The end of a wire of vnet whose packets count. */
+  /** Whether all of its packets have a time. */
+  isTimed: boolean
+  /** The end of a wire of vnet at which packets count. */
   end?: string
 }
 
@@ -51,7 +53,7 @@ export class FlowTable<F> {
     const destination = { address: text(at + size), port: p.destinationPort }
     const [client, server] = isForward ? [source, destination] : [destination, source]
     const from = isForward ? this.#source : this.#destination
-    const entry: Entry<F> = { flow, key: this.#key, from, client, server, wasUsed: false }
+    const entry: Entry<F> = { flow, key: this.#key, from, client, server, wasUsed: false, isTimed: true }
     this.isForward = isForward
     this.#entries.set(entry.key, entry)
     return entry

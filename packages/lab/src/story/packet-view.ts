@@ -38,6 +38,8 @@ const PROTOCOLS = table(
   '1 icmp, 2 igmp, 4 ipip tunnel, 41 ipv6 tunnel, 47 gre tunnel, 50 esp tunnel, 51 ah tunnel, 58 icmpv6, 132 sctp',
 )
 const TUNNEL_PORTS = table('2152 gtp tunnel, 4500 esp tunnel, 4789 vxlan tunnel, 6081 geneve tunnel, 8472 vxlan tunnel')
+/** Link types whose frames are counted by a name. */
+const LINKS = table('9 ppp, 50 ppp, 51 pppoe, 105 802.11, 119 802.11, 127 802.11, 163 802.11, 192 802.11')
 /** The first bytes of a segment that are necessary: up to its window. */
 const SEGMENT_MIN = 16
 
@@ -84,7 +86,7 @@ export class PacketView extends tcp.TcpOptions {
     this.bytes = bytes
     this.place = record.interfaceIndex
     const nh = this.#networkAt(record, end)
-    if (nh < 0) return nh === -1 ? 'cut' : nh === -2 ? `link type ${linkType}` : nameOfType(-3 - nh)
+    if (nh < 0) return nh === -1 ? 'cut' : nh === -2 ? nameOfLink(linkType) : nameOfType(-3 - nh)
     const upper = this.#upper
     this.version = nh < end ? upper.find(bytes, nh, end) : 0
     if (this.version === 0) return 'cut'
@@ -187,6 +189,11 @@ export class PacketView extends tcp.TcpOptions {
     this.sourcePort = get16(this.bytes, this.h)
     this.destinationPort = get16(this.bytes, this.h + 2)
   }
+}
+
+function nameOfLink(type: number): string {
+  const name = LINKS.get(type)
+  return name === undefined ? `link type ${type}` : `${name} (link type ${type})`
 }
 
 function nameOfType(type: number): string {

@@ -16,7 +16,7 @@ import { COPY_TIME, Copies } from './copies.ts'
 import { type Entry, FlowTable } from './flow-table.ts'
 import { PacketView } from './packet-view.ts'
 import { count, timeText } from './statement.ts'
-import type { FlowStory, Story } from './story.ts'
+import type { FlowStory, Statement, StatementKind, Story } from './story.ts'
 import { TcpFlow } from './tcp-flow.ts'
 import { statementsOf } from './tcp-story.ts'
 import type { Room } from './transmissions.ts'
@@ -35,6 +35,29 @@ const SERVER_PORTS = 1024
 
 type Flow = TcpFlow | UdpFlow
 
+/** Statements that need no times, if frames show them. */
+const ORDER_KINDS: readonly StatementKind[] = [
+  'lost',
+  'duplicated',
+  'reset',
+  'unreachable',
+  'tls-stopped',
+  'reply-lost',
+]
+const isOfOrder = ({ kind, certainty }: Statement): boolean => certainty === 'seen' && ORDER_KINDS.includes(kind)
+
+/** Leaves out what a flow has by the times of its packets. */
+function withoutTimes(story: TcpFlow['story']): TcpFlow['story'] {
+  const { ways } = story
+  const untimed = { rate: undefined, queue: undefined }
+  return {
+    ...story,
+    place: undefined,
+    rtt: { ab: undefined, ba: undefined },
+    ways: { ab: { ...ways.ab, ...untimed }, ba: { ...ways.ba, ...untimed } },
+  }
+}
+
 const flowsText = (n: number): string => count(n, 'flow')
 
 export class StoryReader {
@@ -47,6 +70,8 @@ export class StoryReader {
   #plain: FlowStory[] = []
   #forgotten = 0
   #packets = 0
+  /** Packets without a time. */
+  #untimed = 0
   #seconds = 0
   #nanoseconds = 0
   #time = 0
@@ -60,7 +85,7 @@ export class StoryReader {
   readonly #copies = new Copies()
   /** The numbers of vnet's devices, by their names. */
   readonly #places = new Map<string, number>()
-  /** Packets that do not count: copies, joined ones or their parts, those of the other end. */
+  /** Packets that do not count: copies, joined ones or their parts, packets at the other end. */
   #copied = 0
   #joined = 0
   #otherEnd = 0
@@ -78,6 +103,7 @@ export class StoryReader {
     if (view.report !== '') return void this.#addReport(view)
     const entry = this.#entryOf(view)
     const { isForward } = this.#table
+    entry.isTimed &&= record.hasTime
     if (!this.#isOfEnd(record, entry) || this.#isElsewhere(entry)) return
     this.#followClock(view, entry.flow)
     entry.flow.take(view, isForward)
@@ -85,7 +111,7 @@ export class StoryReader {
 
   /**
    * Returns whether a packet is of the end that the story is of. A capture of vnet has packets at
-   * both ends of a wire, whose delay no copy would show. Its devices are two interfaces each.
+   * both ends of a wire, further apart in time than copies. Its devices are two interfaces each.
    */
   #isOfEnd({ interfaceName, packetId }: CaptureRecord, entry: Entry<Flow>): boolean {
     if (packetId === undefined || interfaceName === undefined) return true
@@ -127,10 +153,13 @@ export class StoryReader {
       this.note(`packets of one direction only, whose losses are hardly seen, in ${flowsText(this.#oneWay)}`)
     if (this.#twice > 0)
       this.note(`most packets twice, as a capture of several interfaces has, in ${flowsText(this.#twice)}`)
+    if (this.#untimed > 0)
+      this.note(`${count(this.#untimed, 'packet')} without a time (simple packet blocks): only their order is known`)
     this.#noteUncounted()
     const flows = [...this.#kept, ...this.#plain].sort((a, b) => a.begin - b.begin)
     return {
       packets: this.#packets,
+      untimed: this.#untimed,
       seconds: this.#seconds,
       lasted: this.#time,
       flows,
@@ -150,8 +179,12 @@ export class StoryReader {
   }
 
   /** Returns the time of a record in ns from the first one, without steps back. */
-  #timeOf({ seconds: s, nanoseconds }: CaptureRecord): number {
-    if (this.#packets === 1) {
+  #timeOf({ seconds: s, nanoseconds, hasTime }: CaptureRecord): number {
+    if (!hasTime) {
+      this.#untimed++
+      return this.#time
+    }
+    if (this.#packets === this.#untimed + 1) {
       this.#seconds = s
       this.#nanoseconds = nanoseconds
     }
@@ -215,9 +248,10 @@ export class StoryReader {
     p.time -= step
   }
 
-  #close({ flow, client, server }: Entry<Flow>): void {
-    const statements = flow instanceof TcpFlow ? statementsOf(flow, this.#time) : flow.end(this.#time)
+  #close({ flow, client, server, isTimed }: Entry<Flow>): void {
+    const all = flow instanceof TcpFlow ? statementsOf(flow, this.#time) : flow.end(this.#time)
     if (flow instanceof TcpFlow) this.#countFlow(flow)
+    const statements = isTimed ? all : all.filter(isOfOrder)
     const isPlain = statements.length === 0
     const isFull = this.#kept.length + this.#plain.length >= FLOWS_MAX
     if (isFull) {
@@ -226,7 +260,8 @@ export class StoryReader {
       if (last !== undefined) for (const { content } of last.messages) this.#room.contents -= content.length
       else return void flow.messages.drop()
     }
-    const story = { client, server, begin: flow.begin, last: flow.last, ...flow.story, statements }
+    const known = isTimed ? flow.story : withoutTimes(flow.story)
+    const story = { client, server, begin: flow.begin, last: flow.last, isTimed, ...known, statements }
     ;(isPlain ? this.#plain : this.#kept).push(story)
   }
 

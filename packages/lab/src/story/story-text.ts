@@ -15,13 +15,14 @@ const FLOWS_SHOWN = 3
 
 /** Returns the lines of a story; with `isAll` of all its flows and statements. */
 export function storyText(story: Story, name: string, isAll: boolean): string {
-  const { packets, seconds, lasted, flows, forgotten, others, notes } = story
+  const { packets, untimed, seconds, lasted, flows, forgotten, others, notes } = story
   const date =
     Math.abs(seconds) < DATE_MAX
       ? new Date(seconds * 1000).toISOString().replace(/T(.*)\..*/, ' $1 UTC')
       : `${seconds} s`
   const total = flows.length + forgotten
-  const lines = [`${name}: ${packets} frames in ${timeText(lasted)} from ${date}, ${count(total, 'flow')}`]
+  const when = untimed === packets ? 'without times' : `in ${timeText(lasted)} from ${date}`
+  const lines = [`${name}: ${packets} frames ${when}, ${count(total, 'flow')}`]
   for (const note of notes) lines.push(`  ${note}`)
   if (others.size > 0) lines.push(`  not read: ${[...others].map(([kind, n]) => `${n} ${kind}`).join(', ')}`)
   const told = flows.filter(({ statements }) => statements.length > 0).sort((a, b) => weightOf(a) - weightOf(b))
@@ -45,7 +46,7 @@ export function storyText(story: Story, name: string, isAll: boolean): string {
 }
 
 function flowLines(flow: FlowStory, most: number): string[] {
-  const { protocol, application, client, server, place, ways, rtt, statements, more } = flow
+  const { protocol, application, client, server, place, ways, rtt, statements, more, isTimed } = flow
   const kind = application === undefined ? protocol : `${protocol} ${application}`
   const from = place === undefined ? '' : `, captured ${place === 'middle' ? 'between them' : `at the ${place}`}`
   const lines = [`${kind} ${endText(client)} > ${endText(server)}${from}`]
@@ -59,7 +60,7 @@ function flowLines(flow: FlowStory, most: number): string[] {
       : `${way === 'ab' ? '>' : '<'} ${formatNumber(ways[way].rate, 'bit/s')}${waitText(ways[way].queue)}`,
   )
   lines.push(
-    `  ${sent}; ${timeText(flow.last - flow.begin)}, ended by ${flow.end === 'fin' ? 'FIN' : flow.end === 'reset' ? 'RST' : 'nothing'}`,
+    `  ${sent}; ${isTimed ? `${timeText(flow.last - flow.begin)}, ` : ''}ended by ${flow.end === 'fin' ? 'FIN' : flow.end === 'reset' ? 'RST' : 'nothing'}`,
   )
   if (trips.length > 0) lines.push(`  round trip ${trips.join(', ')}`)
   if (rates.length > 0) lines.push(`  bottleneck ${rates.join('; ')}`)
@@ -67,7 +68,8 @@ function flowLines(flow: FlowStory, most: number): string[] {
   const origin = flow.begin
   for (const { way, certainty, time: at, frames, text } of chosen.sort((a, b) => a.time - b.time)) {
     const where = frames.length === 0 ? '' : `, frames ${frames.join(' ')}`
-    lines.push(`  ${timeText(at - origin).padStart(9)} ${way === 'ab' ? '>' : '<'} ${text} (${certainty}${where})`)
+    const when = isTimed ? timeText(at - origin) : ''
+    lines.push(`  ${when.padStart(9)} ${way === 'ab' ? '>' : '<'} ${text} (${certainty}${where})`)
   }
   const rest = statements.filter(statement => !chosen.includes(statement))
   const left = [countsOf(rest), more > 0 && `${more} that were not kept`].filter(Boolean).join(', ')

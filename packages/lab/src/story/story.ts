@@ -100,6 +100,8 @@ export interface FlowStory {
   readonly place: 'client' | 'server' | 'middle' | undefined
   readonly begin: number
   readonly last: number
+  /** Whether its packets have times. Otherwise only their order is known. */
+  readonly isTimed: boolean
   /** The protocol over it, if its first bytes show it. */
   readonly application: 'http' | 'tls' | 'dns' | 'quic' | undefined
   /** Round trips from the capture to the server and back (`ab`), and to the client (`ba`). */
@@ -115,6 +117,8 @@ export interface FlowStory {
 
 export interface Story {
   readonly packets: number
+  /** Packets without a time. */
+  readonly untimed: number
   /** Seconds from 1970 of the first frame. */
   readonly seconds: number
   /** Nanoseconds from the first to the last frame. */

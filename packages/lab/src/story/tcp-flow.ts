@@ -23,7 +23,7 @@ const WINDOW_MAX = 2 ** 30
 const moreOf = ({ losses, statements, isTwice }: Half): number => losses.more + (isTwice ? 0 : statements.more)
 
 /** The fields of a story that the flow does not know itself. */
-export type FlowFrame = 'client' | 'server' | 'begin' | 'last' | 'statements'
+export type FlowFrame = 'client' | 'server' | 'begin' | 'last' | 'isTimed' | 'statements'
 
 export class TcpFlow {
   readonly ab: Half

@@ -1,6 +1,8 @@
 /** Link types, other frames, cut records, offloads, clocks and captures that lack frames. */
 import { describe, expect, test } from 'vitest'
+import { BIG, LITTLE } from '#support/capture-bytes.ts'
 import { pcapOf, whole } from '#support/capture-records.ts'
+import { storyText } from '../../src/story/story-text.ts'
 import {
   datagramPacket,
   ethernetFrame,
@@ -44,7 +46,8 @@ describe('link types', () => {
   })
 
   test('frames of another link type are counted', () => {
-    expect([...storyOfFrames([[0, new Uint8Array(60)]], 127).others]).toEqual([['link type 127', 1]])
+    const kinds = [127, 9, 147].flatMap(type => [...storyOfFrames([[0, new Uint8Array(60)]], type).others.keys()])
+    expect(kinds).toEqual(['802.11 (link type 127)', 'ppp (link type 9)', 'link type 147'])
   })
 })
 
@@ -153,6 +156,35 @@ describe('ICMP errors', () => {
     const { flows, others } = run(error)
     expect(flows[0]?.statements.map(({ kind }) => kind)).toEqual(['lost'])
     expect([...others]).toEqual([['icmp', 1]])
+  })
+})
+
+describe('packet blocks of pcapng without a time', () => {
+  const fileOf = (order: typeof LITTLE, segments: readonly Segment[]) => {
+    const packets = segments.map(one => [...ethernetFrame(segmentPacket(one))])
+    const blocks = packets.flatMap(bytes => order.simplePacket(bytes.length, bytes))
+    return Uint8Array.from([...order.section(), ...order.interface(1, 0), ...blocks])
+  }
+  const seen = [data(50, 1), data(51, 1001), { at: 90, back: true, ack: 1, sacks: [1001, 2001] }]
+  const again = [data(92, 1, { id: 9 }), ack(130, 2001)]
+
+  test.each([
+    ['little', LITTLE],
+    ['big', BIG],
+  ])('have statements by their order alone, and a note, in %s-endian order', (_, order) => {
+    const duplicates = [1, 2].map(at => ({ ...ack(90 + at, 1), sacks: [1001, 2001] }))
+    const story = storyOfFile(fileOf(order, [...handshake(), ...seen, ...duplicates, ...again]))
+    expect(textsOf(story)).toEqual(['ab lost seq 1 copy 1, seen'])
+    expect(story.notes).toEqual(['10 packets without a time (simple packet blocks): only their order is known'])
+    const [flow] = story.flows
+    expect([flow?.isTimed, flow?.rtt.ab, flow?.place, flow?.ways.ab.bytes]).toEqual([false, undefined, undefined, 2000])
+    const text = storyText(story, 'FILE', true)
+    expect(text).toContain('FILE: 10 frames without times, 1 flow\n')
+    expect(text).not.toMatch(/\d m?s\b|1970|round trip/)
+  })
+
+  test('have no statement that times alone would show', () => {
+    expect(textsOf(storyOfFile(fileOf(LITTLE, LOST)))).toEqual([])
   })
 })
 

@@ -91,9 +91,19 @@ describe('vnet test-from', () => {
     expect(out).toContain('the capture ends early')
   })
 
+  test.each([
+    ['PPPoE', 0x8864, '4 pppoe'],
+    ['MPLS', 0x8847, '4 mpls'],
+    ['ARP', 0x0806, '4 arp'],
+  ])('fails if all packets are %s, and says that it read none', async (_, type, left) => {
+    const { status, errors } = await run(pcapOf(Array(4).fill(whole(ethernetFrame(new Uint8Array(60), type)))))
+    expect([status, errors]).toEqual([1, `vnet: FILE: no flow of TCP or UDP over IP; not read: ${left}\n`])
+  })
+
   test('refuses a file that is not a capture', async () => {
     const { status, errors } = await run(Buffer.from('hello world'))
-    expect([status, errors]).toEqual([1, 'vnet: FILE: neither pcap nor pcapng: it begins with the bytes 68656c6c\n'])
+    const begin = 'vnet: FILE: neither pcap nor pcapng: it begins with the bytes 68656c6c'
+    expect([status, errors]).toEqual([1, `${begin}; if Wireshark reads it, \`editcap -F pcapng IN OUT\` converts it\n`])
   })
 })
 

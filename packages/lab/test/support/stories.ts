@@ -29,6 +29,7 @@ export function flowStory(
     protocol: 'tcp',
     client: { address: '10.1.2.3', port: 40_000 },
     server: { address: '10.9.8.7', port: 80 },
+    isTimed: true,
     isWhole: true,
     end: 'fin',
     place: 'client',
@@ -47,7 +48,8 @@ export function flowStory(
 
 export function storyOf(...flows: FlowStory[]): Story {
   const lasted = Math.max(...flows.map(({ last }) => last))
-  return { packets: 100, seconds: 1_700_000_000, lasted, flows, forgotten: 0, others: new Map(), notes: [] }
+  const counts = { packets: 100, untimed: 0, forgotten: 0, others: new Map(), notes: [] }
+  return { ...counts, seconds: 1_700_000_000, lasted, flows }
 }
 
 const drop = (way: Way, n: number, at: number, copy = 1): Statement =>
