@@ -1,7 +1,7 @@
 /**
  * The packages of this repository, from the workspaces of package.json, and how they are packed.
- * What is packed has a package.json of its own: publishedManifest() takes out what only this
- * repository uses. The files of the repository are never changed for it.
+ * A packed package has a package.json of its own: publishedManifest() removes the fields that only
+ * this repository uses. Packing never changes the files of the repository.
  */
 
 import { execFileSync } from 'node:child_process'
@@ -18,7 +18,7 @@ export const manifestOf = folder => JSON.parse(readText(folder))
 /** The folders of all packages, each after the packages that it depends on. */
 export const PACKAGES = withDependencies(workspaces())
 
-/** Returns the folders of the workspaces, with a `/*` at the end replaced by what is there. */
+/** Returns the folders of the workspaces. A `/*` at the end stands for all packages in a folder. */
 function workspaces() {
   return manifestOf('.').workspaces.flatMap(pattern => {
     if (!pattern.endsWith('/*')) return [pattern]
@@ -28,7 +28,7 @@ function workspaces() {
   })
 }
 
-/** Returns the folders and those of their dependencies in this repository, dependencies first. */
+/** Returns the folders and their dependencies in this repository, dependencies first. */
 export function withDependencies(folders) {
   const byName = new Map(workspaces().map(folder => [manifestOf(folder).name, folder]))
   const found = new Set()

@@ -1,6 +1,6 @@
 /**
- * No page and no message leads a reader to the registry's package of a name of this project, which
- * somebody else could register: vnet is not there.
+ * No page and no message takes a package of this project from npm's registry. It is not there, and
+ * anyone could register its name.
  */
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'

@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { manifestOf, PACKAGES, publishedManifest, withDependencies } from '../../scripts/packages.mjs'
 
-test('every folder of packages is a package, and each comes after those that it depends on', () => {
+test('every folder of packages is a package, and each comes after its dependencies', () => {
   expect([...PACKAGES].sort()).toEqual(['.', ...readdirSync('packages').map(name => `packages/${name}`)].sort())
   const names = PACKAGES.map(folder => manifestOf(folder).name)
   for (const folder of PACKAGES) {

@@ -5,7 +5,7 @@ import { performance } from 'node:perf_hooks'
 import { setTimeout } from 'node:timers/promises'
 import { durationOf, NSEC_PER_MSEC } from 'vnet/internal/base/index'
 import { loadNative, type Native } from 'vnet/internal/linux/native'
-import { LabUnavailableError, whyNoKernelLab } from '../model/rights.ts'
+import { kernelLabError } from '../model/rights.ts'
 import type { HostParts, RunningPrograms } from '../world/host-stack.ts'
 import type { LabWorld, WorldName, WorldTime } from '../world/world.ts'
 import { overflowLine, tableFulls } from './counters.ts'
@@ -47,8 +47,8 @@ export class KernelWorld implements LabWorld {
 
   /** Rejects with a LabUnavailableError if this process can make no labs. */
   static async open(worker: LabWorker, name: WorldName = 'kernel'): Promise<KernelWorld> {
-    const why = await whyNoKernelLab()
-    if (why !== undefined) throw new LabUnavailableError(why)
+    const error = await kernelLabError()
+    if (error !== undefined) throw error
     const native = loadNative()
     removeLeftovers()
     return new KernelWorld(native, worker, name)

@@ -9,6 +9,23 @@ const NEEDED = Object.entries({ CAP_NET_ADMIN, CAP_SYS_ADMIN, CAP_NET_BROADCAST 
 /** Thrown if no lab can be made. The message says why, and what to do. */
 export class LabUnavailableError extends Error {
   override readonly name = 'LabUnavailableError'
+  /**
+   * Whether this installation lacks a part that this system could have, such as the native addon.
+   * A test then fails instead of being skipped.
+   */
+  readonly isInstallation: boolean
+
+  constructor(message: string, isInstallation = false) {
+    super(message)
+    this.isInstallation = isInstallation
+  }
+}
+
+/** Returns an error if no lab can be made in the kernel, otherwise undefined. */
+export async function kernelLabError(): Promise<LabUnavailableError | undefined> {
+  const why = await whyNoKernelLab()
+  if (why === undefined) return undefined
+  return new LabUnavailableError(why, process.platform === 'linux' && typeof loaded() === 'string')
 }
 
 /** Returns why no lab can be made in the kernel, and what to do; undefined if one can. */

@@ -69,7 +69,7 @@ export function labName(test: string): string {
 
 /** Returns why a test is skipped for lack of labs. Throws other errors, and if it must not be. */
 export function reasonToSkip(error: unknown): string {
-  if (error instanceof LabUnavailableError && !isRequired()) return error.message
+  if (error instanceof LabUnavailableError && !error.isInstallation && !isRequired()) return error.message
   throw error
 }
 

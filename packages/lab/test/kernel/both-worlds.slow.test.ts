@@ -119,6 +119,14 @@ test('with VNET_WORLD=both and no rights, what passes in memory is skipped and w
   expect(stdout).toMatch(/↓ a\.test\.js > passes .*\[a lab needs /)
 })
 
+test('a test that needs the kernel fails, and is not skipped, if the addon is missing', () => {
+  consumer.write('a.test.js', PROGRAM)
+  const env = { VNET_WORLD: 'both', VNET_REQUIRED: '0', VNET_ADDON: '/missing/vnet.node' }
+  const { stdout } = consumer.vitest(['a.test.js', '--reporter=verbose', '--testTimeout=60000'], { env })
+  expect(stdout).toMatch(/× a\.test\.js > passes .*\n.*the native addon does not load/)
+  expect(stdout).not.toMatch(/^ *↓/m)
+})
+
 test('without rights a test runs in memory, and fails if VNET_REQUIRED is 1', () => {
   expect(run('', WITHOUT_RIGHTS)).toMatchObject({ worlds: ['memory', 'memory'], failed: ['fails in memory'] })
   const required = run('', WITHOUT_RIGHTS, '1')
