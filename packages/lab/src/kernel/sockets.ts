@@ -1,7 +1,7 @@
 /** Sockets of another network namespace, which the thread enters while Node makes each one. */
 import { AsyncResource } from 'node:async_hooks'
 import type dgram from 'node:dgram'
-import type net from 'node:net'
+import net from 'node:net'
 import os from 'node:os'
 import { EAFNOSUPPORT, UsageError } from 'vnet/internal/base/index'
 import { AF_INET, AF_INET6, check, closingOnError, int32, SOCK_NONBLOCK, SOCK_STREAM } from 'vnet/internal/linux/index'
@@ -18,6 +18,18 @@ const BACKLOG = 511
 const SOCKADDR_IN6 = 28
 /** include/uapi/linux/in.h */
 const [IPPROTO_IP, IP_TRANSPARENT] = [0, 19]
+
+/** Node's time for an address of a name, and the longest that it takes. In milliseconds. */
+const ATTEMPT = net.getDefaultAutoSelectFamilyAttemptTimeout()
+const NO_LIMIT = 2 ** 31 - 1
+
+/**
+ * How long code of a host tries an address before the next one: until it fails, or else a busy
+ * thread would choose the family. Returns undefined for the time that the program has set.
+ */
+function attemptTimeout(): number | undefined {
+  return net.getDefaultAutoSelectFamilyAttemptTimeout() === ATTEMPT ? NO_LIMIT : undefined
+}
 
 type KernelCodeParts = Pick<HostParts, 'name' | 'onOpen' | 'onWorker' | 'lookup' | 'worker'> & Pick<CodeHost, 'program'>
 
@@ -42,10 +54,11 @@ export class KernelCode extends AnyHost implements Code, CodeHost {
   }
 
   connects(_socket: net.Socket, options: net.TcpNetConnectOpts): object {
-    const { lookup } = options
+    const { lookup, autoSelectFamilyAttemptTimeout = attemptTimeout() } = options
+    const patient = autoSelectFamilyAttemptTimeout === undefined ? {} : { autoSelectFamilyAttemptTimeout }
     // A cache may answer in other code, where Node then tries the second address.
     const own: typeof lookup = (name, all, done) => lookup?.(name, all, AsyncResource.bind(done))
-    return lookup === undefined ? options : { ...options, lookup: own }
+    return { ...options, ...patient, ...(lookup !== undefined && { lookup: own }) }
   }
 
   listens(): undefined {}

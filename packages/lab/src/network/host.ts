@@ -18,6 +18,7 @@ import { checkPort, type HostAddress, type SocketPlace, type StreamServer } from
 import { bindUdp, type CodeHost, listen } from '../world/code.ts'
 import type { HostFaults } from '../world/host-faults.ts'
 import type * as world from '../world/host-stack.ts'
+import { startIn } from '../world/lazy.ts'
 import { OpenSockets } from '../world/open-sockets.ts'
 import { type LabRequestInit, Requests } from '../world/pools.ts'
 import { resolve } from '../world/resolver.ts'
@@ -175,11 +176,16 @@ export class LabHost {
   /**
    * Runs a function as a program of the host, and returns what it returns. Each socket, server,
    * request and look-up that it opens is the host's, as are those of its timers, its promises and
-   * the packages that it calls. Throws what the function throws.
+   * the packages that it calls. A returned request or query of a library that starts when it is
+   * awaited starts on the host. Throws what the function throws.
    */
   run<T>(fn: () => T): T {
     this.#check()
-    return this.stack.enter(fn)
+    return this.#enter(fn)
+  }
+
+  #enter<T>(fn: () => T): T {
+    return startIn(this.stack.enter(fn), then => this.stack.enter(then))
   }
 
   /**
@@ -202,7 +208,7 @@ export class LabHost {
     const onHost = (method: object, owner: T) =>
       new Proxy(method, {
         apply: (fn, self, args) => {
-          const result: unknown = this.stack.enter(() =>
+          const result: unknown = this.#enter(() =>
             Reflect.apply(fn as () => unknown, self === bound ? owner : self, args),
           )
           return result === owner ? bound : result
