@@ -143,6 +143,8 @@ export interface NetworkRoute {
   readonly table?: number
   /** Whether packets to the network are for this machine. */
   readonly isLocal?: boolean
+  /** Of routes to the same network, the kernel uses the one with the lowest. Default 0. */
+  readonly metric?: number
 }
 
 /** `ip route replace [local] PREFIX [via GATEWAY] dev IF [table N]`. Throws a VnetError. */
@@ -168,7 +170,7 @@ export function addNetworkRoute(sock: RouteSocket, route: NetworkRoute): void {
 }
 
 function networkRequest(sock: RouteSocket, flags: number, route: NetworkRoute): RouteRequest {
-  const { dst, oif, via, table = uapi.RT_TABLE_MAIN, isLocal = false } = route
+  const { dst, oif, via, table = uapi.RT_TABLE_MAIN, isLocal = false, metric } = route
   const family = familyOf(dst.bytes)
   const onLink = isLocal ? uapi.RT_SCOPE_HOST : uapi.RT_SCOPE_LINK
   const scope = via === undefined && family === uapi.AF_INET ? onLink : uapi.RT_SCOPE_UNIVERSE
@@ -182,6 +184,7 @@ function networkRequest(sock: RouteSocket, flags: number, route: NetworkRoute): 
     write(builder) {
       builder.payload(rtmsg(header)).binary(uapi.RTA_DST, prefixes.networkOf(dst)).u32(uapi.RTA_OIF, oif)
       if (via !== undefined) builder.binary(uapi.RTA_GATEWAY, via)
+      if (metric !== undefined) builder.u32(uapi.RTA_PRIORITY, metric)
     },
   }
 }

@@ -27,11 +27,14 @@ export interface Hop {
 const MAX_HOPS = 1024
 
 const LINK_LOCAL: Prefix = { bytes: Uint8Array.of(0xfe, 0x80, ...new Array(14).fill(0)), prefixLen: 64 }
+const GROUPS4: Prefix = { bytes: Uint8Array.of(224, 0, 0, 0), prefixLen: 4 }
 const GROUPS: Prefix = { bytes: Uint8Array.of(0xff, ...new Array(15).fill(0)), prefixLen: 8 }
 
 export class Routes {
   /** The oldest first. */
   readonly interfaces: StackInterface[] = []
+  /** Whether each interface with an IPv4 address has a route to groups. Call `changed` after it. */
+  leadsGroups = false
   /** By their networks. */
   readonly #added = new Map<string, StackRoute>()
   /** All routes with their networks, the longest prefixes first; undefined after a change. */
@@ -137,6 +140,8 @@ export class Routes {
         if (dev.passes(bytes.length)) table.push({ prefix: { bytes: networkOf({ bytes, prefixLen }), prefixLen }, dev })
       }
       if (dev.passes(16)) table.push({ prefix: LINK_LOCAL, dev }, { prefix: GROUPS, dev })
+      const hasIpv4 = dev.passes(4) && dev.addresses.some(({ bytes }) => bytes.length === 4)
+      if (this.leadsGroups && hasIpv4) table.push({ prefix: GROUPS4, dev })
     }
     for (const route of this.#added.values()) if (route.dev.passes(route.prefix.bytes.length)) table.push(route)
     // The sort is stable: of two equal prefixes the connected one, and the oldest, remains first.

@@ -108,6 +108,7 @@ export class KernelStack implements world.HostStack {
       for (const cidr of [...removed].reverse()) delAddress(sock, ifindex, toPrefix(cidr))
       setLink(sock, ifindex, { flags: { set: isUp ? IFF_UP : 0, mask: IFF_UP } })
       for (const cidr of added) addAddress(sock, ifindex, toPrefix(cidr), { nodad: true })
+      if (isUp) routeGroups(sock, ifindex)
     })
   }
 
@@ -124,6 +125,10 @@ export class KernelStack implements world.HostStack {
       const oif = indexes.get(dev)
       if (oif !== undefined) setNetworkRoute(sock, { dst: network.prefix, oif, via: via.address })
     }
+  }
+
+  routeGroups(name: string): void {
+    this.#onInterface(name, routeGroups)
   }
 
   end(): void {
@@ -143,4 +148,12 @@ export class KernelStack implements world.HostStack {
   #open(): RouteSocket {
     return RouteSocket.open(this.place.native, this.place.nsfd)
   }
+}
+
+/** The groups of IPv4. Those of IPv6 have a route on each interface already. */
+const GROUPS = toPrefix('224.0.0.0/4')
+
+/** Of several interfaces, the kernel sends to groups by the one that was made first. */
+function routeGroups(sock: RouteSocket, ifindex: number): void {
+  setNetworkRoute(sock, { dst: GROUPS, oif: ifindex, metric: ifindex })
 }

@@ -110,6 +110,12 @@ export class MemoryStack extends AnyHost implements HostStack, HostFaults, CodeH
     }
   }
 
+  /** Routes of interfaces go with them, so one setting is enough. */
+  routeGroups(): void {
+    this.ip.routes.leadsGroups = true
+    this.ip.routes.changed()
+  }
+
   /** Makes code belong to the host. */
   get faults(): HostFaults {
     useBoots()

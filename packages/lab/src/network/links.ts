@@ -166,6 +166,8 @@ export class Links {
       made = this.#add(id, { name, ends: [a.name, b.name], seedOf: seed => seedOf(seed, link), onClose, onUp: resolve })
       this.#resolve.set(link, resolve)
       resolve()
+      a.stack.routeGroups(endA.name)
+      b.stack.routeGroups(endB.name)
       await this.#lead(link)
       return made
     } catch (error) {
@@ -326,6 +328,7 @@ export class Links {
       })
       made = lan
       this.#lans.add(lan)
+      for (const [i, { name }] of ports.entries()) ends[i]?.stack.routeGroups(name)
       if (plan.file.dns !== false) for (const host of ends) this.lab.hostsFile.setResolver(host, link, plan.gateway)
       await this.#lead(link)
       return lan

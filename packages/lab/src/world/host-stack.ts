@@ -109,6 +109,8 @@ export interface HostStack {
   /** Sets the hardware address of hosts on an interface. */
   setNeighbours(name: string, cidrs: readonly string[], mac: Uint8Array): void
   setRoutes(routes: readonly LabRoute[]): void
+  /** Leads groups of IPv4 to an interface, unless an older one has them. */
+  routeGroups(name: string): void
   /** Its code can open nothing from now on. */
   end(): void
   close(): void

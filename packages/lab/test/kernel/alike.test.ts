@@ -1,8 +1,9 @@
 /** What hosts in the kernel and in memory have in common, in the same test for both. */
 import { once } from 'node:events'
 import net from 'node:net'
+import os from 'node:os'
 import { describe, expect, test } from 'vitest'
-import { createLab } from '../../src/index.ts'
+import { createLab, type LabHost } from '../../src/index.ts'
 
 test('stats has the same names in both worlds, except those that only the kernel counts', async () => {
   const names: string[][] = []
@@ -19,7 +20,59 @@ test('stats has the same names in both worlds, except those that only the kernel
   expect(memory.length).toBeGreaterThan(90)
 })
 
+/** A request like superagent's and a query like knex's: it starts when it is awaited. */
+class Lazy {
+  readonly options: net.TcpNetConnectOpts = { host: 'server', port: 80 }
+  set(port: number): this {
+    this.options.port = port
+    return this
+  }
+  // biome-ignore lint/suspicious/noThenProperty: what the test is about
+  then(done: (text: string) => void, failed: (error: Error) => void): void {
+    const socket = net.connect(this.options)
+    socket.once('error', failed)
+    socket.once('data', data => done(data.toString()))
+  }
+}
+
+/** Joins a group on the interface that the host chooses. Returns the datagrams that arrive there. */
+async function member(host: LabHost, group: string): Promise<{ readonly text: Promise<string> }> {
+  const socket = await host.createSocket(net.isIPv6(group) ? 'udp6' : 'udp4', 5353)
+  socket.addMembership(group)
+  return { text: once(socket, 'message').then(([data]) => String(data)) }
+}
+
 describe.for(['memory', 'kernel'] as const)('in the world %s', world => {
+  test.for([
+    ['cable', '224.0.0.251'],
+    ['lan', '239.1.2.3'],
+    ['cable', 'ff02::fb'],
+    ['lan', 'ff08::1234'],
+  ] as const)('groups have a route by a %s: %s', async ([kind, group]) => {
+    await using lab = await createLab({ world })
+    const [sender, receiver] = lab.hosts('sender', 'receiver')
+    if (kind === 'cable') await lab.cable(sender, receiver)
+    else await lab.lan({}, sender, receiver)
+    const { text } = await member(receiver, group)
+    const socket = await sender.createSocket(net.isIPv6(group) ? 'udp6' : 'udp4')
+    socket.send('hello', 5353, group)
+    expect(await text).toBe('hello')
+  })
+
+  test('groups lead to the first interface, and to the next one after its end', async () => {
+    await using lab = await createLab({ world })
+    const [sender, first, second] = lab.hosts('sender', 'first', 'second')
+    const link = await lab.cable(sender, first)
+    await lab.cable(sender, second)
+    const arrives = [await member(first, '239.1.2.3'), await member(second, '239.1.2.3')]
+    const send = async (text: string) => (await sender.createSocket('udp4')).send(text, 5353, '239.1.2.3')
+    await send('one')
+    expect(await arrives[0]?.text).toBe('one')
+    await link.close()
+    await send('two')
+    expect(await arrives[1]?.text).toBe('two')
+  })
+
   test('a port that the program chooses connects again while its last connection is in TIME-WAIT', async () => {
     await using lab = await createLab({ world })
     const [client, server] = lab.hosts('client', 'server')
@@ -36,5 +89,31 @@ describe.for(['memory', 'kernel'] as const)('in the world %s', world => {
       await once(socket, 'close')
     }
     expect(client.stats()).toMatchObject({ TcpExtTW: 4, TcpExtTWRecycled: 3, TcpRetransSegs: 0 })
+  })
+
+  test('a request that starts when it is awaited starts on the host that has made it', async () => {
+    await using lab = await createLab({ world })
+    const [client, server] = lab.hosts('client', 'server')
+    await lab.cable(client, server)
+    await server.listen(
+      net.createServer(socket => socket.end(`hello ${server.name}`)),
+      80,
+    )
+    const made = new Lazy()
+    expect(client.run(() => made)).toBe(made)
+    expect(await made).toBe('hello server')
+    expect(await client.run(() => new Lazy().set(81)).set(80)).toBe('hello server')
+    const library = client.bind({ get: () => new Lazy() })
+    expect(await library.get()).toBe('hello server')
+    const bound = client.bind(() => new Lazy())
+    expect(await bound()).toBe('hello server')
+    // The callback is the caller's.
+    const name = await new Promise(resolve => {
+      client.run(() => new Lazy()).then(() => resolve(os.hostname()), resolve)
+    })
+    expect(name).toBe(os.hostname())
+    await expect(client.run(() => new Lazy().set(81))).rejects.toMatchObject({ code: 'ECONNREFUSED' })
+    const frozen = Object.freeze(new Lazy())
+    expect(client.run(() => frozen)).toBe(frozen)
   })
 })
