@@ -20,6 +20,11 @@ export class FileError extends UsageError {
   }
 }
 
+/** Returns the error with a code of Node's, such as ERR_INVALID_ARG_TYPE. */
+export function withCode<E extends Error>(error: E, code: string): E & { readonly code: string } {
+  return Object.assign(error, { code })
+}
+
 /** Returns the result of `fn`. Rethrows an error of Node's file system as a UsageError. */
 export function asUsageError<T>(path: string, fn: () => T): T {
   try {

@@ -120,7 +120,7 @@ test('a missing /dev/net/tun is reported with advice', async () => {
 
 test('an ordinary user is advised to use sudo', async () => {
   expect(await failing(['--mtu', '1400', '--persist'], asNobodyIn(netns))).toMatch(
-    /^vnet: vnet0: operation not permitted; it needs CAP_NET_ADMIN: sudo \/.*\/node .*\/dist\/vnet.js --mtu 1400 --persist$/,
+    /^vnet: vnet0: operation not permitted; it needs CAP_NET_ADMIN: sudo \/.*\/node .*\/dist\/vnet.js --mtu 1400 --persist, or without root: vnet rootless -- COMMAND$/,
   )
 })
 

@@ -9,6 +9,7 @@ import type { Tap } from '#src/linux/tap/device.ts'
 import type { TapFrame } from '#src/linux/tap/frame.ts'
 import { openTap, type TapOptions } from '#src/linux/tap/open.ts'
 import { O_RDONLY } from '#src/linux/uapi.ts'
+import { CHECKSUM_NONE, CHECKSUM_PARTIAL, SKB_GSO_UDP_L4 } from '#src/skb/sk-buff.ts'
 import { numberedFrame } from '#support/frames.ts'
 import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
 import type { Netns } from '#support/netns.ts'
@@ -212,6 +213,32 @@ describe('offloads', () => {
     await transfer(streams)
     expect(largest > 9000).toBe(ways[0] || ways[1])
     for (const { counters } of [a, b]) expect(counters.dropped).toBe(0)
+  })
+
+  const udp = buildPacket({ ...plain, kind: 'udp', payload: Array(3000).fill(7), checksum: 'partial' })
+  const whole = { gsoSize: 1000, gsoType: SKB_GSO_UDP_L4, ipSummed: CHECKSUM_PARTIAL, csumStart: 20, csumOffset: 6 }
+  test.each([
+    ['GSO that is right', whole, {}],
+    ['GSO without a partial checksum', { ...whole, ipSummed: CHECKSUM_NONE }, { SKB_GSO_SEG: 1 }],
+    ['GSO with the checksum field of TCP', { ...whole, csumOffset: 16 }, { SKB_GSO_SEG: 1 }],
+    ['GSO with a checksum beyond the frame', { ...whole, csumStart: 5000 }, { SKB_GSO_SEG: 1 }],
+    ['GSO of 3000 segments', { ...whole, gsoSize: 1 }, { SKB_GSO_SEG: 1 }],
+    ['a checksum beyond the frame', { ipSummed: CHECKSUM_PARTIAL, csumStart: 5000, csumOffset: 6 }, { SKB_CSUM: 1 }],
+    ['a checksum field at the end', { ipSummed: CHECKSUM_PARTIAL, csumStart: 3026, csumOffset: 1 }, { SKB_CSUM: 1 }],
+  ])('a frame with %s that the kernel refuses has its own reason', async (_, info, drops) => {
+    const tap = await open({ layer: 'tun', offload: true, addresses: ['198.18.0.2/24'] })
+    tap.write(Uint8Array.from(udp), info)
+    tap.write(new Uint8Array(10), info)
+    tap.write(new Uint8Array(0))
+    const { framesWritten, drops: counted } = tap.counters
+    const isRefused = Object.keys(drops).length > 0
+    expect([framesWritten, counted]).toEqual([isRefused ? 0 : 1, { ...drops, HDR_TRUNC: 2 }])
+  })
+
+  test('txqueuelen is the length of the queue of frames for the program', async () => {
+    const tap = await open({ txqueuelen: 7 })
+    const [{ txqlen }] = JSON.parse(netns.ip(`-j link show dev ${tap.name}`))
+    expect(txqlen).toBe(7)
   })
 
   test('segment() gives packets that other network stacks accept', async () => {

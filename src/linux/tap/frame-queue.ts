@@ -5,6 +5,7 @@
  * directly precedes the frame.
  */
 import * as errnos from '../../base/errno.ts'
+import { ETH_HLEN } from '../../netdev/if.ts'
 import type { PortQueue } from '../../netdev/port.ts'
 import { getU16, putU16 } from '../../netlink/index.ts'
 import * as drop from '../../skb/drop-reason.ts'
@@ -111,7 +112,7 @@ export class FrameQueue implements PortQueue {
         const skb = from.shift() as SkBuff
         const result = lengths[i]
         if (result > 0) skb.consume()
-        else skb.drop(DROP_REASONS.get(-result) ?? drop.SKB_DROP_REASON_KERNEL_ERROR)
+        else skb.drop(dropReason(-result, skb))
       }
       if (done > 0) sent += done
       if (done < n) break
@@ -170,10 +171,19 @@ const DROP_REASONS: ReadonlyMap<number, number> = new Map([
   ...[errnos.EIO, errnos.EBADFD, errnos.ENETDOWN, errnos.ENXIO, errnos.ENODEV].map(
     error => [error, drop.SKB_DROP_REASON_DEV_READY] as const,
   ),
-  [errnos.EINVAL, drop.SKB_DROP_REASON_HDR_TRUNC],
   [errnos.EMSGSIZE, drop.SKB_DROP_REASON_PKT_TOO_BIG],
   [errnos.ENOBUFS, drop.SKB_DROP_REASON_QDISC_DROP],
 ])
+
+/** Returns why the kernel refused a frame with this error. */
+function dropReason(error: number, { len, data, gsoSize, ipSummed, csumStart, csumOffset }: SkBuff): number {
+  if (error !== errnos.EINVAL) return DROP_REASONS.get(error) ?? drop.SKB_DROP_REASON_KERNEL_ERROR
+  // The kernel has one error for a short frame and for a header of offloads that does not fit it.
+  if (len < ETH_HLEN) return drop.SKB_DROP_REASON_HDR_TRUNC
+  if (gsoSize !== 0) return drop.SKB_DROP_REASON_SKB_GSO_SEG
+  const isOutside = ipSummed === sk.CHECKSUM_PARTIAL && csumStart - data + csumOffset + 2 > len
+  return isOutside ? drop.SKB_DROP_REASON_SKB_CSUM : drop.SKB_DROP_REASON_HDR_TRUNC
+}
 
 /** Sets the checksum and segmentation fields of the skb from the header before the frame. */
 export function parseVnetHdr(skb: SkBuff): void {

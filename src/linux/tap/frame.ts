@@ -1,4 +1,5 @@
 /** The frames of a Tap: slots of a pool, with reused objects, so that reading allocates nothing. */
+import { withCode } from '../../base/usage-error.ts'
 import { GSO_SEGS_MAX, skbChecksumHelp, skbGsoSegment } from '../../netdev/gso.ts'
 import { BATCH } from '../../netdev/port-reader.ts'
 import { ETH_HLEN, ETH_P_IP, ETH_P_IPV6, put16 } from '../../packet/index.ts'
@@ -141,7 +142,8 @@ export class FrameView implements TapFrame {
   get #frame(): SkBuff {
     if (this.#skb !== undefined) return this.#skb
     const when = 'it was written, or its batch is over'
-    throw new Error(`a frame was used after its end: ${when}; copy() what is to be kept`)
+    const text = `a frame was used after its end: ${when}; copy() what is to be kept`
+    throw withCode(new Error(text), 'ERR_INVALID_STATE')
   }
 }
 

@@ -37,6 +37,8 @@ export interface TapOptions {
   readonly mtu?: number | undefined
   /** Hardware address, `02:00:00:00:00:01`; not for a TUN. Default: a random one. */
   readonly mac?: string | undefined
+  /** Frames that wait for the program in each queue, 1 to 1000000. Default 1000. */
+  readonly txqueuelen?: number | undefined
   /** Queues in each direction, 1 to 256. Default 1. */
   readonly queues?: number | undefined
   /**
@@ -52,6 +54,8 @@ export interface TapOptions {
   readonly platform?: Platform | undefined
 }
 
+/** Longer queues take memory of the kernel. */
+const TXQUEUELEN_MAX = 1_000_000
 /** RFC 8200 sec. 5: the kernel refuses IPv6 addresses with less. */
 const IPV6_MIN_MTU = 1280
 
@@ -69,6 +73,7 @@ const VALUES: Readonly<Record<keyof TapOptions, readonly [isValid: (value: unkno
   routes: [Array.isArray, "give a list, such as ['192.0.2.0/24']"],
   mtu: [value => isInteger(value, netif.ETH_MIN_MTU, 0xffff), `from ${netif.ETH_MIN_MTU} to ${0xffff}`],
   mac: [isMac, 'write it as 02:00:00:00:00:01: of one interface, neither a group nor 00:00:00:00:00:00'],
+  txqueuelen: [value => isInteger(value, 1, TXQUEUELEN_MAX), `from 1 to ${TXQUEUELEN_MAX}`],
   queues: [value => isInteger(value, 1, netif.MAX_TAP_QUEUES), `from 1 to ${netif.MAX_TAP_QUEUES}`],
   offload: [value => typeof value === 'boolean', 'it is true or false'],
   layer: [value => value === 'tap' || value === 'tun', "it is 'tap' or 'tun'"],
@@ -76,6 +81,9 @@ const VALUES: Readonly<Record<keyof TapOptions, readonly [isValid: (value: unkno
   signal: [value => typeof (value as AbortSignal | null)?.throwIfAborted === 'function', 'give an AbortSignal'],
   platform: [value => typeof (value as Platform | null)?.open === 'function', 'give a MemoryPlatform'],
 }
+
+/** Whether a value is an object, not a list, a Map or the like; of any realm. */
+const isPlain = (value: unknown): boolean => Object.prototype.toString.call(value) === '[object Object]'
 
 function isMac(value: unknown): boolean {
   const address = typeof value === 'string' ? parseMac(value) : undefined
@@ -88,8 +96,7 @@ function isInteger(value: unknown, least: number, most: number): boolean {
 
 /** Throws a UsageError that names the wrong option. */
 function check(options: TapOptions): void {
-  if (typeof options !== 'object' || options === null)
-    throw new UsageError(`openTap ${inspect(options)}: give an object, such as { name: 'tap0' }`)
+  if (!isPlain(options)) throw new UsageError(`openTap ${inspect(options)}: give an object, such as { name: 'tap0' }`)
   if ('dns' in options) throw new UsageError(`dns: ${NO_DNS}`)
   const names = Object.keys(VALUES) as (keyof TapOptions)[]
   checkOptions('openTap', options, names)
@@ -160,7 +167,7 @@ function portSpec(options: TapOptions): Omit<PortSpec, 'slots'> & { readonly lay
   return { name, netns, queues, layer, features: offload ? netif.NETIF_F_ALL_TAP : 0 }
 }
 
-function linkRequest({ fd, layer, mac, mtu, addresses = [], routes = [] }: TapOptions): LinkRequest {
+function linkRequest({ fd, layer, mac, mtu, txqueuelen, addresses = [], routes = [] }: TapOptions): LinkRequest {
   checkAddresses(addresses)
   const address = mac === undefined ? undefined : parseMac(mac)
   if (mtu !== undefined && mtu > netif.ETH_MAX_MTU && layer !== 'tun' && fd === undefined)
@@ -173,6 +180,7 @@ function linkRequest({ fd, layer, mac, mtu, addresses = [], routes = [] }: TapOp
     addresses,
     routes: parseRoutes(routes),
     ...(mtu !== undefined && { mtu }),
+    ...(txqueuelen !== undefined && { txQueueLen: txqueuelen }),
     ...(address !== undefined && { address }),
   }
 }

@@ -1,6 +1,7 @@
 /** The reading side of a Tap: for one consumer, polled while it wants frames and has memory. */
 import { inspect } from 'node:util'
-import { EBADFD, VnetError } from '../../base/errno.ts'
+import { EBADFD, EBUSY, VnetError } from '../../base/errno.ts'
+import { withCode } from '../../base/usage-error.ts'
 import type { PortQueue } from '../../netdev/port.ts'
 import { BATCH, BUDGET, BUSY, OWN_REASON, PortReader, pollBatches, READ_FAILED } from '../../netdev/port-reader.ts'
 import type { SlotAccount } from '../../skb/pool.ts'
@@ -49,7 +50,8 @@ export class TapReader extends PortReader {
   }
 
   set onFrames(fn: OnFrames | undefined | null) {
-    if (fn != null && typeof fn !== 'function') throw new TypeError(`onFrames takes a function, not ${inspect(fn)}`)
+    if (fn != null && typeof fn !== 'function')
+      throw withCode(new TypeError(`onFrames takes a function, not ${inspect(fn)}`), 'ERR_INVALID_ARG_TYPE')
     if (fn != null && this.#loop !== undefined) throw this.#taken()
     this.#onFrames = fn ?? undefined
     if (fn == null) this.set(IDLE)
@@ -100,8 +102,9 @@ export class TapReader extends PortReader {
     this.#loop?.serve()
   }
 
-  #taken(): Error {
-    return new Error(`${this.#options.counts.name}: its frames are read already: use one loop or onFrames`)
+  #taken(): VnetError {
+    const { name } = this.#options.counts
+    return new VnetError(EBUSY, ['read', name], 'its frames are read already: use one loop or onFrames')
   }
 
   /** Returns true if more frames may wait: it is then called again. */

@@ -8,7 +8,7 @@ import { EACCES, EBUSY, EEXIST, EINVAL, EPERM } from '../../base/errno.ts'
 import * as netif from '../../netdev/if.ts'
 import type { PortSpec } from '../../netdev/port.ts'
 import type { Native } from '../index.ts'
-import { check, checkTap, closingOnError, hasCapability, sudoCommand, TUN_MODE, tunAdvice } from '../index.ts'
+import { check, checkTap, closingOnError, hasCapability, sudoCommand, tunAdvice } from '../index.ts'
 import * as uapi from '../uapi.ts'
 
 export interface TunOptions extends Pick<PortSpec, 'name' | 'queues' | 'features'>, Pick<Tun, 'layer'> {
@@ -52,11 +52,11 @@ export function openTun(native: Native, options: TunOptions): Tun {
   return closingOnError(native, fds, () => {
     for (let q = 0; q < queues; q++) {
       const fd = native.open('/dev/net/tun', uapi.O_RDWR | uapi.O_NONBLOCK, nsfd)
-      check(fd, ['open', '/dev/net/tun'], openAdvice(-fd))
+      check(fd, ['open', '/dev/net/tun'], openAdvice(-fd, nsfd))
       fds.push(fd)
       const request = uapi.ifreq(name, q === 0 && exclusive ? flags | uapi.IFF_TUN_EXCL : flags)
       const result = native.ioctl(fd, uapi.TUNSETIFF, request)
-      check(result, ['TUNSETIFF', (options.shownName ?? name).replace('%d', 'N')], setiffAdvice(-result))
+      check(result, ['TUNSETIFF', (options.shownName ?? name).replace('%d', 'N')], setiffAdvice(-result, nsfd))
       name = uapi.ifreqName(request)
       if (q === 0 && rights !== undefined) setRights(native, fd, name, rights)
     }
@@ -94,24 +94,33 @@ export function tapName(native: Native, fd: number): string | undefined {
   return native.ioctl(fd, uapi.TUNGETIFF, request) < 0 ? undefined : uapi.ifreqName(request)
 }
 
-function openAdvice(error: number): string | undefined {
-  if (error !== EACCES && error !== EPERM) return tunAdvice(error)
-  return `${rootAdvice()}, or for a persistent interface of your own: ${TUN_MODE}`
+/** How to open /dev/net/tun. `nsfd` is the namespace that was to be entered for it, or -1. */
+export function openAdvice(error: number, nsfd: number, isAdmin = isNetAdmin()): string | undefined {
+  // Only the entry of a namespace takes a capability. The device has a mode.
+  if (error === EPERM && nsfd >= 0) return rootAdvice()
+  const advice = tunAdvice(error)
+  if (error !== EACCES || isAdmin) return advice
+  return `${advice}, for ${ROOTLESS} or a persistent interface of your own; or ${sudoCommand()}`
 }
 
-function setiffAdvice(error: number): string | undefined {
-  if (error === EPERM) return rootAdvice()
-  if (error === EBUSY || error === EEXIST) return 'the interface exists; choose another with --name'
-  if (error === EINVAL) return 'an interface of that name exists and is not such a TAP; choose another with --name'
+/** How to make an interface. `nsfd` is its namespace, or -1. */
+export function setiffAdvice(error: number, nsfd: number, isAdmin = isNetAdmin()): string | undefined {
+  const canBeRootless = nsfd < 0 && !isAdmin && process.geteuid?.() !== 0
+  if (error === EPERM) return canBeRootless ? `${rootAdvice()}, or without root: ${ROOTLESS}` : rootAdvice()
+  if (error === EBUSY || error === EEXIST) return 'the interface exists: choose another name'
+  if (error === EINVAL) return 'an interface of that name exists and is not such a TAP: choose another name'
   return undefined
 }
+
+const ROOTLESS = 'vnet rootless -- COMMAND'
+const isNetAdmin = (): boolean => hasCapability(uapi.CAP_NET_ADMIN)
 
 /** Advice to get CAP_NET_ADMIN: sudo; for root, in a container or user namespace, other advice. */
 export function rootAdvice(): string {
   if (hasCapability(uapi.CAP_NET_ADMIN)) {
     return hasCapability(uapi.CAP_SYS_ADMIN)
       ? 'another user namespace owns this network namespace, so CAP_NET_ADMIN does not apply to it'
-      : 'entering a network namespace takes CAP_SYS_ADMIN, which vnet keeps with --keep-privileges'
+      : 'entering a network namespace takes CAP_SYS_ADMIN, which commands of vnet keep with --keep-privileges'
   }
   if (process.geteuid?.() === 0) return 'root here lacks CAP_NET_ADMIN: run the container with --cap-add NET_ADMIN'
   return `it needs CAP_NET_ADMIN: ${sudoCommand()}`

@@ -1,4 +1,6 @@
 /** The writing side of a Tap: frames without room in the kernel wait in a ring for each queue. */
+import { inspect } from 'node:util'
+import { withCode } from '../../base/usage-error.ts'
 import { canOffload, GSO_SEGS_MAX, skbChecksumHelp } from '../../netdev/gso.ts'
 import type { Port } from '../../netdev/port.ts'
 import * as drop from '../../skb/drop-reason.ts'
@@ -46,6 +48,7 @@ export class TapWriter {
 
   /** Writes frames in order. If a value throws, those before it are written. Returns `drained`. */
   writeBatch(batch: readonly (Uint8Array | TapFrame)[]): boolean {
+    if (!Array.isArray(batch)) throw wrongType(`writeBatch takes a list of frames, not ${shown(batch)}`)
     try {
       for (let i = 0; i < batch.length; i++) this.#take(batch[i])
     } finally {
@@ -64,7 +67,7 @@ export class TapWriter {
 
   /** Puts a frame in the ring of its queue, after doing the offloads that the interface lacks. */
   #take(data: Uint8Array | TapFrame, info?: TapFrameInfo): void {
-    const skb = data instanceof FrameView ? data.take() : this.#fill(data as Uint8Array, info)
+    const skb = data instanceof FrameView ? ownFrame(data, info) : this.#fill(data as Uint8Array, info)
     if (skb === undefined) return
     const { port, counts } = this.#options
     skb.dev = counts
@@ -80,8 +83,8 @@ export class TapWriter {
     const { pool, counts } = this.#options
     // The elements of other arrays would be cut to bytes.
     if (!ArrayBuffer.isView(bytes) || bytes.BYTES_PER_ELEMENT !== 1)
-      throw new TypeError('write takes a Uint8Array, or a frame that was read')
-    if (info !== undefined) check(info)
+      throw wrongType('write takes a Uint8Array, or a frame that was read')
+    if (info !== undefined) check(info, this.#rings.length)
     const tooBig = bytes.length > FRAME_MAX
     const skb = tooBig ? undefined : pool.alloc(bytes.length)
     if (skb === undefined) {
@@ -178,8 +181,24 @@ export class TapCounts implements SkBuffDevice {
 const U16_MAX = 0xffff
 const GSO_TYPES: readonly number[] = [sk.SKB_GSO_TCPV4, sk.SKB_GSO_TCPV6, sk.SKB_GSO_UDP_L4]
 
-/** Throws a RangeError for a description that no frame has. */
-function check(info: TapFrameInfo): void {
+/** The fields of a description, and all of a TapFrame, which may be one. */
+const FIELDS = ['ipSummed', 'csumStart', 'csumOffset', 'gsoSize', 'gsoType', 'queue']
+const FRAME_FIELDS = ['length', 'bytes', 'memory', 'offset', 'copy', 'completeChecksum', 'segment']
+
+const wrongType = (text: string): TypeError => withCode(new TypeError(text), 'ERR_INVALID_ARG_TYPE')
+const outOfRange = (text: string): RangeError => withCode(new RangeError(text), 'ERR_OUT_OF_RANGE')
+const shown = (value: unknown): string => inspect(value, { depth: -1 })
+
+/** Returns the skb of a frame, which has a description of its own. */
+function ownFrame(frame: FrameView, info: TapFrameInfo | undefined): SkBuff {
+  if (info !== undefined)
+    throw wrongType('write: a frame that was read has its own description: leave the second one out')
+  return frame.take()
+}
+
+/** Throws for a description that no frame of this many queues has. */
+function check(info: TapFrameInfo, queues: number): void {
+  if (!(info instanceof FrameView)) checkFields(info, queues)
   const { ipSummed = 0, csumStart = 0, csumOffset = 0, gsoSize = 0, gsoType = 0, queue = 0 } = info
   checkNumber('ipSummed', ipSummed, sk.CHECKSUM_PARTIAL)
   checkNumber('csumStart', csumStart, U16_MAX)
@@ -188,12 +207,24 @@ function check(info: TapFrameInfo): void {
   // A frame of another interface may come from a queue that this one lacks.
   checkNumber('queue', queue, U16_MAX)
   if (!GSO_TYPES.includes(gsoType & ~sk.SKB_GSO_TCP_ECN) && (gsoType !== 0 || gsoSize !== 0))
-    throw new RangeError(`write: gsoType ${gsoType}: SKB_GSO_TCPV4, SKB_GSO_TCPV6 or SKB_GSO_UDP_L4`)
+    throw outOfRange(`write: gsoType ${gsoType}: SKB_GSO_TCPV4, SKB_GSO_TCPV6 or SKB_GSO_UDP_L4`)
+}
+
+/** Throws for a value that is not an object of FIELDS, which only types would notice. */
+function checkFields(info: TapFrameInfo, queues: number): void {
+  if (typeof info !== 'object' || info === null || Array.isArray(info))
+    throw wrongType(`write: the description of a frame is an object, such as { gsoSize: 1448 }, not ${shown(info)}`)
+  for (const name in info) {
+    if (!FIELDS.includes(name) && !FRAME_FIELDS.includes(name))
+      throw wrongType(`write: no field is called '${name}', but ${FIELDS.join(', ')}`)
+  }
+  const { queue = 0 } = info
+  if (queue >= queues) throw outOfRange(`write: queue ${queue}: a whole number from 0 to ${queues - 1}`)
 }
 
 function checkNumber(name: keyof TapFrameInfo, value: number, most: number): void {
   if (Number.isInteger(value) && value >= 0 && value <= most) return
-  throw new RangeError(`write: ${name} ${value}: a whole number from 0 to ${most}`)
+  throw outOfRange(`write: ${name} ${value}: a whole number from 0 to ${most}`)
 }
 
 function describe(skb: SkBuff, info: TapFrameInfo): void {

@@ -46,6 +46,9 @@ function frame(number: number, length = 60): Uint8Array {
   return bytes
 }
 
+/** The name and code of errors about values of a wrong type. */
+const WRONG_TYPE = { name: 'TypeError', code: 'ERR_INVALID_ARG_TYPE' }
+
 const numberOf = (bytes: Uint8Array): number => bytes.at(-1) as number
 const upTo = (n: number): number[] => Array.from({ length: n }, (_, i) => i)
 const received = (port: MemoryPort): number[] => port.received.map(({ bytes }) => numberOf(bytes))
@@ -151,7 +154,7 @@ test('onFrames = null stops reading like undefined, and another value is a TypeE
   expect(tap.counters.framesRead).toBe(0)
   for (const wrong of [5, 'f', {}, true]) {
     expect(() => (tap.onFrames = wrong as never)).toThrow(
-      new TypeError(`onFrames takes a function, not ${inspect(wrong)}`),
+      expect.objectContaining({ message: `onFrames takes a function, not ${inspect(wrong)}`, ...WRONG_TYPE }),
     )
   }
 })
@@ -227,6 +230,10 @@ describe('opening', () => {
     ['tap0', "openTap 'tap0': give an object"],
     [{ platform: 3 }, 'platform 3: give a MemoryPlatform'],
     [{ platform: {} }, 'platform {}: give a MemoryPlatform'],
+    [[], 'openTap []: give an object'],
+    [[5], 'openTap [ 5 ]: give an object'],
+    [new Map(), 'give an object'],
+    [Promise.resolve({}), 'give an object'],
   ])('openTap(%j) is a UsageError', async (options, text) => {
     const error = await openTap(options as TapOptions).catch(error => error)
     expect(error).toBeInstanceOf(UsageError)
@@ -298,6 +305,7 @@ describe('reading with onFrames', () => {
     }
     port.transmit(frame(7))
     port.drain()
+    expect(() => kept?.bytes).toThrow(expect.objectContaining({ code: 'ERR_INVALID_STATE' }))
     expect(() => kept?.bytes).toThrow('used after its end')
     expect(() => tap.write(kept as TapFrame)).toThrow('used after its end')
     expect(copy).toEqual(frame(7))
@@ -396,7 +404,7 @@ describe('reading with for await', () => {
     for await (const _ of tap) {
       expect(() => {
         tap.onFrames = () => {}
-      }).toThrow('tap0: its frames are read already')
+      }).toThrow(expect.objectContaining({ code: 'EBUSY', advice: expect.stringContaining('read already') }))
       await expect(tap[Symbol.asyncIterator]().next()).rejects.toThrow('its frames are read already')
       break
     }
@@ -489,9 +497,61 @@ describe('writing', () => {
   ])('%s is a TypeError, and of a list only the frames before it are written', async (_, value) => {
     const { tap, port } = await open()
     const wrong = value as unknown as Uint8Array
-    expect(() => tap.write(wrong)).toThrow(new TypeError('write takes a Uint8Array, or a frame that was read'))
+    const message = 'write takes a Uint8Array, or a frame that was read'
+    expect(() => tap.write(wrong)).toThrow(expect.objectContaining({ message, ...WRONG_TYPE }))
     expect(() => tap.writeBatch([frame(0), wrong, frame(1)])).toThrow(TypeError)
     expect(received(port)).toEqual([0])
+  })
+
+  test.each([
+    ['a Set', new Set([frame(1)])],
+    ['an object', {}],
+    ['a number', 5],
+    ['undefined', undefined],
+    ['null', null],
+    ['a generator', [frame(1)].values()],
+    ['bytes', frame(1)],
+  ])('writeBatch refuses %s, which is not a list', async (_, value) => {
+    const { tap, port } = await open()
+    const call = () => tap.writeBatch(value as never)
+    expect(call).toThrow(/^writeBatch takes a list of frames, not [^\n]+$/)
+    expect(call).toThrow(expect.objectContaining(WRONG_TYPE))
+    expect(port.received).toEqual([])
+  })
+
+  test.each([
+    ['null', null, 'the description of a frame is an object'],
+    ['a number', 5, 'the description of a frame is an object'],
+    ['a list', [], 'the description of a frame is an object'],
+    ['an unknown field', { gsosize: 5 }, "no field is called 'gsosize', but ipSummed, csumStart"],
+    ['bytes', frame(1), "no field is called '0'"],
+  ])('write refuses %s as a description', async (_, value, text) => {
+    const { tap, port } = await open()
+    const call = () => tap.write(frame(1), value as never)
+    expect(call).toThrow(text)
+    expect(call).toThrow(expect.objectContaining(WRONG_TYPE))
+    expect(port.received).toEqual([])
+  })
+
+  test('write refuses a queue that the tap lacks, and numbers that no frame has', async () => {
+    const { tap } = await open()
+    const outOfRange = { name: 'RangeError', code: 'ERR_OUT_OF_RANGE' }
+    const message = 'write: queue 1: a whole number from 0 to 0'
+    expect(() => tap.write(frame(1), { queue: 1 })).toThrow(expect.objectContaining({ message, ...outOfRange }))
+    expect(() => tap.write(frame(1), { gsoSize: -1 })).toThrow(expect.objectContaining(outOfRange))
+    expect(() => tap.write(frame(1), { gsoType: 8 })).toThrow(expect.objectContaining(outOfRange))
+  })
+
+  test('write refuses a description of a frame that was read, which has its own', async () => {
+    const { tap, port } = await open()
+    const seen: unknown[] = []
+    tap.onFrames = ([first]) => {
+      expect(() => tap.write(first as TapFrame, { queue: 0 })).toThrow(expect.objectContaining(WRONG_TYPE))
+      seen.push(tap.write((first as TapFrame).bytes, first))
+    }
+    port.transmit(frame(1))
+    port.drain()
+    expect(seen).toEqual([true])
   })
 
   test('a Buffer and arrays of signed and clamped bytes are written as they are', async () => {
@@ -591,7 +651,8 @@ test.each([
   for (const offload of [true, false]) {
     const { tap, port } = await open({ offload })
     const info = { ...gso, csumStart: 34, ...field }
-    expect(() => tap.write(framed(tcp), info)).toThrow(new RangeError(`write: ${message}`))
+    const error = { name: 'RangeError', message: `write: ${message}`, code: 'ERR_OUT_OF_RANGE' }
+    expect(() => tap.write(framed(tcp), info)).toThrow(expect.objectContaining(error))
     expect([port.received, tap.counters.dropped]).toEqual([[], 0])
   }
 })
