@@ -72,6 +72,10 @@ class Far extends NetDevice<undefined> {
   override countMade(skb: SkBuff, n: number): void {
     this.#near.countMade(skb, n)
   }
+
+  override queueWasFull(): void {
+    this.#near.queueWasFull()
+  }
 }
 
 /** The device that faces the network stack. */
@@ -85,6 +89,15 @@ class Near extends NetDevice<undefined> {
     stats[RX_DROPPED] += far[TX_DROPPED]
     stats[TX_DROPPED] += far[RX_DROPPED]
     return stats
+  }
+
+  /** Of both directions. */
+  override beforeVnet(now = false): number {
+    return this.ownBeforeVnet(now) + (this.far?.beforeVnet(now) ?? 0)
+  }
+
+  ownBeforeVnet(now: boolean): number {
+    return super.beforeVnet(now)
   }
 }
 
@@ -172,6 +185,7 @@ export class Attachment {
         dev: near,
         wire: { push: skb => this.#received(skb) },
         drop: (skb, reason) => netifRxDrop(skb, near, reason),
+        beforeVnet: now => near.ownBeforeVnet(now),
       },
     ]
     this.ends = farSide ? [ends[1], ends[0]] : ends

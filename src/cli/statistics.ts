@@ -2,7 +2,7 @@
 import type { DeviceStats, StageReport } from '../control/index.ts'
 import { deviceCounters, type QueueCounters, queueCounters } from '../control/protocol/queue-counters.ts'
 import type { DeviceWire, NetDevice, WireSide } from '../netdev/index.ts'
-import { type LinkStats64, linkStats64 } from '../netdev/stats.ts'
+import { BEFORE_VNET, type LinkStats64, linkStats64 } from '../netdev/stats.ts'
 import { dropsByName } from '../skb/drop-reason-name.ts'
 import { align } from './align.ts'
 import type { NamedDevice } from './device-text.ts'
@@ -30,6 +30,7 @@ export function statisticsOf(dev: NetDevice, netns: string | undefined, time: nu
     queues: queueCounters(dev).map((each, q) => ({ ...linkStats64(dev.counters.queue(q)), ...each })),
     rxQueues: dev.numRxQueues,
     held: dev.slots.used,
+    beforeVnet: dev.beforeVnet(true),
     drops: { tx: dropsByName(tx), rx: dropsByName(rx) },
     kernel: kernel === undefined ? undefined : linkStats64(kernel),
   }
@@ -39,7 +40,7 @@ export function statisticsOf(dev: NetDevice, netns: string | undefined, time: nu
 export function statisticsTable(devices: readonly DeviceStatistics[]): string {
   const rows: string[][] = [['', 'packets', 'bytes', 'errors', 'dropped']]
   const notes: string[] = []
-  for (const { total, queues, rxQueues, held, drops, kernel, ...device } of devices) {
+  for (const { total, queues, rxQueues, held, beforeVnet, drops, kernel, ...device } of devices) {
     const name = label(device, devices)
     for (const direction of ['tx', 'rx'] as const) {
       rows.push(row(`${name} ${direction}`, direction, total))
@@ -52,6 +53,7 @@ export function statisticsTable(devices: readonly DeviceStatistics[]): string {
     }
     if (kernel !== undefined && kernel.txDropped + kernel.rxDropped > 0)
       notes.push(`${name} dropped by the kernel: tx ${kernel.txDropped}, rx ${kernel.rxDropped}`)
+    if (beforeVnet > 0) notes.push(`${name} ${BEFORE_VNET}: ${beforeVnet}`)
     for (const [what, field] of EVENTS) if (total[field] > 0) notes.push(`${name} ${what}: ${total[field]}`)
     if (held > 0) notes.push(`${name} held: ${held}`)
   }

@@ -126,6 +126,10 @@ export interface DeviceWire {
   readonly scenario?: WireScenario | undefined
   /** Only on an attachment. */
   readonly only?: KernelFilter | undefined
+  /** The seed of the run, which repeats its random decisions; undefined if no command knows it. */
+  readonly runSeed?: number | undefined
+  /** Frames lost before vnet that would have taken this direction (NetDevice.beforeVnet). */
+  beforeVnet?(now: boolean): number
   report(): readonly StageReport[]
   /** The reports of stages that were replaced, if they hit packets. */
   readonly former?: readonly StageReport[]

@@ -2,7 +2,7 @@
  * NetDevice: `struct net_device`. A driver allocates it (eth.ts), fills it in, and registers it
  * (register.ts). From then on the framework calls the driver's netdevOps.
  */
-import { describeException, EINVAL, LimitedLog, type Log, VnetError } from '../base/index.ts'
+import { type Alarm, describeException, EINVAL, LimitedLog, type Log, NSEC_PER_SEC, VnetError } from '../base/index.ts'
 import * as drop from '../skb/drop-reason.ts'
 import type { SkBuff, SkBuffDevice, SlotAccount } from '../skb/index.ts'
 import { Counters, DevStats, wrap } from './counters.ts'
@@ -17,6 +17,10 @@ import type { LinkKsettings, Port, PortQueue } from './port.ts'
 import type { RxQueue } from './rx-queue.ts'
 import { TxQueue } from './tx-queue.ts'
 import type { Watchdog } from './watchdog.ts'
+
+/** Nanoseconds from a full queue to the look at what the kernel dropped, and between two lines. */
+const LOSS_LOOK = NSEC_PER_SEC
+const LOSS_LINES = 10 * NSEC_PER_SEC
 
 /** What registering adds to a device, so that the module of a driver loads none of it. */
 interface DeviceParts {
@@ -87,6 +91,11 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
   #lost: (() => void) | undefined
   /** The lack of slots is logged once: under load it may last. */
   #warnedOfSlots = false
+  /** Frames lost before vnet, as last read; when that is looked at next, and the last line. */
+  #beforeVnet = 0
+  #lossLook: Alarm | undefined
+  #isLookDue = false
+  #lossLogged = { frames: 0, at: Number.NEGATIVE_INFINITY }
   #mergesWire = false
   #frameProbe: FrameProbe | undefined
 
@@ -206,6 +215,32 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
    */
   kernelStats(): Float64Array | undefined {
     return this.#stats.kernel()
+  }
+
+  /**
+   * Returns how many frames the kernel dropped in front of this device since it was registered,
+   * because its queue there was full (Port.beforeVnet). A reset does not change it.
+   */
+  beforeVnet(now = false): number {
+    this.#beforeVnet = this.#port?.beforeVnet?.(now) ?? this.#beforeVnet
+    return this.#beforeVnet
+  }
+
+  /** A queue was full: looks within a second whether the kernel dropped frames, and logs it. */
+  queueWasFull(): void {
+    if (this.#isLookDue || this.#port?.beforeVnet === undefined) return
+    this.#isLookDue = true
+    const { clock } = this.net
+    this.#lossLook ??= clock.alarm(() => this.#lookForLoss())
+    this.#lossLook.at(Math.max(clock.now() + LOSS_LOOK, this.#lossLogged.at + LOSS_LINES))
+  }
+
+  #lookForLoss(): void {
+    this.#isLookDue = false
+    const frames = this.beforeVnet(true)
+    if (frames === this.#lossLogged.frames) return
+    this.#lossLogged = { frames, at: this.net.clock.now() }
+    this.log.warn(`lost before vnet: ${frames} frames so far, because its queue in the kernel was full`)
   }
 
   /** Sets all its statistics to zero, including kernelStats. */
@@ -346,6 +381,7 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
     this.#rx = []
     if (this.#slots !== undefined) this.net.pool.closeAccount(this.#slots)
     this.#slots = undefined
+    this.#lossLook?.cancel()
     this.#port = undefined
     this.#lost = undefined
   }

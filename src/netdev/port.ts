@@ -65,6 +65,12 @@ export interface Port {
    * kernel keeps none or the interface was deleted.
    */
   kernelStats(): Float64Array | undefined
+  /**
+   * How many frames the kernel dropped in front of the queues, because one was full: not those that
+   * it dropped while the interface was down or had no carrier. As of the last event of the
+   * interface or, with `now`, read from the kernel. A port without it never drops any.
+   */
+  beforeVnet?(now: boolean): number
   /** Closes every descriptor and ends every wait. Idempotent. */
   close(): Promise<void>
 }

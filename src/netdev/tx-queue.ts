@@ -7,7 +7,7 @@ import { IFF_UP, NETDEV_TX_BUSY, NETDEV_TX_OK, NETIF_MSG_PKTDATA, NETIF_MSG_TX_Q
 import { type FrameProbe, logBadReturn } from './ndo.ts'
 import type { NetDevice } from './net-device.ts'
 import type { PortQueue } from './port.ts'
-import { BATCH, OWN_REASON, PortReader, READ_FAILED } from './port-reader.ts'
+import { BATCH, BUSY, OWN_REASON, PortReader, READ_FAILED } from './port-reader.ts'
 import { TX_ERRORS } from './stats.ts'
 
 /** Why a queue is not read; bits of `state`. */
@@ -43,6 +43,8 @@ export class TxQueue extends PortReader {
   readonly #batch: SkBuff[] = []
   /** Frames to read in the next batch: fewer after frames that were cut or copied into many. */
   #most = BATCH
+  /** Frames read in a row, without a sign that the queue in the kernel was empty. */
+  #inRow = 0
   /** Frames that were read and that the driver could not take yet. */
   readonly #requeue = new Ring(2 * BATCH)
   readonly #pollBatch = (): number => this.#xmitBatch()
@@ -207,8 +209,17 @@ export class TxQueue extends PortReader {
       bytes += skb.len
     }
     if (n > 0) dev.counters.transmitted(index, n, bytes)
+    if (n >= 0) this.#countRow(n, most)
     if (this.frameProbe !== undefined) for (let i = 0; i < n; i++) this.frameProbe.transmitted(batch[i])
     return n
+  }
+
+  /** Only a queue that was full loses frames, and then all that it held are read in a row. */
+  #countRow(n: number, most: number): void {
+    this.#inRow = n < BUSY && n < most ? 0 : this.#inRow + n
+    if (this.#inRow < this.dev.txQueueLen) return
+    this.#inRow = 0
+    this.dev.queueWasFull()
   }
 
   /** Returns true if more frames may wait: it is then called again. */

@@ -19,7 +19,7 @@ import { readText } from './parse.ts'
 import { type Direction, type Impairment, textOf, type Wire } from './wire.ts'
 
 /** The parts of a NetDevice that its wire uses, whatever its driver's own data. */
-export type WireDevice = Pick<NetDevice, 'name' | 'mergesWire' | 'frameProbe'>
+export type WireDevice = Pick<NetDevice, 'name' | 'mergesWire' | 'frameProbe'> & Partial<Pick<NetDevice, 'beforeVnet'>>
 
 /** One of the two ends that a wire joins. */
 export interface WireEnd {
@@ -29,11 +29,15 @@ export interface WireEnd {
   readonly dev?: WireDevice | undefined
   /** Drops a frame in flight to the device; without it `skb.dev`, the sender, counts the drop. */
   drop?(skb: SkBuff, reason: number): void
+  /** The frames of this end that were lost before vnet; by default those of `dev`. */
+  beforeVnet?(now: boolean): number
 }
 
 export interface DirectedWireOptions extends Pick<ChainOptions, 'direction' | 'side' | 'seed' | 'log'> {
   readonly net: Net
   readonly clock?: Clock | undefined
+  /** The seed of the run, from which `seed` was drawn. */
+  readonly runSeed?: number | undefined
   readonly from: WireEnd
   readonly to: WireEnd
   /** Called when the wire gets its first stages. */
@@ -51,6 +55,7 @@ export class DirectedWire implements DeviceWire {
   readonly direction: Direction
   readonly side: WireSide | undefined
   seed: number
+  runSeed: number | undefined
   text = ''
   scenario: WireScenario | undefined
   /** Set by an attachment. */
@@ -71,6 +76,7 @@ export class DirectedWire implements DeviceWire {
     this.direction = options.direction
     this.side = options.side
     this.seed = options.seed
+    this.runSeed = options.runSeed
     this.wire = options.to.wire
     this.textOptions = { bareUs: true, note: line => options.net.log.warn(printable(line)) }
   }
@@ -158,6 +164,11 @@ export class DirectedWire implements DeviceWire {
     this.wire = this.#chain.busy ? this.#chain : to.wire
   }
 
+  beforeVnet(now: boolean): number {
+    const { from } = this.#options
+    return from.beforeVnet?.(now) ?? from.dev?.beforeVnet?.(now) ?? 0
+  }
+
   report(): readonly StageReport[] {
     return this.#chain?.report() ?? []
   }
@@ -176,7 +187,7 @@ export class DirectedWire implements DeviceWire {
   }
 
   #newChain(): Chain {
-    const { net, clock, from, to, stage: _, ...options } = this.#options
+    const { net, clock, from, to, stage: _, runSeed: _run, ...options } = this.#options
     const { dev } = to
     return new Chain({
       ...options,

@@ -67,7 +67,7 @@ export function directedWires(
     isLogged = true
   }
   const { stage } = wireResources
-  const common = { net, clock, seed: pairSeed(taken, nth), log: decisions, onStages, stage }
+  const common = { net, clock, seed: pairSeed(taken, nth), runSeed: taken, log: decisions, onStages, stage }
   const [side, otherSide] = attached === undefined ? [] : (['in', 'out'] as const)
   const ab = new DirectedWire({ ...common, direction: 'ab', side, from: a, to: b })
   const ba = new DirectedWire({ ...common, direction: 'ba', side: otherSide, from: b, to: a })

@@ -5,7 +5,7 @@ import { statisticsRow as stats } from './statistics-row.ts'
 
 function device(fields: Partial<DeviceStatistics>): DeviceStatistics {
   const drops = { tx: {}, rx: {} }
-  const nothing = { total: stats(), queues: [stats()], rxQueues: 1, held: 0, drops, kernel: undefined }
+  const nothing = { total: stats(), queues: [stats()], rxQueues: 1, held: 0, beforeVnet: 0, drops, kernel: undefined }
   return { name: 'vnet0', netns: undefined, time: 0, ...nothing, ...fields }
 }
 
@@ -74,4 +74,8 @@ other rx          0      0       0        0
 red/e0 tx dropped: NEIGH 2
 blue/e0 held: 1
 `)
+})
+
+test('frames that were lost before vnet have a line', () => {
+  expect(statisticsTable([device({ beforeVnet: 275 })])).toMatch(/\nvnet0 before vnet: 275\n$/)
 })

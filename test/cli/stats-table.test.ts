@@ -8,7 +8,7 @@ import { statisticsRow as stats } from './statistics-row.ts'
 
 function device(fields: Partial<DeviceStats>): DeviceStats {
   const drops = { tx: {}, rx: {} }
-  const nothing = { total: stats(), queues: [stats()], rxQueues: 1, held: 0, drops, kernel: stats() }
+  const nothing = { total: stats(), queues: [stats()], rxQueues: 1, held: 0, beforeVnet: 0, drops, kernel: stats() }
   return { name: 'sn0', ifindex: 1, netns: undefined, time: 0, ...nothing, ...fields }
 }
 
@@ -43,7 +43,7 @@ sn0                     vnet  kernel
 })
 
 test('--all shows every field', () => {
-  expect(statsTable([device({})], { all: true }).split('\n')).toHaveLength(1 + 25 + 5 + 1)
+  expect(statsTable([device({})], { all: true }).split('\n')).toHaveLength(1 + 25 + 6 + 1)
   expect(statsTable([device({})], {})).toBe('sn0  vnet  kernel\n')
 })
 
@@ -80,7 +80,7 @@ sn0           vnet  kernel
 `)
   const all = statsTable([device({ total: stats({ txTimeouts: 1 }) })], { all: true, queues: true })
   expect(all).toMatch(
-    /^ {2}requeues +0\n {2}tx_timeouts +1\n {2}gro_merged +0\n {2}made +0\n {2}held +0\n {2}queue .* tx_timeouts {2}gro_merged {2}made$/m,
+    /^ {2}requeues +0\n {2}tx_timeouts +1\n {2}gro_merged +0\n {2}made +0\n {2}before vnet +0\n {2}held +0\n {2}queue .* tx_timeouts {2}gro_merged {2}made$/m,
   )
 })
 
@@ -137,4 +137,12 @@ sn0           -         0     0         0       0              0
 
 test('stats omits the rate column if the vnet does not report when the counters were read', () => {
   expect(statsTable([device({})], {}, [device({})])).toBe('sn0  vnet  kernel\n')
+})
+
+test('frames lost before vnet and the seed of the wire have a row', () => {
+  expect(statsTable([{ ...device({ beforeVnet: 275 }), seed: 7 }], {})).toBe(`\
+sn0            vnet  kernel
+  before vnet   275
+  wire seed       7
+`)
 })

@@ -134,3 +134,20 @@ test('an event of a wire shows its direction and spec, or that the wire is off',
     '2027-01-15T08:00:00.000Z red/a: wire in (ab): loss 1%',
   ])
 })
+
+test('the seed and the frames that were lost before vnet have lines, by the side of an attachment', () => {
+  const beforeVnet = { ab: 0, ba: 275 }
+  const full = ' lost, because the queue in the kernel was full'
+  const lines = wireTable('a', { ...wire, stages: [], seed: 23, beforeVnet }, undefined, true).split('\n')
+  expect(lines).toEqual([
+    'a in (ab): loss 10% | delay 5ms',
+    'a out (ba): off',
+    `  out before vnet: 275${full}`,
+    '  seed 23',
+    '',
+  ])
+  const text = { ab: '', ba: '' }
+  expect(wireTable('a', { ...wire, text, stages: [], seed: 23, beforeVnet })).toBe(
+    `a ab: off\na ba: off\n  ba before vnet: 275${full}\n`,
+  )
+})

@@ -37,3 +37,14 @@ test('losses and changes have their causes, and repeated segments and queries ar
   expect(lines[4]).toMatch(/6/)
   expect(lines[5]).toBe("drop 'udp' nth 9 hit no packet")
 })
+
+test('packets that were lost before vnet stand beside the drops of the wire', () => {
+  const lost = [
+    { packets: 275, by: 'before vnet' },
+    { packets: 5, by: 'loss 5%' },
+    { packets: 2, by: 'tx_dropped' },
+  ]
+  expect(reportLines({ ...report, out: { ...report.out, lost } })[1]).toBe(
+    'out: 10 packets, 4 kB; lost: 275 before vnet, 5 by loss 5%, 2 by tx_dropped',
+  )
+})

@@ -191,7 +191,7 @@ test('a reset gives a cable its wires, its random decisions and its counts as if
   await partition
   expect(await waiting).toBe('the link was reset after 0 of 99 hits')
   expect([cable.report().a, cable.report().ab.former, cable.report().ba.text]).toEqual([
-    { sent: 0, sentBytes: 0, received: 0, drops: {} },
+    { sent: 0, sentBytes: 0, received: 0, drops: {}, beforeVnet: 0 },
     [],
     '',
   ])

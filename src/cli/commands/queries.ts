@@ -40,7 +40,8 @@ async function listed(client: control.ControlClient, device: control.FoundDevice
     client.wire(device.vnet, device).catch(() => undefined),
   ])
   const { peer = null } = device
-  const link = { addresses: addressesOf(device) ?? null, peer, wire: wire?.text ?? null }
+  const { text = null, only = null, seed = null } = wire ?? {}
+  const link = { addresses: addressesOf(device) ?? null, peer, wire: text, only, seed }
   return { ...deviceFields(device), ...link, drops: stats === undefined ? null : dropsOf(stats) }
 }
 
@@ -49,8 +50,8 @@ type Listed = Awaited<ReturnType<typeof listed>>
 function rows(devices: readonly control.FoundDevice[], interfaces: readonly Listed[]): string[][] {
   return [
     ['interface', 'driver', 'state', 'address', 'peer', 'drops', 'wire'],
-    ...interfaces.map(({ driver, state, busy, addresses, peer, drops, wire }, i) => {
-      const text = wire === null ? '-' : wireText(wire)
+    ...interfaces.map(({ driver, state, busy, addresses, peer, drops, wire, only }, i) => {
+      const text = wire === null ? '-' : wireText(wire) + (only === null ? '' : `, only '${only}'`)
       const now = busy === undefined ? state : `${state}, ${busyText(busy)}`
       const shown = [driver, now, addresses?.[0], peer, drops, text].map(word => `${word ?? '-'}`)
       return [label(devices[i] as control.FoundDevice), ...shown]
@@ -82,7 +83,7 @@ export function show(name: string, { json, user }: QueryOptions, io: Io): Promis
       io.out(`${JSON.stringify({ event: 'show', ...fields, params, parts, scenario: scenario ?? null })}\n`)
       return
     }
-    const { driver, state, addresses, peer, drops, wire, mac, mtu, txqs, rxqs, netns, vnet, pid } = fields
+    const { driver, state, addresses, peer, drops, wire, only, seed, mac, mtu, txqs, rxqs, netns, vnet, pid } = fields
     const groups: readonly (readonly [
       heading: string,
       rows: readonly (readonly (string | number | null | undefined)[])[],
@@ -95,6 +96,8 @@ export function show(name: string, { json, user }: QueryOptions, io: Io): Promis
           ['address', addresses?.join(' ') ?? null],
           ['peer', peer],
           ['wire', wire && wireText(wire)],
+          ['only', only],
+          ['seed', wire?.ab || wire?.ba ? seed : null],
           ['drops', drops],
           ['mac', mac],
           ['mtu', mtu],
@@ -118,19 +121,15 @@ export function show(name: string, { json, user }: QueryOptions, io: Io): Promis
   return askInterface(name, io, print, { user })
 }
 
-/** Returns the driver's parameters, with the wire's present stages; undefined without a driver. */
+/** Returns the driver's parameters; the directions of its wire alone if it has them. */
 function params(
   client: control.ControlClient,
   device: control.FoundDevice,
 ): Promise<control.DriverParam[] | undefined> {
   return supported(async () => {
     const found = await client.params(device.vnet, device)
-    if (!found.some(({ name }) => name === 'wireAb' || name === 'wireIn')) return found
-    const { text } = await client.wire(device.vnet, device)
-    const { ab, ba } = text
-    const now: Readonly<Record<string, string>> = { wireAb: ab, wireBa: ba, wireIn: ab, wireOut: ba }
-    const others = found.filter(({ name }) => name !== 'wire')
-    return others.map(param => ({ ...param, value: now[param.name] ?? param.value }))
+    const hasDirections = found.some(({ name }) => name === 'wireAb' || name === 'wireIn')
+    return found.filter(({ name }) => name !== 'wire' || !hasDirections)
   })
 }
 
@@ -185,9 +184,15 @@ function paramRow({ name, value, type }: control.DriverParam): string[] {
 
 const paramFields = ({ range, ...param }: control.DriverParam) => ({ ...param, range: range ?? null })
 
+/** Parameters that are the wire's. */
+const OF_WIRE = ['wire', 'wireAb', 'wireBa', 'wireIn', 'wireOut', 'only']
+
+const fixedText = (name: string): string =>
+  OF_WIRE.includes(name) ? '`vnet wire` changes it' : 'cannot change while running'
+
 function paramTable(params: readonly control.DriverParam[]): string[] {
-  const notes = ({ description, range, live }: control.DriverParam) =>
-    [description, range === undefined ? '' : ` (${range})`, live ? '' : '; cannot change while running'].join('')
+  const notes = ({ name, description, range, live }: control.DriverParam) =>
+    [description, range === undefined ? '' : ` (${range})`, live ? '' : `; ${fixedText(name)}`].join('')
   return alignLeft(params.map(param => [`${optionName(param.name)}=${param.value}`, notes(param)]))
 }
 

@@ -1,7 +1,13 @@
 /** `vnet stats`: vnet's counters beside the kernel's, once, or repeatedly with rates. */
 import { formatNumber } from '../../base/duration.ts'
 import type { ControlClient, DeviceStats, Found, FoundDevice } from '../../control/index.ts'
-import { kernelName, type LinkStats64, type LinkStats64Field, linkStats64Fields } from '../../netdev/stats.ts'
+import {
+  BEFORE_VNET,
+  kernelName,
+  type LinkStats64,
+  type LinkStats64Field,
+  linkStats64Fields,
+} from '../../netdev/stats.ts'
 import { align } from '../align.ts'
 import { type AskOptions, askVnets, failAll, failEnded, hasEnded } from '../ask.ts'
 import { busyText, dropsOf, isAmong, label } from '../device-text.ts'
@@ -33,7 +39,8 @@ export async function stats(names: readonly string[], options: StatsOptions, io:
   }
 }
 
-type PlacedStats = DeviceStats & Pick<FoundDevice, 'place'>
+/** `seed` is the wire's, if it has stages. */
+type PlacedStats = DeviceStats & Pick<FoundDevice, 'place'> & { readonly seed?: number }
 
 /** Reads and prints once; with rates where `before` has the counters of the round before. */
 async function round(
@@ -49,7 +56,8 @@ async function round(
       const stats = await client.stats(device.vnet, device).catch(error => {
         if (names.length > 0 || !hasEnded(error)) throw error
       })
-      if (stats) interfaces.push({ ...stats, place: device.place })
+      const seed = options.watch === undefined ? await wireSeed(client, device) : undefined
+      if (stats) interfaces.push({ ...stats, place: device.place, ...(seed !== undefined && { seed }) })
     }
     if (names.length === 0 && interfaces.length === 0) return failEnded(io, failed)
     if (options.json) jsonOutput(io, false).statistics(interfaces)
@@ -61,6 +69,12 @@ async function round(
     return names.length > 0 ? EXIT_OK : failAll(io, failed)
   }
   return { status: await askVnets(names, io, show, options), interfaces }
+}
+
+/** Returns the seed of the device's wire; undefined if it has no stages. */
+async function wireSeed(client: ControlClient, device: FoundDevice): Promise<number | undefined> {
+  const wire = await client.wire(device.vnet, device).catch(() => undefined)
+  return wire?.text.ab || wire?.text.ba ? wire.seed : undefined
 }
 
 /**
@@ -140,7 +154,9 @@ function countRows(stats: PlacedStats, { all = false }: TableOptions, before: re
       add(`${direction} dropped ${reason}`, ({ drops }) => drops[direction][reason] ?? 0)
   }
   for (const [name, field] of EVENTS) if (all || stats.total[field] > 0) add(name, ({ total }) => total[field])
+  if (all || stats.beforeVnet > 0) add(BEFORE_VNET, ({ beforeVnet }) => beforeVnet)
   if (all || stats.held > 0) rows.push(['  held', `${stats.held}`, ''])
+  if (stats.seed !== undefined) rows.push(['  wire seed', `${stats.seed}`, ''])
   return rows.map(row => [...row, ''].slice(0, rows[0]?.length))
 }
 

@@ -81,17 +81,19 @@ export function wireInfo(replies: readonly WireReply[]): types.WireInfo {
   const stages: StageReport[] = []
   const former: StageReport[] = []
   const passed = { ab: 0, ba: 0 }
+  const beforeVnet = { ab: 0, ba: 0 }
   let outgoing: types.WireDirection | undefined
-  for (const { direction, text: given, outgoing: isOutgoing, passed: count = 0, stage } of replies) {
+  for (const { direction, text: given, outgoing: isOutgoing, passed: count = 0, stage, ...reply } of replies) {
     if (direction === 'ab' || direction === 'ba') {
       text[direction] = given ?? ''
       passed[direction] = count
+      beforeVnet[direction] = reply.beforeVnet ?? 0
       if (isOutgoing) outgoing = direction
     }
     if (stage !== undefined) (stage.former ? former : stages).push(stageReport(stage))
   }
-  const [{ time, only }] = replies as [WireReply]
-  return { time, text, outgoing, ...(only && { only, passed }), stages, former }
+  const [{ time, only, seed }] = replies as [WireReply]
+  return { time, text, outgoing, ...(only && { only, passed }), seed, beforeVnet, stages, former }
 }
 
 /** Builds the information from the messages of a dump: first the scenario, then its steps. */
@@ -131,8 +133,8 @@ export function deviceStats([sum, ...queues]: readonly Reply<'getStats'>[]): typ
   const drops = { tx: {} as Record<string, number>, rx: {} as Record<string, number> }
   for (const { direction, reason, frames } of sum.drops)
     if (direction === 'tx' || direction === 'rx') drops[direction][reason] = frames
-  const { ifindex, ifname: name, netns, time, rxQueues, held, kernelStats: kernel, busy } = sum
-  const rest = { rxQueues, held, drops, kernel, ...(busy !== undefined && { busy }) }
+  const { ifindex, ifname: name, netns, time, rxQueues, held, beforeVnet, kernelStats: kernel, busy } = sum
+  const rest = { rxQueues, held, beforeVnet, drops, kernel, ...(busy !== undefined && { busy }) }
   return { ifindex, name, netns, time, total: counters(sum), queues: queues.map(counters), ...rest }
 }
 

@@ -86,6 +86,8 @@ export interface DeviceStats extends Device {
   readonly rxQueues: number
   /** Frames that the driver and its rings hold. */
   readonly held: number
+  /** Frames that the kernel dropped in front of vnet, because the queue there was full. */
+  readonly beforeVnet: number
   /** Drops by reason: of frames that the kernel sent (tx), and of frames for the kernel (rx). */
   readonly drops: { readonly tx: Readonly<Record<string, number>>; readonly rx: Readonly<Record<string, number>> }
   /** The kernel's counters since it opened; undefined without rights, in allStats, if deleted. */
@@ -129,6 +131,10 @@ export interface WireInfo {
   readonly only?: string
   /** How many frames of each direction have passed in the kernel, likewise. */
   readonly passed?: Readonly<Record<WireDirection, number>>
+  /** The seed that repeats the run's random decisions; undefined if no command takes it. */
+  readonly seed?: number | undefined
+  /** How many frames of each direction were lost before vnet; undefined in a simulation. */
+  readonly beforeVnet?: Readonly<Record<WireDirection, number>> | undefined
   /** The stages of ab, then the stages of ba. */
   readonly stages: readonly StageReport[]
   /** Replaced stages that had dropped packets, in the same order; undefined in a simulation. */

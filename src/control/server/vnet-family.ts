@@ -216,6 +216,7 @@ function deviceStats(subject: Subject, dev: NetDevice, { caller, isOwn = false }
     groMerged: counted(groMerged),
     made: counted(made),
     held: counted(dev.slots.used),
+    beforeVnet: counted(dev.beforeVnet()),
   }
 }
 
@@ -285,13 +286,14 @@ function parameters(subject: Subject): Operation[] {
     doit({ name, ...which }) {
       const module = moduleOf(subject, which)
       if (name === undefined) throw new MissingAttribute(NAME, 'the request names no parameter')
-      return describeParam(module, name, findParam(module, name))
+      return describeParam(module, name, findParam(module, name), wiresNow(subject, which))
     },
     dumpit({ name: wanted, ...which }) {
       const module = moduleOf(subject, which)
+      const now = wiresNow(subject, which)
       return Object.entries(module.params)
         .filter(([name]) => (wanted ?? name) === name)
-        .map(([name, param]) => describeParam(module, name, param))
+        .map(([name, param]) => describeParam(module, name, param, now))
     },
   })
   const setParam = operation(family.commands.setParam, {
@@ -330,9 +332,28 @@ function parseParam(name: string, param: Param<unknown>, text: string): unknown 
   }
 }
 
-function describeParam({ name: driver, values }: RunningDriver, name: string, param: Param<unknown>) {
+/**
+ * Returns what is in force now of the parameters of wires, which SET_WIRE and scenarios change, and
+ * the seed that was drawn; empty without wires. `wire` is empty if its directions differ.
+ */
+function wiresNow(subject: Subject, which: Parameters<typeof chosen>[1]): Readonly<Record<string, string>> {
+  const wires = chosen(subject, which).find(dev => dev.wires.length > 0)?.wires ?? []
+  const [ab, ba] = (['ab', 'ba'] as const).map(direction => wires.find(wire => wire.direction === direction))
+  if (ab === undefined || ba === undefined) return {}
+  const texts = { wireAb: ab.text, wireBa: ba.text, wireIn: ab.text, wireOut: ba.text }
+  const wire = ab.text === ba.text ? ab.text : ''
+  const seed = ab.runSeed === undefined ? {} : { seed: `${ab.runSeed}` }
+  return { wire, ...texts, ...seed, ...(ab.only && { only: ab.only.text }) }
+}
+
+function describeParam(
+  { name: driver, values }: RunningDriver,
+  name: string,
+  param: Param<unknown>,
+  now: Readonly<Record<string, string>>,
+) {
   const { type, live, description, range } = param
-  return { driver, name, value: formatParam(param, values[name]), type, live, description, range }
+  return { driver, name, value: now[name] ?? formatParam(param, values[name]), type, live, description, range }
 }
 
 /** GET_SEGMENT: the entries of the segment that the devices lead to, one per message. */

@@ -14,14 +14,17 @@ const TEXT = new TextDecoder('utf-8', { ignoreBOM: true })
 
 export function wires(subject: Subject): Operation[] {
   const getWire = operation(commands.getWire, {
-    dumpit(which) {
+    dumpit(which, { privileged }) {
       const dev = theOne(subject, which)
       const found = wiresOf(subject, dev)
       const time = subject.now()
       // All of one moment, however late the client reads them.
       return [
-        ...found.map(({ direction, side, text, from, only }) => {
-          const shown = { time, direction, text: wireText(text), outgoing: from?.dev === dev }
+        ...found.map(wire => {
+          const { direction, side, text, from, only, runSeed: seed } = wire
+          // Reading it from the kernel is for clients with rights, as are the kernel's counters.
+          const lost = { beforeVnet: wire.beforeVnet?.(privileged) }
+          const shown = { time, direction, text: wireText(text), outgoing: from?.dev === dev, seed, ...lost }
           if (!only?.text || side === undefined) return shown
           return { ...shown, only: wireText(only.text), passed: only.passed(side) }
         }),

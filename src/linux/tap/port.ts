@@ -5,8 +5,9 @@
  */
 import { fstatSync } from 'node:fs'
 import { attempt, EBADFD, EINVAL, EPERM, isErrno, VnetError } from '../../base/errno.ts'
-import { IFF_ALLMULTI, IFF_PROMISC } from '../../netdev/if.ts'
+import { IFF_ALLMULTI, IFF_PROMISC, IFF_RUNNING, IFF_UP } from '../../netdev/if.ts'
 import type { LinkChange, LinkKsettings, LinkRequest, LinkState, Port } from '../../netdev/port.ts'
+import { TX_DROPPED } from '../../netdev/stats.ts'
 import { setLinkKsettings } from '../ethtool.ts'
 import { checkTap, closing, GONE, int32, type Native, netnsCookieOf, TUNGETDEVNETNS, TUNSETCARRIER } from '../index.ts'
 import { isSettled, requestLink } from '../links/request.ts'
@@ -71,6 +72,13 @@ export class TapPort implements Port {
   #groupsCut = false
   #listener: (change: LinkChange) => void = () => {}
   #carrierSet: boolean
+  /** False while the port itself has turned the carrier off. */
+  #carrier = true
+  /** The kernel's tx_dropped as last read, and what of it was lost before vnet. */
+  #txDropped: number
+  #beforeVnet = 0
+  /** Whether the kernel could pass frames to the queues when it was last read. */
+  #passes = false
   /** The settings to show while the link has a carrier; undefined leaves them to the kernel. */
   #linkKsettings: LinkKsettings | undefined
   #gone = false
@@ -90,6 +98,8 @@ export class TapPort implements Port {
     this.#netns = netns
     this.#features = tap.features
     this.#carrierSet = !link.carrier
+    this.#txDropped = link.stats64[TX_DROPPED] ?? 0
+    this.#countDrops(link)
     this.#borrowed = options.borrowed === true
     this.created = created
     this.announced = announced
@@ -165,7 +175,26 @@ export class TapPort implements Port {
 
   kernelStats(): Float64Array | undefined {
     const { stats64: before } = this.#options.link
-    return this.#ifThere((_, { stats64 }) => stats64.map((n, i) => n - (before[i] ?? 0)))
+    return this.#ifThere((_, link) => {
+      this.#countDrops(link)
+      return link.stats64.map((n, i) => n - (before[i] ?? 0))
+    })
+  }
+
+  beforeVnet(now: boolean): number {
+    if (now) this.#ifThere((_, link) => this.#countDrops(link))
+    return this.#beforeVnet
+  }
+
+  /**
+   * Counts the drops since the last reading if frames could pass then. The kernel also counts what
+   * it drops without a carrier. An event may be older than the last reading, and counts nothing.
+   */
+  #countDrops({ flags, stats64 }: Link): void {
+    const dropped = Math.max(this.#txDropped, stats64[TX_DROPPED] ?? 0)
+    if (this.#passes) this.#beforeVnet += dropped - this.#txDropped
+    this.#txDropped = dropped
+    this.#passes = this.#carrier && (flags & IFF_UP) !== 0 && (flags & IFF_RUNNING) !== 0
   }
 
   /** From now on the port owns its descriptors, and close() closes them. */
@@ -195,6 +224,7 @@ export class TapPort implements Port {
   linkEvent(link: Link): void {
     // A queued event may have the index that the interface had before it left and returned.
     if (this.#gone || this.#closed || link.ifindex !== this.#ifindex) return
+    this.#countDrops(link)
     const before = this.#reported
     const now = links.linkState(link, { ...this.#link, groupsCut: this.#groupsCut })
     // The event may be older than the modes that reportLists() has read, which then ends them.
@@ -267,6 +297,10 @@ export class TapPort implements Port {
 
   /** Sets the speed before the carrier event. The carrier changes even if that fails. */
   #setCarrier(carrier: boolean): void {
+    // What the kernel drops from now on, before it announces the change, is not lost before vnet.
+    if (!carrier) this.beforeVnet(true)
+    this.#carrier = carrier
+    if (!carrier) this.#passes = false
     try {
       if (carrier && this.#linkKsettings) this.#atPlace((place, link) => this.#showLink(place, link, true))
     } finally {

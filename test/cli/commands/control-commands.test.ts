@@ -79,7 +79,14 @@ describe('list', () => {
     const { stdout } = await runMain('list', '--json')
     const [first, second] = JSON.parse(stdout).interfaces
     const words = { name: 'sn0', ifindex: sn0.ifindex, netns: null, driver: 'snull', state: 'up' }
-    const link = { addresses: [], peer: 'red/sn1', wire: { ab: '', ba: '' }, drops: 0 }
+    const link = {
+      addresses: [],
+      peer: 'red/sn1',
+      wire: { ab: '', ba: '' },
+      only: null,
+      seed: expect.any(Number),
+      drops: 0,
+    }
     const numbers = { mac: '00:53:4e:55:4c:30', mtu: 1500, txqs: 1, rxqs: 1, pid: process.pid }
     expect(first).toEqual({ ...words, ...link, ...numbers, vnet: expect.stringMatching(/^\/.*\.sock$/) })
     expect(second).toMatchObject({ name: 'sn1', netns: 'red', addresses: null, vnet: first.vnet })
@@ -308,9 +315,27 @@ describe('param', () => {
     expect(stdout).toMatch(
       /^ring-size=256 +frames the receive ring holds \(1 to 65536\); cannot change while running$/m,
     )
-    expect(stdout).toContain(`\nlockup=5       ${lockup}\n`)
+    expect(stdout.replaceAll(/ +/g, ' ')).toContain(`\nlockup=5 ${lockup}\n`)
     expect((await runMain('param', 'sn0', '--names')).stdout).toMatch(/^pool-size\nring-size\nlockup\n/m)
     expect(await runMain('param', 'sn0', 'lockup')).toEqual(ok('5\n'))
+  })
+
+  test('param and show have the stages, and the seed that was drawn, as they are now', async () => {
+    const { sn0 } = await vnet({ wire: 'loss 1%' })
+    const seed = sn0.wires[0]?.runSeed
+    expect((await runMain('wire', 'sn0', '--wire-ab', 'delay 1ms')).status).toBe(0)
+    const { stdout } = await runMain('param', 'sn0')
+    expect(stdout).toMatch(/^wire= .*`vnet wire` changes it$/m)
+    expect(stdout).toMatch(/^wire-ab=delay 1ms +the same.*\nwire-ba=loss 1% .*\n/m)
+    expect(stdout).toContain(`\nseed=${seed}`)
+    expect(await runMain('param', 'sn0', 'wire-ba')).toEqual(ok('loss 1%\n'))
+    const shown = (await runMain('show', 'sn0')).stdout
+    expect(shown).toMatch(/^ {2}wire-ab +delay 1ms\n {2}wire-ba +loss 1%$/m)
+    expect(shown.match(new RegExp(`^ {2}seed +${seed}$`, 'gm'))).toHaveLength(2)
+    const { params, ...fields } = JSON.parse((await runMain('show', 'sn0', '--json')).stdout)
+    expect([fields.seed, params.seed, params.wireAb]).toEqual([seed, `${seed}`, 'delay 1ms'])
+    expect((await runMain('wire', 'sn0')).stdout).toMatch(new RegExp(`\n {2}seed ${seed}\n$`))
+    expect((await runMain('stats', 'sn0')).stdout).toMatch(new RegExp(`^ {2}wire seed +${seed}$`, 'm'))
   })
 
   test('param --json has all properties of the parameters', async () => {

@@ -352,22 +352,23 @@ function reportOf({ wire }: DirectionState): DirectionReport {
 }
 
 function endReport(dev: NetDevice | undefined): EndReport {
-  if (dev === undefined) return { sent: 0, sentBytes: 0, received: 0, drops: {} }
+  if (dev === undefined) return { sent: 0, sentBytes: 0, received: 0, drops: {}, beforeVnet: 0 }
   const { counters } = dev
   const { tx, rx } = counters.drops()
   const { in: sent, out: received } = counters.frames()
   const sentBytes = counters.sum()[TX_BYTES] as number
-  return { sent, sentBytes, received, drops: dropsByName(tx, rx) }
+  return { sent, sentBytes, received, drops: dropsByName(tx, rx), beforeVnet: dev.beforeVnet(true) }
 }
 
 function sinceReset(report: EndReport, before?: EndReport): EndReport {
   if (before === undefined) return report
-  const { sent, sentBytes, received, drops } = report
+  const { sent, sentBytes, received, drops, beforeVnet } = report
   const more = Object.entries(drops).map(([reason, n]) => [reason, n - (before.drops[reason] ?? 0)] as const)
   return {
     sent: sent - before.sent,
     sentBytes: sentBytes - before.sentBytes,
     received: received - before.received,
     drops: Object.fromEntries(more.filter(([, n]) => n > 0)),
+    beforeVnet: beforeVnet - before.beforeVnet,
   }
 }

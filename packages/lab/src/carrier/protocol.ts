@@ -116,6 +116,8 @@ export interface EndReport {
   readonly received: number
   /** Frames dropped, by reason. */
   readonly drops: Readonly<Record<string, number>>
+  /** Frames that its kernel dropped because the queue to vnet was full; no wire had them. */
+  readonly beforeVnet: number
 }
 
 export interface LinkReport {

@@ -58,6 +58,7 @@ export async function lab(
   // The links of a lab keep no process alive.
   const alive = setInterval(() => {}, 2 ** 31 - 1)
   let running: FileLab | undefined
+  let lost: readonly string[] = []
   let status = EXIT_OK
   try {
     const log = (line: string) => io.err(`${line}\n`)
@@ -72,6 +73,7 @@ export async function lab(
       io.out('ready\n')
       await asked
     }
+    lost = await running.lostBeforeVnet()
   } catch (error) {
     if (stop.signal.aborted) {
       const signal = await asked
@@ -82,6 +84,7 @@ export async function lab(
     await running?.[Symbol.asyncDispose]()
     clearInterval(alive)
   }
+  for (const line of lost) io.err(`vnet: ${line}\n`)
   report(running, io)
   return status
 }

@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path'
 import { describeException, namesFor, UsageError } from 'vnet/internal/base/index'
 import { loadNative, makeTemporaryDirectory, TimerfdClock } from 'vnet/internal/linux/index'
 import type { ScenarioList, ScenarioStep } from 'vnet/internal/netdev/device-wire'
+import { beforeVnetLine } from 'vnet/internal/netdev/stats'
 import { runScenario, scenarioOf } from 'vnet/internal/wire/scenario'
 import { addressVariables } from '../model/hosts.ts'
 import { createLab } from '../network/create-lab.ts'
@@ -115,6 +116,17 @@ export class FileLab implements AsyncDisposable {
   async change({ accept, switch: switched }: HostChanges): Promise<void> {
     if (switched !== undefined) await this.host(switched.host).switchTo(this.host(switched.uplink))
     if (accept !== undefined) await this.router('accept', accept.router).accept(this.host(accept.host))
+  }
+
+  /** Returns a line for each end of a link whose kernel lost frames before vnet. */
+  async lostBeforeVnet(): Promise<string[]> {
+    const reports = this.links.map(async name => ({ name, report: await this.link(name).stats() }))
+    return (await Promise.all(reports)).flatMap(({ name, report }) =>
+      (['ab', 'ba'] as const).flatMap(direction => {
+        const { beforeVnet } = report[direction === 'ab' ? 'a' : 'b']
+        return beforeVnet === 0 ? [] : `${name} ${beforeVnetLine(direction, beforeVnet)}`
+      }),
+    )
   }
 
   /** Returns a router. Throws a UsageError; `what` names the request. */

@@ -2,6 +2,7 @@
 import { EventEmitter } from 'node:events'
 import { anyText, either, object, oneOf } from 'vnet/internal/base/schema'
 import { UsageError } from 'vnet/internal/base/usage-error'
+import { BEFORE_VNET } from 'vnet/internal/netdev/stats'
 import type { FaultAction, FaultWhen } from 'vnet/internal/wire/stages/fault'
 import { TIMELESS_VERBS } from 'vnet/internal/wire/stages/fault-verbs'
 import type { Direction } from 'vnet/internal/wire/wire'
@@ -242,8 +243,12 @@ export class LabLink extends EventEmitter<LinkEvents> implements AsyncDisposable
     // Counters of the wire are the stages' own.
     const ofEnds = (['a', 'b'] as const).flatMap((end, i) => {
       const others = Object.entries(report[end].drops).filter(([reason]) => !reason.startsWith('WIRE_'))
-      const host = this.#lab.ends[i]
-      return others.map(([reason, packets]) => ({ packets, text: `${name} at ${host}: ${packets} by ${reason}` }))
+      const { beforeVnet } = report[end]
+      const at = `${name} at ${this.#lab.ends[i]}:`
+      return [
+        ...others.map(([reason, packets]) => ({ packets, text: `${at} ${packets} by ${reason}` })),
+        ...(beforeVnet === 0 ? [] : [{ packets: beforeVnet, text: `${at} ${beforeVnet} ${BEFORE_VNET}` }]),
+      ]
     })
     return [...ofStages, ...ofEnds]
   }
@@ -348,6 +353,7 @@ function latenessOf({ stages }: DirectionReport): number {
   return stages.reduce((sum, { late }) => sum + (late?.counts.at(-1)?.[0] ?? 0), 0)
 }
 
-function dropsOf(end: string, { drops }: EndReport): string[] {
-  return Object.entries(drops).map(([reason, n]) => `${n} at ${end} (${reason})`)
+function dropsOf(end: string, { drops, beforeVnet }: EndReport): string[] {
+  const all = [...Object.entries(drops), ...(beforeVnet === 0 ? [] : [[BEFORE_VNET, beforeVnet] as const])]
+  return all.map(([reason, n]) => `${n} at ${end} (${reason})`)
 }

@@ -1,6 +1,7 @@
 /** What `vnet run` reports of a run. */
 import { formatNumber } from 'vnet/internal/base/duration'
 import type { StageReport } from 'vnet/internal/netdev/device-wire'
+import { BEFORE_VNET } from 'vnet/internal/netdev/stats'
 import { ETH_HLEN } from 'vnet/internal/packet/ethernet'
 import type { DirectionReport, EndReport } from '../carrier/protocol.ts'
 import { unsentBy } from '../kernel/counters.ts'
@@ -103,14 +104,18 @@ const sorted = (causes: Causes): Causes =>
 
 /** Drops of an end that no stage of its wire counts: of a cut cable, and of a closed interface. */
 const OF_END: readonly string[] = ['TX_CARRIER', 'DEV_READY']
-/** The kernel's counter of packets that it dropped before the link. */
+/** The kernel's counter of packets that it dropped before the link, for another cause. */
 const UNSENT = 'tx_dropped'
 
 /** The drops of a direction, and of the end that sends in it. */
-function lossesOf({ stages, former }: DirectionReport, { drops }: EndReport, unsent: number): Causes {
+function lossesOf({ stages, former }: DirectionReport, { drops, beforeVnet }: EndReport, unsent: number): Causes {
   const ofStage = ({ dropped, path, text }: StageReport) => ({ packets: dropped, by: `${path}${text}` })
   const ofEnd = OF_END.map(by => ({ packets: drops[by] ?? 0, by }))
-  return sorted([...[...stages, ...former].map(ofStage), ...ofEnd, { packets: unsent, by: UNSENT }])
+  const ofKernel = [
+    { packets: beforeVnet, by: BEFORE_VNET },
+    { packets: unsent - beforeVnet, by: UNSENT },
+  ]
+  return sorted([...[...stages, ...former].map(ofStage), ...ofEnd, ...ofKernel])
 }
 
 /** Returns the lines of a report for people. */
@@ -135,7 +140,9 @@ export function reportLines({
     ...(['out', 'in'] as const).map(way => {
       const { packets, bytes } = report[way]
       const hits = (['lost', ...CHANGES] as const).flatMap(key => {
-        const causes = report[way][key].map(({ packets, by }) => `${packets} by ${by}`)
+        const causes = report[way][key].map(({ packets, by }) =>
+          by === BEFORE_VNET ? `${packets} ${by}` : `${packets} by ${by}`,
+        )
         return causes.length > 0 ? `; ${key}: ${causes.join(', ')}` : ''
       })
       return `${way}: ${packets} packets, ${formatNumber(bytes, 'B')}${hits.join('')}`

@@ -114,6 +114,8 @@ function addDevice({ device, stats, parts }: DeviceSnapshot, counter: Add, gauge
   gauge('vnet_network_cut', 'Whether the cable of the interface is cut', labels, +cut)
   gauge('vnet_network_mtu_bytes', 'MTU of the interface', labels, mtu)
   gauge('vnet_network_held_frames', 'Frames of the interface that a driver, a ring or a wire holds', labels, stats.held)
+  const lost = 'Frames that the kernel dropped because the queue to vnet was full'
+  counter('vnet_network_before_vnet_frames_total', lost, labels, stats.beforeVnet)
   for (const field of linkStats64Fields) {
     const name = metricName(field)
     counter(`vnet_network_${name}_total`, `Counter ${name} of the interface`, labels, stats.total[field])

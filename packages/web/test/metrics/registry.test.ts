@@ -49,6 +49,7 @@ function device(name: string, netns?: string): DeviceSnapshot {
       queues: [row, row],
       rxQueues: 1,
       held: 6,
+      beforeVnet: 13,
       kernel: undefined,
       drops: { tx: { NEIGH: 11 }, rx: { RX_CRC: 12 } },
     },
