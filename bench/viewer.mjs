@@ -19,16 +19,20 @@ export async function look(port, driver) {
   }
 }
 
-const HELLO = /^data: (\{"type":"hello".*)\n/m
+const HELLO = /^data: (\{"type":"hello".*)\n/gm
 
-/** Returns the ids of the devices of a driver, or of all. */
+/** Returns the ids of the devices of a driver, or of all, once there is one. */
 async function devices(port, driver) {
   const reader = (await events(port, {})).body.getReader()
-  const text = await until(reader, text => HELLO.test(text))
+  let ids = []
+  await until(reader, text => {
+    const hello = JSON.parse([...text.matchAll(HELLO)].at(-1)?.[1] ?? '{"vnets":[]}')
+    const shown = hello.vnets.filter(vnet => driver === undefined || vnet.driver === driver)
+    ids = shown.flatMap(vnet => vnet.devices).map(({ id }) => id)
+    return ids.length > 0
+  })
   await reader.cancel()
-  const hello = JSON.parse(HELLO.exec(text)[1])
-  const shown = hello.vnets.filter(vnet => driver === undefined || vnet.driver === driver)
-  return shown.flatMap(vnet => vnet.devices).map(({ id }) => id)
+  return ids
 }
 
 /** Reads until the text so far is enough, and returns it. */
