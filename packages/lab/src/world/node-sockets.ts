@@ -3,8 +3,9 @@
  * prototype, so the order of imports does not matter. They remain replaced.
  */
 import dgram from 'node:dgram'
+import { syncBuiltinESMExports } from 'node:module'
 import net from 'node:net'
-import { ENETDOWN } from 'vnet/internal/base/errno'
+import { ENETDOWN, VnetError } from 'vnet/internal/base/errno'
 import { type Code, type CodeHost, enter, type NativeCall, opener, state } from './code.ts'
 import { dgramState, needed } from './dgram-state.ts'
 import { patchNames } from './names.ts'
@@ -37,8 +38,9 @@ export function patchNode(): void {
   patchConnect()
   patchListen()
   patchBind()
-  patchHandle('tcp_wrap', 'TCP', CALLS)
-  patchHandle('udp_wrap', 'UDP', UDP_CALLS)
+  patchHandle('tcp_wrap', 'TCP', CALLS, ['listen'])
+  patchHandle('udp_wrap', 'UDP', UDP_CALLS, ['send', 'send6'])
+  patchInspector()
   patchNames()
   patchPools()
   patchPrograms()
@@ -158,9 +160,21 @@ const UDP_CALLS = [
   ...['addMembership', 'dropMembership'],
   ...['addSourceSpecificMembership', 'dropSourceSpecificMembership', 'setMulticastInterface'],
 ]
-/** Makes methods of a native object run on its host, or on that of the code. */
-function patchHandle(module: string, type: string, names: readonly string[]): void {
+/**
+ * Makes methods of a native object run on its host, or on that of the code; `making` only where
+ * they make the socket, which others have made before.
+ */
+function patchHandle(module: string, type: string, names: readonly string[], making: readonly string[]): void {
   const { prototype } = needed((process as unknown as Bindings).binding(module)[type], `${module}.${type}`)
+  for (const name of making) {
+    const nodes = needed(prototype[name], `${type}.${name}()`) as NativeCall
+    replace(prototype, name, function (this: { readonly fd: number }, ...args: unknown[]) {
+      const host = this.fd < 0 ? opener()?.host : undefined
+      if (host === undefined) return nodes.apply(this, args)
+      state.owners.set(this, host)
+      return host.isClosed ? -ENETDOWN : host.call(nodes, this, args)
+    })
+  }
   for (const name of names) {
     const nodes = needed(prototype[name], `${type}.${name}()`) as NativeCall
     replace(prototype, name, function (this: object, ...args: unknown[]) {
@@ -172,6 +186,20 @@ function patchHandle(module: string, type: string, names: readonly string[]): vo
       return host.isClosed ? -ENETDOWN : host.call(nodes, this, args)
     })
   }
+}
+
+/** The debugger's server is a thread, which starts in the network of the call. */
+function patchInspector(): void {
+  const modules = [process.getBuiltinModule('node:inspector'), process.getBuiltinModule('node:inspector/promises')]
+  for (const inspector of modules) {
+    const nodes = inspector.open as unknown as NativeCall
+    replace(inspector, 'open', (...args: unknown[]) => {
+      const host = opener()?.host
+      if (host?.isClosed) throw new VnetError(ENETDOWN, 'inspector.open', 'the lab has ended')
+      return host === undefined ? nodes(...args) : host.call(nodes, inspector, args)
+    })
+  }
+  syncBuiltinESMExports()
 }
 
 function replace(owner: object, name: string, value: (this: never, ...args: never[]) => unknown): void {
