@@ -10,7 +10,7 @@
  * *.node.ts, which may use `linux` and the rooms before it. src never imports 'vnet' by name,
  * because that would load a second copy of everything. A type-only import counts like any other. No
  * module keeps mutable state: `let` or `var` at its top level, or a collection that is empty there,
- * except for `kept`.
+ * except for `kept`. Only linux/errno.ts calls the addon's close(), because it looks at the result.
  */
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
@@ -225,7 +225,35 @@ function violationsIn(root, file, path) {
     if (kept[file] !== undefined || !isFilled(declared)) return undefined
     return at(node.start, 'no collection that a module fills: give it an owner, or say in `kept` whose it is')
   })
-  return [...imports, ...state].filter(Boolean)
+  const closes = file === CLOSER ? [] : closesOf(program).map(start => at(start, UNSEEN_CLOSE))
+  return [...imports, ...state, ...closes].filter(Boolean)
+}
+
+/** The file that calls the addon's close(). */
+const CLOSER = 'linux/errno.ts'
+const UNSEEN_CLOSE = 'native.close() returns a failure that nobody sees: use closeFd() of linux/errno.ts'
+
+/**
+ * Where a syntax tree calls close() of an object named `native` or `calls`, with a descriptor, or
+ * takes it out of the object.
+ */
+export function closesOf(node) {
+  if (Array.isArray(node)) return node.flatMap(closesOf)
+  if (node === null || typeof node !== 'object') return []
+  const inside = Object.values(node).flatMap(closesOf)
+  return isClose(node) ? [node.start, ...inside] : inside
+}
+
+function isClose({ type, callee, arguments: args, id, init }) {
+  if (type === 'CallExpression') return args.length > 0 && callee.property?.name === 'close' && isAddon(callee.object)
+  const taken = type === 'VariableDeclarator' && id.type === 'ObjectPattern' && isAddon(init) ? id.properties : []
+  return taken.some(({ key }) => key?.name === 'close')
+}
+
+/** `calls` of a listening socket are the addon's, too; a private field of that name is not. */
+function isAddon(node) {
+  const { type, name } = node?.property ?? node ?? {}
+  return name === 'native' || (name === 'calls' && type === 'Identifier')
 }
 
 /** The deepest folder above `file` that has a floor, else its first folder. */

@@ -13,7 +13,17 @@ import { peerOf } from '../control/protocol/connection.ts'
 import { removeQuietly } from '../control/protocol/directory.ts'
 import { ListeningSocket } from '../control/server/listening-socket.ts'
 import { isMember, Rights } from '../control/server/rights.ts'
-import { AF_UNIX, check, isExiting, type Native, SOCK_NONBLOCK, SOCK_STREAM, sockaddrUn } from '../linux/index.ts'
+import {
+  AF_UNIX,
+  check,
+  closing,
+  closingOnError,
+  isExiting,
+  type Native,
+  SOCK_NONBLOCK,
+  SOCK_STREAM,
+  sockaddrUn,
+} from '../linux/index.ts'
 import type { Attachments } from './attachments.ts'
 import { type AgentReply, type AgentRequest, requestSchema } from './client.ts'
 import { cni } from './cni.ts'
@@ -47,17 +57,23 @@ export async function serveRequests(
     while (sockets.size < CONNECTIONS) {
       const fd = listening.accept()
       if (fd < 0) return
-      const peer = peerOf(native, fd)
-      const missing = peer === undefined ? 'the kernel does not tell who you are' : rights.missing(fd, peer)
-      const isOurs = peer !== undefined && group !== undefined && isMember(native, fd, peer.gid, group)
-      const others = group === undefined ? '' : `; or members of group ${group}`
-      serve(fd, isOurs ? undefined : missing && missing + others)
+      const refused = closingOnError(native, [fd], () => refusal(fd))
+      serve(fd, refused)
     }
     listening.poller.stop()
   }
 
+  /** Returns why the client is refused, or undefined. */
+  function refusal(fd: number): string | undefined {
+    const peer = peerOf(native, fd)
+    const missing = peer === undefined ? 'the kernel does not tell who you are' : rights.missing(fd, peer)
+    const isOurs = peer !== undefined && group !== undefined && isMember(native, fd, peer.gid, group)
+    const others = group === undefined ? '' : `; or members of group ${group}`
+    return isOurs ? undefined : missing && missing + others
+  }
+
   function serve(fd: number, refused: string | undefined): void {
-    native.release(fd)
+    check(native.release(fd), 'release')
     const socket = new Socket({ fd, allowHalfOpen: true })
     sockets.add(socket)
     socket.on('close', () => {
@@ -109,17 +125,14 @@ async function removeStale(native: Native, path: string, log: Log): Promise<void
 
 /** Returns the process that listens at a path, 0 if it is not known; undefined without one. */
 function listenerOf(native: Native, path: string): number | undefined {
-  const fd = check(native.socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, -1), 'socket(AF_UNIX)')
-  try {
+  return closing(native, check(native.socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, -1), 'socket(AF_UNIX)'), fd => {
     const status = native.connect(fd, sockaddrUn(path) as Uint8Array)
     // The former daemon may end meanwhile.
     if (status === -ECONNREFUSED || status === -ENOENT) return undefined
     // The queue of a listener may be full.
     if (status !== -EAGAIN) check(status, ['connect', path])
     return status < 0 ? 0 : peerOf(native, fd)?.pid
-  } finally {
-    native.close(fd)
-  }
+  })
 }
 
 /** Never rejects. */

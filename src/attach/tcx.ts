@@ -9,7 +9,7 @@
  */
 
 import * as bpf from '../linux/bpf.ts'
-import { closeAside, closingOnError, type Native } from '../linux/index.ts'
+import { closeAside, closeFds, closing, closingOnError, type Native } from '../linux/index.ts'
 import { addClsact, addProgram, RouteSocket, type TcHook } from '../linux/rtnetlink.ts'
 import * as uapi from '../linux/uapi.ts'
 import type { BpfProgram } from '../packet/bpf.ts'
@@ -106,7 +106,7 @@ async function attachToTap(
   for (const at of ['egress', 'ingress'] as const) {
     const name = `vnet_${end}_${at}`
     const fd = bpf.loadProgram(native, name, programs[at])
-    await addProgram(sock, { ifindex, at, name, fd }).finally(() => native.close(fd))
+    await closing(native, fd, () => addProgram(sock, { ifindex, at, name, fd }))
   }
 }
 
@@ -173,9 +173,8 @@ export class TcxRedirect {
       )
     for (const [counter, type] of [[0, uapi.BPF_TCX_INGRESS] as const, [1, uapi.BPF_TCX_EGRESS] as const]) {
       const program = this.#load(counter)
-      this.#links.push(
-        await bpf.attachTcx(native, program, { nsfd, ifindex }, type).finally(() => native.close(program)),
-      )
+      const attach = () => bpf.attachTcx(native, program, { nsfd, ifindex }, type)
+      this.#links.push(await closing(native, program, attach))
     }
   }
 
@@ -212,7 +211,7 @@ export class TcxRedirect {
         for (const [nth] of this.#links.entries()) programs.push(this.#load(nth as 0 | 1))
         for (const [nth, link] of this.#links.entries()) bpf.replaceProgram(this.#native, link, programs[nth] as number)
       })
-      for (const program of programs) this.#native.close(program)
+      closeFds(this.#native, programs)
     } catch (error) {
       this.#filters = before
       throw error

@@ -1,5 +1,6 @@
 /** System calls that take milliseconds, on a thread of their own if one can be made. */
 import { type Call, VnetError } from '../base/errno.ts'
+import { closeFd, closeFds } from './errno.ts'
 import type { Native } from './native.ts'
 
 /** Closes descriptors. The caller must not use their numbers any more. */
@@ -8,7 +9,7 @@ export async function closeAside(native: Native, fds: readonly number[]): Promis
     native,
     event => native.closeAside(Int32Array.from(fds), event),
     () => {
-      for (const fd of fds) native.close(fd)
+      closeFds(native, fds)
       return 0
     },
   )
@@ -40,26 +41,36 @@ export async function bpfAside(native: Native, nsfd: number, command: number, at
     () => {
       const made = native.bpf(nsfd, command, attr)
       if (made < 0) return -made
-      native.close(fd)
+      closeFd(native, fd)
       fd = made
       return 0
     },
   )
   if (error === 0) return fd
-  native.close(fd)
+  closeFd(native, fd)
   return -error
 }
 
-/** Resolves to 0 or an errno, from the thread that `start` makes or else from `run`. */
+/**
+ * Resolves to 0 or an errno, from the thread that `start` makes or else from `run`. Rejects if that
+ * throws.
+ */
 function aside(native: Native, start: (event: number) => number, run: () => number): Promise<number> {
-  return new Promise(resolve => {
+  return new Promise((resolve, reject) => {
     const event = native.eventfd()
     const poller = event < 0 ? event : native.createPoller(event, () => end(native.timerfdRead(event) - 1))
     const end = (error: number) => {
       if (typeof poller !== 'number') poller.close()
-      if (event >= 0) native.close(event)
+      if (event >= 0) closeFd(native, event)
       resolve(error)
     }
-    if (typeof poller === 'number' || poller.start() < 0 || start(event) < 0) end(run())
+    if (typeof poller !== 'number' && poller.start() >= 0 && start(event) >= 0) return
+    let error = 0
+    try {
+      error = run()
+    } catch (thrown) {
+      reject(thrown)
+    }
+    end(error)
   })
 }

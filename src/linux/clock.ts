@@ -5,7 +5,7 @@
  */
 import { type Alarm, type Clock, type HeapItem, MomentHeap, NSEC_PER_MSEC } from '../base/index.ts'
 import type { Moment } from '../capture/packet.ts'
-import { check, closingOnError, startPoller } from './errno.ts'
+import { check, closeFd, closingOnError, startPoller } from './errno.ts'
 import type { Addon, Native, Poller } from './native.ts'
 
 /** The time of the wall clock, to some microseconds. */
@@ -85,7 +85,7 @@ export class TimerfdClock implements Clock, AsyncDisposable {
     this.#closed = true
     this.#alarms.clear()
     this.#poller.close()
-    this.#native.close(this.#fd)
+    closeFd(this.#native, this.#fd)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

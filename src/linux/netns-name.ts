@@ -7,7 +7,7 @@
 import { fstatSync, readdirSync, readlinkSync, type Stats, statSync, watch } from 'node:fs'
 import { dirname } from 'node:path'
 import { attempt, EINVAL, ENOENT, EPERM, VnetError } from '../base/errno.ts'
-import { check } from './errno.ts'
+import { check, closeFd, closing } from './errno.ts'
 import type { Native } from './native.ts'
 import { RouteSocket } from './rtnetlink.ts'
 import { rootAdvice } from './tap/tap.ts'
@@ -54,25 +54,18 @@ function names(path: string, { dev, ino }: Identity, unknown: boolean): boolean 
  */
 export function inNetns<T>(native: Native, netns: string | undefined, fn: (nsfd: number) => T): T {
   const fd = openNetns(native, netns)
-  const end = () => {
-    if (fd >= 0) native.close(fd)
-  }
+  if (fd < 0) return fn(-1)
   const fail = (error: unknown): never => {
     throw explained(native, fd, error, netns)
   }
-  let result: T
-  try {
-    result = fn(fd < 0 ? -1 : placeOf(native, fd))
-  } catch (error) {
+  return closing(native, fd, () => {
     try {
+      const result = fn(placeOf(native, fd))
+      return result instanceof Promise ? (result.catch(fail) as T) : result
+    } catch (error) {
       return fail(error)
-    } finally {
-      end()
     }
-  }
-  if (result instanceof Promise) return result.catch(fail).finally(end) as T
-  end()
-  return result
+  })
 }
 
 /** Returns a descriptor of a namespace by name or path; -1 without one. */
@@ -97,7 +90,7 @@ export function openNetnsOf(native: Native, pid: number, inode: number): number 
     check(nsfd, ['open', path])
     // Its number may be used again.
     if (fstatSync(nsfd).ino === inode) return nsfd
-    native.close(nsfd)
+    closeFd(native, nsfd)
   }
   return undefined
 }
@@ -120,7 +113,7 @@ function explained(native: Native, fd: number, error: unknown, netns: string | u
 /** setns(2) refuses another file with EINVAL. */
 function isNetns(native: Native, fd: number): boolean {
   const opened = native.open('/dev/null', O_RDONLY, fd)
-  if (opened >= 0) native.close(opened)
+  if (opened >= 0) closeFd(native, opened)
   return opened !== -EINVAL
 }
 

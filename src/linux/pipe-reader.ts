@@ -1,5 +1,6 @@
 /** Watches a pipe that this process writes for the end of its last reader. */
 import { fstatSync } from 'node:fs'
+import { closeFd } from './errno.ts'
 import type { Native } from './native.ts'
 import { O_NONBLOCK, O_WRONLY } from './uapi.ts'
 
@@ -13,7 +14,7 @@ export function onReaderGone(native: Native, fd: number, fn: () => void): Dispos
     if (!isOpen) return
     isOpen = false
     if (typeof poller !== 'number') poller.close()
-    if (own >= 0) native.close(own)
+    if (own >= 0) closeFd(native, own)
     if (isGone) fn()
   }
   if (typeof poller === 'number' || poller.start() < 0) end(false)

@@ -5,6 +5,7 @@ import type { Platform, Port, PortSpec } from '../netdev/port.ts'
 import { NetlinkParseError } from '../netlink/index.ts'
 import { closeAside } from './aside.ts'
 import { eventLoopClock } from './clock.ts'
+import { closing } from './errno.ts'
 import { type LinkListener, NSID_HOME, NSID_UNSEEN } from './links/events.ts'
 import { LinkMonitor } from './links/monitor.ts'
 import { LinkQueue } from './links/queue.ts'
@@ -110,24 +111,26 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
     await undefined
     const native = this.#native
     const tap = taps.adoptTun(native, fd, spec.layer, spec.features)
-    const found = taps.netnsOfTun(native, tap)
     try {
-      const nsfd = found < 0 ? -1 : placeOf(native, found)
-      const netns = netnsName(nsfd)
-      using there = RouteSocket.open(native, nsfd)
-      if (netns !== undefined) this.#checkEvents(netns)
-      taps.linkOfTun(native, there, tap)
-      await this.#monitor.sync()
-      const adopted = { ...spec, name: tap.name, netns, queues: 1, borrowed: true }
-      const port = this.#port(adopted, tap, there, nsfd, undefined)
-      if (netns !== undefined && isNamed(netns)) this.#watchName(port, netns, nsfd)
-      return port
+      const found = taps.netnsOfTun(native, tap)
+      if (found < 0) return await this.#adopt(spec, tap, -1)
+      return await closing(native, found, () => this.#adopt(spec, tap, placeOf(native, found)))
     } catch (error) {
       native.release(fd)
       throw error
-    } finally {
-      if (found >= 0) native.close(found)
     }
+  }
+
+  async #adopt(spec: AdoptSpec, tap: Tun, nsfd: number): Promise<TapPort> {
+    const netns = netnsName(nsfd)
+    using there = RouteSocket.open(this.#native, nsfd)
+    if (netns !== undefined) this.#checkEvents(netns)
+    taps.linkOfTun(this.#native, there, tap)
+    await this.#monitor.sync()
+    const adopted = { ...spec, name: tap.name, netns, queues: 1, borrowed: true }
+    const port = this.#port(adopted, tap, there, nsfd, undefined)
+    if (netns !== undefined && isNamed(netns)) this.#watchName(port, netns, nsfd)
+    return port
   }
 
   #open(spec: PortSpec, heard: Heard): Promise<TapPort> {

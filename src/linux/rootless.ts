@@ -5,7 +5,7 @@
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { explain, VnetError } from '../base/errno.ts'
-import { check } from './errno.ts'
+import { check, closeFd } from './errno.ts'
 import { builtFile, loadNative, type Native } from './native.ts'
 import { hasCapability } from './privileges.ts'
 import { tunAdvice } from './requirements.ts'
@@ -116,7 +116,7 @@ function messageOf(attempt: () => string | undefined | void): string | undefined
 export function checkTun(native: Native, command?: string): void {
   const fd = native.open('/dev/net/tun', O_RDWR, -1)
   check(fd, ['open', '/dev/net/tun'], tunAdvice(-fd, command))
-  native.close(fd)
+  closeFd(native, fd)
 }
 
 /** The launcher's list. Root keeps its user if it may do without a user namespace. */

@@ -1,5 +1,6 @@
 /** Identifies a socket from its descriptor: family, protocol, network namespace. */
 import { getU32, getU64 } from '../netlink/index.ts'
+import { closeFd } from './errno.ts'
 import type { Native } from './native.ts'
 import * as uapi from './uapi.ts'
 
@@ -22,7 +23,7 @@ export function netnsCookieOf(native: Native, nsfd = -1): number | undefined {
   const fd = native.socket(uapi.AF_UNIX, uapi.SOCK_DGRAM, 0, nsfd)
   if (fd < 0) return undefined
   const cookie = netnsCookie(native, fd)
-  native.close(fd)
+  closeFd(native, fd)
   return cookie === undefined ? undefined : Number(cookie)
 }
 

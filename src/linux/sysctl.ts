@@ -1,7 +1,7 @@
 /** Settings of a network namespace under /proc/sys. */
 import { readSync, writeSync } from 'node:fs'
 import { ENOENT, EROFS } from '../base/errno.ts'
-import { check, closing } from './errno.ts'
+import { check, closeFd, closing } from './errno.ts'
 import type { Native } from './native.ts'
 import { READ_ONLY_SYSCTL } from './requirements.ts'
 import { O_RDONLY, O_WRONLY } from './uapi.ts'
@@ -18,7 +18,7 @@ export function readSysctl(native: Native, nsfd: number, name: string): string {
 /** Whether the kernel has a setting. */
 export function hasSysctl(native: Native, nsfd: number, name: string): boolean {
   const fd = native.open(`/proc/sys/${name}`, O_RDONLY, nsfd)
-  if (fd >= 0) native.close(fd)
+  if (fd >= 0) closeFd(native, fd)
   return fd !== -ENOENT
 }
 

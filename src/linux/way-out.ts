@@ -11,7 +11,7 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { attempt, ENETUNREACH, EPIPE, VnetError } from '../base/errno.ts'
 import { parseAddress } from '../packet/address.ts'
-import { check } from './errno.ts'
+import { check, closeFd, closing, closingOnError } from './errno.ts'
 import { writeFile } from './files.ts'
 import type { Native } from './native.ts'
 import { findProgram } from './programs.ts'
@@ -102,10 +102,10 @@ export class WayOut {
     if (taken !== undefined) throw noWayOut(`forward of port ${taken}: the port is in use`)
     delete process.env[WAITING]
     const fd = waiting?.fd ?? startWaiting(native)
-    if (waiting !== undefined) native.adopt(fd)
+    if (waiting !== undefined) check(native.adopt(fd), `descriptor ${fd}`)
     // Programs do not inherit it.
     native.ioctl(fd, uapi.FIOCLEX, 0)
-    try {
+    return closingOnError(native, [fd], async () => {
       const [ready, log, mounted] = ['ready', 'log', 'netns'].map(name => join(directory, `way-out.${name}`)) as [
         string,
         string,
@@ -157,10 +157,7 @@ export class WayOut {
         changes.close()
       }
       return new WayOut(native, familiesOf(place), fd, log)
-    } catch (error) {
-      native.close(fd)
-      throw error
-    }
+    })
   }
 
   /** The SYNs of TCP connections that were dropped because there were too many connections. */
@@ -171,7 +168,7 @@ export class WayOut {
 
   /** Ends the connection. */
   close(): void {
-    this.#native.close(this.fd)
+    closeFd(this.#native, this.fd)
   }
 }
 
@@ -210,15 +207,14 @@ function startWaiting(native: Native, isAside = false): number {
   const pair = new Int32Array(2)
   check(native.socketpair(uapi.SOCK_SEQPACKET, pair), 'socketpair')
   const [fd, input] = pair as unknown as [number, number]
-  try {
+  const start = () => {
     const [program, ...args] = waitingForWayOut(isAside)
     const stdio = [input, 'ignore', 'ignore'] as const
     if (isAside) spawnSync(program, args, { stdio: [...stdio] })
     else spawn(program, args, { stdio: [...stdio] }).unref()
-    return fd
-  } finally {
-    native.close(input)
   }
+  closingOnError(native, [fd], () => closing(native, input, start))
+  return fd
 }
 
 /** Returns the path of pasta. Throws a VnetError if it is not installed. */

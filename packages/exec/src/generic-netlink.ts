@@ -4,7 +4,16 @@
  * the kernel. Replies are queued (replies.ts) before the sending call returns.
  */
 import { EBADF, ECONNREFUSED } from 'vnet/internal/base/errno'
-import { AF_NETLINK, isGeneric, NETLINK_GENERIC, SOCK_CLOEXEC } from 'vnet/internal/linux/index'
+import {
+  AF_NETLINK,
+  closeFd,
+  closeFds,
+  closing,
+  closingOnError,
+  isGeneric,
+  NETLINK_GENERIC,
+  SOCK_CLOEXEC,
+} from 'vnet/internal/linux/index'
 import { addresseeOf, vnetFor } from './addressee.ts'
 import * as memory from './program-memory.ts'
 import { boundPortOf, inodeOf, openerAs } from './program-socket.ts'
@@ -38,11 +47,12 @@ export class GenericNetlink {
     const open = (nsfd: number) => opener?.(AF_NETLINK, type, NETLINK_GENERIC, nsfd) ?? -EBADF
     const fd = number === undefined ? -EBADF : (processes.inNamespaceOf(pid, open) ?? -EBADF)
     if (number === undefined || fd < 0) return void listener.proceed(notification)
-    const waiting = listener.isWaiting(notification)
-    const cloexec = (type & SOCK_CLOEXEC) !== 0
-    // Fails beyond the program's limit of descriptors.
-    if (!waiting || listener.answerDescriptor(notification, fd, number, cloexec) < 0) listener.proceed(notification)
-    native.close(fd)
+    closing(native, fd, () => {
+      const waiting = listener.isWaiting(notification)
+      const cloexec = (type & SOCK_CLOEXEC) !== 0
+      // Fails beyond the program's limit of descriptors.
+      if (!waiting || listener.answerDescriptor(notification, fd, number, cloexec) < 0) listener.proceed(notification)
+    })
   }
 
   sendto(call: Notification): void {
@@ -97,8 +107,9 @@ export class GenericNetlink {
     const sent = this.#taken(notification, datagram)
     if (sent === undefined) return void done(undefined)
     const { fd, netns } = sent.socket
+    const open = [fd]
     const end: RelayDone = result => {
-      native.close(fd)
+      closeFds(native, open.splice(0))
       done(result)
     }
     // Tries the next vnet after one that has ended; ended vnets are not found again.
@@ -107,7 +118,7 @@ export class GenericNetlink {
       if (vnet === undefined) end(undefined)
       else this.#relay(vnet, sent, result => (result === -ECONNREFUSED ? attempt() : end(result)))
     }
-    attempt()
+    closingOnError(native, open, attempt)
   }
 
   /** Reads a datagram and duplicates its socket; undefined if it is for the kernel alone. */
@@ -119,13 +130,15 @@ export class GenericNetlink {
     if (octets === undefined || to === 'kernel' || !memory.isToKernel(processes, pid, datagram?.name)) return undefined
     const fd = processes.descriptor(pid, notification.int(0))
     if (fd < 0) return undefined
-    const netns = isGeneric(native, fd) ? processes.namespaceOf(fd) : undefined
-    // Binds only the socket of a thread that waits: its number may belong to another socket by now.
-    const isTaken = netns !== undefined && listener.isWaiting(notification)
-    const port = isTaken ? boundPortOf(native, fd, processes.identity(pid)?.tgid ?? 0) : undefined
-    if (isTaken && port !== undefined)
+    const sent = closingOnError(native, [fd], (): Sent | undefined => {
+      const netns = isGeneric(native, fd) ? processes.namespaceOf(fd) : undefined
+      // Binds only the socket of a thread that waits: its number may be another socket's by now.
+      const isTaken = netns !== undefined && listener.isWaiting(notification)
+      const port = isTaken ? boundPortOf(native, fd, processes.identity(pid)?.tgid ?? 0) : undefined
+      if (!isTaken || port === undefined) return undefined
       return { notification, socket: { fd, port, netns, inode: inodeOf(fd) }, octets, to }
-    native.close(fd)
-    return undefined
+    })
+    if (sent === undefined) closeFd(native, fd)
+    return sent
   }
 }

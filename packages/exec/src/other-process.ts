@@ -4,7 +4,16 @@
  */
 import { fstatSync, readdirSync, readFileSync, readlinkSync, statSync, writeSync } from 'node:fs'
 import { attempt, EBADF, EFAULT, EINVAL, ENOENT, ENOTSOCK, EPERM, ESRCH } from 'vnet/internal/base/errno'
-import { closing, type Native, netnsCookie, O_RDONLY, O_RDWR, SIOCGSKNS } from 'vnet/internal/linux/index'
+import {
+  closeFd,
+  closeFds,
+  closing,
+  type Native,
+  netnsCookie,
+  O_RDONLY,
+  O_RDWR,
+  SIOCGSKNS,
+} from 'vnet/internal/linux/index'
 import * as uapi from 'vnet/internal/linux/uapi'
 import { getU32, putU32 } from 'vnet/internal/netlink/index'
 
@@ -88,14 +97,15 @@ export class OtherProcesses {
   inMemoryOf<T>(pid: number, isStill: () => boolean, fn: () => T): T | undefined {
     const memory = this.#native.open(`/proc/${pid}/mem`, O_RDWR, -1)
     if (memory < 0) return undefined
-    try {
-      if (!isStill()) return undefined
-      this.#memory = memory
-      return fn()
-    } finally {
-      this.#memory = undefined
-      this.#native.close(memory)
-    }
+    return closing(this.#native, memory, () => {
+      try {
+        if (!isStill()) return undefined
+        this.#memory = memory
+        return fn()
+      } finally {
+        this.#memory = undefined
+      }
+    })
   }
 
   /** Writes `from` to the memory opened by inMemoryOf(); -EFAULT if part of it is not writable. */
@@ -166,7 +176,7 @@ export class OtherProcesses {
   }
 
   close(): void {
-    for (const pidfd of this.#pidfds.values()) this.#native.close(pidfd)
+    closeFds(this.#native, this.#pidfds.values())
     this.#pidfds.clear()
   }
 
@@ -201,7 +211,7 @@ export class OtherProcesses {
 
   #forget(pid: number, pidfd: number): void {
     this.#pidfds.delete(pid)
-    this.#native.close(pidfd)
+    closeFd(this.#native, pidfd)
   }
 }
 

@@ -4,7 +4,7 @@
  * and ancillary data. Every other message is passed on unchanged.
  */
 import { EAGAIN, EFAULT, EINVAL, ENOBUFS } from 'vnet/internal/base/errno'
-import { closingOnError, isGeneric, MSG_DONTWAIT, MSG_TRUNC } from 'vnet/internal/linux/index'
+import { closeFd, closingOnError, isGeneric, MSG_DONTWAIT, MSG_TRUNC } from 'vnet/internal/linux/index'
 import { getU32, putU32 } from 'vnet/internal/netlink/index'
 import * as memory from './program-memory.ts'
 import { inodeOf, isNonBlocking, receiveTimeoutMs } from './program-socket.ts'
@@ -166,7 +166,7 @@ export class Reception {
     const { native, processes, listener } = this.#supervision
     const fd = processes.descriptor(notification.pid, notification.int(0))
     if (fd < 0 || !isGeneric(native, fd)) {
-      if (fd >= 0) native.close(fd)
+      if (fd >= 0) closeFd(native, fd)
       listener.proceed(notification)
       return
     }
@@ -186,7 +186,7 @@ export class Reception {
       this.#waits.add({ notification, fd, timeoutMs, attempt: inPlace, ended })
       return
     }
-    native.close(fd)
+    closeFd(native, fd)
     listener.answer(notification, result === -EAGAIN ? ended(result) : result)
   }
 

@@ -4,7 +4,7 @@
  * may wait concurrently, and get their results in any order. include/uapi/linux/seccomp.h.
  */
 import { ENOENT } from 'vnet/internal/base/errno'
-import { check, type Native, O_CLOEXEC, type Poller, startPoller } from 'vnet/internal/linux/index'
+import { closeFd, type Native, O_CLOEXEC, type Poller, startPoller } from 'vnet/internal/linux/index'
 import * as uapi from 'vnet/internal/linux/uapi'
 import { getS32, getU32, getU64, putU32 } from 'vnet/internal/netlink/index'
 import type { Conversations } from './conversations.ts'
@@ -93,7 +93,7 @@ export class NotificationListener {
     if (!this.#open) return
     this.#open = false
     this.#poller.close()
-    check(this.#native.close(this.#fd), 'close(seccomp)')
+    closeFd(this.#native, this.#fd)
   }
 
   #receive(): Notification | undefined {

@@ -5,7 +5,7 @@
  */
 import { EIO } from 'vnet/internal/base/errno'
 import { ownNamespace } from 'vnet/internal/control/protocol/directory'
-import { AF_UNIX, check, type Native, SOCK_STREAM } from 'vnet/internal/linux/index'
+import { AF_UNIX, check, closeFd, closingOnError, type Native, SOCK_STREAM } from 'vnet/internal/linux/index'
 import { Conversations } from './conversations.ts'
 import { GenericNetlink } from './generic-netlink.ts'
 import { OtherProcesses } from './other-process.ts'
@@ -24,14 +24,15 @@ export function supervise(native: Native, fd: number, onDefect: (error: unknown)
   const processes = new OtherProcesses(native, { fd: home, inode: ownNamespace('net') })
   const vnets = new ReachableVnets()
   const conversations = new Conversations({ native, onDefect })
-  const listener = new NotificationListener(native, fd, notification => {
+  const handle = (notification: Notification) => {
     try {
       handlers.get(notification.nr)?.(notification)
     } catch (error) {
       onDefect(error)
       listener.answer(notification, -EIO)
     }
-  })
+  }
+  const listener = closingOnError(native, [home, fd], () => new NotificationListener(native, fd, handle))
   const supervision: Supervision = {
     native,
     listener,
@@ -68,7 +69,7 @@ export function supervise(native: Native, fd: number, onDefect: (error: unknown)
       subscriptions.close()
       reception.close()
       processes.close()
-      native.close(home)
+      closeFd(native, home)
     },
   }
 }

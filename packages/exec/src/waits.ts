@@ -5,7 +5,7 @@
  * the supervisor polls for signals that the thread handles and ends the call like the kernel would.
  */
 import { EAGAIN, EINTR, EIO, ENOBUFS } from 'vnet/internal/base/errno'
-import { closingOnError, FIONBIO, type Poller, startPoller } from 'vnet/internal/linux/index'
+import { closeFd, closingOnError, FIONBIO, type Poller, startPoller } from 'vnet/internal/linux/index'
 import type { ThreadStatus } from './other-process.ts'
 import type { Notification, Supervision } from './seccomp.ts'
 
@@ -49,7 +49,7 @@ export class Waits {
   add(wait: Wait): void {
     const { fd, timeoutMs } = wait
     if (this.#all.size >= WAITS_MAX) {
-      this.#supervision.native.close(fd)
+      closeFd(this.#supervision.native, fd)
       this.#supervision.listener.answer(wait.notification, wait.ended(-ENOBUFS))
       return
     }
@@ -123,7 +123,7 @@ export class Waits {
     if (!this.#all.delete(waiting)) return false
     clearTimeout(waiting.timer)
     waiting.poller.close()
-    this.#supervision.native.close(waiting.fd)
+    closeFd(this.#supervision.native, waiting.fd)
     if (this.#all.size === 0) {
       clearInterval(this.#looking)
       this.#looking = undefined

@@ -1,6 +1,6 @@
 /** CaptureStream: a vnet's capture, on a separate connection that carries only pcapng. */
 import { Socket } from 'node:net'
-import type { Native } from '../../linux/index.ts'
+import { check, type Native } from '../../linux/index.ts'
 import type { Detached } from '../protocol/connection.ts'
 
 /** A running capture. It keeps the process alive until its end. */
@@ -21,7 +21,7 @@ export class VnetCapture implements CaptureStream {
 
   /** `onEnd` is called once, when the capture has ended or is closed. */
   constructor(native: Native, { fd, input }: Detached, onEnd: (capture: VnetCapture) => void) {
-    native.release(fd)
+    check(native.release(fd), 'release')
     this.#socket = new Socket({ fd })
     // Reading ends then: the vnet has ended.
     this.#socket.on('error', () => {}).once('close', () => onEnd(this))

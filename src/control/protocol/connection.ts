@@ -1,6 +1,7 @@
 /** One end of a Unix stream socket with netlink messages, and a bounded queue to a slow peer. */
 
 import { EAGAIN, EBADF, ECONNRESET, ENAMETOOLONG, EPROTO } from '../../base/errno.ts'
+import { closeFd } from '../../linux/errno.ts'
 import { type Native, type Poller, WATCH_READ, WATCH_WRITE } from '../../linux/native.ts'
 import * as uapi from '../../linux/uapi.ts'
 import { align4, getU32, NLMSG_HDRLEN } from '../../netlink/index.ts'
@@ -92,7 +93,7 @@ export class Connection {
     if (fd < 0) return fd
     const error = as === undefined ? native.connect(fd, address) : native.connectAs(fd, address, as.uid, as.gid)
     if (error >= 0) return Connection.of(native, fd, listener)
-    native.close(fd)
+    closeFd(native, fd)
     return error
   }
 
@@ -115,7 +116,7 @@ export class Connection {
       return connection
     }
     if (typeof poller !== 'number') poller.close()
-    native.close(fd)
+    closeFd(native, fd)
     return error
   }
 
@@ -203,7 +204,7 @@ export class Connection {
   close(): void {
     if (!this.#open) return
     this.#release()
-    this.#native.close(this.fd)
+    closeFd(this.#native, this.fd)
   }
 
   /** Gives away an open connection: the listener is not called again, and close() does nothing. */
@@ -317,6 +318,6 @@ export function peerPidfd(native: Native, fd: number): number {
   const pidfd = new Uint8Array(4)
   const length = native.getsockopt(fd, uapi.SOL_SOCKET, uapi.SO_PEERPIDFD, pidfd)
   if (length < 0) return length
-  native.adopt(getU32(pidfd, 0))
-  return getU32(pidfd, 0)
+  const adopted = native.adopt(getU32(pidfd, 0))
+  return adopted < 0 ? adopted : getU32(pidfd, 0)
 }

@@ -6,7 +6,7 @@
 import { EAGAIN, EBUSY, type Turns, VnetError, type Work, within } from '../../base/index.ts'
 import { Capture } from '../../capture/capture.ts'
 import { captureHead } from '../../capture/recording.node.ts'
-import { MSG_DONTWAIT, type Native, type Poller, WATCH_READ, WATCH_WRITE } from '../../linux/index.ts'
+import { closeFd, MSG_DONTWAIT, type Native, type Poller, WATCH_READ, WATCH_WRITE } from '../../linux/index.ts'
 import { NETDEV_UNREGISTER } from '../../netdev/if.ts'
 import type { Net } from '../../netdev/net.ts'
 import type { Detached } from '../protocol/connection.ts'
@@ -127,7 +127,7 @@ export class CaptureSender implements Heir, Work {
   take({ fd, input, output }: Detached): void {
     const poller = this.#isOpen ? this.#native.createPoller(fd, status => this.#ready(status)) : -1
     if (typeof poller === 'number') {
-      this.#native.close(fd)
+      closeFd(this.#native, fd)
       this.close()
       return
     }
@@ -188,7 +188,7 @@ export class CaptureSender implements Heir, Work {
     this.#source.close()
     this.#turns.delete(this)
     this.#connection?.poller.close()
-    if (this.#connection !== undefined) this.#native.close(this.#connection.fd)
+    if (this.#connection !== undefined) closeFd(this.#native, this.#connection.fd)
     this.#connection = undefined
     this.#onEnd()
   }

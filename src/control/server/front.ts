@@ -25,7 +25,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { type Turns, VnetError, type Work } from '../../base/index.ts'
-import { check, closingOnError, startPoller } from '../../linux/errno.ts'
+import { check, closeFd, closeFds, closingOnError, startPoller } from '../../linux/errno.ts'
 import type { Native, Poller } from '../../linux/native.ts'
 import { MSG_DONTWAIT, SOCK_NONBLOCK, SOCK_SEQPACKET, SOCK_STREAM } from '../../linux/uapi.ts'
 import { MessageBuilder, NLMSG_MIN_TYPE, readMessage } from '../../netlink/index.ts'
@@ -123,9 +123,7 @@ export class Front implements Work, Client, ConnectionListener {
     )
     const theirs = [theirMessages, theirClients]
     this.#process = closingOnError(native, [messages, clients, ...theirs], () => start(data, [...theirs, listening]))
-    for (const fd of theirs) native.close(fd)
-    this.#process.on('error', error => this.#fail(error))
-    this.#process.on('exit', () => this.#fail(new Error('the process for clients without rights has ended')))
+    closeFds(native, theirs)
     this.#passing = closingOnError(
       native,
       [messages, clients],
@@ -139,6 +137,8 @@ export class Front implements Work, Client, ConnectionListener {
     connection.unref()
     this.#passing.poller.unref()
     this.#connection = connection
+    this.#process.on('error', error => this.#fail(error))
+    this.#process.on('exit', () => this.#fail(new Error('the process for clients without rights has ended')))
   }
 
   /** Passes a client to the front. */
@@ -233,7 +233,7 @@ export class Front implements Work, Client, ConnectionListener {
 
   #pass(fd: number): void {
     this.#passing.send(fd)
-    this.#options.native.close(fd)
+    closeFd(this.#options.native, fd)
   }
 
   /** On a busy machine the front may get no time: this side then accepts for it, for the owner. */
@@ -282,6 +282,8 @@ function start(data: FrontData, fds: readonly number[]): ChildProcess {
     env,
   })
   child.unref()
+  // If the constructor throws, nothing else listens. The process ends with its sockets.
+  child.on('error', () => {})
   return child
 }
 
@@ -323,6 +325,6 @@ export class ClientSocket {
 
   close(): void {
     this.poller.close()
-    this.#native.close(this.#fd)
+    closeFd(this.#native, this.#fd)
   }
 }

@@ -5,7 +5,7 @@
 import { chmodSync, lstatSync } from 'node:fs'
 import { attempt, EAGAIN, ENAMETOOLONG, EPROTO } from '../../base/errno.ts'
 import { closeAside } from '../../linux/aside.ts'
-import { check, startPoller } from '../../linux/errno.ts'
+import { check, closeFd, closingOnError, startPoller } from '../../linux/errno.ts'
 import type { Native, Poller } from '../../linux/native.ts'
 import { AF_UNIX, int32, SO_PASSRIGHTS, SOCK_NONBLOCK, SOCK_STREAM, SOL_SOCKET, sockaddrUn } from '../../linux/uapi.ts'
 import { removeQuietly } from '../protocol/directory.ts'
@@ -34,20 +34,19 @@ export class ListeningSocket {
     // A client that passes a descriptor gets EPERM. The connections inherit it.
     this.isRefusing = native.setsockopt(this.fd, SOL_SOCKET, SO_PASSRIGHTS, int32(0)) >= 0
     this.calls = connectionCalls(native, this.isRefusing)
-    let isBound = false
-    try {
+    this.poller = closingOnError(native, [this.fd], () => {
       check(native.bind(this.fd, address as Uint8Array), ['bind', path])
-      isBound = true
-      this.#inode = lstatSync(path).ino
-      // The umask reduces the mode of a new file. Nobody can connect before it listens.
-      chmodSync(path, mode)
-      check(native.listen(this.fd, BACKLOG), ['listen', path])
-      this.poller = startPoller(native, this.fd, onReadable)
-    } catch (error) {
-      native.close(this.fd)
-      if (isBound) removeQuietly(path)
-      throw error
-    }
+      try {
+        this.#inode = lstatSync(path).ino
+        // The umask reduces the mode of a new file. Nobody can connect before it listens.
+        chmodSync(path, mode)
+        check(native.listen(this.fd, BACKLOG), ['listen', path])
+        return startPoller(native, this.fd, onReadable)
+      } catch (error) {
+        removeQuietly(path)
+        throw error
+      }
+    })
   }
 
   /** Returns a non-blocking descriptor of the next connection, or -EAGAIN, or another -errno. */
@@ -61,7 +60,7 @@ export class ListeningSocket {
     this.#open = false
     this.poller.close()
     // Descriptors may wait in the connections that were not accepted.
-    this.calls.close(this.fd)
+    closeFd(this.calls, this.fd)
     // If the file remains, a client that finds it gets ECONNREFUSED.
     if (attempt(() => lstatSync(this.path).ino) === this.#inode) removeQuietly(this.path)
   }

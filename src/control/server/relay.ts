@@ -4,6 +4,7 @@
  * become one, so that they get the same reply. front.ts describes the messages.
  */
 import { type Alarm, type Clock, NSEC_PER_MSEC } from '../../base/clock.ts'
+import { closeFd } from '../../linux/errno.ts'
 import type { Native } from '../../linux/native.ts'
 import * as netlink from '../../netlink/index.ts'
 import { Connection, type ConnectionListener, MESSAGE_MAX } from '../protocol/connection.ts'
@@ -101,7 +102,7 @@ export class Relay implements ConnectionListener {
     asker.handOver({
       take: ({ fd, input }) => {
         const all = Buffer.concat([request, input])
-        if (all.length > READ_MAX) this.#options.native.close(fd)
+        if (all.length > READ_MAX) closeFd(this.#options.native, fd)
         else this.give(fd, all)
       },
       close() {},
@@ -221,7 +222,7 @@ export class Relay implements ConnectionListener {
   #passClients(): void {
     for (let [client] = this.#clients; client !== undefined; [client] = this.#clients) {
       if (!this.#options.passing.send(client.fd, client.input)) return
-      this.#options.native.close(client.fd)
+      closeFd(this.#options.native, client.fd)
       this.#clients.shift()
     }
   }

@@ -1,7 +1,7 @@
 /** The clients of a server: which are admitted, and how many. */
 
 import { EBUSY, EMFILE, ENFILE, ENOBUFS, ENOMEM, type Turns, type Work } from '../../base/index.ts'
-import { MSG_DONTWAIT, type Native } from '../../linux/index.ts'
+import { closeFd, MSG_DONTWAIT, type Native } from '../../linux/index.ts'
 import { MessageBuilder, NLMSG_HDRLEN, writeAck } from '../../netlink/index.ts'
 import { Connection, type ConnectionListener, MESSAGE_MAX, type Peer, peerOf } from '../protocol/connection.ts'
 import type { Batches } from './batches.ts'
@@ -102,7 +102,7 @@ export class Sessions implements Work {
   /** Admits a client that another process has accepted, with the bytes that it has read. */
   take(fd: number, input?: Uint8Array): void {
     if (this.#isOpen) this.#admit(fd, undefined, input)
-    else this.#listening.calls.close(fd)
+    else closeFd(this.#listening.calls, fd)
   }
 
   /** Stops accepting: another process does that. */
@@ -158,7 +158,7 @@ export class Sessions implements Work {
     const refusal = peer === undefined ? 'the kernel does not tell who you are' : this.#refusal(peer, missing)
     if (peer === undefined || refusal !== undefined) {
       calls.send(fd, refused(this.#server.builder, refusal ?? ''), MSG_DONTWAIT)
-      calls.close(fd)
+      closeFd(calls, fd)
       return false
     }
     const missingToCapture = this.#rights.missingToCapture(fd, peer, missing)

@@ -6,7 +6,16 @@
  * Turns grants to work without rights: any namespace may send any number of them.
  */
 import { EAGAIN, EMSGSIZE, ENOBUFS, Turns, VnetError, type Work } from '../../base/index.ts'
-import { check, closingOnError, eventLoopClock, type Native, type Poller, setBuffer, startPoller } from '../index.ts'
+import {
+  check,
+  closeFd,
+  closingOnError,
+  eventLoopClock,
+  type Native,
+  type Poller,
+  setBuffer,
+  startPoller,
+} from '../index.ts'
 import * as uapi from '../uapi.ts'
 import { firstIndex, type LinkListener, readEvents } from './events.ts'
 
@@ -117,7 +126,7 @@ export class LinkMonitor implements Work {
     this.#turns.delete(this)
     this.#settle()
     this.#poller.close()
-    this.#native.close(this.#fd)
+    closeFd(this.#native, this.#fd)
   }
 
   readonly [Symbol.dispose] = (): void => this.close()

@@ -6,7 +6,7 @@
 import { fstatSync } from 'node:fs'
 import { type Call, EBADF, EBADMSG, EMSGSIZE, EPERM, VnetError } from '../../base/errno.ts'
 import * as netlink from '../../netlink/index.ts'
-import { check, closing, type Native, sendAside } from '../index.ts'
+import { check, closeFd, closing, type Native, sendAside } from '../index.ts'
 import * as uapi from '../uapi.ts'
 
 /** The usual reply fits; the buffer grows (70 KB for all names), and lives until collected. */
@@ -123,7 +123,7 @@ export class RouteSocket implements Disposable {
   close(): void {
     if (!this.#open) return
     this.#open = false
-    this.#native.close(this.#fd)
+    closeFd(this.#native, this.#fd)
   }
 
   readonly [Symbol.dispose] = (): void => this.close()

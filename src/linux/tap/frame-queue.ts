@@ -12,7 +12,7 @@ import * as drop from '../../skb/drop-reason.ts'
 import { FRAME_MAX, type Ring, type SkBuffPool, type SlotAccount } from '../../skb/index.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
 import * as sk from '../../skb/sk-buff.ts'
-import type { Batch, Native, Poller } from '../index.ts'
+import { type Batch, closeFd, type Native, type Poller } from '../index.ts'
 import * as uapi from '../uapi.ts'
 
 /** Frames per native call. */
@@ -151,7 +151,7 @@ export class FrameQueue implements PortQueue {
   /** Closes the descriptor, and notifies the listener unless it knows that the queue is dead. */
   close(): void {
     const fd = this.release()
-    if (fd >= 0) this.#native.close(fd)
+    if (fd >= 0) closeFd(this.#native, fd)
   }
 
   /** Like close(), but returns the descriptor for the caller to close; -1 if it is closed. */

@@ -28,7 +28,7 @@ import { IFNAMSIZ } from '../../netdev/if.ts'
 import type { PortSpec } from '../../netdev/port.ts'
 import { encodeName } from '../../netlink/index.ts'
 import { sameBytes } from '../../packet/address.ts'
-import { check, checkTap, closeAside, type Native } from '../index.ts'
+import { check, checkTap, closeAside, closeFds, closing, closingOnError, type Native } from '../index.ts'
 import { getLink, type Link, RouteSocket, setLinkAside } from '../rtnetlink.ts'
 import * as uapi from '../uapi.ts'
 import { openTun, rootAdvice, setOffload, setPersist, type Tun, tapName } from './tap.ts'
@@ -81,13 +81,12 @@ export async function createTap(native: Native, spec: TapSpec, nsfd: number, bef
 
 /** Moves an interface to the namespace of `nsfd`, or to our own if that is -1. */
 async function move(native: Native, here: RouteSocket, ifindex: number, nsfd: number, name: string): Promise<void> {
-  const netnsFd = nsfd >= 0 ? nsfd : check(native.open(OWN_NETNS, uapi.O_RDONLY, -1), ['open', OWN_NETNS])
+  const moveTo = (netnsFd: number) => setLinkAside(here, ifindex, { netnsFd, name })
   try {
-    await setLinkAside(here, ifindex, { netnsFd, name })
+    if (nsfd >= 0) await moveTo(nsfd)
+    else await closing(native, check(native.open(OWN_NETNS, uapi.O_RDONLY, -1), ['open', OWN_NETNS]), moveTo)
   } catch (error) {
     throw isErrno(error, EPERM) ? new VnetError(EPERM, error.what, rootAdvice()) : error
-  } finally {
-    if (netnsFd !== nsfd) native.close(netnsFd)
   }
 }
 
@@ -129,11 +128,8 @@ export function removeTap(native: Native, there: RouteSocket, name: string, nsfd
   const existing = getLink(there, { name })
   if (existing === undefined) throw new VnetError(ENOENT, `delete ${name}`, 'there is no such interface')
   const tap = attachTap(native, { name, queues: 1, features: 0 }, existing, nsfd)
-  try {
-    setPersist(native, tap, false)
-  } finally {
-    for (const fd of tap.fds) native.close(fd)
-  }
+  closingOnError(native, tap.fds, () => setPersist(native, tap, false))
+  closeFds(native, tap.fds)
 }
 
 /**

@@ -9,7 +9,17 @@ import { IFF_ALLMULTI, IFF_PROMISC, IFF_RUNNING, IFF_UP } from '../../netdev/if.
 import type { LinkChange, LinkKsettings, LinkRequest, LinkState, Port } from '../../netdev/port.ts'
 import { TX_DROPPED } from '../../netdev/stats.ts'
 import { setLinkKsettings } from '../ethtool.ts'
-import { checkTap, closing, GONE, int32, type Native, netnsCookieOf, TUNGETDEVNETNS, TUNSETCARRIER } from '../index.ts'
+import {
+  check,
+  checkTap,
+  closing,
+  GONE,
+  int32,
+  type Native,
+  netnsCookieOf,
+  TUNGETDEVNETNS,
+  TUNSETCARRIER,
+} from '../index.ts'
 import { isSettled, requestLink } from '../links/request.ts'
 import * as links from '../links/state.ts'
 import { netnsName } from '../netns-name.ts'
@@ -217,7 +227,7 @@ export class TapPort implements Port {
     owner.forget(this)
     const fds = this.queues.map(queue => queue.release())
     if (!this.#borrowed) return owner.closeTap(fds)
-    for (const fd of fds) this.#native.release(fd)
+    for (const fd of fds) check(this.#native.release(fd), 'release')
   }
 
   /** Handles an event of the interface: notifies the listener of each difference. */

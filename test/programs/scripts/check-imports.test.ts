@@ -1,7 +1,7 @@
 /** The one-way rule: what the checker accepts, what it refuses, and the line that it reports. */
 
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -195,6 +195,34 @@ describe('no module keeps mutable state', () => {
     const source =
       'export const n = 0\nexport function f() { let m = n; var k = m; return k }\nfor (let i = 0; i < 1; i++) f()'
     expect(check('netdev/a.ts', source)).toEqual([])
+  })
+})
+
+describe('nobody ignores that a descriptor could not be closed', () => {
+  const message = 'native.close() returns a failure that nobody sees: use closeFd() of linux/errno.ts'
+
+  test.each([
+    'native.close(3)',
+    'this.native.close(fd)',
+    'class A { #native; f(fd) { this.#native.close(fd) } }',
+    'this.options.native?.close(fd)',
+    'listening.calls.close(fd)',
+    'const { close } = native',
+    'const { open, close: end } = this.native',
+  ])('%s is refused', source => {
+    expect(check('control/a.ts', source)).toEqual([`src/control/a.ts:1: ${message}`])
+  })
+
+  test.each(['closeFd(native, 3)', 'server.close(done)', 'handle.native.close()', 'const { open } = native'])(
+    '%s is allowed',
+    source => {
+      expect(check('control/a.ts', source)).toEqual([])
+    },
+  )
+
+  test('the function that looks at the result may call it', () => {
+    expect(check('linux/errno.ts', 'native.close(3)')).toEqual([])
+    rmSync(join(root, 'src/linux/errno.ts'))
   })
 })
 

@@ -6,7 +6,7 @@
  */
 import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
 import { EINVAL, ENODEV, VnetError } from 'vnet/internal/base/errno'
-import { check, closingOnError, startPoller } from 'vnet/internal/linux/errno'
+import { check, closeFd, closingOnError, startPoller } from 'vnet/internal/linux/errno'
 import { VIRTIO_NET_HDR_LEN } from 'vnet/internal/linux/index'
 import { loadNative, type Native, type Poller } from 'vnet/internal/linux/native'
 import { inNetns } from 'vnet/internal/linux/netns-name'
@@ -124,7 +124,7 @@ export class PacketLink {
 
   close(): void {
     this.#poller.close()
-    this.#native.close(this.#fd)
+    closeFd(this.#native, this.#fd)
   }
 
   #receive(): void {

@@ -4,7 +4,7 @@
  */
 import { RaSender } from '@vnet/lan/internal/services/router-advert'
 import type { Clock, Random } from 'vnet/internal/base/index'
-import { check, closingOnError, startPoller } from 'vnet/internal/linux/index'
+import { check, closeFd, closingOnError, startPoller } from 'vnet/internal/linux/index'
 import { socketFilter } from 'vnet/internal/linux/packet-socket'
 import { getLink, RouteSocket } from 'vnet/internal/linux/rtnetlink'
 import * as uapi from 'vnet/internal/linux/uapi'
@@ -77,7 +77,7 @@ export function advertisePref64(
     isClosed = true
     sender.stop()
     poller.close()
-    native.close(fd)
+    closeFd(native, fd)
   }
 }
 

@@ -10,7 +10,7 @@ import { passSignals } from 'vnet/internal/cli/process/pass-signals'
 import { ControlClient } from 'vnet/internal/control/client/client'
 import { otherUserLine } from 'vnet/internal/control/client/find'
 import { otherUsers } from 'vnet/internal/control/protocol/run-directory'
-import { check, loadNative } from 'vnet/internal/linux/index'
+import { closing, loadNative } from 'vnet/internal/linux/index'
 import { makeLabDirectory } from '../kernel/leftovers.ts'
 import { Programs } from '../kernel/programs.ts'
 import { addressVariables, type Host, HostsFile } from '../model/hosts.ts'
@@ -54,15 +54,15 @@ export async function execInHost(
   const native = loadNative()
   const directory = makeLabDirectory()
   try {
-    const nsfd = openHost(native, found)
     const hosts = readHosts(native, found.lab)
     const files = new HostsFile({ directory })
     files.add(...hosts)
     const etc = files.etcOf(hosts.find(({ name }) => name === found.host) as Host)
     const env = { ...process.env, VNET_LAB: found.lab.id, ...addressVariables(hosts) }
     const [program = '', ...args] = command[0] === '--' ? command.slice(1) : command
-    const child = new Programs({ nsfd, etc: () => etc }).spawn(program, args, { env, stdio: terminalStreams(args) })
-    check(native.close(nsfd), 'close')
+    const child = closing(native, openHost(native, found), nsfd =>
+      new Programs({ nsfd, etc: () => etc }).spawn(program, args, { env, stdio: terminalStreams(args) }),
+    )
     const undo = passSignals(io, signal => child.kill(signal))
     const exit = once(child, 'exit').finally(undo)
     using client = new ControlClient(native, { user: found.lab.uid })

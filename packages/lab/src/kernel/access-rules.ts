@@ -1,6 +1,14 @@
 /** A router's kernel settings for access networks: firewalls, NAT, and routes of hairpinning. */
 import { durationOf, NSEC_PER_SEC } from 'vnet/internal/base/index'
-import { AF_INET, AF_INET6, closingOnError, hasSysctl, readSysctl, writeSysctl } from 'vnet/internal/linux/index'
+import {
+  AF_INET,
+  AF_INET6,
+  closing,
+  closingOnError,
+  hasSysctl,
+  readSysctl,
+  writeSysctl,
+} from 'vnet/internal/linux/index'
 import {
   addRule,
   delRule,
@@ -120,14 +128,13 @@ export async function openWayOut(
   localhost: readonly number[],
 ): Promise<WayOut> {
   const { native } = place
-  const gate = openGate(place)
-  const { fd: listener, port } = closingOnError(native, [gate], () => transparentListener(place))
-  try {
-    leadOut(place, OUTSIDE, port)
-    return await WayOut.open(place, directory, ports, { gate, listener, localhost })
-  } finally {
-    for (const each of [gate, listener]) native.close(each)
-  }
+  return closing(native, openGate(place), async gate => {
+    const { fd, port } = transparentListener(place)
+    return closing(native, fd, listener => {
+      leadOut(place, OUTSIDE, port)
+      return WayOut.open(place, directory, ports, { gate, listener, localhost })
+    })
+  })
 }
 
 /** Leads these ports of a host's 127.0.0.1 to the machine's. Throws a VnetError. */

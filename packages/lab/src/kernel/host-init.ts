@@ -7,7 +7,15 @@ import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { attempt, EPIPE, UsageError, VnetError } from 'vnet/internal/base/index'
 import type { Native } from 'vnet/internal/linux/index'
-import { builtFile, check, closingOnError, SO_RCVTIMEO, SOCK_SEQPACKET, SOL_SOCKET } from 'vnet/internal/linux/index'
+import {
+  builtFile,
+  check,
+  closeFd,
+  closingOnError,
+  SO_RCVTIMEO,
+  SOCK_SEQPACKET,
+  SOL_SOCKET,
+} from 'vnet/internal/linux/index'
 import { outside } from '../world/code.ts'
 import { HostClock } from './host-clock.ts'
 import { hasOwnNumbers } from './processes.ts'
@@ -72,7 +80,7 @@ export class HostInit {
     this.#child.unref()
     // Without a reply, the error of the constructor says so.
     this.#child.on('error', () => {})
-    native.close(theirs)
+    closeFd(native, theirs)
     this.pid = closingOnError(native, [fd], () => {
       check(native.setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, secondsOf(REPLY_S)), 'SO_RCVTIMEO')
       return Number(this.#reply())
@@ -104,7 +112,7 @@ export class HostInit {
     // Killed by another process, it leaves no program.
     attempt(() => this.request('kill'))
     this.#hasEnded = true
-    this.#native.close(this.#fd)
+    closeFd(this.#native, this.#fd)
   }
 
   /** Settles when it has ended. */

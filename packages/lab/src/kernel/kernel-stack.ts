@@ -1,5 +1,5 @@
 /** KernelStack: a host's network namespace, which a descriptor keeps until the process ends. */
-import { check, closingOnError, hasSysctl, type Native, writeSysctl } from 'vnet/internal/linux/index'
+import { check, closeFd, closingOnError, hasSysctl, type Native, writeSysctl } from 'vnet/internal/linux/index'
 import {
   addAddress,
   delAddress,
@@ -136,7 +136,7 @@ export class KernelStack implements world.HostStack {
   }
 
   close(): void {
-    this.place.native.close(this.place.nsfd)
+    closeFd(this.place.native, this.place.nsfd)
   }
 
   #onInterface(name: string, fn: (sock: RouteSocket, ifindex: number) => void): void {

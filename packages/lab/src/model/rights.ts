@@ -1,5 +1,6 @@
 /** Checks whether this process can make labs. */
 import { explain, VnetError } from 'vnet/internal/base/errno'
+import { closeFd } from 'vnet/internal/linux/errno'
 import { loadNative, type Native } from 'vnet/internal/linux/native'
 import { canReturn, hasCapability } from 'vnet/internal/linux/privileges'
 import { CAP_NET_ADMIN, CAP_NET_BROADCAST, CAP_SYS_ADMIN, O_RDWR } from 'vnet/internal/linux/uapi'
@@ -34,7 +35,7 @@ export async function whyNoKernelLab(): Promise<string | undefined> {
   if (typeof native === 'string') return native
   const lacks = lackOf(native)
   const tun = native.open('/dev/net/tun', O_RDWR, -1)
-  if (tun >= 0) native.close(tun)
+  if (tun >= 0) closeFd(native, tun)
   if (tun >= 0 && lacks === undefined) return undefined
   const { whyNotRootless } = await import('vnet/internal/linux/rootless')
   const why = whyNotRootless(native)

@@ -3,7 +3,7 @@
  * and the source port of an earlier one. A packet socket in the host's namespace receives them. Its
  * filter rejects all other packets in the kernel, so only DNS wakes this process.
  */
-import { closingOnError, MSG_DONTWAIT, startPoller } from 'vnet/internal/linux/index'
+import { closeFd, closingOnError, MSG_DONTWAIT, startPoller } from 'vnet/internal/linux/index'
 import { openFilteredSocket } from 'vnet/internal/linux/packet-socket'
 import { getLink, RouteSocket } from 'vnet/internal/linux/rtnetlink'
 import { and, testing } from 'vnet/internal/packet/condition'
@@ -59,7 +59,7 @@ export function countRepeatedQueries({ native, nsfd }: SocketPlace, name: string
     },
     [Symbol.dispose](): void {
       poller.close()
-      native.close(fd)
+      closeFd(native, fd)
     },
   }
 }

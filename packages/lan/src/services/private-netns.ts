@@ -5,7 +5,7 @@
  * latest.
  */
 import { EACCES, ENODEV } from 'vnet/internal/base/errno'
-import { check, closingOnError, type Native } from 'vnet/internal/linux/index'
+import { check, closeFd, closingOnError, type Native } from 'vnet/internal/linux/index'
 import { addRule, familyOf, getLink, RouteSocket, setNetworkRoute } from 'vnet/internal/linux/rtnetlink'
 import * as uapi from 'vnet/internal/linux/uapi'
 import { toPrefix } from 'vnet/internal/packet/address'
@@ -61,6 +61,6 @@ export class PrivateNetns implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#native.close(this.#fd)
+    closeFd(this.#native, this.#fd)
   }
 }
