@@ -27,7 +27,8 @@ export function unmapped(address: Uint8Array): Uint8Array {
   return address.subarray(MAPPED.length)
 }
 
-type Joined = Readonly<{ group: Uint8Array; dev: StackInterface }>
+/** A socket can join groups on `lo`, where nobody sends to them. */
+type Joined = Readonly<{ group: Uint8Array; dev: StackInterface | 'lo' }>
 
 export class UdpSocket {
   readonly binding: UdpBinding
@@ -161,31 +162,42 @@ export class UdpSocket {
    */
   joinGroup(group: Uint8Array, choice?: InterfaceChoice): number {
     if (!isMulticast(group)) return -errnos.EINVAL
-    const dev = choice === undefined ? this.#ip.routeTo(group)?.dev : this.#ip.interfaceOf(choice)
+    const dev = choice === undefined ? this.#ip.routeTo(group)?.dev : this.#joinable(choice)
     if (dev === undefined) return -errnos.ENODEV
     if (this.#find(group, dev) >= 0) return -errnos.EADDRINUSE
     this.#joined.push({ group: group.slice(), dev })
-    dev.join(group)
+    if (dev !== 'lo') dev.join(group)
     return 0
   }
 
   /** Returns 0, -EADDRNOTAVAIL if it has not joined, or -ENODEV without `choice` and a route. */
   leaveGroup(group: Uint8Array, choice?: InterfaceChoice): number {
     if (choice === undefined && group.length === 4 && this.#ip.routeTo(group) === undefined) return -errnos.ENODEV
-    const dev = choice === undefined ? undefined : this.#ip.interfaceOf(choice)
+    const dev = choice === undefined ? undefined : this.#joinable(choice)
     const i = choice === undefined || dev !== undefined ? this.#find(group, dev) : -1
     if (i < 0) return -errnos.EADDRNOTAVAIL
-    for (const joined of this.#joined.splice(i, 1)) joined.dev.leave(joined.group)
+    this.#leave(i, 1)
     return 0
   }
 
   close(): void {
     this.isClosed = true
-    for (const { group, dev } of this.#joined.splice(0)) dev.leave(group)
+    this.#leave(0, this.#joined.length)
     this.#host.remove(this)
   }
 
-  #find(group: Uint8Array, dev: StackInterface | undefined): number {
+  #leave(first: number, count: number): void {
+    for (const { group, dev } of this.#joined.splice(first, count)) {
+      if (dev !== 'lo') dev.leave(group)
+    }
+  }
+
+  #joinable(choice: InterfaceChoice): Joined['dev'] | undefined {
+    const isLoopbacks = typeof choice === 'string' ? choice === 'lo' : isLoopback(choice)
+    return isLoopbacks ? 'lo' : this.#ip.interfaceOf(choice)
+  }
+
+  #find(group: Uint8Array, dev: Joined['dev'] | undefined): number {
     return this.#joined.findIndex(each => sameBytes(each.group, group) && (dev === undefined || each.dev === dev))
   }
 

@@ -59,6 +59,23 @@ describe.for(['memory', 'kernel'] as const)('in the world %s', world => {
     expect(await text).toBe('hello')
   })
 
+  test('a socket joins a group on every interface of the host, once, and on no other', async () => {
+    await using lab = await createLab({ world })
+    const [host, other] = lab.hosts('host', 'other')
+    await lab.cable(host, other)
+    const socket = await host.createSocket('udp4', 5353)
+    const own = Object.values(host.run(() => os.networkInterfaces())).flatMap(each => each ?? [])
+    const addresses = own.filter(({ family }) => family === 'IPv4').map(({ address }) => address)
+    expect(addresses).toEqual(['127.0.0.1', expect.any(String)])
+    for (const address of addresses) {
+      socket.addMembership('224.0.0.251', address)
+      expect(() => socket.addMembership('224.0.0.251', address)).toThrow('EADDRINUSE')
+      socket.dropMembership('224.0.0.251', address)
+      expect(() => socket.dropMembership('224.0.0.251', address)).toThrow('EADDRNOTAVAIL')
+    }
+    expect(() => socket.addMembership('224.0.0.251', '192.0.2.1')).toThrow('ENODEV')
+  })
+
   test('groups lead to the first interface, and to the next one after its end', async () => {
     await using lab = await createLab({ world })
     const [sender, first, second] = lab.hosts('sender', 'first', 'second')

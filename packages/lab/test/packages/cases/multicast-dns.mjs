@@ -1,8 +1,7 @@
 import multicastDns from 'multicast-dns'
-import { ownAddress } from '../servers/own-address.mjs'
 
 export const serve = async () => {
-  const server = multicastDns({ interface: ownAddress(), bind: '0.0.0.0' })
+  const server = multicastDns()
   server.on('query', ({ questions: [{ name }] }) => {
     const [a, b] = name.split('.')
     server.respond([{ name, type: 'A', ttl: 1, data: `198.18.0.${a * b}` }])
@@ -14,7 +13,7 @@ export const filter = 'udp'
 export const answer = '198.18.0.42'
 export const ask = () =>
   new Promise(resolve => {
-    const client = multicastDns({ interface: ownAddress(), bind: '0.0.0.0' })
+    const client = multicastDns()
     const repeat = setInterval(() => client.query('6.7.local', 'A'), 500)
     client.on('response', ({ answers: [{ data }] }) => {
       clearInterval(repeat)
