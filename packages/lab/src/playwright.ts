@@ -20,7 +20,7 @@ import { attempt, UsageError } from 'vnet/internal/base/index'
 import { LabWorker } from './kernel/lab-worker.ts'
 import { checkForm, type Form, OBJECT, PORTS } from './model/options.ts'
 import { createLab } from './network/create-lab.ts'
-import { addDrops, labName, reasonToSkip, seedFor } from './network/fixture.ts'
+import { addDrops, addMissed, labName, reasonToSkip, seedFor } from './network/fixture.ts'
 import type { LabHost } from './network/host.ts'
 import type { Lab } from './network/lab.ts'
 import { LabLink } from './network/link.ts'
@@ -135,11 +135,13 @@ async function end(lab: Lab, info: pw.TestInfo): Promise<void> {
   const hasFailed = info.status !== info.expectedStatus
   const drops = hasFailed ? await lab.drops().catch(() => []) : []
   const captures = hasFailed ? lab.keepCaptures() : []
+  const missed = hasFailed ? lab.missedFaults : []
   await lab.close()
   for (const path of captures.filter(path => existsSync(path)))
     await info.attach(basename(path), { path, contentType: PCAPNG })
   // Attachments are copies. With VNET_CAPTURE the files are kept, too.
   if (!process.env.VNET_CAPTURE) for (const path of captures) rmSync(dirname(path), { recursive: true, force: true })
+  addMissed(info.errors[0], missed)
   addDrops(info.errors[0], drops, lab.seed)
 }
 

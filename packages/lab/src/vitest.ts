@@ -14,12 +14,13 @@
 import { createRequire } from 'node:module'
 import { durationOf, NSEC_PER_MSEC, UsageError } from 'vnet/internal/base/index'
 import 'vnet/internal/base/dispose'
-import { test as base, type TestAPI } from 'vitest'
+import { test as base, expect, type TestAPI } from 'vitest'
 import { type ExploreOptions, explore, type LabScenario } from './explore/index.ts'
 import { GUEST_TESTS } from './guest/guest-protocol.ts'
 import { byWorld } from './guest/vitest-guest.ts'
 import { LabUnavailableError } from './model/rights.ts'
 import { createLab, createLabWith, warmLabs } from './network/create-lab.ts'
+import { LabFault } from './network/fault.ts'
 import * as fixture from './network/fixture.ts'
 import type { Lab } from './network/lab.ts'
 import { exploredWorld, isInGuest, type WorldName, wantedWorld } from './world/world.ts'
@@ -34,6 +35,13 @@ function checkVersion(): void {
 
 // A guest, in which the file may be absent, runs what has been checked outside of it.
 if (!isInGuest()) checkVersion()
+
+declare module 'vitest' {
+  interface Matchers<T> {
+    /** A fault, as `await link.ab.drop(...)` returns it, has hit a packet. */
+    toHaveHit(): void
+  }
+}
 
 export interface LabFixtures {
   /**
@@ -71,6 +79,15 @@ interface LabContext {
 /** The worlds of the two runs of a test. */
 const BOTH: readonly WorldName[] = ['memory', 'kernel']
 
+expect.extend({
+  toHaveHit(this: { readonly isNot: boolean }, fault: unknown) {
+    if (!(fault instanceof LabFault))
+      throw new UsageError('toHaveHit: this is not a fault: await link.ab.drop(...) returns one')
+    const line = this.isNot ? fault.expectMiss() : fault.missed
+    return { pass: fault.hits > 0, message: () => line ?? 'toHaveHit' }
+  },
+})
+
 /** A lab ends within some hundredths of a second, or a second on a busy machine. */
 const LEAST_LIMIT_MS = 2000
 /** The longest time that a timer takes. */
@@ -96,11 +113,13 @@ const withLab: TestAPI<LabFixtures> = base.extend<LabFixtures>({
     const seed = fixture.seedFor(task.fullTestName ?? task.name)
     let captures: readonly string[] = []
     let drops: Promise<readonly string[]> | undefined
+    let missed: readonly string[] = []
     let lab: Lab | undefined
     let inWorld = ''
     const keep = () => {
       if (lab !== undefined) inWorld = fixture.worldLine(lab, signal?.aborted === true)
       captures = lab?.keepCaptures() ?? []
+      missed = lab?.missedFaults ?? []
       // A link may be closed meanwhile.
       drops = lab?.drops().catch(() => [])
     }
@@ -135,6 +154,7 @@ const withLab: TestAPI<LabFixtures> = base.extend<LabFixtures>({
       Object.assign(task.result ?? {}, { state: 'pass', errors: task.result?.errors?.slice(0, earlier) })
       console.error(`vnet: ${task.name}: not tried in memory: ${refused?.message}`)
     }
+    fixture.addMissed(errorOf(), missed)
     fixture.addDrops(errorOf(), (await drops) ?? [], seed)
     if (inBoth || started.world === 'memory') fixture.addLines(errorOf(), [inWorld])
     if (process.env[GUEST_TESTS] !== undefined) Object.assign(task.meta ?? {}, { captures })

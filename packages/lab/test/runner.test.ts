@@ -1,6 +1,6 @@
 /** The lines that fixtures of test runners add to a failed test. */
 import { expect, test } from 'vitest'
-import { addDrops, worldLine } from '../src/network/fixture.ts'
+import { addDrops, addMissed, worldLine } from '../src/network/fixture.ts'
 
 test('the message of a failed test gets five lines about drops at most, and the seed', () => {
   const drops = Array.from({ length: 7 }, (_, i) => `a-b ab: ${7 - i} by loss`)
@@ -29,4 +29,18 @@ test('the message of a test that waited in vain says what its lab waited for', (
   expect(line(false, [])).toBe('the lab was in memory, its clock at 0 s')
   expect(line(true, [])).toMatch(/ at 0 s; none of its timers and packets was due$/)
   expect(line(false, ['a real pipe', 'a worker'])).toMatch(/ at 0 s, where it waited for a real pipe and a worker$/)
+})
+
+test('the message of a failed test gets the faults that hit no packet, unless it has them', () => {
+  const error = new Error('expected')
+  addMissed(error, ['no packet was hit by drop on a-b, ab', 'no packet was hit by drop on a-b, ba'])
+  expect(error.message).toBe(
+    'expected\n\nvnet: no packet was hit by drop on a-b, ab\nvnet: no packet was hit by drop on a-b, ba',
+  )
+  const same = new Error('no packet was hit by drop on a-b, ab')
+  addMissed(same, ['no packet was hit by drop on a-b, ab'])
+  expect(same.message).toBe('no packet was hit by drop on a-b, ab')
+  const many = new Error('expected')
+  addMissed(many, ['1', '2', '3', '4', '5', '6', '7'])
+  expect(many.message.split('\n').slice(5)).toEqual(['vnet: 4', 'vnet: 3 more'])
 })

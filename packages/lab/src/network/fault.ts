@@ -1,19 +1,43 @@
 /** LabFault: a fault that a test has set. */
+import { noteOfFilter } from 'vnet/internal/wire/grammar/cursor'
 import { COUNT, checkForm } from '../model/options.ts'
 
 export class LabFault implements AsyncDisposable {
   readonly #hits: Int32Array
   readonly #calls: Pick<LabFault, 'hit' | 'remove'>
+  readonly #text: string
+  #mayMiss = false
 
-  /** @internal */
-  constructor(hits: SharedArrayBuffer, calls: Pick<LabFault, 'hit' | 'remove'>) {
+  /** @internal `text` describes it: `drop "tcp port 80" nth 1 on a-b, ab`. */
+  constructor(hits: SharedArrayBuffer, text: string, calls: Pick<LabFault, 'hit' | 'remove'>) {
     this.#hits = new Int32Array(hits)
     this.#calls = calls
+    this.#text = text
   }
 
   /** The packets that it has hit up to now. */
   get hits(): number {
     return Atomics.load(this.#hits, 0)
+  }
+
+  /** Throws an Error, which names the fault, if it has hit no packet up to now. */
+  expectHit(): void {
+    const { missed } = this
+    if (missed !== undefined) throw new Error(missed)
+  }
+
+  /** @internal A line if it has hit no packet; undefined if it has, or if the test expects none. */
+  get missed(): string | undefined {
+    if (this.hits > 0 || this.#mayMiss) return undefined
+    const note = noteOfFilter(this.#text)
+    return `no packet was hit by ${this.#text}${note === undefined ? '' : `; ${note}`}`
+  }
+
+  /** @internal A line if it has hit a packet. The test expects that it hits none. */
+  expectMiss(): string | undefined {
+    this.#mayMiss = true
+    const { hits } = this
+    return hits > 0 ? `${hits} ${hits === 1 ? 'packet was' : 'packets were'} hit by ${this.#text}` : undefined
   }
 
   /** Settles when it has hit `n` packets, default 1. Rejects if it, its link or lab ends before. */

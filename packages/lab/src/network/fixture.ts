@@ -8,20 +8,29 @@ import type { Lab } from './lab.ts'
 
 /** The most characters of the name of a test's lab. */
 const LAB_NAME_MAX = 40
-/** The most lines about dropped packets in the message of a failed test. */
-const DROP_LINES = 5
+/** The most lines about dropped packets, and about faults, in the message of a failed test. */
+const MOST_LINES = 5
 
 export interface TestError {
   message?: string | undefined
   stack?: string | undefined
 }
 
-/** Adds at most DROP_LINES lines of `lab.drops()`, and the seed that repeats them. */
+/** Adds at most MOST_LINES lines of `lab.drops()`, and the seed that repeats them. */
 export function addDrops(error: TestError | undefined, drops: readonly string[], seed: number): void {
   if (drops.length === 0) return
-  const isCut = drops.length > DROP_LINES
-  const shown = isCut ? [...drops.slice(0, DROP_LINES - 1), `${drops.length - DROP_LINES + 1} more`] : drops
-  addLines(error, [...shown.map(line => `dropped on ${line}`), `the seed was VNET_SEED=${seed}`])
+  addLines(error, [...cut(drops).map(line => `dropped on ${line}`), `the seed was VNET_SEED=${seed}`])
+}
+
+/** Adds at most MOST_LINES lines of `lab.missedFaults` that the message does not have already. */
+export function addMissed(error: TestError | undefined, missed: readonly string[]): void {
+  const lines = missed.filter(line => !error?.message?.includes(line))
+  if (lines.length > 0) addLines(error, cut(lines))
+}
+
+function cut(lines: readonly string[]): readonly string[] {
+  const rest = lines.length - MOST_LINES + 1
+  return lines.length > MOST_LINES ? [...lines.slice(0, -rest), `${rest} more`] : lines
 }
 
 /** Returns a line: the world, its clock in memory and, after a timeout, what the clock awaited. */

@@ -24,6 +24,7 @@ import { type LabRequestInit, Requests } from '../world/pools.ts'
 import { resolve } from '../world/resolver.ts'
 import type { HostProgram, HostStart } from './host-start.ts'
 import type { Links } from './links.ts'
+import { membersOf, promised } from './promised.ts'
 
 /** Returns the name of a host for an error, or what was given in place of one. */
 export const nameOf = (given: unknown): string => (given instanceof LabHost ? given.name : shown(given))
@@ -38,6 +39,8 @@ const WORKER_OPTIONS: Forms<Omit<WorkerOptions, 'eval'>> = {
   ...anyOf('argv', 'env', 'execArgv', 'name', 'resourceLimits', 'stderr', 'stdin', 'stdout'),
   ...anyOf('trackUnmanagedFds', 'transferList', 'workerData'),
 }
+
+const RESPONSE_MEMBERS = membersOf(Response)
 
 /** Returns what calls of code that a crash has ended return. */
 const never = () => new Promise<never>(() => {})
@@ -294,7 +297,11 @@ export class LabHost {
   }
 
   /** fetch() from the host: `http://server:8080/` leads to the host `server`. */
-  async fetch(url: string | URL, init: LabRequestInit = {}): Promise<Response> {
+  fetch(url: string | URL, init: LabRequestInit = {}): Promise<Response> {
+    return promised(this.#fetch(url, init), `host ${this.name}: fetch()`, RESPONSE_MEMBERS)
+  }
+
+  async #fetch(url: string | URL, init: LabRequestInit): Promise<Response> {
     this.#check()
     if (this.stack.isCallerDead) return never()
     const request = () => this.#requests.fetch(url, init)

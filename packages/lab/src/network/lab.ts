@@ -9,11 +9,16 @@ import { type Forms, SIGNAL, WHOLE_NUMBER, wordOf } from '../model/options.ts'
 import { warnOfAddons } from '../world/node-programs.ts'
 import { type LabWorld, WORLDS, type WorldName } from '../world/world.ts'
 import { LabHost } from './host.ts'
-import type { LabLan, LabLanOptions } from './lan.ts'
-import type { LabLink } from './link.ts'
+import { LabLan, type LabLanOptions } from './lan.ts'
+import { LabLink } from './link.ts'
 import { type LabCableOptions, type LabParts, type LabSetup, Links } from './links.ts'
+import { membersOf, promised } from './promised.ts'
 import { checkRouterOptions, LabRouter, type LabRouterOptions } from './router.ts'
 import { type CableEntry, checkTopology, type LanEntry, type Made, type Topology } from './topology.ts'
+
+const LINK_MEMBERS = membersOf(LabLink, 'ab', 'ba', 'on', 'once')
+const LAN_MEMBERS = membersOf(LabLan, 'gateway', 'network', 'network6')
+const ROUTER_MEMBERS = [...membersOf(LabRouter), ...membersOf(LabHost, 'name', 'interfaces')]
 
 export interface LabOptions {
   /** Names its links in `vnet list`, as `NAME:HOST/IF`. Default `lab`. */
@@ -149,7 +154,11 @@ export class Lab implements AsyncDisposable {
    * a NAT nothing has a route to the IPv4 hosts inside. Rejects with a UsageError for wrong
    * options, and with a VnetError if the kernel refuses.
    */
-  async router(name: string, options: LabRouterOptions = {}): Promise<LabRouter> {
+  router(name: string, options: LabRouterOptions = {}): Promise<LabRouter> {
+    return promised(this.#router(name, options), 'lab.router()', ROUTER_MEMBERS)
+  }
+
+  async #router(name: string, options: LabRouterOptions): Promise<LabRouter> {
     checkRouterOptions(name, options)
     const { inside = [], outside, internet = false, wire = '', mtu, capture } = options
     if (internet && this.#hosts.some(each => each instanceof LabRouter && each.isWayOut))
@@ -185,7 +194,7 @@ export class Lab implements AsyncDisposable {
    * UsageError for wrong options; a failed call leaves nothing in place.
    */
   lan(options: LabLanOptions, ...hosts: readonly LabHost[]): Promise<LabLan> {
-    return this.segment('lan', options, hosts)
+    return promised(this.segment('lan', options, hosts), 'lab.lan()', LAN_MEMBERS)
   }
 
   /** @internal Same as `lan`. Drawings show `name`. */
@@ -238,7 +247,11 @@ export class Lab implements AsyncDisposable {
    * (`server2` if that is taken). Both are up, with a carrier and addresses, when it returns.
    * Rejects with a UsageError for a wrong text; a failed call leaves nothing in place.
    */
-  async cable(a: LabHost, b: LabHost, options: LabCableOptions = {}): Promise<LabLink> {
+  cable(a: LabHost, b: LabHost, options: LabCableOptions = {}): Promise<LabLink> {
+    return promised(this.#cable(a, b, options), 'lab.cable()', LINK_MEMBERS)
+  }
+
+  async #cable(a: LabHost, b: LabHost, options: LabCableOptions): Promise<LabLink> {
     const routers = [a, b].filter(end => end instanceof LabRouter)
     const nat64 = routers.find(({ hasNat64 }) => hasNat64)
     const isInternal = routers.some(({ isNptv6 }) => isNptv6)
@@ -283,6 +296,11 @@ export class Lab implements AsyncDisposable {
       const lines = await this.#links.drops(routers.flatMap(each => each.dropLines()))
       return [...(this.#world.losses?.() ?? []), ...lines]
     })
+  }
+
+  /** @internal Returns a line for each fault that has hit no packet, in the order of the calls. */
+  get missedFaults(): readonly string[] {
+    return this.#links.missedFaults
   }
 
   /** @internal Returns the packets of each open link, if the lab is watched. */

@@ -14,7 +14,9 @@ import type { NatForward } from '../nat/nat-table.ts'
 import type { WireDirections, WireSpec } from '../world/wire-spec.ts'
 import { compiled, directionsOf, filtersOf, WIRE, WIRE_TEXT } from '../world/wire-spec.ts'
 import { LabFault } from './fault.ts'
+import { membersOf, promised } from './promised.ts'
 
+const FAULT_MEMBERS = membersOf(LabFault)
 /** The default of faults: every packet that matches. */
 const EVERY: FaultWhen = { every: 1 }
 
@@ -90,9 +92,12 @@ export class LinkDirection {
    * start when the promise is fulfilled. Faults run before the stages of the wire, the oldest
    * first. Rejects with a UsageError for a wrong filter.
    */
-  async fault(action: FaultAction, filter?: string, when: FaultWhen = EVERY): Promise<LabFault> {
-    checkFault(action, filter, when)
-    return this.#link.addFault(this.#direction, action, filter, when)
+  fault(action: FaultAction, filter?: string, when: FaultWhen = EVERY): Promise<LabFault> {
+    const add = async () => {
+      checkFault(action, filter, when)
+      return this.#link.addFault(this.#direction, action, filter, when)
+    }
+    return promised(add(), `link.${this.#direction}.${action === 'drop' ? 'drop' : 'fault'}()`, FAULT_MEMBERS)
   }
 }
 
@@ -112,6 +117,8 @@ export interface LinkLab {
   readonly name: string
   /** The names of a and b, for messages. */
   readonly ends: readonly [string, string]
+  /** The faults of all links of the lab that were not removed. */
+  readonly faults: Set<LabFault>
   /** Returns its own seed in a lab with this seed. */
   seedOf(seed: number): number
   onClose(): void
@@ -322,12 +329,17 @@ export class LabLink extends EventEmitter<LinkEvents> implements AsyncDisposable
     const filters = filter === undefined ? undefined : await compiled([filter])
     const hits = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT)
     const id = await this.#worker.call('fault', this.#id, { direction, action, filter, filters, when, hits })
-    return new LabFault(hits, {
+    const text = `${faultText(action, filter, when)} on ${this.name}, ${direction}`
+    const fault: LabFault = new LabFault(hits, text, {
       hit: (n = 1) => this.#worker.call('hit', this.#id, id, n),
       remove: async () => {
+        this.#lab.faults.delete(fault)
         if (this.#closed === undefined) await this.#worker.call('removeFault', this.#id, id)
       },
     })
+    // Others only count.
+    if (action !== 'pass') this.#lab.faults.add(fault)
+    return fault
   }
 
   async #cut(): Promise<void> {
@@ -356,4 +368,14 @@ function latenessOf({ stages }: DirectionReport): number {
 function dropsOf(end: string, { drops, beforeVnet }: EndReport): string[] {
   const all = [...Object.entries(drops), ...(beforeVnet === 0 ? [] : [[BEFORE_VNET, beforeVnet] as const])]
   return all.map(([reason, n]) => `${n} at ${end} (${reason})`)
+}
+
+/** Returns a fault as people write it: `drop "tcp port 80" nth 1`. */
+function faultText(action: FaultSpec['action'], filter: string | undefined, when: FaultWhen): string {
+  const verb = typeof action === 'string' ? action : `delay ${action.delay}`
+  const given = Object.entries(when).filter(
+    ([name, value]) => value !== undefined && !(name === 'every' && value === 1),
+  )
+  const words = given.map(([name, value]) => `${name} ${value}`)
+  return [verb, ...(filter === undefined ? [] : [`"${filter}"`]), ...words].join(' ')
 }

@@ -17,6 +17,7 @@ import type { Sysctl } from '../world/host-stack.ts'
 import { type Routed, Routes } from '../world/routes.ts'
 import { directionsOf, filtersOf, type LabLinkOptions, LINK_OPTIONS } from '../world/wire-spec.ts'
 import type { LabWorld } from '../world/world.ts'
+import type { LabFault } from './fault.ts'
 import { LabHost } from './host.ts'
 import { LAN_OPTIONS, LabLan, type LabLanOptions, planLan } from './lan.ts'
 import { type DropLine, LabLink, type LinkLab } from './link.ts'
@@ -106,6 +107,7 @@ export class Links {
   readonly #names = new Map<string, number>()
   readonly #segmentNames = new Map<string, number>()
   readonly #links = new Set<LabLink>()
+  readonly #faults = new Set<LabFault>()
   readonly #lans = new Set<LabLan>()
   readonly #making = new Set<Promise<unknown>>()
   readonly #up = new Set<number>()
@@ -220,9 +222,15 @@ export class Links {
     return new Map((await Promise.all(all)).flatMap(([name, watched]) => (watched ? [[name, watched]] : [])))
   }
 
-  #add(id: number, lab: LinkLab): LabLink {
+  /** Same as Lab.missedFaults. */
+  get missedFaults(): readonly string[] {
+    return [...this.#faults].flatMap(fault => fault.missed ?? [])
+  }
+
+  #add(id: number, lab: Omit<LinkLab, 'faults'>): LabLink {
     const made: LabLink = new LabLink(this.lab.world.caller, id, {
       ...lab,
+      faults: this.#faults,
       onClose: () => {
         this.#links.delete(made)
         lab.onClose()

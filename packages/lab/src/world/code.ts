@@ -29,7 +29,7 @@ export interface NativeProgram {
 
 /** A dispatcher of undici. */
 export interface Pool {
-  destroy(): Promise<void>
+  destroy(error?: Error): Promise<void>
 }
 
 /** A host, as far as what its code opens needs it. */
@@ -148,7 +148,8 @@ export abstract class AnyHost {
 
   end(): void {
     state.hosts.delete(this)
-    for (const pool of this.pools) pool.destroy().catch(() => {})
+    const error = new Error(`host ${this.name}: the lab has ended during a request: is there an await before the call?`)
+    for (const pool of this.pools) pool.destroy(error).catch(() => {})
   }
 }
 
