@@ -27,7 +27,7 @@ export function unmapped(address: Uint8Array): Uint8Array {
   return address.subarray(MAPPED.length)
 }
 
-/** A socket can join groups on `lo`, where nobody sends to them. */
+/** A socket can join groups on `lo`, but none can send to groups there. */
 type Joined = Readonly<{ group: Uint8Array; dev: StackInterface | 'lo' }>
 
 export class UdpSocket {

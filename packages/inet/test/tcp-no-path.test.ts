@@ -1,4 +1,4 @@
-/** What a sender makes of routers that find no path to its peer while it repeats a segment. */
+/** A sender that repeats a segment while routers report that no path leads to its peer. */
 import { expect, test } from 'vitest'
 import { parseCases } from '../src/conform/notation.ts'
 import { runCase } from '../src/conform/run-case.ts'

@@ -1,4 +1,4 @@
-/** What a sender does when its peer takes back an offered window (RFC 9293 sec. 3.8.6). */
+/** A sender with a peer that takes back an offered window (RFC 9293 sec. 3.8.6). */
 import { expect, test } from 'vitest'
 import { parseCases } from '../src/conform/notation.ts'
 import { runCase } from '../src/conform/run-case.ts'

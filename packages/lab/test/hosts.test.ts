@@ -53,6 +53,8 @@ test('an unknown name, and a host without an address of the family, are errors t
   const hosts = made()
   expect(() => hosts.find(a!, 'd')).toThrow('d: the lab has no host of this name; it has a, b, c')
   expect(() => hosts.find(a!, 'c', 6)).toThrow('c has no IPv6 address')
+  hosts.add({ name: 'lonely', interfaces: [] })
+  expect(() => hosts.find(a!, 'lonely')).toThrow('lonely has no link: await lab.cable(...) or lab.lan(...) makes one')
 })
 
 test('the hosts file of each host has the addresses in that order, and is rewritten in place', () => {

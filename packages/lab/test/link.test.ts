@@ -15,7 +15,7 @@ function linkOf(report?: unknown) {
   const link = new LabLink(worker as unknown as LabWorker, 1, {
     name: 'client-server',
     ends: ['client', 'server'],
-    seedOf: seed => seed,
+    seedOf: seed => seed, faults: new Set(),
     onClose() {},
   })
   const events: string[] = []

@@ -10,7 +10,7 @@ export interface ConnectionHost<C> {
   /** The record for the segment that is being made. */
   readonly header: Header
   send(from: Uint8Array, to: Uint8Array, segment: Uint8Array): number
-  /** What timestamps of two addresses add to the clock: those of later connections are later. */
+  /** An offset to the clock for timestamps between two addresses: later ones are then larger. */
   timestampOffset(local: Uint8Array, remote: Uint8Array): number
   /** Delivers the pending events soon. */
   notify(connection: C): void

@@ -146,6 +146,8 @@ export interface ErrorForm {
   /** The parts of a VnetError. */
   readonly call?: Pick<VnetError, 'errno' | 'what' | 'advice'> | undefined
   readonly usage: boolean
+  /** Set for a FileError, which is a UsageError, too. */
+  readonly file: { readonly column: number | undefined } | undefined
   /** The cause is a call that failed. */
   readonly failed: boolean
 }

@@ -153,7 +153,7 @@ export class KernelStack implements world.HostStack {
 /** The groups of IPv4. Those of IPv6 have a route on each interface already. */
 const GROUPS = toPrefix('224.0.0.0/4')
 
-/** Of several interfaces, the kernel sends to groups by the one that was made first. */
+/** With several interfaces, the kernel sends to groups by the first one that was made. */
 function routeGroups(sock: RouteSocket, ifindex: number): void {
   setNetworkRoute(sock, { dst: GROUPS, oif: ifindex, metric: ifindex })
 }

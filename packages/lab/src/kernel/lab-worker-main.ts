@@ -1,6 +1,6 @@
 /** The worker that carries frames: a test that blocks its own thread does not stop its links. */
 import { type MessagePort, parentPort } from 'node:worker_threads'
-import { failedCall, LOGLEVEL_WARNING, Log, UsageError } from 'vnet/internal/base/index'
+import { FileError, failedCall, LOGLEVEL_WARNING, Log, UsageError } from 'vnet/internal/base/index'
 import { loadNative, TimerfdClock } from 'vnet/internal/linux/index'
 import { LinuxPlatform } from 'vnet/internal/linux/platform'
 import { Net } from 'vnet/internal/netdev/net'
@@ -39,7 +39,8 @@ function serve(port: MessagePort): void {
       const usage = error instanceof UsageError
       const failure = failedCall(error)
       const call = failure && { errno: failure.errno, what: failure.what, advice: failure.advice }
-      reply({ id, error: text, call, usage, failed: usage && error.cause !== undefined })
+      const file = error instanceof FileError ? { column: error.column } : undefined
+      reply({ id, error: text, call, usage, file, failed: usage && error.cause !== undefined })
     }
   })
 }

@@ -2,7 +2,7 @@
 // Imported because a test may replace the timers of globalThis.
 import { clearTimeout, setTimeout } from 'node:timers'
 import { Worker } from 'node:worker_threads'
-import { type Trace, thrownAt, traceOf, UsageError, VnetError } from 'vnet/internal/base/index'
+import { FileError, type Trace, thrownAt, traceOf, UsageError, VnetError } from 'vnet/internal/base/index'
 import type { LinkCaller } from '../carrier/lab-calls.ts'
 import type { ErrorForm, FaultListener, WorkerReply, WorkerRequest } from '../carrier/protocol.ts'
 import { builtModule } from '../model/built-module.ts'
@@ -110,7 +110,8 @@ export class LabWorker implements LinkCaller {
   }
 }
 
-function errorOf({ error, call, usage, failed }: { readonly error: string } & ErrorForm): Error {
+function errorOf({ error, call, usage, file, failed }: { readonly error: string } & ErrorForm): Error {
   if (!usage) return call === undefined ? new Error(error) : new VnetError(call.errno, call.what, call.advice)
+  if (file !== undefined) return new FileError(error, file.column)
   return new UsageError(error, failed ? { cause: error } : undefined)
 }

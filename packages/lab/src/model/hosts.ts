@@ -146,8 +146,10 @@ export class HostsFile {
     const places = this.places(from, name).filter(place => family === undefined || place.family === family)
     const [first, ...rest] = places
     if (first !== undefined) return [first, ...rest]
-    if (this.#hosts.has(name.toLowerCase()))
-      throw new UsageError(`${name} has no IP${family === undefined ? '' : `v${family}`} address`)
+    const host = this.#hosts.get(name.toLowerCase())
+    if (host?.interfaces.length === 0)
+      throw new UsageError(`${name} has no link: await lab.cable(...) or lab.lan(...) makes one`)
+    if (host !== undefined) throw new UsageError(`${name} has no IP${family === undefined ? '' : `v${family}`} address`)
     const known = [...this.#hosts.values()].map(host => host.name)
     throw new UsageError(`${name}: the lab has no host of this name; it has ${namesFor(name, known)}`)
   }

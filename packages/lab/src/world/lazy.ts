@@ -5,7 +5,7 @@ type Then = (this: object, ...callbacks: unknown[]) => unknown
 
 /**
  * Makes a request or a query of a library, which starts when its `then` is called, start as code of
- * a host. The callbacks remain those of the caller. Returns the object itself; promises, which have
+ * a host. The callbacks remain code of the caller. Returns the object itself; promises, which have
  * started, and all other values as they are.
  */
 export function startIn<T>(result: T, enter: (fn: () => unknown) => unknown): T {

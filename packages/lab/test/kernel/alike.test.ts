@@ -5,7 +5,7 @@ import os from 'node:os'
 import { describe, expect, test } from 'vitest'
 import { createLab, type LabHost } from '../../src/index.ts'
 
-test('stats has the same names in both worlds, except those that only the kernel counts', async () => {
+test('stats has the same names in both worlds, except names that only the kernel counts', async () => {
   const names: string[][] = []
   for (const world of ['memory', 'kernel'] as const) {
     await using lab = await createLab({ world })
@@ -35,7 +35,7 @@ class Lazy {
   }
 }
 
-/** Joins a group on the interface that the host chooses. Returns the datagrams that arrive there. */
+/** Joins a group on the interface that the host chooses. Returns the first datagram there. */
 async function member(host: LabHost, group: string): Promise<{ readonly text: Promise<string> }> {
   const socket = await host.createSocket(net.isIPv6(group) ? 'udp6' : 'udp4', 5353)
   socket.addMembership(group)
@@ -106,6 +106,17 @@ describe.for(['memory', 'kernel'] as const)('in the world %s', world => {
       await once(socket, 'close')
     }
     expect(client.stats()).toMatchObject({ TcpExtTW: 4, TcpExtTWRecycled: 3, TcpRetransSegs: 0 })
+  })
+
+  test('wrong texts are the same errors, and a host without a link is one that says so', async () => {
+    await using lab = await createLab({ world })
+    const [a, b] = lab.hosts('a', 'b')
+    const wrong = await a.fetch('http://b/').catch((error: Error) => error.cause)
+    expect(String(wrong)).toContain('b has no link: await lab.cable(...) or lab.lan(...) makes one')
+    await expect(lab.cable(a, b, { wire: 'delay 20 ms' })).rejects.toMatchObject({ name: 'FileError', column: 7 })
+    const link = await lab.cable(a, b)
+    await expect(link.wire('dely 20ms')).rejects.toMatchObject({ name: 'FileError', column: 1 })
+    await expect(link.ab.drop('tcp prot 80')).rejects.toMatchObject({ name: 'UsageError' })
   })
 
   test('a request that starts when it is awaited starts on the host that has made it', async () => {

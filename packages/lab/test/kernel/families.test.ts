@@ -1,4 +1,4 @@
-/** The addresses of a name that code of a host tries: each until it fails, however long that takes. */
+/** Code of a host tries each address of a name until it fails, however long that takes. */
 import { once } from 'node:events'
 import net from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
