@@ -2,7 +2,6 @@
 import type { Server } from 'node:http'
 import { type AddressInfo, isIP } from 'node:net'
 import { EADDRINUSE, EADDRNOTAVAIL, VnetError } from 'vnet/internal/base/errno'
-import { hostName } from 'vnet/internal/base/own-request'
 
 /** Returns advice about an error of bind(2), if any. */
 export function bindAdvice(errno: number, host: string): string | undefined {
@@ -21,12 +20,6 @@ export function parseAddress(text: string): Address | undefined {
   const port = Number(digits)
   const version = six === undefined ? 4 : 6
   return isIP(host) === version && port <= 0xffff ? { host, port } : undefined
-}
-
-/** True if no web page of a stranger can have chosen this Host: DNS does not lead to it. */
-export function isAddressOrLocalhost(header: string | undefined): boolean {
-  const name = hostName(header).toLowerCase()
-  return name === 'localhost' || isIP(name) !== 0
 }
 
 /** Returns the URL of a server, without a path. */

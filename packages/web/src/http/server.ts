@@ -1,12 +1,12 @@
 /** An HTTP server of vnet. Every local user can connect, so no client holds resources for long. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import { CONNECTIONS_MAX, Connections, isAddressOrLocalhost } from 'vnet/internal/base/http-connections.node'
 import { hostName, isForeign } from 'vnet/internal/base/own-request'
-import { type Address, close, isAddressOrLocalhost, listen } from './address.ts'
+import { type Address, close, listen } from './address.ts'
 import { type Access, type Proof, ServerToken } from './token.ts'
 
-/** Connections at one time. The last of them are kept for clients that have shown the token. */
-export const CONNECTIONS_MAX = 256
+/** Connections that are kept for clients that have shown the token. The oldest others leave. */
 const KEPT = 64
 /** Time for the headers, and for the whole of a request, in milliseconds. */
 const HEADERS_MS = 5000
@@ -44,16 +44,15 @@ export async function serveHttp(
 ): Promise<HttpServer> {
   const limits = { headersTimeout: HEADERS_MS, requestTimeout: REQUEST_MS, connectionsCheckingInterval: HEADERS_MS }
   const server = createServer(limits)
-  server.maxConnections = CONNECTIONS_MAX
   server.maxRequestsPerSocket = REQUESTS_A_CONNECTION
   server.timeout = SILENCE_MS
-  const connections = new Connections()
-  server.on('connection', socket => connections.add(socket))
+  const connections = new Connections(server, CONNECTIONS_MAX - KEPT)
+  const busy = new WeakSet<Socket>()
   const url = await listen(server, address)
   const token = new ServerToken(access.tokenFor(url))
   const names = hosts.map(name => name.toLowerCase())
   server.on('request', (request, response) => {
-    if (!connections.begin(request.socket, response)) return
+    if (!begin(busy, request.socket, response)) return
     const asked = askedOf(request, response, names, token)
     if (asked?.proof === 'right') connections.keep(request.socket)
     Promise.resolve(asked && reply(asked)).catch((error: NodeJS.ErrnoException) => {
@@ -99,34 +98,15 @@ export function refuse(
   response.writeHead(status, { 'content-type': 'text/plain', connection: 'close', ...headers }).end(`${text}\n`)
 }
 
-/** The open connections. Those that have not shown the token make room for new ones. */
-class Connections {
-  /** Without the token, the oldest first. */
-  readonly #strangers = new Set<Socket>()
-  readonly #busy = new WeakSet<Socket>()
-
-  add(socket: Socket): void {
-    this.#strangers.add(socket)
-    socket.once('close', () => this.#strangers.delete(socket))
-    const [oldest] = this.#strangers
-    if (this.#strangers.size > CONNECTIONS_MAX - KEPT) oldest?.destroy()
+/** Ends a connection with an unread reply and returns false: many replies would fill memory. */
+function begin(busy: WeakSet<Socket>, socket: Socket, response: ServerResponse): boolean {
+  if (busy.has(socket)) {
+    socket.destroy()
+    return false
   }
-
-  /** The client has shown the token. */
-  keep(socket: Socket): void {
-    this.#strangers.delete(socket)
-  }
-
-  /** Ends a connection with an unread reply and returns false: many replies would fill memory. */
-  begin(socket: Socket, response: ServerResponse): boolean {
-    if (this.#busy.has(socket)) {
-      socket.destroy()
-      return false
-    }
-    this.#busy.add(socket)
-    response.once('close', () => this.#busy.delete(socket))
-    return true
-  }
+  busy.add(socket)
+  response.once('close', () => busy.delete(socket))
+  return true
 }
 
 /** Headers of each reply. The live page needs nothing but the files of its server. */
