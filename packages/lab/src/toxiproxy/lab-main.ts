@@ -16,32 +16,81 @@ import type { LabCall, LabReply, LinkAddress } from './lab-process.ts'
 type End = Readonly<{ handle: unknown; close: () => void }>
 type Ends = readonly End[]
 
-/** A TCP port of the server, and its connections by client port, until they are handed over. */
+/** A TCP port of the server, which finds the two ends of each connection over the link. */
 class TcpPort extends net.Server {
-  readonly #arrivals = new Map<number, { promise: Promise<Socket>; resolve(socket: Socket): void }>()
+  /** The numbers of the connections that are being made, the oldest first. */
+  readonly #made = new Set<number>()
+  #last = 0
+  /** Accepted sockets that wait for their other end, by its port. */
+  readonly #arrived = new Map<number, { readonly socket: Socket; readonly after: number }>()
+  readonly #expected = new Map<number, (socket: Socket) => void>()
 
   constructor() {
-    super({ pauseOnConnect: true }, socket => {
-      socket.on('error', () => socket.destroy())
-      this.#arrival(socket.remotePort as number).resolve(socket)
-    })
+    super({ pauseOnConnect: true }, socket => this.#arrive(socket.on('error', () => socket.destroy())))
     this.on('error', () => {})
   }
 
-  /** Waits for the connection, or the end of its other side. */
-  async from(near: Socket, port = near.localPort as number): Promise<Socket | undefined> {
-    const gone = new Promise<undefined>(resolve => near.once('close', () => resolve(undefined)))
-    const far = await Promise.race([this.#arrival(port).promise, gone])
-    this.#arrivals.delete(port)
-    return far
+  /** Returns both ends of a connection that `connect` makes. */
+  async join(connect: () => Promise<Socket>): Promise<readonly [near: Socket, far: Socket]> {
+    const number = ++this.#last
+    this.#made.add(number)
+    try {
+      const near = await connect()
+      // It has no bytes to lose before the other end is handed over, and would not see its own end.
+      near.on('error', () => near.destroy()).resume()
+      const far = await this.#otherEnd(near)
+      if (far === undefined) throw new Error('the connection over the link has ended')
+      return [near, far]
+    } finally {
+      this.#made.delete(number)
+      this.#discard()
+    }
   }
 
-  #arrival(port: number) {
-    let resolve = (_: Socket) => {}
-    const promise = new Promise<Socket>(done => (resolve = done))
-    const arrival = this.#arrivals.get(port) ?? { promise, resolve }
-    this.#arrivals.set(port, arrival)
-    return arrival
+  /** Waits for the accepted socket, or the end of `near`. */
+  async #otherEnd(near: Socket): Promise<Socket | undefined> {
+    const port = near.localPort
+    // Undefined after its end.
+    if (port === undefined) return undefined
+    const arrived = this.#arrived.get(port)
+    this.#arrived.delete(port)
+    if (arrived !== undefined) return arrived.socket
+    return new Promise(resolve => {
+      this.#expected.set(port, resolve)
+      near.once('close', () => {
+        // The port may be that of another connection already.
+        if (this.#expected.get(port) === resolve) this.#expected.delete(port)
+        resolve(undefined)
+      })
+    })
+  }
+
+  #arrive(socket: Socket): void {
+    // Undefined after a reset.
+    const port = socket.remotePort
+    if (port === undefined) {
+      socket.destroy()
+      return
+    }
+    const take = this.#expected.get(port)
+    this.#expected.delete(port)
+    if (take !== undefined) {
+      take(socket)
+      return
+    }
+    this.#arrived.get(port)?.socket.destroy()
+    this.#arrived.set(port, { socket, after: this.#last })
+    this.#discard()
+  }
+
+  /** Destroys sockets that are older than each connection that is being made: their ends closed. */
+  #discard(): void {
+    const [oldest = Number.POSITIVE_INFINITY] = this.#made
+    for (const [port, { socket, after }] of this.#arrived) {
+      if (after >= oldest) continue
+      this.#arrived.delete(port)
+      socket.destroy()
+    }
   }
 }
 
@@ -82,8 +131,13 @@ async function main(): Promise<void> {
     if (isUdp) return at
     const listener = new TcpPort()
     tcpPorts.set(at.port, listener)
-    await server.listen(listener, at.port, at.address)
-    return at
+    try {
+      await server.listen(listener, at.port, at.address)
+      return at
+    } catch (error) {
+      unlisten(at.port)
+      throw error
+    }
   }
 
   function unlisten(port: number): void {
@@ -94,11 +148,9 @@ async function main(): Promise<void> {
 
   async function connectTcp({ port, address }: LinkAddress): Promise<Ends> {
     const listener = tcpPorts.get(port)
-    const near = await client.connect(port, address)
-    near.pause().on('error', () => near.destroy())
-    const far = await listener?.from(near)
-    if (far === undefined) throw new Error('the connection over the link has ended')
-    return [endOfTcp(near), endOfTcp(far)]
+    if (listener === undefined) throw new Error('the proxy has been closed')
+    const ends = await listener.join(() => client.connect(port, address))
+    return ends.map(endOfTcp)
   }
 
   /** The server's socket has the port of the proxy; a client's has any. */
@@ -111,11 +163,9 @@ async function main(): Promise<void> {
 
   async function reply({ id, call, args }: LabCall): Promise<void> {
     try {
-      if (call === 'connect' || call === 'bind') {
-        const ends = call === 'connect' ? await connectTcp(...args) : await bindUdp(...args)
-        for (const [i, { handle, close }] of ends.entries())
-          await send({ id, isLast: i === ends.length - 1 }, handle).finally(close)
-      } else if (call === 'listen') await send({ id, value: await listen(...args) })
+      if (call === 'connect') await handOver(id, await connectTcp(...args))
+      else if (call === 'bind') await handOver(id, await bindUdp(...args))
+      else if (call === 'listen') await send({ id, value: await listen(...args) })
       else {
         if (call === 'unlisten') unlisten(...args)
         else await link.wire(args[0])
@@ -135,6 +185,12 @@ const reasonOf = (error: Error) => (error instanceof VnetError ? explain(error) 
 function endOfTcp(socket: Socket): End {
   const { _handle: handle } = socket as Socket & { readonly _handle: unknown }
   return { handle, close: () => socket.destroy() }
+}
+
+/** Hands sockets to the parent, which learns from their number whether all have arrived. */
+async function handOver(id: number, ends: Ends): Promise<void> {
+  for (const { handle, close } of ends) await send({ id, isSocket: true }, handle).finally(close)
+  await send({ id, value: ends.length })
 }
 
 /** Settles when the message and its socket were written, or are lost after the parent's end. */

@@ -28,15 +28,17 @@ export type LabCall = {
 /** `id` 0 is the first message. */
 export interface LabReply {
   readonly id: number
+  /** A socket comes with the message. Node drops both if there is no descriptor for the socket. */
+  readonly isSocket?: boolean
+  /** After sockets it is their number. */
   readonly value?: unknown
-  /** A socket comes with the message, and perhaps further ones after it. */
-  readonly isLast?: boolean
   readonly error?: string
   readonly isUsage?: boolean
   /** The command that enters the namespaces of the lab, if it has some of its own. */
   readonly enter?: string | undefined
 }
 
+/** A call. It owns its sockets until they are returned. */
 interface Pending {
   readonly sockets: (Socket | dgram.Socket)[]
   resolve(value: never): void
@@ -58,7 +60,7 @@ export class LabProcess {
     child.on('message', (reply: LabReply, handle) => this.#settle(reply, handle))
     this.ended = once(child, 'exit').then(([status, signal]) => {
       this.#failure = new Error(`the process of the lab has ended (${signal ?? `status ${status}`})`)
-      for (const { reject } of this.#pending.values()) reject(this.#failure)
+      for (const pending of this.#pending.values()) fail(pending, this.#failure)
       this.#pending.clear()
       return this.#failure
     })
@@ -98,17 +100,25 @@ export class LabProcess {
     await this.ended
   }
 
-  #settle({ id, value, isLast, error, isUsage }: LabReply, handle: unknown): void {
+  #settle({ id, isSocket = false, value, error, isUsage }: LabReply, handle: unknown): void {
     const pending = this.#pending.get(id)
-    if (pending === undefined) return
-    if (isLast !== undefined && handle !== undefined) pending.sockets.push(socketOf(handle))
-    if (isLast === false) return
+    if (isSocket) {
+      if (handle !== undefined) (pending?.sockets ?? []).push(socketOf(handle))
+      return
+    }
     this.#pending.delete(id)
-    // Without a descriptor left, the message comes alone.
-    if (isLast && handle === undefined) pending.reject(new Error('too many open files'))
-    else if (error === undefined) pending.resolve((isLast ? pending.sockets : value) as never)
-    else pending.reject(isUsage ? new UsageError(error) : new Error(error))
+    if (pending === undefined) return
+    const { sockets } = pending
+    if (error !== undefined) fail(pending, isUsage ? new UsageError(error) : new Error(error))
+    else if (typeof value !== 'number') pending.resolve(value as never)
+    else if (sockets.length === value) pending.resolve(sockets as never)
+    else fail(pending, new Error('too many open files'))
   }
+}
+
+function fail({ sockets, reject }: Pending, error: Error): void {
+  for (const socket of sockets) socket instanceof Socket ? socket.destroy() : socket.close()
+  reject(error)
 }
 
 /** Returns a datagram socket as it is, and the socket of a TCP handle, which reads nothing yet. */
