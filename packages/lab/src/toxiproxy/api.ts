@@ -2,7 +2,9 @@
 import { randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import { attempt } from 'vnet/internal/base/errno'
+import { isAddressOrLocalhost } from 'vnet/internal/base/http-connections.node'
 import { hostName, isForeign } from 'vnet/internal/base/own-request'
+import { Turns } from './api-turns.ts'
 import { ApiError, listOf } from './body.ts'
 import { type Measures, metricsText } from './metrics.ts'
 import type { Proxies } from './proxies.ts'
@@ -11,8 +13,6 @@ import type { ToxicProxy } from './proxy.ts'
 /** The version of toxiproxy that has this API. */
 const VERSION = '2.12.0'
 
-const BODY_MAX = 4 * 1024 * 1024
-const CONNECTIONS_MAX = 256
 /** Milliseconds for a whole request, and of silence. */
 const REQUEST_MS = 15_000
 const SILENCE_MS = 60_000
@@ -40,8 +40,6 @@ type Route = readonly [methods: string, path: RegExp, handler: Handler]
 
 export function apiServer(proxies: Proxies, options: ApiOptions): Server {
   const routes = routesOf(proxies, options)
-  /** Settles when the requests before are done: they change the same proxies. */
-  let tail: Promise<unknown> = Promise.resolve()
 
   async function replyTo(request: IncomingMessage): Promise<Reply> {
     const { headers, method = '', url = '' } = request
@@ -49,31 +47,31 @@ export function apiServer(proxies: Proxies, options: ApiOptions): Server {
     if (!isOwnName(headers.host, options.hosts))
       throw new ApiError('wrong Host: use the address, localhost, or a name given by --allow-host', 403)
     if (isForeign(headers)) throw new ApiError('this request is from another origin', 403)
-    const path = attempt(() => decodeURIComponent(url.split('?')[0] as string))
-    if (path === undefined) return plain(400, '400 Bad Request')
+    const path = url.split('?')[0] as string
+    // A name may have a slash, as %2F.
     const there = routes.filter(([, pattern]) => pattern.test(path))
     const [, pattern, handler] = there.find(([methods]) => methods.split(' ').includes(method)) ?? []
-    if (pattern !== undefined && handler !== undefined) {
-      const body = method === 'GET' ? '' : await bodyOf(request)
-      const done = tail.then(() => handler(body, ...(pattern.exec(path) ?? []).slice(1)))
-      tail = done.catch(() => {})
-      return done
-    }
+    const names = attempt(() => (pattern?.exec(path) ?? [decodeURIComponent(path)]).slice(1).map(decodeURIComponent))
+    if (names === undefined) return plain(400, '400 Bad Request')
+    if (handler !== undefined) return handler(method === 'GET' ? '' : await turns.bodyOf(request), ...names)
     if (there.length > 0) return { status: 405 }
     return plain(404, '404 page not found')
   }
 
   const limits = { requestTimeout: REQUEST_MS, connectionsCheckingInterval: 1000, keepAliveTimeout: SILENCE_MS }
-  const server = createServer(limits, async (request, response) => {
-    const { status, text = '', type } = await replyTo(request).catch(errorReply)
-    options.log(`${request.method} ${request.url} ${status}`)
-    const headers = { 'x-content-type-options': 'nosniff', 'x-toxiproxy-request-id': randomBytes(10).toString('hex') }
-    for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
-    if (type !== undefined) response.setHeader('content-type', type)
-    if (!request.complete) response.setHeader('connection', 'close')
-    response.writeHead(status).end(text)
-  })
-  server.maxConnections = CONNECTIONS_MAX
+  const server = createServer(limits, (request, response) =>
+    turns.take(request, response, async () => {
+      const { status, text = '', type } = await replyTo(request).catch(errorReply)
+      options.log(`${request.method} ${request.url} ${status}`)
+      response.setHeader('x-content-type-options', 'nosniff')
+      response.setHeader('x-toxiproxy-request-id', randomBytes(10).toString('hex'))
+      if (type !== undefined) response.setHeader('content-type', type)
+      if (!request.complete) response.setHeader('connection', 'close')
+      response.statusCode = status
+      return text
+    }),
+  )
+  const turns = new Turns(server)
   return server
 }
 
@@ -135,19 +133,8 @@ function errorReply(error: unknown): Reply {
   return plain(status, JSON.stringify({ error: message, status }))
 }
 
-async function bodyOf(request: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = []
-  let length = 0
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    length += chunk.length
-    if (length > BODY_MAX) throw new ApiError(`a body has at most ${BODY_MAX} bytes`, 413)
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks).toString()
-}
-
 /** DNS leads no web page of a stranger to an address, or to a name without a dot. */
 function isOwnName(header: string | undefined, hosts: readonly string[]): boolean {
   const name = hostName(header).toLowerCase()
-  return !name.includes('.') || /^[\d.]+$/.test(name) || hosts.includes(name)
+  return isAddressOrLocalhost(header) || !name.includes('.') || hosts.includes(name)
 }

@@ -1,5 +1,7 @@
 /** The bodies of requests: JSON, read as Go's encoding/json reads it into a struct. */
 
+import { didYouMean } from 'vnet/internal/base/usage-error'
+
 /** An error of the API: `{ "error": message, "status": status }`. */
 export class ApiError extends Error {
   readonly status: number
@@ -11,6 +13,9 @@ export class ApiError extends Error {
 }
 
 const bad = (reason: string) => new ApiError(`bad request body: ${reason}`, 400)
+
+/** Characters of a value that a message repeats. */
+const SHOWN_MAX = 60
 
 const typeOf = (value: unknown) => (Array.isArray(value) ? 'array' : value === null ? 'null' : typeof value)
 
@@ -45,8 +50,23 @@ export function fieldsOf<T extends object>(given: unknown, defaults: T, fraction
     if (value === null || !Object.hasOwn(fields, name)) continue
     const type = typeOf(fields[name])
     const isRight = typeOf(value) === type && (type !== 'number' || fractions.includes(name) || Number.isInteger(value))
-    if (!isRight) throw bad(`cannot unmarshal ${typeOf(value)} ${JSON.stringify(value)} into the ${type} ${name}`)
+    if (!isRight) throw bad(`cannot unmarshal ${shown(value)} into the ${type} ${name}`)
     fields[name] = value
   }
   return fields as T
 }
+
+/** Throws an ApiError for a field, of any case, that is not one of `known`. */
+export function checkFields(given: object, known: readonly string[], what: string): void {
+  const unknown = Object.keys(given).find(key => !known.includes(key.toLowerCase()))
+  if (unknown === undefined) return
+  const name = shortened(JSON.stringify(unknown))
+  const others = known.length === 0 ? 'it takes none' : `it takes ${known.join(', ')}`
+  throw new ApiError(`${what} has no ${name}: ${others}${didYouMean(unknown, known)}`, 400)
+}
+
+/** Returns the type of a value, and the value if it is short. */
+const shown = (value: unknown) =>
+  typeof value === 'object' ? typeOf(value) : `${typeOf(value)} ${shortened(JSON.stringify(value))}`
+
+const shortened = (text: string) => (text.length > SHOWN_MAX ? `${text.slice(0, SHOWN_MAX)}...` : text)

@@ -17,7 +17,7 @@ export interface ConnectionPlace {
   stages(stream: (typeof STREAMS)[number]): readonly Toxic[]
   /** Connects over the link, if there is one. */
   link?(): Promise<readonly Socket[]>
-  /** Called once, when all sockets are closed. */
+  /** Called once, when all sockets are closed, also those that are on their way from the link. */
   onClose(client: Socket, upstream: Socket): void
 }
 
@@ -29,6 +29,7 @@ export class TcpConnection {
   #last: readonly Pump[] = []
   readonly #client: Socket
   readonly #upstream: Socket
+  #isCrossing = false
 
   /** Connects to upstream, then relays. A failure closes the client's connection. */
   constructor(client: Socket, upstream: net.TcpNetConnectOpts, place: ConnectionPlace) {
@@ -37,7 +38,14 @@ export class TcpConnection {
     this.#upstream = net.connect({ ...upstream, allowHalfOpen: true, noDelay: true })
     this.#add(client)
     this.#add(this.#upstream)
-    this.#upstream.once('connect', () => void this.#relay().catch(() => this.close()))
+    this.#upstream.once('connect', () => {
+      this.#isCrossing = true
+      const crossed = this.#relay().catch(() => this.close())
+      void crossed.then(() => {
+        this.#isCrossing = false
+        this.#checkEnd()
+      })
+    })
   }
 
   sync(changed?: Toxic, isRedrawn = false): void {
@@ -71,8 +79,12 @@ export class TcpConnection {
     socket.on('error', () => this.#end(this.#last.length === 0 ? 'destroy' : 'reset'))
     socket.once('close', () => {
       this.#sockets.delete(socket)
-      if (this.#sockets.size === 0) this.#place.onClose(this.#client, this.#upstream)
+      this.#checkEnd()
     })
+  }
+
+  #checkEnd(): void {
+    if (this.#sockets.size === 0 && !this.#isCrossing) this.#place.onClose(this.#client, this.#upstream)
   }
 
   /** Ends all sockets: gracefully for a `receiver`, which gets what was sent to it. */

@@ -1,27 +1,46 @@
 /** Proxies: all proxies by name, their toxics, and the wire of the link. */
-import { readFileSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
 import { attempt } from 'vnet/internal/base/errno'
 import { type Random, random } from 'vnet/internal/base/random'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { ApiError, fieldsOf, jsonOf } from './body.ts'
 import type { TcpConnection } from './connection.ts'
+import { parseEndpoint, printEndpoint } from './endpoint.ts'
 import type { LabProcess } from './lab-process.ts'
-import { type ProxyFields, ToxicProxy } from './proxy.ts'
-import { checkToxic, defaultsOf, FRACTIONS, isStage, isUpstream, type Toxic, textOf } from './toxics.ts'
+import { Names } from './names.ts'
+import {
+  CONNECTIONS_MAX,
+  checkEnds,
+  DIRECT,
+  LINKED,
+  type ProxyEnds,
+  type ProxyFields,
+  ToxicProxy,
+  upstreamOf,
+} from './proxy.ts'
+import { Room } from './room.ts'
+import {
+  checkToxic,
+  checkToxicFields,
+  defaultsOf,
+  FRACTIONS,
+  isStage,
+  isUpstream,
+  type Toxic,
+  textOf,
+} from './toxics.ts'
 
 const PROXIES_MAX = 10_000
 const TOXICS_MAX = 64
-const NAME_MAX = 255
-/** TCP connections of all proxies together; further ones are closed. */
-const CONNECTIONS_MAX = 20_000
-/** Descriptors for everything but connections and proxies. */
-const FILES_LEFT = 400
+/** Toxics of all proxies together. */
+const ALL_TOXICS_MAX = 10_000
+/** Characters of names and addresses. */
+const TEXT_MAX = 255
+/** Milliseconds that a change waits for the addresses of its upstream. */
+const UPSTREAM_MS = 1000
 
 const PROXY: ProxyFields = { name: '', listen: '', upstream: '', enabled: true, network: 'tcp' }
 const TOXIC = { attributes: {}, name: '', type: '', stream: 'downstream', toxicity: 1 }
-
-/** Linux only. */
-const limits = () => readFileSync('/proc/self/limits', 'latin1')
 
 export class Proxies {
   readonly #lab: LabProcess | undefined
@@ -30,15 +49,25 @@ export class Proxies {
   readonly #proxies = new Map<string, ToxicProxy>()
   readonly #random: Random
   readonly #open = new Set<TcpConnection>()
-  /** The limit of open files. */
-  readonly #files = Number(/^Max open files +(\d+)/m.exec(attempt(limits) ?? '')?.[1] ?? 2 ** 20)
+  readonly #room: Room
+  readonly #names: Names
   /** The texts that the link has. */
   #wire = { ab: '', ba: '' }
+  /** Settles when the changes before are done: they concern the same proxies. */
+  #tail: Promise<unknown> = Promise.resolve()
+  #isClosed = false
 
-  constructor(lab: LabProcess | undefined, whyNoPackets: string | undefined, seed: number) {
+  constructor(
+    lab: LabProcess | undefined,
+    whyNoPackets: string | undefined,
+    seed: number,
+    { room = new Room(), names = new Names() } = {},
+  ) {
     this.#lab = lab
     this.#why = whyNoPackets
     this.#random = random(seed)
+    this.#room = room
+    this.#names = names
   }
 
   /** In the order of their names. */
@@ -46,19 +75,15 @@ export class Proxies {
     return [...this.#proxies.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
   }
 
-  /** The connections and their limit, the wire, and the filter of each proxy's packets. */
+  /** Connections and sessions, their room, the wire, and the filter of each proxy's packets. */
   get state() {
     const { size: connections } = this.#open
+    const perConnection = this.#lab === undefined ? DIRECT : LINKED
+    const connectionsMax = Math.min(CONNECTIONS_MAX, connections + this.#room.roomFor(perConnection))
     const proxies = this.all.flatMap(({ name, network, at }) =>
       at === undefined ? [] : { name, address: at.address, filter: `${network} port ${at.port}` },
     )
-    return { connections, connectionsMax: this.#connectionsMax, wire: this.#wire, proxies }
-  }
-
-  /** A connection takes four descriptors with a link, and two without. */
-  get #connectionsMax(): number {
-    const files = this.#files - FILES_LEFT - this.#proxies.size
-    return Math.min(CONNECTIONS_MAX, Math.floor(files / (this.#lab === undefined ? 2 : 4)))
+    return { connections, connectionsMax, sessions: this.#room.sessions, wire: this.#wire, proxies }
   }
 
   /** Throws an ApiError for an unknown name, like each method that takes one. */
@@ -70,48 +95,68 @@ export class Proxies {
 
   async create(body: string): Promise<ToxicProxy> {
     const fields = checked(fieldsOf(jsonOf(body), PROXY))
-    if (this.#proxies.has(fields.name)) throw new ApiError('proxy already exists', 409)
-    return this.#add(fields)
+    if (fields.enabled) await this.#lookUp([fields])
+    return this.#inTurn(() => {
+      if (this.#proxies.has(fields.name)) throw new ApiError('proxy already exists', 409)
+      return this.#add(fields)
+    })
   }
 
   /** Makes or replaces proxies. If one fails, `made` has the proxies before it. */
   async populate(given: readonly unknown[], made: ToxicProxy[]): Promise<void> {
     const all = given.map(each => fieldsOf(each, PROXY)).map((fields, i) => checked(fields, ` at proxy ${i + 1}`))
-    for (const fields of all) {
-      const before = this.#proxies.get(fields.name)
-      const isSame = before?.network === fields.network && !before.differs(fields)
-      if (!isSame) await before?.stop()
-      made.push(isSame ? before : await this.#add(fields))
-    }
-    await this.#rewire()
+    await this.#lookUp(all.filter(({ enabled }) => enabled))
+    await this.#inTurn(async () => {
+      for (const fields of all) {
+        const before = this.#proxies.get(fields.name)
+        const isSame = before?.network === fields.network && !before.differs(fields)
+        if (!isSame) await before?.stop()
+        made.push(isSame ? before : await this.#add(fields))
+      }
+      await this.#rewire()
+    })
   }
 
   async update(name: string, body: string): Promise<ToxicProxy> {
-    const proxy = this.get(name)
-    const { listen, upstream, enabled } = proxy
-    const fields = fieldsOf(jsonOf(body), { listen, upstream, enabled })
-    if (proxy.differs(fields)) {
-      await proxy.stop()
-      proxy.listen = fields.listen
-      proxy.upstream = fields.upstream
-    }
-    await (fields.enabled ? proxy.start() : proxy.stop()).finally(() => this.#rewire())
-    return proxy
+    const fieldsFor = ({ listen, upstream, enabled }: ToxicProxy) =>
+      fieldsOf(jsonOf(body), { listen, upstream, enabled })
+    const asked = fieldsFor(this.get(name))
+    checkTexts(asked)
+    if (asked.enabled) await this.#lookUp([asked])
+    return this.#inTurn(async () => {
+      const proxy = this.get(name)
+      const fields = fieldsFor(proxy)
+      if (proxy.differs(fields)) {
+        await proxy.stop()
+        proxy.listen = fields.listen
+        proxy.upstream = fields.upstream
+      }
+      await (fields.enabled ? proxy.start() : proxy.stop()).finally(() => this.#rewire())
+      return proxy
+    })
   }
 
   async remove(name: string): Promise<void> {
-    await this.get(name).stop()
-    this.#proxies.delete(name)
-    await this.#rewire()
+    await this.#inTurn(async () => {
+      await this.get(name).stop()
+      this.#proxies.delete(name)
+      await this.#rewire()
+    })
   }
 
+  /** Removes all toxics and enables all proxies. Rejects with the first failure, after all. */
   async reset(): Promise<void> {
-    for (const proxy of this.all) {
-      proxy.toxics = []
-      proxy.sync()
-    }
-    await this.#rewire()
-    for (const proxy of this.all) await proxy.start()
+    await this.#lookUp(this.all.filter(({ enabled }) => !enabled))
+    await this.#inTurn(async () => {
+      for (const proxy of this.all) {
+        proxy.toxics = []
+        proxy.sync()
+      }
+      await this.#rewire()
+      const failures: unknown[] = []
+      for (const proxy of this.all) await proxy.start().catch(error => failures.push(error))
+      if (failures.length > 0) throw failures[0]
+    })
   }
 
   toxic(name: string, toxicName: string): Toxic {
@@ -120,17 +165,25 @@ export class Proxies {
     return toxic
   }
 
-  async addToxic(name: string, body: string): Promise<Toxic> {
+  addToxic(name: string, body: string): Promise<Toxic> {
+    return this.#inTurn(() => this.#addToxic(name, body))
+  }
+
+  async #addToxic(name: string, body: string): Promise<Toxic> {
     const proxy = this.get(name)
-    const given = fieldsOf(jsonOf(body), TOXIC, ['toxicity'])
+    const json = jsonOf(body)
+    const given = fieldsOf(json, TOXIC, ['toxicity'])
     const toxic: Toxic = { ...given, name: given.name || `${given.type}_${given.stream}` }
     if (!/^(up|down)stream$/i.test(toxic.stream))
       throw new ApiError('stream was invalid, can be either upstream or downstream', 400)
     const defaults = defaultsOf(toxic.type)
     if (defaults === undefined) throw new ApiError('invalid toxic type', 400)
+    checkToxicFields(toxic.type, json as object, given.attributes, Object.keys(TOXIC))
     if (proxy.toxics.some(each => each.name === toxic.name)) throw new ApiError('toxic already exists', 409)
     checkName(toxic.name)
     if (proxy.toxics.length >= TOXICS_MAX) throw new ApiError(`a proxy has at most ${TOXICS_MAX} toxics`, 400)
+    const count = [...this.#proxies.values()].reduce((sum, { toxics }) => sum + toxics.length, 0)
+    if (count >= ALL_TOXICS_MAX) throw new ApiError(`all proxies have at most ${ALL_TOXICS_MAX} toxics`, 400)
     toxic.attributes = fieldsOf(given.attributes, defaults, FRACTIONS)
     checkToxic(toxic, proxy.network === 'udp', this.#why)
     const before = proxy.toxics
@@ -139,11 +192,17 @@ export class Proxies {
     return toxic
   }
 
-  async updateToxic(name: string, toxicName: string, body: string): Promise<Toxic> {
+  updateToxic(name: string, toxicName: string, body: string): Promise<Toxic> {
+    return this.#inTurn(() => this.#updateToxic(name, toxicName, body))
+  }
+
+  async #updateToxic(name: string, toxicName: string, body: string): Promise<Toxic> {
     const toxic = this.toxic(name, toxicName)
     const proxy = this.get(name)
     const { toxicity, attributes } = toxic
-    const given = fieldsOf(jsonOf(body), { toxicity, attributes: {} }, ['toxicity'])
+    const json = jsonOf(body) ?? {}
+    const given = fieldsOf(json, { toxicity, attributes: {} }, ['toxicity'])
+    checkToxicFields(toxic.type, json, given.attributes, Object.keys(TOXIC))
     const after = { ...toxic, ...given, attributes: fieldsOf(given.attributes, attributes, FRACTIONS) }
     checkToxic(after, proxy.network === 'udp', this.#why)
     Object.assign(toxic, after)
@@ -153,23 +212,69 @@ export class Proxies {
   }
 
   async removeToxic(name: string, toxicName: string): Promise<void> {
-    const toxic = this.toxic(name, toxicName)
-    const proxy = this.get(name)
-    proxy.toxics = proxy.toxics.filter(each => each !== toxic)
-    await this.#changed(proxy, toxic, () => {})
+    await this.#inTurn(async () => {
+      const toxic = this.toxic(name, toxicName)
+      const proxy = this.get(name)
+      proxy.toxics = proxy.toxics.filter(each => each !== toxic)
+      await this.#changed(proxy, toxic, () => {})
+    })
   }
 
+  /** Stops all proxies after the changes that wait. Further ones are refused. */
   async close(): Promise<void> {
-    for (const proxy of this.all) await proxy.stop()
-    await this.#lab?.close()
+    const closed = this.#inTurn(async () => {
+      for (const proxy of this.all) await proxy.stop()
+      await this.#lab?.close()
+    })
+    this.#isClosed = true
+    await closed
+  }
+
+  /** Makes a change after those before it. */
+  #inTurn<T>(change: () => T | Promise<T>): Promise<T> {
+    if (this.#isClosed) return Promise.reject(new ApiError('vnet is ending', 503))
+    const done = this.#tail.then(change)
+    this.#tail = done.catch(() => {})
+    return done
+  }
+
+  /**
+   * Looks up the names of proxies that will listen, before the turn of the change, which finds the
+   * results. Rejects with an ApiError if one would lead to itself. The change reports other errors.
+   */
+  async #lookUp(all: readonly ProxyEnds[]): Promise<void> {
+    // One after the other: Node has four threads for all look-ups.
+    for (const { listen, upstream } of all) {
+      const own = attempt(() => parseEndpoint(listen))
+      const found = own && (await this.#find(own.host))
+      if (own === undefined || found === undefined) return
+      const to = upstreamOf(upstream)
+      if (own.port !== to.port) continue
+      const limit = new AbortController()
+      const isLate = delay(UPSTREAM_MS, undefined, { signal: limit.signal, ref: false }).catch(() => undefined)
+      const addresses = (await Promise.race([this.#find(to.host), isLate])) ?? []
+      limit.abort()
+      checkEnds({ listen: printEndpoint(found[0] ?? own.host, own.port), upstream }, addresses)
+    }
+  }
+
+  /** Returns the addresses of a name; undefined if it has none. */
+  async #find(host: string): Promise<readonly string[] | undefined> {
+    const found = host === '' ? [] : await this.#names.find(host).catch(() => undefined)
+    return found?.map(({ address }) => address)
   }
 
   async #add(fields: ProxyFields): Promise<ToxicProxy> {
     if (fields.network === 'udp' && this.#why !== undefined)
       throw new ApiError(`network udp needs packets, which vnet does not have: ${this.#why}`, 400)
     if (this.#proxies.size >= PROXIES_MAX) throw new ApiError(`there are at most ${PROXIES_MAX} proxies`, 400)
-    const hasRoom = () => this.#open.size < this.#connectionsMax
-    const place = { lab: this.#lab, random: this.#random, open: this.#open, hasRoom }
+    const place = {
+      lab: this.#lab,
+      random: this.#random,
+      open: this.#open,
+      room: this.#room,
+      names: this.#names,
+    }
     const proxy = new ToxicProxy(place, fields)
     if (fields.enabled) await proxy.start()
     this.#proxies.set(fields.name, proxy)
@@ -205,9 +310,19 @@ function checked(fields: ProxyFields, place = ''): ProxyFields {
   if (upstream === '') throw new ApiError(`missing required field: upstream${place}`, 400)
   if (!/^(tcp|udp)$/.test(network)) throw new ApiError('network was invalid, can be either tcp or udp', 400)
   checkName(name)
+  checkTexts(fields)
   return fields
 }
 
+/** Throws an ApiError for addresses that cannot be had, whatever names mean. */
+function checkTexts({ listen, upstream }: ProxyEnds): void {
+  for (const [field, text] of Object.entries({ listen, upstream }))
+    if (text.length > TEXT_MAX) throw new ApiError(`${field} has at most ${TEXT_MAX} characters`, 400)
+  checkEnds({ listen, upstream }, [upstreamOf(upstream).host])
+}
+
 function checkName(name: string): void {
-  if (name.length > NAME_MAX) throw new ApiError(`a name has at most ${NAME_MAX} characters`, 400)
+  if (name.length > TEXT_MAX) throw new ApiError(`a name has at most ${TEXT_MAX} characters`, 400)
+  // Clients remove such a segment of a path, and cannot encode half of a surrogate pair.
+  if (/^\.\.?$|\p{Surrogate}/u.test(name)) throw new ApiError('no URL can have this name: choose another one', 400)
 }

@@ -1,13 +1,19 @@
 /** ToxicProxy: an address on this machine that leads over the link to its upstream. */
-import dgram from 'node:dgram'
+import type dgram from 'node:dgram'
+import type { LookupAddress } from 'node:dns'
 import { once } from 'node:events'
-import net, { type AddressInfo, type Socket } from 'node:net'
+import net, { type AddressInfo, type LookupFunction, type Socket } from 'node:net'
 import { attempt } from 'vnet/internal/base/errno'
 import type { Random } from 'vnet/internal/base/random'
+import { ApiError } from './body.ts'
 import { STREAMS, TcpConnection } from './connection.ts'
+import { type Endpoint, leadsTo, parseEndpoint, printEndpoint } from './endpoint.ts'
 import type { LabProcess, LinkAddress } from './lab-process.ts'
+import { listenAt } from './listening.ts'
+import type { Names } from './names.ts'
+import type { Room } from './room.ts'
 import { isStage, isUpstream, type Toxic } from './toxics.ts'
-import { familyOf, UdpRelay } from './udp.ts'
+import { UdpRelay } from './udp.ts'
 
 /** What all proxies share. */
 export interface ProxyPlace {
@@ -16,9 +22,11 @@ export interface ProxyPlace {
   readonly random: Random
   /** The connections of all proxies. */
   readonly open: Set<TcpConnection>
-  /** Whether there may be one more. */
-  hasRoom(): boolean
+  readonly room: Room
+  readonly names: Names
 }
+
+export type ProxyEnds = Pick<ProxyFields, 'listen' | 'upstream'>
 
 export interface ProxyFields {
   readonly name: string
@@ -28,15 +36,28 @@ export interface ProxyFields {
   readonly network: string
 }
 
-/** Parses `localhost:80`, `[::1]:80`, `:80`. Throws an Error for malformed text, as Go words it. */
-function parseEndpoint(text: string, prefix = ''): { readonly host: string; readonly port: number } {
-  const [, six, four = '', digits] = /^(?:\[([^\]]*)\]|([^:]*)):(\d*)$/.exec(text || ':0') ?? []
-  if (digits === undefined) throw new Error(`${prefix}address ${text}: missing port in address`)
-  if (Number(digits) > 0xffff) throw new Error(`${prefix}address ${digits}: invalid port`)
-  return { host: (six ?? four).replace(/^localhost$/, '127.0.0.1'), port: Number(digits) }
+/** Descriptors of a connection over the link, and of one without a link. */
+export const LINKED = 4
+export const DIRECT = 2
+/** Descriptors of a proxy itself: a UDP proxy has a socket on the link, too. */
+const OF_PROXY: Readonly<Record<string, number>> = { tcp: 1, udp: 2 }
+/** Connections of all proxies together; further ones are closed. */
+export const CONNECTIONS_MAX = 20_000
+
+/** Parses `upstream`. Throws an ApiError for text that names no host and port. */
+export function upstreamOf(upstream: string): Endpoint {
+  const to = attempt(() => parseEndpoint(upstream))
+  if (to === undefined || to.port === 0)
+    throw new ApiError(`upstream ${upstream}: expected HOST:PORT with the number of a port, of TCP or UDP`, 400)
+  return { ...to, host: to.host || '127.0.0.1' }
 }
 
-const printEndpoint = (host: string, port: number) => `${host.includes(':') ? `[${host}]` : host}:${port}`
+/** Throws an ApiError if `addresses`, which are those of `upstream`, lead to the proxy itself. */
+export function checkEnds({ listen, upstream }: ProxyEnds, addresses: readonly string[]): void {
+  const { port } = upstreamOf(upstream)
+  if (addresses.some(each => leadsTo(listen, each, port)))
+    throw new ApiError(`upstream ${upstream}: the proxy would connect to itself, because it listens at ${listen}`, 400)
+}
 
 export class ToxicProxy {
   readonly name: string
@@ -70,7 +91,7 @@ export class ToxicProxy {
   }
 
   /** Whether it would listen or lead elsewhere. Throws an Error for malformed text. */
-  differs({ listen, upstream }: Pick<ProxyFields, 'listen' | 'upstream'>): boolean {
+  differs({ listen, upstream }: ProxyEnds): boolean {
     const { host, port } = parseEndpoint(listen)
     return this.listen !== printEndpoint(host, port) || this.upstream !== upstream
   }
@@ -78,29 +99,21 @@ export class ToxicProxy {
   /** Starts to listen, unless it does. Rejects with an Error. */
   async start(): Promise<void> {
     if (this.enabled) return
-    const { lab } = this.#place
+    const { lab, room, names } = this.#place
     const isUdp = this.network === 'udp'
     const { host, port } = parseEndpoint(this.listen, `listen ${this.network}: `)
+    if (!room.take(OF_PROXY[this.network] as number)) throw new Error('too many open files: raise ulimit -n')
     this.enabled = true
     try {
       // First, because a client may connect as soon as the proxy listens.
       this.at = await lab?.call('listen', isUdp, net.isIPv6(host) && host !== '::')
-      const listening = await (isUdp ? bindUdp(host, port) : listenTcp(host, port)).catch(error => {
-        const reason = REASONS[error.code as string] ?? error.message
-        throw new Error(`listen ${this.network} ${printEndpoint(host, port)}: ${reason}`)
-      })
+      const listening = await listenAt(isUdp, host, port, names)
       const { address, port: taken } = listening.address() as AddressInfo
-      if (listening instanceof net.Server) {
-        listening.on('error', () => {}).on('connection', socket => this.#accept(socket))
-        this.#stop = () => once(listening.close(), 'close')
-      } else {
-        this.#stop = () => listening.close()
-        const at = this.at as LinkAddress
-        const bind = async (isServer: boolean) => (await (lab as LabProcess).call('bind', isServer, at))[0]
-        const upstream = parseEndpoint(this.upstream)
-        const relay = new UdpRelay(listening, { upstream, at, bind, far: await bind(true) })
-        this.#stop = () => relay.close()
-      }
+      this.#stop = () => listening.close()
+      // The port may have been chosen only now.
+      const to = upstreamOf(this.upstream)
+      checkEnds({ listen: printEndpoint(address, taken), upstream: this.upstream }, [to.host])
+      await this.#serve(listening)
       this.listen = printEndpoint(address, taken)
     } catch (error) {
       await this.stop()
@@ -117,6 +130,7 @@ export class ToxicProxy {
     for (const connection of this.#connections) connection.close()
     await Promise.all([stopped, this.at && this.#place.lab?.call('unlisten', this.at.port).catch(() => {})])
     this.at = undefined
+    this.#place.room.free(OF_PROXY[this.network] as number)
   }
 
   /**
@@ -127,11 +141,44 @@ export class ToxicProxy {
     for (const connection of this.#connections) connection.sync(changed, isRedrawn)
   }
 
+  /** Relays what arrives at a socket. */
+  async #serve(listening: net.Server | dgram.Socket): Promise<void> {
+    if (listening instanceof net.Server) {
+      listening.on('error', () => {}).on('connection', socket => this.#accept(socket))
+      this.#stop = () => once(listening.close(), 'close')
+      return
+    }
+    this.#stop = () => listening.close()
+    const { lab, room } = this.#place
+    const at = this.at as LinkAddress
+    const bind = async (isServer: boolean) => (await (lab as LabProcess).call('bind', isServer, at))[0]
+    const upstream = async () => {
+      const [first] = await this.#upstreamAddresses()
+      return { ...(first as LookupAddress), port: parseEndpoint(this.upstream).port }
+    }
+    const relay = new UdpRelay(listening, { at, room, bind, upstream, far: await bind(true) })
+    this.#stop = () => relay.close()
+  }
+
+  /** Rejects with an Error for an unknown name, and for the address of the proxy itself. */
+  async #upstreamAddresses(): Promise<readonly LookupAddress[]> {
+    const found = await this.#place.names.find(upstreamOf(this.upstream).host)
+    checkEnds(
+      this,
+      found.map(({ address }) => address),
+    )
+    return found
+  }
+
   #accept(client: Socket): void {
-    const { open, lab, random, hasRoom } = this.#place
+    const { open, lab, random, room } = this.#place
     const { at, traffic } = this
-    const upstream = attempt(() => parseEndpoint(this.upstream))
-    if (upstream === undefined || !hasRoom()) return void client.destroy()
+    const descriptors = lab === undefined ? DIRECT : LINKED
+    if (open.size >= CONNECTIONS_MAX || !room.take(descriptors)) {
+      client.destroy()
+      return
+    }
+    const upstream = { ...upstreamOf(this.upstream), lookup: this.#lookup }
     const connection = new TcpConnection(client, upstream, {
       random,
       stages: stream =>
@@ -139,6 +186,7 @@ export class ToxicProxy {
       ...(lab && at && { link: () => lab.call('connect', at) }),
       onClose: (client, upstream) => {
         open.delete(connection)
+        room.free(descriptors)
         this.#connections.delete(connection)
         traffic.received.upstream += client.bytesRead
         traffic.sent.upstream += upstream.bytesWritten
@@ -149,28 +197,11 @@ export class ToxicProxy {
     open.add(connection)
     this.#connections.add(connection)
   }
-}
 
-const REASONS: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'bind: address already in use',
-  EADDRNOTAVAIL: 'bind: cannot assign requested address',
-  EACCES: 'bind: permission denied',
-}
-
-/** Without a host it listens on both families, where the machine has both. */
-async function listenTcp(host: string, port: number): Promise<net.Server> {
-  const server = net.createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true })
-  server.listen({ port, backlog: 4096, ...(host !== '' && host !== '0.0.0.0' && { host }) })
-  await once(server, 'listening')
-  return server
-}
-
-async function bindUdp(host: string, port: number): Promise<dgram.Socket> {
-  const socket = dgram.createSocket(host === '' ? 'udp6' : await familyOf(host))
-  socket.bind({ port, address: host || '::' })
-  await once(socket, 'listening').catch(error => {
-    socket.close()
-    throw error
-  })
-  return socket
+  /** Looks up upstream for node:net. */
+  readonly #lookup: LookupFunction = (_, { all = false }, done) => {
+    const answer = ([first, ...others]: readonly LookupAddress[]) =>
+      all ? done(null, [first as LookupAddress, ...others]) : done(null, first?.address ?? '', first?.family)
+    this.#upstreamAddresses().then(answer, error => done(error, ''))
+  }
 }

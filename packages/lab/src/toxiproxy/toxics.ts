@@ -5,7 +5,7 @@
 import { compileNumericFilter } from 'vnet/internal/linux/pcap-filter'
 import { formatShare, quoted } from 'vnet/internal/wire/units'
 import { parseLabWire } from '../carrier/wire-text.ts'
-import { ApiError } from './body.ts'
+import { ApiError, checkFields } from './body.ts'
 import type { LinkAddress } from './lab-process.ts'
 
 /** As the API shows it. */
@@ -76,7 +76,9 @@ const KINDS: Readonly<Record<string, ToxicKind>> = {
   drop: {
     attributes: { filter: '', first: 0, nth: 0, every: 0 },
     text: ({ filter, first, nth, every }) => {
-      const when = first ? `first ${first}` : nth ? `nth ${nth}` : `every ${every || 1}`
+      const given = Object.entries({ first, nth, every }).filter(([, count]) => count !== 0)
+      if (given.length > 1) throw new Error(`drop takes one of first, nth and every, not ${given.length}`)
+      const when = given.map(([word, count]) => `${word} ${count}`).join() || 'every 1'
       return `drop ${filter === '' ? '' : quoted(filter)} ${when}`
     },
   },
@@ -97,6 +99,18 @@ export function isStage(type: string, hasPackets: boolean): boolean {
   return isStage && !(hasPackets && text !== undefined)
 }
 
+/**
+ * Throws an ApiError for an unknown field of a toxic that only vnet has: a misspelt one would
+ * change nothing. toxiproxy ignores unknown fields, so its own toxics may have some. `known` are
+ * the fields besides attributes.
+ */
+export function checkToxicFields(type: string, body: object, attributes: object, known: readonly string[]): void {
+  const { isStage = false, attributes: own } = kindOf(type)
+  if (isStage) return
+  checkFields(body, known, 'a toxic')
+  checkFields(attributes, Object.keys(own), type)
+}
+
 /** Throws an ApiError if a toxic cannot be had, or would read a file or look up a name. */
 export function checkToxic(toxic: Toxic, isUdp: boolean, whyNoPackets: string | undefined): void {
   const { type, attributes } = toxic
@@ -104,12 +118,12 @@ export function checkToxic(toxic: Toxic, isUdp: boolean, whyNoPackets: string | 
   if (text === undefined && isUdp) throw new ApiError(`${type} is for TCP connections, not for UDP`, 400)
   if (whyNoPackets !== undefined && !isStage)
     throw new ApiError(`${type} needs packets, which vnet does not have: ${whyNoPackets}`, 400)
-  const written = text?.(attributes, 0) ?? ''
-  if (written.length > TEXT_MAX) throw new ApiError(`the text of a wire has at most ${TEXT_MAX} characters`, 400)
   const file = (path: string) => {
     throw new Error(`${path}: toxics read no files`)
   }
   try {
+    const written = text?.(attributes, 0) ?? ''
+    if (written.length > TEXT_MAX) throw new Error(`the text of a wire has at most ${TEXT_MAX} characters`)
     if (whyNoPackets === undefined)
       for (const each of [written, textOf(toxic, { port: 1, address: '', isUdp })])
         parseLabWire(each, { filter: compileNumericFilter, file }, isUpstream(toxic) ? 'ab' : 'ba')

@@ -101,10 +101,15 @@ describe('UDP', () => {
       proxies.create(JSON.stringify({ name: 'u', listen, upstream, network: 'udp' }))
     for (let i = 0; i < 20; i++) await expect(add('192.0.2.1:0', '127.0.0.1:9')).rejects.toThrow('assign')
     await expect.poll(files).toBeLessThan(before + 10)
+    const { call: real } = lab
     const call = vi.spyOn(lab, 'call')
-    await expect(add('127.0.0.1:0', 'nowhere')).rejects.toThrow('missing port')
-    expect(call.mock.calls.map(([name]) => name)).toEqual(['listen', 'unlisten'])
+    call.mockImplementation((...args) =>
+      args[0] === 'bind' ? Promise.reject(new Error('lost')) : real.apply(lab, args),
+    )
+    await expect(add('127.0.0.1:0', '127.0.0.1:9')).rejects.toThrow('lost')
+    expect(call.mock.calls.map(([name]) => name)).toEqual(['listen', 'bind', 'unlisten'])
     call.mockRestore()
+    await expect.poll(files).toBeLessThan(before + 10)
   })
 
   test('a resolver asks again when its first question is lost', async () => {

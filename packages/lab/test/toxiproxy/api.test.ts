@@ -1,48 +1,12 @@
 /** The API of `vnet toxiproxy`, compared with the replies of toxiproxy 2.12. */
-import http from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { describe, expect, onTestFinished, test } from 'vitest'
-import { apiServer } from '../../src/toxiproxy/api.ts'
-import { Proxies } from '../../src/toxiproxy/proxies.ts'
+import type { LookupAddress } from 'node:dns'
+import type http from 'node:http'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { Names } from '../../src/toxiproxy/names.ts'
+import { serve, served } from '../support/toxiproxy-api.ts'
 import table from './conformance.json' with { type: 'json' }
 
 type Row = readonly [request: string, body: unknown, status: number, reply: unknown]
-
-const measures = { proxies: false, runtime: false }
-
-async function serve(given: Partial<Parameters<typeof apiServer>[1]> = {}) {
-  const proxies = new Proxies(undefined, 'this is a test', 1)
-  const options = { hosts: [], measures, vnet: { mode: 'streams' }, log: () => {}, ...given }
-  const server = apiServer(proxies, options)
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  onTestFinished(async () => {
-    server.close()
-    server.closeAllConnections()
-    await proxies.close()
-  })
-  const { port } = server.address() as AddressInfo
-  return (request: string, body?: unknown, headers: http.OutgoingHttpHeaders = {}) => ask(port, request, body, headers)
-}
-
-interface Answer {
-  readonly status: number
-  readonly headers: http.IncomingHttpHeaders
-  readonly text: string
-}
-
-/** With node:http, which sends the given Host. */
-function ask(port: number, request: string, body: unknown, headers: http.OutgoingHttpHeaders): Promise<Answer> {
-  const [method, path] = request.split(' ') as [string, string]
-  return new Promise((resolve, reject) => {
-    const asked = http.request({ host: '127.0.0.1', port, method, path, headers }, async response => {
-      let text = ''
-      for await (const chunk of response.setEncoding('utf8')) text += chunk
-      resolve({ status: response.statusCode as number, headers: response.headers, text })
-    })
-    asked.on('error', reject)
-    asked.end(body == null ? undefined : typeof body === 'string' ? body : JSON.stringify(body))
-  })
-}
 
 /** A star in an expected text stands for anything. */
 function expected(value: unknown): unknown {
@@ -98,6 +62,14 @@ describe('answers as toxiproxy does', () => {
     expect(await call('POST /proxies', body)).toMatchObject({ status: 201, text: expect.stringContaining('"a"') })
   })
 
+  test('and finds a name with a slash, which a URL encodes', async () => {
+    const call = await serve()
+    await call('POST /proxies', { name: 'a/b', upstream: 'u:1', enabled: false })
+    await call('POST /proxies/a%2Fb/toxics', { type: 'latency', name: 'c/d?' })
+    expect(await call('GET /proxies/a%2Fb/toxics/c%2Fd%3F')).toMatchObject({ status: 200 })
+    expect(await call('DELETE /proxies/a%2Fb')).toMatchObject({ status: 204 })
+  })
+
   test('and puts proxies in the order of their names', async () => {
     const call = await serve()
     for (const name of ['b', '10', 'a', '9']) await call('POST /proxies', { name, upstream: 'u:1', enabled: false })
@@ -120,7 +92,15 @@ describe('refuses', () => {
     const hostOf = async (host: string) => (await call('GET /version', undefined, { host })).status
     expect(await hostOf('evil.example.org')).toBe(403)
     expect(await hostOf('127.0.0.1.example.org:8474')).toBe(403)
-    for (const host of ['localhost:8474', '127.0.0.1', '[::1]:8474', 'toxiproxy:8474', 'PROXIES.example.org'])
+    for (const host of [
+      'localhost:8474',
+      '127.0.0.1',
+      '[::1]:8474',
+      'toxiproxy:8474',
+      'PROXIES.example.org',
+      '[::ffff:127.0.0.1]',
+      '[::ffff:127.0.0.1]:8474',
+    ])
       expect(await hostOf(host)).toBe(200)
   })
 
@@ -134,12 +114,37 @@ describe('refuses', () => {
 
   test('long names and bodies, and more than 64 toxics', async () => {
     const call = await serve()
-    expect(await call('POST /proxies', { name: 'n'.repeat(256), upstream: 'u:1' })).toMatchObject({ status: 400 })
+    const fields = { name: 'a', upstream: 'u:1', listen: '127.0.0.1:0', enabled: false }
+    for (const [field, text] of Object.entries({
+      name: 'n'.repeat(256),
+      upstream: `${'u'.repeat(254)}:1`,
+      listen: ' '.repeat(256),
+    })) {
+      const refused = { status: 400, text: expect.stringContaining('at most 255 characters') }
+      expect(await call('POST /proxies', { ...fields, [field]: text })).toMatchObject(refused)
+    }
     expect(await call('POST /proxies', ' '.repeat(5_000_000))).toMatchObject({ status: 413 })
-    await call('POST /proxies', { name: 'a', upstream: 'u:1', enabled: false })
+    await call('POST /proxies', fields)
+    expect(await call('PATCH /proxies/a', { upstream: `${'u'.repeat(254)}:1` })).toMatchObject({ status: 400 })
     const add = (name: string) => call('POST /proxies/a/toxics', { type: 'latency', name })
     for (let i = 0; i < 64; i++) expect(await add(`t${i}`)).toMatchObject({ status: 200 })
     expect(await add('one more')).toMatchObject({ status: 400 })
+  })
+
+  test('names that no URL can have', async () => {
+    const call = await serve()
+    const add = (name: string) => call('POST /proxies', { name, upstream: 'u:1', enabled: false })
+    for (const name of ['.', '..', '\ud800']) expect([name, (await add(name)).status]).toEqual([name, 400])
+  })
+
+  test('values of a wrong type, with a short message however long or deep they are', async () => {
+    const call = await serve()
+    const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`
+    for (const value of [deep, JSON.stringify('x'.repeat(1_000_000)), `{"a":${deep}}`]) {
+      const { status, text } = await call('POST /proxies', `{"name":"a","upstream":"u:1","enabled":${value}}`)
+      expect({ status, text }).toEqual({ status: 400, text: expect.stringContaining('into the boolean enabled') })
+      expect(text.length).toBeLessThan(200)
+    }
   })
 
   test('UDP, and toxics of packets, without a lab, with the reason', async () => {
@@ -159,4 +164,109 @@ test('serves the bytes of each proxy at /metrics', async () => {
     'toxiproxy_proxy_sent_bytes_total{direction="downstream",listener="",proxy="a\\"b",upstream="u:1"} 0\n',
   )
   expect(text).toMatch(/^process_resident_memory_bytes \d+$/m)
+})
+
+describe('a name that takes long to look up', () => {
+  test('delays no other request', async () => {
+    let found = (_: LookupAddress[]) => {}
+    const { call } = await served({}, new Names(() => new Promise(resolve => (found = resolve))))
+    const slow = call('POST /proxies', { name: 'slow', listen: 'slow.example:0', upstream: '127.0.0.1:9' })
+    expect(await call('GET /version')).toMatchObject({ status: 200 })
+    const other = { name: 'a', listen: '127.0.0.1:0', upstream: '127.0.0.1:9' }
+    expect(await call('POST /proxies', other)).toMatchObject({ status: 201 })
+    expect(await call('POST /reset')).toMatchObject({ status: 204 })
+    found([{ address: '127.0.0.1', family: 4 }])
+    expect(await slow).toMatchObject({ status: 201, text: expect.stringMatching('"listen":"127.0.0.1:') })
+  })
+
+  test('is looked up once for all who want it, and again after a second', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const lookUp = vi.fn(() => Promise.reject(new Error('getaddrinfo ENOTFOUND')))
+    const names = new Names(lookUp)
+    const find = () => expect(names.find('gone.invalid')).rejects.toThrow('ENOTFOUND')
+    await Promise.all([find(), find()])
+    vi.advanceTimersByTime(999)
+    await find()
+    expect(lookUp).toHaveBeenCalledTimes(1)
+    vi.advanceTimersByTime(1)
+    await find()
+    expect(lookUp).toHaveBeenCalledTimes(2)
+  })
+})
+
+describe('an upstream', () => {
+  const hosts: Record<string, string[]> = { 'own.example': ['192.0.2.1', '127.0.0.1'], 'other.example': ['192.0.2.1'] }
+  const found = (host: string) => {
+    const all = hosts[host]?.map(address => ({ address, family: 4 }))
+    return all === undefined ? Promise.reject(new Error('not found')) : Promise.resolve(all)
+  }
+  const add = async (listen: string, upstream: string, more: object = {}) => {
+    const { call } = await served({}, new Names(found))
+    return (await call('POST /proxies', { name: 'a', listen, upstream, ...more })).status
+  }
+
+  test.each([
+    ['127.0.0.1', 'localhost'],
+    ['127.0.0.1', '0.0.0.0'],
+    ['127.0.0.1', ''],
+    ['127.0.0.1', '[::ffff:127.0.0.1]'],
+    ['127.0.0.1', '[::ffff:7f00:1]'],
+    ['127.0.0.1', 'own.example'],
+    ['own.example', '192.0.2.1'],
+    ['localhost', '127.0.0.1'],
+    ['0.0.0.0', '127.1.2.3'],
+    ['', '[::1]'],
+    ['[::]', '[0:0:0:0:0:0:0:1]'],
+    ['[::1]', '[::]'],
+    ['[::1]', '[::1%lo]'],
+  ])('that leads from %s to %s, the proxy itself, is refused', async (listen, upstream) => {
+    expect(await add(`${listen}:34567`, `${upstream}:34567`)).toBe(400)
+  })
+
+  test.each([
+    ['127.0.0.1:34567', '127.0.0.1:34568'],
+    ['127.0.0.1:34567', '127.0.0.2:34567'],
+    ['127.0.0.1:34567', '[::1]:34567'],
+    ['[::1]:34567', '127.0.0.1:34567'],
+    ['0.0.0.0:34567', '192.0.2.1:34567'],
+    ['127.0.0.1:34567', 'other.example:34567'],
+    ['127.0.0.1:34567', 'unknown.example:34567'],
+    ['127.0.0.1:0', '127.0.0.1:34567'],
+  ])('that leads from %s to %s is accepted', async (listen, upstream) => {
+    expect(await add(listen, upstream)).toBe(201)
+  })
+
+  test.each(['unix:/run/a', 'nowhere', 'a:', 'a:0', 'a:70000', '::1:80', 'redis:http', 'http://a:80'])(
+    '%j is refused, also of a proxy that is disabled, and by a change',
+    async upstream => {
+      const { call } = await served()
+      const refused = { status: 400, text: expect.stringContaining('expected HOST:PORT') }
+      for (const enabled of [true, false])
+        expect(await call('POST /proxies', { name: 'a', upstream, enabled })).toMatchObject(refused)
+      await call('POST /proxies', { name: 'a', upstream: 'u:1', enabled: false })
+      expect(await call('PATCH /proxies/a', { upstream })).toMatchObject(refused)
+    },
+  )
+
+  test('a change that leads to the proxy itself is refused', async () => {
+    const { call } = await served({}, new Names(found))
+    await call('POST /proxies', { name: 'a', listen: '127.0.0.1:0', upstream: 'u:1' })
+    const { listen } = JSON.parse((await call('GET /proxies/a')).text)
+    const [, port] = listen.split(':')
+    for (const host of ['127.0.0.1', 'own.example'])
+      expect(await call('PATCH /proxies/a', { upstream: `${host}:${port}` })).toMatchObject({ status: 400 })
+    expect(await call('GET /proxies/a')).toMatchObject({ text: expect.stringContaining('"upstream":"u:1"') })
+  })
+})
+
+test('a reset enables the proxies after one that cannot listen, and reports the first failure', async () => {
+  const { call } = await served()
+  const add = (name: string, listen: string) => call('POST /proxies', { name, listen, upstream: 'u:1', enabled: false })
+  for (const name of ['b', 'd']) await add(name, '192.0.2.1:0')
+  for (const name of ['a', 'c', 'e']) await add(name, '127.0.0.1:0')
+  const answer = await call('POST /reset')
+  expect(answer).toMatchObject({ status: 500, text: expect.stringContaining('listen tcp 192.0.2.1:0: bind') })
+  const all = JSON.parse((await call('GET /proxies')).text) as Record<string, { enabled: boolean }>
+  expect(Object.keys(all).filter(name => all[name]?.enabled)).toEqual(['a', 'c', 'e'])
 })

@@ -1,5 +1,4 @@
 /** What stages hold, the reading of pumps, and the texts of toxics on packets. */
-import dgram from 'node:dgram'
 import { EventEmitter } from 'node:events'
 import type { Socket } from 'node:net'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
@@ -7,7 +6,6 @@ import { random } from 'vnet/internal/base/random'
 import { Pump } from '../../src/toxiproxy/pump.ts'
 import { Stage } from '../../src/toxiproxy/stages.ts'
 import { type Attributes, type Toxic, textOf } from '../../src/toxiproxy/toxics.ts'
-import { UdpRelay } from '../../src/toxiproxy/udp.ts'
 import { HOUR } from '../support/toxiproxy.ts'
 
 const toxicOf = (type: string, attributes: Attributes): Toxic => ({
@@ -82,21 +80,4 @@ test.each([
 ])('a bandwidth does not count the headers of packets to %s, UDP %s: %s', (address, isUdp, headers) => {
   const text = textOf(toxicOf('bandwidth', { rate: 1 }), { port: 7, address, isUdp })
   expect(text).toContain(`( rate 8kbit ${headers} burst 5 `)
-})
-
-test('the session of UDP that was silent longest ends for the 1,001st client', () => {
-  const bind = vi.fn(() => new Promise<dgram.Socket>(() => {}))
-  const sockets = [dgram.createSocket('udp4'), dgram.createSocket('udp4')] as const
-  const at = { port: 7, address: '198.18.1.2', isUdp: true }
-  const relay = new UdpRelay(sockets[0], { upstream: { host: '127.0.0.1', port: 9 }, at, bind, far: sockets[1] })
-  onTestFinished(() => relay.close())
-  const receive = (port: number) => sockets[0].emit('message', Buffer.from('a'), { address: '127.0.0.1', port })
-  for (let port = 1; port <= 1000; port++) receive(port)
-  receive(1)
-  receive(1001)
-  expect(bind).toHaveBeenCalledTimes(1001)
-  receive(1)
-  expect(bind).toHaveBeenCalledTimes(1001)
-  receive(2)
-  expect(bind).toHaveBeenCalledTimes(1002)
 })
