@@ -104,6 +104,13 @@ export function create(bytes: Uint8Array, at: number, protocol: number, length: 
   bytes[at + 9] = protocol
 }
 
+/** Writes options, a multiple of 4 bytes, into a header that `create` has written. */
+export function setOptions(bytes: Uint8Array, at: number, options: Uint8Array): void {
+  bytes[at] = 0x40 | ((IPV4_HLEN + options.length) >>> 2)
+  setTotalLength(bytes, at, totalLength(bytes, at) + options.length)
+  bytes.set(options, at + IPV4_HLEN)
+}
+
 /** Swaps source and destination, which changes no checksum. */
 export function swapAddresses(bytes: Uint8Array, at: number): void {
   swap(bytes, at + 12, IPV4_ALEN)

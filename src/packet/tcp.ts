@@ -58,6 +58,8 @@ export const checksum: Getter = (bytes, at) => get16(bytes, at + TCP_CHECK)
 export const setChecksum: Setter = (bytes, at, value) => put16(bytes, at + TCP_CHECK, value)
 export const urgentPointer: Getter = (bytes, at) => get16(bytes, at + 18)
 
+/** A signature of the segment, and the length of its option (RFC 2385). */
+const [OPT_MD5, MD5_LENGTH] = [19, 18]
 const OPT_END = 0
 export const OPT_NOP = 1
 export const OPT_MSS = 2
@@ -79,6 +81,11 @@ export class TcpOptions {
   /** Position of the first SACK block, and the number of blocks. */
   sackAt = 0
   sackBlocks = 0
+  /**
+   * Whether the segment has a signature, or may have one: an option of an impossible length hides
+   * the following ones.
+   */
+  isSigned = false
 
   clearOptions(): void {
     this.mss = 0
@@ -86,6 +93,7 @@ export class TcpOptions {
     this.sackPermitted = false
     this.hasTimestamp = false
     this.sackBlocks = 0
+    this.isSigned = false
   }
 
   /** Reads the options from `from` to `end`, up to the first invalid one. */
@@ -98,6 +106,8 @@ export class TcpOptions {
         continue
       }
       const length = bytes[at + 1]
+      const mayBeSigned = kind === OPT_MD5 || length < 2 || at + length > end
+      if (mayBeSigned && end - at >= MD5_LENGTH) this.isSigned = true
       if (at + 1 >= end || length < 2 || at + length > end) return
       this.#readOption(bytes, at, kind, length, isSyn)
       at += length

@@ -16,6 +16,8 @@ export interface Packet {
   readonly length: number
   readonly source: Uint8Array
   readonly destination: Uint8Array
+  /** DSCP and ECN of a packet that a protocol receives. */
+  readonly trafficClass?: number
 }
 
 /** An ICMP error about a packet that this host sent. */
@@ -49,6 +51,8 @@ export interface SendOptions {
   readonly ttl?: number
   /** Whether routers may fragment it. TCP sets it, like Linux with path MTU discovery. */
   readonly dontFragment?: boolean
+  /** DSCP and ECN: the type of service, or the traffic class. Default 0. */
+  readonly trafficClass?: number
 }
 
 /** What IP offers to the protocols above it. */

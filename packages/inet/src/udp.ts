@@ -84,6 +84,12 @@ export class UdpSocket {
     return this.#bound === undefined ? this.covers(address.length) : sameBytes(this.#bound, address)
   }
 
+  /** Whether a datagram to a group is for it: one of IPv6 must have joined a group of IPv4. */
+  takesGroup(group: Uint8Array): boolean {
+    const needsJoin = this.binding.family === 6 && group.length === 4 && isMulticast(group)
+    return this.takes(group) && (!needsJoin || this.#find(group, undefined) >= 0)
+  }
+
   /** Whether it is for all addresses of a family, given by their length. */
   covers(length: number): boolean {
     const { family, ipv6Only } = this.binding
@@ -268,7 +274,7 @@ export class Udp implements Protocol {
     const sourcePort = udp.sourcePort(bytes, at)
     if (!this.#ip.isOwn(destination) && this.#ip.isToAll(destination)) {
       // Every socket gets a datagram to all. It may close others.
-      const takers = sockets?.filter(each => each.takes(destination) && each.admits(source, sourcePort)) ?? []
+      const takers = sockets?.filter(each => each.takesGroup(destination) && each.admits(source, sourcePort)) ?? []
       if (takers.length === 0) this.#ip.count(counters.udpNoPorts)
       for (const socket of takers) this.#deliver(socket, packet, sourcePort)
       return

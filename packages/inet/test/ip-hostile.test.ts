@@ -91,8 +91,8 @@ function mend(frame: Uint8Array): void {
 test('a host remembers 1,024 paths with a small MTU and forgets the oldest', () => {
   const paths = new PathMtu({ now: () => 0, alarm: () => ({ at() {}, cancel() {} }) })
   const nth = (i: number) => Uint8Array.of(198, 18, i >> 8, i)
-  for (let i = 0; i < 1024; i++) paths.report(nth(i), 1000, 1500, 1500)
-  paths.report(nth(0), 1000, 1500, 1500)
-  paths.report(nth(1024), 1000, 1500, 1500)
+  for (let i = 0; i < 1024; i++) paths.report(nth(i), 1000, 1500)
+  paths.report(nth(0), 1000, 1500)
+  paths.report(nth(1024), 1000, 1500)
   expect([0, 1, 2, 1024].map(i => paths.to(nth(i), 1500))).toEqual([1000, 1500, 1000, 1000])
 })

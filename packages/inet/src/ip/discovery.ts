@@ -1,7 +1,17 @@
 /** ARP (RFC 826) and neighbour discovery (RFC 4861): the messages, and the replies to them. */
 import * as arp from 'vnet/internal/packet/arp'
 import * as icmpv6 from 'vnet/internal/packet/icmpv6'
-import { copyAddress, ETH_ALEN, ETH_HLEN, ETH_P_ARP, get32, setEtherType, sourceAt } from 'vnet/internal/packet/index'
+import {
+  copyAddress,
+  ETH_ALEN,
+  ETH_HLEN,
+  ETH_P_ARP,
+  ETH_P_IP,
+  get32,
+  put16,
+  setEtherType,
+  sourceAt,
+} from 'vnet/internal/packet/index'
 import * as ipv6 from 'vnet/internal/packet/ipv6'
 import type { Ip, Packet } from '../contract.ts'
 import type { StackInterface } from './interface.ts'
@@ -21,7 +31,7 @@ export function receiveArp(
   at: number,
   length: number,
 ): void {
-  if (arp.parse(bytes, at, length) < 0) return
+  if (!isForEthernet(bytes, at, length)) return
   const op = arp.op(bytes, at)
   if (op !== arp.ARPOP_REQUEST && op !== arp.ARPOP_REPLY) return
   const sender = bytes.slice(at + 14, at + 18)
@@ -40,6 +50,7 @@ export function receiveArp(
   }
   const reply = new Uint8Array(ETH_HLEN + arp.ARP_LEN)
   reply.set(bytes.subarray(at, at + arp.ARP_LEN), ETH_HLEN)
+  put16(reply, ETH_HLEN, arp.ARPHRD_ETHER)
   arp.toReply(reply, ETH_HLEN, dev.mac)
   copyAddress(reply, 0, mac)
   copyAddress(reply, sourceAt(0), dev.mac)
@@ -47,10 +58,21 @@ export function receiveArp(
   dev.transmit(reply)
 }
 
+/** The type of hardware addresses of other IEEE 802 networks (RFC 1042). */
+const ARPHRD_IEEE802 = 6
+
+function isForEthernet(bytes: Uint8Array, at: number, length: number): boolean {
+  if (length < arp.ARP_LEN || arp.pro(bytes, at) !== ETH_P_IP || bytes[at + 4] !== 6 || bytes[at + 5] !== 4)
+    return false
+  return arp.hrd(bytes, at) === arp.ARPHRD_ETHER || arp.hrd(bytes, at) === ARPHRD_IEEE802
+}
+
 /** Returns the solicited-node multicast address of an address (RFC 4291 section 2.7.1). */
 export function solicitedGroup(address: Uint8Array): Uint8Array {
   return Uint8Array.of(0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, ...address.subarray(13))
 }
+
+const isSolicited = (group: Uint8Array): boolean => solicitedGroup(group).every((byte, i) => byte === group[i])
 
 /** Returns a neighbour solicitation with the hardware address of its sender. */
 export function solicitation(target: Uint8Array, mac: Uint8Array): Uint8Array {
@@ -68,7 +90,9 @@ export function receiveDiscovery(stack: DiscoveryOwner, dev: StackInterface, pac
   const { bytes, at, length } = packet
   // RFC 4861 sections 7.1.1 and 7.1.2
   const isValid = ipv6.hopLimit(bytes, nh) === icmpv6.NDISC_HOP_LIMIT && bytes[at + 1] === 0
-  if (!isValid || length < icmpv6.NDISC_HLEN) return
+  // A fragment header, even of a whole packet, hides messages from switches (RFC 6980).
+  const before = ipv6.upperLayer(bytes, nh, at + length - nh, false, true) & 0xff
+  if (!isValid || length < icmpv6.NDISC_HLEN || before === ipv6.NEXTHDR_FRAGMENT) return
   const target = bytes.slice(icmpv6.targetAt(at), icmpv6.targetAt(at) + ipv6.IPV6_ALEN)
   if (isGroup(target, 0, target.length)) return
   if (bytes[at] === icmpv6.NDISC_NEIGHBOUR_ADVERTISEMENT) receiveAdvertisement(stack, dev, packet, target)
@@ -93,14 +117,24 @@ function receiveSolicitation(stack: DiscoveryOwner, dev: StackInterface, packet:
   const link = icmpv6.sourceLinkAddress(bytes, at, length)
   // The sender of duplicate address detection has no address yet.
   const isDetection = isUnspecified(source)
-  if (isDetection && (link > 0 || !isGroup(destination, 0, destination.length))) return
+  if (isDetection && (link > 0 || !isSolicited(destination))) return
   if (link < 0 || !dev.hasAddress(target, 0)) return
   if (stack.isOwn(source)) return
+  // A neighbour that asks all must give its hardware address.
+  const isForAll = isGroup(destination, 0, destination.length)
+  if (isForAll && !isDetection && link === 0 && !dev.neighbours.has(source)) return
   if (link > 0) dev.neighbours.learn(source, bytes.slice(link, link + ETH_ALEN))
   const advertisement = solicitation(target, dev.mac)
   const router = stack.forwarding ? icmpv6.NA_ROUTER : 0
   const solicited = isDetection ? 0 : icmpv6.NA_SOLICITED
-  icmpv6.toAdvertisement(advertisement, 0, router | solicited | icmpv6.NA_OVERRIDE, dev.mac)
+  // A neighbour that asks this host alone knows its hardware address.
+  const override = isForAll ? icmpv6.NA_OVERRIDE : 0
+  icmpv6.toAdvertisement(advertisement, 0, router | solicited | override, dev.mac)
   stack.count('Icmp6OutNeighborAdvertisements')
-  stack.output.sendDiscovery(dev, target, isDetection ? ipv6.ALL_NODES : source, advertisement)
+  stack.output.sendDiscovery(
+    dev,
+    target,
+    isDetection ? ipv6.ALL_NODES : source,
+    isForAll ? advertisement : advertisement.subarray(0, icmpv6.NDISC_HLEN),
+  )
 }

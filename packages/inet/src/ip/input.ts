@@ -1,17 +1,24 @@
 /** Input: checks the IP packets that a host in memory receives, and delivers or forwards them. */
-import { ETH_HLEN, ETH_P_IP, finish, onesComplementSum } from 'vnet/internal/packet/index'
+import { ETH_HLEN, ETH_P_IP, finish, get32, onesComplementSum } from 'vnet/internal/packet/index'
 import * as ipv4 from 'vnet/internal/packet/ipv4'
 import * as ipv6 from 'vnet/internal/packet/ipv6'
 import * as udp from 'vnet/internal/packet/udp'
 import { UpperHeader } from 'vnet/internal/packet/upper-header'
 import type { Packet, Protocol } from '../contract.ts'
 import { isChecksumRight } from './checksum.ts'
-import { headerProblem } from './extensions.ts'
+import { type HeaderProblem, headerProblem, hopByHopProblem, isPiece } from './extensions.ts'
+import { MUTED, USUAL } from './icmp.ts'
 import type { StackInterface } from './interface.ts'
-import { Reassembly } from './reassembly.ts'
+import { type OptionsHost, readOptions } from './options.ts'
+import { type Fragment, Reassembly } from './reassembly.ts'
 import type { Hop, StackRoute } from './routes.ts'
 import type { IpStack } from './stack.ts'
 import { IP4, IP6, type IpVersion, isGroup, isLoopback } from './version.ts'
+
+/** 224.0.0.0/24, the groups that routers do not forward, without its last byte. */
+const LOCAL_GROUPS = 0xe000_00
+/** Multicast routing (RFC 7761). */
+const IPPROTO_PIM = 103
 
 export class Input {
   readonly #stack: IpStack
@@ -24,7 +31,7 @@ export class Input {
 
   constructor(stack: IpStack) {
     this.#stack = stack
-    this.#reassembly = new Reassembly(stack, frame => this.#receiveWhole(undefined, frame, ETH_HLEN, frame.length))
+    this.#reassembly = new Reassembly(stack, (frame, first) => this.#receiveJoined(frame, first))
   }
 
   /** The position of the IP header of a packet, if a protocol handles it now; otherwise -1. */
@@ -43,48 +50,130 @@ export class Input {
     }
     const total = version.total(bytes, at)
     if (this.#isMartian(version, dev, bytes, at)) return void this.#stack.count('MartianSource')
+    if (version === IP6 && bytes[at + 6] === ipv6.NEXTHDR_HOP) {
+      // A jumbogram has a length of 0 in its header (RFC 2675).
+      const end = ipv6.payloadLength(bytes, at) === 0 ? length : total
+      if (this.#hasHopProblem(bytes, at, end, isForUs)) return
+    }
     const { divert, filter } = this.#stack
     const diverted = divert?.({ bytes, at, length: total, from: dev, to: undefined })
     if (diverted !== undefined) this.#forward(dev, version, bytes, at, total, diverted)
     else if (this.#isLocal(version, dev, bytes, version.destinationAt(at))) {
-      if (filter === undefined || filter({ bytes, at, length: total, from: dev, to: undefined })) {
-        this.#stack.icmp.isMuted = !isForUs
-        this.deliver(dev, bytes, at, at + total)
-        this.#stack.icmp.isMuted = false
-      } else this.#stack.count('FilterDropped')
+      if (filter === undefined || filter({ bytes, at, length: total, from: dev, to: undefined }))
+        this.#receiveLocal(version, dev, bytes, at, total, isForUs)
+      else this.#stack.count('FilterDropped')
     } else if (isForUs && this.#stack.forwarding) this.#forward(dev, version, bytes, at, total, undefined)
-    else if (isForUs) this.#stack.count(counters.inAddrErrors)
+    else if (isForUs) {
+      this.#stack.count(counters.inAddrErrors)
+      // Linux reads options before it knows that the packet is for another host.
+      if (hasOptions(version, bytes, at) && mayBeOther(bytes, ipv4.destinationAt(at)))
+        this.#readOptions(bytes, at, total)
+      this.#stack.icmp.replying = USUAL
+    }
+  }
+
+  #receiveLocal(
+    version: IpVersion,
+    dev: StackInterface,
+    bytes: Uint8Array,
+    at: number,
+    length: number,
+    isForUs: boolean,
+  ): void {
+    const { icmp } = this.#stack
+    icmp.replying = isForUs ? USUAL : MUTED
+    if (!hasOptions(version, bytes, at)) this.deliver(dev, bytes, at, at + length)
+    else {
+      const filled = this.#readOptions(bytes, at, length)
+      if (filled !== undefined) this.deliver(dev, filled, 0, length)
+    }
+    icmp.replying = USUAL
+  }
+
+  /** Returns a copy of a packet with filled options, or reports a wrong one. */
+  #readOptions(bytes: Uint8Array, at: number, length: number): Uint8Array | undefined {
+    const { icmp } = this.#stack
+    const copy = bytes.slice(at, at + length)
+    const end = ipv4.headerLength(copy, 0)
+    const { problem, hasSourceRoute, replied } = readOptions(copy, 0, end, this.#optionsHost(copy))
+    icmp.replying = { ...icmp.replying, options: replied }
+    if (problem === 0 && !hasSourceRoute) return copy
+    this.#stack.count(IP4.counters.inHdrErrors)
+    if (problem > 0) icmp.optionProblem(copy, 0, length, problem)
+    return undefined
+  }
+
+  #optionsHost(packet: Uint8Array): OptionsHost {
+    const { clock } = this.#stack
+    const [source, destination] = [packet.slice(12, 16), packet.slice(16, 20)]
+    const own = this.#stack.isOwn(destination) ? destination : (this.#stack.sourceFor(source) ?? destination)
+    const isOther = (address: Uint8Array) =>
+      address[0] !== 0 && !this.#stack.isOwn(address) && !this.#stack.isToAll(address)
+    return { own, now: clock.now(), isOther }
   }
 
   /** Delivers a packet for this host. `dev` is undefined for packets from itself. */
   deliver(dev: StackInterface | undefined, bytes: Uint8Array, nh: number, end: number): void {
-    this.#upper.find(bytes, nh, end)
-    if (this.#upper.isFragment) this.#reassembly.add(bytes, nh, end)
-    else this.#receiveWhole(dev, bytes, nh, end)
+    const { icmp } = this.#stack
+    const isV6 = this.#upper.find(bytes, nh, end) === 6
+    const problem = isV6 ? headerProblem(bytes, nh, end, !icmp.replying.isMuted) : undefined
+    if (problem !== undefined) this.#hasProblem(bytes, nh, end, problem)
+    else if (this.#upper.isFragment && (!isV6 || isPiece(bytes, nh, end)))
+      this.#reassembly.add(bytes, nh, end, icmp.replying)
+    else {
+      // A fragment that is a whole packet has nothing to wait for (RFC 6946).
+      if (this.#upper.isFragment) this.#stack.count(IP6.counters.reasmReqds)
+      if (this.#upper.isFragment) this.#stack.count(IP6.counters.reasmOks)
+      this.#receiveWhole(dev, bytes, nh, end)
+    }
   }
 
   close(): void {
     this.#reassembly.close()
   }
 
+  /** Takes a packet that was in pieces. Errors about it depend on the frame of the first one. */
+  #receiveJoined(frame: Uint8Array, { replying, nextAt, head }: Fragment): void {
+    const { icmp } = this.#stack
+    const before = icmp.replying
+    icmp.replying = replying
+    const isV6 = this.#upper.find(frame, ETH_HLEN, frame.length) === 6
+    const start = { nextAt, h: ETH_HLEN + head.length }
+    const problem = isV6 ? headerProblem(frame, ETH_HLEN, frame.length, !replying.isMuted, start) : undefined
+    if (problem !== undefined) this.#hasProblem(frame, ETH_HLEN, frame.length, problem)
+    else this.#receiveWhole(undefined, frame, ETH_HLEN, frame.length)
+    icmp.replying = before
+  }
+
+  /** Reads the options for each hop, which are for other hosts' packets, too. */
+  #hasHopProblem(bytes: Uint8Array, at: number, length: number, isForUs: boolean): boolean {
+    const problem = hopByHopProblem(bytes, at, at + length)
+    if (problem === undefined) return false
+    this.#stack.icmp.replying = isForUs ? USUAL : MUTED
+    this.#hasProblem(bytes, at, at + length, problem)
+    this.#stack.icmp.replying = USUAL
+    return true
+  }
+
+  #hasProblem(bytes: Uint8Array, nh: number, end: number, problem: HeaderProblem): void {
+    this.#stack.count(IP6.counters.inHdrErrors)
+    this.#stack.icmp.parameterProblem(bytes, nh, end - nh, problem)
+  }
+
   #receiveWhole(dev: StackInterface | undefined, bytes: Uint8Array, nh: number, packetEnd: number): void {
     const version = this.#upper.find(bytes, nh, packetEnd) === 4 ? IP4 : IP6
     const { h, protocol, end } = this.#upper
-    const problem = version === IP6 ? headerProblem(bytes, nh, packetEnd) : undefined
-    if (problem !== undefined) {
-      this.#stack.count(version.counters.inHdrErrors)
-      this.#stack.icmp.parameterProblem(bytes, nh, packetEnd - nh, problem)
-      return
-    }
     if (h < 0) return
     let length = end - h
     if (protocol === ipv4.IPPROTO_UDP) {
       // The checksum covers the length that the UDP header states.
-      if (udp.parse(bytes, h, length) < 0) {
+      // The length of IPv6's jumbograms is 0 (RFC 2675 sec. 4).
+      const isJumbo = version === IP6 && length >= udp.UDP_HLEN && udp.length(bytes, h) === 0
+      if (!isJumbo && udp.parse(bytes, h, length) < 0) {
         this.#stack.count(version.counters.udpInErrors)
         return
       }
-      length = udp.length(bytes, h)
+      if (!isJumbo) length = udp.length(bytes, h)
     }
     if (!isChecksumRight(version, protocol, nh, { bytes, at: h, length })) {
       this.#countChecksumError(version, protocol)
@@ -93,14 +182,15 @@ export class Input {
     const [sourceAt, destinationAt] = [version.sourceAt(nh), version.destinationAt(nh)]
     const source = bytes.slice(sourceAt, sourceAt + version.address)
     const destination = bytes.slice(destinationAt, destinationAt + version.address)
-    const packet: Packet = { bytes, at: h, length, source, destination }
+    const trafficClass = version.trafficClass(bytes, nh)
+    const packet: Packet = { bytes, at: h, length, source, destination, trafficClass }
     if (protocol === version.icmp) {
       this.#stack.count(version.counters.inDelivers)
       this.#stack.icmp.receive(version, dev, packet, nh)
       return
     }
     // Frames for all have no connections, and neither has a group or a broadcast address.
-    if (protocol === ipv4.IPPROTO_TCP && this.#stack.icmp.isMuted) return
+    if (protocol === ipv4.IPPROTO_TCP && this.#stack.icmp.replying.isMuted) return
     if (protocol === ipv4.IPPROTO_TCP && !this.#stack.routes.isOwn(bytes, destinationAt, version.address)) return
     const receiver = this.protocols.get(protocol)
     if (receiver === undefined) {
@@ -115,8 +205,9 @@ export class Input {
   }
 
   #refuseProtocol(version: IpVersion, protocol: number, bytes: Uint8Array, nh: number, end: number): void {
-    // Linux knows IGMP, and no next header is an empty packet.
+    // Linux knows IGMP and PIM, and no next header is an empty packet.
     if (protocol === (version === IP4 ? ipv4.IPPROTO_IGMP : ipv6.NEXTHDR_NONE)) return
+    if (protocol === IPPROTO_PIM) return
     this.#stack.count(version.counters.inUnknownProtos)
     this.#stack.icmp.refuseProtocol(version, bytes, nh, end - nh)
   }
@@ -145,8 +236,12 @@ export class Input {
   #isMartian(version: IpVersion, dev: StackInterface, bytes: Uint8Array, at: number): boolean {
     const source = version.sourceAt(at)
     if (isGroup(bytes, source, version.address)) return true
-    if (version === IP6) return bytes[source] === 0 && isLoopback(bytes.subarray(source, source + version.address))
+    if (version === IP6) {
+      const from = bytes.subarray(source, source + version.address)
+      return (bytes[source] === 0 && isLoopback(from)) || isOfHost(bytes, ipv6.destinationAt(at))
+    }
     if (bytes[source] === 127) return true
+    if (ipv4.source(bytes, at) === 0) return !isFromNowhere(bytes, at)
     return dev.name !== this.#stack.acceptsOwnFrom && this.#stack.routes.isOwn(bytes, source, version.address)
   }
 
@@ -207,6 +302,26 @@ export class Input {
       dev.mtu,
     )
   }
+}
+
+/** Whether an address of IPv4 may be another host's. */
+const mayBeOther = (bytes: Uint8Array, at: number): boolean =>
+  bytes[at] !== 127 && !isGroup(bytes, at, ipv4.IPV4_ALEN) && get32(bytes, at) !== 0
+
+const hasOptions = (version: IpVersion, bytes: Uint8Array, at: number): boolean =>
+  version === IP4 && ipv4.headerLength(bytes, at) > ipv4.IPV4_HLEN
+
+/** Whether an address of IPv6 is loopback, or a group of one host or of no scope (RFC 4291 2.7). */
+const isOfHost = (bytes: Uint8Array, at: number): boolean =>
+  bytes[at] === 0xff
+    ? ((bytes[at + 1] as number) & 15) <= 1
+    : bytes[at] === 0 && isLoopback(bytes.subarray(at, at + ipv6.IPV6_ALEN))
+
+/** Whether a packet from 0.0.0.0 is one of a host that does not know its address yet. */
+function isFromNowhere(bytes: Uint8Array, at: number): boolean {
+  const to = ipv4.destination(bytes, at)
+  const isLocalGroup = to >>> 8 === LOCAL_GROUPS || ipv4.protocol(bytes, at) === ipv4.IPPROTO_IGMP
+  return to === 0xffff_ffff || to === 0 || (to >>> 28 === 14 && isLocalGroup)
 }
 
 /** Whether no router forwards from an address: RFC 1122 3.2.1.3, RFC 4291 2.5.2 and 2.5.6. */

@@ -1,7 +1,18 @@
 /** StackInterface: an Ethernet interface of a host in memory, with its addresses and groups. */
 import { UsageError } from 'vnet/internal/base/usage-error'
 import * as ethernet from 'vnet/internal/packet/ethernet'
-import { get16, get32, isInPrefix, networkOf, type Prefix, parsePrefix, sameBytes } from 'vnet/internal/packet/index'
+import {
+  get16,
+  get32,
+  isInPrefix,
+  isVlan,
+  networkOf,
+  type Prefix,
+  parsePrefix,
+  sameBytes,
+  VLAN_HLEN,
+  vid,
+} from 'vnet/internal/packet/index'
 import { isLinkLocal } from 'vnet/internal/packet/ipv6'
 import { receiveArp } from './discovery.ts'
 import { type Neighbour, Neighbours, type NeighboursOwner } from './neighbours.ts'
@@ -152,6 +163,15 @@ export class StackInterface {
     return false
   }
 
+  /** Whether an address belongs to all routers of a network here (RFC 4291 section 2.6.1). */
+  isAnycast(address: Uint8Array): boolean {
+    if (address.length !== 16) return false
+    if (isLinkLocal(address, 0) && address.subarray(2).every(byte => byte === 0)) return true
+    return this.addresses.some(
+      prefix => prefix.bytes.length === 16 && prefix.prefixLen < 127 && sameBytes(networkOf(prefix), address),
+    )
+  }
+
   /** Receives a group; joined twice, it is left twice. */
   join(group: Uint8Array): void {
     const key = addressKey(group, 0, group.length)
@@ -199,12 +219,25 @@ export class StackInterface {
     if (!this.#isUp || length < ethernet.ETH_HLEN) return
     const isForUs = ethernet.isSameAddress(bytes, ethernet.destinationAt(at), this.mac)
     if (!isForUs && !ethernet.isMulticastAddress(bytes, ethernet.destinationAt(at))) return
-    const type = ethernet.etherType(bytes, at)
-    if (type === ethernet.ETH_P_ARP)
-      receiveArp(this.#stack, this, bytes, at + ethernet.ETH_HLEN, length - ethernet.ETH_HLEN)
+    const header = headerOf(bytes, at, length)
+    const type = header < 0 ? -1 : get16(bytes, at + header - 2)
+    if (type === ethernet.ETH_P_ARP) receiveArp(this.#stack, this, bytes, at + header, length - header)
     else if (type === ethernet.ETH_P_IP || (type === ethernet.ETH_P_IPV6 && this.#mtu >= IPV6_MIN_MTU))
-      this.#stack.input.receive(this, type, bytes, at + ethernet.ETH_HLEN, length - ethernet.ETH_HLEN, isForUs)
+      this.#stack.input.receive(this, type, bytes, at + header, length - header, isForUs)
   }
+}
+
+/**
+ * Returns the length of a frame's header with its priority tags, which have VLAN 0; -1 for a frame
+ * of another VLAN, and for one that ends before.
+ */
+function headerOf(bytes: Uint8Array, at: number, length: number): number {
+  let header = ethernet.ETH_HLEN
+  while (isVlan(get16(bytes, at + header - 2))) {
+    if (length < header + VLAN_HLEN || vid(bytes, at + header - 2) !== 0) return -1
+    header += VLAN_HLEN
+  }
+  return header
 }
 
 function linkLocalOf(mac: Uint8Array): Uint8Array {

@@ -125,14 +125,14 @@ export class Neighbours {
   /** Sets the hardware address of a neighbour that has sent it with a request for this host. */
   learn(address: Uint8Array, mac: Uint8Array): void {
     const entry = this.of(address)
-    if (!entry.isPermanent) this.#resolve(entry, mac)
+    if (!entry.isPermanent && this.#mapped(address) === undefined) this.#resolve(entry, mac)
   }
 
   /** Same, for a neighbour that this host knows or asks for, and for no other. */
   update(address: Uint8Array, mac: Uint8Array): void {
     const entry = this.#entries.get(addressKey(address, 0, address.length))
     const isUsed = entry !== undefined && (entry.mac !== undefined || entry.probes > 0)
-    if (isUsed && !entry.isPermanent) this.#resolve(entry, mac)
+    if (isUsed && !entry.isPermanent && this.#mapped(address) === undefined) this.#resolve(entry, mac)
   }
 
   /** Forgets all neighbours and drops packets that wait: the interface is down or lacks carrier. */

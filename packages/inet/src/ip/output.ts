@@ -6,6 +6,7 @@ import * as ipv6 from 'vnet/internal/packet/ipv6'
 import type { Ip, SendOptions } from '../contract.ts'
 import { fillChecksum } from './checksum.ts'
 import type { StackInterface } from './interface.ts'
+import { keepCopied } from './options.ts'
 import type { Hop, PathMtu } from './routes.ts'
 import { IP4, IP6, type IpVersion, isGroup, versionAt } from './version.ts'
 
@@ -17,6 +18,8 @@ export interface StackSendOptions extends SendOptions {
   readonly dev?: StackInterface | undefined
   /** Whether packets to groups that this host has joined come back to it. Default true. */
   readonly isLooped?: boolean
+  /** Options of IPv4, a multiple of 4 bytes. */
+  readonly options?: Uint8Array
 }
 
 /** A packet that a router forwards, or one from or for the host itself. */
@@ -56,21 +59,25 @@ export class Output {
     from: Uint8Array,
     to: Uint8Array,
     segment: Uint8Array,
-    { ttl = DEFAULT_TTL, dontFragment = false, isLooped = true }: StackSendOptions,
+    sendOptions: StackSendOptions,
     hop: Hop | undefined,
   ): number {
     const mtu = hop === undefined ? LOOPBACK_MTU : this.#stack.pathMtu.to(to, hop.route.dev.mtu)
-    const length = version.header + segment.length
+    const { ttl = DEFAULT_TTL, dontFragment = false, isLooped = true, trafficClass = 0, options } = sendOptions
+    const header = version.header + (options?.length ?? 0)
+    const length = header + segment.length
     if (dontFragment && length > mtu) return -EMSGSIZE
     const df = dontFragment && !this.#stack.pathMtu.isLocked(to)
     if (!df) this.#lastId = (this.#lastId + 1) & 0xffff
     const frame = new Uint8Array(ETH_HLEN + length)
-    frame.set(segment, ETH_HLEN + version.header)
+    frame.set(segment, ETH_HLEN + header)
     version.create(frame, ETH_HLEN, protocol, segment.length, ttl, df ? 0 : this.#lastId, df)
+    if (options !== undefined && options.length > 0) ipv4.setOptions(frame, ETH_HLEN, options)
+    if (trafficClass !== 0) version.setTrafficClass(frame, ETH_HLEN, trafficClass)
     frame.set(from, version.sourceAt(ETH_HLEN))
     frame.set(to, version.destinationAt(ETH_HLEN))
     version.finish(frame, ETH_HLEN)
-    const part = { bytes: frame, at: ETH_HLEN + version.header, length: segment.length }
+    const part = { bytes: frame, at: ETH_HLEN + header, length: segment.length }
     fillChecksum(version, protocol, ETH_HLEN, part)
     this.#stack.count(version.counters.outRequests)
     const { filter } = this.#stack
@@ -161,6 +168,7 @@ export function fragmentsOf(version: IpVersion, frame: Uint8Array, mtu: number, 
     piece.set(data, nh + header + extra)
     const isLast = at + room >= payload.length && !hasMore
     if (isV4) {
+      if (at > 0) keepCopied(piece, nh, nh + header)
       ipv4.setTotalLength(piece, nh, header + data.length)
       put16(piece, nh + 6, ((first + at) >>> 3) | (isLast ? 0 : ipv4.IP_MF))
       version.finish(piece, nh)

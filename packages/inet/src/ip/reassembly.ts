@@ -4,8 +4,8 @@ import { ETH_HLEN, get16, put16 } from 'vnet/internal/packet/index'
 import * as ipv4 from 'vnet/internal/packet/ipv4'
 import * as ipv6 from 'vnet/internal/packet/ipv6'
 import type { Ip } from '../contract.ts'
-import { HDR_FIELD, HDR_INCOMP, nextHeaderAt } from './extensions.ts'
-import type { Icmp } from './icmp.ts'
+import { HDR_FIELD, HDR_INCOMP, type HeaderProblem, nextHeaderAt, upperAt } from './extensions.ts'
+import type { Icmp, Replying } from './icmp.ts'
 import { FRAGMENT_HLEN, IP6_MF } from './output.ts'
 import { IP4, IP6, type IpVersion, keyOf, versionAt } from './version.ts'
 
@@ -19,12 +19,15 @@ const UPPER_LENGTHS: Readonly<Record<number, number>> = { 6: 20, 17: 8, 58: 8 }
 /** The memory of a fragment besides its data. */
 const OVERHEAD = 512
 
+/** The bits of pieces without ECN, and of ones that met congestion (RFC 3168 sec. 5.3). */
+const [NOT_ECT, CE] = [1, 8]
+
 interface Piece {
   readonly offset: number
   readonly data: Uint8Array
 }
 
-interface Fragment extends Piece {
+export interface Fragment extends Piece {
   /** Addresses, protocol and identification. */
   readonly key: string
   readonly isLast: boolean
@@ -33,6 +36,8 @@ interface Fragment extends Piece {
   readonly nextAt: number
   /** The next header of the whole packet, for IPv6. */
   readonly next: number
+  /** How ICMP replies to the packet. */
+  readonly replying: Replying
 }
 
 interface Partial {
@@ -43,6 +48,8 @@ interface Partial {
   /** Length of the whole payload, once the last fragment has arrived; otherwise -1. */
   total: number
   bytes: number
+  /** The ECN values of its pieces, as bits. They contradict each other if one has none. */
+  ecn: number
 }
 
 interface Owner extends Pick<Ip, 'clock' | 'count'> {
@@ -51,52 +58,43 @@ interface Owner extends Pick<Ip, 'clock' | 'count'> {
 
 export class Reassembly {
   readonly #stack: Owner
-  readonly #whole: (frame: Uint8Array) => void
+  readonly #whole: (frame: Uint8Array, first: Fragment) => void
   readonly #partial = new Map<string, Partial>()
   #bytes = 0
   #alarm: Alarm | undefined
 
   /** `whole` takes over frames with reassembled packets. */
-  constructor(stack: Owner, whole: (frame: Uint8Array) => void) {
+  constructor(stack: Owner, whole: (frame: Uint8Array, first: Fragment) => void) {
     this.#stack = stack
     this.#whole = whole
   }
 
-  /** Takes a fragment, which is lent. `nh` is its IP header. */
-  add(bytes: Uint8Array, nh: number, end: number): void {
+  /** Takes a fragment, which is lent. `nh` is its IP header. `replying` is for ICMP. */
+  add(bytes: Uint8Array, nh: number, end: number, replying: Replying): void {
     const version = versionAt(bytes, nh)
     this.#stack.count(version.counters.reasmReqds)
-    const fragment = version === IP4 ? fragment4(bytes, nh) : fragment6(bytes, nh, end)
-    const last = fragment === undefined ? 0 : fragment.offset + fragment.data.length
-    const problem = version === IP4 ? undefined : problem6(bytes, nh, end, fragment, last)
+    const fragment = version === IP4 ? fragment4(bytes, nh, replying) : fragment6(bytes, nh, end, replying)
+    const last = fragment.offset + fragment.data.length
+    const problem = version === IP4 ? undefined : problem6(bytes, nh, end, fragment)
     if (problem !== undefined) this.#stack.icmp.parameterProblem(bytes, nh, end - nh, problem)
-    if (
-      fragment === undefined ||
-      problem !== undefined ||
-      lengthOf(version, fragment, last) > MAX_LENGTH ||
-      this.#bytes > MAX_BYTES
-    ) {
+    if (problem !== undefined || lengthOf(version, fragment, last) > MAX_LENGTH || this.#bytes > MAX_BYTES) {
       this.#stack.count(version.counters.reasmFails)
       return
     }
     const { key, offset, data } = fragment
-    // An atomic fragment is a whole packet, whatever waits under its identification (RFC 6946).
-    if (offset === 0 && fragment.isLast) {
-      this.#stack.count(version.counters.reasmOks)
-      this.#whole(joined(version, fragment, [fragment], data.length))
-      return
-    }
     const partial = this.#partial.get(key) ?? this.#begin(version, key)
-    if (isCovered(partial, fragment)) return
-    if (!fits(partial, fragment)) {
+    const isCopy = isCovered(partial, fragment)
+    if (data.length === 0 || !ends(partial, fragment) || !(isCopy || fits(partial, fragment))) {
       this.#remove(key, partial)
       this.#stack.count(version.counters.reasmFails)
       return
     }
+    if (fragment.isLast) partial.total = last
+    if (isCopy) return
+    partial.ecn |= 1 << (version.trafficClass(bytes, nh) & 3)
     partial.pieces.push({ offset, data })
     partial.bytes += data.length + OVERHEAD
     this.#bytes += data.length + OVERHEAD
-    if (fragment.isLast) partial.total = last
     if (offset === 0) partial.first = fragment
     this.#complete(key, partial)
   }
@@ -108,7 +106,7 @@ export class Reassembly {
 
   #begin(version: IpVersion, key: string): Partial {
     const until = this.#stack.clock.now() + (version === IP4 ? TIME4 : TIME6)
-    const partial: Partial = { version, until, pieces: [], first: undefined, total: -1, bytes: 0 }
+    const partial: Partial = { version, until, pieces: [], first: undefined, total: -1, bytes: 0, ecn: 0 }
     this.#partial.set(key, partial)
     this.#arm()
     return partial
@@ -126,8 +124,17 @@ export class Reassembly {
     for (const { data } of pieces) have += data.length
     if (first === undefined || have !== total) return
     this.#remove(key, partial)
+    if (partial.ecn > NOT_ECT && (partial.ecn & NOT_ECT) !== 0) {
+      this.#stack.count(version.counters.reasmFails)
+      return
+    }
     this.#stack.count(version.counters.reasmOks)
-    this.#whole(joined(version, first, pieces, total))
+    const frame = joined(version, first, pieces, total)
+    if ((partial.ecn & CE) !== 0) {
+      version.setTrafficClass(frame, ETH_HLEN, version.trafficClass(frame, ETH_HLEN) | 3)
+      version.finish(frame, ETH_HLEN)
+    }
+    this.#whole(frame, first)
   }
 
   #arm(): void {
@@ -179,15 +186,17 @@ function joined(version: IpVersion, first: Fragment, pieces: readonly Piece[], l
   return frame
 }
 
-/** Whether a fragment is inside its packet and overlaps no other (RFC 5722; Linux for IPv4 too). */
-function fits({ pieces, total }: Partial, { offset, data, isLast }: Fragment): boolean {
+/** Whether a fragment ends where its packet does, or before. */
+function ends({ pieces, total }: Partial, { offset, data, isLast }: Fragment): boolean {
   const end = offset + data.length
   if (total >= 0 && (isLast ? end !== total : end > total)) return false
-  for (const each of pieces) {
-    const eachEnd = each.offset + each.data.length
-    if ((offset < eachEnd && each.offset < end) || (isLast && eachEnd > end)) return false
-  }
-  return true
+  return !isLast || pieces.every(each => each.offset + each.data.length <= end)
+}
+
+/** Whether a fragment overlaps no other (RFC 5722; Linux for IPv4 too). */
+function fits({ pieces }: Partial, { offset, data }: Fragment): boolean {
+  const end = offset + data.length
+  return pieces.every(each => offset >= each.offset + each.data.length || each.offset >= end)
 }
 
 /** Whether all bytes of a fragment have arrived, perhaps in other pieces. */
@@ -200,41 +209,34 @@ function isCovered({ pieces }: Partial, { offset, data }: Fragment): boolean {
 }
 
 /** Returns why an IPv6 fragment is refused, to be reported; undefined if it is not. */
-function problem6(bytes: Uint8Array, nh: number, end: number, fragment: Fragment | undefined, last: number) {
-  if (fragment === undefined) {
-    const h = ipv6.upperLayer(bytes, nh, end - nh, false, true) >>> 8
-    const isPart = h > 0 && nh + h + FRAGMENT_HLEN < end && (get16(bytes, nh + h + 2) & IP6_MF) !== 0
-    return isPart ? { code: HDR_FIELD, pointer: 4 } : undefined
-  }
-  const at = fragment.head.length
-  if (lengthOf(IP6, fragment, last) > MAX_LENGTH) return { code: HDR_FIELD, pointer: at + 2 }
-  if (fragment.offset > 0 || fragment.isLast) return undefined
+function problem6(bytes: Uint8Array, nh: number, end: number, fragment: Fragment): HeaderProblem | undefined {
+  const { head, offset, data, isLast } = fragment
   // The first fragment has all headers (RFC 7112).
-  const found = ipv6.upperLayer(bytes, nh, end - nh, true, true)
-  const length = (found >>> 8) + (UPPER_LENGTHS[found & 0xff] ?? 1)
-  return found < 0 || nh + length > end ? { code: HDR_INCOMP, pointer: 0 } : undefined
+  const upper = offset > 0 ? undefined : upperAt(bytes, nh, end)
+  if (upper !== undefined && upper.h + (UPPER_LENGTHS[upper.protocol] ?? 1) > end) {
+    return { code: HDR_INCOMP, pointer: 0 }
+  }
+  if (lengthOf(IP6, fragment, offset + data.length) > MAX_LENGTH) return { code: HDR_FIELD, pointer: head.length + 2 }
+  return isLast || data.length % 8 === 0 ? undefined : { code: HDR_FIELD, pointer: 4 }
 }
 
-function fragment4(bytes: Uint8Array, nh: number): Fragment | undefined {
+function fragment4(bytes: Uint8Array, nh: number, replying: Replying): Fragment {
   const h = nh + ipv4.headerLength(bytes, nh)
   const isLast = (ipv4.flags(bytes, nh) & ipv4.IP_MF) === 0
   const length = nh + ipv4.totalLength(bytes, nh) - h
   // Linux cuts what is no multiple of 8.
   const data = bytes.slice(h, h + (isLast ? length : length & ~7))
-  if (data.length === 0) return undefined
   const key = `4${keyOf(bytes, nh + 12, 8)}${ipv4.protocol(bytes, nh)}.${ipv4.identification(bytes, nh)}`
-  return { key, offset: ipv4.fragmentOffset(bytes, nh), isLast, data, head: bytes.slice(nh, h), nextAt: 0, next: 0 }
+  const [offset, head] = [ipv4.fragmentOffset(bytes, nh), bytes.slice(nh, h)]
+  return { key, offset, isLast, data, head, nextAt: 0, next: 0, replying }
 }
 
-function fragment6(bytes: Uint8Array, nh: number, end: number): Fragment | undefined {
-  const nextAt = nextHeaderAt(bytes, nh, end)
-  const found = ipv6.upperLayer(bytes, nh, end - nh, false, true)
-  const h = nh + (found >>> 8)
-  if (found < 0 || h + FRAGMENT_HLEN > end) return undefined
+function fragment6(bytes: Uint8Array, nh: number, end: number, replying: Replying): Fragment {
+  const nextAt = nextHeaderAt(bytes, nh, end, false)
+  const h = nh + (ipv6.upperLayer(bytes, nh, end - nh, false, true) >>> 8)
   const field = get16(bytes, h + 2)
   const data = bytes.slice(h + FRAGMENT_HLEN, Math.min(end, nh + IP6.total(bytes, nh)))
   const isLast = (field & IP6_MF) === 0
-  if (data.length === 0 || (!isLast && data.length % 8 !== 0)) return undefined
   return {
     key: `6${keyOf(bytes, nh + 8, 32)}${keyOf(bytes, h + 4, 4)}`,
     offset: field & 0xfff8,
@@ -243,5 +245,6 @@ function fragment6(bytes: Uint8Array, nh: number, end: number): Fragment | undef
     head: bytes.slice(nh, h),
     nextAt: ETH_HLEN + nextAt - nh,
     next: bytes[h] as number,
+    replying,
   }
 }

@@ -190,10 +190,10 @@ export class PathMtu {
     return this.#find(address)?.isLocked === true
   }
 
-  /** Keeps an MTU below `current`; false if no packet of `length` bytes can have caused it. */
-  report(address: Uint8Array, mtu: number, length: number, current: number): boolean {
+  /** Keeps an MTU below `current`; false if no link has it. */
+  report(address: Uint8Array, mtu: number, current: number): boolean {
     const isV4 = address.length === 4
-    if (mtu >= length || (!isV4 && mtu < IPV6_MIN_MTU)) return false
+    if (!isV4 && mtu < IPV6_MIN_MTU) return false
     if (mtu >= current) return true
     const isLocked = isV4 && mtu < MIN_PMTU
     const key = addressKey(address, 0, address.length)

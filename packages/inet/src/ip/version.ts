@@ -25,6 +25,9 @@ export interface IpVersion {
   sourceAt(at: number): number
   destinationAt(at: number): number
   lifeAt(at: number): number
+  /** The type of service of IPv4, the traffic class of IPv6. */
+  trafficClass(bytes: Uint8Array, at: number): number
+  setTrafficClass(bytes: Uint8Array, at: number, value: number): void
   /** Length of the packet with its header. */
   total(bytes: Uint8Array, at: number): number
   pseudoSum(bytes: Uint8Array, at: number, protocol: number, length: number): number
@@ -77,6 +80,10 @@ export const IP4: IpVersion = {
   sourceAt: ipv4.sourceAt,
   destinationAt: ipv4.destinationAt,
   lifeAt: at => at + 8,
+  trafficClass: ipv4.typeOfService,
+  setTrafficClass(bytes, at, value) {
+    bytes[at + 1] = value
+  },
   total: ipv4.totalLength,
   pseudoSum: pseudoHeaderSum4,
   create(bytes, at, protocol, length, life, id, df) {
@@ -101,6 +108,8 @@ export const IP6: IpVersion = {
   sourceAt: ipv6.sourceAt,
   destinationAt: ipv6.destinationAt,
   lifeAt: at => at + 7,
+  trafficClass: ipv6.trafficClass,
+  setTrafficClass: (bytes, at, value) => put16(bytes, at, 0x6000 | (value << 4) | ((bytes[at + 1] as number) & 0xf)),
   total: (bytes, at) => ipv6.IPV6_HLEN + ipv6.payloadLength(bytes, at),
   pseudoSum: pseudoHeaderSum6,
   create(bytes, at, protocol, length, life) {

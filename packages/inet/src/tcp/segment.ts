@@ -30,6 +30,8 @@ export class Segment extends HeaderFields {
   destination: Uint8Array = NONE
   /** The urgent pointer, which counts if URG is set. */
   urgent = 0
+  /** DSCP and ECN of its packet. */
+  trafficClass = 0
   /** Position and length of the data. */
   at = 0
   length = 0
@@ -53,12 +55,13 @@ export class Segment extends HeaderFields {
   }
 
   /** Fills the record from a packet. Returns false if its header is invalid. */
-  parse({ bytes, at, length, source, destination }: Packet): boolean {
+  parse({ bytes, at, length, source, destination, trafficClass = 0 }: Packet): boolean {
     const header = tcp.parse(bytes, at, length)
     if (header < 0) return false
     this.bytes = bytes
     this.source = source
     this.destination = destination
+    this.trafficClass = trafficClass
     this.sourcePort = get16(bytes, at)
     this.destinationPort = get16(bytes, at + 2)
     this.sequence = get32(bytes, at + 4)

@@ -14,6 +14,7 @@ import { get16, get32 } from 'vnet/internal/packet/octets'
 import { TCP_ACK, TCP_RST } from 'vnet/internal/packet/tcp'
 import type * as contract from '../contract.ts'
 import { targetOf } from '../ip/version.ts'
+import { unmapped } from '../udp.ts'
 import { Connection } from './connection.ts'
 import { Deliveries } from './deliveries.ts'
 import { answerSyn, sendSyn } from './handshake.ts'
@@ -24,6 +25,8 @@ import { keyOf, Listener, TcpTable } from './table.ts'
 import { mayConnectAgain, mayReuse, replace, unwrap } from './time-wait.ts'
 
 const ANY_V6 = new Uint8Array(16)
+/** The bits of the traffic class that are not returned (RFC 3168 sec. 6.1.1). */
+const ECN = 3
 const SEND_OPTIONS = { dontFragment: true }
 
 export class Tcp implements contract.Protocol, ConnectionHost<Connection> {
@@ -103,6 +106,8 @@ export class Tcp implements contract.Protocol, ConnectionHost<Connection> {
     this.ip.count('TcpInSegs')
     const segment = this.#segment
     if (!segment.parse(packet)) return void this.ip.count('TcpInErrs')
+    // Signatures need a key, which no socket has.
+    if (segment.isSigned) return void this.ip.count('TcpExtTCPMD5Unexpected')
     const { source, destination } = packet
     const key = keyOf(destination, segment.destinationPort, source, segment.sourcePort)
     const connection = this.#table.connections.get(key)
@@ -155,11 +160,11 @@ export class Tcp implements contract.Protocol, ConnectionHost<Connection> {
     this.#deliveries.clear()
   }
 
-  send(from: Uint8Array, to: Uint8Array, segment: Uint8Array): number {
+  send(from: Uint8Array, to: Uint8Array, segment: Uint8Array, options: contract.SendOptions = SEND_OPTIONS): number {
     const wasSending = this.#isSending
     this.#isSending = true
     try {
-      return this.ip.send(IPPROTO_TCP, from, to, segment, SEND_OPTIONS)
+      return this.ip.send(IPPROTO_TCP, from, to, segment, options)
     } finally {
       this.#isSending = wasSending
     }
@@ -190,6 +195,8 @@ export class Tcp implements contract.Protocol, ConnectionHost<Connection> {
       return
     }
     if (!segment.isSyn || segment.isRst || segment.isFin) return
+    // IPv4-mapped addresses are never on the wire (RFC 4291 sec. 2.5.5.2).
+    if (unmapped(segment.source) !== segment.source) return
     if (listener.isFull) {
       this.ip.count('TcpExtListenOverflows')
       this.ip.count('TcpExtListenDrops')
@@ -229,7 +236,9 @@ export class Tcp implements contract.Protocol, ConnectionHost<Connection> {
     header.acknowledgment = isAck ? 0 : (segment.sequence + segment.space) % 2 ** 32
     this.ip.count('TcpOutRsts')
     this.ip.count('TcpOutSegs')
-    this.send(segment.destination.slice(), segment.source.slice(), header.build(0))
+    const trafficClass = segment.trafficClass & ~ECN
+    const options = { ...SEND_OPTIONS, trafficClass }
+    this.send(segment.destination.slice(), segment.source.slice(), header.build(0), options)
   }
 }
 
