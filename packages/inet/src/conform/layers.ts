@@ -78,7 +78,7 @@ function parseLayer(text: string): Layer {
     else if (key === 'quote') quotes = true
     else if (key === 'options') hex = hexOf(value)
     else if (kind.fields[key] === undefined) throw new Error(`${text}: no field is called '${key}'`)
-    else fields[key] = /^[\dx]/.test(value) ? Number(value) : value
+    else fields[key] = /^(\d+|0x[\da-f]+)$/i.test(value) ? Number(value) : value
   }
   return { ...none, fields, hex, piece, hasMore, quotes }
 }
@@ -112,6 +112,7 @@ function headerOf({ stations, port }: Context, { name, fields, hex, piece, hasMo
   bytes.set(hex ?? [], kind.length)
   const computed: Readonly<Record<string, Fields>> = {
     ether: { type: next },
+    vlan: { type: next },
     ip: { start: 0x40 + bytes.length / 4, proto: next, offset: ((piece?.[0] ?? 0) >>> 3) + (hasMore ? 0x2000 : 0) },
     ip6: { next },
     frag: { next, offset: (piece?.[0] ?? 0) + (hasMore ? 1 : 0) },

@@ -1,5 +1,5 @@
 /** The addresses of the two ends of a case, and those that a case names. */
-import { formatMac, plus } from 'vnet/internal/packet/address'
+import { formatMac, parseAddress, parseMac, plus } from 'vnet/internal/packet/address'
 import { BROADCAST, groupAddress } from 'vnet/internal/packet/ethernet'
 import { ALL_NODES } from 'vnet/internal/packet/ipv6'
 
@@ -14,7 +14,7 @@ export interface Stations {
   readonly peer: Station
 }
 
-/** Returns the address with a name, of 6 bytes for Ethernet, 4 or 16. */
+/** Returns an address of 6 bytes for Ethernet, 4 or 16: by its name, or as it is written. */
 export function addressNamed(stations: Stations, name: string, size: number): Uint8Array {
   const { host, peer } = stations
   const of = ({ mac, ip, ip6 }: Station) => (size === 6 ? mac : size === 4 ? ip : ip6) ?? new Uint8Array(size)
@@ -39,8 +39,11 @@ export function addressNamed(stations: Stations, name: string, size: number): Ui
       const node = Uint8Array.of(0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, ...ip6.subarray(13))
       return size === 6 ? (groupAddress(node) as Uint8Array) : node
     }
-    default:
+    default: {
+      const address = size === 6 ? parseMac(name) : parseAddress(name)
+      if (address?.length === size) return address
       throw new Error(`no address is called '${name}' (${formatMac(host.mac)})`)
+    }
   }
 }
 

@@ -1,0 +1,33 @@
+/** The command: see scripts/inet-differential.mjs. */
+import { differences, Pair, report, Shrinker } from './differences.ts'
+import { textOf } from './packets.ts'
+
+/** Prints the differences of a seed, each simplest form once and at most `limit` of them. */
+export function runPackets(seed: number, count: number, limit: number, print: (text: string) => void): number {
+  let found = 0
+  const seen = new Set<string>()
+  const shrinker = new Shrinker()
+  for (const { nth, difference } of differences(seed, count)) {
+    found++
+    if (seen.size >= limit) continue
+    const simple = shrinker.shrink(difference)
+    const key = simple.packets.map(textOf).join()
+    if (!seen.has(key)) print(`seed ${seed}, case ${nth}:\n${report(simple)}`)
+    seen.add(key)
+  }
+  shrinker.close()
+  return found
+}
+
+/** Sends packets of the notation to new hosts, and prints the replies of both. */
+export function sendPackets(texts: readonly string[], print: (text: string) => void): void {
+  const pair = new Pair()
+  try {
+    for (const text of texts) {
+      const { linux, memory } = pair.replies(text)
+      print(`send ${text}\n    linux: ${linux.join('; ') || 'nothing'}\n    memory: ${memory.join('; ') || 'nothing'}`)
+    }
+  } finally {
+    pair.close()
+  }
+}

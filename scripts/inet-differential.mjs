@@ -1,0 +1,53 @@
+/**
+ * node scripts/inet-differential.mjs [--seed N] [--seeds N] [--packets N] [--limit N] [PACKET...]:
+ * sends the same random packets to a host of packages/inet in memory and to the kernel in a
+ * namespace, and prints each packet about which they differ, as simple as it can be, with the seed.
+ * Exits 1 after a difference that no row of packages/inet/docs/linux.md has. With PACKETs, such as
+ * 'ip ttl 0 / icmp echo', sends only these and prints the replies. Needs root.
+ */
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { parseArgs } from 'node:util'
+import { rolldown } from 'rolldown'
+
+const root = resolve(import.meta.dirname, '..')
+const MAIN = join(root, 'packages/inet/test/differential/main.ts')
+const PLACES = [
+  [/^vnet\/internal\/(.*)$/, 'src/$1.ts'],
+  [/^#src\/(.*)$/, 'src/$1'],
+  [/^#support\/(.*)$/, 'test/support/$1'],
+]
+
+async function load(directory) {
+  const resolveId = id => {
+    const [pattern, place] = PLACES.find(([pattern]) => pattern.test(id)) ?? []
+    return pattern && join(root, id.replace(pattern, place))
+  }
+  const bundle = await rolldown({ input: MAIN, cwd: root, platform: 'node', plugins: [{ name: 'places', resolveId }] })
+  const file = join(directory, 'main.mjs')
+  await bundle.write({ file, codeSplitting: false })
+  await bundle.close()
+  const addon = join(root, 'build/Release/vnet.node')
+  if (existsSync(addon)) process.env.VNET_ADDON ??= addon
+  return import(pathToFileURL(file))
+}
+
+const number = fallback => ({ type: 'string', default: String(fallback) })
+const options = { seed: number(1), seeds: number(1), packets: number(1000), limit: number(20) }
+const { values, positionals } = parseArgs({ options, allowPositionals: true })
+const [seed, seeds, packets, limit] = ['seed', 'seeds', 'packets', 'limit'].map(name => Number(values[name]))
+const directory = mkdtempSync(join(tmpdir(), 'vnet-differential-'))
+try {
+  const { runPackets, sendPackets } = await load(directory)
+  if (positionals.length > 0) sendPackets(positionals, text => console.log(text))
+  else
+    for (let each = seed; each < seed + seeds; each++) {
+      const found = runPackets(each, packets, limit, text => console.log(text))
+      console.log(`seed ${each}: ${packets} packets, ${found} differences`)
+      if (found > 0) process.exitCode = 1
+    }
+} finally {
+  rmSync(directory, { recursive: true, force: true })
+}
