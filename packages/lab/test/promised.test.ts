@@ -1,4 +1,4 @@
-/** What a test is told that has forgotten an await. */
+/** The errors of tests that have forgotten an await. */
 import { once } from 'node:events'
 import http from 'node:http'
 import { afterEach, beforeEach, expect, test } from 'vitest'

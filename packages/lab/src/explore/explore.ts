@@ -2,7 +2,7 @@
 import { durationOf, NSEC_PER_MSEC, UsageError } from 'vnet/internal/base/index'
 import { directionsOf } from '../world/wire-spec.ts'
 import { capturesIn, type Describing, describeFailure } from './describe.ts'
-import { burstKind, parseKind, withEnds, withHit } from './fault-text.ts'
+import { burstKind, DEFAULT_FAULTS, parseKind, withEnds, withHit } from './fault-text.ts'
 import { Judge } from './judge.ts'
 import { firstOf } from './lists.ts'
 import { type ExploredPacket, faultOf, packetsOf, roundTripOf, unstableNames } from './points.ts'
@@ -16,7 +16,6 @@ import { EXPLORE_OPTIONS, SHRINK_OPTIONS } from './scenario.ts'
 import { Search } from './search.ts'
 import { checkRepair, lastingTrials, singleTrials } from './sets.ts'
 
-const DEFAULT_FAULTS = ['drop', 'duplicate', 'delay', 'corrupt']
 const CLEAN_RUNS = 3
 
 /** Same as explore. */

@@ -55,6 +55,9 @@ export function withEnds(kinds: readonly FaultKind[], packets: readonly Pick<Pac
 /** How long a fault of links or hosts lasts, unless its text says so, in ns. */
 export const LASTS = 3 * NSEC_PER_SEC
 const VERBS: readonly string[] = [...FAULT_VERBS, ...NEMESIS_VERBS]
+export const DEFAULT_FAULTS: readonly string[] = ['drop', 'duplicate', 'delay', 'corrupt']
+/** Faults that are tried only if they are named. A repair follows others. */
+export const OTHER_FAULTS = VERBS.filter(verb => !DEFAULT_FAULTS.includes(verb) && verb !== 'repair')
 /** The faults that have a time. */
 const TIMED: readonly string[] = ['delay', 'clock', ...LINK_VERBS, 'pause', 'restart', 'full']
 

@@ -3,7 +3,7 @@ import { layersOf } from 'vnet/internal/packet/layers'
 import { flagText } from 'vnet/internal/packet/print'
 import * as tcp from 'vnet/internal/packet/tcp'
 import { runLines } from './failed-run.ts'
-import { formatFault, parseFault, withoutPacket } from './fault-text.ts'
+import { DEFAULT_FAULTS, formatFault, OTHER_FAULTS, parseFault, withoutPacket } from './fault-text.ts'
 import { firstOf, headOf } from './lists.ts'
 import type { ExploredPacket } from './points.ts'
 import type { ExploreReport, Point } from './report.ts'
@@ -94,11 +94,20 @@ function shareOf({ failed, runs, stopped }: Failure): string {
 
 const runsText = (failed: number, runs: number): string => `in ${failed} of ${runs} runs`
 
-/** Says what runs with one fault cannot show, if they have shown nothing. */
-export function oneFaultLine({ passed, points, skippedPairs, skippedRepairs, schedules }: ExploreReport): string[] {
+/** Says what was not tried, if nothing failed: other faults than the default ones, and sets. */
+export function untriedLines(report: ExploreReport): string[] {
+  const { passed, kinds, points, skippedPairs, skippedRepairs, schedules } = report
+  if (!passed) return []
+  const areDefault = kinds.map(({ text }) => text).join() === DEFAULT_FAULTS.join()
+  const faults = areDefault
+    ? [`not tried: ${OTHER_FAULTS.join(', ')}: name them in --faults, or the option faults`]
+    : []
   const others = skippedPairs + skippedRepairs + sumOf(schedules)
-  if (!passed || others > 0 || points.some(({ faults }) => faults.length > 1)) return []
-  return ['each run had one fault: bugs that need several are found with pairs, schedules, bursts, depth 2 or repair']
+  if (others > 0 || points.some(({ faults }) => faults.length > 1)) return faults
+  return [
+    ...faults,
+    'each run had one fault: bugs that need several are found with pairs, schedules, bursts, depth 2 or repair',
+  ]
 }
 
 /** Returns a row for each packet and a column for each fault. */

@@ -6,7 +6,7 @@ import { type FaultKind, formatFault } from './fault-text.ts'
 import { isSlower } from './judge.ts'
 import { choiceOf, firstOf, firstOfEach, unlike } from './lists.ts'
 import type { ExploredPacket } from './points.ts'
-import { errorLines, failuresLines, oneFaultLine, tableOf } from './report-text.ts'
+import { errorLines, failuresLines, tableOf, untriedLines } from './report-text.ts'
 import * as results from './result.ts'
 
 /** The parts of a report that are known before the first fault. */
@@ -126,7 +126,7 @@ export class ExploreReport {
   /** Returns the report for a terminal, as several lines. */
   toString(): string {
     const lines = [...this.#baselineLines(), ...tableOf(this), ...failuresLines(this.failures)]
-    return [...lines, ...oneFaultLine(this), this.#sums()].join('\n')
+    return [...lines, ...untriedLines(this), this.#sums()].join('\n')
   }
 
   #baselineLines(): string[] {

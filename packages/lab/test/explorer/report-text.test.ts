@@ -149,6 +149,18 @@ test('a report whose runs all pass says what one fault cannot show, unless sets 
   expect(String(reportOf([failureOf([`drop ${packet(1)}`])]))).not.toMatch(note)
 })
 
+test('a report of runs that all pass names the faults that were not tried, unless faults were chosen', () => {
+  const note = /^not tried: swap, .*reset, silence, .*rebind: name them in --faults, or the option faults$/m
+  const report = reportOf([])
+  report.points[0] = { ...report.points[0]!, verdict: 'passed', failed: 0 }
+  expect(String(report)).not.toMatch(note)
+  const kinds = ['drop', 'duplicate', 'delay', 'corrupt'].map(parseKind)
+  expect(String(Object.assign(report, { kinds }))).toMatch(note)
+  report.skippedPairs = 1
+  expect(String(report)).toMatch(note)
+  expect(String(Object.assign(reportOf([failureOf([`drop ${packet(1)}`])]), { kinds }))).not.toMatch(note)
+})
+
 test('the printed lines that the error quotes are left out', () => {
   const error = 'ServiceError: server: sh: it has ended with status 1; its last lines: no space | wal: broken'
   const printed = 'server: up\nserver: no space\nserver: wal: broken\nreply: no\n'

@@ -28,10 +28,16 @@ export class TimelineTurns {
   #isFollowed = false
   #isRinging = false
   #stirs = 0
+  #rung = 0
+  readonly #many: number
+  readonly #onMany: () => void
 
-  constructor(timeline: Timeline, outside: Outside) {
+  /** `onMany` is called once, when `many` entries have rung. */
+  constructor(timeline: Timeline, outside: Outside, many: number, onMany: () => void) {
     this.#timeline = timeline
     this.#outside = outside
+    this.#many = many
+    this.#onMany = onMany
   }
 
   start(): void {
@@ -88,6 +94,7 @@ export class TimelineTurns {
     // When that may have changed, it calls `wake`.
     if (this.#outside.isBusy(this.#timeline.isRef)) return
     this.#stirs = 0
+    if (++this.#rung === this.#many) this.#onMany()
     this.#isRinging = true
     try {
       this.#timeline.ringNext()

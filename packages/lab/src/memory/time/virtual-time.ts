@@ -7,7 +7,7 @@
  * Not in it: timers that a module took before the world (`const { setTimeout } = require('timers')`
  * at its top), and those inside Node, such as the header and request time-outs of http servers.
  */
-import { type Clock, durationOf, NSEC_PER_MSEC } from 'vnet/internal/base/index'
+import { type Clock, durationOf, NSEC_PER_MSEC, NSEC_PER_SEC } from 'vnet/internal/base/index'
 import { state } from '../../world/code.ts'
 import { ringTicks, saveTicks } from './fetch-clock.ts'
 import { refuseFakes, replaceGlobals } from './globals.ts'
@@ -25,6 +25,8 @@ export interface VirtualTimeOptions {
    * child processes. Default 5,000.
    */
   readonly patience?: number | undefined
+  /** The timers and packets after which a line asks whether something polls for ever. */
+  readonly many?: number | undefined
   /** Is given a line about each of them. Default: writes it to standard error. */
   readonly log?: ((line: string) => void) | undefined
 }
@@ -32,6 +34,8 @@ export interface VirtualTimeOptions {
 /** What Date shows at the start, in ms since 1970. */
 export const EPOCH = Date.UTC(2000, 0, 1)
 const PATIENCE = 5000
+/** They take some 20 s, and hours of most tests have fewer. */
+const MANY = 2_000_000
 
 /** The parts that all worlds of a thread share. The first world's options count. */
 interface Shared extends SharedParts {
@@ -114,10 +118,13 @@ export class VirtualTime implements Owner, Disposable {
 }
 
 function startShared(options: VirtualTimeOptions): Shared {
-  const { patience = PATIENCE, log = line => process.stderr.write(`${line}\n`) } = options
+  const { patience = PATIENCE, many = MANY, log = line => process.stderr.write(`${line}\n`) } = options
   const timeline = new Timeline(EPOCH)
   const outside = new Outside({ patience, log }, () => turns.wake())
-  const turns = new TimelineTurns(timeline, outside)
+  const turns = new TimelineTurns(timeline, outside, many, () => {
+    const seconds = Math.round(timeline.now / NSEC_PER_SEC)
+    log(`vnet: a lab in memory is at ${seconds} s after ${many} timers and packets: does a program poll in vain?`)
+  })
   thread.timeline = timeline
   ringTicks()
   const restore = replaceGlobals()

@@ -419,3 +419,18 @@ test('the same program has the same order of events in each run', async () => {
   expect(first.split('\n').length).toBeGreaterThan(50)
   for (let i = 0; i < 5; i++) expect(await run()).toBe(first)
 })
+
+test('a program that polls for ever is asked about once', async () => {
+  const lines: string[] = []
+  const time = start({ many: 100, log: line => lines.push(line) })
+  await time.sleep('1s')
+  expect(lines).toEqual([])
+  const polls = setInterval(() => {}, 1000)
+  await time.sleep('5min')
+  clearInterval(polls)
+  expect(lines).toEqual([
+    expect.stringMatching(
+      /^vnet: a lab in memory is at \d+ s after 100 timers and packets: does a program poll in vain\?$/,
+    ),
+  ])
+})
