@@ -17,6 +17,18 @@ function constant(file: string, name: string): number {
   return (value ?? '').split('*').reduce((product, factor) => product * Number(factor.trim().replaceAll('_', '')), 1)
 }
 
+test('the limits of a host on a TAP match the code', () => {
+  const limits = /LIMITS = \{ acceptedMax: (\d+), acceptedOfPeerMax: (\d+) \}/
+  const [, all, ofPeer] = limits.exec(read('../packages/lab/src/kernel/tap-world.ts')) ?? []
+  expect(page).toContain(`${Number(all).toLocaleString('en')} TCP connections to it, ${ofPeer} from one address`)
+  const inet = (file: string, name: string) => constant(`../packages/inet/src/${file}`, name)
+  expect(page).toContain(`at most ${inet('tcp/receive.ts', 'MAX_WINDOW') / 2 ** 20} MiB of received bytes`)
+  expect(page).toContain(`and ${inet('tcp/send.ts', 'MAX_BUFFER') / 2 ** 20} MiB of bytes to send`)
+  expect(page).toContain(`together ${inet('ip/reassembly.ts', 'MAX_BYTES') / 2 ** 20} MiB`)
+  expect(page).toContain(`${inet('ip/neighbours.ts', 'ENTRIES_MAX').toLocaleString('en')} neighbours`)
+  expect(page).toContain(`${inet('conform/packet-link.ts', 'FRAMES_MAX').toLocaleString('en')} of its frames wait`)
+})
+
 test('the limits in docs/security.md and docs/security-users.md match the code', () => {
   expect(page).toContain(`at most ${VNET_WIRE_ATTACHMENTS_MAX.toLocaleString('en')} bytes`)
   const filterMax = constant('linux/pcap-filter.ts', 'TEXT_MAX')

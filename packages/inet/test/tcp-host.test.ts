@@ -3,6 +3,8 @@ import { describe, expect, test } from 'vitest'
 import { EADDRINUSE, EADDRNOTAVAIL, ECONNREFUSED, EMSGSIZE, ENETUNREACH, EPIPE } from '#src/base/errno.ts'
 import { FakeClock } from '#src/bed/fake-clock.ts'
 import * as tcp from '#src/packet/tcp.ts'
+import type { TcpConnection } from '../src/contract.ts'
+import { Header } from '../src/tcp/segment.ts'
 import { Tcp } from '../src/tcp/tcp.ts'
 import { A, B, FakeIp, flagsOf, join, lengthOf, MS, Pair, pattern, SEC, User } from './tcp-pair.ts'
 
@@ -308,5 +310,73 @@ describe('a host', () => {
     expect(pair.seen).toHaveLength(0)
     pair.b.receive({ ...packet, destination: B })
     expect(pair.seen).toHaveLength(1)
+  })
+})
+
+describe('connections of others', () => {
+  const OTHERS = [Uint8Array.of(10, 0, 0, 1), Uint8Array.of(10, 0, 0, 3)] as const
+  const header = { sequence: 1, acknowledgment: 0, window: 65_535 }
+
+  /** A host that takes `limits`, and functions that send it segments of other hosts. */
+  function limited(limits: { acceptedMax?: number; acceptedOfPeerMax?: number }) {
+    const clock = new FakeClock()
+    const ip = new FakeIp(clock, B, 1)
+    const sent: Uint8Array[] = []
+    ip.onSend = segment => sent.push(segment.slice())
+    const host = new Tcp(ip, limits)
+    const accepted: TcpConnection[] = []
+    host.listen({ address: undefined, port: 80 }, 100, connection => accepted.push(connection))
+    const segment = (from: number, port: number, flags: number, fields: object = {}) => {
+      const made = new Header()
+      made.reset(port, 80)
+      Object.assign(made, header, fields, { flags })
+      ip.deliver(made.build(0), OTHERS[from] as Uint8Array)
+    }
+    /** Opens a connection, and returns whether the host replied. */
+    const open = (from: number, port: number) => {
+      const before = sent.length
+      segment(from, port, tcp.TCP_SYN)
+      const reply = sent[before]
+      if (reply === undefined) return false
+      segment(from, port, tcp.TCP_ACK, { sequence: 2, acknowledgment: (tcp.sequenceNumber(reply, 0) + 1) % 2 ** 32 })
+      clock.advance(MS)
+      return true
+    }
+    return { clock, ip, open, accepted, segment, sent }
+  }
+
+  test('a host without limits takes them all', () => {
+    const { open } = limited({})
+    expect([1, 2, 3].map(port => open(0, port))).toEqual([true, true, true])
+  })
+
+  test('one address has only so many, and a closed one makes room', () => {
+    const { open, accepted, ip } = limited({ acceptedOfPeerMax: 2 })
+    expect([1, 2, 3].map(port => open(0, port))).toEqual([true, true, false])
+    expect(open(1, 1)).toBe(true)
+    expect(ip.counters.get('TcpExtListenDrops')).toBe(1)
+    accepted[0]?.reset()
+    expect([4, 5].map(port => open(0, port))).toEqual([true, false])
+  })
+
+  test('all addresses together have only so many', () => {
+    const { open, accepted } = limited({ acceptedMax: 2 })
+    expect([open(0, 1), open(1, 1), open(1, 2)]).toEqual([true, true, false])
+    accepted[1]?.reset()
+    expect(open(1, 2)).toBe(true)
+  })
+
+  test('connections in TIME-WAIT leave the room of open ones, and the oldest leaves for a new one', () => {
+    const { clock, open, accepted, segment, sent } = limited({ acceptedMax: 2 })
+    for (const port of [1, 2, 3]) {
+      expect(open(0, port)).toBe(true)
+      accepted.at(-1)?.close()
+      clock.advance(MS)
+      const fin = sent.at(-1) as Uint8Array
+      const acknowledgment = (tcp.sequenceNumber(fin, 0) + 1) % 2 ** 32
+      segment(0, port, tcp.TCP_FIN | tcp.TCP_ACK, { sequence: 2, acknowledgment })
+    }
+    expect(accepted.map(({ state }) => state)).toEqual(['CLOSED', 'TIME-WAIT', 'TIME-WAIT'])
+    expect(open(0, 4)).toBe(true)
   })
 })

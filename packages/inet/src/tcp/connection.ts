@@ -192,6 +192,7 @@ export class Connection implements TcpConnection {
     this.acks.cancel()
     this.count('TcpExtTW')
     this.life.startTimeWait()
+    this.host.onTimeWait(this)
   }
 
   /** Wakes the user after a short write, when a third of the buffer is free. */

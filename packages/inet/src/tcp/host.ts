@@ -14,6 +14,8 @@ export interface ConnectionHost<C> {
   timestampOffset(local: Uint8Array, remote: Uint8Array): number
   /** Delivers the pending events soon. */
   notify(connection: C): void
+  /** The connection is in TIME-WAIT from now on. */
+  onTimeWait(connection: C): void
   remove(connection: C): void
 }
 
@@ -31,6 +33,12 @@ export interface TcpOptions {
   readonly rtoMin: number
   /** Whether loss probes are sent (tcp_early_retrans). Default true. */
   readonly hasLossProbes: boolean
+  /**
+   * Connections that others may have open at one time, all and those of one address; SYNs beyond
+   * them are dropped. Not limited by default, as in Linux.
+   */
+  readonly acceptedMax: number
+  readonly acceptedOfPeerMax: number
 }
 
 export const TCP_DEFAULTS: TcpOptions = {
@@ -40,6 +48,8 @@ export const TCP_DEFAULTS: TcpOptions = {
   finTimeout: 60 * NSEC_PER_SEC,
   rtoMin: RTO_MIN,
   hasLossProbes: true,
+  acceptedMax: Number.POSITIVE_INFINITY,
+  acceptedOfPeerMax: Number.POSITIVE_INFINITY,
 }
 
 /** The events of a connection that wait for their delivery, as bits. */

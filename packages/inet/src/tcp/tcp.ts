@@ -15,6 +15,7 @@ import { TCP_ACK, TCP_RST } from 'vnet/internal/packet/tcp'
 import type * as contract from '../contract.ts'
 import { targetOf } from '../ip/version.ts'
 import { unmapped } from '../udp.ts'
+import { Accepted } from './accepted.ts'
 import { Connection } from './connection.ts'
 import { Deliveries } from './deliveries.ts'
 import { answerSyn, sendSyn } from './handshake.ts'
@@ -36,6 +37,7 @@ export class Tcp implements contract.Protocol, ConnectionHost<Connection> {
   readonly #segment = new Segment()
   readonly #table = new TcpTable()
   readonly #deliveries: Deliveries
+  readonly #accepted: Accepted
   readonly #secret: number
   #isClosed = false
   /** Whether IP is sending a segment. */
@@ -44,6 +46,7 @@ export class Tcp implements contract.Protocol, ConnectionHost<Connection> {
   constructor(ip: contract.Ip, options: Partial<TcpOptions> = {}) {
     this.ip = ip
     this.options = { ...TCP_DEFAULTS, ...options }
+    this.#accepted = new Accepted(this.options)
     this.#secret = ip.random.below(2 ** 32)
     this.#deliveries = new Deliveries(ip.clock, packet => this.receive(packet))
     ip.use(IPPROTO_TCP, this)
@@ -178,7 +181,12 @@ export class Tcp implements contract.Protocol, ConnectionHost<Connection> {
     this.#deliveries.add(connection)
   }
 
+  onTimeWait(connection: Connection): void {
+    this.#accepted.wait(connection)
+  }
+
   remove(connection: Connection): void {
+    this.#accepted.delete(connection)
     if (this.#table.connections.get(connection.key) === connection) this.#table.connections.delete(connection.key)
     // Like Linux: a connection that ends after its handshake is still accepted, with its error.
     if ((connection.pending & ACCEPT) !== 0) return
@@ -197,7 +205,7 @@ export class Tcp implements contract.Protocol, ConnectionHost<Connection> {
     if (!segment.isSyn || segment.isRst || segment.isFin) return
     // IPv4-mapped addresses are never on the wire (RFC 4291 sec. 2.5.5.2).
     if (unmapped(segment.source) !== segment.source) return
-    if (listener.isFull) {
+    if (listener.isFull || this.#accepted.isFull(segment.source)) {
       this.ip.count('TcpExtListenOverflows')
       this.ip.count('TcpExtListenDrops')
       return
@@ -208,6 +216,7 @@ export class Tcp implements contract.Protocol, ConnectionHost<Connection> {
     this.#table.connections.set(key, connection)
     connection.listener = listener
     listener.waiting.add(connection)
+    this.#accepted.add(connection)
     answerSyn(connection, segment)
   }
 

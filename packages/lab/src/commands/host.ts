@@ -44,6 +44,9 @@ export async function host(
   return isGone ? EXIT_FAILURE : EXIT_OK
 }
 
+/** Milliseconds of silence that end a connection of a small service. */
+const SILENCE_MS = 60_000
+
 /** The small services of RFC 862, 863 and 864, by their ports. */
 const SMALL = new Map<number, (socket: Socket) => unknown>([
   [7, socket => socket.pipe(socket)],
@@ -54,7 +57,8 @@ const SMALL = new Map<number, (socket: Socket) => unknown>([
 function serveSmall(host: LabHost): Promise<number[]> {
   const listening = [...SMALL].map(([port, serve]) => {
     const server = net.createServer({ allowHalfOpen: port === 7 }, socket => {
-      socket.on('error', () => socket.destroy())
+      const end = () => socket.destroy()
+      socket.on('error', end).setTimeout(SILENCE_MS, end)
       serve(socket)
     })
     return host.listen(server, port)

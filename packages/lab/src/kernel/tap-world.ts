@@ -16,6 +16,9 @@ import type { HostParts } from '../world/host-stack.ts'
 import type { LabWorld } from '../world/world.ts'
 import { realTime } from './kernel-world.ts'
 
+/** The connections of others to the host; a connection holds up to some hundred KiB. */
+const LIMITS = { acceptedMax: 4096, acceptedOfPeerMax: 512 }
+
 export class TapWorld implements Platform, LabWorld {
   readonly name = 'memory'
   readonly caller = this
@@ -52,7 +55,7 @@ export class TapWorld implements Platform, LabWorld {
 
   makeHost(parts: HostParts): MemoryStack {
     const seed = randomBytes(4).readUInt32LE()
-    const stack = new MemoryStack(this.#stacks.length, this.#clock, random(seed), parts)
+    const stack = new MemoryStack(this.#stacks.length, this.#clock, random(seed), parts, LIMITS)
     this.#stacks.push(stack)
     return stack
   }

@@ -3,7 +3,7 @@ import type dgram from 'node:dgram'
 import type net from 'node:net'
 import type { Socket } from 'node:net'
 import type os from 'node:os'
-import { InetHost } from '@vnet/inet/internal/index'
+import { InetHost, type TcpOptions } from '@vnet/inet/internal/index'
 import { COUNTERS } from '@vnet/inet/internal/ip/counters'
 import type { StackInterface } from '@vnet/inet/internal/ip/interface'
 import type { IpStack } from '@vnet/inet/internal/ip/stack'
@@ -56,14 +56,15 @@ export class MemoryStack extends AnyHost implements HostStack, HostFaults, CodeH
   readonly #parts: HostParts
   #boot = new Boot(this)
 
-  constructor(number: number, clock: Clock, random: Random, parts: HostParts) {
+  /** `limits` are those of its TCP, for peers that are not of the lab. */
+  constructor(number: number, clock: Clock, random: Random, parts: HostParts, limits: Partial<TcpOptions> = {}) {
     super(parts)
     this.number = number
     this.#parts = parts
     const settings = new Map(parts.sysctls)
     const rtoMin = settings.get(RTO_MIN)
     const tcp = rtoMin === undefined ? {} : { rtoMin: Number(rtoMin) * NSEC_PER_USEC }
-    this.#inet = new InetHost({ clock, random, tcp })
+    this.#inet = new InetHost({ clock, random, tcp: { ...tcp, ...limits } })
     this.ip = this.#inet.ip
     this.ip.forwarding = FORWARDING.some(name => settings.get(name) === '1')
     this.rules = new MemoryRules(this.ip)
