@@ -6,7 +6,9 @@
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { statSync } from 'node:fs'
 import { open } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { SetupError } from './command.mjs'
 
 /** The exit code of flock(1) if another process holds the lock. */
@@ -16,8 +18,7 @@ const EXIT_HELD = 1
 export async function withLock(path, work) {
   if (process.platform !== 'linux') return work()
   const file = await open(path, 'a', 0o600).catch(error => {
-    const isOthers = error.code === 'EACCES' || error.code === 'EPERM'
-    throw new SetupError(`vnet: ${error.message}${isOthers ? ': the tree belongs to another user' : ''}`)
+    throw new SetupError(`vnet: ${error.message}${whose(path, error.code)}`)
   })
   try {
     if (!(await flock(file, '-n'))) {
@@ -28,6 +29,15 @@ export async function withLock(path, work) {
   } finally {
     await file.close()
   }
+}
+
+/** Says whose the tree is if the lock cannot be opened. A set-up by root may have made files of it. */
+function whose(path, code) {
+  if (code !== 'EACCES' && code !== 'EPERM') return ''
+  const tree = dirname(path)
+  const isOwn = statSync(tree).uid === process.getuid()
+  if (!isOwn) return ': the tree belongs to another user'
+  return `: a set-up by another user has made files of this tree: sudo chown -R ${process.getuid()} ${tree}`
 }
 
 /** The child locks the open file, which it shares with this process. Returns whether it could. */

@@ -1,6 +1,6 @@
 /** The set-up itself, loaded once Node is known to be new enough: see ../setup.mjs. */
 
-import { statSync } from 'node:fs'
+import { closeSync, constants, openSync, statSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { join, resolve } from 'node:path'
 import { isInstalled, SetupError } from './command.mjs'
@@ -13,6 +13,15 @@ import { steps } from './steps.mjs'
 import { installOwnTools, installTestTools } from './test-tools.mjs'
 
 const root = resolve(import.meta.dirname, '../..')
+
+const TUN = '/dev/net/tun'
+const ADVICE = 'sudo npm start'
+/** By the code of the error. */
+const TUN_ADVICE = {
+  EACCES: `${ADVICE}; or sudo chmod 666 ${TUN}, then npm start, or npm start -- rootless -- COMMAND`,
+  ENOENT: `sudo modprobe tun; in a container, start it with --device ${TUN}`,
+  EPERM: `start this container with --device ${TUN}`,
+}
 
 const isLinux = process.platform === 'linux'
 
@@ -27,7 +36,10 @@ export async function setUp({ programs = false, testTools = false, long = false,
   const wantsLate = programs || testTools
   const wanted = steps.filter(step => !step.isLate || wantsLate || step.outputs().some(isFile))
   const due = wanted.filter(step => !step.native || (isLinux && !takesPrebuilt(step)))
-  if (due.some(step => step.native && isDue(step))) checkBuildTools()
+  if (due.some(step => step.native && isDue(step))) {
+    checkBuildTools()
+    if (!testTools) warnOfTun()
+  }
   if (testTools && isLinux) await installTestTools(long)
   for (const folder of isLinux ? own : []) await installOwnTools(folder)
   if (due.some(isDue)) {
@@ -84,6 +96,17 @@ function checkBuildTools() {
     throw new SetupError(`vnet needs ${missing.join(' and ')}: sudo apt-get install g++ make python3`)
 }
 
+/** Building takes minutes: a user who cannot make interfaces then hears of it before. */
+function warnOfTun() {
+  try {
+    closeSync(openSync(TUN, constants.O_RDWR))
+  } catch ({ code }) {
+    process.stderr.write(
+      `vnet: ${TUN} cannot be opened (${code}), which interfaces need: ${TUN_ADVICE[code] ?? ADVICE}\n`,
+    )
+  }
+}
+
 function missingBuildTools() {
   const compiler = (process.env.CXX || 'g++').split(' ')[0]
   return [
@@ -94,15 +117,28 @@ function missingBuildTools() {
 }
 
 /**
- * Under sudo in a user's tree, files are made as that user, so that the user can remove them
- * without sudo.
+ * Root in a user's tree, by sudo, su or in a container, makes files as that user, who can then
+ * remove them and set up again. An owner without an account here has no home for npm.
  */
 function becomeOwner() {
-  const uid = Number(process.env.SUDO_UID)
-  const gid = Number(process.env.SUDO_GID)
-  if (process.getuid?.() !== 0 || !process.env.SUDO_UID || !process.env.SUDO_GID || statSync('.').uid !== uid) return
+  const { uid, gid } = statSync('.')
+  if (process.getuid?.() !== 0 || uid === 0) return
+  const home = homeOf(uid)
+  if (home === undefined) return
   process.setgroups([gid])
   process.setgid(gid)
   process.setuid(uid)
-  process.env.HOME = userInfo().homedir
+  process.env.HOME = home
+}
+
+/** Returns the home directory of a user; undefined without an account. */
+function homeOf(uid) {
+  process.seteuid(uid)
+  try {
+    return userInfo().homedir
+  } catch {
+    return undefined
+  } finally {
+    process.seteuid(0)
+  }
 }

@@ -139,19 +139,22 @@ export class SetupTree {
   }
 
   /**
-   * Runs set-up; `preload` runs first, in the same process. Returns its output without the lines of
-   * the steps.
+   * Runs set-up; `preload` runs first, in the same process. `tun` is the code of the error with
+   * which /dev/net/tun opens. Returns its output without the lines of the steps.
    */
   async setUp({
     args = [],
     preload = '',
+    tun,
     env = {},
   }: {
     args?: string[]
     preload?: string
+    tun?: string
     env?: NodeJS.ProcessEnv
   } = {}) {
-    const preloadArgs = preload === '' ? [] : ['--import', `data:text/javascript,${encodeURIComponent(preload)}`]
+    const preloads = [tunThat(tun), preload].filter(text => text !== '')
+    const preloadArgs = preloads.flatMap(text => ['--import', `data:text/javascript,${encodeURIComponent(text)}`])
     const outcome = await execute([...preloadArgs, join(this.root, 'scripts/setup.mjs'), ...args], {
       PATH: join(this.root, 'path'),
       npm_execpath: join(this.root, 'stand-ins/npm-cli.js'),
@@ -168,6 +171,19 @@ export class SetupTree {
     rmSync(this.root, { recursive: true })
   }
 }
+
+/** Runs in set-up before everything else: /dev/net/tun opens, or fails with this code. */
+const tunThat = (code: string | undefined) => `
+import fs from 'node:fs'
+import { syncBuiltinESMExports } from 'node:module'
+const { openSync } = fs
+fs.openSync = (path, ...rest) => {
+  if (path !== '/dev/net/tun') return openSync(path, ...rest)
+  if (${JSON.stringify(code ?? '')} !== '') throw Object.assign(new Error('open'), { code: ${JSON.stringify(code)} })
+  return openSync('/dev/null')
+}
+syncBuiltinESMExports()
+`
 
 /** Runs Node with `args` and only `env` in its environment. */
 export function execute(args: string[], env: NodeJS.ProcessEnv): Promise<Outcome> {

@@ -1,7 +1,7 @@
 /** The lock of set-up: one process at a time, and no other user can hold it. */
 import { type ChildProcessByStdio, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, existsSync, mkdirSync, rmSync, statSync } from 'node:fs'
+import { chmodSync, chownSync, existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 import { expect, onTestFinished, test } from 'vitest'
@@ -69,4 +69,17 @@ test.each([
   const { stdout } = spawnSync(words[0]!, words.slice(1), { encoding: 'utf8' })
   mkdirSync(directory, { recursive: true })
   expect(stdout).toMatch(new RegExp(`^vnet: ${code}: [^:]*'${hint}\n$`))
+})
+
+test('a lock that root has made in the tree of a user names the command that gives it back', () => {
+  rmSync(path, { force: true })
+  writeFileSync(path, '', { mode: 0o600 })
+  chownSync(directory, Number(NOBODY), Number(NOBODY))
+  const program = `import { withLock } from ${JSON.stringify(module)}
+    await withLock(${JSON.stringify(path)}).catch(({ message }) => console.log(message))`
+  const { stdout } = spawnSync('setpriv', [...NOBODY_USER, process.execPath, '--input-type=module', '-e', program], {
+    encoding: 'utf8',
+  })
+  expect(stdout).toMatch(/^vnet: EACCES: .*: a set-up by another user has made files of this tree: /)
+  expect(stdout.trimEnd().endsWith(`sudo chown -R ${NOBODY} ${directory}`)).toBe(true)
 })
