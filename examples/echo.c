@@ -39,8 +39,9 @@ int main(int argc, char **argv) {
 
   struct nl_msg *msg = nlmsg_alloc();
   genlmsg_put(msg, NL_AUTO_PORT, NL_AUTO_SEQ, family, 0, 0, VNET_CMD_ECHO, 1);
-  nla_put_string(msg, VNET_ECHO_ATTR_TEXT, text);
-  err = nl_send_auto(sk, msg);
+  // A message of libnl has room for a page: longer texts need nlmsg_alloc_size().
+  err = nla_put_string(msg, VNET_ECHO_ATTR_TEXT, text);
+  if (err >= 0) err = nl_send_auto(sk, msg);
   nlmsg_free(msg);
   if (err >= 0) err = nl_recvmsgs_default(sk);
   if (err >= 0) err = nl_wait_for_ack(sk);

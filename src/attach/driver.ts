@@ -6,7 +6,7 @@ import { CAP_BPF } from '../linux/uapi.ts'
 import { bool, type Driver, defineDriver, interfaceArg, text } from '../netdev/driver.ts'
 import type { NetDevice } from '../netdev/net-device.ts'
 import { noResources } from '../wire/grammar/groups.ts'
-import { directedWires, takenSeed, wireParams } from '../wire/params.ts'
+import { directedWires, spec, takenSeed, wireParams } from '../wire/params.ts'
 import { Attachment, type InWork } from './attachment.ts'
 import { findTarget } from './target.ts'
 
@@ -16,8 +16,8 @@ const FAIL_OPEN_MAX = 3600e9
 
 const params = {
   wire: wireParams.wire,
-  wireIn: text({ default: undefined, value: 'spec', description: 'the same only for received packets' }),
-  wireOut: text({ default: undefined, value: 'spec', description: 'the same only for transmitted packets' }),
+  wireIn: spec('the same only for received packets'),
+  wireOut: spec('the same only for transmitted packets'),
   log: wireParams.log,
   scenario: wireParams.scenario,
   stage: wireParams.stage,
@@ -79,7 +79,12 @@ export function attachDriver(shown?: InWork): Driver<typeof params> {
       })
     },
     // A filter that changes later is another program.
-    capabilities: async () => (attachments.some(({ keepsFilter }) => keepsFilter) ? [CAP_BPF] : []),
+    async capabilities() {
+      if (attachments.some(({ keepsFilter }) => keepsFilter)) return [CAP_BPF]
+      for (const { near } of attachments)
+        near.log.info("takes no filter while it runs: for `vnet wire --only` later, attach with --only ''")
+      return []
+    },
     async exit() {
       await Promise.all(attachments.splice(0).map(attachment => attachment.close()))
     },

@@ -12,7 +12,7 @@ import type { WireFilter } from '../wire/wire.ts'
 import type { TcxRedirect } from './tcx.ts'
 
 const NOT_KEPT =
-  'its filter cannot change now, because vnet gave up CAP_BPF when it was ready: attach with --only, then it keeps it'
+  "its filter cannot change now, because vnet gave up CAP_BPF when it was ready: attach with --only, or --only ''"
 const TOO_LONG = 'its program is too long for the kernel: use a shorter filter, or fewer'
 
 /** A filter: its text, and programs of which one must match. Without programs all frames match. */

@@ -309,10 +309,12 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
 
   /**
    * Logs one frame in tcpdump's format, for a device with NETIF_MSG_PKTDATA in msgEnable: `tx-0
-   * IP ...` from the kernel's transmit queue 0, `rx-0` to the kernel; `dropped` is its drop reason.
+   * IP ...` from the kernel's transmit queue 0, `rx-0` for receive queue 0, as its counters are
+   * named; `dropped` is its drop reason.
    */
   logFrame(direction: 'tx' | 'rx', skb: SkBuff, dropped?: number): void {
-    this.logEvent(() => `${direction}-${skb.queueMapping} ${this.net.frameText(skb, dropped)}`)
+    const queue = direction === 'tx' ? skb.queueMapping : wrap(skb.queueMapping, this.numRxQueues)
+    this.logEvent(() => `${direction}-${queue} ${this.net.frameText(skb, dropped)}`)
   }
 
   /** Logs an event if there is a port. The caller first tests msgEnable, to save the text. */

@@ -1,5 +1,5 @@
 /** The options of drivers that join their devices by a wire, and the wires made from them. */
-import { type Clock, describeException, FileError, pairSeed } from '../base/index.ts'
+import { type Clock, describeException, FileError, pairSeed, UsageError } from '../base/index.ts'
 import { presetDirection, type ScenarioList, type ScenarioStep, type WireScenario } from '../netdev/device-wire.ts'
 import { type DriverContext, int, type ParamValues, text } from '../netdev/driver.ts'
 import { NETDEV_UNREGISTER, NETDEV_UP } from '../netdev/if.ts'
@@ -12,7 +12,14 @@ import { parseWire } from './parse.ts'
 import { runScenario, scenarioOf } from './scenario.ts'
 import type { Direction, Impairment } from './wire.ts'
 
-const spec = (description: string) => text({ default: undefined, value: 'spec', description })
+/** Returns a parameter that is the spec of a wire. */
+export const spec = (description: string) =>
+  text<string | undefined>({ default: undefined, value: 'spec', description, parse: notEmpty })
+
+function notEmpty(text: string): string {
+  if (text.trim() !== '') return text
+  throw new UsageError('must not be empty; without it, nothing is impaired')
+}
 
 export const wireParams = {
   wire: spec("impairments in both directions, such as 'delay 20ms loss 1%'"),

@@ -175,6 +175,12 @@ test.each([
   [['show'], 'show: missing argument IF (see vnet show --help)'],
   [['show', 'red/'], "'red/' is not [NETNS/]IF: a part is missing"],
   [['show', 'a', 'b'], "show takes at most 1 argument, but got 'b' (see vnet show --help)"],
+  [['snull', '--wire', ''], "--wire '': must not be empty; without it, nothing is impaired"],
+  [['cable', 'a', 'b', '--wire-ab', ' '], '--wire-ab  : must not be empty; without it, nothing is impaired'],
+  [['attach', 'eth0', '--wire-in', ''], "--wire-in '': must not be empty; without it, nothing is impaired"],
+  [['lan', 'wire='], 'wire=: must not be empty; without it, nothing is impaired'],
+  [['wire', 'a', ''], "wire: a spec is empty; 'off' removes the stages"],
+  [['wire', 'a', '--wire-ba', ' '], "wire: a spec is empty; 'off' removes the stages"],
   [['wire', 'a', 'loss', '5%'], "a wire spec is one argument, in quotes: 'delay 20ms loss 1%'"],
   [
     ['wire', 'a', 'off', '--watch', '1s'],

@@ -28,6 +28,15 @@ describe('a line about a frame', () => {
     expect(lines).toEqual([`test0: tx-1 ${TEXT}`, `test0: rx-1 ${TEXT}`])
   })
 
+  test('a frame from a queue beyond the receive queues has the receive queue that counts it', async () => {
+    const memory = makeNet({ msgEnable: NETIF_MSG_PKTDATA })
+    const { port } = await addDevice(memory, { ndoStartXmit: netifRx }, { txqs: 4, rxqs: 2, features: NETIF_F_ALL_TAP })
+    memory.lines.length = 0
+    port.transmit(frame, 3)
+    port.drain()
+    expect(memory.lines).toEqual([`test0: tx-3 ${TEXT}`, `test0: rx-1 ${TEXT}`])
+  })
+
   test('the log line of a GSO frame has the size of its segments', async () => {
     const { port, lines } = await mirror(NETIF_MSG_PKTDATA)
     const payload = new Array<number>(30).fill(7)

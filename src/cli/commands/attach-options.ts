@@ -65,16 +65,17 @@ export async function attachByAgent(
   return EXIT_OK
 }
 
-export function detach(name: string, io: Io): Promise<number> {
+export function detach(name: string, { json }: { json?: boolean }, io: Io): Promise<number> {
   const { name: own, netns } = interfaceArg(name)
-  return askAgent({ do: 'detach', name: own, inode: namespaceInode(netns) }, io)
+  const done = json && { event: 'detach', name: own, netns: netns ?? null }
+  return askAgent({ do: 'detach', name: own, inode: namespaceInode(netns) }, io, done)
 }
 
-/** Sends a request to the daemon, and prints its reply. */
-async function askAgent(request: AgentRequest, io: Io): Promise<number> {
+/** Sends a request to the daemon, and prints its reply, or `done` as JSON instead. */
+async function askAgent(request: AgentRequest, io: Io, done?: object | false): Promise<number> {
   const { askAgent } = await import('../../agent/client.ts')
   const { status, text } = await askAgent(request)
-  if (status === EXIT_OK) io.out(`${text}\n`)
+  if (status === EXIT_OK) io.out(`${done ? JSON.stringify(done) : text}\n`)
   else complain(io, text)
   return status
 }

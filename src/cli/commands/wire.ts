@@ -28,6 +28,7 @@ export async function wire(name: string, text: string | undefined, options: Wire
   const { wireAb: ab = options.wireIn ?? text, wireBa: ba = options.wireOut ?? text, only, user } = options
   if (text !== undefined && ab !== text && ba !== text)
     throw new UsageError('wire: SPEC is for both directions, but both have their own: leave it out')
+  if (ab?.trim() === '' || ba?.trim() === '') throw new UsageError("wire: a spec is empty; 'off' removes the stages")
   if ((ab ?? ba ?? only) !== undefined) {
     if (options.json || options.watch !== undefined)
       throw new UsageError('wire: --json and --watch show a wire, a text changes it: run the command twice')

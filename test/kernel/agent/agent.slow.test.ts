@@ -247,7 +247,8 @@ describe('after a restart', () => {
     await attach(inner)
     near.ip('link set inner down')
     await daemon.line(/inner: the interface was brought down/)
-    await expect.poll(() => runMain('detach', inner)).toEqual({ status: 0, stdout: 'inner\n', stderr: '' })
+    const done = `${JSON.stringify({ event: 'detach', name: 'inner', netns: near.name })}\n`
+    await expect.poll(() => runMain('detach', inner, '--json')).toEqual({ status: 0, stdout: done, stderr: '' })
     expect(state()).toEqual([])
     near.ip('link set inner up')
     await attach(inner, '--wire', 'delay 2ms')

@@ -254,6 +254,15 @@ describe('a filter', () => {
     },
   )
 
+  test("with --only '' all frames pass the wire, and the filter may change", async () => {
+    const within = ['ip', 'netns', 'exec', near.name]
+    await spawnVnet(['attach', 'inner', '--only', '', '--wire', 'loss 0%'], { within })
+    const command = [process.execPath, 'dist/vnet.js', 'wire', 'inner', '--only', 'udp port 53']
+    expect(await outcome(near.spawn(command))).toMatchObject({ status: 0, stderr: '' })
+    const shown = await outcome(near.spawn([process.execPath, 'dist/vnet.js', 'list']))
+    expect(shown.stdout).toMatch(/inner +attach .* loss 0%, only 'udp port 53'$/m)
+  })
+
   test('without --only it does not change, for a reason that is given', async () => {
     // CAP_SYS_ADMIN, for another namespace, would do too.
     const within = ['ip', 'netns', 'exec', near.name]
@@ -264,9 +273,10 @@ describe('a filter', () => {
       status: 1,
       stdout: '',
       stderr: expect.stringContaining(
-        'its filter cannot change now, because vnet gave up CAP_BPF when it was ready: attach with --only, then it keeps it',
+        "its filter cannot change now, because vnet gave up CAP_BPF when it was ready: attach with --only, or --only ''",
       ),
     })
+    await vnet.line(/inner: takes no filter while it runs: for `vnet wire --only` later, attach with --only ''/)
     expect(await wire("match 'icmp' ( delay 1ms )")).toMatchObject({ status: 0 })
     await vnet.line(/all frames pass the wire: its filter cannot change now/)
     expect((await wire()).stdout).not.toContain('only')
