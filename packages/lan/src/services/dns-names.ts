@@ -33,6 +33,9 @@ export type Names = ReturnType<typeof namesOf>
 const REVERSE4 = ['in-addr', 'arpa']
 const REVERSE6 = ['ip6', 'arpa']
 const ROOT = Uint8Array.of(0)
+/** Names of the client itself, with all names under it (RFC 6761 sec. 6.3), and its addresses. */
+const LOCALHOST = ['localhost']
+const LOOPBACK = [Uint8Array.of(127, 0, 0, 1), Uint8Array.from({ length: 16 }, (_, i) => (i === 15 ? 1 : 0))]
 
 /** Parses a name under in-addr.arpa or ip6.arpa. Returns undefined for other and invalid names. */
 export function reverse(labels: readonly string[]): Digits | undefined {
@@ -84,6 +87,7 @@ export function namesOf({ domain, gateway, hosts, leases }: ResolverConfig) {
 
   /** Returns the addresses of a name: none if it only has subdomains, undefined if unknown. */
   function addresses(labels: readonly string[]): readonly Uint8Array[] | undefined {
+    if (endsWith(labels, LOCALHOST)) return LOOPBACK
     // The name in the query, alone or with the domain.
     const candidates = endsWith(labels, suffix) ? [labels] : [labels, [...labels, ...suffix]]
     const keys = candidates.map(keyOf)
@@ -114,7 +118,9 @@ export function namesOf({ domain, gateway, hosts, leases }: ResolverConfig) {
     /** Returns names in wire form, undefined for none; empty for the first digits of an address. */
     pointers({ family, digits }: Digits): readonly Uint8Array[] | undefined {
       if (digits.length < digitsIn(family)) return []
-      const known = pointers.get(addressOf(digits))
+      const address = addressOf(digits)
+      if (LOOPBACK.some(own => own.join('.') === address)) return [nameOf('localhost')!]
+      const known = pointers.get(address)
       if (known !== undefined) return known
       const leased = family === 4 ? leasePointer(Uint8Array.from(digits)) : undefined
       return leased && [leased]

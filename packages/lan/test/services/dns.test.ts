@@ -58,6 +58,22 @@ const AAAA = 28
 const ANY = 255
 const ip6 = (tail: string, rest = '1.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2') => `${tail}.${rest}.ip6.arpa`
 
+test('localhost and all names under it are the client itself, whatever hosts and clients are called', () => {
+  const config = { domain: 'lan', gateway: named('gateway', '198.18.0.1') }
+  const leases = { address: () => parseAddress('198.18.0.100'), name: () => 'localhost' }
+  const other = createResolver({ ...config, hosts: [named('localhost', '198.18.0.2')], leases })
+  const reply = (name: string, type: number) => said(naiveReply(other(query(name, type))!))
+  for (const name of ['localhost', 'LocalHost', 'db.localhost']) {
+    expect(reply(name, A)).toBe(`NOERROR, ${name} ${A} 127.0.0.1`)
+    expect(reply(name, AAAA)).toMatch(/^NOERROR, \S+ 28 (0:0:0:0:0:0:0:1|::1)$/)
+    expect(reply(name, TXT)).toBe('NOERROR')
+  }
+  expect(reply('localhost.lan', A)).toBe(`NOERROR, localhost.lan ${A} 198.18.0.2`)
+  expect(reply('1.0.0.127.in-addr.arpa', PTR)).toBe(`NOERROR, 1.0.0.127.in-addr.arpa ${PTR} localhost`)
+  const loopback6 = ip6(Array(16).fill(0).fill(1, 0, 1).join('.'), Array(16).fill(0).join('.'))
+  expect(reply(loopback6, PTR)).toMatch(/ 12 localhost$/)
+})
+
 describe('a known name', () => {
   test.each([
     ['web.lan', A, 'NOERROR, web.lan 1 198.18.0.2'],
