@@ -1,6 +1,7 @@
 /** FlowTable: the open flows of a capture by their addresses and ports. */
 import { formatAddress } from 'vnet/internal/packet/address'
 import type { PacketView } from './packet-view.ts'
+import type { Way } from './story.ts'
 
 /** More open flows take memory: then one that was not used for a long time is closed. */
 const OPEN_MAX = 3000
@@ -17,6 +18,8 @@ export interface Entry<F> {
   wasUsed: boolean
   /** Whether all of its packets have a time. */
   isTimed: boolean
+  /** A step of the clock that one sender has shown so far, in ns, and in which frame. */
+  jump?: { readonly step: number; readonly way: Way; readonly frame: number } | undefined
   /** The end of a wire of vnet at which packets count. */
   end?: string
 }

@@ -56,6 +56,10 @@ export class Half {
   resetAt = Number.NaN
   life = 0
   lastTime = Number.NaN
+  /** When the last segment with data came, in which frame, and whether the end had more. */
+  dataTime = Number.NaN
+  dataFrame = 0
+  hasMore = false
   finAt = Number.POSITIVE_INFINITY
   /** When its FIN passed, and in which frame. */
   finTime = Number.NaN
@@ -245,7 +249,8 @@ export class Half {
       if (all.get(i, SACKED) === 0) fresh += length
       this.passed = Math.max(this.passed, length)
     }
-    if (ack > this.#unmeasured && sample >= 0) this.rtt.add(sample, p.time - sample)
+    // Before a step of the clock was found, packets had later times.
+    if (ack > this.#unmeasured && sample >= 0 && sample <= p.time) this.rtt.add(sample, p.time - sample)
     this.#deliver(p, fresh, from)
   }
 

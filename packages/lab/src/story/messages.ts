@@ -15,6 +15,8 @@ const TLS_MAJOR = 3
 interface Open {
   readonly way: Way
   readonly time: number
+  /** When its last new bytes came. */
+  until: number
   length: number
   /** The number of the byte after the content, and the content, a character a byte. */
   next: number
@@ -36,11 +38,13 @@ export class Messages {
   add(p: PacketView, way: Way, n: number, fresh: number, whole: number): void {
     if (way !== this.#way) {
       this.#way = way
-      if (this.turns++ < MESSAGES_MAX) this.#list.push({ way, time: p.time, length: 0, next: whole, content: '' })
+      if (this.turns++ < MESSAGES_MAX)
+        this.#list.push({ way, time: p.time, until: p.time, length: 0, next: whole, content: '' })
     }
     const last = this.#list[this.turns - 1]
     if (last === undefined) return
     last.length += fresh
+    last.until = p.time
     const most = this.#room.contents < CONTENTS_MAX ? CONTENT_MAX : BEGINNING
     const length = Math.min(most - last.content.length, p.end - p.at, p.length)
     if (n !== last.next || length <= 0) return
@@ -57,10 +61,15 @@ export class Messages {
   }
 
   get list(): Message[] {
-    return this.#list.map(({ next: _, content, ...rest }) => ({
+    return this.#list.map(({ next: _, until: __, content, ...rest }) => ({
       ...rest,
       content: new Uint8Array(Buffer.from(content, 'latin1')),
     }))
+  }
+
+  /** The directions and times of the messages. */
+  get turnTimes(): readonly Pick<Open, 'way' | 'time' | 'until'>[] {
+    return this.#list
   }
 
   /** Frees the contents. */

@@ -28,8 +28,14 @@ const NOTES_MAX = 16
 const OTHERS_MAX = 64
 /** The most devices of vnet that have numbers of their own. */
 const DEVICES_MAX = 4096
-/** A clock that goes back further was set, in ns; frames of several queues differ by less. */
+/** A clock that goes back further was set, in ns; on one interface, where queues differ by less. */
 const STEP = 0.5e9
+const STEP_OWN = 20e6
+/** No network holds a packet so long before a later one, in ns; the share of two equal steps. */
+const STEP_SURE = 1e9
+const ALIKE = 0.2
+/** The round trip to an end that is on the machine of the capture, in ns. */
+const NEAR_TRIP = 1e6
 /** Ports below are of servers. */
 const SERVER_PORTS = 1024
 
@@ -75,6 +81,8 @@ export class StoryReader {
   #seconds = 0
   #nanoseconds = 0
   #time = 0
+  /** The last time of each interface. */
+  readonly #times = new Map<number, number>()
   /** Is added to the times of frames: the steps of the clock. */
   #step = 0
   #unseen = 0
@@ -105,7 +113,7 @@ export class StoryReader {
     const { isForward } = this.#table
     entry.isTimed &&= record.hasTime
     if (!this.#isOfEnd(record, entry) || this.#isElsewhere(entry)) return
-    this.#followClock(view, entry.flow)
+    this.#followClock(view, entry)
     entry.flow.take(view, isForward)
   }
 
@@ -179,7 +187,7 @@ export class StoryReader {
   }
 
   /** Returns the time of a record in ns from the first one, without steps back. */
-  #timeOf({ seconds: s, nanoseconds, hasTime }: CaptureRecord): number {
+  #timeOf({ seconds: s, nanoseconds, hasTime, interfaceIndex }: CaptureRecord): number {
     if (!hasTime) {
       this.#untimed++
       return this.#time
@@ -189,11 +197,15 @@ export class StoryReader {
       this.#nanoseconds = nanoseconds
     }
     const time = (s - this.#seconds) * NSEC_PER_SEC + nanoseconds - this.#nanoseconds + this.#step
+    // Interfaces may be in any order, but the packets of each are in the order of time.
+    const own = (this.#times.get(interfaceIndex) ?? Number.NEGATIVE_INFINITY) - time
     const back = this.#time - time
-    if (back > STEP) {
+    const isStep = back > STEP || own > STEP_OWN
+    if (isStep) {
       this.note(`the clock steps back by ${timeText(back)} at frame ${this.#packets}`)
       this.#step += back
     } else if (back <= 0) this.#time = time
+    this.#times.set(interfaceIndex, isStep ? this.#time : time)
     return this.#time
   }
 
@@ -236,16 +248,31 @@ export class StoryReader {
     this.#others.set(key, (this.#others.get(key) ?? 0) + 1)
   }
 
-  /** Finds a step forward of the clock: a sender has timestamps of less time. */
-  #followClock(p: PacketView, flow: Flow): void {
+  /** Finds steps of the clock that the timestamps of senders contradict. */
+  #followClock(p: PacketView, entry: Entry<Flow>): void {
+    const { flow } = entry
     if (!(flow instanceof TcpFlow) || p.stamp < 0) return
-    const half = this.#table.isForward ? flow.ab : flow.ba
+    const [half, other] = this.#table.isForward ? [flow.ab, flow.ba] : [flow.ba, flow.ab]
     const step = half.clock.step(p)
     if (step === 0) return
-    this.note(`the clock steps forward by ${timeText(step)} at frame ${this.#packets}`)
+    // A network may hold packets of a distant sender, but only a clock moves both senders.
+    const { jump } = entry
+    const isSame =
+      jump !== undefined && jump.way !== half.way && Math.abs(jump.step - step) < ALIKE * Math.abs(jump.step)
+    const isNear = other.rtt.count > 0 && other.rtt.min < NEAR_TRIP
+    if (!isSame && !isNear && step < STEP_SURE) {
+      entry.jump = { step, way: half.way, frame: p.frame }
+      return
+    }
+    entry.jump = undefined
+    const frame = isSame ? jump.frame : p.frame
+    this.note(`the clock steps ${step > 0 ? 'forward' : 'back'} by ${timeText(Math.abs(step))} at frame ${frame}`)
     this.#step -= step
     this.#time -= step
+    for (const [i, time] of this.#times) this.#times.set(i, Math.min(time, this.#time))
     p.time -= step
+    half.clock.set(step)
+    if (isSame) other.clock.set(step)
   }
 
   #close({ flow, client, server, isTimed }: Entry<Flow>): void {

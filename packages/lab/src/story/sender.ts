@@ -6,9 +6,10 @@ const STEPS_MIN = 4
 const STEP_MAX = 64
 /** A number that is lower by so few is of an earlier packet, whatever the steps. */
 const NEAR = 8
-/** A step of the clock in ns that timestamps prove, and the ticks that give their unit. */
-const CLOCK_STEP = 1e9
-const TICKS_MIN = 50
+/** A step of the clock in ns that timestamps show, and the ticks and ns that give their unit. */
+const CLOCK_STEP = 100e6
+const TICKS_MIN = 20
+const PAST_MIN = 20e6
 
 /** The identifications of IPv4, which some senders count. */
 export class PacketNumbers {
@@ -52,16 +53,24 @@ export class SenderClock {
   #time = 0
   #stamp = 0
 
-  /** Returns how many ns the capture's clock went further than the sender's; 0 if unsure. */
+  /**
+   * Returns how many ns the capture's clock went further than the sender's; a negative number if it
+   * went less far, and 0 if they agree or too little is known.
+   */
   step({ time, stamp }: PacketView): number {
     this.#first ??= [time, stamp]
     const [ticks, past] = [(this.#stamp - this.#first[1]) | 0, this.#time - this.#first[0]]
     const gap = time - this.#time
-    const told = (((stamp - this.#stamp) | 0) * past) / ticks
+    const said = (((stamp - this.#stamp) | 0) * past) / ticks
     this.#stamp = stamp
     this.#time = time
-    if (gap < CLOCK_STEP || ticks < TICKS_MIN || past < CLOCK_STEP / 20 || !(told >= 0 && told < gap / 2)) return 0
-    this.#time = time - (gap - told)
-    return gap - told
+    if (ticks < TICKS_MIN || past < PAST_MIN || !(said >= 0)) return 0
+    const isStep = Math.abs(gap - said) >= CLOCK_STEP && Math.min(gap, said) < Math.max(gap, said) / 2
+    return isStep ? gap - said : 0
+  }
+
+  /** Takes the last packet as earlier by so many ns: the clock of the capture was set. */
+  set(step: number): void {
+    this.#time -= step
   }
 }

@@ -5,7 +5,7 @@ import type { Distribution, FlowStory, Statement, StatementKind, Story } from '.
 
 /** The kinds of statements, the most important first. */
 const KINDS = (
-  'forgotten black-hole unreachable half-open tls-stopped silence reset syn-repeated reply-lost query-repeated zero-window ' +
+  'forgotten black-hole unreachable half-open tls-stopped silence reset syn-repeated reply-lost query-repeated zero-window slow-reply ' +
   'queue-full lost delayed reordered duplicated repeated'
 ).split(' ') as readonly StatementKind[]
 const STATEMENTS_SHOWN = 10

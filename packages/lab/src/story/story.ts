@@ -27,6 +27,7 @@ export type StatementKind =
   | 'query-repeated'
   | 'reply-lost'
   | 'queue-full'
+  | 'slow-reply'
 
 /** A packet by the position that a `PlannedFault` gives it. */
 export interface StoryPacket {

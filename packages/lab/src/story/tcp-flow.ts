@@ -1,5 +1,5 @@
 /** TcpFlow: a connection of a capture, packet by packet. */
-import { TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from 'vnet/internal/packet/tcp'
+import { TCP_ACK, TCP_FIN, TCP_PSH, TCP_RST, TCP_SYN } from 'vnet/internal/packet/tcp'
 import { Half } from './half.ts'
 import { Messages } from './messages.ts'
 import type { PacketView } from './packet-view.ts'
@@ -9,6 +9,10 @@ import type { Room } from './transmissions.ts'
 
 /** After a pause so long, in ns, a middlebox may have forgotten the connection. */
 export const IDLE = 5e9
+/** A pause so long, in ns, in the middle of the data of an end is a silence. */
+const SILENT = 3e9
+/** After a segment so long that does not end a write (PSH), its sender has more to send. */
+const LONG = 536
 /** A RST so soon after the pause is the reply to the packet that ended it. */
 const ANSWER = 2e9
 const PAUSES_MAX = 16
@@ -87,6 +91,7 @@ export class TcpFlow {
       half.hint(p, n)
     } else {
       const { bytes, sent } = half
+      this.#endPause(p, half, other, n)
       half.send(p, n, end, other)
       if (p.length > 0 && half.bytes > bytes) this.messages.add(p, half.way, n, half.bytes - bytes, sent || n)
     }
@@ -97,6 +102,22 @@ export class TcpFlow {
     if ((flags & TCP_ACK) !== 0) this.#acknowledged(p, half, other, end === n)
     half.life = p.life
     half.lastTime = time
+  }
+
+  /** Ends the time in which nothing came to this end from the other one, which had more to send. */
+  #endPause(p: PacketView, half: Half, other: Half, n: number): void {
+    const { way, dataTime, dataFrame, hasMore, lastTime } = half
+    const lasted = p.time - dataTime
+    half.dataTime = p.time
+    half.dataFrame = p.frame
+    half.hasMore = (p.flags & (TCP_PSH | TCP_FIN)) === 0 && p.length >= LONG
+    const isSilent = hasMore && lastTime === dataTime && n >= half.sent && n < half.edge && lasted >= SILENT
+    const isClosed = this.statements.list.some(({ kind, time }) => kind === 'zero-window' && time >= dataTime)
+    const isHere = half.rtt.min * NEAR < other.rtt.min
+    if (!isSilent || !isHere || isClosed || other.dataTime > dataTime) return
+    const text = `nothing came from ${senderOf(way)} for ${timeText(lasted)}, although it had more to send`
+    const more = { packet: packetOf('seq', half.sent), verb: 'silence', lasted } as const
+    this.statements.add(['silence', way, 'guess'], dataTime, [dataFrame, p.frame], text, more)
   }
 
   close(): void {

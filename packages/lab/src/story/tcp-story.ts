@@ -18,8 +18,12 @@ const SMALL = 500
 /** The content type of TLS records with alerts (RFC 8446 sec. 5.1). */
 const TLS_ALERT = 21
 const TLS_FATAL = 2
+/** A reply after less time, in ns, is not slow. */
+const SLOW = 1e9
 /** A handshake that stops for less time, in ns, before the end of the capture may continue. */
 const PATIENCE = 1e9
+/** The round trip to an end that is on the machine of the capture, in ns. */
+const NEAR_TRIP = 1e6
 /** A timeout grows from copy to copy by this factor at least. */
 const BACKOFF = 1.5
 
@@ -31,6 +35,7 @@ export function statementsOf(flow: TcpFlow, end: number): Statement[] {
     ...aboutHalf(flow, ab, ba, end),
     ...aboutHalf(flow, ba, ab, end),
     ...aboutStart(flow, end),
+    ...aboutReplies(flow),
     ...aboutEnd(flow, end),
   ]
   return [...statements.list, ...all].sort((a, b) => a.time - b.time)
@@ -180,6 +185,30 @@ function aboutEnd({ ab, ba, end: how }: TcpFlow, end: number): Statement[] {
   const lasted = end - finTime
   const text = `${senderOf(way)} sent a FIN, and ${senderOf(open.way)} none in ${timeText(lasted)}, to the end`
   return [state(['half-open', open.way, 'seen'], finTime, [finFrame], text, { lasted })]
+}
+
+/** Returns the statements about replies for which the server took long, if no loss explains it. */
+function aboutReplies({ ab, ba, messages, statements }: TcpFlow): Statement[] {
+  const turns = messages.turnTimes
+  const trip = Number.isFinite(ab.rtt.min) ? ab.rtt.min : 0
+  const about: Statement[] = []
+  let request = 0
+  for (const [i, { way, until }] of turns.entries()) {
+    if (way === 'ba') continue
+    request++
+    const reply = turns[i + 1]
+    const lasted = reply === undefined ? 0 : reply.time - until - trip
+    if (reply === undefined || lasted < SLOW) continue
+    const isWithin = (from: number, to: number) => to >= until && from <= reply.time
+    const isLossy = [...ab.losses.list, ...ba.losses.list].some(loss => isWithin(loss.first.time, loss.again.time))
+    const isClosed = statements.list.some(({ time, lasted: for_ = 0 }) => isWithin(time, time + for_))
+    if (isLossy || isClosed) continue
+    // Elsewhere, repetitions of the reply may have been lost before the capture.
+    const certainty = ab.rtt.count > 0 && trip < NEAR_TRIP ? 'seen' : 'guess'
+    const text = `the server took ${timeText(lasted)} to answer request ${request}`
+    about.push(state(['slow-reply', 'ba', certainty], until, [], text, { lasted }))
+  }
+  return about
 }
 
 /** Returns the statements about a handshake, of TCP or TLS, that was not completed. */

@@ -1,7 +1,7 @@
 /** Link types, other frames, cut records, offloads, clocks and captures that lack frames. */
 import { describe, expect, test } from 'vitest'
 import { BIG, LITTLE } from '#support/capture-bytes.ts'
-import { pcapOf, whole } from '#support/capture-records.ts'
+import { pcapngOf, pcapOf, whole } from '#support/capture-records.ts'
 import { storyText } from '../../src/story/story-text.ts'
 import {
   datagramPacket,
@@ -194,6 +194,65 @@ describe('clocks', () => {
     const { notes, lasted } = storyOfSegments(back)
     expect(notes).toEqual(['the clock steps back by 8.99 s at frame 4'])
     expect(lasted).toBeLessThan(1e9)
+  })
+
+  /** Timestamps at the client. The clock of the capture moves by `step` ms before packet `at`. */
+  const stepped = (step: number, at: number, trip = 20) => {
+    const rows = Array.from({ length: 20 }, (_, i): Segment[] => {
+      const sent = 100 + 30 * i
+      const [seq, got] = [1 + 100 * i, 1 + 50 * i]
+      const reply = { at: sent + trip, back: true, seq: got, ack: seq + 100, length: 50, id: 700 + i }
+      return [
+        { at: sent, seq, ack: got, length: 100, id: 10 + 2 * i, stamps: [500 + sent, 1] },
+        { ...reply, stamps: [9000 + sent + trip / 2, 1] },
+        { at: sent + trip, seq: seq + 100, ack: got + 50, id: 11 + 2 * i, stamps: [500 + sent + trip, 1] },
+      ]
+    })
+    return rows.flat().map((one, i) => ({ ...one, at: one.at + (i < at ? 1000 : 1000 + step) }))
+  }
+  const clockOf = (segments: Segment[]) => {
+    const { notes, lasted } = storyOfSegments(segments)
+    return [notes.filter(note => note.includes('clock')).join(), Math.round(lasted / 1e6)]
+  }
+
+  test.each([
+    [
+      'back by half a second',
+      -500,
+      30,
+      /^the clock steps back by 5\d\d ms at frame 31$|^the clock steps back by 490 ms at frame 31$/,
+    ],
+    ['back by 100 ms', -100, 30, /^the clock steps back by \d+ ms at frame 31$/],
+    ['forward by 800 ms, at a packet of the client', 800, 30, /^the clock steps forward by 80\d ms at frame 31$/],
+    ['forward by 800 ms, at a packet of the server', 800, 31, /^the clock steps forward by 8\d\d ms at frame 3[23]$/],
+    ['forward by 200 ms', 200, 30, /^the clock steps forward by 20\d ms at frame 31$/],
+  ])('a step %s is noted once, and takes no time', (_, step, at, note) => {
+    const [noted, lasted] = clockOf(stepped(step, at))
+    expect(noted).toMatch(note)
+    expect(Math.abs((lasted as number) - 590)).toBeLessThan(25)
+  })
+
+  test('a network that holds the packets of the server is no step', () => {
+    const held = stepped(0, 0).map((one, i) => (one.back && i === 31 ? { ...one, at: one.at + 8 } : one))
+    expect(clockOf(held)).toEqual(['', 590])
+    // The server's packet comes 800 ms late, and the client does nothing meanwhile.
+    const late = stepped(0, 0).map((one, i) => ({ ...one, at: one.at + (i < 31 ? 0 : 800) }))
+    const waiting = late.map((one, i) =>
+      one.back || i < 31 ? one : { ...one, stamps: [(one.stamps?.[0] ?? 0) + 800, 1] as const },
+    )
+    expect(clockOf(waiting)[0]).toBe('')
+  })
+
+  test('interfaces in any order are no step', () => {
+    const records = stepped(0, 0).map((one, i) => {
+      const ns = Math.round((one.at + (i % 2 === 0 ? 0 : 60)) * 1e6)
+      return whole(ethernetFrame(segmentPacket(one)), {
+        interfaceIndex: i % 2,
+        seconds: 1_700_000_000 + Math.floor(ns / 1e9),
+        nanoseconds: ns % 1e9,
+      })
+    })
+    expect(storyOfFile(pcapngOf(records, [{}, {}])).notes.filter(note => note.includes('clock'))).toEqual([])
   })
 
   test('a step forward is noted if the timestamps of a sender contradict it', () => {

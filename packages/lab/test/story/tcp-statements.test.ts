@@ -398,3 +398,64 @@ describe('ends', () => {
     expect(tell(hello, ack(90, 2001), later)).toEqual([])
   })
 })
+
+describe('slow replies', () => {
+  const request = (at: number): Segment => ({ at, seq: 1, length: 100, flags: 'PA', text: 'GET / HTTP/1.1' })
+  const reply = (at: number, more: Partial<Segment> = {}): Segment => ({
+    ...{ at, back: true, seq: 1, ack: 101, length: 500, flags: 'PA' },
+    ...more,
+  })
+  const slow = (segments: Segment[]) =>
+    storyOfSegments([...handshake(), ...segments]).flows.flatMap(({ statements }) =>
+      statements.map(({ kind, certainty, text }) => [kind, certainty, text].join(', ')),
+    )
+
+  test('a server that takes long has a statement with its time, without the round trip', () => {
+    const text = 'the server took 2.48 s to answer request 1'
+    expect(slow([request(50), reply(50 + 40 + 2480)])).toEqual([`slow-reply, guess, ${text}`])
+    const acked = { at: 90, back: true, seq: 1, ack: 101 }
+    expect(slow([request(50), acked, reply(50 + 40 + 2480)])).toEqual([`slow-reply, guess, ${text}`])
+  })
+
+  test('at the server, the time is seen', () => {
+    const near = handshake(0, 0).map((one, i) => ({ ...one, at: i === 2 ? 40 : 0 }))
+    const [flow] = storyOfSegments([...near, request(50), reply(2530)]).flows
+    expect(flow?.statements).toMatchObject([{ kind: 'slow-reply', certainty: 'seen', way: 'ba', lasted: 2480e6 }])
+  })
+
+  test('the second request has its number, and a quick reply no statement', () => {
+    const second = [{ at: 200, seq: 101, ack: 501, length: 100, flags: 'PA' }, reply(1740, { seq: 501, ack: 201 })]
+    expect(slow([request(50), reply(90), ...second])).toEqual([
+      'slow-reply, guess, the server took 1.5 s to answer request 2',
+    ])
+    expect(slow([request(50), reply(1000)])).toEqual([])
+  })
+
+  test('a reply that is late because its request was lost is not slow', () => {
+    expect(slow([request(50), request(1500), reply(1540)]).filter(text => text.startsWith('slow'))).toEqual([])
+  })
+})
+
+describe('a silence at its receiving end', () => {
+  const part = (at: number, n: number, flags = 'A'): Segment => ({
+    ...{ at, back: true, seq: 1 + 1000 * n, ack: 101, length: 1000, flags },
+  })
+  const run = (...segments: Segment[]) =>
+    textsOf(storyOfSegments([...handshake(), { at: 50, seq: 1, length: 100, flags: 'PA' }, ...segments]))
+  const acked = (at: number, n: number): Segment => ({ at, seq: 101, ack: 1 + 1000 * n })
+
+  test('is a guess if the sender had more to send', () => {
+    const parts = [part(90, 0), part(91, 1), acked(92, 2), part(7500, 2), acked(7500, 3)]
+    expect(run(...parts)).toEqual(['ba silence seq 2001 copy 1, guess'])
+  })
+
+  test('is none after the end of a write, after a short segment, and after less time', () => {
+    expect(run(part(90, 0), part(91, 1, 'PA'), acked(92, 2), part(7500, 2))).toEqual([])
+    expect(run(part(90, 0), part(91, 1), acked(92, 2), part(2900, 2))).toEqual([])
+  })
+
+  test('is none while the receiver has no room', () => {
+    const closed = [{ ...acked(92, 2), window: 0 }, acked(7400, 2)]
+    expect(run(part(90, 0), part(91, 1), ...closed, part(7450, 2))).toEqual(['ab zero-window, seen'])
+  })
+})

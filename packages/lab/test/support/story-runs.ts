@@ -170,7 +170,7 @@ export function storyOfFile(bytes: Uint8Array): Story {
 /** The statements that say that a packet was lost, or that more were with it. */
 const LOSSES: readonly string[] = ['lost', 'silence', 'black-hole', 'syn-repeated', 'forgotten']
 /** The statements that name no packet. */
-const OTHERS: readonly string[] = ['queue-full', 'zero-window', 'repeated']
+const OTHERS: readonly string[] = ['queue-full', 'zero-window', 'slow-reply', 'repeated']
 
 /** Returns the traced packets without a statement, and the statements without a lost packet. */
 export function compare({ traced, lost }: EndCapture, { flows, seconds }: Story) {
