@@ -3,6 +3,7 @@
  * (skb_checksum_help) and cutting a GSO frame into frames that fit the MTU (skb_gso_segment).
  * Neither is on the path of a frame between two interfaces of one machine.
  */
+import { callerOf } from '../base/exception.ts'
 import { finish, onesComplementSum, pseudoHeaderSum4, pseudoHeaderSum6 } from '../packet/checksum.ts'
 import { ETH_P_IP, ETH_P_IPV6 } from '../packet/ethernet.ts'
 import * as ipv4 from '../packet/ipv4.ts'
@@ -21,10 +22,12 @@ import { NETIF_F_CSUM_MASK, NETIF_F_GSO_UDP_L4, NETIF_F_TSO, NETIF_F_TSO6 } from
  * Completes a partial checksum in place: the sum from csumStart to the end of the frame, which
  * includes the pseudo-header's sum in the field, is complemented into the field. The frame is then
  * CHECKSUM_NONE. A frame without a partial checksum is not changed. Returns false if the field lies
- * outside the frame, which is then unchanged. (skb_checksum_help)
+ * outside the frame, and logs a warning and returns false for a GSO frame, whose segments each have
+ * a checksum: the frame is then unchanged. (skb_checksum_help)
  */
 export function skbChecksumHelp(skb: SkBuff): boolean {
   if (skb.owner < OWNER_HOLDER) throw handedOn(skb.owner, skbChecksumHelp, 'skb_checksum_help')
+  if (skb.gsoSize !== 0) return warnBadOffload(skb)
   if (skb.ipSummed !== sk.CHECKSUM_PARTIAL) return true
   const { bytes, csumStart, csumOffset } = skb
   const end = skb.data + skb.len
@@ -33,6 +36,14 @@ export function skbChecksumHelp(skb: SkBuff): boolean {
   put16(bytes, csumStart + csumOffset, check === 0 && csumOffset === udp.UDP_CHECK ? 0xffff : check)
   skb.ipSummed = sk.CHECKSUM_NONE
   return true
+}
+
+/** The driver asks for a checksum of a frame that is to be cut first. (skb_warn_bad_offload) */
+function warnBadOffload({ dev, len, gsoSize }: SkBuff): false {
+  const caller = callerOf(skbChecksumHelp)
+  const frame = `of a frame of ${len} bytes with gsoSize ${gsoSize}${caller === undefined ? '' : `, ${caller}`}`
+  dev?.limitedLog?.warn('skb_checksum_help', `skb_checksum_help ${frame}: cut it by skbGsoSegment`)
+  return false
 }
 
 /** Linux's TCP makes up to 861 in 64 KiB (TCP_MIN_MSS); packet sockets can choose any size. */

@@ -46,6 +46,8 @@ export interface SkBuffDevice {
   countDrop(skb: SkBuff, reason: number): void
   /** Counts `n` extra frames that were made from this one. */
   countMade?(skb: SkBuff, n: number): void
+  /** Logs mistakes of a driver, with few lines in a second. */
+  readonly limitedLog?: { warn(about: string, text: string): void }
 }
 
 /** One frame. Only the pool makes them, one for each slot, and reuses them. */

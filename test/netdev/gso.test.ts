@@ -88,6 +88,22 @@ describe('completing a partial checksum', () => {
     }
   })
 
+  test('completing the checksum of a GSO frame is refused with a warning, as in the kernel', () => {
+    for (const ipSummed of [CHECKSUM_NONE, CHECKSUM_PARTIAL]) {
+      const skb = skbFor(pool, framed(plain))
+      const lines: string[] = []
+      const warn = (about: string, text: string) => lines.push(`${about}: ${text}`)
+      skb.dev = { name: 'x0', countReceived: () => {}, countDrop: () => {}, limitedLog: { warn } }
+      Object.assign(skb, { ipSummed, csumStart: skb.data + 34, csumOffset: 16, gsoSize: 10, gsoType: SKB_GSO_TCPV4 })
+      const before = octetsOf(skb)
+      expect(skbChecksumHelp(skb)).toBe(false)
+      expect([octetsOf(skb), skb.ipSummed]).toEqual([before, ipSummed])
+      const line = /^skb_checksum_help: skb_checksum_help of a frame of \d+ bytes with gsoSize 10, .*gso\.test\.ts/
+      expect(lines).toEqual([expect.stringMatching(line)])
+      skb.free()
+    }
+  })
+
   test('completing changes nothing without a partial checksum', () => {
     for (const ipSummed of [CHECKSUM_NONE, CHECKSUM_UNNECESSARY]) {
       const skb = skbFor(pool, framed(plain))

@@ -44,7 +44,10 @@ export interface TapFrame extends Required<TapFrameInfo> {
   readonly offset: number
   /** Returns a copy of the bytes in new memory. */
   copy(): Uint8Array<ArrayBuffer>
-  /** Completes a partial checksum in place. Returns false if its field is not in the frame. */
+  /**
+   * Completes a partial checksum in place. Returns false if its field is not in the frame, and for
+   * a GSO frame, whose segments each have one: `segment` completes these.
+   */
   completeChecksum(): boolean
   /**
    * Returns the packets of the frame, with full checksums: itself, or the segments of a GSO frame,
