@@ -47,6 +47,8 @@ type Replacement = readonly [from: string, to: string]
 /** A driver that the checks must refuse: the solution with a change. */
 export interface Mistake {
   readonly name: string
+  /** The numbered step of "What to do" that the driver does not do, if it is one of them. */
+  readonly step?: number
   /** The consequence in a kernel, for the page of the exercise: a sentence or two. */
   readonly inKernel?: string
   /** A part of the explanation, or of the log, of the first check that fails. */

@@ -24,7 +24,7 @@ test('a line waits for room, and is written whole', () => {
   expect(reader).toEqual({ text: 'a line of text\n', isFull: 5 })
 })
 
-test('lines that nobody reads are lost after a bounded wait, and counted before the next line', () => {
+test('lines without a reader are lost after a bounded wait, and counted before the next line', () => {
   let room = 4
   const { reader, write } = slowReader(() => {
     const now = room

@@ -5,7 +5,17 @@ import { arpRequest, counts, defineExercise, ethernetFrame, udpFrame, verify } f
 import { ETH_P_IPV6, IFF_BROADCAST, IFF_MULTICAST, IFF_NOARP } from 'vnet'
 
 const ENDS = { from: '198.18.0.1', to: '198.18.0.9' }
+/** An EtherType for experiments (RFC 9542). */
+const ETH_P_EXPERIMENT = 0x88b5
 const UDP_LEN = 60
+/** The headers of Ethernet, IPv4 and UDP, bytes. */
+const HEADERS = 42
+/** Frames of IPv4 to a group and to all stations, and the longest of an MTU of 1500. */
+const OTHER_IPV4 = [
+  udpFrame({ from: ENDS.from, to: '224.0.0.251', destinationMac: '01:00:5e:00:00:fb' }),
+  udpFrame({ from: ENDS.from, to: '198.18.0.255', destinationMac: 'ff:ff:ff:ff:ff:ff' }),
+  udpFrame({ ...ENDS, payload: 1514 - HEADERS }),
+]
 
 export const exercise = defineExercise({
   version: 1,
@@ -43,6 +53,12 @@ export const exercise = defineExercise({
         verify(held === 0, { seen: `${held} of 3 frames are still held: nothing freed them`, expected })
         const seen = `tx_dropped is ${txDropped} after 3 frames`
         verify(txDropped === 3, { seen, expected: 'tx_dropped 3: drop() counts, free() does not' })
+        for (const frame of OTHER_IPV4) bed.transmit(frame)
+        const all = counts(bed.drops())
+        verify(bed.stats().txDropped === 6 && bed.drops().UNHANDLED_PROTO === undefined, {
+          seen: `then three to a group, to all stations, and of 1514 bytes: dropped: ${all}; held: ${bed.balance().held}`,
+          expected: 'NOT_SPECIFIED 6 in the end: these are IPv4 frames like the others',
+        })
       },
     },
     {
@@ -65,17 +81,24 @@ export const exercise = defineExercise({
             'NOT_SPECIFIED 3, UNHANDLED_PROTO 2: ethTypeTrans(skb, dev) returns the protocol; before it skb.protocol is 0',
           read: 'Give a reason',
         })
+        bed.transmit(ethernetFrame({ type: ETH_P_EXPERIMENT }))
+        verify(bed.drops().UNHANDLED_PROTO === 3, {
+          seen: `after one of an unknown protocol, too, dropped: ${counts(bed.drops())}`,
+          expected: 'UNHANDLED_PROTO 3: all that is not IPv4, whatever it is',
+          read: 'Give a reason',
+        })
       },
     },
     {
       title: 'counts IPv4 frames and bytes in dev.priv',
       read: 'Count in dev.priv',
-      run(bed) {
+      async run(bed, { another }) {
+        ;(await another()).transmit(udpFrame(ENDS))
         for (let i = 0; i < 3; i++) bed.transmit(udpFrame(ENDS))
         bed.transmit(arpRequest(ENDS))
         const priv = /** @type {Record<string, number>} */ (bed.dev.priv ?? {})
         const { frames, bytes } = priv
-        const all = `after 3 IPv4 frames of ${UDP_LEN} bytes and one of ARP,`
+        const all = `after 3 IPv4 frames of ${UDP_LEN} bytes and one of ARP, and one on another device,`
         verify(frames === 3, {
           seen: `${all} dev.priv.frames is ${frames}; dev.priv has ${counts(priv)}`,
           expected: '3',
@@ -84,6 +107,12 @@ export const exercise = defineExercise({
         verify(bytes === 3 * UDP_LEN, {
           seen: `${all} dev.priv.bytes is ${bytes}; dev.priv has ${counts(priv)}`,
           expected,
+        })
+        for (const frame of OTHER_IPV4) bed.transmit(frame)
+        const sum = OTHER_IPV4.reduce((total, frame) => total + frame.length, 3 * UDP_LEN)
+        verify(priv.frames === 6 && priv.bytes === sum, {
+          seen: `after three more, to a group, to all stations, and of 1514 bytes, dev.priv has ${counts(priv)}`,
+          expected: `frames 6, bytes ${sum}: each IPv4 frame counts, with its own length`,
         })
       },
     },

@@ -13,19 +13,42 @@ import {
   verifyNothingLost,
 } from '@vnet/learn'
 /** 2. A mirror: frames back to the kernel. */
-import { ETH_P_IPV6, ethernet, formatMac } from 'vnet'
+import { ETH_P_IPV6, ethernet, formatMac, ipv4 } from 'vnet'
 
 const { isSameAddress } = ethernet
 
 const ENDS = { from: '198.18.0.1', to: '198.18.0.9' }
-const SOURCE_MAC = '02:00:00:00:00:77'
+/** It differs from the interface's in each of its six bytes. */
+const SOURCE_MAC = '06:13:57:9b:df:77'
 const TO_MANY = [
   { destinationMac: '01:00:5e:00:00:01', from: '198.18.0.1', to: '224.0.0.1' },
   { destinationMac: 'ff:ff:ff:ff:ff:ff', from: '198.18.0.1', to: '198.18.0.255' },
+  { destinationMac: '03:00:00:00:00:01', from: '198.18.0.1', to: '198.18.0.9' },
 ]
+/** Faults of a header of IPv4: the byte of the frame, and its value. */
+const WRONG_HEADERS = /** @type {const} */ ([
+  ['version 6', 14, 0x65],
+  ['a header of 16 bytes', 14, 0x44],
+  ['a header of 60 bytes, longer than the packet', 14, 0x4f],
+  ['a packet of 19 bytes, shorter than its header', 17, 19],
+])
 /** Where the IPv4 header is, and the length of both headers. */
 const IP_AT = 14
 const HEADERS = 34
+
+/**
+ * The frame with 4 bytes of options in its IPv4 header, no-operation each.
+ * @param {Uint8Array} frame
+ */
+function withOptions(frame) {
+  const longer = new Uint8Array(frame.length + 4).fill(1)
+  longer.set(frame.subarray(0, HEADERS))
+  longer.set(frame.subarray(HEADERS), HEADERS + 4)
+  longer[IP_AT]++
+  ipv4.setTotalLength(longer, IP_AT, longer.length - IP_AT)
+  ipv4.fillHeaderChecksum(longer, IP_AT)
+  return longer
+}
 
 export const exercise = defineExercise({
   version: 1,
@@ -71,6 +94,12 @@ export const exercise = defineExercise({
           seen: `${sent} came back with destination ${to}`,
           expected: '198.18.0.1, the address that it was sent from',
         })
+        bed.transmit(udpFrame({ from: '198.18.0.1', to: '192.0.2.77' }))
+        const far = bed.received[1] && addressesOf(bed.received[1].bytes)
+        verify(far?.from === '192.0.2.77' && far.to === '198.18.0.1', {
+          seen: `a frame to 192.0.2.77 came back from ${far?.from} to ${far?.to}`,
+          expected: 'from 192.0.2.77 to 198.18.0.1: all four bytes of both, whatever route leads here',
+        })
       },
     },
     {
@@ -106,6 +135,14 @@ export const exercise = defineExercise({
         verify(at < 0, {
           seen: `byte ${at} came back as ${bytes[at]}, and was sent as ${sent[at]}`,
           expected: 'all bytes but the addresses as they were sent, the checksums too',
+        })
+        const options = withOptions(udpFrame(ENDS))
+        bed.transmit(options)
+        const back = bed.received[1]?.bytes
+        const isWhole = back !== undefined && options.every((byte, i) => i < HEADERS || back[i] === byte)
+        verify(isWhole && addressesOf(back).from === ENDS.to, {
+          seen: `a frame with 4 bytes of options: ${back ? 'other bytes came back' : 'nothing came back'}; dropped: ${counts(bed.drops())}`,
+          expected: 'the frame, mirrored: a header has 20 to 60 bytes, and the addresses are in the first 20',
         })
       },
     },
@@ -146,6 +183,16 @@ export const exercise = defineExercise({
               : `after a frame whose last 4 bytes are missing, dropped: ${counts(bed.drops())}`,
           expected: 'IP_INHDR: the packet begins at nh, so it has skb.len - ETH_HLEN bytes',
         })
+        for (const [what, at, byte] of WRONG_HEADERS) {
+          const frame = udpFrame(ENDS)
+          frame[at] = byte
+          const { IP_INHDR: before = 0 } = bed.drops()
+          bed.transmit(frame)
+          verify(bed.drops().IP_INHDR === before + 1, {
+            seen: `after a frame with ${what}: ${bed.received.length} came back; dropped: ${counts(bed.drops())}`,
+            expected: `IP_INHDR ${before + 1}: ipv4.parse looks at all of the header`,
+          })
+        }
       },
     },
     {

@@ -1,6 +1,6 @@
 // @ts-check
 
-import { counts, defineExercise, numberOf, udpFrame, verify, verifyNothingLost } from '@vnet/learn'
+import { arpRequest, counts, defineExercise, numberOf, udpFrame, verify, verifyNothingLost } from '@vnet/learn'
 /** 3. A ring: frames that are held for a while. */
 import { devClose, devOpen } from 'vnet'
 
@@ -117,6 +117,21 @@ export const exercise = defineExercise({
           seen: `with --delay ${DELAY} a frame had not come back after ${DELAY} ms; dropped: ${dropped}; ${alarm}`,
           expected: `the frame, by netifRx, when the alarm rings: alarm.at of a time of dev.net.clock, ${DELAY} ms from now`,
         })
+        transmit(bed, 1, 2)
+        bed.advance(DELAY)
+        verify(numbers(bed) === '1, 2', {
+          seen: `a frame came back, and one that was sent after that had not come back after ${DELAY} ms`,
+          expected: 'the frame: the alarm is armed again, because busy ends when it rings',
+        })
+        const slow = await another({ ...PARAMS, delay: 3 * DELAY })
+        transmit(slow, 1)
+        slow.advance(3 * DELAY - 1)
+        const early = numbers(slow)
+        slow.advance(1)
+        verify(early === 'none' && numbers(slow) === '1', {
+          seen: `with --delay ${3 * DELAY}, after ${3 * DELAY - 1} ms came back: ${early}; after ${3 * DELAY} ms: ${numbers(slow)}`,
+          expected: 'none, and then the frame: the delay is dev.priv.params.delay',
+        })
         const other = await another()
         const [written] = writtenAfterPush(other)
         verify(written === undefined, {
@@ -124,13 +139,25 @@ export const exercise = defineExercise({
           expected:
             'after push nothing but skb.hold(): the ring owns the frame, and another CPU may have sent it already',
         })
-        transmit(bed, 1, 2)
+        transmit(bed, 1, 3)
         bed.advance(DELAY)
-        verify(numbers(bed) === '1, 2', {
+        verify(numbers(bed) === '1, 2, 3', {
           seen: `while another device had a frame in its ring, one of this device did not come back after ${DELAY} ms`,
           expected: 'the frame: busy is in dev.priv; a variable of the module is shared by all devices',
         })
         other.advance(DELAY)
+      },
+    },
+    {
+      title: 'drops what cannot come back, with its reason',
+      read: 'What to do',
+      run(bed) {
+        bed.transmit(arpRequest({ from: '198.18.0.1', to: '198.18.0.9' }))
+        const [dropped, { held }] = [counts(bed.drops()), bed.balance()]
+        verify(dropped === 'UNHANDLED_PROTO 1' && held === 0, {
+          seen: `an ARP request: dropped: ${dropped}; held: ${held}`,
+          expected: 'UNHANDLED_PROTO 1, and none held: reflect returns the reason for skb.drop',
+        })
       },
     },
     {
@@ -166,7 +193,7 @@ export const exercise = defineExercise({
     {
       title: 'stops the queue when the ring is full',
       read: 'Stop and wake',
-      run(bed) {
+      async run(bed, { another }) {
         transmit(bed, SLOTS + 2)
         const [queue] = bed.dev.tx
         const all = `after ${SLOTS + 2} frames, with ${SLOTS} places in the ring,`
@@ -186,6 +213,14 @@ export const exercise = defineExercise({
         })
         // Another check covers frames that remain in a ring.
         bed.advance(10 * DELAY)
+        const longer = await another({ ...PARAMS, slots: 2 * SLOTS })
+        transmit(longer, 2 * SLOTS + 2)
+        const { held: more } = longer.balance()
+        verify(more === 2 * SLOTS, {
+          seen: `after ${2 * SLOTS + 2} frames, with --slots ${2 * SLOTS}, the driver has ${more} frames`,
+          expected: `${2 * SLOTS}: ring.capacity is the number of places`,
+        })
+        longer.advance(10 * DELAY)
       },
     },
     {

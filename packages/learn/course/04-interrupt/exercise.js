@@ -1,6 +1,7 @@
 // @ts-check
 
 import {
+  arpRequest,
   beforeCall,
   counts,
   defineExercise,
@@ -164,6 +165,13 @@ export const exercise = defineExercise({
           seen: "the handler returned IRQ_NONE for an interrupt of its own board's",
           expected: 'IRQ_HANDLED',
         })
+        for (const [name, bit] of Object.entries({ TX_DONE, RX_READY })) {
+          raise(bed, bit)
+          verify(spurious() === 1, {
+            seen: `the handler returned IRQ_NONE for an interrupt with ${name} alone`,
+            expected: 'IRQ_HANDLED: each of the two bits is of its own board',
+          })
+        }
       },
     },
     {
@@ -182,7 +190,21 @@ export const exercise = defineExercise({
     {
       title: 'stops the queue when the tx ring is full, and loses nothing',
       read: 'What to do',
-      run(bed) {
+      async run(bed, { another }) {
+        bed.transmit(arpRequest({ from: '198.18.0.1', to: '198.18.0.9' }))
+        const dropped = counts(bed.drops())
+        verify(dropped === 'UNHANDLED_PROTO 1', {
+          seen: `an ARP request: dropped: ${dropped}; held: ${bed.balance().held}`,
+          expected: 'UNHANDLED_PROTO 1, and no place in the ring',
+        })
+        const longer = await another({ ...PARAMS, slots: 2 * SLOTS })
+        transmit(longer, 2 * SLOTS + 2)
+        const { held: most } = longer.balance()
+        verify(most === 2 * SLOTS, {
+          seen: `${2 * SLOTS + 2} frames for a tx ring of ${2 * SLOTS}: the driver has ${most}`,
+          expected: `${2 * SLOTS}: board.tx.capacity is the number of places`,
+        })
+        longer.advance('1s')
         const n = 2 * SLOTS + 2
         transmit(bed, n)
         const { held } = bed.balance()

@@ -8,6 +8,7 @@
 export const mistakes = [
   {
     name: 'acknowledges-last',
+    step: 3,
     inKernel:
       'A bit that the card sets between the read and the acknowledgement is cleared unseen: its frame waits for the next interrupt, or for ever.',
     explainedBy: 'a new interrupt',
@@ -22,6 +23,7 @@ export const mistakes = [
   },
   {
     name: 'always-handled',
+    step: 3,
     inKernel:
       'If the line of another card is stuck, the kernel never sees that all handlers returned IRQ_NONE: it does not log "nobody cared", and the CPU runs handlers without end.',
     explainedBy: 'returned IRQ_HANDLED for an interrupt without a bit',
@@ -29,6 +31,7 @@ export const mistakes = [
   },
   {
     name: 'module-board',
+    step: 2,
     inKernel:
       'A static variable of a module belongs to all its devices: with two cards, one changes the state of the other, and nothing in the log says so.',
     explainedBy: 'a variable of the module is shared by all devices',
@@ -40,6 +43,7 @@ export const mistakes = [
   },
   {
     name: 'no-kick',
+    step: 2,
     inKernel:
       'A card reads its ring when the driver writes to the doorbell register: without that the ring fills up, and the watchdog reports a timeout.',
     explainedBy: 'interrupts 0',
@@ -47,6 +51,7 @@ export const mistakes = [
   },
   {
     name: 'not-acknowledged',
+    step: 3,
     inKernel:
       'A level-triggered line remains asserted: the handler is called again as soon as it has returned, and the CPU does nothing else.',
     explainedBy: 'the status word is still 3',
@@ -54,6 +59,7 @@ export const mistakes = [
   },
   {
     name: 'not-freed',
+    step: 1,
     inKernel:
       'The handler is called after the interface went down, for other cards of the line too, and uses rings that are free; the next request_irq adds it a second time.',
     explainedBy: 'after the interface had gone down, and the handler ran',
@@ -61,6 +67,7 @@ export const mistakes = [
   },
   {
     name: 'one-frame',
+    step: 4,
     inKernel:
       'The card has raised one interrupt for several frames: the others wait in the ring for the next interrupt.',
     explainedBy: 'raised 1 interrupt; the kernel received 1',
@@ -72,6 +79,7 @@ export const mistakes = [
   },
   {
     name: 'precedence',
+    step: 4,
     inKernel:
       'In C, too, != binds stronger than &: the test looks at bit 0 only. gcc warns with -Wparentheses, which is part of -Wall.',
     explainedBy: 'RX_READY alone',
@@ -79,6 +87,7 @@ export const mistakes = [
   },
   {
     name: 'requested-once',
+    step: 1,
     inKernel:
       'After the first down and up there is no handler, and the card is silent; the next free_irq logs "Trying to free already-free IRQ".',
     explainedBy: 'went down and up again',
@@ -93,6 +102,7 @@ export const mistakes = [
   },
   {
     name: 'requested-twice',
+    step: 1,
     inKernel:
       'Without IRQF_SHARED, request_irq returns -EBUSY. With it, both handlers run, free_irq removes one, and the other is called with a device that is down.',
     explainedBy: 'request_irq: EBUSY, the line has a handler: free_irq comes first (at open (',
@@ -104,6 +114,7 @@ export const mistakes = [
   },
   {
     name: 'returns-nothing',
+    step: 4,
     inKernel:
       'gcc refuses a missing return (-Werror=return-type); 0 is IRQ_NONE, and after nearly 100,000 of those the kernel logs "nobody cared" and disables the line.',
     explainedBy: 'interrupt handler: returned undefined, not IRQ_HANDLED or IRQ_NONE',
@@ -111,6 +122,7 @@ export const mistakes = [
   },
   {
     name: 'wakes-on-rx',
+    step: 4,
     inKernel:
       'A completion without a received frame wakes nothing: the queue is stopped until a frame happens to arrive, or until the watchdog calls.',
     explainedBy: 'the queue is still stopped',
@@ -123,6 +135,7 @@ export const mistakes = [
   },
   {
     name: 'wakes-always',
+    step: 4,
     inKernel:
       'A queue with a full ring is woken: the next ndo_start_xmit has no descriptor, and must return NETDEV_TX_BUSY or drop the frame.',
     explainedBy: 'only TX_DONE says that the tx ring has room',
@@ -130,6 +143,7 @@ export const mistakes = [
   },
   {
     name: 'board-hands-over',
+    step: 4,
     inKernel:
       'A card cannot call the network stack: it writes to the ring by DMA, and only the handler or the poll of its driver takes frames out.',
     explainedBy: 'with its interrupts masked, the board gave a frame to the kernel',
@@ -137,6 +151,7 @@ export const mistakes = [
   },
   {
     name: 'requests-last',
+    step: 1,
     inKernel:
       'The stack sends nothing before ndo_open has returned, so this works; where the same function restarts a card that is up, the first completion may find no handler.',
     explainedBy: 'started 1 queue when it called irq.request',
@@ -149,6 +164,7 @@ export const mistakes = [
   },
   {
     name: 'resets-first',
+    step: 1,
     inKernel:
       'Until free_irq returns, the handler may run on another CPU, and takes frames from rings that are being emptied.',
     explainedBy: 'ndoStop called board.reset, then irq.free',
@@ -158,5 +174,36 @@ export const mistakes = [
       `dev.priv.board.reset()
   dev.priv.irq.free()`,
     ],
+  },
+  {
+    name: 'handled-with-frames-only',
+    step: 4,
+    inKernel:
+      'Each completion without a frame counts as unhandled: after enough of them the kernel logs "nobody cared" and disables the line of a card that works.',
+    explainedBy: 'with TX_DONE alone',
+    replace: ['return IRQ_HANDLED', 'return (status & RX_READY) !== 0 ? IRQ_HANDLED : IRQ_NONE'],
+  },
+  {
+    name: 'handled-with-room-only',
+    step: 4,
+    inKernel:
+      'Each received frame without a completion counts as unhandled: under a stream in one direction the kernel disables the line.',
+    explainedBy: 'with RX_READY alone',
+    replace: ['return IRQ_HANDLED', 'return (status & TX_DONE) !== 0 ? IRQ_HANDLED : IRQ_NONE'],
+  },
+  {
+    name: 'fixed-slots',
+    step: 2,
+    inKernel: 'ethtool -G changes the size of a ring: with a constant in its place, half of it is never used.',
+    explainedBy: 'board.tx.capacity is the number of places',
+    replace: ['board.tx.length === board.tx.capacity', 'board.tx.length === 4'],
+  },
+  {
+    name: 'never-stops',
+    step: 2,
+    inKernel:
+      'The descriptor of a frame that the card has not sent is overwritten, and its sk_buff leaked; NETDEV_TX_BUSY makes the qdisc try again without a pause.',
+    explainedBy: 'of 8: the driver has',
+    replace: ['  if (board.tx.length === board.tx.capacity) dev.txq(skb).stop()\n', ''],
   },
 ]

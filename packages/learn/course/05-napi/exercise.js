@@ -164,13 +164,19 @@ export const exercise = defineExercise({
     {
       title: 'lets the interrupt come again after the poll',
       read: 'Complete, then unmask',
-      run(bed) {
+      async run(bed, { another }) {
         move(bed, 1)
         move(bed, 1)
         const { length } = bed.received
         verify(length === 2, {
           seen: `a frame came back, then the board moved another; the kernel received ${length} of 2`,
           expected: '2: irq.unmask(MOVED) when the poll has found nothing more',
+        })
+        await another()
+        move(bed, 1)
+        verify(bed.received.length === 3, {
+          seen: 'another device of this driver was made, and a frame of this one did not come back',
+          expected: 'the frame: board, irq and napi are in dev.priv; a variable of the module is shared by all devices',
         })
       },
     },
@@ -242,6 +248,7 @@ export const exercise = defineExercise({
           const bed = await another()
           const { irq, napi, board } = privOf(bed)
           transmit(bed, 2)
+          let unmasks = ['irq.unmask']
           // The board keeps one frame, which it moves at that moment.
           const late = board.tx.shift()
           /** @param {() => void} announce */
@@ -254,6 +261,7 @@ export const exercise = defineExercise({
           if (moment === 'completes') {
             napi.completeDone = work => {
               arrive(() => napi.schedule())
+              unmasks = recordCalls({ 'irq.unmask': irq })
               return napi.completeDone(work)
             }
           } else {
@@ -269,6 +277,10 @@ export const exercise = defineExercise({
             seen: `a frame arrived when the poll ${moment}; the kernel received ${length} of 2`,
             expected:
               '2: if completeDone returns false, the poll is called again, and unmasks then; if true, it unmasks now',
+          })
+          verify(unmasks.length === 1, {
+            seen: `a frame arrived when the poll ${moment}, so completeDone returned false; irq.unmask was called ${unmasks.length} times`,
+            expected: '1 time, by the poll that follows: this one has not completed',
           })
         }
       },
@@ -297,6 +309,55 @@ export const exercise = defineExercise({
         verify(length === 20, {
           seen: `20 frames, with rings of 4: ${length} came back${bed.dev.tx[0]?.stopped ? '; the queue is still stopped' : ''}; dropped: ${counts(bed.drops())}`,
           expected: '20: the poll wakes the queue',
+        })
+      },
+    },
+    {
+      title: 'completes what was transmitted, with a budget of 0, too',
+      read: 'Budget',
+      run(bed) {
+        const { napi } = privOf(bed)
+        const [queue] = bed.dev.tx
+        queue?.stop()
+        napi.busyPoll(0)
+        verify(queue?.stopped === false, {
+          seen: 'a poll with a budget of 0 left the queue stopped',
+          expected: 'the queue is woken before anything else: netpoll asks for room to send the log of a kernel',
+        })
+      },
+    },
+    {
+      title: 'unmasks only if completeDone returned true',
+      read: 'Complete, then unmask',
+      run(bed) {
+        const { irq, napi, board } = privOf(bed)
+        transmit(bed, 3)
+        bed.advance(`${DELAY - 1}ms`)
+        while (board.tx.length > 0) board.rx.push(/** @type {import('vnet').SkBuff} */ (board.tx.shift()))
+        const called = recordCalls({ 'napi.completeDone': napi, 'irq.unmask': irq })
+        const work = napi.busyPoll(8)
+        verify(work === 3 && called[0] === 'napi.completeDone', {
+          seen: `a poll with a budget of 8 found 3 frames, returned ${work}, and called ${called.join(', then ') || 'nothing'}`,
+          expected: '3, and napi.completeDone(3): it took less than its budget',
+        })
+        verify(!called.includes('irq.unmask'), {
+          seen: 'napi.completeDone(3) returned false, and the poll called irq.unmask',
+          expected: 'no unmask: it has not completed, and the poll that follows unmasks',
+        })
+        bed.advance('1s')
+      },
+    },
+    {
+      title: 'leaves the interrupts of other cards to them',
+      read: 'Interrupt',
+      run(bed) {
+        const { irq, napi } = privOf(bed)
+        const { polls } = napi
+        irq.raise(0)
+        bed.advance(0)
+        verify(irq.spurious === 1 && napi.polls === polls, {
+          seen: `an interrupt without a bit in the status word: the handler returned ${irq.spurious === 1 ? 'IRQ_NONE' : 'IRQ_HANDLED'}, and ${napi.polls - polls} polls ran`,
+          expected: 'IRQ_NONE, and no poll: it was another card',
         })
       },
     },

@@ -1,6 +1,6 @@
 // @ts-check
 
-import { counts, defineExercise, numberOf, udpFrame, verify } from '@vnet/learn'
+import { beforeCall, counts, defineExercise, numberOf, udpFrame, verify } from '@vnet/learn'
 /** 6. The watchdog: a queue that never wakes. */
 import { devClose, devOpen } from 'vnet'
 
@@ -14,7 +14,7 @@ const PARAMS = { delay: DELAY, slots: SLOTS, timeout: TIMEOUT }
 /** The framework warns each time that the watchdog finds a queue. */
 const WATCHDOG = /NETDEV WATCHDOG/
 
-/** @typedef {{ timeouts: number, board: { tx: Ring; hangs: boolean } }} Priv */
+/** @typedef {{ timeouts: number, board: { tx: Ring; hangs: boolean; kick: () => void } }} Priv */
 
 /**
  * @param {TestBed} bed
@@ -104,10 +104,19 @@ export const exercise = defineExercise({
       allow: WATCHDOG,
       read: 'Repair',
       run(bed) {
+        const { board } = privOf(bed)
+        let kicked = 0
+        beforeCall(board, 'kick', () => {
+          if (board.hangs || privOf(bed).timeouts === 1) kicked = board.tx.length
+        })
         hang(bed)
-        verify(!privOf(bed).board.hangs, {
+        verify(!board.hangs, {
           seen: `${HANG} it still hangs`,
           expected: 'a board that works: board.reset() in ndoTxTimeout',
+        })
+        verify(kicked === 0, {
+          seen: `${HANG} the board was kicked with ${kicked} frames in its ring, which were dropped after that`,
+          expected: 'no kick before the ring is empty: a card that works sends what it finds there',
         })
       },
     },

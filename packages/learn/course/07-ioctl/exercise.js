@@ -2,7 +2,7 @@
 
 /** 7. Private ioctls and parameters: the controls for an administrator. */
 
-import { counts, defineExercise, devIoctl, echoRequest, fail, udpFrame, verify } from '@vnet/learn'
+import { counts, defineExercise, devIoctl, echoRequest, fail, tcpFrame, udpFrame, verify } from '@vnet/learn'
 import { EFAULT, EINVAL, EOPNOTSUPP, EPERM, errnoName, formatParam, IFR_IFRU, IFREQ_LEN, SIOCDEVPRIVATE } from 'vnet'
 
 /** @typedef {import('@vnet/learn').Explanation} Explanation */
@@ -13,6 +13,8 @@ const COUNTERS = SIOCDEVPRIVATE
 const SIZE = 24
 const FLAG_RESET = 1
 const UDP_LEN = 60
+/** More than 32 bits have, bytes. */
+const MANY = 3 * 2 ** 32 + 5
 /** Where ifr_data points in a check that plays the caller's memory itself. */
 const DATA_AT = 0x1000n
 
@@ -173,7 +175,7 @@ export const exercise = defineExercise({
       run(bed, { driver }) {
         const only = /** @type {import('vnet').Param<unknown>} */ (driver.params.only)
         // Every object of JavaScript has a toString and a constructor.
-        for (const name of ['sctp', 'toString', 'constructor']) {
+        for (const name of ['sctp', 'tc', 'udpx', '', 'toString', 'constructor']) {
           /** @type {unknown} */
           let refusal
           try {
@@ -193,11 +195,33 @@ export const exercise = defineExercise({
         bed.params.only = only.parse('all')
         transmit(bed)
         verifyFrames(bed, 4, 'the ping and these', { seen: '3 UDP frames more, with only=all' })
-        const text = formatParam(only, only.parse('icmp'))
-        verify(text === 'icmp', {
-          seen: `vnet param shows only=icmp as ${text}`,
-          expected: 'icmp: format is the opposite of parse',
-        })
+        for (const name of ['icmp', 'tcp', 'udp', 'all']) {
+          const text = formatParam(only, only.parse(name))
+          verify(text === name, {
+            seen: `vnet param shows only=${name} as ${text}`,
+            expected: `${name}: format is the opposite of parse`,
+          })
+        }
+        for (const [name, frame] of Object.entries({ tcp: tcpFrame(ENDS), udp: udpFrame(ENDS) })) {
+          bed.params.only = only.parse(name)
+          const before = Number(framesOf(bed))
+          bed.transmit(frame)
+          verifyFrames(bed, before + 1, 'the frame', { seen: `a frame of ${name.toUpperCase()}, with only=${name}` })
+          for (const each of [tcpFrame(ENDS), udpFrame(ENDS), echoRequest(ENDS)]) bed.transmit(each)
+          verifyFrames(bed, before + 2, `the one of ${name.toUpperCase()}`, {
+            seen: `then a frame of TCP, one of UDP and a ping, with only=${name}`,
+          })
+          bed.params.limit = frame.length - 1
+          const { PKT_TOO_BIG = 0 } = bed.drops()
+          bed.transmit(frame)
+          bed.transmit(echoRequest({ ...ENDS, size: 200 }))
+          verify(bed.drops().PKT_TOO_BIG === PKT_TOO_BIG + 2, {
+            seen: `with only=${name}, two frames longer than limit, one of ${name.toUpperCase()} and one not; dropped: ${counts(bed.drops())}`,
+            expected: `PKT_TOO_BIG ${PKT_TOO_BIG + 2}: limit is looked at first, whatever only is`,
+            read: 'Parameters',
+          })
+          bed.params.limit = 1514
+        }
       },
     },
     {
@@ -214,20 +238,49 @@ export const exercise = defineExercise({
           expected: `3 and ${3 * UDP_LEN}, of this device, each a u64, at offsets 8 and 16, little-endian`,
         })
         verifyFrames(bed, 3, 'only FLAG_RESET resets', { seen: 'after COUNTERS without FLAG_RESET' })
+        bed.params.count = false
+        transmit(bed)
+        const off = countersIn(bed.ioctl(COUNTERS, { data: request() }).data)
+        verify(off.frames === 3 && off.bytes === 3 * UDP_LEN, {
+          seen: `after 3 frames more, with count=0, COUNTERS wrote ${off.frames} frames and ${off.bytes} bytes`,
+          expected: `3 and ${3 * UDP_LEN}, as before: what is not counted adds no bytes`,
+          read: 'Parameters',
+        })
+        Object.assign(/** @type {object} */ (bed.dev.priv), { bytes: MANY })
+        const { data: large } = bed.ioctl(COUNTERS, { data: request() })
+        verify(countersIn(large).bytes === MANY, {
+          seen: `with ${MANY} in dev.priv.bytes, COUNTERS wrote ${countersIn(large).bytes}`,
+          expected: `${MANY}: a u64 has 64 bits, setBigUint64(16, BigInt(bytes), true)`,
+        })
+        const head = new DataView(large.buffer, large.byteOffset)
+        verify(head.getUint32(0, true) === SIZE && head.getUint32(4, true) === 0, {
+          seen: `COUNTERS wrote size ${head.getUint32(0, true)} and flags ${head.getUint32(4, true)}`,
+          expected: `${SIZE} and 0, as the caller wrote them: it fills in frames and bytes`,
+        })
       },
     },
     {
       title: 'refuses what it does not know',
       read: 'Check what you get',
       run(bed) {
-        const { result: other } = bed.ioctl(COUNTERS + 1, { data: request() })
-        verifyResult('SIOCDEVPRIVATE + 1', other, -EOPNOTSUPP, 'there is no such ioctl')
-        for (const size of [0, SIZE - 8, SIZE + 8]) {
+        for (let n = 1; n < 16; n++) {
+          const { result: other } = bed.ioctl(COUNTERS + n, { data: request() })
+          verifyResult(`SIOCDEVPRIVATE + ${n}`, other, -EOPNOTSUPP, 'there is no such ioctl')
+        }
+        // The last ones have the right number in their low byte, and in their low half.
+        for (const size of [0, SIZE - 8, SIZE + 8, SIZE + 256, SIZE + 65_536]) {
           const { result } = bed.ioctl(COUNTERS, { data: request(0, size, 64) })
           verifyResult(`COUNTERS with size ${size}`, result, -EINVAL, `the struct has ${SIZE} bytes`)
         }
         const { result } = bed.ioctl(COUNTERS, { data: request(FLAG_RESET | 2) })
         verifyResult('COUNTERS with flags 3', result, -EINVAL, 'bit 1 is unknown, and may get a meaning later')
+        for (let bit = 1; bit < 32; bit++) {
+          for (const flags of [2 ** bit, 2 ** bit + FLAG_RESET]) {
+            const given = bed.ioctl(COUNTERS, { data: request(flags), mayChange: false })
+            const what = `COUNTERS with flags ${flags}, by a caller that may change nothing,`
+            verifyResult(what, given.result, -EINVAL, 'all bits but bit 0 are unknown, and are checked before rights')
+          }
+        }
       },
     },
     {
@@ -255,6 +308,8 @@ export const exercise = defineExercise({
         const { frames } = countersIn(data)
         verify(frames === 3, { seen: `FLAG_RESET after 3 frames wrote ${frames}`, expected: '3: read, then reset' })
         verifyFrames(bed, 0, 'both are reset', { seen: 'after FLAG_RESET' })
+        const { bytes } = countersIn(bed.ioctl(COUNTERS, { data: request() }).data)
+        verify(bytes === 0, { seen: `after FLAG_RESET, COUNTERS wrote ${bytes} bytes`, expected: '0: both are reset' })
       },
     },
     {

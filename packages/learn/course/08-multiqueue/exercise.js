@@ -13,9 +13,9 @@ const DELAY = 5
 const SLOTS = 4
 const PARAMS = { delay: DELAY, slots: SLOTS }
 const QUEUES = [0, 1, 2, 3]
-const UDP_LEN = 60
-/** Offset of the payload in a UDP frame. */
+/** Offset of the payload in a UDP frame, and the length of a frame with one byte. */
 const PAYLOAD_AT = 42
+const UDP_LEN = PAYLOAD_AT + 1
 
 /** @typedef {{ ring: Ring, frames: unknown, bytes: unknown }} Lane */
 
@@ -73,6 +73,7 @@ export const exercise = defineExercise({
           ['without --txqs', {}, 4, 4],
           ['with --txqs 2', { txqs: 2 }, 2, 2],
           ['with --txqs 3 --rxqs 1', { txqs: 3, rxqs: 1 }, 3, 1],
+          ['with --rxqs 2', { rxqs: 2 }, 4, 2],
         ]
         for (const [what, options, txqs, rxqs] of cases) {
           const made = await another(PARAMS, options)
@@ -176,11 +177,13 @@ export const exercise = defineExercise({
     {
       title: 'keeps the order in each queue, and loses nothing',
       read: 'Stop and wake one',
+      options: { txqs: 8 },
       run(bed) {
         const n = 5 * SLOTS
-        for (const queue of QUEUES) transmit(bed, queue, n)
+        const queues = [...QUEUES, 4, 5, 6, 7]
+        for (const queue of queues) transmit(bed, queue, n)
         bed.advance('1s')
-        for (const queue of QUEUES) {
+        for (const queue of queues) {
           const numbers = bed.received.filter(frame => frame.queue === queue).map(({ bytes }) => bytes[PAYLOAD_AT])
           verify(numbers.length === n && numbers.every((number, i) => number === i + 1), {
             seen: `${n} frames by queue ${queue}; back came: ${list(numbers)}; dropped: ${counts(bed.drops())}`,
@@ -207,9 +210,10 @@ export const exercise = defineExercise({
           })
           bed.advance(`${DELAY}ms`)
         }
-        const length = bed.received[0]?.bytes.length ?? UDP_LEN
+        bed.port().transmit(udpFrame({ ...ENDS, payload: 500 }), 2)
+        bed.advance(`${DELAY}ms`)
         const bytes = list(lanes.map(lane => lane.bytes))
-        const expected = `0, ${length}, 0, ${2 * length}`
+        const expected = `0, ${UDP_LEN}, ${PAYLOAD_AT + 500}, ${2 * UDP_LEN}`
         verify(bytes === expected, { seen: `bytes counted: ${bytes}`, expected: `${expected}: lane.bytes` })
       },
     },

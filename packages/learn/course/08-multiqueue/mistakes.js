@@ -8,6 +8,7 @@
 export const mistakes = [
   {
     name: 'module-lanes',
+    step: 2,
     inKernel:
       'A static variable of a module belongs to all its devices: with two cards, one changes the state of the other, and nothing in the log says so.',
     explainedBy: 'a variable of the module is shared by all devices',
@@ -19,6 +20,7 @@ export const mistakes = [
   },
   {
     name: 'counts-in-one',
+    step: 3,
     inKernel:
       'All CPUs write one counter: without a lock counts are lost, and with one the CPUs wait for each other, which several queues exist to avoid.',
     explainedBy: 'frames counted: 3, 0, 0, 0',
@@ -31,6 +33,7 @@ export const mistakes = [
   },
   {
     name: 'four-lanes',
+    step: 1,
     inKernel:
       'With eight queues, lanes[queue] is past the end of the array: the driver reads and writes memory of another owner.',
     explainedBy: 'a lane for each transmit queue',
@@ -41,6 +44,7 @@ export const mistakes = [
   },
   {
     name: 'ignores-txqs',
+    step: 1,
     inKernel:
       'A fixed number leaves CPUs to share queues, or is more than the card has: drivers take the number from the card and the CPUs, and ethtool -L changes it.',
     explainedBy: 'with --txqs 2 the device has 4 transmit',
@@ -56,6 +60,7 @@ function init(params) {
   },
   {
     name: 'no-stop',
+    step: 4,
     inKernel:
       'The ring overflows: ndo_start_xmit must drop frames or return NETDEV_TX_BUSY, although the qdisc could have kept them.',
     explainedBy: 'these queues are stopped: none',
@@ -63,6 +68,7 @@ function init(params) {
   },
   {
     name: 'no-wake',
+    step: 4,
     inKernel:
       'This queue is stopped for ever, and with it the flows that hash to it; the others work, so the interface looks healthy.',
     explainedBy: 'queue 1 is still stopped',
@@ -70,6 +76,7 @@ function init(params) {
   },
   {
     name: 'one-alarm',
+    step: 2,
     inKernel: 'Four timers empty ring 0, and nothing empties the others: the flows on three of four queues hang.',
     explainedBy: 'of 4 frames, one by each queue, 1 came back',
     replace: [
@@ -79,6 +86,7 @@ function init(params) {
   },
   {
     name: 'one-ring',
+    step: 2,
     inKernel:
       'ndo_start_xmit holds the lock of its own queue only: without another lock, two CPUs write to the same slot of the shared ring.',
     explainedBy: 'the rings have 4, 0, 0, 0',
@@ -86,6 +94,7 @@ function init(params) {
   },
   {
     name: 'one-rxq',
+    step: 1,
     inKernel:
       'With one receive queue, and so one interrupt, all frames are received on one CPU, unless RPS distributes them in software.',
     explainedBy: '4 transmit and 1 receive queues',
@@ -100,6 +109,7 @@ function init(params) {
   },
   {
     name: 'queue-zero',
+    step: 2,
     inKernel:
       'skb_tx_hash (forwarded frames) and XPS by receive queues use the recorded queue: such flows move to queue 0.',
     explainedBy: 'came back on queue 0',
@@ -113,6 +123,7 @@ function init(params) {
   },
   {
     name: 'stops-all',
+    step: 4,
     inKernel:
       'One flow that sends too much stops all CPUs: the head-of-line blocking that several queues exist to avoid.',
     explainedBy: 'these queues are stopped: 0, 1, 2, 3',
@@ -123,6 +134,7 @@ function init(params) {
   },
   {
     name: 'wakes-all',
+    step: 4,
     inKernel:
       'A queue with a full ring is woken, and its next ndo_start_xmit has no room: NETDEV_TX_BUSY, or a lost frame.',
     explainedBy: 'queue 2, whose ring was still full, was woken',
@@ -137,6 +149,7 @@ function init(params) {
   },
   {
     name: 'counts-dropped',
+    step: 3,
     inKernel: 'Frames that were dropped count as sent: sent and dropped together are more than the stack handed over.',
     explainedBy: 'frames counted: 0, 2, 0, 2',
     replace: [
@@ -152,6 +165,7 @@ function init(params) {
   },
   {
     name: 'four-queues',
+    step: 2,
     inKernel:
       'Two queues share a ring, each under its own lock only, so two CPUs change it at the same time; and the upper four queues are never woken.',
     explainedBy: 'the rings have 2, 2, 2, 2, 0, 0, 0, 0',
@@ -159,6 +173,7 @@ function init(params) {
   },
   {
     name: 'counts-late',
+    step: 3,
     inKernel:
       'Many drivers count a frame when the card reports it as sent, which is right for tx_packets; frames that ndo_stop purges must then be counted as drops.',
     explainedBy: 'with the frames in their rings, frames counted: 0, 0, 0, 0',
@@ -178,5 +193,37 @@ function init(params) {
   }`,
       ],
     ],
+  },
+  {
+    name: 'frames-of-43-bytes',
+    step: 3,
+    inKernel: 'tx_bytes of a queue is what BQL and every graph of traffic use: with a constant, both are wrong.',
+    explainedBy: '0, 43, 542, 86: lane.bytes',
+    replace: ['lane.bytes += skb.len', 'lane.bytes += 43'],
+  },
+  {
+    name: 'rxqs-as-txqs',
+    step: 1,
+    inKernel: 'ethtool -L rx 2 has no effect, and the card interrupts CPUs that were meant for programs.',
+    explainedBy: 'with --txqs 3 --rxqs 1 the device has 3 transmit and 3 receive queues',
+    replace: [
+      "allocEtherdevMqs({ name: 'mq%d', setup, txqs, rxqs, priv",
+      "allocEtherdevMqs({ name: 'mq%d', setup, txqs, rxqs: rxqs && txqs, priv",
+    ],
+  },
+  {
+    name: 'stops-four-queues',
+    step: 4,
+    inKernel: 'With eight queues a full ring stops the queue of another: that one hangs, and the full one overflows.',
+    explainedBy: '20 frames by queue 4; back came: 1, 2, 3, 4',
+    replace: ['dev.tx[skb.queueMapping].stop()', 'dev.tx[skb.queueMapping & 3].stop()'],
+  },
+  {
+    name: 'stays-busy',
+    step: 2,
+    inKernel:
+      'After down and up the driver takes the timer of a lane for pending and never arms it: frames go in, none comes out, and nothing is logged.',
+    explainedBy: 'down and up with full rings',
+    replace: ['    lane.alarm?.cancel()\n    lane.busy = false\n', '    lane.alarm?.cancel()\n'],
   },
 ]

@@ -12,6 +12,7 @@ import {
   NETIF_F_SG,
   NETIF_F_TSO,
   SKB_GSO_TCPV4,
+  SKB_GSO_UDP_L4,
   tcp,
   udp,
 } from 'vnet'
@@ -20,6 +21,7 @@ import {
 /** @typedef {import('@vnet/learn').FrameInfo} FrameInfo */
 /** @typedef {import('@vnet/learn').LiveCheck} LiveCheck */
 /** @typedef {import('@vnet/learn').TestBed} TestBed */
+/** @typedef {import('vnet').SkBuff} SkBuff */
 
 const { finish, onesComplementSum, pseudoHeaderSum4 } = checksum
 
@@ -93,9 +95,24 @@ function transmit(bed, frame, info = {}) {
  * @param {number} payload
  * @returns {{ frame: Uint8Array; info: FrameInfo }}
  */
-function long(payload) {
+function long(payload, gsoSize = MSS) {
   const frame = tcpFrame({ ...ENDS, payload: new Uint8Array(payload).fill(7) })
-  return { frame, info: { ...partial(frame, tcp.TCP_CHECK), gsoSize: MSS, gsoType: SKB_GSO_TCPV4 } }
+  return { frame, info: { ...partial(frame, tcp.TCP_CHECK), gsoSize, gsoType: SKB_GSO_TCPV4 } }
+}
+
+/**
+ * Calls a function while no frame memory is left but for the kernel's next frame.
+ * @param {TestBed} bed
+ * @param {() => void} run
+ */
+function withoutMemory({ net: { pool } }, run) {
+  /** @type {SkBuff[]} */
+  const all = []
+  for (let skb = pool.alloc(0); skb !== undefined; skb = pool.alloc(0)) all.push(skb)
+  // The last one is as large as the frames that are read.
+  all.pop()?.free()
+  run()
+  for (const skb of all) skb.free()
 }
 
 /**
@@ -186,6 +203,11 @@ export const exercise = defineExercise({
           verifyRight(bytes, 'a TCP frame that came back')
         }
         const { bytes: datagram } = transmit(bed, udpFrame({ ...ENDS, payload: 'hello' }))
+        const ports = [udp.sourcePort(datagram, L4_AT), udp.destinationPort(datagram, L4_AT)].join(' and ')
+        verify(ports === `${FLIPPED.sourcePort} and ${FLIPPED.destinationPort}`, {
+          seen: `ports 40000 and 5200 of UDP came back as ${ports}`,
+          expected: `${FLIPPED.sourcePort} and ${FLIPPED.destinationPort}: both protocols have ports`,
+        })
         verify(isRight(datagram), {
           seen: `the checksum of a UDP frame that came back is wrong: 0x${udp.checksum(datagram, L4_AT).toString(16)}`,
           expected: 'a right one: both ports are in the sum',
@@ -228,6 +250,12 @@ export const exercise = defineExercise({
           seen: `a partial checksum of 0x${pseudo.toString(16)} came back as 0x${field.toString(16)}`,
           expected: 'no change: the field has the sum of the pseudo-header, and no port is in that',
         })
+        const datagram = udpFrame({ ...ENDS, payload: 'hello' })
+        const back = transmit(bed, datagram, partial(datagram, udp.UDP_CHECK))
+        verify(back.ipSummed === CHECKSUM_PARTIAL && udp.checksum(back.bytes, L4_AT) === pseudoSum(back.bytes), {
+          seen: `a partial checksum of UDP came back as 0x${udp.checksum(back.bytes, L4_AT).toString(16)}, with ipSummed ${back.ipSummed}`,
+          expected: `no change, 0x${pseudoSum(back.bytes).toString(16)} and ${CHECKSUM_PARTIAL}: as with TCP`,
+        })
       },
     },
     {
@@ -237,10 +265,14 @@ export const exercise = defineExercise({
         const { frame, info } = long(4 * MSS)
         bed.transmit(frame, info)
         const { received } = bed
-        const [{ gsoSize = 0, gsoType = 0 } = {}] = received
+        const [{ gsoSize = 0, gsoType = 0, bytes = frame } = {}] = received
         verify(received.length === 1 && gsoSize === MSS && gsoType === SKB_GSO_TCPV4, {
           seen: `a frame of ${frame.length} bytes with gsoSize ${MSS} came back as ${received.length} with gsoSize ${gsoSize}`,
           expected: 'one frame, as it was sent: the kernel takes it whole',
+        })
+        verify(tcp.sourcePort(bytes, L4_AT) === FLIPPED.sourcePort && tcp.checksum(bytes, L4_AT) === pseudoSum(bytes), {
+          seen: `it came back from port ${tcp.sourcePort(bytes, L4_AT)}, with 0x${tcp.checksum(bytes, L4_AT).toString(16)} in its checksum`,
+          expected: `port ${FLIPPED.sourcePort} and 0x${pseudoSum(bytes).toString(16)}: it is changed as if it were one frame`,
         })
       },
     },
@@ -277,6 +309,19 @@ export const exercise = defineExercise({
           seen: `${60 * MSS} bytes with gsoSize ${MSS}: ${bed.received.length} frames; dropped: ${counts(bed.drops())}`,
           expected: '60 frames: skbGsoSegment needs a ring with room for all',
         })
+        const small = long(128 * 500, 500)
+        bed.transmit(small.frame, small.info)
+        verify(bed.received.length === 188, {
+          seen: `${128 * 500} bytes with gsoSize 500: ${bed.received.length - 60} frames; dropped: ${counts(bed.drops())}`,
+          expected: '128 frames: 64 KiB can be so many',
+        })
+        const datagrams = udpFrame({ ...ENDS, payload: 3 * MSS })
+        bed.transmit(datagrams, { ...partial(datagrams, udp.UDP_CHECK), gsoSize: MSS, gsoType: SKB_GSO_UDP_L4 })
+        const cut = bed.received.slice(188)
+        verify(cut.length === 3 && cut.every(({ bytes }) => isRight(bytes)), {
+          seen: `a long frame of UDP, ${3 * MSS} bytes with gsoSize ${MSS}: ${cut.length} frames, of which ${cut.filter(({ bytes }) => isRight(bytes)).length} have a right checksum; dropped: ${counts(bed.drops())}`,
+          expected: '3 frames with right checksums: a gsoSize is cut, whatever its protocol',
+        })
       },
     },
     {
@@ -290,6 +335,27 @@ export const exercise = defineExercise({
         verify(SKB_GSO_SEG === 1 && bed.balance().held === 0, {
           seen: `a UDP frame that claims to be TCP: dropped: ${counts(bed.drops())}; still held: ${bed.balance().held}`,
           expected: 'SKB_GSO_SEG 1: skbGsoSegment returned minus the reason, and the frame is still yours',
+        })
+      },
+    },
+    {
+      title: 'with --plain, drops a long frame for which there is no memory, and says so',
+      read: 'Plain frames',
+      params: { plain: true },
+      options: { debug: false },
+      run(bed) {
+        const { frame, info } = long(30 * MSS)
+        withoutMemory(bed, () => bed.transmit(frame, info))
+        const dropped = counts(bed.drops())
+        verify(dropped === 'NOMEM 1', {
+          seen: `a long frame, and no memory for its pieces: ${bed.received.length} frames; dropped: ${dropped}`,
+          expected: 'NOMEM 1: the reason is -n, whatever it is',
+        })
+        const other = long(2 * MSS)
+        bed.transmit(other.frame, other.info)
+        verify(bed.received.length === 2, {
+          seen: `then memory is free again, and of a long frame ${bed.received.length} of 2 pieces came back`,
+          expected: '2',
         })
       },
     },

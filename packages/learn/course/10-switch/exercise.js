@@ -12,6 +12,8 @@ const AGE = 60
 const PINGS = 50
 const BROADCAST = 'ff:ff:ff:ff:ff:ff'
 const GROUP = '01:00:5e:00:00:fb'
+/** Groups of IPv6, of bridges, and of a local protocol. */
+const OTHER_GROUPS = ['33:33:00:00:00:01', '01:80:c2:00:00:0e', '03:00:00:00:00:01']
 /** `a` is reached through the first port, and so on. They are not the addresses of interfaces. */
 const MAC = { a: '02:00:00:00:00:aa', b: '02:00:00:00:00:bb', c: '02:00:00:00:00:cc' }
 /** An EtherType for experiments, to which no kernel replies. */
@@ -112,16 +114,18 @@ export const exercise = defineExercise({
       title: 'floods broadcast and multicast, always',
       read: 'Flood',
       run(bed) {
-        for (const to of [BROADCAST, GROUP]) {
+        for (const to of [BROADCAST, GROUP, ...OTHER_GROUPS]) {
           send(bed, 0, MAC.a, to)
           verifyPorts(bed, `from sw0 to ${to}`, '0 1 1', 'a group has members everywhere')
         }
-        // An invalid frame, from which no port may learn.
-        send(bed, 1, GROUP, MAC.c)
-        taken(bed)
-        send(bed, 0, MAC.a, GROUP)
-        const what = `a frame with the source ${GROUP} came by sw1, then one from sw0 to that group`
-        verifyPorts(bed, what, '0 1 1', 'a group is at no port: look at its bit first')
+        for (const group of [GROUP, ...OTHER_GROUPS]) {
+          // An invalid frame, from which no port may learn.
+          send(bed, 1, group, MAC.c)
+          taken(bed)
+          send(bed, 0, MAC.a, group)
+          const what = `a frame with the source ${group} came by sw1, then one from sw0 to that group`
+          verifyPorts(bed, what, '0 1 1', 'a group is at no port: look at its bit first')
+        }
       },
     },
     {
@@ -147,12 +151,22 @@ export const exercise = defineExercise({
         verifyPorts(bed, what, '0 0 0', 'it has it already')
         const { OTHERHOST = 0 } = bed.drops()
         verify(OTHERHOST === 1, { seen: `${what}; dropped: ${counts(bed.drops())}`, expected: 'OTHERHOST 1' })
+        send(bed, 1, MAC.c, MAC.a)
+        const next = `then a frame from sw1 to ${MAC.a}, of which only that frame was heard`
+        verifyPorts(bed, next, '1 0 0', 'a frame that is dropped has taught where its source is')
       },
     },
     {
       title: 'forgets a station that was silent, and no other',
       read: 'Forget',
-      run(bed) {
+      async run(bed, { another }) {
+        const slow = await another({ age: 2 * AGE })
+        send(slow, 1, MAC.b, BROADCAST)
+        slow.advance(`${2 * AGE - 1}s`)
+        taken(slow)
+        send(slow, 0, MAC.a, MAC.b)
+        const given = `with --age ${2 * AGE}, a frame to ${MAC.b}, which was silent for ${2 * AGE - 1} s`
+        verifyPorts(slow, given, '0 1 0', 'params.age is the limit')
         send(bed, 1, MAC.b, BROADCAST)
         bed.advance(`${AGE - 10}s`)
         send(bed, 1, MAC.b, BROADCAST)

@@ -8,6 +8,7 @@
 export const mistakes = [
   {
     name: 'module-missed',
+    step: 3,
     inKernel:
       'A static variable of a module belongs to all its devices: with two cards, one changes the state of the other, and nothing in the log says so.',
     explainedBy: 'rx_missed_errors was 14, then 14, then 16',
@@ -19,6 +20,7 @@ export const mistakes = [
   },
   {
     name: 'assigns',
+    step: 3,
     inKernel:
       'In a kernel it is right: dev_get_stats zeroes the row before ndo_get_stats64, and adds its own drops after it. Here the row has counts already.',
     explainedBy: 'stats[RX_MISSED_ERRORS] +=',
@@ -26,6 +28,7 @@ export const mistakes = [
   },
   {
     name: 'counted-too',
+    step: 1,
     inKernel:
       'kfree_skb counts nothing in the statistics of the device, so the driver counts, in one place: two places make two errors of one frame.',
     explainedBy: 'txErrors 1',
@@ -46,6 +49,7 @@ export const mistakes = [
   },
   {
     name: 'counts-itself',
+    step: 1,
     inKernel:
       'In a kernel the driver does count tx_packets, but once: counted at transmission and at completion, ip -s link shows twice the traffic.',
     explainedBy: 'the framework counts',
@@ -64,6 +68,7 @@ export const mistakes = [
   },
   {
     name: 'dropped',
+    step: 1,
     inKernel:
       'ip -s link shows a drop of the host, tx_dropped, where the card had an error: people look for the fault on the wrong side.',
     explainedBy: 'txAbortedErrors 1',
@@ -74,6 +79,7 @@ export const mistakes = [
   },
   {
     name: 'drops-collision',
+    step: 1,
     inKernel: 'The card has sent the frame, so it is no error: statistics.rst counts collisions apart from tx_errors.',
     explainedBy: 'the frame was sent',
     replace: [
@@ -83,6 +89,7 @@ export const mistakes = [
   },
   {
     name: 'first-queue',
+    step: 2,
     inKernel:
       'All CPUs write to the counters of queue 0: counts are lost without a lock, and ethtool -S shows them on the wrong queue.',
     explainedBy: 'queue 1',
@@ -93,6 +100,7 @@ export const mistakes = [
   },
   {
     name: 'forgets',
+    step: 3,
     inKernel: 'The first reader gets the number and the second one 0: two tools disagree, and a rate becomes negative.',
     explainedBy: 'a counter never goes back',
     replace: [
@@ -103,12 +111,14 @@ export const mistakes = [
   },
   {
     name: 'lost-at-stop',
+    step: 4,
     inKernel: 'What the card missed since the last read is never counted: the register is 0 when it has power again.',
     explainedBy: 'before the power goes',
     replace: ['  collect(dev)', ''],
   },
   {
     name: 'new-at-open',
+    step: 3,
     inKernel:
       'A counter decreases at ip link set up: a monitoring program may take that for an overflow, and draws a peak of billions.',
     explainedBy: 'a counter never goes back',
@@ -120,6 +130,7 @@ export const mistakes = [
   },
   {
     name: 'one-bit',
+    step: 2,
     inKernel: 'A status word may have several bits: a frame that collided and came back damaged counts no collision.',
     explainedBy: 'look at each bit by itself',
     replace: [
@@ -129,6 +140,7 @@ export const mistakes = [
   },
   {
     name: 'reads-without-power',
+    step: 3,
     inKernel:
       'On PCI such a read returns all ones: each look adds 65,535 missed frames, and on other buses the read is an exception.',
     explainedBy: 'all bits as 1',
@@ -136,6 +148,7 @@ export const mistakes = [
   },
   {
     name: 'too-late',
+    step: 4,
     inKernel:
       'After the power is off the read returns all ones, which are counted, and the frames missed before are lost.',
     explainedBy: 'before the power goes',
@@ -148,6 +161,7 @@ export const mistakes = [
   },
   {
     name: 'wrong-side',
+    step: 1,
     inKernel: 'An error of reception counts as a drop of transmission: ip -s link blames the direction that works.',
     explainedBy: 'netifRxDrop',
     replace: [
@@ -157,12 +171,41 @@ export const mistakes = [
   },
   {
     name: 'one-of-two',
+    step: 2,
     inKernel:
       'Each counter counts what it names: a frame that collided and was then given up is in collisions and in tx_aborted_errors.',
     explainedBy: 'txErrors 1, collisions 1, txAbortedErrors 1',
     replace: [
       'if ((bits & COLLISION) !== 0) dev.counters',
       'if ((bits & ABORTED) === 0 && (bits & COLLISION) !== 0) dev.counters',
+    ],
+  },
+  {
+    name: 'only-the-last-read',
+    step: 4,
+    inKernel: 'What was missed before the last look is forgotten at ip link set down: the counter decreases.',
+    explainedBy: 'then rx_missed_errors is 3',
+    replace: ['  collect(dev)\n  dev.priv.card', '  dev.priv.missed = dev.priv.card.readMissed()\n  dev.priv.card'],
+  },
+  {
+    name: 'one-collision',
+    step: 2,
+    inKernel: 'A counter that is 1 after a thousand collisions: a half-duplex link at its limit looks healthy.',
+    explainedBy: 'dev.counters.count adds',
+    replace: [
+      'dev.counters.count(skb.queueMapping, COLLISIONS)',
+      'dev.counters.queue(skb.queueMapping)[COLLISIONS] = 1',
+    ],
+  },
+  {
+    name: 'eight-bits',
+    step: 3,
+    inKernel:
+      'A counter as wide as the register goes back to 0: a monitoring program takes the difference for a huge number.',
+    explainedBy: 'only what came after it',
+    replace: [
+      'dev.priv.missed += dev.priv.card.readMissed()',
+      'dev.priv.missed = (dev.priv.missed + dev.priv.card.readMissed()) & 0xff',
     ],
   },
 ]

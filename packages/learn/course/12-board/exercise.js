@@ -11,7 +11,7 @@ import {
   verifyNothingLost,
 } from '@vnet/learn'
 /** 12. The board: a driver of your own. */
-import { devClose, devOpen } from 'vnet'
+import { devClose, devOpen, TX_ERRORS } from 'vnet'
 
 /** @typedef {import('vnet').Irq} Irq */
 /** @typedef {import('vnet').NetDevice} NetDevice */
@@ -241,6 +241,11 @@ export const exercise = defineExercise({
           seen: 'the handler returned IRQ_HANDLED for an interrupt without a bit',
           expected: 'IRQ_NONE: it was another card',
         })
+        const { irq: sender } = hwOf(bed)
+        verify(sender.count > 0 && sender.spurious === 0, {
+          seen: `the board that sent the frame interrupted ${sender.count} times, with TX_INTR alone; ${sender.spurious} were spurious`,
+          expected: '1 and 0: each of the two bits is of its own board',
+        })
       },
     },
     {
@@ -335,7 +340,7 @@ export const exercise = defineExercise({
       allow: WATCHDOG,
       read: 'The timeout',
       params: { timeout: TIMEOUT },
-      run(bed) {
+      async run(bed, { another }) {
         trigger(bed, 'lockup')
         transmit(bed, 1, 5)
         bed.advance(`${TIMEOUT - 1}ms`)
@@ -352,6 +357,11 @@ export const exercise = defineExercise({
         verify(txErrors === 1, {
           seen: `after a timeout tx_errors is ${txErrors}`,
           expected: '1: each timeout is one, TX_ERRORS',
+        })
+        const { dev: slow } = await another({ timeout: 2 * TIMEOUT })
+        verify(slow.watchdogTimeo === 2 * TIMEOUT, {
+          seen: `with --timeout ${2 * TIMEOUT}, dev.watchdogTimeo is ${slow.watchdogTimeo}`,
+          expected: `${2 * TIMEOUT}: params.timeout`,
         })
       },
     },
@@ -414,6 +424,11 @@ export const exercise = defineExercise({
           upTo(3),
           'hw.reset of the queue that ndoTxTimeout names',
         )
+        const errors = [0, 1].map(queue => deviceOf(bed).counters.queue(queue)[TX_ERRORS] ?? 0)
+        verify(errors.join() === '0,1', {
+          seen: `after a timeout of queue 1, TX_ERRORS of queue 0 is ${errors[0]}, of queue 1 ${errors[1]}`,
+          expected: '0 and 1: count it on the queue that was late',
+        })
       },
     },
     {

@@ -8,6 +8,7 @@
 export const mistakes = [
   {
     name: 'module-ring',
+    step: 1,
     inKernel:
       'A static variable of a module belongs to all its devices: with two cards, one changes the state of the other, and nothing in the log says so.',
     explainedBy: 'a variable of the module is shared by all devices',
@@ -19,6 +20,7 @@ export const mistakes = [
   },
   {
     name: 'no-lock-in-transmit',
+    step: 1,
     inKernel:
       'Two CPUs change the list at the same time: a frame is lost, or a pointer leads to freed memory and the kernel crashes.',
     explainedBy: 'is under the lock, on both CPUs',
@@ -33,6 +35,7 @@ export const mistakes = [
   },
   {
     name: 'no-lock-in-expired',
+    step: 2,
     inKernel:
       "A lock that one side takes protects nothing: the timer's function takes frames from a list that another CPU is changing.",
     explainedBy: 'is under the lock, on both CPUs',
@@ -49,6 +52,7 @@ export const mistakes = [
   },
   {
     name: 'reads-before-the-lock',
+    step: 1,
     inKernel:
       'Between the read and the lock another CPU changes the value: its update is lost, and KCSAN may report the race.',
     explainedBy: 'is under the lock, on both CPUs',
@@ -63,6 +67,7 @@ export const mistakes = [
   },
   {
     name: 'never-unlocks',
+    step: 2,
     inKernel: 'The next CPU that wants the lock spins for ever: the kernel logs a soft lockup after about 20 seconds.',
     explainedBy: 'soft lockup: CPU 0 waits for the lock',
     replace: [
@@ -73,6 +78,7 @@ export const mistakes = [
   },
   {
     name: 'yield-without-star',
+    step: 1,
     inKernel:
       'C has no such trap, but spin_trylock has one like it: without a look at its result the code continues without the lock.',
     explainedBy: 'yield without *: yield* cpu.lock()',
@@ -87,12 +93,14 @@ export const mistakes = [
   },
   {
     name: 'no-timer',
+    step: 1,
     inKernel: 'Nothing else looks at the ring: its frames remain there, and nothing is logged.',
     explainedBy: 'at 69 ms: none',
     replace: ['  if (ring.length === 0) yield* cpu.armTimer()\n', ''],
   },
   {
     name: 'moves-the-timer',
+    step: 1,
     inKernel:
       'mod_timer moves a timer that is pending: under a steady stream it does not expire until the ring is full or the stream pauses.',
     explainedBy: 'later ones do not move it',
@@ -100,18 +108,21 @@ export const mistakes = [
   },
   {
     name: 'takes-one',
+    step: 2,
     inKernel: 'All frames are removed from the ring, and only one is handed over: the others are leaked.',
     explainedBy: 'at 69 ms: 1;',
     replace: ['for (const skb of ring) netifRx(skb)', 'for (const skb of ring.slice(0, 1)) netifRx(skb)'],
   },
   {
     name: 'no-stop',
+    step: 3,
     inKernel: 'The ring grows without a limit, or overflows: the qdisc, which could keep the frames, is never told to.',
     explainedBy: 'the queue is stopped when the ring has 2',
     replace: ['  yield* cpu.stopQueue()\n', ''],
   },
   {
     name: 'stops-late',
+    step: 3,
     inKernel: 'One frame more than there are slots: in an array it is written past the end, or over the oldest one.',
     explainedBy: '6 frames were sent, and 3 are in the ring',
     replace: [
@@ -121,12 +132,14 @@ export const mistakes = [
   },
   {
     name: 'no-wake',
+    step: 3,
     inKernel: 'The queue remains stopped until the watchdog calls ndo_tx_timeout, or for ever without one.',
     explainedBy: 'the queue is stopped, the ring has 0',
     replace: ["  if (yield* cpu.read('isStopped')) yield* cpu.wakeQueue()\n", ''],
   },
   {
     name: 'no-barrier-in-transmit',
+    step: 3,
     inKernel:
       'netif_stop_queue has no barrier after its set_bit: on x86 it is a locked instruction and hides the mistake, on arm64 both sides may read old values, and the queue is stopped for ever.',
     explainedBy: 'the queue is stopped, the ring has 0',
@@ -134,6 +147,7 @@ export const mistakes = [
   },
   {
     name: 'no-barrier-in-expired',
+    step: 3,
     inKernel:
       'A load may overtake an earlier store on every CPU, x86 too: both sides read old values, and the queue is stopped for ever. smp_mb prevents it.',
     explainedBy: 'the queue is stopped, the ring has 0',
@@ -141,6 +155,7 @@ export const mistakes = [
   },
   {
     name: 'looks-once',
+    step: 3,
     inKernel:
       'The other CPU made room before the stop, saw a running queue, and woke nothing. netif_txq_maybe_stop has the second look built in.',
     explainedBy: 'the queue is stopped, the ring has 0',
@@ -151,6 +166,7 @@ export const mistakes = [
   },
   {
     name: 'barrier-before-stop',
+    step: 3,
     inKernel:
       'A barrier orders what is before it and what is after it: here both the write and the look are after it, so it changes nothing.',
     explainedBy: 'the queue is stopped, the ring has 0',
@@ -161,6 +177,7 @@ export const mistakes = [
   },
   {
     name: 'does-not-wait',
+    step: 4,
     inKernel:
       'timer_delete returns while the function runs on another CPU: it uses a ring that is being emptied, and after rmmod memory and code that are free.',
     explainedBy: "the timer's function was still running on CPU 1",
@@ -168,6 +185,7 @@ export const mistakes = [
   },
   {
     name: 'waits-with-the-lock',
+    step: 4,
     inKernel:
       'The function waits for the lock, and its owner for the function: a deadlock, which lockdep reports for timer_delete_sync.',
     explainedBy: "soft lockup: CPU 0 waits for the timer's function, and CPU 1 waits for the lock",
@@ -178,6 +196,7 @@ export const mistakes = [
   },
   {
     name: 'keeps-the-timer',
+    step: 4,
     inKernel:
       'The timer expires after ndo_stop, and wakes the queue of an interface that is down; after rmmod it runs in memory that is free.',
     explainedBy: "the timer's function was still running on CPU 1",
@@ -185,6 +204,7 @@ export const mistakes = [
   },
   {
     name: 'keeps-the-frames',
+    step: 4,
     inKernel:
       'The frames remain in memory while the interface is down, arrive late when it comes up, and are leaked with the device.',
     explainedBy: 'which has 2 now; dropped: nothing',

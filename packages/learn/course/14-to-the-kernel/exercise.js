@@ -20,7 +20,8 @@ import { devClose, devOpen } from 'vnet'
  * @property {string[]} calls
  * @property {string} fails
  * @property {() => void} reset
- * @property {() => number} requestIrq
+ * @property {(handler: () => void) => number} requestIrq
+ * @property {() => void} kick
  * @property {{ cache: boolean, objects: number, arrays: number, handler: boolean }} taken
  */
 
@@ -139,7 +140,11 @@ export const exercise = defineExercise({
           expected: 'request_irq last: from then on the handler runs, and needs the others',
         })
         await devClose(bed.dev)
-        const priv = /** @type {{ slots: unknown }} */ (bed.dev.priv)
+        const priv = /** @type {{ slots: unknown[] | undefined }} */ (bed.dev.priv)
+        verify(priv.slots?.length === SLOTS, {
+          seen: `with --slots ${SLOTS}, kcalloc was called for ${priv.slots?.length} slots`,
+          expected: `${SLOTS}: params.slots; in C, more frames than that are written past the end`,
+        })
         priv.slots = undefined
         let hasSlots = false
         beforeCall(kernelOf(bed), 'requestIrq', () => {
@@ -171,11 +176,19 @@ export const exercise = defineExercise({
           seen: `all frames are back, and the driver has ${kernelOf(bed).taken.objects} descriptors`,
           expected: 'none',
         })
+        transmit(bed, 1, 4)
+        bed.advance(DELAY - 1)
+        transmit(bed, 1, 5)
+        bed.advance(1)
+        verify(numbers(bed) === '1, 2, 3, 4, 5', {
+          seen: `then frames 4 and 5, at 0 and ${DELAY - 1} ms; after ${DELAY} ms these were back: ${numbers(bed)}`,
+          expected: '1, 2, 3, 4, 5: each time the first frame of an empty ring kicks the card, and no other',
+        })
         const other = await another()
         transmit(other, 1)
-        transmit(bed, 1, 4)
+        transmit(bed, 1, 6)
         bed.advance(DELAY)
-        verify(numbers(bed) === '1, 2, 3, 4', {
+        verify(numbers(bed) === '1, 2, 3, 4, 5, 6', {
           seen: 'while another device had a frame in its card, one of this device did not come back',
           expected: 'the frame: head and tail are in dev.priv; a variable of the module is shared by all devices',
         })
@@ -252,7 +265,7 @@ export const exercise = defineExercise({
     {
       title: 'undoes what it did when a step of ndoOpen fails, and returns the error',
       read: 'What may fail',
-      allow: /ndoOpen|ENOMEM|EBUSY/,
+      allow: /ndoOpen|ENOMEM|EBUSY|EINVAL/,
       async run(bed) {
         for (const [step, error] of Object.entries(STEPS)) {
           await devClose(bed.dev)
@@ -270,6 +283,17 @@ export const exercise = defineExercise({
           })
           await devOpen(bed.dev)
         }
+        await devClose(bed.dev)
+        const kernel = kernelOf(bed)
+        const { requestIrq } = kernel
+        kernel.requestIrq = () => -22
+        const result = await openResult(bed)
+        kernel.requestIrq = requestIrq
+        verify(result === -22 && takenIn(bed) === 'nothing', {
+          seen: `request_irq returned -22, -EINVAL, and ndoOpen returned ${result}; the driver has: ${takenIn(bed)}`,
+          expected: "-EINVAL, the step's own error, and nothing",
+        })
+        await devOpen(bed.dev)
         transmit(bed, 1)
         bed.advance(DELAY)
         verify(numbers(bed) === '1', {

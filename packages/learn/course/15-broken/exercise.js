@@ -70,12 +70,17 @@ export const exercise = defineExercise({
       title: 'drops packets at the end of their life as IP_INHDR',
       read: 'Counters',
       run(bed) {
-        const frames = some(2)
-        for (const frame of frames) frame[TTL_AT] = 1
+        const frames = some(3)
+        for (const [ttl, frame] of frames.entries()) frame[TTL_AT] = ttl
         cross(bed, frames)
         const { txDropped } = bed.stats()
+        verify(bed.received.length === 1, {
+          seen: `packets with a TTL of 0, 1 and 2; ${bed.received.length} came back; dropped: ${counts(bed.drops())}`,
+          expected: '1, the one with a TTL of 2',
+          read: 'The driver as it should be',
+        })
         verify(bed.drops().IP_INHDR === 2 && txDropped === 2, {
-          seen: `two packets with a TTL of 1; tx_dropped is ${txDropped}; dropped: ${counts(bed.drops())}`,
+          seen: `two packets with a TTL below 2; tx_dropped is ${txDropped}; dropped: ${counts(bed.drops())}`,
           expected: 'IP_INHDR 2: free() counts nothing',
         })
       },
@@ -84,20 +89,23 @@ export const exercise = defineExercise({
       title: 'pads short frames with zeros to 60 bytes',
       read: 'The driver as it should be',
       run(bed) {
-        const sent = udpFrame({ ...ENDS, payload: Uint8Array.of(7) })
-        cross(bed, [sent])
-        const bytes = bed.received[0]?.bytes
-        verify(bytes?.length === SHORTEST, {
-          seen: `a frame of ${sent.length} bytes came back with ${bytes?.length ?? 'none'}`,
-          expected: `${SHORTEST}: the bytes that were written are part of the frame`,
-        })
-        verify(
-          bytes.subarray(sent.length).every(byte => byte === 0),
-          {
-            seen: `the bytes after the first ${sent.length} came back as ${bytes.subarray(sent.length).join(' ')}`,
-            expected: 'zeros: otherwise bytes of older frames leave the machine',
-          },
-        )
+        for (const payload of [1, 0, SHORTEST - PING_HEADERS - 1]) {
+          const sent = udpFrame({ ...ENDS, payload: new Uint8Array(payload).fill(7) })
+          bed.received.length = 0
+          cross(bed, [sent])
+          const bytes = bed.received[0]?.bytes
+          verify(bytes?.length === SHORTEST, {
+            seen: `a frame of ${sent.length} bytes came back with ${bytes?.length ?? 'none'}`,
+            expected: `${SHORTEST}: the bytes that were written are part of the frame`,
+          })
+          verify(
+            bytes.subarray(sent.length).every(byte => byte === 0),
+            {
+              seen: `the bytes after the first ${sent.length} came back as ${bytes.subarray(sent.length).join(' ')}`,
+              expected: 'zeros: otherwise bytes of older frames leave the machine',
+            },
+          )
+        }
       },
     },
     {

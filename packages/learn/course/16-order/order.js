@@ -155,10 +155,7 @@ function poll(dev, budget) {
     netifRx(skb)
     work++
   }
-  if (work < budget) {
-    napi.completeDone(work)
-    irq.unmask(RX_READY)
-  }
+  if (work < budget && napi.completeDone(work)) irq.unmask(RX_READY)
   return work
 }
 

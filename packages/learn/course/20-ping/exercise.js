@@ -1,7 +1,7 @@
 // @ts-check
 
 /** 20. Ping: IP and its checksum. */
-import { counts, defineExercise, echoRequest, numberOf, verify } from '@vnet/learn'
+import { counts, defineExercise, echoRequest, ethernetFrame, numberOf, udpFrame, verify } from '@vnet/learn'
 import { conformance } from '@vnet/learn/conform'
 import { checksum, ipv4 } from 'vnet'
 
@@ -50,6 +50,20 @@ function pingWithTwoCarries() {
   view.setUint16(DATA, 0xffff - (sum & 0xffff))
   view.setUint16(ICMP + 2, checksum.finish(checksum.onesComplementSum(frame, ICMP, frame.length - ICMP)))
   return frame
+}
+
+/**
+ * The frame with 40 bytes of options in its IPv4 header, no-operation each.
+ * @param {Uint8Array} frame
+ */
+function withOptions(frame) {
+  const longer = new Uint8Array(frame.length + 40).fill(1)
+  longer.set(frame.subarray(0, ICMP))
+  longer.set(frame.subarray(ICMP), ICMP + 40)
+  longer[IP] = 0x4f
+  ipv4.setTotalLength(longer, IP, longer.length - IP)
+  ipv4.fillHeaderChecksum(longer, IP)
+  return longer
 }
 
 export const exercise = defineExercise({
@@ -168,6 +182,36 @@ export const exercise = defineExercise({
           seen: `dropped: ${dropped}`,
           expected: 'NOT_SPECIFIED 1, IP_INADDRERRORS 6: a packet in a frame for all, and six wrong addresses',
         })
+        for (let at = IP + 16; at < IP + 20; at++) {
+          const { length } = bed.received
+          const { IP_INADDRERRORS: before = 0 } = bed.drops()
+          replyTo(bed, frame => (frame[at] ^= 1))
+          verify(bed.received.length === length && bed.drops().IP_INADDRERRORS === before + 1, {
+            seen: `a ping whose destination differs in byte ${at - IP - 16}: ${bed.received.length - length} replies; dropped: ${counts(bed.drops())}`,
+            expected: `no reply, and IP_INADDRERRORS ${before + 1}: ADDRESS has 32 bits`,
+          })
+        }
+        for (let at = 0; at < 6; at++) {
+          const { length } = bed.received
+          const { OTHERHOST: before = 0 } = bed.drops()
+          replyTo(bed, frame => (frame[at] ^= 0x80))
+          verify(bed.received.length === length && bed.drops().OTHERHOST === before + 1, {
+            seen: `a ping in a frame whose destination differs in byte ${at}: ${bed.received.length - length} replies; dropped: ${counts(bed.drops())}`,
+            expected: `no reply, and OTHERHOST ${before + 1}: HARDWARE has 48 bits`,
+          })
+        }
+        for (const source of [
+          [198, 18, 1, 255],
+          [198, 19, 0, 255],
+          [192, 0, 2, 255],
+        ]) {
+          const { length } = bed.received
+          replyTo(bed, frame => frame.set(source, IP + 12))
+          verify(bed.received.length === length + 1, {
+            seen: `a ping from ${source.join('.')} got no reply; dropped: ${counts(bed.drops())}`,
+            expected: 'a reply: only 198.18.0.255 is BROADCAST, and 255 may be the number of a host elsewhere',
+          })
+        }
       },
     },
     {
@@ -213,6 +257,40 @@ export const exercise = defineExercise({
           'icmp-unknown-type',
           'icmp-information',
         ),
+    },
+    {
+      title: 'drops other protocols as UNHANDLED_PROTO, and other messages as NOT_SPECIFIED',
+      read: 'What to do',
+      async run(bed) {
+        bed.transmit(udpFrame({ from: PING.from, to: ADDRESS, destinationMac: HARDWARE }))
+        bed.transmit(ethernetFrame({ type: 0x86dd, destinationMac: HARDWARE }))
+        const dropped = counts(bed.drops())
+        verify(dropped === 'UNHANDLED_PROTO 2', {
+          seen: `a packet of UDP, and a frame of IPv6; dropped: ${dropped}`,
+          expected: 'UNHANDLED_PROTO 2',
+        })
+        await conforms(bed, 'icmp-unknown-type', 'a type that is not known gets no reply')
+        const { NOT_SPECIFIED = 0 } = bed.drops()
+        verify(NOT_SPECIFIED === 1, {
+          seen: `a message of an unknown type; dropped: ${counts(bed.drops())}`,
+          expected: 'NOT_SPECIFIED 1',
+          read: 'Make the reply',
+        })
+      },
+    },
+    {
+      title: 'keeps 40 bytes of options, with a right checksum',
+      read: 'Make the reply',
+      run(bed) {
+        const frame = withOptions(echoRequest({ ...PING, size: 8 }))
+        bed.transmit(frame)
+        const reply = bed.received[0]?.bytes
+        const isRight = reply !== undefined && checksum.onesComplementSum(reply, IP, 60) === 0xffff
+        verify(isRight && reply[IP] === 0x4f && reply[IP + 60] === 0, {
+          seen: `a ping with a header of 60 bytes: ${reply ? `a reply with 0x${reply[IP]?.toString(16)} as its first byte, and ${isRight ? 'a right' : 'a wrong'} checksum of the header` : 'no reply'}; dropped: ${counts(bed.drops())}`,
+          expected: 'a reply with 0x4f, whose checksum covers all 60 bytes: options remain',
+        })
+      },
     },
   ],
   live: [

@@ -3,9 +3,10 @@
 /** 21. UDP: datagrams, and errors about them. */
 import { counts, defineExercise, udpFrame, verify } from '@vnet/learn'
 import { conformance } from '@vnet/learn/conform'
-import { checksum, udp } from 'vnet'
+import { checksum, icmp, ipv4, udp } from 'vnet'
 
 /** @typedef {import('@vnet/learn').TestBed} TestBed */
+/** @typedef {import('vnet').SkBuff} SkBuff */
 
 const ADDRESS = '198.18.0.2'
 const HOST = { mac: Uint8Array.of(2, 0, 0, 0, 0, 9), ip: Uint8Array.of(198, 18, 0, 2) }
@@ -46,6 +47,36 @@ function sumOfOnes() {
   new DataView(frame.buffer).setUint16(DATA, checksum.finish(sum))
   udp.setChecksum(frame, UDP, 0xffff)
   return frame
+}
+
+/**
+ * The frame with options in its IPv4 header, no-operation each.
+ * @param {Uint8Array} frame
+ * @param {number} length of the options, bytes
+ */
+function withOptions(frame, length) {
+  const longer = new Uint8Array(frame.length + length).fill(1)
+  longer.set(frame.subarray(0, UDP))
+  longer.set(frame.subarray(UDP), UDP + length)
+  longer[IP] = 0x45 + length / 4
+  ipv4.setTotalLength(longer, IP, longer.length - IP)
+  ipv4.fillHeaderChecksum(longer, IP)
+  return longer
+}
+
+/**
+ * Calls a function while no frame memory is left but for the kernel's next frame.
+ * @param {TestBed} bed
+ * @param {() => void} run
+ */
+function withoutMemory({ net: { pool } }, run) {
+  /** @type {SkBuff[]} */
+  const all = []
+  for (let skb = pool.alloc(0); skb !== undefined; skb = pool.alloc(0)) all.push(skb)
+  // The last one is as large as the frames that are read.
+  all.pop()?.free()
+  run()
+  for (const skb of all) skb.free()
 }
 
 export const exercise = defineExercise({
@@ -135,6 +166,19 @@ export const exercise = defineExercise({
           seen: 'a datagram from port 7 for port 7 came back',
           expected: 'no reply: two echo services, which a forged datagram joins, would never end',
         })
+        const { NOT_SPECIFIED = 0 } = bed.drops()
+        verify(NOT_SPECIFIED === 2, {
+          seen: `a datagram for port 9, and one from port 7 for port 7; dropped: ${counts(bed.drops())}`,
+          expected: 'NOT_SPECIFIED 2',
+        })
+        for (const sourcePort of [9, 263, 1792]) {
+          const { length } = bed.received
+          bed.transmit(udpFrame({ ...FRAME, sourcePort, payload: 8 }))
+          verify(bed.received.length === length + 1, {
+            seen: `a datagram from port ${sourcePort} for port 7 did not come back`,
+            expected: 'the datagram: only port 7, all 16 bits of it, is another echo service',
+          })
+        }
       },
     },
     {
@@ -150,6 +194,60 @@ export const exercise = defineExercise({
         verify(replies === 1 && dropped === 'NOT_SPECIFIED 2', {
           seen: `two datagrams for closed ports; ${replies} frames about the second; dropped: ${dropped}`,
           expected: '1, and NOT_SPECIFIED 2: the error is a frame of its own, and the datagram is dropped',
+        })
+        // Some have the low byte of an open port, or of its high byte.
+        for (const destinationPort of [0, 1, 8, 263, 265, 1792, 2304, 40_001, 65_535]) {
+          const { length } = bed.received
+          bed.transmit(udpFrame({ ...FRAME, destinationPort, payload: 8 }))
+          const error = bed.received[length]?.bytes
+          verify(bed.received.length === length + 1 && error?.[UDP] === icmp.ICMP_DEST_UNREACH, {
+            seen: `a datagram for port ${destinationPort}: ${error === undefined ? 'no error' : 'another frame'}`,
+            expected: 'port unreachable: only 7 and 9 are open, all 16 bits of them',
+          })
+        }
+      },
+    },
+    {
+      title: 'quotes the whole header of IP, with its options, and 8 bytes after it',
+      read: 'Port unreachable',
+      run(bed) {
+        for (const options of [4, 40]) {
+          const frame = withOptions(udpFrame({ ...FRAME, destinationPort: 53, payload: 8 }), options)
+          const { length } = bed.received
+          bed.transmit(frame)
+          const error = bed.received[length]?.bytes
+          const quoted = 20 + options + 8
+          const isQuote =
+            error !== undefined && frame.subarray(IP, IP + quoted).every((byte, i) => error[DATA + i] === byte)
+          const message = error === undefined ? 0 : ipv4.totalLength(error, IP) - 20
+          verify(isQuote && message === 8 + quoted, {
+            seen: `a datagram with ${options} bytes of options, for a closed port: ${error === undefined ? 'no error' : `an error of ${message} bytes, ${isQuote ? 'with' : 'without'} the header and 8 bytes`}; dropped: ${counts(bed.drops())}`,
+            expected: `an error of ${8 + quoted} bytes: after options the ports are later, and without them the sender finds no socket`,
+          })
+          verify(checksum.onesComplementSum(error, UDP, message) === 0xffff, {
+            seen: `the checksum of an error about a datagram with ${options} bytes of options is wrong`,
+            expected: 'a right one, of the whole message',
+          })
+          const echo = bed.received.length
+          bed.transmit(withOptions(udpFrame({ ...FRAME, payload: 8 }), options))
+          verify(bed.received.length === echo + 1, {
+            seen: `a datagram with ${options} bytes of options, for port 7, did not come back`,
+            expected: 'the datagram: it starts where the header of IP ends',
+            read: 'The echo service',
+          })
+        }
+      },
+    },
+    {
+      title: 'drops the datagram also if there is no memory for an error',
+      read: 'Port unreachable',
+      options: { debug: false },
+      run(bed) {
+        withoutMemory(bed, () => bed.transmit(udpFrame({ ...FRAME, destinationPort: 53, payload: 8 })))
+        const dropped = counts(bed.drops())
+        verify(bed.received.length === 0 && dropped === 'NOT_SPECIFIED 1', {
+          seen: `a datagram for a closed port, and no free memory: ${bed.received.length} frames; dropped: ${dropped}`,
+          expected: 'no error, and NOT_SPECIFIED 1: devAllocSkb returned undefined',
         })
       },
     },

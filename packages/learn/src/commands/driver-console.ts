@@ -87,7 +87,7 @@ export class LinePrinter {
   }
 }
 
-/** The methods that print their arguments, and those that have nothing to print. */
+/** The methods that print their arguments, and the methods with nothing to print. */
 const PRINTING = 'log info warn error debug trace dir dirxml table group groupCollapsed count'.split(' ')
 const SILENT = 'groupEnd countReset clear time timeEnd timeLog timeStamp profile profileEnd'.split(' ')
 
