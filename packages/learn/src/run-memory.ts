@@ -1,6 +1,8 @@
 /** Runs the checks in memory of an exercise on a driver, in a process or in a browser's worker. */
 import { callerOf, describeException, isOwnDefect, LOGLEVEL_WARNING } from 'vnet/internal/base/index'
 import { TestBed } from 'vnet/internal/bed/test-bed'
+import * as drivers from 'vnet/internal/drivers/index'
+import * as vnet from 'vnet/internal/index'
 import { type Driver, type NetDevice, netifRunning } from 'vnet/internal/netdev/index'
 import * as exercises from './exercise.ts'
 
@@ -26,9 +28,8 @@ export async function runMemoryChecks(exercise: exercises.Exercise, runner: Runn
     driver = await runner.load()
   } catch (error) {
     const seen = error instanceof Error ? error.message : String(error)
-    runner.report({
-      end: exercises.resultOf('memory', { title }, { seen, expected: 'a file that loads and exports a driver' }),
-    })
+    const expected = missingImport(seen) ?? 'a file that loads and exports a driver'
+    runner.report({ end: exercises.resultOf('memory', { title }, { seen, expected }) })
     return
   }
   const run = async (check: exercises.MemoryCheck) => {
@@ -121,7 +122,17 @@ export async function runInMemory(
   complain()
   const rule = problem && rules.find(({ seen }) => seen.test(problem?.seen ?? ''))
   if (problem && rule) problem = { ...rule, seen: problem.seen }
+  // The other problems follow from it.
+  const seen = [problem?.seen ?? '', ...logged].find(line => missingImport(line) !== undefined)
+  if (problem && seen) problem = { ...problem, seen, expected: missingImport(seen) ?? '' }
   return exercises.resultOf('memory', check, problem, logged)
+}
+
+/** Returns what is expected of a driver that uses a name of vnet's without an import. */
+function missingImport(seen: string): string | undefined {
+  const [, name = ''] = /ReferenceError: (?:Can't find variable: )?(\w+)(?: is not defined)?/.exec(seen) ?? []
+  const from = Object.entries({ vnet, 'vnet/drivers': drivers }).find(([, names]) => Object.hasOwn(names, name))
+  return from && `${name} in an import: import { ${name} } from '${from[0]}'`
 }
 
 function thrown(error: unknown): exercises.Explanation {

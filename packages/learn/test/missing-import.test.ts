@@ -1,0 +1,31 @@
+/** Names of vnet that a driver uses without an import. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { checkInMemory, exerciseOf, withDriverFile } from '#support/course.ts'
+import { COURSE } from '../src/folder.ts'
+
+async function failureWithout(name: string, line: string) {
+  const exercise = await exerciseOf(name)
+  const solution = readFileSync(join(COURSE, name, 'solution.js'), 'utf8')
+  const results = await withDriverFile(solution.replace(line, ''), file => checkInMemory(exercise, file))
+  return results.at(-1)
+}
+
+test.each([
+  ['01-drop', '  ETH_P_IP,\n', 'ETH_P_IP', 'vnet'],
+  ['02-mirror', '  netifRx,\n', 'netifRx', 'vnet'],
+  ['18-silent', "import { flipNetwork } from 'vnet/drivers'\n", 'flipNetwork', 'vnet/drivers'],
+])('a driver of %s without its import of %j is told where %s is', async (name, line, missing, from) => {
+  expect(await failureWithout(name, line)).toMatchObject({
+    result: 'failed',
+    seen: expect.stringContaining(`ReferenceError: ${missing} is not defined`),
+    expected: `${missing} in an import: import { ${missing} } from '${from}'`,
+  })
+})
+
+test('a name that vnet does not have has no advice about imports', async () => {
+  const failure = await failureWithout('02-mirror', '  const source = ipv4.source(bytes, nh)\n')
+  expect(failure?.logged?.join()).toContain('ReferenceError: source is not defined')
+  expect(failure?.expected).not.toContain('import')
+})
