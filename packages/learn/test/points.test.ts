@@ -54,6 +54,26 @@ test('only passed checks have points, and the checks that were not run are count
   expect(scoreOf(drop, [...all, { ...passed('has no ARP'), result: 'failed' }]).points).toBe(4)
 })
 
+test('a sheet with quotes around every cell is read', () => {
+  const quoted = sheet.replaceAll(/^([^,]+),"?(.*?)"?,([^,]+)$/gm, '"$1";"$2";"$3"')
+  expect(readSheet(written(quoted), exercises, [drop])).toEqual(readSheet(written(sheet), exercises, [drop]))
+})
+
+test.each([
+  [
+    'exercise,check,points\n01-drop;drops every IPv4 frame;1\n',
+    "2: separated by ';', and line 1 by ','; save it again",
+  ],
+  [
+    'exercise;check;points\n01-drop,drops every IPv4 frame,1\n',
+    "2: separated by ',', and line 1 by ';'; save it again",
+  ],
+  ['exercise,check,points\n01-drop\n', "2: separated by nothing, and line 1 by ','; save it again"],
+  ['exercise\tcheck\tpoints\n', '1: separated by tabs; save it with commas or semicolons'],
+])('a sheet with another separator than its first line is refused: %j', async (text, line) => {
+  expect(await refusal(text)).toBe(`points.csv:${line}\n`)
+})
+
 test('a sheet that a spreadsheet saved is read: its mark, its line ends, semicolons, empty rows', () => {
   const saved = `\uFEFF${sheet.replace('"registers one device, drop0"', 'registers one device, drop0')}`
     .replaceAll(/,(?! )/g, ';')

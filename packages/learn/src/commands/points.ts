@@ -24,9 +24,11 @@ export function readSheet(path: string, exercises: readonly Exercise[], graded: 
   const [head = '', ...lines] = readTextFile(path)
     .replace(/^\uFEFF/, '')
     .split(/\r?\n/)
-  const separator = /^exercise([,;])check\1points\b/.exec(head)?.[1]
+  const separator = /^"?exercise"?([,;\t])"?check"?\1"?points\b/.exec(head)?.[1]
   if (separator === undefined)
     throw new UsageError(`${path}:1: not exercise,check,points; vnet grade --sheet prints it`)
+  if (separator === '\t') throw new UsageError(`${path}:1: separated by tabs; save it with commas or semicolons`)
+  const other = separator === ',' ? ';' : ','
   for (const [i, line] of lines.entries()) {
     const refuse = (what: string) => new UsageError(`${path}:${i + 2}: ${what}`)
     const cells = line.matchAll(new RegExp(`(?:"((?:[^"]|"")*)"|([^"${separator}]*))(?:${separator}|$)`, 'g'))
@@ -34,6 +36,10 @@ export function readSheet(path: string, exercises: readonly Exercise[], graded: 
       ([, quoted, text]) => quoted?.replaceAll('""', '"') ?? text,
     )
     if (name === '' && title === '') continue
+    if (!line.includes(separator) || name.includes(other))
+      throw refuse(
+        `separated by ${line.includes(other) ? `'${other}'` : 'nothing'}, and line 1 by '${separator}'; save it again`,
+      )
     const exercise = exercises.find(each => each.name === name)
     // It may be one that --from leaves out.
     if (exercise === undefined && !courseNames().includes(name)) throw refuse(`no exercise is called '${name}'`)
