@@ -16,7 +16,7 @@ test.each([
   ['01-drop', '  ETH_P_IP,\n', 'ETH_P_IP', 'vnet'],
   ['02-mirror', '  netifRx,\n', 'netifRx', 'vnet'],
   ['18-silent', "import { flipNetwork } from 'vnet/drivers'\n", 'flipNetwork', 'vnet/drivers'],
-])('a driver of %s without its import of %j is told where %s is', async (name, line, missing, from) => {
+])('a driver of %s without its import of %j gets the import of %s', async (name, line, missing, from) => {
   expect(await failureWithout(name, line)).toMatchObject({
     result: 'failed',
     seen: expect.stringContaining(`ReferenceError: ${missing} is not defined`),
