@@ -26,8 +26,8 @@ const NO_MAC = new Uint8Array(6)
 
 /**
  * Returns the stack at `addresses`, of one family each, and the peer, to which it gives an address
- * of each family: of `given`, or a free one. Throws a UsageError for addresses of this machine, and
- * a VnetError if no stack replies, or more than one.
+ * of each family: of `given`, or a free one. Throws a UsageError for addresses that cannot be those
+ * of the two, and a VnetError if no stack replies, or more than one.
  */
 export async function findStations(
   link: PacketLink,
@@ -35,19 +35,21 @@ export async function findStations(
   given: readonly Uint8Array[],
 ): Promise<Stations> {
   let host: Station = { mac: NO_MAC, ip: undefined, ip6: undefined }
+  for (const address of addresses) refuse(link, '--address', address, `the address of the stack behind ${link.name}`)
+  for (const address of given) refusePeer(link, address, addresses)
   for (const address of addresses) {
     const text = formatAddress(address)
-    if (link.addresses.some(({ bytes }) => sameBytes(bytes, address)) || address[0] === 127)
-      throw new UsageError(
-        `conform: ${text} is an address of this machine: name the address of the stack behind ${link.name}`,
-      )
     const key = address.length === 4 ? 'ip' : 'ip6'
-    const own = given.find(({ length }) => length === address.length) ?? (await freeAddress(link, address))
+    const own = (await givenPeer(link, address, given)) ?? (await freeAddress(link, address))
     link.peer = { ...link.peer, [key]: own }
     const macs = await answerers(link, address, own)
     const list = macs.map(mac => formatMac(mac)).join(' and ')
     const [mac] = macs
-    if (mac === undefined) throw new VnetError(EHOSTUNREACH, link.name, `no stack replies to requests for ${text}`)
+    if (mac === undefined) {
+      const why = link.whySilent()
+      const reason = why === undefined ? '' : `: ${why}`
+      throw new VnetError(EHOSTUNREACH, link.name, `no stack replies to requests for ${text}${reason}`)
+    }
     if (macs.length > 1) throw new VnetError(EADDRINUSE, link.name, `${list} reply to requests for ${text}`)
     if (host.mac !== NO_MAC && !sameBytes(host.mac, mac))
       throw new VnetError(
@@ -58,6 +60,59 @@ export async function findStations(
     host = { ...host, mac, [key]: address }
   }
   return { host, peer: link.peer }
+}
+
+/** Throws a UsageError for an address that no other station of the network has. */
+function refuse(link: PacketLink, option: string, address: Uint8Array, instead: string): void {
+  const text = `conform: ${option} ${formatAddress(address)}`
+  if (link.addresses.some(({ bytes }) => sameBytes(bytes, address)) || isLoopback(address))
+    throw new UsageError(`${text} is an address of this machine: name ${instead}`)
+  const kind = kindOfGroup(link, address)
+  if (kind !== undefined) throw new UsageError(`${text} is ${kind}: name ${instead}`)
+}
+
+function refusePeer(link: PacketLink, peer: Uint8Array, addresses: readonly Uint8Array[]): void {
+  const text = formatAddress(peer)
+  const address = addresses.find(({ length }) => length === peer.length)
+  if (address === undefined)
+    throw new UsageError(`conform: --peer ${text} needs an --address of the same version of IP`)
+  if (sameBytes(peer, address))
+    throw new UsageError(`conform: --peer ${text} is the address of the stack: name a free one, which vnet uses itself`)
+  refuse(link, '--peer', peer, 'a free address of the network')
+}
+
+const isLoopback = (address: Uint8Array): boolean =>
+  address.length === 4 ? address[0] === 127 : sameBytes(address, plus(new Uint8Array(16), 1))
+
+/** Returns what an address is; undefined if one station may have it. */
+function kindOfGroup(link: PacketLink, address: Uint8Array): string | undefined {
+  const [first = 0] = address
+  if (address.every(byte => byte === 0)) return 'not the address of a host'
+  if (address.length === 16) return first === 0xff ? 'a group' : undefined
+  if (address.every(byte => byte === 0xff)) return 'a broadcast address'
+  if (first >= 224) return first < 240 ? 'a group' : 'a reserved address'
+  const network = link.addresses.find(each => each.bytes.length === 4 && isInPrefix(address, each))
+  if (network === undefined || network.prefixLen > 30) return undefined
+  const start = networkOf(network)
+  if (sameBytes(address, start)) return 'the address of the network'
+  return sameBytes(address, plus(start, 2 ** (32 - network.prefixLen) - 1)) ? 'a broadcast address' : undefined
+}
+
+/** Returns the given address of the peer of the version of `address`, if nothing else has it. */
+async function givenPeer(
+  link: PacketLink,
+  address: Uint8Array,
+  given: readonly Uint8Array[],
+): Promise<Uint8Array | undefined> {
+  const own = given.find(({ length }) => length === address.length)
+  if (own === undefined) return undefined
+  const [other] = await answerers(link, own, undefined)
+  if (other === undefined) return own
+  throw new VnetError(
+    EADDRINUSE,
+    link.name,
+    `${formatMac(other)} replies to requests for ${formatAddress(own)}, --peer`,
+  )
 }
 
 /** Returns an address of the network of `address` for which nothing replies. */

@@ -5,7 +5,7 @@
  * hardware address, and to nothing else.
  */
 import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
-import { EINVAL, ENODEV, VnetError } from 'vnet/internal/base/errno'
+import { EINVAL, ENETDOWN, ENODEV, VnetError } from 'vnet/internal/base/errno'
 import { check, closeFd, closingOnError, startPoller } from 'vnet/internal/linux/errno'
 import { VIRTIO_NET_HDR_LEN } from 'vnet/internal/linux/index'
 import { loadNative, type Native, type Poller } from 'vnet/internal/linux/native'
@@ -13,7 +13,7 @@ import { inNetns } from 'vnet/internal/linux/netns-name'
 import { openPacketSocket } from 'vnet/internal/linux/packet-socket'
 import { getAddresses, getLink, getLinks, RouteSocket } from 'vnet/internal/linux/rtnetlink'
 import * as uapi from 'vnet/internal/linux/uapi'
-import { interfaceArg, isValidEtherAddr } from 'vnet/internal/netdev/index'
+import { IFF_UP, interfaceArg, isValidEtherAddr } from 'vnet/internal/netdev/index'
 import type { Prefix } from 'vnet/internal/packet/address'
 import * as arp from 'vnet/internal/packet/arp'
 import { ETH_HLEN, ETH_P_ARP, ETH_P_IPV6, etherType, isSameAddress, sourceAt } from 'vnet/internal/packet/ethernet'
@@ -74,10 +74,23 @@ export class PacketLink {
       const link = getLink(sock, { name })
       if (link === undefined) throw new VnetError(ENODEV, text, 'there is no such interface')
       if (!isValidEtherAddr(link.address)) throw new VnetError(EINVAL, text, 'it is not an Ethernet interface')
+      if ((link.flags & IFF_UP) === 0)
+        throw new VnetError(ENETDOWN, text, `the interface is down: ip link set ${name} up`)
       const addresses = getLinks(sock).flatMap(({ ifindex }) => getAddresses(sock, ifindex))
       const fd = openPacketSocket(native, nsfd, link.ifindex, text)
       return closingOnError(native, [fd], () => new PacketLink(native, fd, text, addresses, mac))
     })
+  }
+
+  /** Returns why no frame arrives, as far as the interface shows it. */
+  whySilent(): string | undefined {
+    const { name, netns } = interfaceArg(this.name)
+    const link = inNetns(this.#native, netns, nsfd => {
+      using sock = RouteSocket.open(this.#native, nsfd)
+      return getLink(sock, { name })
+    })
+    if (link === undefined) return 'the interface was deleted'
+    return link.carrier ? undefined : 'it has no carrier: no program has opened this TAP, or the other end is down'
   }
 
   /**
