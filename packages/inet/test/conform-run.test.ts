@@ -19,7 +19,7 @@ const MS = 1_000_000
 const servers = readGroup('tcp-servers').cases
 const caseNamed = (name: string): Case => servers.find(one => one.name === name) as Case
 
-/** Returns a world whose host sends other frames than the host of `world` does. */
+/** Returns a world in which the host sends other frames than in `world`. */
 function changing(world: World, change: (sent: Sent) => readonly Sent[]): World {
   const waiting: Sent[] = []
   return {

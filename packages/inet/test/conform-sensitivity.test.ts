@@ -36,14 +36,17 @@ test('every case fails for a host that sends nothing', async () => {
   expect(await passing(passive, silent)).toEqual([])
 })
 
-/** What no host takes: too few bytes, bytes twice; and data that is acknowledged. */
+/** What no host takes: too few bytes, bytes twice or too late; and data that is acknowledged. */
 const NOT_REPAIRED = [
+  'fragments-timeout',
   'fragments-too-long',
   'icmp-error-about-later-fragment',
   'icmp-short',
   'ipv4-truncated',
   'ipv6-fragments-overlap',
+  'ipv6-fragments-timeout',
   'retransmission',
+  'retransmission-backs-off',
   'tcp-truncated',
   'udp-truncated',
 ]

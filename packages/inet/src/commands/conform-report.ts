@@ -10,34 +10,47 @@ export interface Result {
   readonly failure: CaseFailure | undefined
   /** The file of its frames. */
   readonly capture: string | undefined
+  /** A case that failed before it, which may be the cause. */
+  readonly after: string | undefined
+  /** Whether the host or its program did not survive it, which is a failure at each level. */
+  readonly isFatal: boolean
 }
 
-export function asText({ one, failure, capture }: Result): string {
+/** Whether a result decides the exit status. */
+const isFailure = ({ one, failure, isFatal }: Result): boolean =>
+  failure !== undefined && (one.level === 'must' || isFatal)
+
+export function asText(result: Result): string {
+  const { one, failure, capture, after } = result
   const { name, level, source, title, linux } = one
-  const word = level === 'must' ? 'FAILED' : 'differs'
+  const word = isFailure(result) ? 'FAILED' : 'differs'
   const reason = `${failure?.line}: ${failure?.reason}`
-  return `${word} ${name}: ${title} (${level}, ${source}): ${reason}; capture: ${capture}${linux ? `; Linux ${linux}` : ''}`
+  const cause = after === undefined ? '' : `; the host may still hold fragments of ${after}: see --only ${name}`
+  const difference = linux === undefined ? '' : `; Linux ${linux}`
+  return `${word} ${name}: ${title} (${level}, ${source}): ${reason}; capture: ${capture}${cause}${difference}`
 }
 
-export function asJson({ group, one, skipped, failure, capture }: Result): object {
+export function asJson({ group, one, skipped, failure, capture, after, isFatal }: Result): object {
   const { name, level, source, title } = one
   return {
     ...{ event: 'case', group, name, level, source, title },
     result: skipped === undefined ? (failure === undefined ? 'passed' : 'failed') : 'skipped',
     ...(failure !== undefined && { line: failure.line, reason: failure.reason, capture }),
+    ...(after !== undefined && { after }),
+    ...(isFatal && { isFatal }),
     ...(skipped !== undefined && { reason: skipped }),
   }
 }
 
 export function countsOf(results: readonly Result[]) {
   const failed = results.filter(({ failure }) => failure !== undefined)
-  const failedMust = failed.filter(({ one }) => one.level === 'must').length
+  const failedMust = failed.filter(isFailure).length
   const skipped = results.filter(each => each.skipped !== undefined).length
   const passed = results.length - skipped - failed.length
   return { passed, failedMust, failedOther: failed.length - failedMust, skipped }
 }
 
-/** Returns a suite for each group. Only failures of `must` are failures; others are output. */
+/** Returns a suite for each group. Failures that do not decide the exit status are output. */
 export function junitXml(results: readonly Result[]): string {
   const suites = [...new Set(results.map(({ group }) => group))].map(group => {
     const cases = results.filter(each => each.group === group)
@@ -53,7 +66,7 @@ function xmlOf(result: Result): string {
   const start = `<testcase classname="${group}" name="${escaped(`${one.name}: ${one.title}`)}"`
   if (skipped !== undefined) return `${start}><skipped message="${escaped(skipped)}"/></testcase>\n`
   if (failure === undefined) return `${start}/>\n`
-  const element = one.level === 'must' ? 'failure' : 'system-out'
+  const element = isFailure(result) ? 'failure' : 'system-out'
   return `${start}><${element}>${escaped(`${asText(result)}\n${failure.message}`)}</${element}></testcase>\n`
 }
 

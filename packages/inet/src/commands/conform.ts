@@ -11,7 +11,7 @@ import { captureOf } from '../conform/capture.ts'
 import { ControlPort } from '../conform/control.ts'
 import { findStations } from '../conform/discovery.ts'
 import { InterfaceWorld } from '../conform/interface-world.ts'
-import { type Case, isPassive, setsPathMtu } from '../conform/notation.ts'
+import { type Case, hasFragments, isPassive, setsPathMtu } from '../conform/notation.ts'
 import { PacketLink } from '../conform/packet-link.ts'
 import { PORTS } from '../conform/run.ts'
 import { type CaseFailure, runPatiently } from '../conform/run-case.ts'
@@ -28,6 +28,7 @@ export interface ConformOptions {
   readonly peer?: readonly Uint8Array[]
   readonly control?: { readonly host: string; readonly port: number }
   readonly only?: string
+  readonly slow?: boolean
   readonly list?: boolean
   readonly captures: string
   readonly junit?: string
@@ -52,7 +53,8 @@ export async function conform(name: string | undefined, options: ConformOptions,
     const cases = { groups, ping: pingOf(table, stations), control }
     const { results, death } = await runAll(link, stations, cases, options, io, end)
     if (options.junit !== undefined) writeFile(options.junit, junitXml(results))
-    const status = summary(results, options, io)
+    const notRun = groups.flatMap(({ cases }) => cases).length - results.length
+    const status = summary(results, notRun, options, io)
     return death === undefined ? status : fail(io, death)
   } finally {
     control?.close()
@@ -96,7 +98,7 @@ async function runAll(
   link: PacketLink,
   stations: Stations,
   { groups, ping, control }: Cases,
-  { captures, pace, json }: ConformOptions,
+  { captures, pace, json, slow = false }: ConformOptions,
   io: Io,
   end: UserEnd,
 ): Promise<{ readonly results: readonly Result[]; readonly death?: string }> {
@@ -115,21 +117,26 @@ async function runAll(
   const isAlive = await replies()
   // Last, because the host remembers the MTU of the path to the peer.
   for (const { group, one } of all.sort((a, b) => Number(setsPathMtu(a.one)) - Number(setsPathMtu(b.one)))) {
-    const why = whySkipped(one, stations, control)
+    const why = whySkipped(one, stations, control, slow)
     if (why === undefined && pace > 0) await setTimeout(pace)
     const outcome = why === undefined ? await run(one) : { skipped: why, failure: undefined }
     const { skipped, failure } = outcome
+    const isDeaf = failure !== undefined && isAlive && !(await replies())
+    const death = control?.failure ?? (isDeaf ? 'the host no longer replies to a ping' : undefined)
     const capture = failure && saveCapture(captures, link.name, one, failure)
-    const result = { group, one, skipped, failure, capture }
+    const after = failure && results.find(earlier => mayCause(earlier, one))?.one.name
+    const result = { group, one, skipped, failure, capture, after, isFatal: death !== undefined }
     results.push(result)
     if (json || failure !== undefined) io.out(`${json ? JSON.stringify(asJson(result)) : asText(result)}\n`)
     if (await end.within(0)) return { results, death: `interrupted after ${one.name}: the rest did not run` }
-    const isDeaf = failure !== undefined && isAlive && !(await replies())
-    const death = control?.failure ?? (isDeaf ? 'the host no longer replies to a ping' : undefined)
     if (death !== undefined) return { results, death: `${death} after ${one.name}: the rest did not run` }
   }
   return { results }
 }
+
+/** Whether the host may still hold fragments of a failed case, so that another one fails. */
+const mayCause = ({ one: earlier, failure }: Result, one: Case): boolean =>
+  failure !== undefined && hasFragments(earlier) && hasFragments(one)
 
 /** Returns the case by which a run sees whether the host still replies. */
 function pingOf(table: readonly Group[], { host }: Stations): Case {
@@ -137,10 +144,16 @@ function pingOf(table: readonly Group[], { host }: Stations): Case {
   return table.flatMap(({ cases }) => cases).find(one => one.name === name) as Case
 }
 
-function whySkipped(one: Case, { host }: Stations, control: ControlPort | undefined): string | undefined {
+function whySkipped(
+  one: Case,
+  { host }: Stations,
+  control: ControlPort | undefined,
+  takesSlow: boolean,
+): string | undefined {
   if (!isPassive(one) && control === undefined) return 'it needs a program on the host: --control'
   const [setting] = Object.keys(one.sysctls)
   if (one.memoryOnly !== undefined) return one.memoryOnly
+  if (one.slow !== undefined && !takesSlow) return `${one.slow}: --slow`
   if (setting !== undefined) return `it needs the setting ${setting}`
   const version = one.family === 4 ? 'IPv4' : 'IPv6'
   return (one.family === 4 ? host.ip : host.ip6) === undefined ? `no address of ${version} was given` : undefined
@@ -163,13 +176,15 @@ function peerMac(): Uint8Array {
   return Uint8Array.of(2, 0x76, 0x63, process.pid >>> 16, process.pid >>> 8, process.pid)
 }
 
-function summary(results: readonly Result[], { json }: ConformOptions, io: Io): number {
+function summary(results: readonly Result[], notRun: number, { json }: ConformOptions, io: Io): number {
   const counts = countsOf(results)
-  if (json) io.out(`${JSON.stringify({ event: 'conform', ...counts })}\n`)
+  if (json) io.out(`${JSON.stringify({ event: 'conform', ...counts, notRun })}\n`)
   else {
     const { passed, failedMust, failedOther, skipped } = counts
     const other = failedOther > 0 ? `, ${failedOther} differ (should, may)` : ''
-    io.out(`${passed} of ${results.length - skipped} pass, ${failedMust} failed (must)${other}, ${skipped} skipped\n`)
+    const rest = notRun > 0 ? `, ${notRun} did not run` : ''
+    const all = results.length - skipped
+    io.out(`${passed} of ${all} pass, ${failedMust} failed (must)${other}, ${skipped} skipped${rest}\n`)
   }
   return counts.failedMust > 0 ? EXIT_FAILURE : EXIT_OK
 }

@@ -5,7 +5,7 @@ import * as ipv4 from 'vnet/internal/packet/ipv4'
 import { IPV6_HLEN, NEXTHDR_ICMP } from 'vnet/internal/packet/ipv6'
 import { UpperHeader } from 'vnet/internal/packet/upper-header'
 import { Segment } from '../tcp/segment.ts'
-import { build, type Context, parseLayers } from './layers.ts'
+import { build, type Context, type Layer, parseLayers } from './layers.ts'
 import type { Stations } from './stations.ts'
 import type { Sent } from './world.ts'
 
@@ -38,15 +38,23 @@ export function errorFrame(context: Context, kind: string, mtu: string | undefin
  * ICMP and ICMPv6 messages that have another reason than the peer's latest frame: time exceeded
  * about fragments of an earlier case, router solicitations, and reports of groups.
  */
-const [LATE, LATE6] = [[11], [3, 133, 143]] as const
+const LATE: readonly number[] = [11]
+const LATE6: readonly number[] = [3, 133, 143]
 
-/** Whether the host sends a frame because of the peer: to it, or ICMP and TCP to any station. */
-export function isForPeer({ peer }: Stations, frame: Uint8Array): boolean {
+/** Whether layers are such a message. */
+export const isLate = (layers: readonly Layer[]): boolean =>
+  layers.some(({ name, fields: { type } }) => (name === 'icmp6' ? LATE6 : LATE).includes(type as number))
+
+/**
+ * Whether the host sends a frame because of the peer: to it, or ICMP and TCP to any station. With
+ * `takesLate`, also messages that may be about an earlier case.
+ */
+export function isForPeer({ peer }: Stations, frame: Uint8Array, takesLate = false): boolean {
   const type = etherType(frame, 0)
   const isV6 = type === ETH_P_IPV6
   const protocol = isV6 ? frame[ETH_HLEN + 6] : type === ETH_P_IP ? frame[ETH_HLEN + 9] : undefined
   const [icmp, at, late] = isV6 ? [NEXTHDR_ICMP, IPV6_HLEN, LATE6] : [ipv4.IPPROTO_ICMP, ipv4.IPV4_HLEN, LATE]
-  if (protocol === icmp && late.some(type => type === frame[ETH_HLEN + at])) return false
+  if (!takesLate && protocol === icmp && late.some(type => type === frame[ETH_HLEN + at])) return false
   return isSameAddress(frame, 0, peer.mac) || protocol === icmp || protocol === ipv4.IPPROTO_TCP
 }
 

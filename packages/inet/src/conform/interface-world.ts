@@ -5,15 +5,14 @@ import { isSameAddress, sourceAt } from 'vnet/internal/packet/ethernet'
 import { ControlledProgram, type ControlPort } from './control.ts'
 import type { PacketLink } from './packet-link.ts'
 import type { Station, Stations } from './stations.ts'
-import type { Sent, World } from './world.ts'
+import { INTERFACE_TOLERANCE, type Sent, type World } from './world.ts'
 
 /** The largest frame of an interface that reports the size of the segments in larger ones. */
 const LARGE = 9216
 const OFFLOADS = 'it joins segments and does not report their size: turn that off with ethtool -K IF lro off gro off'
 
 export class InterfaceWorld implements World {
-  /** A case decides by order: the limits are for stacks that send nothing. */
-  readonly tolerance = { early: 20 * NSEC_PER_MSEC, late: 3000 * NSEC_PER_MSEC, grace: 30 * NSEC_PER_MSEC }
+  readonly tolerance = INTERFACE_TOLERANCE
   readonly host: Station
   readonly peer: Station
   readonly port: number

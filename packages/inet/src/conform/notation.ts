@@ -23,6 +23,8 @@ export interface Case {
    * the case.
    */
   readonly sysctls: Readonly<Record<string, string>>
+  /** How long it takes, if that is minutes: it then runs only on request. */
+  readonly slow: string | undefined
   /** Why the case does not run on a kernel. */
   readonly memoryOnly: string | undefined
 }
@@ -34,9 +36,9 @@ export interface Step {
   readonly time: readonly [earliest: number, latest: number] | undefined
   readonly verb: string
   readonly words: readonly string[]
-  /** Of `in`, `out`, `finally` and `some`. */
+  /** The items of verbs with a segment, such as `in` and `out`. */
   readonly items: Items | undefined
-  /** Of `send`, `recv` and `none`. */
+  /** Of `send`, `clean`, `recv` and `none`. */
   readonly layers: readonly Layer[] | undefined
 }
 
@@ -105,22 +107,23 @@ function parseCase(text: string): Case {
   if (level === undefined || !/^RFC \d+, \S/.test(source)) throw new Error(`${first}: it has no RFC and section`)
   const [note] = values('note')
   const [linux] = values('linux')
+  const [slow] = values('slow')
   const [memoryOnly] = values('memory-only')
   const steps = lines.filter(line => line !== '' && !HEADER.test(line)).flatMap(expanded)
   return {
-    ...{ name, title, level, source, note, linux, memoryOnly, family: lines.includes('ipv6') ? 6 : 4 },
+    ...{ name, title, level, source, note, linux, slow, memoryOnly, family: lines.includes('ipv6') ? 6 : 4 },
     sysctls: Object.fromEntries(values('with').map(value => value.split(' '))),
     steps: steps.map(line => parseStep(line.trim())),
   }
 }
 
-const HEADER = /^(must|should|may|note|linux|ipv6|with|memory-only)\b/
+const HEADER = /^(must|should|may|note|linux|ipv6|with|slow|memory-only)\b/
 const LINE = /^(?:\+(\d+)(?:\.\.(\d+))?\s+)?(\S+)\s*(.*)$/
 
-const PACKET_VERBS: ReadonlySet<string> = new Set(['send', 'recv', 'none'])
+const PACKET_VERBS: ReadonlySet<string> = new Set(['send', 'clean', 'recv', 'none'])
 /** After `none`: nothing, and the words for segments. */
-const NO_LAYERS: ReadonlySet<string> = new Set(['', 'data', 'rst', 'syn', 'fin'])
-const SEGMENT_VERBS: ReadonlySet<string> = new Set(['in', 'out', 'finally', 'some'])
+const NO_LAYERS = /^(|data( \d+\.\.\d+)?|rst|syn|fin)$/
+const SEGMENT_VERBS: ReadonlySet<string> = new Set(['in', 'out', 'finally', 'some', 'backs-off'])
 /** Verbs of the peer alone: the others are calls of a program on the host. */
 const FRAME_VERBS: ReadonlySet<string> = new Set([
   ...PACKET_VERBS,
@@ -131,6 +134,18 @@ const FRAME_VERBS: ReadonlySet<string> = new Set([
 /** Whether a case needs no program on the host but servers of echo, discard and chargen. */
 export const isPassive = ({ steps }: Case): boolean => steps.every(({ verb }) => FRAME_VERBS.has(verb))
 
+/** The position of a fragment of IPv4, and that more follow. */
+const FRAGMENT = 0x3fff
+
+/** Whether the host puts fragments together. */
+export const hasFragments = ({ steps }: Case): boolean =>
+  steps.some(({ layers }) =>
+    layers?.some(
+      ({ name, piece, fields }) =>
+        name === 'frag' || piece !== undefined || (name === 'ip' && (Number(fields.offset ?? 0) & FRAGMENT) !== 0),
+    ),
+  )
+
 /** Whether the host remembers an MTU of the path to the peer after a case. */
 export const setsPathMtu = ({ steps }: Case): boolean =>
   steps.some(({ verb, words }) => verb === 'icmp' && words[0] === 'too-big')
@@ -139,7 +154,7 @@ function parseStep(text: string): Step {
   const [, earliest, latest = earliest, verb = '', rest = ''] = LINE.exec(text) ?? []
   const time = earliest === undefined ? undefined : ([Number(earliest), Number(latest)] as const)
   const words = rest.split(/\s+/)
-  const isPacket = PACKET_VERBS.has(verb) && !(verb === 'none' && NO_LAYERS.has(rest))
+  const isPacket = PACKET_VERBS.has(verb) && !(verb === 'none' && NO_LAYERS.test(rest))
   return {
     ...{ text, time, verb, words },
     items: SEGMENT_VERBS.has(verb) ? parseItems(text, rest) : undefined,
@@ -182,7 +197,7 @@ function parseItems(text: string, rest: string): Items {
   return items
 }
 
-function range(text: string): Range {
+export function range(text: string): Range {
   const [from = '', to = ''] = text.split('..')
   return [Number(from), Number(to)]
 }

@@ -10,7 +10,7 @@ import { get32, put16 } from 'vnet/internal/packet/octets'
 import { setSequenceNumber, TCP_ACK, TCP_FIN, TCP_PSH, TCP_RST, TCP_SYN, TCP_URG } from 'vnet/internal/packet/tcp'
 import { Header, type Segment } from '../tcp/segment.ts'
 import { pattern } from './layers.ts'
-import type { Items } from './notation.ts'
+import type { Items, Range } from './notation.ts'
 import { OfferedWindow } from './window.ts'
 
 /** The port of character generators (RFC 864), and the position of the urgent pointer. */
@@ -45,6 +45,8 @@ export class Peer {
   #scale = 0
   /** Whether the peer has sent a SYN without an ACK. */
   #hasCalled = false
+  /** TSval of the latest segment with timestamps. */
+  #timestamp: number | undefined
   readonly #window = new OfferedWindow()
   readonly #now: () => number
   /** The host's latest IP packet, for ICMP errors about it. */
@@ -74,6 +76,7 @@ export class Peer {
     if ((flags & TCP_RST) === 0) this.#next = Math.max(this.#next, end)
     if (flags & TCP_SYN && sequence !== 0) this.#isReused = true
     if (items.ack !== undefined) this.#received = Math.max(this.#received, items.ack)
+    if (timestamp !== undefined) this.#timestamp = timestamp
     this.#offer(items)
     const header = new Header()
     header.reset(this.#port, this.#hostPort)
@@ -160,11 +163,18 @@ export class Peer {
     return sourcePort === CHARGEN || sameBytes(bytes.subarray(at, at + length), pattern([from, from + length]))
   }
 
+  /** Whether a segment of the host has bytes between two numbers. */
+  hasBytesIn({ sequence, length }: Segment, [from, to]: Range): boolean {
+    const start = this.#relative(sequence)
+    return length > 0 && start < to && start + length > from
+  }
+
   /** Makes an acknowledgment of a segment of the host. */
   acknowledge(segment: Segment): Uint8Array[] {
     const sequence = this.#relative(segment.sequence)
     if (sequence <= this.#received) this.#received = Math.max(this.#received, sequence + segment.space)
-    return this.segments({ flags: TCP_ACK, ack: this.#received, peer: 1 })
+    const options = this.#timestamp === undefined ? {} : { timestamp: this.#timestamp }
+    return this.segments({ flags: TCP_ACK, ack: this.#received, peer: 1, ...options })
   }
 
   /** Whether the host's SYN has an option: `ts`, `scale`, `sack-ok`. */

@@ -51,6 +51,7 @@ export async function runCase({ steps, family }: Case, world: World): Promise<st
     return undefined
   } finally {
     run.close()
+    await run.clean(steps)
     world.close()
   }
 }

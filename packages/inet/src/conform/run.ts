@@ -2,9 +2,9 @@
 import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
 import { TCP_FIN, TCP_RST, TCP_SYN } from 'vnet/internal/packet/tcp'
 import type { Segment } from '../tcp/segment.ts'
-import { errorFrame, isForPeer, segmentOf, tcpFrame, wrongChecksum } from './frames.ts'
+import { errorFrame, isForPeer, isLate, segmentOf, tcpFrame, wrongChecksum } from './frames.ts'
 import { build, type Context, differences, type Layer, parseLayers } from './layers.ts'
-import type { Items, Step } from './notation.ts'
+import { type Items, type Range, range, type Step } from './notation.ts'
 import { Peer } from './peer.ts'
 import type { World } from './world.ts'
 
@@ -15,6 +15,8 @@ const DRAINED = 50 * NSEC_PER_MSEC
 const NOTHING = 'the host has sent nothing'
 /** The identifier of the pings of `none`. */
 const PING = 0x7ffe
+/** How many repetitions `backs-off` compares. */
+const BACKOFFS = 3
 /** How many ports of the peer a case has. */
 export const PORTS = 16
 /** Verbs that do nothing to a connection: the time of the next line counts from the one before. */
@@ -70,6 +72,8 @@ export class Run {
   #lastOwn = 0
   /** What lines asked for, by the index of the frame that was like it. */
   readonly #asked = new Map<number, Items | readonly Layer[]>()
+  /** Whether the current line is about a message that is ignored otherwise. */
+  #takesLate = false
   /** The port of the host to which peers connect, unless a program listens. */
   #port = CLOSED_PORT
   #pings = 0
@@ -88,10 +92,12 @@ export class Run {
     const limits = time ?? IMMEDIATELY
     if (verb === 'out') return this.#out(items as Items, limits)
     if (verb === 'some') return this.#some(items as Items, limits)
-    if (verb === 'stream') return this.#stream(words[0] as string, limits)
+    if (verb === 'backs-off') return this.#backsOff(items as Items, limits)
+    if (verb === 'stream') return this.#stream(words, limits)
     if (verb === 'recv') return this.#recv(layers as readonly Layer[], limits)
-    if (verb === 'ping') return this.#none(undefined, verb)
-    if (verb === 'none') return this.#none(layers, words[0] as string)
+    if (verb === 'ping') return this.#none(undefined, [verb])
+    if (verb === 'none') return this.#none(layers, words)
+    if (verb === 'clean') return
     if (verb === 'needs' && !this.#peer(1).hasOffered(words[0] as string)) throw new NotOffered(words[0])
     if (verb === 'needs') return
     if (verb === 'drain') return this.#drain()
@@ -124,6 +130,16 @@ export class Run {
     }
   }
 
+  /** Sends the frames of `clean`, so that the host keeps nothing, and waits until it has them. */
+  async clean(steps: readonly Step[]): Promise<void> {
+    const frames = steps.filter(({ verb }) => verb === 'clean').map(({ layers }) => layers as readonly Layer[])
+    if (frames.length === 0) return
+    for (const layers of frames) this.#inject(build(this.#context, layers))
+    if (this.#world.isImmediate) return
+    // A host that fails now failed before, or fails the next case.
+    await this.#none(undefined, ['ping']).catch(() => {})
+  }
+
   #inject(frame: Uint8Array): void {
     this.#lastOwn = this.frames.push({ frame, at: this.#world.now(), isFromHost: false })
     this.#world.inject(frame)
@@ -148,6 +164,7 @@ export class Run {
     if (index !== items.peer) wrong.push(`it is for peer ${index}`)
     this.#note(`out ${text}`, sent.at)
     if (wrong.length > 0) throw new WrongFrame(wrong.join('; '), sent.index)
+    this.#asked.set(sent.index, items)
     this.#checkTime(sent, time)
   }
 
@@ -181,9 +198,30 @@ export class Run {
     }
   }
 
-  /** Acknowledges what the host sends, also SYN again and FIN, until all of it has arrived. */
-  async #stream(range: string, time: readonly [number, number]): Promise<void> {
-    const [, to = 0] = range.split('..').map(Number)
+  /**
+   * Skips segments until three are like `items`, and checks that the time before the third one is
+   * at least twice the time before the first one. An exact backoff makes it four times as long, but
+   * a host on a busy machine may be late.
+   */
+  async #backsOff(items: Items, time: readonly [number, number]): Promise<void> {
+    const times = [this.#before]
+    for (let n = 0; n < BACKOFFS; n++) {
+      await this.#some(items, time)
+      times.push(this.#before)
+    }
+    const [first = 0, , third = 0] = times.slice(1).map((at, i) => (at - (times[i] as number)) / NSEC_PER_MSEC)
+    if (third >= 2 * first) return
+    const text = `sent again after ${first.toFixed()} ms, and the third time after ${third.toFixed()} ms`
+    throw new WrongFrame(text, this.frames.length - 1)
+  }
+
+  /**
+   * Acknowledges what the host sends, also SYN again and FIN, until all of it has arrived, in
+   * segments of at most a size if one is given.
+   */
+  async #stream([bytes = '', size]: readonly string[], time: readonly [number, number]): Promise<void> {
+    const [, to] = range(bytes)
+    const most = Number(size ?? Number.POSITIVE_INFINITY)
     const peer = this.#peer(1)
     const latest = this.#before + time[1] * NSEC_PER_MSEC
     while (peer.received < to) {
@@ -191,6 +229,7 @@ export class Run {
       const sent = await this.#next(latest, () => missing)
       const { segment } = sent
       const wrong = peer.compare(segment, { flags: segment.flags & (TCP_FIN | TCP_SYN), peer: 1 }, true)
+      if (segment.length > most) wrong.push(`length is ${segment.length}, more than ${most}`)
       this.#note(`out ${this.#describe(sent)}`, sent.at)
       if (wrong.length > 0) throw new WrongFrame(wrong.join('; '), sent.index)
       if (segment.space > 0) for (const reply of peer.acknowledge(segment)) this.#injectTcp(reply)
@@ -201,6 +240,7 @@ export class Run {
   /** Skips frames until one is like `layers`. */
   async #recv(layers: readonly Layer[], time: readonly [number, number]): Promise<void> {
     const latest = this.#before + time[1] * NSEC_PER_MSEC + this.#world.tolerance.late
+    this.#takesLate = isLate(layers)
     let last = new Error(NOTHING)
     for (;;) {
       const sent = await this.#nextFrame(latest)
@@ -216,8 +256,9 @@ export class Run {
    * Sends a ping, and checks that no such frame precedes the reply, nor came with what the lines
    * before asked for.
    */
-  async #none(layers: readonly Layer[] | undefined, word: string): Promise<void> {
-    const early = this.#findUnasked(layers, word)
+  async #none(layers: readonly Layer[] | undefined, [word = '', bytes]: readonly string[]): Promise<void> {
+    const such = { layers, word, bytes: bytes === undefined ? undefined : range(bytes) }
+    const early = this.#findUnasked(such)
     if (early >= 0) throw new WrongFrame('the host has replied', early)
     const id = `id ${PING}, seq ${++this.#pings} / data 8`
     const [ip, icmp] = this.#family === 4 ? ['ip', 'icmp'] : ['ip6', 'icmp6']
@@ -234,9 +275,10 @@ export class Run {
       if (next === undefined && isAnswered) break
       if (next === undefined) throw new Error('the host has not replied to the ping after it')
       if (differences(this.#context, next.frame, reply)?.length === 0) {
+        if (word === 'ping') break
         isAnswered = true
         until = this.#world.now() + grace
-      } else if (this.#isSuch(next.frame, layers, word)) throw new WrongFrame('the host has replied', next.index)
+      } else if (this.#isSuch(next.frame, such)) throw new WrongFrame('the host has replied', next.index)
     }
     this.#before = this.#world.now()
   }
@@ -245,7 +287,8 @@ export class Run {
    * Returns the index of such a frame since the latest one of the peer: a line before may have
    * skipped it, or taken it for less than it is. Returns -1 without one.
    */
-  #findUnasked(layers: readonly Layer[] | undefined, word: string): number {
+  #findUnasked(such: Such): number {
+    const { layers, word } = such
     if (layers === undefined && WORDS[word] === undefined) return -1
     const isAsked = (index: number): boolean => {
       const asked = this.#asked.get(index)
@@ -253,17 +296,17 @@ export class Run {
       return word === 'data' ? asked.data !== undefined : (asked.flags & (FLAG_OF[word] ?? 0)) !== 0
     }
     return this.frames.findIndex(
-      ({ frame, isFromHost }, i) =>
-        i >= this.#lastOwn && isFromHost && !isAsked(i) && this.#isSuch(frame, layers, word),
+      ({ frame, isFromHost }, i) => i >= this.#lastOwn && isFromHost && !isAsked(i) && this.#isSuch(frame, such),
     )
   }
 
-  #isSuch(frame: Uint8Array, layers: readonly Layer[] | undefined, word: string): boolean {
+  #isSuch(frame: Uint8Array, { layers, word, bytes }: Such): boolean {
     if (layers !== undefined) return differences(this.#context, frame, layers)?.length === 0
     const segment = segmentOf(frame)
     if (segment !== undefined && !this.#isOfCase(segment)) return false
     const test = WORDS[word]
-    return test === undefined || (segment !== undefined && test(segment))
+    if (segment === undefined || test === undefined) return test === undefined
+    return test(segment) && (bytes === undefined || this.#peer(1).hasBytesIn(segment, bytes))
   }
 
   /** Whether a segment is not one that the host repeats for an earlier case. */
@@ -318,7 +361,7 @@ export class Run {
       const sent = await this.#world.next(until)
       if (sent === undefined) return undefined
       const { frame, at } = sent
-      if (!isForPeer(this.#world, frame)) continue
+      if (!isForPeer(this.#world, frame, this.#takesLate)) continue
       const index = this.frames.push({ frame, at, isFromHost: true }) - 1
       const checksum = wrongChecksum(sent)
       if (checksum !== undefined) throw new WrongFrame(`${checksum} is wrong`, index)
@@ -365,6 +408,14 @@ export class Run {
   #note(text: string, at = this.#world.now()): void {
     this.log.push(`${((at - this.#start) / NSEC_PER_MSEC).toFixed(1).padStart(9)} ms  ${text}`)
   }
+}
+
+/** What `none` forbids. */
+interface Such {
+  readonly layers: readonly Layer[] | undefined
+  readonly word: string
+  /** The bytes that segments with data have. */
+  readonly bytes: Range | undefined
 }
 
 /** When something happened, and the index of its frame. */

@@ -1,4 +1,4 @@
-/** The windows that a peer offers to a host, and what the host sends beyond them. */
+/** OfferedWindow: the windows that a peer offers to a host, and bytes beyond them. */
 import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
 
 /**

@@ -2,6 +2,7 @@
  * A tested stack as the runner of the cases sees it: a host on an Ethernet segment. The runner is
  * its only peer, and makes each frame by hand. All times are nanoseconds.
  */
+import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
 import type { Stations } from './stations.ts'
 
 export interface World extends Stations {
@@ -31,6 +32,14 @@ export interface World extends Stations {
   readonly program?: Program | undefined
   /** Ends all sockets. What they send is not returned. */
   close(): void
+}
+
+/**
+ * The tolerance on an interface. A case decides by order: the limits are for stacks that send
+ * nothing.
+ */
+export const INTERFACE_TOLERANCE: World['tolerance'] = {
+  ...{ early: 20 * NSEC_PER_MSEC, late: 3000 * NSEC_PER_MSEC, grace: 30 * NSEC_PER_MSEC },
 }
 
 /** A program on the host that calls its sockets. */

@@ -24,7 +24,7 @@ const HOST = '192.0.2.2'
 const HOST6 = '2001:db8::2'
 const MAC = Uint8Array.of(2, 0, 0, 0, 0, 7)
 
-const passive = readTable().flatMap(({ cases }) => cases.filter(isPassive))
+const passive = readTable().flatMap(({ cases }) => cases.filter(one => isPassive(one) && one.slow === undefined))
 let host: ServedHost
 let directory: string
 
@@ -88,7 +88,7 @@ describe('vnet conform', () => {
       .split('\n')
       .map(line => JSON.parse(line))
     expect(lines.map(({ event, result }) => result ?? event)).toEqual(['skipped', 'passed', 'conform'])
-    expect(lines.at(-1)).toEqual({ event: 'conform', passed: 1, failedMust: 0, failedOther: 0, skipped: 1 })
+    expect(lines.at(-1)).toEqual({ event: 'conform', passed: 1, failedMust: 0, failedOther: 0, skipped: 1, notRun: 0 })
   })
 
   test('exits with 1 if a case fails, with a comment in its capture and a failure in the JUnit file', async () => {
@@ -139,8 +139,11 @@ describe('vnet conform', () => {
     const ended = outcome(run)
     await once(run.stdout, 'data')
     host.far.exec('sysctl -qw net.ipv4.icmp_echo_ignore_all=1')
-    const { status, stderr } = await ended
+    const { status, stdout, stderr } = await ended
     host.far.exec('sysctl -qw net.ipv4.icmp_echo_ignore_all=0')
+    const counts = JSON.parse(stdout.trimEnd().split('\n').at(-1) as string)
+    expect(counts.failedMust).toBe(1)
+    expect(counts.notRun).toBeGreaterThan(0)
     expect(stderr).toMatch(/^vnet: the host no longer replies to a ping after icmp-\S+: the rest did not run\n$/)
     expect(status).toBe(1)
   })
@@ -151,7 +154,7 @@ describe('vnet conform', () => {
     prepare(host, directory)
     await startControlled(host.far, [process.execPath, '-e', CLOSING])
     const { status, stdout, stderr } = await conformControlled(host, directory, '--only', 'tcp-data')
-    expect(stdout).toMatch(/\n0 of 1 pass, 1 failed \(must\), 0 skipped\n$/)
+    expect(stdout).toMatch(/\n0 of 1 pass, 1 failed \(must\), 0 skipped, \d+ did not run\n$/)
     expect(stderr).toMatch(/^vnet: the control port has closed the connection after \S+: the rest did not run\n$/)
     expect(status).toBe(1)
   })
@@ -170,6 +173,13 @@ describe('vnet conform', () => {
     [['veth0', '--address', HOST, '--only', 'nothing'], "no case or group is called 'nothing'"],
     [['veth0', '--address', 'host'], 'must be an address'],
     [['veth0'], 'it needs --address'],
+    [['veth0', '--address', '224.0.0.1'], '--address 224.0.0.1 is a group: name the address of the stack'],
+    [['veth0', '--address', 'ff02::1'], '--address ff02::1 is a group'],
+    [['veth0', '--address', '255.255.255.255'], 'is a broadcast address'],
+    [['veth0', '--address', '0.0.0.0'], 'is not the address of a host'],
+    [['veth0', '--address', HOST, '--peer', HOST], '--peer 192.0.2.2 is the address of the stack: name a free one'],
+    [['veth0', '--address', HOST, '--peer', '224.0.0.9'], '--peer 224.0.0.9 is a group: name a free address'],
+    [['veth0', '--address', HOST, '--peer', HOST6], '--peer 2001:db8::2 needs an --address of the same version of IP'],
   ])('refuses %j', async (args, error) => {
     const { status, stderr } = await conform(...args)
     expect(stderr).toContain(error)
@@ -186,7 +196,34 @@ describe('vnet conform', () => {
 
   test('refuses an address without a stack', async () => {
     const { status, stderr } = await conform('veth0', '--address', '192.0.2.77')
-    expect(stderr).toContain('no stack replies to requests for 192.0.2.77')
+    expect(stderr).toContain('no stack replies to requests for 192.0.2.77\n')
+    expect(status).toBe(1)
+  })
+
+  test('says that an interface is down, and that no program has opened a TAP', async () => {
+    host.near.ip('tuntap add tap9 mode tap')
+    const down = await conform('tap9', '--address', HOST)
+    expect(down.stderr).toContain('the interface is down: ip link set tap9 up')
+    host.near.ip('link set tap9 up')
+    const { status, stderr } = await conform('tap9', '--address', HOST)
+    host.near.ip('link del tap9')
+    expect(stderr).toContain('it has no carrier: no program has opened this TAP, or the other end is down')
+    expect(status).toBe(1)
+  })
+
+  test('refuses the broadcast address of a network of this machine', async () => {
+    host.near.ip('addr add 192.0.2.3/24 dev veth0')
+    const { status, stderr } = await conform('veth0', '--address', '192.0.2.255')
+    host.near.ip('addr del 192.0.2.3/24 dev veth0')
+    expect(stderr).toContain('--address 192.0.2.255 is a broadcast address')
+    expect(status).toBe(2)
+  })
+
+  test('refuses an address of the peer that another station has', async () => {
+    host.far.ip('addr add 192.0.2.9/24 dev veth1')
+    const { status, stderr } = await conform('veth0', '--address', HOST, '--peer', '192.0.2.9')
+    host.far.ip('addr del 192.0.2.9/24 dev veth1')
+    expect(stderr).toMatch(/\S+ replies to requests for 192\.0\.2\.9, --peer/)
     expect(status).toBe(1)
   })
 

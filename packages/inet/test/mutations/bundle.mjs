@@ -12,7 +12,7 @@ export const bundleRunner = file => bundle(file, RUNNER)
 
 /** Writes a host in memory to a file, with a mutation if one is given. */
 export async function bundleStack(file, mutation) {
-  const changed = mutation === undefined ? new Map() : mutatedFiles(mutation)
+  const changed = mutation === undefined || mutation.edits.length === 0 ? new Map() : mutatedFiles(mutation)
   const modules = await bundle(file, STACK, changed)
   for (const path of changed.keys())
     if (!modules.includes(path))

@@ -41,7 +41,7 @@ export class MutantRuns {
     await bundleStack(stack, mutation)
     const failed = new Map()
     for (let first = 0; first < this.cases.length; ) {
-      const { next, failures } = await this.#run(stack, first)
+      const { next, failures } = await this.#run(stack, mutation?.world, first)
       for (const { fails, reason } of failures) failed.set(this.cases[fails].name, reason)
       first = next
     }
@@ -50,7 +50,7 @@ export class MutantRuns {
   }
 
   /** Runs the cases from `first`, up to one that hangs. Returns the failures, and the next case. */
-  async #run(stack, first) {
+  async #run(stack, world, first) {
     this.#child ??= fork(CHILD, [this.#runner, CASES], { execArgv: [`--max-old-space-size=${MEMORY_MIB}`] })
     const child = this.#child
     const failures = []
@@ -74,7 +74,7 @@ export class MutantRuns {
         failures.push({ fails: running, reason: `the process ended with ${signal ?? status}` })
         end(running + 1)
       })
-      child.send({ stack, first })
+      child.send({ stack, world, first })
     })
   }
 

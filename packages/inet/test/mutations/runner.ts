@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Case, isPassive, parseCases } from '../../src/conform/notation.ts'
 import { runCase } from '../../src/conform/run-case.ts'
+import { legalWorld } from '../tcp-conformance/legal-worlds.ts'
 import type { MemoryWorld } from '../tcp-conformance/memory-world.ts'
 
 /** Returns the cases of a folder that the stack passes, in the order of files. */
@@ -12,10 +13,14 @@ export function readCases(folder: string): readonly Case[] {
   return cases.filter(({ linux }) => linux === undefined)
 }
 
-/** Returns why a case fails on a host; undefined if it passes or does not apply. */
-export async function failureOf(one: Case, World: typeof MemoryWorld): Promise<string | undefined> {
+/**
+ * Returns why a case fails on a host; undefined if it passes or does not apply. With the name of a
+ * legal world, decides as on an interface.
+ */
+export async function failureOf(one: Case, World: typeof MemoryWorld, legal?: string): Promise<string | undefined> {
   try {
-    await runCase(one, new World(one.family, one.sysctls, !isPassive(one)))
+    const world = new World(one.family, one.sysctls, !isPassive(one))
+    await runCase(one, legal === undefined ? world : legalWorld(legal, world))
     return undefined
   } catch (error) {
     return (error as Error).message

@@ -1,0 +1,37 @@
+/** The report of `vnet conform`: what decides the exit status, and what may be a consequence. */
+import { expect, test } from 'vitest'
+import { asJson, asText, countsOf, junitXml, type Result } from '../src/commands/conform-report.ts'
+import { parseCases } from '../src/conform/notation.ts'
+import { Run } from '../src/conform/run.ts'
+import { CaseFailure } from '../src/conform/run-case.ts'
+import { MemoryWorld } from './tcp-conformance/memory-world.ts'
+
+const failure = new CaseFailure('some ack 1', new Run(new MemoryWorld(4, {}, false), 4), new Error('no reply'))
+
+function result(level: string, more: Partial<Result> = {}): Result {
+  const [one] = parseCases(`case name: title\n    ${level} RFC 791, 3.2\n    ping`)
+  if (one === undefined) throw new Error('there is no case')
+  return {
+    ...{ group: 'group', one, skipped: undefined, failure, capture: 'file', after: undefined, isFatal: false },
+    ...more,
+  }
+}
+
+test('a case that ends the host is a failure at each level', () => {
+  for (const level of ['must', 'should', 'may']) {
+    const fatal = result(level, { isFatal: true })
+    expect(asText(fatal)).toMatch(/^FAILED name: /)
+    expect(countsOf([fatal])).toMatchObject({ failedMust: 1, failedOther: 0 })
+    expect(junitXml([fatal])).toContain('failures="1"')
+    expect(asJson(fatal)).toMatchObject({ isFatal: true })
+  }
+  expect(asText(result('should'))).toMatch(/^differs name: /)
+  expect(countsOf([result('should')])).toMatchObject({ failedMust: 0, failedOther: 1 })
+})
+
+test('a failure names an earlier one that may be its cause', () => {
+  const late = result('must', { after: 'fragments-protocol' })
+  expect(asText(late)).toContain('; the host may still hold fragments of fragments-protocol: see --only name')
+  expect(asJson(late)).toMatchObject({ after: 'fragments-protocol' })
+  expect(asText(result('must'))).not.toContain('may still hold')
+})
