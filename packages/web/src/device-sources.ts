@@ -104,6 +104,7 @@ function latenessReader(vnets: Vnets, client: control.ControlClient) {
         if (ms !== undefined) p99[end] = Math.max(ms, p99[end] ?? 0)
       }
     }
+    for (const end of without) if (!vnets.all.has(end)) without.delete(end)
     const reading: Promise<void>[] = []
     for (const [end, device] of vnets.all) {
       const { vnet, name, netns, peer } = device

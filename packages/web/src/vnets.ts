@@ -6,6 +6,7 @@ import { directoriesOf, type FindOptions, type FoundDevice, findVnets } from 'vn
 import type { ControlClient, DeviceEvent, DeviceStats, Subscription } from 'vnet/internal/control/index'
 import { watchDirectories } from 'vnet/internal/control/protocol/directory'
 import { loadNative } from 'vnet/internal/linux/native'
+import { AddressCache } from './address-cache.ts'
 import type { DeviceCounters, DeviceId } from './feed-types.ts'
 import { sharedReading } from './http/shared-reading.ts'
 import { orNothing } from './metrics/snapshot.ts'
@@ -52,7 +53,7 @@ export class Vnets {
   #devices: ReadonlyMap<DeviceId, FoundDevice> = new Map()
   /** Loaded early: without root's capabilities, its file may be unreadable. */
   readonly #native = loadNative()
-  readonly #addresses = new Map<DeviceId, { addresses: readonly string[] | undefined; due: number }>()
+  readonly #addresses = new AddressCache(DEVICES_MS - STATS_MS)
   #counted: { readonly time: number; readonly frames: ReadonlyMap<DeviceId, number> } = { time: 0, frames: new Map() }
   #rates: ReadonlyMap<DeviceId, number> = new Map()
   #hasFound = false
@@ -133,6 +134,7 @@ export class Vnets {
     const before = this.#devices
     this.#hasFound = true
     this.#devices = new Map(devices.filter(isWanted).map(device => [deviceId(device), device]))
+    this.#addresses.keepOnly(this.#devices)
     const found = [...this.#devices].filter(([id, device]) => !isSame(device, before.get(id)))
     // The page need not wait for a new device's numbers.
     if (found.length > 0) this.#stats.soon()
@@ -154,19 +156,9 @@ export class Vnets {
     this.#problems = problems
     const { version } = this.#options
     const hello = { type: 'hello', version, vnets: vnetRows(devices), mayChange: false, presets } as const
-    const vnets = vnetRows(devices, device => this.#addressesOf(device))
+    const read = (device: FoundDevice) => this.#addresses.of(deviceId(device), () => addressesOf(device, this.#native))
+    const vnets = vnetRows(devices, read)
     return pack(hello, { ...hello, vnets, mayChange: true })
-  }
-
-  /** Keeps the addresses for a while: events may repeat `hello` ten times a second. */
-  #addressesOf(device: FoundDevice): readonly string[] | undefined {
-    const id = deviceId(device)
-    const known = this.#addresses.get(id)
-    if (known !== undefined && performance.now() < known.due) return known.addresses
-    const addresses = addressesOf(device, this.#native)
-    const due = performance.now() + (addresses?.length === 0 ? 0 : DEVICES_MS - STATS_MS)
-    this.#addresses.set(id, { addresses, due })
-    return addresses
   }
 
   async #readStats(): Promise<Packed | undefined> {
