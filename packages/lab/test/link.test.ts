@@ -15,7 +15,8 @@ function linkOf(report?: unknown) {
   const link = new LabLink(worker as unknown as LabWorker, 1, {
     name: 'client-server',
     ends: ['client', 'server'],
-    seedOf: seed => seed, faults: new Set(),
+    seedOf: seed => seed,
+    faults: new Set(),
     onClose() {},
   })
   const events: string[] = []
