@@ -114,6 +114,35 @@ test('the message of a failed test says what was dropped on which link, in at mo
   expect(lines[5]).toMatch(/^vnet: the seed was VNET_SEED=\d+$/)
 })
 
+test('the message of a failed test lists the faults that hit no packet, once, and what their filters cannot match', () => {
+  consumer.write(
+    'faults.test.js',
+    `
+    import { expect } from 'vitest'
+    import { test } from '@vnet/lab/vitest'
+    test('hits nothing', async ({ lab }) => {
+      const [a, b] = lab.hosts('a', 'b')
+      const link = await lab.cable(a, b)
+      const fault = await link.ab.drop('tcp port 80')
+      await link.ab.drop('tcp[tcpflags] & tcp-push != 0', { nth: 2 })
+      expect(await link.ba.drop('udp')).not.toHaveHit()
+      await (await link.ba.drop('icmp')).remove()
+      expect(fault).toHaveHit()
+    })`,
+  )
+  const options = ['--testTimeout=30000', '--reporter=json', '--outputFile.json=faults.json']
+  consumer.vitest(['faults.test.js', ...options], { env: { VNET_WORLD: 'memory' } })
+  const report = readFileSync(`${consumer.directory}/faults.json`, 'utf8')
+  const [message = ''] = JSON.parse(report).testResults[0].assertionResults[0].failureMessages
+  const lines = message.split('\n').filter((line: string) => line.includes('no packet was hit by'))
+  expect(lines).toEqual([
+    expect.stringMatching(/^\w*Error: no packet was hit by drop "tcp port 80" on a-b, ab$/),
+    expect.stringMatching(
+      /^vnet: no packet was hit by drop "tcp\[.* nth 2 on a-b, ab; tcp\[\.\.\.\] in a filter never matches IPv6/,
+    ),
+  ])
+})
+
 test('a lab has run before the first test, so no test waits for its parts', () => {
   consumer.write(
     'c.test.js',
