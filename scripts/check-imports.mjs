@@ -272,6 +272,7 @@ const isMutable = node => node.type === 'VariableDeclaration' && ['let', 'var'].
 export const kept = {
   'netdev/debug/function-place.browser.ts': 'the page, which loads each driver once',
   'linux/ffi.ts': 'the thread, in which a library stays loaded',
+  'lab/world/wire-spec.ts': 'the texts of filters, which mean the same everywhere',
   'lab/guest/vitest-guest.ts': 'the tests of vitest, by which they are kept',
   'lab/playwright.ts': 'the links, by which they are kept',
   'lab/memory/node/native-stream.ts': 'Node, whose classes do not change',

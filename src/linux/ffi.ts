@@ -16,6 +16,7 @@ export type FfiValue = number | bigint | string | Uint8Array
 /** A shared library by its soname. Methods throw a VnetError if ffi-rs cannot be loaded. */
 export class SharedLibrary {
   readonly #soname: string
+  #isOpen = false
 
   constructor(soname: string) {
     this.#soname = soname
@@ -50,16 +51,29 @@ export class SharedLibrary {
     return ffi.load({ library: this.#soname, funcName, retType, paramsType, paramsValue })
   }
 
-  /** Only a lookup after the first time. */
   #open(ffi: FfiRs): void {
-    ffi.open({ library: this.#soname, path: this.#soname })
+    if (!this.#isOpen) ffi.open({ library: this.#soname, path: this.#soname })
+    this.#isOpen = true
   }
 }
 
-/** The ffi-rs of this thread, once it is kept loaded. */
-const kept = new WeakSet<FfiRs>()
+/** Libraries that were found, by the names that were tried. */
+const found = new Map<string, SharedLibrary>()
+
+/** Returns the first library that is installed, for which it searches only once. */
+export function findLibrary(sonames: readonly string[]): SharedLibrary | undefined {
+  const key = sonames.join()
+  const library = found.get(key) ?? sonames.map(soname => new SharedLibrary(soname)).find(each => each.isInstalled())
+  if (library !== undefined) found.set(key, library)
+  return library
+}
+
+/** The ffi-rs of this thread, once it is loaded. */
+const loaded: FfiRs[] = []
 
 function loadFfi(): FfiRs {
+  const [known] = loaded
+  if (known !== undefined) return known
   const report: NodeJS.ProcessReport & { excludeNetwork?: boolean } = process.report
   const { excludeNetwork = false } = report
   try {
@@ -67,7 +81,8 @@ function loadFfi(): FfiRs {
     // ffi-rs looks for musl in a report, for which Node would ask DNS for each address of a socket.
     report.excludeNetwork = true
     const ffi: FfiRs = require('ffi-rs')
-    if (!isMainThread && !kept.has(ffi)) keepLoaded(ffi)
+    if (!isMainThread) keepLoaded(ffi)
+    loaded.push(ffi)
     return ffi
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message.split('\n', 1)[0] : String(cause)
@@ -83,7 +98,6 @@ function loadFfi(): FfiRs {
  * it as it ends, a segmentation fault (rust-lang/rust#91979).
  */
 function keepLoaded(ffi: FfiRs): void {
-  kept.add(ffi)
   // Test runners that load modules in a vm context have no require.cache of Node.
   const [addon] = /\/.*\/ffi-rs[^/]*\.node$/m.exec(readFileSync('/proc/self/maps', 'utf8')) ?? []
   if (addon === undefined) return

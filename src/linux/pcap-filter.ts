@@ -9,7 +9,7 @@ import { getU32, getU64 } from '../netlink/host-order.ts'
 import { type BpfInstruction, BpfProgram, type CompiledFilter, packetFilter } from '../packet/bpf.ts'
 import { CONSTANTS } from '../packet/filter-arithmetic.ts'
 import { compileExpression } from '../packet/filter-expression.ts'
-import { copyMemory, SharedLibrary } from './ffi.ts'
+import { copyMemory, findLibrary, type SharedLibrary } from './ffi.ts'
 import { whyNotLinux } from './native.ts'
 import { LIBPCAP_MISSING } from './requirements.ts'
 import { decodeProgram, INSTRUCTION_LEN } from './sock-filter.ts'
@@ -95,7 +95,7 @@ export function whyNoLibpcap(): string | undefined {
 function findLibpcap(sonames: readonly string[]): SharedLibrary | string {
   if (whyNotLinux() !== undefined) return LINUX_ONLY
   try {
-    return sonames.map(soname => new SharedLibrary(soname)).find(library => library.isInstalled()) ?? LIBPCAP_MISSING
+    return findLibrary(sonames) ?? LIBPCAP_MISSING
   } catch (error) {
     if (error instanceof VnetError) return explain(error)
     throw error

@@ -1,8 +1,9 @@
 import { spawnSync } from 'node:child_process'
 import { cpSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
-import { SharedLibrary } from '#src/linux/ffi.ts'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { findLibrary, SharedLibrary } from '#src/linux/ffi.ts'
 import { Consumer } from '#support/consumer.ts'
 import { testDirectory } from '#support/fresh-directory.ts'
 
@@ -31,6 +32,17 @@ test('address returns a pointer that can be passed back, and 0n for NULL', () =>
 test('isInstalled reports whether a library can be opened', () => {
   expect(libc.isInstalled()).toBe(true)
   expect(new SharedLibrary('libvnet-none.so.1').isInstalled()).toBe(false)
+})
+
+test('a library is searched for and opened once', () => {
+  const open = vi.spyOn(createRequire(import.meta.url)('ffi-rs'), 'open')
+  onTestFinished(() => open.mockRestore())
+  const sonames = ['libvnet-none.so.1', 'libm.so.6']
+  const libm = findLibrary(sonames)
+  expect(findLibrary(sonames)).toBe(libm)
+  expect(libm?.int('abs', -7)).toBe(7)
+  expect(open.mock.calls.map(([{ library }]) => library)).toEqual(sonames)
+  expect(findLibrary(['libvnet-none.so.1'])).toBeUndefined()
 })
 
 test('a worker that has used a library ends without ending the process', () => {

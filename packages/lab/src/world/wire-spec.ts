@@ -1,5 +1,6 @@
 /** Parses the `wire` option of a link: a text for both directions, or for each of them. */
 import { anyText, either, integer, object } from 'vnet/internal/base/schema'
+import type { WireAttachment } from 'vnet/internal/control/protocol/attachment'
 import { ETH_MAX_MTU, ETH_MIN_MTU } from 'vnet/internal/netdev/if'
 import type { LinkCaller } from '../carrier/lab-calls.ts'
 import type { Filters } from '../carrier/protocol.ts'
@@ -51,14 +52,23 @@ export function filtersOf({ ab = '', ba = '' }: WireDirections, worker: LinkCall
   return ab === '' && ba === '' ? undefined : worker.call('filters', [ab, ba]).then(compiled)
 }
 
+/** Filters without names to look up, by their texts: a wire of many toxics changes one at a time. */
+const known = new Map<string, WireAttachment>()
+const KNOWN_MAX = 1000
+
 /** Compiles in the lab's thread: libpcap is per process, and must not end with a worker. */
 export async function compiled(filters: readonly string[]): Promise<Filters> {
   if (filters.length === 0) return undefined
-  const [{ encodeFilter }, { compileFilter }] = await Promise.all([
+  const [{ encodeFilter }, { compileFilter, nameIn }] = await Promise.all([
     import('vnet/internal/control/protocol/attachment'),
     import('vnet/internal/linux/pcap-filter'),
   ])
-  return filters.map(filter => encodeFilter(filter, compileFilter(filter)))
+  return filters.map(filter => {
+    const found = known.get(filter) ?? encodeFilter(filter, compileFilter(filter))
+    if (known.size >= KNOWN_MAX) known.clear()
+    if (nameIn(filter) === undefined) known.set(filter, found)
+    return found
+  })
 }
 
 function isDirections(value: unknown): boolean {
