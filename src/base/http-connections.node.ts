@@ -10,7 +10,7 @@ export const CONNECTIONS_MAX = 256
 export class Connections {
   readonly #order = new Set<Socket>()
 
-  /** `max`, below CONNECTIONS_MAX, is for those that may have to leave. */
+  /** `max` is below CONNECTIONS_MAX, and does not count kept connections. */
   constructor(server: Server, max: number) {
     server.maxConnections = CONNECTIONS_MAX
     server.on('connection', socket => {

@@ -8,13 +8,13 @@ import { CONNECTIONS_MAX, Connections } from 'vnet/internal/base/http-connection
 import { ApiError } from './body.ts'
 
 const BODY_MAX = 4 * 1024 * 1024
-/** Bytes of bodies and replies together; connections that hold theirs longest end for more. */
+/** Bytes of bodies and replies together; for more, the oldest connections end. */
 const HELD_MAX = 64 * 1024 * 1024
 /** Requests that were sent before the reply to another one, of all connections together. */
 const EARLY_MAX = 4096
-/** Milliseconds after which a connection whose reply is not read ends. */
+/** Milliseconds for which a reply may remain unread. */
 const REPLY_MS = 60_000
-/** Connections of which the one that was idle longest leaves for a new one. */
+/** With more connections, the connection that was idle longest leaves. */
 const EVICTABLE = CONNECTIONS_MAX - 16
 
 /** Sets the status and the headers of a response, and returns its body. Never rejects. */
@@ -33,7 +33,7 @@ export class Turns {
     this.#connections = new Connections(server, EVICTABLE)
   }
 
-  /** Replies when the replies before were read, and reads no further request before this one was. */
+  /** Replies when earlier replies were read. Reads no further request before this reply is read. */
   async take(request: IncomingMessage, response: ServerResponse, reply: Reply): Promise<void> {
     const { socket } = request
     this.#connections.refresh(socket)

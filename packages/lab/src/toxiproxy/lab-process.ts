@@ -28,7 +28,7 @@ export type LabCall = {
 /** `id` 0 is the first message. */
 export interface LabReply {
   readonly id: number
-  /** A socket comes with the message. Node drops both if there is no descriptor for the socket. */
+  /** A socket comes with the message. Node drops both if the process may open no more files. */
   readonly isSocket?: boolean
   /** After sockets it is their number. */
   readonly value?: unknown

@@ -29,7 +29,7 @@ export class Room {
   readonly #max: number
   #taken = 0
   #waiting = 0
-  /** Of all proxies; those that were silent longest come first. */
+  /** The sessions of all proxies, in the order of their last datagrams. */
   readonly #sessions = new Set<Session>()
 
   /** `files` is the limit of the process. */

@@ -52,7 +52,7 @@ export function filtersOf({ ab = '', ba = '' }: WireDirections, worker: LinkCall
   return ab === '' && ba === '' ? undefined : worker.call('filters', [ab, ba]).then(compiled)
 }
 
-/** Filters without names to look up, by their texts: a wire of many toxics changes one at a time. */
+/** Filters without names to look up, by their texts. A wire changes in small steps. */
 const known = new Map<string, WireAttachment>()
 const KNOWN_MAX = 1000
 

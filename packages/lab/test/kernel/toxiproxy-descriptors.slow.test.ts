@@ -1,4 +1,4 @@
-/** The descriptors of both processes of `vnet toxiproxy`, when sockets cannot be made or too many. */
+/** Descriptors of both processes of `vnet toxiproxy`, with too many sockets or none to be had. */
 import { execFileSync } from 'node:child_process'
 import dgram from 'node:dgram'
 import { once } from 'node:events'
