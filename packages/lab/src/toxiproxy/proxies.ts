@@ -51,6 +51,7 @@ export class Proxies {
   readonly #open = new Set<TcpConnection>()
   readonly #room: Room
   readonly #names: Names
+  readonly #hops = new Map<number, number>()
   /** The texts that the link has. */
   #wire = { ab: '', ba: '' }
   /** Settles when the changes before are done: they concern the same proxies. */
@@ -274,6 +275,7 @@ export class Proxies {
       open: this.#open,
       room: this.#room,
       names: this.#names,
+      hops: this.#hops,
     }
     const proxy = new ToxicProxy(place, fields)
     if (fields.enabled) await proxy.start()

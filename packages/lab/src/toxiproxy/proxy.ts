@@ -24,6 +24,8 @@ export interface ProxyPlace {
   readonly open: Set<TcpConnection>
   readonly room: Room
   readonly names: Names
+  /** Of all UDP proxies. */
+  readonly hops: Map<number, number>
 }
 
 export type ProxyEnds = Pick<ProxyFields, 'listen' | 'upstream'>
@@ -149,14 +151,14 @@ export class ToxicProxy {
       return
     }
     this.#stop = () => listening.close()
-    const { lab, room } = this.#place
+    const { lab, room, hops } = this.#place
     const at = this.at as LinkAddress
     const bind = async (isServer: boolean) => (await (lab as LabProcess).call('bind', isServer, at))[0]
     const upstream = async () => {
       const [first] = await this.#upstreamAddresses()
       return { ...(first as LookupAddress), port: parseEndpoint(this.upstream).port }
     }
-    const relay = new UdpRelay(listening, { at, room, bind, upstream, far: await bind(true) })
+    const relay = new UdpRelay(listening, { at, room, hops, bind, upstream, far: await bind(true) })
     this.#stop = () => relay.close()
   }
 

@@ -9,6 +9,8 @@ import { type Room, SESSION_DESCRIPTORS } from './room.ts'
 const SILENCE_MS = 60_000
 /** Milliseconds for which a failed session remains: the datagrams of its client are lost. */
 const FAILED_MS = 1000
+/** Proxies that a datagram passes. One in a loop of proxies would otherwise never end. */
+const HOPS_MAX = 16
 /** Datagrams that wait for a session to be made; further ones are lost. */
 const WAITING_MAX = 64
 
@@ -17,6 +19,8 @@ export interface UdpPlace {
   /** The server's end of the link, for all sessions. */
   readonly far: dgram.Socket
   readonly room: Room
+  /** How many proxies a datagram has passed, by the port from which the last one sends it. */
+  readonly hops: Map<number, number>
   /** The sockets to upstream, by the ports of clients on the link. */
   readonly outs: Map<number, dgram.Socket>
   /** Returns a socket at an end of the link. */
@@ -27,6 +31,7 @@ export interface UdpPlace {
 
 export class UdpSession {
   readonly #place: UdpPlace
+  readonly #hop: number
   readonly #reply: (bytes: Buffer) => void
   readonly #onEnd: () => void
   readonly #over = new AbortController()
@@ -37,9 +42,10 @@ export class UdpSession {
   #hasFailed = false
   #timer = setTimeout(() => this.end(), SILENCE_MS).unref()
 
-  /** `reply` sends to the client. `onEnd` is called once. */
-  constructor(place: UdpPlace, reply: (bytes: Buffer) => void, onEnd: () => void) {
+  /** `clientPort` is that of the client, to which `reply` sends. `onEnd` is called once. */
+  constructor(place: UdpPlace, clientPort: number, reply: (bytes: Buffer) => void, onEnd: () => void) {
     this.#place = place
+    this.#hop = 1 + (place.hops.get(clientPort) ?? 0)
     this.#reply = reply
     this.#onEnd = onEnd
     this.#open().catch(() => this.#fail())
@@ -65,6 +71,7 @@ export class UdpSession {
 
   async #open(): Promise<void> {
     const { room, upstream } = this.#place
+    if (this.#hop > HOPS_MAX) throw new Error('the datagram has passed too many proxies')
     const to = await upstream()
     this.#over.signal.throwIfAborted()
     if (!room.take(SESSION_DESCRIPTORS)) throw new Error('no descriptor is left')
@@ -77,7 +84,7 @@ export class UdpSession {
   }
 
   async #connect({ address, family, port }: LookupAddress & { readonly port: number }): Promise<void> {
-    const { at, far, outs, bind } = this.#place
+    const { at, far, outs, hops, bind } = this.#place
     const near = this.#keep(await bind(false))
     const out = this.#keep(dgram.createSocket(family === 6 ? 'udp6' : 'udp4'))
     const { port: nearPort, address: nearAddress } = near.address()
@@ -85,7 +92,12 @@ export class UdpSession {
     await once(out, 'connect', { signal: this.#over.signal })
     this.#over.signal.throwIfAborted()
     outs.set(nearPort, out)
-    out.once('close', () => outs.delete(nearPort))
+    const { port: outPort } = out.address()
+    hops.set(outPort, this.#hop)
+    out.once('close', () => {
+      outs.delete(nearPort)
+      hops.delete(outPort)
+    })
     out.on('message', bytes => {
       this.#refresh()
       far.send(bytes, nearPort, nearAddress)

@@ -36,6 +36,6 @@ export class UdpRelay {
     const [oldest] = this.#sessions.values()
     if (this.#sessions.size >= SESSIONS_MAX) oldest?.end()
     const reply = (bytes: Buffer) => this.#socket.send(bytes, port, address)
-    return new UdpSession(this.#place, reply, () => this.#sessions.delete(key))
+    return new UdpSession(this.#place, port, reply, () => this.#sessions.delete(key))
   }
 }

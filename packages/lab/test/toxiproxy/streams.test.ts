@@ -209,6 +209,7 @@ test('a connection for which there is no room is closed', async () => {
     // For the proxy, and one connection.
     room: new Room(403),
     names: new Names(),
+    hops: new Map<number, number>(),
   }
   const fields = { name: 'b', listen: '127.0.0.1:0', upstream: upstream.listen, enabled: true, network: 'tcp' }
   const proxy = new ToxicProxy(place, fields)

@@ -12,7 +12,10 @@ import { udpSocket } from '../support/toxiproxy.ts'
 const LEFT = 400
 
 /** A relay to a server of this process. Its link is this process, too. */
-async function relayed(room: Room, given: { upstream?: () => Promise<LookupAddress & { port: number }> } = {}) {
+async function relayed(
+  room: Room,
+  given: { upstream?: () => Promise<LookupAddress & { port: number }>; hops?: Map<number, number> } = {},
+) {
   const server = await udpSocket()
   const listening = dgram.createSocket('udp4').bind(0, '127.0.0.1')
   const far = dgram.createSocket('udp4').bind(0, '127.0.0.1')
@@ -27,7 +30,7 @@ async function relayed(room: Room, given: { upstream?: () => Promise<LookupAddre
     given.upstream ?? (async () => ({ address: '127.0.0.1', family: 4, port: server.address().port })),
   )
   const at = { port: far.address().port, address: '127.0.0.1', isUdp: true }
-  const relay = new UdpRelay(listening, { at, far, room, bind, upstream })
+  const relay = new UdpRelay(listening, { at, far, room, hops: given.hops ?? new Map(), bind, upstream })
   let isOpen = true
   const close = () => {
     if (isOpen) relay.close()
@@ -37,7 +40,7 @@ async function relayed(room: Room, given: { upstream?: () => Promise<LookupAddre
   const receive = (port: number, text = 'a') =>
     listening.emit('message', Buffer.from(text), { address: '127.0.0.1', port })
   const arrived = () => once(server, 'message').then(([bytes]) => `${bytes}`)
-  return { close, bind, upstream, receive, arrived }
+  return { port: listening.address().port, close, bind, upstream, receive, arrived }
 }
 
 const files = () => readdirSync('/proc/self/fd').length
@@ -130,4 +133,18 @@ test('sessions end for a connection, and none is made while connections have all
   expect(bind).toHaveBeenCalledTimes(2)
   room.free(5)
   expect(room.roomFor(5)).toBe(1)
+})
+
+test('a datagram in a loop of two proxies ends', async () => {
+  const room = new Room(100_000)
+  const hops = new Map<number, number>()
+  const to = (port: () => number) => async () => ({ address: '127.0.0.1', family: 4, port: port() })
+  let back = 0
+  const first = await relayed(room, { hops, upstream: to(() => back) })
+  const second = await relayed(room, { hops, upstream: to(() => first.port) })
+  back = second.port
+  first.receive(1)
+  const passed = () => first.upstream.mock.calls.length + second.upstream.mock.calls.length
+  await expect.poll(() => [passed(), room.sessions]).toEqual([16, 16])
+  expect(first.bind.mock.calls.length + second.bind.mock.calls.length).toBe(16)
 })
