@@ -41,7 +41,7 @@ test('a library is searched for and opened once', () => {
   const libm = findLibrary(sonames)
   expect(findLibrary(sonames)).toBe(libm)
   expect(libm?.int('abs', -7)).toBe(7)
-  expect(open.mock.calls.map(([{ library }]) => library)).toEqual(sonames)
+  expect(open.mock.calls.map(([given]) => (given as { library: string }).library)).toEqual(sonames)
   expect(findLibrary(['libvnet-none.so.1'])).toBeUndefined()
 })
 

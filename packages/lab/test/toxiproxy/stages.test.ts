@@ -37,11 +37,15 @@ describe('a stage', () => {
     expect(passed.join('')).toBe('bytesend')
   })
 
-  test('reset_peer lets no bytes pass, and resets after its time', async () => {
+  test('reset_peer lets no bytes pass, and resets after its time', () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+    onTestFinished(() => void vi.useRealTimers())
     const { stage, passed, ended } = staged('reset_peer', { timeout: 2 })
     stage.push(Buffer.from('bytes'))
+    vi.advanceTimersByTime(1)
     expect(ended).not.toHaveBeenCalled()
-    await expect.poll(() => ended.mock.calls).toEqual([[stage, 'reset']])
+    vi.advanceTimersByTime(1)
+    expect(ended.mock.calls).toEqual([[stage, 'reset']])
     expect(passed).toEqual([])
   })
 
