@@ -253,7 +253,7 @@ export const mistakes = [
     name: 'unmasks-always',
     step: 4,
     inKernel:
-      'napi_complete_done has not completed the poll, which runs once more with interrupts on: each frame interrupts a poll that is scheduled. During busy polling, the card interrupts the program that polls in place of it.',
+      'napi_complete_done has not completed the poll, which runs once more with interrupts on: each frame interrupts a poll that is scheduled, or in busy polling the program that polls.',
     explainedBy: 'so completeDone returned false; irq.unmask was called 2 times',
     replace: [
       'if (work < budget && napi.completeDone(work)) irq.unmask(MOVED)',

@@ -40,7 +40,7 @@ export const mistakes = [
     name: 'one-carry',
     step: 1,
     inKernel:
-      'csum_fold adds the last carry, too: by a rotation and an add on most CPUs, by adcl on x86. One packet of some thousands has a wrong checksum otherwise and is lost, always the same one: a download that stops at one place.',
+      'csum_fold adds the last carry, too: by a rotation and an add on most CPUs, by adcl on x86. Otherwise one packet of some thousands is lost, always the same one: a download that stops at one place.',
     explainedBy: 'a sum that has a carry after its carries were added',
     replace: ['  while (sum > 0xffff) sum', '  sum'],
   },
