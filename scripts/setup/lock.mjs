@@ -31,7 +31,7 @@ export async function withLock(path, work) {
   }
 }
 
-/** Says whose the tree is if the lock cannot be opened. A set-up by root may have made files of it. */
+/** Names the owner of the tree if the lock cannot be opened: root may have made files of it. */
 function whose(path, code) {
   if (code !== 'EACCES' && code !== 'EPERM') return ''
   const tree = dirname(path)

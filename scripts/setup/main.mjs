@@ -96,7 +96,7 @@ function checkBuildTools() {
     throw new SetupError(`vnet needs ${missing.join(' and ')}: sudo apt-get install g++ make python3`)
 }
 
-/** Building takes minutes: a user who cannot make interfaces then hears of it before. */
+/** Building takes minutes, so a lack of rights is reported before. */
 function warnOfTun() {
   try {
     closeSync(openSync(TUN, constants.O_RDWR))
@@ -117,7 +117,7 @@ function missingBuildTools() {
 }
 
 /**
- * Root in a user's tree, by sudo, su or in a container, makes files as that user, who can then
+ * Root in a user's tree, by sudo, su or in a container, makes files as that user: its owner can
  * remove them and set up again. An owner without an account here has no home for npm.
  */
 function becomeOwner() {

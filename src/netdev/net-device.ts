@@ -18,7 +18,7 @@ import type { RxQueue } from './rx-queue.ts'
 import { TxQueue } from './tx-queue.ts'
 import type { Watchdog } from './watchdog.ts'
 
-/** Nanoseconds from a full queue to the look at what the kernel dropped, and between two lines. */
+/** Nanoseconds from a full queue to reading the kernel's drops, and between two log lines. */
 const LOSS_LOOK = NSEC_PER_SEC
 const LOSS_LINES = 10 * NSEC_PER_SEC
 

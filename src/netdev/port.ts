@@ -66,8 +66,8 @@ export interface Port {
    */
   kernelStats(): Float64Array | undefined
   /**
-   * How many frames the kernel dropped in front of the queues, because one was full: not those that
-   * it dropped while the interface was down or had no carrier. As of the last event of the
+   * How many frames the kernel dropped in front of the queues because one was full. Drops while the
+   * interface was down or had no carrier do not count. As of the last event of the
    * interface or, with `now`, read from the kernel. A port without it never drops any.
    */
   beforeVnet?(now: boolean): number

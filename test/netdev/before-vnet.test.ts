@@ -1,4 +1,4 @@
-/** Frames that the kernel dropped in front of a device: when it looks, and what it logs. */
+/** Frames that the kernel dropped in front of a device: when they are read, and logged. */
 import { expect, test } from 'vitest'
 import { NSEC_PER_SEC } from '#src/base/clock.ts'
 import type { MemoryPort } from '#src/bed/memory-port.ts'

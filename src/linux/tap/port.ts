@@ -307,7 +307,7 @@ export class TapPort implements Port {
 
   /** Sets the speed before the carrier event. The carrier changes even if that fails. */
   #setCarrier(carrier: boolean): void {
-    // What the kernel drops from now on, before it announces the change, is not lost before vnet.
+    // Later drops, before the kernel announces the change, are not lost before vnet.
     if (!carrier) this.beforeVnet(true)
     this.#carrier = carrier
     if (!carrier) this.#passes = false

@@ -1,4 +1,4 @@
-/** Frames that the kernel drops in front of vnet because its queue is full, and others that it drops. */
+/** Frames that the kernel drops because the queue to vnet is full, and others that it drops. */
 import { spawnSync } from 'node:child_process'
 import { expect, test } from 'vitest'
 import { makeVeth } from '#support/attach.ts'
