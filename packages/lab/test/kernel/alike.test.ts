@@ -145,3 +145,22 @@ describe.for(['memory', 'kernel'] as const)('in the world %s', world => {
     expect(client.run(() => frozen)).toBe(frozen)
   })
 })
+
+// In the kernel the time of the last acknowledgment depends on the load of the machine.
+test('in memory, too, a port connects again while the server is in TIME-WAIT, because timestamps increase', async () => {
+  await using lab = await createLab({ world: 'memory' })
+  const [client, server] = lab.hosts('client', 'server')
+  await lab.cable(client, server, { wire: 'delay 5ms' })
+  await server.listen(
+    net.createServer(socket => socket.resume().end()),
+    80,
+  )
+  for (let i = 0; i < 8; i++) {
+    const socket = client.run(() => net.connect({ host: 'server', port: 80, localPort: 5000, family: 4 }))
+    socket.resume()
+    await once(socket, 'close')
+    // The last acknowledgment arrives.
+    await lab.sleep(20)
+  }
+  expect(client.stats()).toMatchObject({ TcpExtTCPSynRetrans: 0, TcpOutRsts: 0 })
+})
