@@ -137,7 +137,7 @@ describe('frames', () => {
     const long = pcapng('long.pcapng', [{ frame: new Uint8Array(3000) }])
     const failed = await replay(long, '--json')
     const refused = `no frame was sent: no frame was taken: 1 longer than the MTU of 1500`
-    expect([failed.status, failed.stderr]).toEqual([1, `vnet: ${long}: ${refused}\n`])
+    expect([failed.status, JSON.parse(failed.stderr)]).toEqual([1, { event: 'error', error: `${long}: ${refused}` }])
     const none = await replay(pcapng('none.pcapng', []))
     expect([none.status, none.stderr]).toEqual([1, expect.stringContaining('the capture has no packets')])
   })
