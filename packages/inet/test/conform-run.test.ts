@@ -96,6 +96,48 @@ test.each([
   expect(segmentOf(failure?.frames[failure.wrong]?.frame as Uint8Array)?.length).toBe(100)
 })
 
+/** Returns a case of the lines of an echoed segment with 100 bytes. */
+function echoed(...lines: readonly string[]): Case {
+  const [one] = parseCases(`case bytes: title
+    must RFC 9293, 3.8
+    echo
+    in data 1..101, ack 1
+    ${lines.join('\n    ')}`)
+  return one as Case
+}
+
+test.each([
+  ['stream 1..101 100', undefined],
+  ['stream 1..101 99', 'length is 100, more than 99'],
+  ['none data 101..201', undefined],
+  ['none data 0..1', undefined],
+  ['none data 100..201', 'the host has replied'],
+])('%s after 100 bytes: %s', async (line, reason) => {
+  expect((await failureOf(echoed(line), sent => [sent]))?.reason).toBe(reason)
+})
+
+test('repetitions after the same time, and with less than twice the time, do not back off', async () => {
+  const one = echoed('some data 1..101', '+0..10000 backs-off data 1..101')
+  const after = (times: readonly number[]) => {
+    const left = [0, ...times]
+    let at = 0
+    return (sent: Sent): readonly Sent[] => {
+      if (segmentOf(sent.frame)?.length !== 100) return [sent]
+      at += (left.shift() ?? 0) * MS
+      return [{ ...sent, at }]
+    }
+  }
+  expect(await failureOf(one, after([200, 400, 800]))).toBe(undefined)
+  expect(await failureOf(one, after([250, 380, 790]))).toBe(undefined)
+  for (const times of [
+    [200, 200, 200],
+    [200, 300, 390],
+  ]) {
+    const failure = await failureOf(one, after(times))
+    expect(failure?.reason).toBe(`sent again after 200 ms, and the third time after ${times[2]} ms`)
+  }
+})
+
 test('a closed window may be probed with a byte after a while, and with no more', () => {
   const window = new OfferedWindow()
   window.offer(1, 0, 0)
