@@ -93,6 +93,16 @@ export function attach(name: string, options: AttachOptions = {}): Promise<Cable
   return open(attachDriver(), { args: [name], netns, params, ab, ba, log })
 }
 
+/** Closes the clock if the platform cannot be opened. */
+function platformOr(clock: TimerfdClock, open: () => LinuxPlatform): LinuxPlatform {
+  try {
+    return open()
+  } catch (error) {
+    clock.close()
+    throw error
+  }
+}
+
 interface OpenOptions<P extends Params> {
   readonly ab: CableOptions['ab'] | undefined
   readonly ba: CableOptions['ba'] | undefined
@@ -109,8 +119,8 @@ async function open<P extends Params, Dev extends AnyDevice>(
 ): Promise<Cable> {
   const native = loadNative()
   const log = new Log(LOGLEVEL_WARNING, (_, line) => (options.log ?? console.error)(line))
-  const platform = new LinuxPlatform(native, text => log.warn(text))
   const clock = new TimerfdClock(native)
+  const platform = platformOr(clock, () => new LinuxPlatform(native, text => log.warn(text)))
   const wireResources = new LinuxWireResources(undefined, error => log.err(explain(error)))
   const ended = new AbortController()
   let module: Module<P, Dev> | undefined

@@ -7,15 +7,21 @@ const REPLY = '/dev/vnet-reply'
 
 /** Stops the machine until its host replies; copies may get other replies. One thread at a time. */
 export function stopMachine(why: string): Buffer {
-  const requests = openSync(REQUESTS, 'w')
-  const reply = openSync(REPLY, 'r')
+  return withFile(REQUESTS, 'w', requests =>
+    withFile(REPLY, 'r', reply => {
+      // A signal may end a write(2) early: this function writes the rest.
+      writeFileSync(requests, `stop ${why.replaceAll('\n', ' ')}\n`)
+      return readExactly(reply, readExactly(reply, Uint32Array.BYTES_PER_ELEMENT).readUInt32LE())
+    }),
+  )
+}
+
+function withFile<T>(path: string, flags: string, fn: (fd: number) => T): T {
+  const fd = openSync(path, flags)
   try {
-    // A signal may end a write(2) early: this function writes the rest.
-    writeFileSync(requests, `stop ${why.replaceAll('\n', ' ')}\n`)
-    return readExactly(reply, readExactly(reply, Uint32Array.BYTES_PER_ELEMENT).readUInt32LE())
+    return fn(fd)
   } finally {
-    closeSync(requests)
-    closeSync(reply)
+    closeSync(fd)
   }
 }
 

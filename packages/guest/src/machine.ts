@@ -82,8 +82,11 @@ export class Machine {
     const args = [...machineArguments(spec.memoryMb), ...pathArguments(spec), ...startArguments(spec.start)]
     const [program = '', ...words] = withParent([QEMU, ...args])
     const devices = 'devices' in spec.start ? openSync(spec.start.devices, 'r') : undefined
-    this.#child = spawn(program, words, { stdio: ['pipe', 'pipe', 'pipe', devices ?? 'ignore'] })
-    if (devices !== undefined) closeSync(devices)
+    try {
+      this.#child = spawn(program, words, { stdio: ['pipe', 'pipe', 'pipe', devices ?? 'ignore'] })
+    } finally {
+      if (devices !== undefined) closeSync(devices)
+    }
     // A machine with a kernel runs already.
     this.#isWaiting = devices !== undefined
     this.#child.stdin?.on('error', () => {})
@@ -187,7 +190,10 @@ const startArguments = (start: Start): string[] =>
 /** Makes a file of zeros, which takes no space. */
 export function makeSparse(path: string, mib: number): string {
   const fd = openSync(path, 'w', 0o600)
-  ftruncateSync(fd, mib * MIB)
-  closeSync(fd)
+  try {
+    ftruncateSync(fd, mib * MIB)
+  } finally {
+    closeSync(fd)
+  }
   return path
 }

@@ -24,10 +24,13 @@ export class ReplayInput implements Disposable {
     // Opening a FIFO that nothing writes to yet must not wait.
     this.#fd = path === '-' ? STDIN : asUsageError(path, () => openSync(path, O_RDONLY | O_NONBLOCK))
     const stat = fstatSync(this.#fd)
-    if (stat.isDirectory()) throw new UsageError(`${this.name}: it is a directory, not a capture`)
     const isDevice = stat.isBlockDevice() || stat.isCharacterDevice()
     // Standard input may be a terminal, or /dev/null.
-    if (isDevice && path !== '-') throw new UsageError(`${path}: it is a device, not a capture`)
+    const refused = stat.isDirectory() ? 'directory' : isDevice && path !== '-' ? 'device' : undefined
+    if (refused !== undefined) {
+      this[Symbol.dispose]()
+      throw new UsageError(`${this.name}: it is a ${refused}, not a capture`)
+    }
     this.size = stat.isFile() ? stat.size : undefined
   }
 

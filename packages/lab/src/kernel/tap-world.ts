@@ -39,7 +39,12 @@ export class TapWorld implements Platform, LabWorld {
   constructor(netns?: string) {
     this.#netns = netns
     const log = new Log(LOGLEVEL_WARNING, (_, line) => console.error(`vnet: ${line}`))
-    this.#linux = new LinuxPlatform(this.#native, text => log.warn(text))
+    try {
+      this.#linux = new LinuxPlatform(this.#native, text => log.warn(text))
+    } catch (error) {
+      this.#clock.close()
+      throw error
+    }
     const net = new Net({ platform: this, clock: this.#clock, log })
     this.gone = new Promise(resolve => {
       net.registerNetdeviceNotifier(event => {

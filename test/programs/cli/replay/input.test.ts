@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { ReplayInput } from '#src/cli/replay/input.ts'
 import { fileDirectory } from '#support/fresh-directory.ts'
+import { openFiles } from '#support/open-files.ts'
 
 const directory = fileDirectory()
 
@@ -25,6 +26,15 @@ test('the chunks of a file are the file, again from the beginning each time', as
   using input = new ReplayInput(path)
   expect([input.name, input.size, input.repeats]).toEqual([path, bytes.length, true])
   for (let pass = 0; pass < 2; pass++) expect(bytes.equals(await all(input.chunks()))).toBe(true)
+})
+
+test.each([
+  ['directory', directory],
+  ['device', '/dev/null'],
+])('a %s is refused, and closed', (kind, path) => {
+  const before = openFiles('/proc/self/fd').filter(file => file === path)
+  expect(() => new ReplayInput(path)).toThrow(`${path}: it is a ${kind}, not a capture`)
+  expect(openFiles('/proc/self/fd').filter(file => file === path)).toEqual(before)
 })
 
 test('a file may be closed while it is read ahead', async () => {
