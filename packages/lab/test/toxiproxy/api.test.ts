@@ -147,6 +147,26 @@ describe('refuses', () => {
     }
   })
 
+  test.each([
+    [
+      { type: 'packet_loss', attributes: { percnt: 10 } },
+      `packet_loss has no "percnt": it takes percent, burst; did you mean 'percent'?`,
+    ],
+    [
+      { type: 'drop', attributes: { Nht: 3 } },
+      `drop has no "Nht": it takes filter, first, nth, every; did you mean 'nth'?`,
+    ],
+    [{ type: 'silence', attributes: { percent: 1 } }, 'silence has no "percent": it takes none'],
+    [{ type: 'wire', attributes: { ['x'.repeat(1000)]: 1 } }, `wire has no "${'x'.repeat(59)}...: it takes text`],
+    [{ type: 'preset', atributes: {} }, "did you mean 'attributes'?"],
+    [{ type: 'corrupt', percent: 5 }, 'a toxic has no "percent"'],
+  ])('a field that a toxic of vnet does not have: %j', async (body, message) => {
+    const call = await serve()
+    await call('POST /proxies', { name: 'a', upstream: 'u:1', enabled: false })
+    const { status, text } = await call('POST /proxies/a/toxics', body)
+    expect([status, JSON.parse(text).error]).toEqual([400, expect.stringContaining(message)])
+  })
+
   test('UDP, and toxics of packets, without a lab, with the reason', async () => {
     const call = await serve()
     const answer = await call('POST /proxies', { name: 'a', upstream: 'u:1', network: 'udp' })

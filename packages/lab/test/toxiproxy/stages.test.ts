@@ -85,3 +85,12 @@ test.each([
   const text = textOf(toxicOf('bandwidth', { rate: 1 }), { port: 7, address, isUdp })
   expect(text).toContain(`( rate 8kbit ${headers} burst 5 `)
 })
+
+test('a drop takes one of first, nth and every', () => {
+  const at = { port: 7, address: '198.18.1.2', isUdp: false }
+  const text = (attributes: Attributes) =>
+    textOf(toxicOf('drop', { filter: '', first: 0, nth: 0, every: 0, ...attributes }), at)
+  expect(text({ nth: 3 })).toContain('( drop  nth 3 )')
+  expect(text({})).toContain('( drop  every 1 )')
+  expect(() => text({ first: 1, nth: 3 })).toThrow('drop takes one of first, nth and every, not 2')
+})
