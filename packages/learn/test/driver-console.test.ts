@@ -42,6 +42,8 @@ test('lines without a reader are lost after a bounded wait, and counted before t
   room = 100
   printer.print('read')
   expect(reader.text).toBe('begu\nvnet: 3 lines are lost: nothing read them in time\nread\n')
+  printer.print('next')
+  expect(reader.text.endsWith('read\nnext\n')).toBe(true)
 })
 
 test('a reader that has closed its end loses lines without a wait', () => {
