@@ -11,7 +11,7 @@ const TCP_EXT = [
   ...['TW', 'TWRecycled', 'PAWSEstab', 'DelayedACKs', 'DelayedACKLost', 'ListenOverflows', 'ListenDrops'],
   ...['TCPRenoRecovery', 'TCPSackRecovery', 'TCPFastRetrans', 'TCPSlowStartRetrans', 'TCPTimeouts'],
   ...['TCPSynRetrans', 'TCPLossProbes', 'TCPWinProbe', 'TCPKeepAlive', 'TCPZeroWindowDrop'],
-  ...['TCPAbortOnData', 'TCPAbortOnClose', 'TCPAbortOnTimeout', 'TCPChallengeACK'],
+  ...['TCPAbortOnData', 'TCPAbortOnClose', 'TCPAbortOnTimeout', 'TCPChallengeACK', 'TCPMD5Unexpected'],
 ]
 
 const prefixed = (prefix: string, names: readonly string[]) => names.map(name => `${prefix}${name}`)
