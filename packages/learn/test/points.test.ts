@@ -60,6 +60,7 @@ test('a sheet with quotes around every cell is read', () => {
 })
 
 test.each([
+  ['exercise,check,points\n01-drop;a, b;1\n', "2: separated by ';', and line 1 by ','; save it again"],
   [
     'exercise,check,points\n01-drop;drops every IPv4 frame;1\n',
     "2: separated by ';', and line 1 by ','; save it again",
