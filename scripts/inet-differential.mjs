@@ -35,19 +35,23 @@ async function load(directory) {
 }
 
 const number = fallback => ({ type: 'string', default: String(fallback) })
-const options = { seed: number(1), seeds: number(1), packets: number(1000), limit: number(20) }
+const options = { seed: number(1), seeds: number(1), packets: number(1000), exchanges: number(0), limit: number(20) }
 const { values, positionals } = parseArgs({ options, allowPositionals: true })
-const [seed, seeds, packets, limit] = ['seed', 'seeds', 'packets', 'limit'].map(name => Number(values[name]))
+const [seed, seeds, packets, exchanges, limit] = ['seed', 'seeds', 'packets', 'exchanges', 'limit'].map(name =>
+  Number(values[name]),
+)
 const directory = mkdtempSync(join(tmpdir(), 'vnet-differential-'))
 try {
-  const { runPackets, sendPackets } = await load(directory)
+  const { runExchanges, runPackets, sendPackets } = await load(directory)
   if (positionals.length > 0) sendPackets(positionals, text => console.log(text))
-  else
-    for (let each = seed; each < seed + seeds; each++) {
-      const found = runPackets(each, packets, limit, text => console.log(text))
-      console.log(`seed ${each}: ${packets} packets, ${found} differences`)
-      if (found > 0) process.exitCode = 1
-    }
+  for (let each = seed; positionals.length === 0 && each < seed + seeds; each++) {
+    const found = [
+      runPackets(each, packets, limit, text => console.log(text)),
+      await runExchanges(each, exchanges, limit, text => console.log(text)),
+    ]
+    console.log(`seed ${each}: ${packets} packets, ${found[0]} differ; ${exchanges} exchanges, ${found[1]} differ`)
+    if (found.some(count => count > 0)) process.exitCode = 1
+  }
 } finally {
   rmSync(directory, { recursive: true, force: true })
 }

@@ -211,7 +211,10 @@ export class Icmp {
     const quote = at + icmp.ICMP_HLEN
     if (length < icmp.ICMP_HLEN + version.header) return
     this.#upper.find(bytes, quote, at + length)
-    const { h, protocol } = this.#upper
+    // Linux does not look whether the quoted packet of IPv4 is a later fragment.
+    const isV4 = version === IP4 && ipv4.headerLength(bytes, quote) >= ipv4.IPV4_HLEN
+    const h = isV4 ? quote + ipv4.headerLength(bytes, quote) : this.#upper.h
+    const protocol = isV4 ? ipv4.protocol(bytes, quote) : this.#upper.protocol
     // At least the ports and the sequence number (RFC 1122 section 3.2.2).
     if (h < 0 || h + 8 > at + length) return
     const own = bytes.slice(version.sourceAt(quote), version.sourceAt(quote) + version.address)

@@ -48,6 +48,9 @@ interface Partial {
   /** Length of the whole payload, once the last fragment has arrived; otherwise -1. */
   total: number
   bytes: number
+  /** Lengths of the longest pieces of IPv4: of all, and of all with DF. */
+  longest: number
+  longestWhole: number
   /** The ECN values of its pieces, as bits. They contradict each other if one has none. */
   ecn: number
 }
@@ -92,6 +95,9 @@ export class Reassembly {
     if (fragment.isLast) partial.total = last
     if (isCopy) return
     partial.ecn |= 1 << (version.trafficClass(bytes, nh) & 3)
+    partial.longest = Math.max(partial.longest, data.length + fragment.head.length)
+    if (version === IP4 && (ipv4.flags(bytes, nh) & ipv4.IP_DF) !== 0)
+      partial.longestWhole = Math.max(partial.longestWhole, data.length + fragment.head.length)
     partial.pieces.push({ offset, data })
     partial.bytes += data.length + OVERHEAD
     this.#bytes += data.length + OVERHEAD
@@ -106,7 +112,17 @@ export class Reassembly {
 
   #begin(version: IpVersion, key: string): Partial {
     const until = this.#stack.clock.now() + (version === IP4 ? TIME4 : TIME6)
-    const partial: Partial = { version, until, pieces: [], first: undefined, total: -1, bytes: 0, ecn: 0 }
+    const partial: Partial = {
+      version,
+      until,
+      pieces: [],
+      first: undefined,
+      total: -1,
+      bytes: 0,
+      longest: 0,
+      longestWhole: -1,
+      ecn: 0,
+    }
     this.#partial.set(key, partial)
     this.#arm()
     return partial
@@ -130,6 +146,11 @@ export class Reassembly {
     }
     this.#stack.count(version.counters.reasmOks)
     const frame = joined(version, first, pieces, total)
+    // Linux keeps DF if no router can have cut the packet into its pieces.
+    if (partial.longestWhole === partial.longest) {
+      put16(frame, ETH_HLEN + 6, ipv4.IP_DF)
+      version.finish(frame, ETH_HLEN)
+    }
     if ((partial.ecn & CE) !== 0) {
       version.setTrafficClass(frame, ETH_HLEN, version.trafficClass(frame, ETH_HLEN) | 3)
       version.finish(frame, ETH_HLEN)

@@ -152,6 +152,11 @@ export class Acks {
     return true
   }
 
+  /** The next invalid segment gets a reply. */
+  allowInvalid(): void {
+    this.#invalidAt = Number.NEGATIVE_INFINITY
+  }
+
   /** Acknowledges an invalid segment, at most twice a second if it has no data (RFC 5961). */
   reject(hasData: boolean, isChallenge: boolean): void {
     if (!hasData && !this.mayAnswerInvalid()) return

@@ -135,7 +135,7 @@ export class Connection implements TcpConnection {
     if (this.state === 'SYN-SENT') this.end()
     else if (unread > 0 && this.state !== 'TIME-WAIT' && this.state !== 'CLOSED') {
       this.count('TcpExtTCPAbortOnClose')
-      this.reset()
+      this.#abort()
     } else if (this.isSending || this.state === 'SYN-RECV') this.#sendFin()
     else if (this.state === 'FIN-WAIT-2') this.life.startFinWait()
   }
@@ -148,8 +148,17 @@ export class Connection implements TcpConnection {
   }
 
   reset(): void {
-    this.abandon()
+    // After both FINs there is nothing to reset.
+    if (this.state === 'LAST-ACK' || this.state === 'CLOSING') {
+      this.abandon()
+      this.end()
+    } else this.#abort()
+  }
+
+  #abort(): void {
+    // With SACK blocks, of which the user may not know.
     if (this.isSynchronized && this.state !== 'TIME-WAIT') this.sendReset()
+    this.abandon()
     if (this.state === 'ESTAB' || this.state === 'CLOSE-WAIT') this.count('TcpEstabResets')
     this.end()
   }

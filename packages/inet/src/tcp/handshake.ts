@@ -5,7 +5,7 @@ import type { Connection } from './connection.ts'
 import { ACCEPT, CONNECT } from './host.ts'
 import { WINDOW_SCALE } from './receive.ts'
 import { type Segment, TIMESTAMPS_LENGTH } from './segment.ts'
-import { echoedRtt, isOldTimestamp, takeTimestamp, unwrap } from './time-wait.ts'
+import { echoedRtt, isOldTimestamp, setTimestamp, unwrap } from './time-wait.ts'
 
 /** Sends the first SYN. Returns 0 or a negative errno. */
 export function sendSyn(c: Connection): number {
@@ -26,7 +26,7 @@ function takeSyn(c: Connection, s: Segment): void {
   const { sender } = c
   c.irs = s.sequence
   c.hasTimestamps = s.hasTimestamp
-  takeTimestamp(c, s)
+  setTimestamp(c, s)
   c.isScaling = s.windowScale >= 0
   c.peerScale = Math.max(s.windowScale, 0)
   c.window.scale = c.isScaling ? WINDOW_SCALE : 0
@@ -69,6 +69,8 @@ export function arriveInSynSent(c: Connection, s: Segment): boolean {
 export function completeHandshake(c: Connection, s: Segment): boolean {
   if (unwrap(s.acknowledgment, c.iss, 0) !== 1) return false
   establish(c, s)
+  // Linux limits the replies of a request apart from those of its connection.
+  if (!c.isActive) c.acks.allowInvalid()
   if (!c.isActive) c.count('TcpPassiveOpens')
   c.notify(c.isActive ? CONNECT : ACCEPT)
   return true

@@ -2,6 +2,7 @@
  * The processing of received segments (RFC 9293 sec. 3.10.7), in Linux's order: timestamps (RFC
  * 7323), sequence number, RST and SYN (RFC 5961), acknowledgment, data, FIN.
  */
+import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
 import { ECONNRESET, EPIPE } from 'vnet/internal/base/errno'
 import { get32 } from 'vnet/internal/packet/octets'
 import { TCP_PSH, TCP_URG } from 'vnet/internal/packet/tcp'
@@ -22,6 +23,10 @@ export function arrive(c: Connection, s: Segment): boolean {
     arriveInTimeWait(c, s, sequence)
     return true
   }
+  if (c.state === 'SYN-RECV' && !c.isActive) {
+    // Before the number is checked (RFC 9293 sec. 3.10.7.4 has it after that).
+    if (s.isAck && unwrap(s.acknowledgment, c.iss, 0) !== 1) return s.isRst
+  } else if (!(s.isAck || s.isRst || s.isSyn)) return true
   if (endsHalfOpen(c, s, sequence)) {
     c.fail(0)
     return false
@@ -50,24 +55,50 @@ function isValid(c: Connection, s: Segment, sequence: number): boolean {
   const { receive } = c
   const { next } = receive
   const end = sequence + s.space
-  if (isOldTimestamp(c, s) && !s.isRst) {
+  if (isOldTimestamp(c, s) && !s.isRst && !isReordered(c, s, sequence)) {
     c.count('TcpExtPAWSEstab')
-    c.acks.reject(s.length > 0, false)
+    const isOldAck = s.isAck && s.space === 0 && sequence < c.receive.next
+    if (isOldAck && c.state !== 'SYN-RECV') return false
+    if (c.state === 'SYN-RECV') c.acks.reject(s.space > 0 && !s.isSyn, false)
+    else rejectSequence(c, s, sequence, end)
     return false
   }
+  // Linux does not take it from a peer that has not completed its handshake.
+  if (s.isRst && c.state === 'SYN-RECV' && !c.isActive && isOldTimestamp(c, s)) return false
   const edge = next + c.window.left(next)
   const isBeyond = end > edge && receive.unread > 0 && s.length > 0
   if (end < c.acks.acknowledged || sequence > edge || isBeyond) {
     if (!s.isRst) rejectSequence(c, s, sequence, end)
+    else if (isLateReset(c, sequence)) onReset(c)
     return false
   }
   if (s.isRst) {
-    if (sequence === next || sequence === Math.max(...receive.ranges)) onReset(c)
+    const isAtEdge = c.sender.hasSack && sequence === Math.max(...receive.ranges)
+    if (sequence === next || isAtEdge || isLateReset(c, sequence)) onReset(c)
     else c.acks.reject(false, true)
     return false
   }
   if (s.isSyn) return isValidSyn(c, s, sequence)
   return true
+}
+
+/** Whether a reset has the number of the FIN before it, as resets of macOS do (tcp_reset_check). */
+function isLateReset({ state, receive }: Connection, sequence: number): boolean {
+  return sequence === receive.next - 1 && (state === 'CLOSE-WAIT' || state === 'LAST-ACK' || state === 'CLOSING')
+}
+
+/**
+ * Whether a segment with an old timestamp only repeats an acknowledgment, as one does that another
+ * has overtaken, at most 1.2 retransmission timeouts before (tcp_disordered_ack of Linux).
+ */
+function isReordered(c: Connection, s: Segment, sequence: number): boolean {
+  const { sender, receive } = c
+  if (s.space > 0 || !s.isAck || sequence !== receive.next) return false
+  if (unwrap(s.acknowledgment, c.iss, sender.una) !== sender.una) return false
+  const size = s.window * 2 ** c.peerScale
+  const isLarger = sequence === c.windowSequence && (size > sender.window || size === 0)
+  const isUpdate = sequence > c.windowSequence || isLarger
+  return !isUpdate && ((c.recentTimestamp - s.timestamp) | 0) <= (1.2 * sender.rtt.timeout) / NSEC_PER_MSEC
 }
 
 function rejectSequence(c: Connection, s: Segment, sequence: number, end: number): void {
@@ -150,6 +181,11 @@ function takeData(c: Connection, s: Segment, sequence: number): boolean {
   const { state } = c
   if (state !== 'ESTAB' && state !== 'FIN-WAIT-1' && state !== 'FIN-WAIT-2') {
     // After the peer's FIN only repetitions can arrive.
+    if (sequence < receive.next && sequence + s.length > receive.next) {
+      c.count('TcpExtTCPAbortOnData')
+      onReset(c)
+      return false
+    }
     if (sequence < receive.next) {
       receive.accept(sequence, s.bytes, s.at, s.length, s.isFin)
       c.sendAck()

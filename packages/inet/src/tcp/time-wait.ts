@@ -10,7 +10,12 @@ const PAWS_LIFE = 24 * 86_400 * NSEC_PER_SEC
 /** Returns the unwrapped sequence number near `near` that is `wire` after the initial one. */
 export const unwrap = (wire: number, initial: number, near: number): number => near + ((wire - initial - near) | 0)
 
+/** Takes the timestamp of a segment that is not older than the last one. */
 export function takeTimestamp(c: Connection, s: Segment): void {
+  if (((c.recentTimestamp - s.timestamp) | 0) <= 0) setTimestamp(c, s)
+}
+
+export function setTimestamp(c: Connection, s: Segment): void {
   c.recentTimestamp = s.timestamp
   c.recentAt = c.clock.now()
 }

@@ -22,7 +22,7 @@ export const EXCEPTIONS: readonly Exception[] = [
     example: ['ip options 830708c00002090107020000 / icmp echo'],
     explains: (sent, linux, memory) =>
       (optionsOf(sent).has(LOOSE_ROUTE) || optionsOf(sent).has(STRICT_ROUTE)) &&
-      [linux, memory].every(([reply = '']) => reply.includes('icmp type 12, code 0')),
+      [linux, memory].every(([reply = 'icmp type 12, code 0']) => /icmp type 12, code 0|arp/.test(reply)),
   },
   {
     row: 'routes and times of IP options in replies of TCP',
@@ -58,6 +58,65 @@ export const EXCEPTIONS: readonly Exception[] = [
     explains: (sent, _, memory) => /\b(proto|next) 136\b/.test(sent) && memory.length <= 1,
   },
 ]
+
+export interface ExchangeException {
+  readonly row: string
+  /** An exchange in which the hosts differ; undefined if that needs timers. */
+  readonly example: readonly string[]
+  /** Whether it is the difference of an exchange: its last line has these results. */
+  explains(lines: readonly string[], linux: readonly string[], memory: readonly string[]): boolean
+}
+
+export const EXCHANGE_EXCEPTIONS: readonly ExchangeException[] = [
+  {
+    row: 'a SYN that crosses the own one',
+    example: ['connect', 'in syn 0'],
+    explains: (lines, linux, memory) =>
+      lines.at(-1) === 'in syn 0' && [linux, memory].every(([sent]) => sent?.startsWith('syn, seq 0, ack 1,')),
+  },
+  {
+    row: 'the timestamp of an acknowledgment that is older than the last one',
+    example: [
+      ...['listen', 'in syn 0, mss 1460, ts 100', 'in ack 1, ts 100', 'accept', 'write 100', 'in ack 101, ts 100'],
+      ...['in ack 1, ts 121', 'in syn 70001'],
+    ],
+    explains: (_, linux, memory) => {
+      const [theirs, ours] = [linux, memory].map(texts => texts.join('\n').replaceAll(/, ts \d+/g, ''))
+      return linux.length > 0 && theirs === ours
+    },
+  },
+  {
+    row: 'the last segment of a window that is no multiple of the MSS',
+    example: ['connect', 'in syn 0, ack 1, mss 1460', 'in ack 1, win 1500', 'write 8000'],
+    explains: (_, linux, memory) =>
+      / win\b|data/.test(linux.at(-1) ?? '') && linux.length === memory.length + 1 && isStart(memory, linux),
+  },
+  {
+    row: 'SACK blocks in bytes that are sent, and in the FIN of `close`',
+    example: ['connect', 'in syn 0, ack 1, mss 1460, sack-ok', 'in data 101..201, ack 1', 'close'],
+    explains: (lines, linux) =>
+      /^(write|close|shutdown|in )/.test(lines.at(-1) ?? '') && /(data|fin)\b.*sack/.test(linux.join('\n')),
+  },
+  {
+    row: 'SACK blocks of bytes after a FIN',
+    example: ['connect', 'in syn 0, ack 1, mss 1460, sack-ok', 'in fin 1461, ack 1', 'in data 1461..2461, ack 1'],
+    explains: (lines, linux, memory) => {
+      const [theirs, ours] = [linux, memory].map(texts => texts.join('\n').replaceAll(/, sack .*/g, ''))
+      return lines.some(line => line.includes('fin')) && theirs === ours
+    },
+  },
+  {
+    row: 'bytes sent after duplicate acknowledgments without SACK',
+    example: ['connect', 'in syn 0, ack 1', 'write 100', 'in ack 1', 'write 1460', 'in ack 1'],
+    explains: (lines, linux, memory) =>
+      !lines.some(line => line.includes('sack-ok')) &&
+      memory.length === linux.length + 1 &&
+      linux.every(text => memory.includes(text)) &&
+      memory.some(text => !linux.includes(text) && text.startsWith('data')),
+  },
+]
+
+const isStart = (some: readonly string[], all: readonly string[]): boolean => some.every((text, i) => text === all[i])
 
 const withoutDf = (reply: string | undefined): string | undefined => reply?.replace('offset 0x4000', 'offset 0x0')
 

@@ -1,5 +1,7 @@
 /** The command: see scripts/inet-differential.mjs. */
 import { differences, Pair, report, Shrinker } from './differences.ts'
+import { compare, ExchangeHosts, reportExchange, shrunkExchange } from './exchange-hosts.ts'
+import { ExchangeSource } from './exchanges.ts'
 import { textOf } from './packets.ts'
 
 /** Prints the differences of a seed, each simplest form once and at most `limit` of them. */
@@ -30,4 +32,30 @@ export function sendPackets(texts: readonly string[], print: (text: string) => v
   } finally {
     pair.close()
   }
+}
+
+/** Same as `runPackets`, with exchanges of TCP. */
+export async function runExchanges(
+  seed: number,
+  count: number,
+  limit: number,
+  print: (text: string) => void,
+): Promise<number> {
+  let found = 0
+  const seen = new Set<string>()
+  const hosts = new ExchangeHosts()
+  try {
+    for (let nth = 0; nth < count; nth++) {
+      const difference = await compare(hosts, new ExchangeSource(seed, nth).draw())
+      if (difference === undefined) continue
+      found++
+      if (seen.size >= limit) continue
+      const text = reportExchange(await shrunkExchange(hosts, difference))
+      if (!seen.has(text)) print(`seed ${seed}, exchange ${nth}:\n${text}`)
+      seen.add(text)
+    }
+  } finally {
+    hosts.close()
+  }
+  return found
 }

@@ -9,7 +9,7 @@ import type { Sent, World } from '../../src/conform/world.ts'
 import { Calls } from './calls.ts'
 import type { KernelHost } from './kernel-host.ts'
 import { KernelSocket } from './kernel-socket.ts'
-import type { TestListener, TestSocket } from './sockets.ts'
+import type { Sockets, TestListener, TestSocket } from './sockets.ts'
 
 const EINPROGRESS = 115
 
@@ -19,10 +19,11 @@ export class KernelWorld implements World {
   readonly host: World['host']
   readonly peer: World['peer']
   readonly port = 40_000
-  readonly program = new Calls(this, {
+  readonly sockets: Sockets = {
     connect: (port, to) => this.#connect(port, to),
     listen: backlog => this.#listen(backlog),
-  })
+  }
+  readonly program = new Calls(this, this.sockets)
   readonly #host: KernelHost
   readonly #sent: Sent[] = []
   readonly #sockets: KernelSocket[] = []
@@ -64,6 +65,12 @@ export class KernelWorld implements World {
       this.#host.receive()
     }
     return this.#sent.shift()
+  }
+
+  /** Returns the frames that the host has sent until now. */
+  sentNow(): Sent[] {
+    this.#host.receive()
+    return this.#sent.splice(0)
   }
 
   #connect(port: number, to: 'peer' | 'own'): TestSocket {

@@ -9,7 +9,7 @@ import { InetHost, type StackInterface } from '../../src/index.ts'
 import { MS } from '../tcp-pair.ts'
 import { Calls } from './calls.ts'
 import { serve } from './servers.ts'
-import type { TestListener, TestSocket } from './sockets.ts'
+import type { Sockets, TestListener, TestSocket } from './sockets.ts'
 
 const station = (n: number) => ({
   mac: Uint8Array.of(2, 0, 0, 0, 0, n),
@@ -28,6 +28,10 @@ export class MemoryWorld implements World {
   readonly host = station(1)
   readonly peer = station(2)
   readonly port = 40_000
+  readonly sockets: Sockets = {
+    connect: (port, to) => this.#connect(port, to),
+    listen: backlog => this.#listen(backlog),
+  }
   readonly program: Calls | undefined
   readonly #clock = new FakeClock()
   readonly #host: InetHost
@@ -62,9 +66,7 @@ export class MemoryWorld implements World {
       // Replies to addresses of other networks are seen, too.
       this.#host.ip.addRoute({ prefix: { bytes: new Uint8Array(via.length), prefixLen: 0 }, via, dev: this.#dev })
     }
-    this.program = hasSockets
-      ? new Calls(this, { connect: (port, to) => this.#connect(port, to), listen: backlog => this.#listen(backlog) })
-      : undefined
+    this.program = hasSockets ? new Calls(this, this.sockets) : undefined
     if (!hasSockets) serve(this.#host)
   }
 
@@ -103,6 +105,12 @@ export class MemoryWorld implements World {
       this.#clock.advance(Math.max(next - this.#clock.now(), 0))
     }
     return this.#sent.shift()
+  }
+
+  /** Returns the frames that the host has sent until now, after it has delivered events. */
+  sentNow(): Sent[] {
+    this.#settle()
+    return this.#sent.splice(0)
   }
 
   #connect(port: number, to: 'peer' | 'own'): TestSocket {
