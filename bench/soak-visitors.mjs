@@ -1,5 +1,5 @@
 /**
- * What comes and goes during a soak: labs, viewers of the live page, and clients of `vnet
+ * Visitors that come and go during a soak: labs, viewers of the live page, and clients of `vnet
  * toxiproxy`, by TCP and by UDP.
  */
 import { createSocket } from 'node:dgram'
@@ -11,7 +11,7 @@ import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { look } from './viewer.mjs'
 
-/** Seconds from the start of one lab to that of the next, and between clients. */
+/** Seconds between the starts of two labs, and of two clients. */
 const EACH_LAB = 30
 const EACH_CLIENT = 1
 /** Seconds that a lab may take. */

@@ -29,7 +29,7 @@ export interface WireEnd {
   readonly dev?: WireDevice | undefined
   /** Drops a frame in flight to the device; without it `skb.dev`, the sender, counts the drop. */
   drop?(skb: SkBuff, reason: number): void
-  /** The frames of this end that were lost before vnet; by default those of `dev`. */
+  /** The frames of this end that were lost before vnet; by default `dev`'s. */
   beforeVnet?(now: boolean): number
 }
 

@@ -60,7 +60,7 @@ export function expectExplained({ name }: Exercise, results: readonly Result[], 
   expect(headings(readFileSync(join(COURSE, name, 'README.md'), 'utf8'))).toContain(failed?.read)
 }
 
-/** Checks for which there is no mistake, because earlier checks refuse all that breaks them. */
+/** Checks without a mistake, because earlier checks refuse all that breaks them. */
 const NEVER_FIRST: Readonly<Record<string, readonly string[]>> = {
   '12-board': ['goes on after the link flapped'],
   '13-two-cpus': ['works again when the interface comes up again'],

@@ -1,4 +1,4 @@
-/** The report of `vnet conform`: what decides the exit status, and what may be a consequence. */
+/** The report of `vnet conform`: its exit status, and failures that may be consequences. */
 import { expect, test } from 'vitest'
 import { asJson, asText, countsOf, junitXml, type Result } from '../src/commands/conform-report.ts'
 import { parseCases } from '../src/conform/notation.ts'

@@ -1,4 +1,4 @@
-/** The cases leave no fragments behind: a host with few places for incomplete packets passes. */
+/** The cases complete their fragments: a host with few places for incomplete packets passes. */
 import { expect, test } from 'vitest'
 import { ETH_HLEN, ETH_P_IP, ETH_P_IPV6, etherType } from '#src/packet/ethernet.ts'
 import { headerLength, IPV4_HLEN } from '#src/packet/ipv4.ts'
@@ -98,7 +98,7 @@ test('a host with four places for incomplete packets passes, and holds none afte
   expect(slots.names).toEqual([])
 })
 
-test('a case that fails leaves no fragments behind either', async () => {
+test('a case that fails completes its fragments, too', async () => {
   const slots = new Slots(4)
   for (const one of readTable().flatMap(({ cases }) => cases)) {
     if (!one.name.startsWith('fragments-') || one.slow !== undefined) continue

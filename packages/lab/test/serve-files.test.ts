@@ -1,4 +1,4 @@
-/** The files that `vnet host --serve` serves: what happens to a reply, and what is opened. */
+/** The files that `vnet host --serve` serves: replies, and the files that it opens. */
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { truncateSync, writeFileSync } from 'node:fs'
@@ -18,7 +18,7 @@ async function served() {
   return { directory, port, server, url: (path: string) => `http://127.0.0.1:${port}${path}` }
 }
 
-test('a reply whose file shrinks meanwhile ends with its connection, without the next reply in it', async () => {
+test('a reply ends, if its file shrinks meanwhile, with its connection, without the next reply in it', async () => {
   const { directory, port } = await served()
   // More than the buffers of two sockets hold.
   const size = 64 * 2 ** 20
@@ -54,7 +54,7 @@ test('a file that is not regular is refused before it is opened', async () => {
   const { directory, url } = await served()
   const pipe = join(directory, 'pipe')
   execFileSync('mkfifo', [pipe])
-  // The shell waits until somebody opens the pipe to read.
+  // The shell waits until the server opens the pipe to read.
   const writer = spawn('sh', ['-c', `echo started; exec 3>${pipe}; echo opened`], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })

@@ -10,7 +10,7 @@ export class AddressCache {
   readonly #known = new Map<DeviceId, { readonly addresses: Addresses; readonly due: number }>()
   readonly #ms: number
 
-  /** Addresses are read again after `ms`, or the next time if there were none yet. */
+  /** Addresses are read again after `ms`, or the next time if the interface had no address. */
   constructor(ms: number) {
     this.#ms = ms
   }

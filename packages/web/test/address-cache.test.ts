@@ -5,7 +5,7 @@ import { AddressCache } from '../src/address-cache.ts'
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
 
-test('addresses are read again when they are due, or the next time if there were none', () => {
+test('addresses are read again when they are due, or the next time if the interface had no address', () => {
   const cache = new AddressCache(4000)
   const read = vi.fn((): readonly string[] => ['198.18.0.1/24'])
   for (let i = 0; i < 8; i++) {

@@ -1,9 +1,9 @@
-/** What a replay says that sent no frame. */
+/** The result of a replay that sent no frame. */
 import { expect, test } from 'vitest'
 import { nothingOf } from '#src/cli/commands/replay.ts'
 import { ReplayCounts } from '#src/cli/replay/counts.ts'
 
-test('a replay without a sent frame has the reasons, of failures before those of skipped packets', () => {
+test('a replay without a sent frame has the reasons, failures before skipped packets', () => {
   const counts = new ReplayCounts()
   expect(nothingOf('a', counts)).toBe('a: no frame was sent: the capture has no packets')
   counts.skipped.add('not Ethernet', 2)

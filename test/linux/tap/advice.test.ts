@@ -16,7 +16,7 @@ test('a program without CAP_NET_ADMIN can also run rootless, or as root', () => 
   expect(advice.slice(MODE.length)).toMatch(others)
 })
 
-test('a device that the container forbids or lacks is no matter of capabilities', () => {
+test('a device that the container forbids or lacks is not a matter of capabilities', () => {
   for (const isAdmin of [true, false]) {
     expect(openAdvice(EPERM, -1, isAdmin)).toContain('this container may not use the device')
     expect(openAdvice(ENOENT, -1, isAdmin)).toContain('the device is missing')

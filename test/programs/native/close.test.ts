@@ -26,7 +26,7 @@ test('a descriptor that is closed twice, or that Node has opened, is an error', 
   closeSync(file)
 })
 
-test('closing several descriptors closes those that can be closed, and reports the other', () => {
+test('closing several descriptors closes all it can, and reports the other', () => {
   const [one, two] = [open(), open()]
   const file = openSync('/dev/null', 'r')
   expect(() => closeFds(native, [one, file, two])).toThrow(`close descriptor ${file}: EBADF`)

@@ -198,7 +198,7 @@ describe('no module keeps mutable state', () => {
   })
 })
 
-describe('nobody ignores that a descriptor could not be closed', () => {
+describe('a failed close of a descriptor is never ignored', () => {
   const message = 'native.close() returns a failure that nobody sees: use closeFd() of linux/errno.ts'
 
   test.each([

@@ -45,7 +45,7 @@ export class PacketLink {
   readonly #poller: Poller
   /** Whole seconds that are subtracted from the time of day, so that a number holds it in ns. */
   readonly #epoch = Math.floor(Date.now() / 1000)
-  /** What the time since the start of this process lacks. */
+  /** Nanoseconds to add to the time since the start of this process. */
   #sinceEpoch = (performance.timeOrigin - this.#epoch * 1000) * NSEC_PER_MSEC
   /** The time of the latest frame. */
   #latest = 0

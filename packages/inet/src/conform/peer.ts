@@ -96,7 +96,7 @@ export class Peer {
     return bytes
   }
 
-  /** Notes the window of an own segment. After SYNs that cross, Linux scales that of a SYN-ACK. */
+  /** Notes the window of an own segment. Linux scales a SYN-ACK's after SYNs that cross. */
   #offer({ flags, ack, scale, window = ['=', WINDOW] }: Items): void {
     const isSyn = (flags & TCP_SYN) !== 0
     if ((flags & TCP_RST) !== 0 || !(isSyn || ack !== undefined)) return

@@ -368,7 +368,7 @@ export class Run {
       const segment = segmentOf(frame)
       if (segment === undefined || !this.#isOfCase(segment)) return { frame, at, index, segment: undefined }
       const port = segment.destinationPort - this.#world.port
-      // Port 0 is that of `send`.
+      // Port 0 is the port of `send`.
       const wrong = port > 0 ? this.#peer(port).take(segment, at) : undefined
       if (wrong !== undefined) throw new WrongFrame(wrong, index)
       return { frame, at, index, segment }

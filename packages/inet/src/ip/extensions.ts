@@ -21,7 +21,7 @@ function sizeOf(bytes: Uint8Array, h: number, protocol: number): number {
 }
 
 /**
- * Returns the position of an IPv6 packet's upper protocol byte, or that of the fragment header if
+ * Returns the position of an IPv6 packet's upper protocol byte, or of the fragment header if
  * `throughFragments` is false.
  */
 export function nextHeaderAt(bytes: Uint8Array, nh: number, end: number, throughFragments: boolean): number {

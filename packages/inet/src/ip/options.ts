@@ -107,7 +107,7 @@ function fillTimestamp(bytes: Uint8Array, at: number, pointer: number, kind: num
   bytes[at + 2] = pointer + (kind === TIME ? 4 : 8)
 }
 
-/** Returns the records with what the reply adds to them. */
+/** Returns the records with the reply's additions. */
 function repliedOf(bytes: Uint8Array, found: Records, host: OptionsHost): Uint8Array | undefined {
   const parts: Uint8Array[] = []
   for (const kind of [RECORD_ROUTE, TIMESTAMP] as const) {

@@ -34,7 +34,7 @@ export interface TcpOptions {
   /** Whether loss probes are sent (tcp_early_retrans). Default true. */
   readonly hasLossProbes: boolean
   /**
-   * Connections that others may have open at one time, all and those of one address; SYNs beyond
+   * Connections that others may have open at one time, in all and from one address; SYNs beyond
    * them are dropped. Not limited by default, as in Linux.
    */
   readonly acceptedMax: number

@@ -1,4 +1,4 @@
-/** Each case of conformance that must pass does so for stacks that obey the RFCs in other ways. */
+/** Each case of conformance that must pass does so for other stacks that obey the RFCs. */
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { legalPage, runLegalChanges } from '../mutations/legal.mjs'

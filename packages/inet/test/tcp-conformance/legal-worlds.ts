@@ -1,5 +1,5 @@
 /**
- * Worlds of stacks that obey the RFCs, in other ways than the stack of this package. They decide
+ * Worlds of stacks that obey the RFCs, but unlike the stack of this package. They decide
  * like `vnet conform` on an interface.
  */
 

@@ -118,7 +118,7 @@ export class FileLab implements AsyncDisposable {
     if (accept !== undefined) await this.router('accept', accept.router).accept(this.host(accept.host))
   }
 
-  /** Returns a line for each end of a link whose kernel lost frames before vnet. */
+  /** Returns a line for each end of a link where the kernel lost frames before vnet. */
   async lostBeforeVnet(): Promise<string[]> {
     const reports = this.links.map(async name => ({ name, report: await this.link(name).stats() }))
     return (await Promise.all(reports)).flatMap(({ name, report }) =>

@@ -56,7 +56,7 @@ export class MemoryStack extends AnyHost implements HostStack, HostFaults, CodeH
   readonly #parts: HostParts
   #boot = new Boot(this)
 
-  /** `limits` are those of its TCP, for peers that are not of the lab. */
+  /** `limits` are its TCP's limits for peers outside the lab. */
   constructor(number: number, clock: Clock, random: Random, parts: HostParts, limits: Partial<TcpOptions> = {}) {
     super(parts)
     this.number = number

@@ -38,7 +38,7 @@ const PROTOCOLS = table(
   '1 icmp, 2 igmp, 4 ipip tunnel, 41 ipv6 tunnel, 47 gre tunnel, 50 esp tunnel, 51 ah tunnel, 58 icmpv6, 132 sctp',
 )
 const TUNNEL_PORTS = table('2152 gtp tunnel, 4500 esp tunnel, 4789 vxlan tunnel, 6081 geneve tunnel, 8472 vxlan tunnel')
-/** Link types whose frames are counted by a name. */
+/** Link types that count frames by a name. */
 const LINKS = table('9 ppp, 50 ppp, 51 pppoe, 105 802.11, 119 802.11, 127 802.11, 163 802.11, 192 802.11')
 /** The first bytes of a segment that are necessary: up to its window. */
 const SEGMENT_MIN = 16

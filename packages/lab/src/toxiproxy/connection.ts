@@ -17,7 +17,7 @@ export interface ConnectionPlace {
   stages(stream: (typeof STREAMS)[number]): readonly Toxic[]
   /** Connects over the link, if there is one. */
   link?(): Promise<readonly Socket[]>
-  /** Called once, when all sockets are closed, also those that are on their way from the link. */
+  /** Called once, when all sockets are closed, also those still to come from the link. */
   onClose(client: Socket, upstream: Socket): void
 }
 

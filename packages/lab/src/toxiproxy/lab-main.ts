@@ -58,7 +58,7 @@ class TcpPort extends net.Server {
     return new Promise(resolve => {
       this.#expected.set(port, resolve)
       near.once('close', () => {
-        // The port may be that of another connection already.
+        // Another connection may have the port already.
         if (this.#expected.get(port) === resolve) this.#expected.delete(port)
         resolve(undefined)
       })

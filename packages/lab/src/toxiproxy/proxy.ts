@@ -24,7 +24,7 @@ export interface ProxyPlace {
   readonly open: Set<TcpConnection>
   readonly room: Room
   readonly names: Names
-  /** Of all UDP proxies. */
+  /** The sessions of all UDP proxies. */
   readonly hops: Map<number, number>
 }
 
@@ -54,7 +54,7 @@ export function upstreamOf(upstream: string): Endpoint {
   return { ...to, host: to.host || '127.0.0.1' }
 }
 
-/** Throws an ApiError if `addresses`, which are those of `upstream`, lead to the proxy itself. */
+/** Throws an ApiError if the `addresses` of `upstream` lead to the proxy itself. */
 export function checkEnds({ listen, upstream }: ProxyEnds, addresses: readonly string[]): void {
   const { port } = upstreamOf(upstream)
   if (addresses.some(each => leadsTo(listen, each, port)))

@@ -15,7 +15,7 @@ const limits = () => readFileSync('/proc/self/limits', 'latin1')
 /** Returns the descriptors that this process may have. */
 export const filesMax = (): number => Number(/^Max open files +(\d+)/m.exec(attempt(limits) ?? '')?.[1] ?? UNLIMITED)
 
-/** A session's two sockets, in this process or on their way from that of the lab. */
+/** A session's two sockets, in this process or still to come from the lab's process. */
 export const SESSION_DESCRIPTORS = 2
 
 /** A UDP session. */

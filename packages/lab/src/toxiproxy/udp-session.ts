@@ -42,7 +42,7 @@ export class UdpSession {
   #hasFailed = false
   #timer = setTimeout(() => this.end(), SILENCE_MS).unref()
 
-  /** `clientPort` is that of the client, to which `reply` sends. `onEnd` is called once. */
+  /** `reply` sends to the client, at `clientPort`. `onEnd` is called once. */
   constructor(place: UdpPlace, clientPort: number, reply: (bytes: Buffer) => void, onEnd: () => void) {
     this.#place = place
     this.#hop = 1 + (place.hops.get(clientPort) ?? 0)

@@ -161,7 +161,7 @@ const UDP_CALLS = [
   ...['addSourceSpecificMembership', 'dropSourceSpecificMembership', 'setMulticastInterface'],
 ]
 /**
- * Makes methods of a native object run on its host, or on that of the code; `making` only where
+ * Makes methods of a native object run on its host, or on the code's host; `making` only where
  * they make the socket, which others have made before.
  */
 function patchHandle(module: string, type: string, names: readonly string[], making: readonly string[]): void {

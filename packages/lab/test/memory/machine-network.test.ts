@@ -33,7 +33,7 @@ async function hostInMemory() {
 const listensAt = (port: number) =>
   readFileSync('/proc/self/net/tcp', 'utf8').includes(`:${port.toString(16).toUpperCase().padStart(4, '0')} 00000000`)
 
-test('a native server that nobody has bound does not listen', async () => {
+test('an unbound native server does not listen', async () => {
   const a = await hostInMemory()
   const handle = made('tcp_wrap', 'TCP', SERVER)
   onTestFinished(() => handle.close())
@@ -41,7 +41,7 @@ test('a native server that nobody has bound does not listen', async () => {
   expect(handle.fd).toBeLessThan(0)
 })
 
-test('a native UDP socket that nobody has bound does not send', async () => {
+test('an unbound native UDP socket does not send', async () => {
   const a = await hostInMemory()
   const machine = dgram.createSocket('udp4')
   onTestFinished(() => void machine.close())

@@ -1,4 +1,4 @@
-/** A reset right after data, which Node shows as an end in the kernel, sometimes, and never here. */
+/** A reset right after data: Node may show it as an end in the kernel, and never does here. */
 import net from 'node:net'
 import { expect, test } from 'vitest'
 import { createLab } from '../../src/index.ts'

@@ -232,7 +232,7 @@ describe('clocks', () => {
     expect(Math.abs((lasted as number) - 590)).toBeLessThan(25)
   })
 
-  test('a network that holds the packets of the server is no step', () => {
+  test('a network that holds the packets of the server is not a step', () => {
     const held = stepped(0, 0).map((one, i) => (one.back && i === 31 ? { ...one, at: one.at + 8 } : one))
     expect(clockOf(held)).toEqual(['', 590])
     // The server's packet comes 800 ms late, and the client does nothing meanwhile.
@@ -243,7 +243,7 @@ describe('clocks', () => {
     expect(clockOf(waiting)[0]).toBe('')
   })
 
-  test('interfaces in any order are no step', () => {
+  test('interfaces in any order are not a step', () => {
     const records = stepped(0, 0).map((one, i) => {
       const ns = Math.round((one.at + (i % 2 === 0 ? 0 : 60)) * 1e6)
       return whole(ethernetFrame(segmentPacket(one)), {

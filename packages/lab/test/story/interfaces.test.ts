@@ -1,4 +1,4 @@
-/** Packets of a flow on several interfaces: each counts once, and what does not count is noted. */
+/** Packets of a flow on several interfaces: each counts once, and a note has the others. */
 import { describe, expect, test } from 'vitest'
 import { pseudoHeaderSum4 } from '#src/packet/checksum.ts'
 import { put16 } from '#src/packet/octets.ts'
@@ -119,7 +119,7 @@ describe('a repetition on another interface counts', () => {
   })
 })
 
-test('a packet whose checksum the card has yet to compute has a copy with the checksum', () => {
+test('a packet without its final checksum has a copy with the checksum', () => {
   const summed = (sum?: number): Packet[] =>
     LOST.flatMap(one => {
       const [, , packet] = on(1, one)
@@ -131,7 +131,7 @@ test('a packet whose checksum the card has yet to compute has a copy with the ch
   expect(storyOn(...summed(4711)).flows[0]?.ways.ab.packets).toBe(3)
 })
 
-test('a packet with another checksum is no copy', () => {
+test('a packet with another checksum is not a copy', () => {
   const [syn] = LOST as [Segment]
   const first = segmentPacket({ ...syn, length: 0 })
   const second = first.slice()

@@ -449,12 +449,12 @@ describe('a silence at its receiving end', () => {
     expect(run(...parts)).toEqual(['ba silence seq 2001 copy 1, guess'])
   })
 
-  test('is none after the end of a write, after a short segment, and after less time', () => {
+  test('does not exist after the end of a write, after a short segment, and after less time', () => {
     expect(run(part(90, 0), part(91, 1, 'PA'), acked(92, 2), part(7500, 2))).toEqual([])
     expect(run(part(90, 0), part(91, 1), acked(92, 2), part(2900, 2))).toEqual([])
   })
 
-  test('is none while the receiver has no room', () => {
+  test('does not exist while the receiver has no room', () => {
     const closed = [{ ...acked(92, 2), window: 0 }, acked(7400, 2)]
     expect(run(part(90, 0), part(91, 1), ...closed, part(7450, 2))).toEqual(['ab zero-window, seen'])
   })

@@ -80,7 +80,7 @@ describe('clients that hold connections', () => {
     expect(await count()).toBe(0)
   })
 
-  test('leave when there are too many, the one that was idle longest first', async () => {
+  test('leave in the order of their idle time when there are too many', async () => {
     const { call, port } = await served()
     const [first, second] = [await open(port), await open(port)]
     await use(second)
@@ -96,7 +96,7 @@ describe('clients that hold connections', () => {
     expect(await call('GET /version')).toMatchObject({ status: 200 })
   })
 
-  test('leave when bodies take too much memory, the one that holds its own longest first', async () => {
+  test('leave in the order of their bodies' age when these take too much memory', async () => {
     const { call, port } = await served()
     const length = 4 * 1024 * 1024
     const send = (port: number) =>

@@ -199,7 +199,7 @@ describe('a name that takes long to look up', () => {
     expect(await slow).toMatchObject({ status: 201, text: expect.stringMatching('"listen":"127.0.0.1:') })
   })
 
-  test('is looked up once for all who want it, and again after a second', async () => {
+  test('is looked up once for all proxies, and again after a second', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
     onTestFinished(() => void vi.useRealTimers())
     const lookUp = vi.fn(() => Promise.reject(new Error('getaddrinfo ENOTFOUND')))
