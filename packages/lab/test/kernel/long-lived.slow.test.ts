@@ -1,0 +1,114 @@
+/**
+ * Commands that run for days: after 50 labs or clients have come and gone, each has open what it
+ * had before, and no network namespace of theirs.
+ */
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import net from 'node:net'
+import { text } from 'node:stream/consumers'
+import { afterEach, expect, onTestFinished, test } from 'vitest'
+import { OwnNetns, outcome } from '#support/netns.ts'
+import { openFiles } from '#support/open-files.ts'
+import { seen } from '#support/visible-lab.ts'
+import { jsonLines, type Running, spawnVnet } from '#support/vnet-process.ts'
+import { createLab } from '../../src/index.ts'
+import { runningHost } from '../support/host-command.ts'
+
+const own = new OwnNetns()
+afterEach(() => own.remove())
+
+const VISITS = 50
+
+/** What a process has open: all descriptors, and the network namespaces among them. */
+function opened(pid: number) {
+  const files = openFiles(`/proc/${pid}/fd`)
+  return { descriptors: files.length, namespaces: files.filter(file => file.startsWith('net:[')).length }
+}
+
+/** Visits a process once, so that it has what it opens once, then again and again. */
+async function staysAsItIs(pid: number, visit: (nth: number) => Promise<void>, visits = VISITS): Promise<void> {
+  await visit(0)
+  // Of the first visit something may still be open: the least is what remains.
+  let before = opened(pid)
+  for (let nth = 1; nth <= visits; nth++) {
+    await visit(nth)
+    const now = opened(pid)
+    if (now.descriptors < before.descriptors) before = now
+  }
+  await expect.poll(() => opened(pid), { timeout: 60_000 }).toEqual(before)
+}
+
+/** Makes a lab of this process, and calls `fn` while it runs. */
+async function withLab(nth: number, fn: (name: string) => Promise<void>): Promise<void> {
+  const name = `visit-${process.pid}-${nth}`
+  const lab = await createLab({ name })
+  try {
+    const [client, server] = lab.hosts('client', 'server')
+    await lab.cable(client, server)
+    await seen(name)
+    await fn(name)
+  } finally {
+    await lab.close()
+  }
+}
+
+const urlOf = ({ stdout }: Running) => `${jsonLines(stdout)[0]?.metrics}`
+
+test('the metrics keep nothing of labs that have ended', async () => {
+  const metrics = await spawnVnet(['metrics', '127.0.0.1:0', '--all', '--json'])
+  await staysAsItIs(metrics.pid, nth =>
+    withLab(nth, async name => {
+      const response = await fetch(urlOf(metrics), { headers: { connection: 'close' } })
+      expect(await response.text()).toContain(`${name}:client`)
+    }),
+  )
+}, 600_000)
+
+test('toxiproxy and the process of its lab keep nothing of clients that have ended', async () => {
+  const server = net.createServer(socket => void socket.on('error', () => {}).pipe(socket)).listen(0, '127.0.0.1')
+  onTestFinished(() => void server.close())
+  await once(server, 'listening')
+  const { port } = server.address() as net.AddressInfo
+  const vnet = await spawnVnet(['toxiproxy', '--port', '0'], { until: /^ready: / })
+  const [, api] = /(http:[^,]*), packets of/.exec(await vnet.line(/^ready: /)) ?? []
+  const proxy = { name: 'echo', listen: '127.0.0.1:0', upstream: `127.0.0.1:${port}` }
+  const reply = await fetch(`${api}/proxies`, {
+    method: 'POST',
+    body: JSON.stringify(proxy),
+    headers: { connection: 'close' },
+  })
+  const { listen } = (await reply.json()) as { listen: string }
+  const [lab] = readFileSync(`/proc/${vnet.pid}/task/${vnet.pid}/children`, 'utf8').split(' ')
+  const visit = async () => {
+    const socket = net.connect(Number(listen.split(':').at(-1)), '127.0.0.1')
+    socket.end('hello')
+    expect(await text(socket)).toBe('hello')
+  }
+  await staysAsItIs(vnet.pid, visit)
+  await staysAsItIs(Number(lab), visit)
+}, 600_000)
+
+/** Connects to a port, sends a line and reads it, in a loop of one shell. */
+const echoes = (address: string, visits: number) =>
+  `for i in $(seq ${visits}); do exec 3<>/dev/tcp/${address}/7; echo hello >&3; read -r x <&3; exec 3>&-; echo $x; done`
+
+test('a host on a TAP keeps nothing of clients that have ended', async () => {
+  const { netns, vnet } = await runningHost(own)
+  const visit = async () => {
+    const { stdout } = await outcome(netns.spawn(['bash', '-c', echoes('198.18.1.2', VISITS / 10)]))
+    expect(stdout).toBe('hello\n'.repeat(VISITS / 10))
+  }
+  await staysAsItIs(vnet.pid, visit, 10)
+}, 600_000)
+
+test('a simulated network keeps nothing of clients that have ended', async () => {
+  const netns = own.add()
+  netns.ip('link set lo up')
+  const within = ['ip', 'netns', 'exec', netns.name]
+  const vnet = await spawnVnet(['lan', 'eth9', '--address', '198.18.0.100/24'], { within })
+  const visit = async () => {
+    const { stdout } = await outcome(netns.spawn(['bash', '-c', echoes('198.18.0.1', VISITS / 10)]))
+    expect(stdout).toBe('hello\n'.repeat(VISITS / 10))
+  }
+  await staysAsItIs(vnet.pid, visit, 10)
+}, 600_000)
