@@ -92,7 +92,11 @@ test('frames that the kernel drops at a cut cable, without a carrier, or down ar
     const before = (await lost('sn0')).dropped
     await done(...off)
     await expect.poll(isDown).toBe(true)
-    await expect.poll(async () => (send(20, '198.18.0.2'), (await lost('sn0')).dropped)).toBeGreaterThan(before)
+    const droppedAfterSending = async () => {
+      send(20, '198.18.0.2')
+      return (await lost('sn0')).dropped
+    }
+    await expect.poll(droppedAfterSending).toBeGreaterThan(before)
     await done(...on)
     await expect.poll(isDown).toBe(false)
     await pingWithoutLoss(near, '-c 1 198.18.0.2')

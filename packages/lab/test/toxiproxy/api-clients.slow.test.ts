@@ -96,7 +96,7 @@ describe('clients that hold connections', () => {
     expect(await call('GET /version')).toMatchObject({ status: 200 })
   })
 
-  test('leave in the order of their bodies' age when these take too much memory', async () => {
+  test('leave in the order of the age of their bodies when these take too much memory', async () => {
     const { call, port } = await served()
     const length = 4 * 1024 * 1024
     const send = (port: number) =>
