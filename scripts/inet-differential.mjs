@@ -1,7 +1,8 @@
 /**
- * node scripts/inet-differential.mjs [--seed N] [--seeds N] [--packets N] [--limit N] [PACKET...]:
- * sends the same random packets to a host of packages/inet in memory and to the kernel in a
- * namespace, and prints each packet about which they differ, as simple as it can be, with the seed.
+ * node scripts/inet-differential.mjs [--seed N] [--seeds N] [--packets N] [--exchanges N]
+ * [--limit N] [PACKET...]: sends the same random packets, and random exchanges of TCP, to a host of
+ * packages/inet in memory and to the kernel in a namespace. Prints each packet or exchange in which
+ * they differ, as simple as it can be, with the seed.
  * Exits 1 after a difference that no row of packages/inet/docs/linux.md has. With PACKETs, such as
  * 'ip ttl 0 / icmp echo', sends only these and prints the replies. Needs root.
  */

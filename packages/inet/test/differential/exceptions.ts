@@ -53,6 +53,12 @@ export const EXCEPTIONS: readonly Exception[] = [
     explains: (sent, _, memory) => /\bip6 [^/]*len 0\b.*hop/.test(sent) && memory.length === 0,
   },
   {
+    row: 'the checksum of an echo reply of zeros alone',
+    example: ['ip / icmp echo'],
+    explains: (_, linux, memory) =>
+      linux[0]?.replace(', the checksum of ICMP is wrong', '') === memory[0] && / icmp type 0,/.test(memory[0] ?? ''),
+  },
+  {
     row: 'UDP-Lite (RFC 3828)',
     example: ['ip proto 136'],
     explains: (sent, _, memory) => /\b(proto|next) 136\b/.test(sent) && memory.length <= 1,
