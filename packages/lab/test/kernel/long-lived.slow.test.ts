@@ -28,7 +28,7 @@ function opened(pid: number) {
 /** Visits a process once, so that it has what it opens once, then again and again. */
 async function staysAsItIs(pid: number, visit: (nth: number) => Promise<void>, visits = VISITS): Promise<void> {
   await visit(0)
-  // Of the first visit something may still be open: the least is what remains.
+  // The first visit may still have something open: the least is what remains.
   let before = opened(pid)
   for (let nth = 1; nth <= visits; nth++) {
     await visit(nth)
