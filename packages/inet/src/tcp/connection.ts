@@ -130,13 +130,14 @@ export class Connection implements TcpConnection {
 
   close(): void {
     if (this.isOrphan) return
-    const { unread } = this.receive
-    this.abandon()
-    if (this.state === 'SYN-SENT') this.end()
-    else if (unread > 0 && this.state !== 'TIME-WAIT' && this.state !== 'CLOSED') {
+    if (this.receive.unread > 0 && this.state !== 'TIME-WAIT' && this.state !== 'CLOSED') {
       this.count('TcpExtTCPAbortOnClose')
       this.#abort()
-    } else if (this.isSending || this.state === 'SYN-RECV') this.#sendFin()
+      return
+    }
+    this.abandon()
+    if (this.state === 'SYN-SENT') this.end()
+    else if (this.isSending || this.state === 'SYN-RECV') this.#sendFin()
     else if (this.state === 'FIN-WAIT-2') this.life.startFinWait()
   }
 
@@ -148,15 +149,15 @@ export class Connection implements TcpConnection {
   }
 
   reset(): void {
-    // After both FINs there is nothing to reset.
-    if (this.state === 'LAST-ACK' || this.state === 'CLOSING') {
+    // After both FINs there is nothing to reset, unless the own one waits behind bytes.
+    if ((this.state === 'LAST-ACK' || this.state === 'CLOSING') && !this.sender.hasUnsent) {
       this.abandon()
       this.end()
     } else this.#abort()
   }
 
   #abort(): void {
-    // With SACK blocks, of which the user may not know.
+    // First, because it has SACK blocks of the received bytes.
     if (this.isSynchronized && this.state !== 'TIME-WAIT') this.sendReset()
     this.abandon()
     if (this.state === 'ESTAB' || this.state === 'CLOSE-WAIT') this.count('TcpEstabResets')
