@@ -3,6 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { type CapturedPacket, FLAG_INBOUND, FLAG_OUTBOUND, TC_ACT_SHOT, VERDICT_TC } from '#src/capture/packet.ts'
+import { LITTLE } from '#support/capture-bytes.ts'
 import { pcapngOf, pcapOf, recordsIn, whole } from '#support/capture-records.ts'
 import { fileDirectory } from '#support/fresh-directory.ts'
 import { runMain } from '#support/run-main.ts'
@@ -233,6 +234,15 @@ describe('a capture', () => {
     writeFileSync(at('text'), 'no capture')
     const text = await runMain('simulate', at('text'), '--wire', 'loss 0%')
     expect([text.status, text.stderr]).toEqual([1, expect.stringContaining('neither pcap nor pcapng')])
+  })
+
+  test('a capture with a packet without a time is refused by its number', async () => {
+    const frame = [...plainFrame(100)]
+    const blocks = [LITTLE.section(), LITTLE.interface(1, 0), LITTLE.packet(0, 1n, frame)]
+    writeFileSync(at('simple.pcapng'), Uint8Array.from([...blocks, LITTLE.simplePacket(100, frame)].flat()))
+    const { status, stderr } = await runMain('simulate', at('simple.pcapng'), '--wire', 'loss 0%')
+    const reason = 'packet 2 has no time (a simple packet block): a simulation needs the times of all packets'
+    expect([status, stderr]).toEqual([1, `vnet: ${at('simple.pcapng')}: ${reason}\n`])
   })
 
   test('frames that are too short or too long are reported by number', async () => {

@@ -135,13 +135,13 @@ export class CapturedArrivals implements Arrivals {
       this.skipped++
       return
     }
-    if (this.#origin === undefined) {
-      this.#origin = { seconds: record.seconds, nanoseconds: record.nanoseconds }
-      this.#begin(0, record)
-    }
     if (!record.hasTime) {
       const text = `packet ${this.#packets} has no time (a simple packet block): a simulation needs the times of all packets`
       throw new CaptureError(this.#file, text, 0)
+    }
+    if (this.#origin === undefined) {
+      this.#origin = { seconds: record.seconds, nanoseconds: record.nanoseconds }
+      this.#begin(0, record)
     }
     if (record.linkType !== LINKTYPE_ETHERNET) {
       const text = `packet ${this.#packets}: of link type ${record.linkType}, not of Ethernet (1)`
