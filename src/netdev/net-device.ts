@@ -226,7 +226,10 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
     return this.#beforeVnet
   }
 
-  /** A queue was full: looks within a second whether the kernel dropped frames, and logs it. */
+  /**
+   * A queue was full: looks a second later whether the kernel dropped frames, or ten seconds after
+   * the last log line, and logs it.
+   */
   queueWasFull(): void {
     if (this.#isLookDue || this.#port?.beforeVnet === undefined) return
     this.#isLookDue = true

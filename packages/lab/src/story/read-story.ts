@@ -18,7 +18,7 @@ import { PacketView } from './packet-view.ts'
 import { count, timeText } from './statement.ts'
 import type { FlowStory, Statement, StatementKind, Story } from './story.ts'
 import { TcpFlow } from './tcp-flow.ts'
-import { statementsOf } from './tcp-story.ts'
+import { NEAR_TRIP, statementsOf } from './tcp-story.ts'
 import type { Room } from './transmissions.ts'
 import { UdpFlow } from './udp-flow.ts'
 
@@ -34,8 +34,6 @@ const STEP_OWN = 20e6
 /** No network holds a packet so long before a later one, in ns; the share of two equal steps. */
 const STEP_SURE = 1e9
 const ALIKE = 0.2
-/** The round trip to an end that is on the machine of the capture, in ns. */
-const NEAR_TRIP = 1e6
 /** Ports below are of servers. */
 const SERVER_PORTS = 1024
 

@@ -23,7 +23,7 @@ const SLOW = 1e9
 /** A handshake that stops for less time, in ns, before the end of the capture may continue. */
 const PATIENCE = 1e9
 /** The round trip to an end that is on the machine of the capture, in ns. */
-const NEAR_TRIP = 1e6
+export const NEAR_TRIP = 1e6
 /** A timeout grows from copy to copy by this factor at least. */
 const BACKOFF = 1.5
 

@@ -17,12 +17,10 @@ const UNANSWERED = 3
 const SILENCE = 3e9
 /** The same packet comes twice within this time, in ns. */
 const TWIN = 1e9
-
-/** Longer datagrams are cut after most captures. */
-const MTU = 1500
-
 /** The same, if its packets have no numbers. */
 const TWIN_UNKNOWN = 1e5
+/** Longer datagrams are cut after most captures. */
+const MTU = 1500
 
 /** QUIC (RFC 9000 sec. 15, 17; RFC 9369): long headers, the fixed bit, the spin bit, versions. */
 const LONG = 0x80

@@ -10,8 +10,9 @@ import { conformance } from '@vnet/learn/conform'
 const ADDRESS = '198.18.0.2'
 const HARDWARE = '02:00:00:00:00:09'
 const OTHER = '02:00:00:00:00:0a'
-/** Positions in a frame: of ARP, of the target's address in it. */
-const [ARP, TPA] = [14, 38]
+/** Positions in a frame: of ARP, and of the target's address in it. */
+const ARP = 14
+const TPA = 38
 const conforms = conformance({ mac: Uint8Array.of(2, 0, 0, 0, 0, 9), ip: Uint8Array.of(198, 18, 0, 2) }, 'arp')
 
 /**
