@@ -40,6 +40,8 @@ test.each([
   [['check', '--csv'], 'check: --csv is for the directories of students'],
   [['check', '--mistakes', '--jobs', '2'], 'check: --jobs has no meaning with --mistakes'],
   [['conform', '--list', '--junit', 'x.xml'], '--list cannot be used with --junit'],
+  [['conform', '--list', '--slow'], '--list cannot be used with --slow'],
+  [['conform', 'tap0', '--list'], 'conform: --list needs no interface: leave tap0 out'],
 ] as [string[], string | RegExp][])('vnet %j is refused in one line', async (args, message) => {
   const { status, stdout, stderr } = await runMain(...args)
   expect([status, stdout]).toEqual([2, ''])

@@ -1,6 +1,6 @@
 /** The report of `vnet conform`: its exit status, and failures that may be consequences. */
 import { expect, test } from 'vitest'
-import { asJson, asText, countsOf, junitXml, type Result } from '../src/commands/conform-report.ts'
+import { asJson, asText, countsOf, junitXml, type Result, whyNothing } from '../src/commands/conform-report.ts'
 import { parseCases } from '../src/conform/notation.ts'
 import { Run } from '../src/conform/run.ts'
 import { CaseFailure } from '../src/conform/run-case.ts'
@@ -34,4 +34,11 @@ test('a failure names an earlier one that may be its cause', () => {
   expect(asText(late)).toContain('; the host may still hold fragments of fragments-protocol: see --only name')
   expect(asJson(late)).toMatchObject({ after: 'fragments-protocol' })
   expect(asText(result('must'))).not.toContain('may still hold')
+})
+
+test('a run that skips each case has a problem, with each reason once', () => {
+  const skipped = (reason: string) => result('must', { failure: undefined, skipped: reason })
+  const all = [skipped('it takes a minute: --slow'), skipped('no address'), skipped('no address')]
+  expect(whyNothing(all)).toBe('no case ran: it takes a minute: --slow; no address')
+  expect(whyNothing([...all, result('may')])).toBeUndefined()
 })

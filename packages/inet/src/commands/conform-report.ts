@@ -50,6 +50,13 @@ export function countsOf(results: readonly Result[]) {
   return { passed, failedMust, failedOther: failed.length - failedMust, skipped }
 }
 
+/** Returns why no case ran; undefined if one did. */
+export function whyNothing(results: readonly Result[]): string | undefined {
+  const reasons = results.map(({ skipped }) => skipped)
+  if (reasons.includes(undefined)) return undefined
+  return `no case ran: ${[...new Set(reasons)].join('; ')}`
+}
+
 /** Returns a suite for each group. Failures that do not decide the exit status are output. */
 export function junitXml(results: readonly Result[]): string {
   const suites = [...new Set(results.map(({ group }) => group))].map(group => {

@@ -17,7 +17,7 @@ import { PORTS } from '../conform/run.ts'
 import { type CaseFailure, runPatiently } from '../conform/run-case.ts'
 import type { Stations } from '../conform/stations.ts'
 import { type Group, readTable } from '../conform/table.ts'
-import { asJson, asText, countsOf, junitXml, type Result } from './conform-report.ts'
+import { asJson, asText, countsOf, junitXml, type Result, whyNothing } from './conform-report.ts'
 
 /** The ports of the peer, in blocks of a case. */
 const [FIRST_PORT, LAST_PORT] = [0x8000, 0xf000]
@@ -36,10 +36,11 @@ export interface ConformOptions {
   readonly json?: boolean
 }
 
-/** Returns the exit status: 1 if a case failed that must pass. */
+/** Returns the exit status: 1 if a case failed that must pass, or if none ran. */
 export async function conform(name: string | undefined, options: ConformOptions, io: Io): Promise<number> {
   const table = readTable()
   const groups = chosen(table, options.only)
+  if (options.list && name !== undefined) throw new UsageError(`conform: --list needs no interface: leave ${name} out`)
   if (options.list) return list(groups, options, io)
   const { address = [], peer = [] } = options
   if (name === undefined) throw new UsageError('conform: it needs the interface in front of the stack, such as tap0')
@@ -55,7 +56,8 @@ export async function conform(name: string | undefined, options: ConformOptions,
     if (options.junit !== undefined) writeFile(options.junit, junitXml(results))
     const notRun = groups.flatMap(({ cases }) => cases).length - results.length
     const status = summary(results, notRun, options, io)
-    return death === undefined ? status : fail(io, death)
+    const problem = death ?? whyNothing(results)
+    return problem === undefined ? status : fail(io, problem)
   } finally {
     control?.close()
     link.close()

@@ -91,6 +91,13 @@ describe('vnet conform', () => {
     expect(lines.at(-1)).toEqual({ event: 'conform', passed: 1, failedMust: 0, failedOther: 0, skipped: 1, notRun: 0 })
   })
 
+  test('exits with 1 if no case runs, and says why', async () => {
+    const { status, stdout, stderr } = await conform('veth0', '--address', HOST, '--only', '*fragments-timeout')
+    expect(stdout).toBe('0 of 0 pass, 0 failed (must), 2 skipped\n')
+    expect(stderr).toMatch(/^vnet: no case ran: it takes up to two minutes: --slow; it takes a minute: --slow\n$/)
+    expect(status).toBe(1)
+  })
+
   test('exits with 1 if a case fails, with a comment in its capture and a failure in the JUnit file', async () => {
     host.far.exec('sysctl -qw net.ipv4.icmp_echo_ignore_all=1')
     const junit = join(directory, 'junit.xml')
