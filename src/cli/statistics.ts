@@ -1,8 +1,9 @@
 /** The statistics of a device at its end: as numbers, and as a table. */
 import type { DeviceStats, StageReport } from '../control/index.ts'
 import { deviceCounters, type QueueCounters, queueCounters } from '../control/protocol/queue-counters.ts'
+import { BEFORE_VNET } from '../netdev/before-vnet.ts'
 import type { DeviceWire, NetDevice, WireSide } from '../netdev/index.ts'
-import { BEFORE_VNET, type LinkStats64, linkStats64 } from '../netdev/stats.ts'
+import { type LinkStats64, linkStats64 } from '../netdev/stats.ts'
 import { dropsByName } from '../skb/drop-reason-name.ts'
 import { align } from './align.ts'
 import type { NamedDevice } from './device-text.ts'

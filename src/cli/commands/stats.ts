@@ -1,13 +1,8 @@
 /** `vnet stats`: vnet's counters beside the kernel's, once, or repeatedly with rates. */
 import { formatNumber } from '../../base/duration.ts'
 import type { ControlClient, DeviceStats, Found, FoundDevice } from '../../control/index.ts'
-import {
-  BEFORE_VNET,
-  kernelName,
-  type LinkStats64,
-  type LinkStats64Field,
-  linkStats64Fields,
-} from '../../netdev/stats.ts'
+import { BEFORE_VNET } from '../../netdev/before-vnet.ts'
+import { kernelName, type LinkStats64, type LinkStats64Field, linkStats64Fields } from '../../netdev/stats.ts'
 import { align } from '../align.ts'
 import { type AskOptions, askVnets, failAll, failEnded, hasEnded } from '../ask.ts'
 import { busyText, dropsOf, isAmong, label } from '../device-text.ts'

@@ -2,8 +2,8 @@
 
 import { formatDuration, NSEC_PER_MSEC, printable, UsageError } from '../../base/index.ts'
 import type { ControlClient, FoundDevice, StageReport, WireDirection, WireInfo } from '../../control/index.ts'
+import { beforeVnetLine } from '../../netdev/before-vnet.ts'
 import { directionText } from '../../netdev/device-wire.ts'
-import { beforeVnetLine } from '../../netdev/stats.ts'
 import { align } from '../align.ts'
 import { type AskOptions, askInterface } from '../ask.ts'
 import { label, sideOf } from '../device-text.ts'

@@ -1,4 +1,4 @@
-/** Differences of the two hosts that rows of docs/linux.md describe, each as narrow as it is. */
+/** Differences that rows of packages/inet/docs/linux.md describe, each as narrow as it is. */
 
 export interface Exception {
   /** The first cell of the row. */

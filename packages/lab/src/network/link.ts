@@ -2,7 +2,7 @@
 import { EventEmitter } from 'node:events'
 import { anyText, either, object, oneOf } from 'vnet/internal/base/schema'
 import { UsageError } from 'vnet/internal/base/usage-error'
-import { BEFORE_VNET } from 'vnet/internal/netdev/stats'
+import { BEFORE_VNET } from 'vnet/internal/netdev/before-vnet'
 import type { FaultAction, FaultWhen } from 'vnet/internal/wire/stages/fault'
 import { TIMELESS_VERBS } from 'vnet/internal/wire/stages/fault-verbs'
 import type { Direction } from 'vnet/internal/wire/wire'

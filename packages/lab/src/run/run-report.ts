@@ -1,7 +1,7 @@
 /** What `vnet run` reports of a run. */
 import { formatNumber } from 'vnet/internal/base/duration'
+import { BEFORE_VNET } from 'vnet/internal/netdev/before-vnet'
 import type { StageReport } from 'vnet/internal/netdev/device-wire'
-import { BEFORE_VNET } from 'vnet/internal/netdev/stats'
 import { ETH_HLEN } from 'vnet/internal/packet/ethernet'
 import type { DirectionReport, EndReport } from '../carrier/protocol.ts'
 import { unsentBy } from '../kernel/counters.ts'
