@@ -19,14 +19,18 @@ export const printEndpoint = (host: string, port: number): string =>
 /** Addresses at which a proxy listens for every address of the machine. */
 const ANY = ['', '0.0.0.0', '::']
 /** Where connections to such an address arrive. */
-const LOOPBACK: Readonly<Record<string, string>> = { '': '127.0.0.1', '0.0.0.0': '127.0.0.1', '::': '::1' }
+const LOOPBACK = new Map([
+  ['', '127.0.0.1'],
+  ['0.0.0.0', '127.0.0.1'],
+  ['::', '::1'],
+])
 
 /** Whether a connection to an address arrives at a proxy that listens at `listen`. */
 export function leadsTo(listen: string, address: string, port: number): boolean {
   const own = attempt(() => parseEndpoint(listen))
   if (own?.port !== port) return false
   const listening = plain(own.host)
-  const to = LOOPBACK[plain(address)] ?? plain(address)
+  const to = LOOPBACK.get(plain(address)) ?? plain(address)
   return listening === to || (ANY.includes(listening) && isOfMachine(to))
 }
 

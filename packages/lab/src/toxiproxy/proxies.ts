@@ -147,15 +147,18 @@ export class Proxies {
 
   /** Removes all toxics and enables all proxies. Rejects with the first failure, after all. */
   async reset(): Promise<void> {
-    await this.#lookUp(this.all.filter(({ enabled }) => !enabled))
+    const refused = new Map<ToxicProxy, unknown>()
+    for (const proxy of this.all.filter(({ enabled }) => !enabled))
+      await this.#lookUp([proxy]).catch(error => refused.set(proxy, error))
     await this.#inTurn(async () => {
       for (const proxy of this.all) {
         proxy.toxics = []
         proxy.sync()
       }
       await this.#rewire()
-      const failures: unknown[] = []
-      for (const proxy of this.all) await proxy.start().catch(error => failures.push(error))
+      const failures = [...refused.values()]
+      for (const proxy of this.all.filter(each => !refused.has(each)))
+        await proxy.start().catch(error => failures.push(error))
       if (failures.length > 0) throw failures[0]
     })
   }
@@ -248,7 +251,7 @@ export class Proxies {
     for (const { listen, upstream } of all) {
       const own = attempt(() => parseEndpoint(listen))
       const found = own && (await this.#find(own.host))
-      if (own === undefined || found === undefined) return
+      if (own === undefined || found === undefined) continue
       const to = upstreamOf(upstream)
       if (own.port !== to.port) continue
       const limit = new AbortController()

@@ -41,13 +41,16 @@ export class Room {
     return this.#sessions.size
   }
 
-  /** Takes descriptors, for which the oldest sessions end. Returns false if there are too few. */
+  /**
+   * Takes descriptors, for which the oldest sessions end. Returns false if there are too few even
+   * without sessions, which then remain.
+   */
   take(count: number): boolean {
+    if (this.roomFor(count) === 0) return false
     for (const oldest of this.#sessions) {
       if (this.#taken + count <= this.#max) break
       oldest.end()
     }
-    if (this.#taken + count > this.#max) return false
     this.#taken += count
     return true
   }

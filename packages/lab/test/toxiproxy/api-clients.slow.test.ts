@@ -54,6 +54,16 @@ describe('clients that hold connections', () => {
     expect(statuses).toEqual([...all.map((_, i) => (i % 2 === 0 ? '200' : '404')), '200'])
   })
 
+  test('see the effect of each request in the reply to the next one, which they send with it', async () => {
+    const { port } = await served()
+    const body = JSON.stringify({ name: 'a', listen: '127.0.0.1:0', upstream: '127.0.0.1:9' })
+    const post = head('POST /proxies', `Content-Length: ${body.length}\r\n`) + body
+    const socket = await open(port, post + head('GET /proxies/a', 'Connection: close\r\n'))
+    let text = ''
+    for await (const chunk of socket.setEncoding('latin1')) text += chunk
+    expect(text.match(/(?<=HTTP\/1\.1 )\d+/g)).toEqual(['201', '200'])
+  })
+
   test('get no second reply while they do not read the first', async () => {
     const { call, port, replies, length } = await withLargeReply()
     const socket = await open(port, head('GET /proxies').repeat(2) + head('GET /proxies', 'Connection: close\r\n'))

@@ -216,9 +216,12 @@ describe('a name that takes long to look up', () => {
 })
 
 describe('an upstream', () => {
-  const hosts: Record<string, string[]> = { 'own.example': ['192.0.2.1', '127.0.0.1'], 'other.example': ['192.0.2.1'] }
+  const hosts = new Map([
+    ['own.example', ['192.0.2.1', '127.0.0.1']],
+    ['other.example', ['192.0.2.1']],
+  ])
   const found = (host: string) => {
-    const all = hosts[host]?.map(address => ({ address, family: 4 }))
+    const all = hosts.get(host)?.map(address => ({ address, family: 4 }))
     return all === undefined ? Promise.reject(new Error('not found')) : Promise.resolve(all)
   }
   const add = async (listen: string, upstream: string, more: object = {}) => {
@@ -252,6 +255,7 @@ describe('an upstream', () => {
     ['0.0.0.0:34567', '192.0.2.1:34567'],
     ['127.0.0.1:34567', 'other.example:34567'],
     ['127.0.0.1:34567', 'unknown.example:34567'],
+    ['0.0.0.0:34567', 'constructor:34567'],
     ['127.0.0.1:0', '127.0.0.1:34567'],
   ])('that leads from %s to %s is accepted', async (listen, upstream) => {
     expect(await add(listen, upstream)).toBe(201)
@@ -277,6 +281,30 @@ describe('an upstream', () => {
     for (const host of ['127.0.0.1', 'own.example'])
       expect(await call('PATCH /proxies/a', { upstream: `${host}:${port}` })).toMatchObject({ status: 400 })
     expect(await call('GET /proxies/a')).toMatchObject({ text: expect.stringContaining('"upstream":"u:1"') })
+  })
+})
+
+describe('one proxy that would lead to itself', () => {
+  const own = async () => [{ address: '127.0.0.1', family: 4 }]
+  const names = () => new Names(host => (host === 'unknown.example' ? Promise.reject(new Error('no address')) : own()))
+  const loop = { name: 'b', listen: '127.0.0.1:34567', upstream: 'own.example:34567', enabled: false }
+
+  test('keeps a reset neither from removing toxics nor from enabling the other proxies', async () => {
+    const { call } = await served({}, names())
+    for (const name of ['a', 'c']) await call('POST /proxies', { ...loop, name, listen: '127.0.0.1:0' })
+    await call('POST /proxies', loop)
+    await call('POST /proxies/a/toxics', { type: 'latency' })
+    const refused = { status: 400, text: expect.stringContaining('would connect to itself') }
+    expect(await call('POST /reset')).toMatchObject(refused)
+    const { a, b, c } = JSON.parse((await call('GET /proxies')).text)
+    expect([a.enabled, a.toxics, b.enabled, c.enabled]).toEqual([true, [], false, true])
+  })
+
+  test('is refused by a populate, also after a proxy whose name to listen at is unknown', async () => {
+    const { call } = await served({}, names())
+    const unknown = { ...loop, name: 'a', listen: 'unknown.example:1', enabled: true }
+    const answer = await call('POST /populate', [unknown, { ...loop, enabled: true }])
+    expect(answer).toMatchObject({ status: 400, text: expect.stringContaining('would connect to itself') })
   })
 })
 

@@ -200,21 +200,32 @@ test('a connection that ends before it has crossed the link closes once, and its
   expect(onClose).toHaveBeenCalledTimes(1)
 })
 
-test('a connection for which there is no room is closed', async () => {
-  const { proxy: upstream, connect } = await proxied()
-  const place = {
-    lab: undefined,
-    random: random(1),
-    open: new Set<TcpConnection>(),
-    // For the proxy, and one connection.
-    room: new Room(403),
-    names: new Names(),
-    hops: new Map<number, number>(),
-  }
-  const fields = { name: 'b', listen: '127.0.0.1:0', upstream: upstream.listen, enabled: true, network: 'tcp' }
+/** Starts a proxy of its own, without a link. */
+async function alone(upstream: string, room: Room, names = new Names()): Promise<ToxicProxy> {
+  const [open, hops] = [new Set<TcpConnection>(), new Map<number, number>()]
+  const place = { lab: undefined, random: random(1), open, room, names, hops }
+  const fields = { name: 'b', listen: '127.0.0.1:0', upstream, enabled: true, network: 'tcp' }
   const proxy = new ToxicProxy(place, fields)
   await proxy.start()
   onTestFinished(() => proxy.stop())
+  return proxy
+}
+
+test('a connection is closed if its upstream leads to the proxy itself since the proxy started', async () => {
+  const { connect } = await proxied()
+  const names = new Names(async () => [{ address: '127.0.0.1', family: 4 }])
+  const proxy = await alone('own.example:1', new Room(421), names)
+  proxy.upstream = `own.example:${proxy.listen.split(':')[1]}`
+  const find = vi.spyOn(names, 'find')
+  expect(await all(await connect(proxy))).toBe('')
+  // A connection to itself would be a second one.
+  expect(find).toHaveBeenCalledTimes(1)
+})
+
+test('a connection for which there is no room is closed', async () => {
+  const { proxy: upstream, connect } = await proxied()
+  // For the proxy, and one connection.
+  const proxy = await alone(upstream.listen, new Room(403))
   const first = await connect(proxy)
   expect(await echo(first, 'a')).toBe('a')
   expect(await all(await connect(proxy))).toBe('')
