@@ -10,6 +10,7 @@ import https from 'node:https'
 import net, { type Socket } from 'node:net'
 import { pathToFileURL } from 'node:url'
 import threads, { type Worker, type WorkerOptions } from 'node:worker_threads'
+import { attempt } from 'vnet/internal/base/errno'
 import { anyText } from 'vnet/internal/base/schema'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { type LabInterface, withoutPrefix } from '../model/hosts.ts'
@@ -279,9 +280,7 @@ export class LabHost {
     if (this.stack.isCallerDead) return never()
     const options = typeof type === 'string' ? { type } : type
     checkForms('createSocket', options, SOCKET_OPTIONS)
-    const socket = dgram.createSocket(options)
-    await bindUdp(this.stack.code, socket, port, host)
-    return socket
+    return this.#bound(dgram.createSocket(options), port, host)
   }
 
   /**
@@ -457,8 +456,19 @@ export class LabHost {
     const servers = given ?? this.#links.lab.hostsFile.serversFor(this, name)
     if (servers === undefined) return this.#find(name, family === 0 ? undefined : family)
     const socket = dgram.createSocket(net.isIPv6(servers[0]?.[0] ?? '') ? 'udp6' : 'udp4')
-    await bindUdp(this.stack.code, socket, 0, undefined)
-    return resolve(socket, servers, name, family === 0 ? [4, 6] : [family])
+    return resolve(await this.#bound(socket), servers, name, family === 0 ? [4, 6] : [family])
+  }
+
+  /** Binds a socket and returns it, or closes it. */
+  async #bound(socket: dgram.Socket, port = 0, host?: string): Promise<dgram.Socket> {
+    try {
+      await bindUdp(this.stack.code, socket, port, host)
+      return socket
+    } catch (error) {
+      // The host may have closed it.
+      attempt(() => socket.close())
+      throw error
+    }
   }
 
   /** Same as HostsFile.find. An address may have a zone. */
