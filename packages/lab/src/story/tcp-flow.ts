@@ -112,9 +112,9 @@ export class TcpFlow {
     half.dataFrame = p.frame
     half.hasMore = (p.flags & (TCP_PSH | TCP_FIN)) === 0 && p.length >= LONG
     const isSilent = hasMore && lastTime === dataTime && n >= half.sent && n < half.edge && lasted >= SILENT
-    const isClosed = this.statements.list.some(({ kind, time }) => kind === 'zero-window' && time >= dataTime)
     const isHere = half.rtt.min * NEAR < other.rtt.min
-    if (!isSilent || !isHere || isClosed || other.dataTime > dataTime) return
+    if (!isSilent || !isHere || other.dataTime > dataTime) return
+    if (this.statements.list.some(({ kind, time }) => kind === 'zero-window' && time >= dataTime)) return
     const text = `nothing came from ${senderOf(way)} for ${timeText(lasted)}, although it had more to send`
     const more = { packet: packetOf('seq', half.sent), verb: 'silence', lasted } as const
     this.statements.add(['silence', way, 'guess'], dataTime, [dataFrame, p.frame], text, more)

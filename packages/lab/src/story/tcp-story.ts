@@ -201,7 +201,7 @@ function aboutReplies({ ab, ba, messages, statements }: TcpFlow): Statement[] {
     if (reply === undefined || lasted < SLOW) continue
     const isWithin = (from: number, to: number) => to >= until && from <= reply.time
     const isLossy = [...ab.losses.list, ...ba.losses.list].some(loss => isWithin(loss.first.time, loss.again.time))
-    const isClosed = statements.list.some(({ time, lasted: for_ = 0 }) => isWithin(time, time + for_))
+    const isClosed = statements.list.some(({ time, lasted: closed = 0 }) => isWithin(time, time + closed))
     if (isLossy || isClosed) continue
     // Elsewhere, repetitions of the reply may have been lost before the capture.
     const certainty = ab.rtt.count > 0 && trip < NEAR_TRIP ? 'seen' : 'guess'
