@@ -53,12 +53,17 @@ export async function lab(
   delete process.env[STAGE]
   using end = endOf(io)
   const stop = new AbortController()
-  const asked = end.asked.finally(() => stop.abort())
+  const asked = end.asked.finally(async () => {
+    await readLost()
+    stop.abort()
+  })
   asked.catch(() => {})
   // The links of a lab keep no process alive.
   const alive = setInterval(() => {}, 2 ** 31 - 1)
   let running: FileLab | undefined
   let lost: readonly string[] = []
+  // The links have their counters until the lab ends. One that has ended before has none.
+  const readLost = async () => (lost = (await running?.lostBeforeVnet().catch(() => lost)) ?? lost)
   let status = EXIT_OK
   try {
     const log = (line: string) => io.err(`${line}\n`)
@@ -73,7 +78,7 @@ export async function lab(
       io.out('ready\n')
       await asked
     }
-    lost = await running.lostBeforeVnet()
+    await readLost()
   } catch (error) {
     if (stop.signal.aborted) {
       const signal = await asked

@@ -121,6 +121,11 @@ describe('without a command', () => {
     expect(leftDirectories().filter(name => name.includes(`-${vnet.pid}-`))).toEqual([])
   })
 
+  test('a lab without programs has status 0 after Ctrl-C, too', async () => {
+    const vnet = await spawnVnet(['lab', file(NET)])
+    expect(await vnet.stop('SIGINT')).toMatchObject({ status: 0, stderr: '' })
+  })
+
   test('a lab that a signal ends before it is ready exits with 128 plus the number of the signal', async () => {
     const net = `${NET}run: { server: { command: echo up; exec sleep 1000, ready: never, restart: true } }`
     const vnet = await spawnVnet(['lab', file(net)], { until: /^server: up$/ })
