@@ -179,7 +179,9 @@ export class Icmp {
     if (isGroup(source, 0, source.length) || source.every(byte => byte === 0)) return
     if (this.#stack.interfaces.some(dev => dev.isAnycast(source))) return
     if ((this.#stack.isToAll(destination) || this.replying.isMuted) && !isForAll) return
-    const own = this.#stack.isOwn(destination) ? destination : this.#stack.sourceFor(source)
+    // Linux replies to a frame for all from the address of the route to its source.
+    const isAddressed = this.#stack.isOwn(destination) && !this.replying.isMuted
+    const own = isAddressed ? destination : this.#stack.sourceFor(source)
     if (own === undefined || (isLoopback(source) && !isLoopback(own))) return
     const options = version === IP4 ? (this.replying.options?.length ?? 0) : 0
     const most = Math.min(version.errorMax, this.#stack.mtuTo(source))
@@ -208,21 +210,24 @@ export class Icmp {
   }
 
   #receiveError(version: IpVersion, { bytes, at, length }: Packet): void {
-    const quote = at + icmp.ICMP_HLEN
     if (length < icmp.ICMP_HLEN + version.header) return
-    this.#upper.find(bytes, quote, at + length)
-    // Linux does not look whether the quoted packet of IPv4 is a later fragment.
-    const isV4 = version === IP4 && ipv4.headerLength(bytes, quote) >= ipv4.IPV4_HLEN
-    const h = isV4 ? quote + ipv4.headerLength(bytes, quote) : this.#upper.h
-    const protocol = isV4 ? ipv4.protocol(bytes, quote) : this.#upper.protocol
+    const quoted = bytes.slice(at + icmp.ICMP_HLEN, at + length)
+    // Linux does not look at the version in the quoted packet.
+    quoted[0] = ((version === IP4 ? 4 : 6) << 4) | ((quoted[0] as number) & 15)
+    this.#upper.find(quoted, 0, quoted.length)
+    // Nor does it look whether the quoted packet of IPv4 is a later fragment.
+    const isV4 = version === IP4 && ipv4.headerLength(quoted, 0) >= ipv4.IPV4_HLEN
+    const h = isV4 ? ipv4.headerLength(quoted, 0) : this.#upper.h
+    const protocol = isV4 ? ipv4.protocol(quoted, 0) : this.#upper.protocol
     // At least the ports and the sequence number (RFC 1122 section 3.2.2).
-    if (h < 0 || h + 8 > at + length) return
-    const own = bytes.slice(version.sourceAt(quote), version.sourceAt(quote) + version.address)
-    if (!this.#stack.isOwn(own)) return
+    if (h < 0 || h + 8 > quoted.length) return
+    const own = quoted.slice(version.sourceAt(0), version.sourceAt(0) + version.address)
+    // Linux finds the sockets of IPv6 without a look at the quoted source.
+    if (version === IP4 && !this.#stack.isOwn(own)) return
     const [errno, isFatal] = errorOf(version, bytes[at] as number, bytes[at + 1] as number) ?? []
     if (errno === undefined || isFatal === undefined) return
-    const destination = bytes.slice(version.destinationAt(quote), version.destinationAt(quote) + version.address)
-    const packet = { bytes, at: h, length: at + length - h, source: own, destination }
+    const destination = quoted.slice(version.destinationAt(0), version.destinationAt(0) + version.address)
+    const packet = { bytes: quoted, at: h, length: quoted.length - h, source: own, destination }
     const sender = this.#stack.input.protocols.get(protocol)
     if (sender === undefined ? !this.#hasSent(version, packet, protocol) : !sender.hasSent(packet)) return
     let mtu = 0

@@ -145,13 +145,9 @@ export class Shrinker {
 
   /**
    * The hosts may remember the fragments of earlier tries, so each has identifiers of its own, and
-   * MTUs of paths, so each has its own hosts.
+   * MTUs of paths, so the next try has its own hosts.
    */
   #run(packets: readonly Packet[]): Difference | undefined {
-    if (packets.some(packet => /icmp6? type [23]\b/.test(textOf(packet)))) {
-      this.#pair.close()
-      this.#pair = new Pair()
-    }
     const n = ++this.#tries
     const renumbered = packets.map(packet =>
       packet.map(({ name, items }) => {
@@ -161,6 +157,10 @@ export class Shrinker {
       }),
     )
     const found = this.#pair.run(renumbered)
+    if (packets.some(packet => /icmp6? type [23]\b/.test(textOf(packet)))) {
+      this.#pair.close()
+      this.#pair = new Pair()
+    }
     return found && { ...found, packets: packets.slice(0, found.packets.length) }
   }
 
