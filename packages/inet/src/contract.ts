@@ -53,6 +53,11 @@ export interface SendOptions {
   readonly dontFragment?: boolean
   /** DSCP and ECN: the type of service, or the traffic class. Default 0. */
   readonly trafficClass?: number
+  /**
+   * Whether it replies to the packet that a protocol receives now: it has the records of that
+   * packet's options, and is not sent if these have no room for it. Default false.
+   */
+  readonly isReply?: boolean
 }
 
 /** What IP offers to the protocols above it. */

@@ -6,6 +6,8 @@ import { IPV4_HLEN } from 'vnet/internal/packet/ipv4'
 import { put32 } from 'vnet/internal/packet/octets'
 
 const [END, NOOP, RECORD_ROUTE, TIMESTAMP, LOOSE_ROUTE, STRICT_ROUTE, ROUTER_ALERT] = [0, 1, 7, 68, 131, 137, 148]
+/** A security label (FIPS 188), and the least length of one. */
+const [CIPSO, LABEL_LENGTH] = [134, 8]
 /** Kinds of timestamps: the time alone, with an address, or for given addresses. */
 const [TIME, TIME_AND_ADDRESS, GIVEN] = [0, 1, 3]
 const MAX_OVERFLOW = 15
@@ -31,8 +33,8 @@ export interface Options {
   readonly replied: Uint8Array | undefined
 }
 
-/** A record of routes or times: its position, and whether this host has written into it. */
-type Records = { [TIMESTAMP]?: number; [RECORD_ROUTE]?: number }
+/** Positions of the options that a reply has, too: records of routes and times, and a label. */
+type Records = { [TIMESTAMP]?: number; [RECORD_ROUTE]?: number; [CIPSO]?: number }
 
 /** Reads and fills the options of the packet at `nh`, which the caller owns. */
 export function readOptions(bytes: Uint8Array, nh: number, end: number, host: OptionsHost): Options {
@@ -62,6 +64,11 @@ export function readOptions(bytes: Uint8Array, nh: number, end: number, host: Op
       if (found[kind] !== undefined) return wrong(at)
       found[kind] = at
     } else if (type === ROUTER_ALERT && length < 4) return wrong(at + 1)
+    else if (type === CIPSO) {
+      // No domain of labels is known, as on Linux without a configuration of them.
+      found[CIPSO] = at
+      return wrong(at + (length < LABEL_LENGTH ? 1 : 2))
+    }
     at += length
   }
   return { problem: 0, hasSourceRoute: found[LOOSE_ROUTE] !== undefined, replied: repliedOf(bytes, found, host) }
@@ -110,13 +117,13 @@ function fillTimestamp(bytes: Uint8Array, at: number, pointer: number, kind: num
 /** Returns the records with the reply's additions. */
 function repliedOf(bytes: Uint8Array, found: Records, host: OptionsHost): Uint8Array | undefined {
   const parts: Uint8Array[] = []
-  for (const kind of [RECORD_ROUTE, TIMESTAMP] as const) {
+  for (const kind of [RECORD_ROUTE, TIMESTAMP, CIPSO] as const) {
     const from = found[kind]
     if (from === undefined) continue
     const length = bytes[from + 1] as number
     const part = bytes.slice(from, from + length)
     const pointer = part[2] as number
-    if (pointer <= length) {
+    if (kind !== CIPSO && pointer <= length) {
       if (kind === RECORD_ROUTE ? takeRecord(part, 0, length, kind, host) >= 0 : !addTime(part, host)) return undefined
     }
     parts.push(part)

@@ -1,7 +1,7 @@
 /**
  * IpStack: IPv4 (RFC 791, 1122) and IPv6 (RFC 8200) of a host in memory, with the defaults of
- * Linux. Missing are router advertisements, redirects, IP options, IGMP, MLD, duplicate address
- * detection, and the rate limits of ICMP errors. Neighbours do not age.
+ * Linux. Missing are router advertisements, redirects, IGMP, MLD, duplicate address detection, and
+ * the rate limits of ICMP errors. Neighbours do not age.
  *
  * A packet for an address of the host is delivered at the same moment of the clock, but never
  * inside the call that sends it.
@@ -13,7 +13,7 @@ import { Input } from './input.ts'
 import { StackInterface, type StackInterfaceOptions } from './interface.ts'
 import { type ForwardedPacket, LOOPBACK_MTU, Output, type StackSendOptions } from './output.ts'
 import { PathMtu, Routes, type StackRoute } from './routes.ts'
-import { isGroup, versionOf } from './version.ts'
+import { IP4, isGroup, versionOf } from './version.ts'
 
 export type { ForwardedPacket, StackRoute }
 
@@ -108,7 +108,11 @@ export class IpStack implements Ip {
       this.count(version.counters.outNoRoutes)
       return -ENETUNREACH
     }
-    return this.output.send(version, protocol, from, to, segment, options, hop)
+    if (options.isReply !== true || version !== IP4)
+      return this.output.send(version, protocol, from, to, segment, options, hop)
+    const records = this.icmp.replying.options
+    if (records === undefined) return 0
+    return this.output.send(version, protocol, from, to, segment, { ...options, options: records }, hop)
   }
 
   use(number: number, protocol: Protocol): void {

@@ -245,8 +245,7 @@ export class Tcp implements contract.Protocol, ConnectionHost<Connection> {
     header.acknowledgment = isAck ? 0 : (segment.sequence + segment.space) % 2 ** 32
     this.ip.count('TcpOutRsts')
     this.ip.count('TcpOutSegs')
-    const trafficClass = segment.trafficClass & ~ECN
-    const options = { ...SEND_OPTIONS, trafficClass }
+    const options = { ...SEND_OPTIONS, trafficClass: segment.trafficClass & ~ECN, isReply: true }
     this.send(segment.destination.slice(), segment.source.slice(), header.build(0), options)
   }
 }

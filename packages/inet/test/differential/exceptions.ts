@@ -9,14 +9,9 @@ export interface Exception {
   explains(sent: string, linux: readonly string[], memory: readonly string[]): boolean
 }
 
-const [CIPSO, LOOSE_ROUTE, STRICT_ROUTE] = [134, 131, 137]
+const [LOOSE_ROUTE, STRICT_ROUTE] = [131, 137]
 
 export const EXCEPTIONS: readonly Exception[] = [
-  {
-    row: 'security labels in IP options (CIPSO)',
-    example: ['ip options 8608000300000000 / icmp echo'],
-    explains: sent => optionsOf(sent).has(CIPSO),
-  },
   {
     row: 'an ICMP error about an IP option after a source route',
     example: ['ip options 830708c00002090107020000 / icmp echo'],
@@ -25,18 +20,28 @@ export const EXCEPTIONS: readonly Exception[] = [
       [linux, memory].every(([reply = 'icmp type 12, code 0']) => /icmp type 12, code 0|arp/.test(reply)),
   },
   {
-    row: 'routes and times of IP options in replies of TCP',
-    example: ['ip options 07030800 / tcp flags 16'],
+    row: 'routes and times of IP options in SYN-ACK and later segments',
+    example: ['ip options 07030800 / tcp flags 2'],
     explains: (sent, linux, memory) =>
       /\boptions .*tcp/.test(sent) &&
       linux.length === 1 &&
-      [linux[0], withoutDf(linux[0])].some(reply => reply?.replace(/, options \w+ \/ tcp/, ' / tcp') === memory[0]),
+      [linux[0], withoutDf(linux[0])].some(
+        reply => reply?.replace(/, options \w+ \/ tcp syn\+ack/, ' / tcp syn+ack') === memory[0],
+      ),
   },
   {
     row: 'DF of SYN-ACK and RST after a reported MTU below 552',
     example: ['ip / icmp type 3, code 4, mtu 68 / ip from host, to peer / icmp reply / data 8', 'ip / tcp flags 2'],
     explains: (_, linux, memory) =>
       linux.length === 1 && / tcp (rst|syn.ack)/.test(linux[0] ?? '') && withoutDf(linux[0]) === memory[0],
+  },
+  {
+    row: 'a segment with ACK to a group of IPv6, with a listener',
+    example: ['ip6 to ff02::1234 / tcp flags 18'],
+    explains: (_, linux, memory) =>
+      linux.length === 1 &&
+      memory.length === 0 &&
+      /, from ff[\da-f:]+, to \S+ \/ tcp rst, ports 7 /.test(linux[0] ?? ''),
   },
   {
     row: 'a neighbour solicitation from an address of the host itself',
@@ -50,7 +55,8 @@ export const EXCEPTIONS: readonly Exception[] = [
   {
     row: 'an IPv6 packet of length 0 with options for each hop, but none for a jumbogram',
     example: ['ip6 len 0 / hop 010400000000 / icmp6 echo'],
-    explains: (sent, _, memory) => /\bip6 [^/]*len 0\b.*hop/.test(sent) && memory.length === 0,
+    explains: (sent, linux, memory) =>
+      /\bip6 [^/]*len 0\b[^/]*\/ hop /.test(sent) && linux.length > 0 && memory.length === 0,
   },
   {
     row: 'the checksum of an echo reply of zeros alone',
@@ -61,7 +67,11 @@ export const EXCEPTIONS: readonly Exception[] = [
   {
     row: 'UDP-Lite (RFC 3828)',
     example: ['ip proto 136'],
-    explains: (sent, _, memory) => /\b(proto|next) 136\b/.test(sent) && memory.length <= 1,
+    explains: (sent, linux, memory) =>
+      /\b(proto|next) 136\b/.test(sent) &&
+      memory.length === 1 &&
+      / icmp type (3, code 2|4, code 1),/.test(memory[0] ?? '') &&
+      (linux.length === 0 || / icmp type (3, code 3|1, code 4),/.test(linux.join('\n'))),
   },
 ]
 
