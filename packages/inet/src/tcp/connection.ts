@@ -130,7 +130,9 @@ export class Connection implements TcpConnection {
 
   close(): void {
     if (this.isOrphan) return
-    if (this.receive.unread > 0 && this.state !== 'TIME-WAIT' && this.state !== 'CLOSED') {
+    const { receive, state } = this
+    const hasUnread = receive.unread > 0 || (receive.endsUrgent && !this.#isEndRead)
+    if (hasUnread && state !== 'TIME-WAIT' && state !== 'CLOSED') {
       this.count('TcpExtTCPAbortOnClose')
       this.#abort()
       return

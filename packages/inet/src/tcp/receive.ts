@@ -21,6 +21,8 @@ export class ReceiveBuffer {
   #first = 0
   /** Sequence number of a byte that Linux leaves out of the stream (RFC 6093); -1 without one. */
   urgentAt = -1
+  /** Whether this byte is the last one in order: it counts as unread until the end is read. */
+  endsUrgent = false
   /** Sequence number of the next FIN; lower than `next` without one. */
   #finAt = -1
   /** In the order of sequence numbers, without overlaps. */
@@ -40,6 +42,7 @@ export class ReceiveBuffer {
    * `next` advanced.
    */
   accept(sequence: number, bytes: Uint8Array, at: number, length: number, isFin: boolean): boolean {
+    this.duplicateStart = -1
     const end = sequence + length
     const endWithFin = isFin ? end + 1 : end
     if (endWithFin <= this.next || this.isFinished) {
@@ -62,6 +65,7 @@ export class ReceiveBuffer {
       this.isFinished = true
       // Nothing may follow a FIN.
       this.#later.length = this.ranges.length = 0
+      this.duplicateStart = -1
     }
     if (this.ranges.length > 0) this.#dropRanges()
     return true
@@ -93,6 +97,7 @@ export class ReceiveBuffer {
   #append(bytes: Uint8Array): void {
     const urgent = this.urgentAt - this.next
     this.next += bytes.length
+    this.endsUrgent = urgent === bytes.length - 1
     if (urgent >= 0 && urgent < bytes.length) {
       this.#addReady(bytes.subarray(0, urgent))
       this.#addReady(bytes.subarray(urgent + 1))

@@ -114,6 +114,17 @@ export const EXCHANGE_EXCEPTIONS: readonly ExchangeException[] = [
       /^(write|close|shutdown|in )/.test(lines.at(-1) ?? '') && /(data|fin)\b.*sack/.test(linux.join('\n')),
   },
   {
+    row: 'the SACK block of bytes that came twice, if others come before its acknowledgment',
+    example: [
+      ...['connect', 'in syn 0, ack 1, mss 1460, sack-ok', 'in data 1..3, ack 1', 'write 536'],
+      ...['in data 1..101, ack 537', 'in data 101..102, ack 537', 'write 1'],
+    ],
+    explains: (_, linux, memory) => {
+      const [theirs, ours] = [linux, memory].map(texts => texts.join('\n'))
+      return theirs !== ours && theirs?.replace(/, sack [\d.]+/, '') === ours
+    },
+  },
+  {
     row: 'SACK blocks of bytes after a FIN',
     example: ['connect', 'in syn 0, ack 1, mss 1460, sack-ok', 'in fin 1461, ack 1', 'in data 1461..2461, ack 1'],
     explains: (lines, linux, memory) => {
