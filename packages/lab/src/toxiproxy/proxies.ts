@@ -107,15 +107,15 @@ export class Proxies {
   async populate(given: readonly unknown[], made: ToxicProxy[]): Promise<void> {
     const all = given.map(each => fieldsOf(each, PROXY)).map((fields, i) => checked(fields, ` at proxy ${i + 1}`))
     await this.#lookUp(all.filter(({ enabled }) => enabled))
-    await this.#inTurn(async () => {
+    const make = async () => {
       for (const fields of all) {
         const before = this.#proxies.get(fields.name)
         const isSame = before?.network === fields.network && !before.differs(fields)
         if (!isSame) await before?.stop()
         made.push(isSame ? before : await this.#add(fields))
       }
-      await this.#rewire()
-    })
+    }
+    await this.#inTurn(() => make().finally(() => this.#rewire()))
   }
 
   async update(name: string, body: string): Promise<ToxicProxy> {

@@ -4,6 +4,7 @@ import net, { type AddressInfo, Socket } from 'node:net'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { random } from 'vnet/internal/base/random'
 import { TcpConnection } from '../../src/toxiproxy/connection.ts'
+import type { LabProcess } from '../../src/toxiproxy/lab-process.ts'
 import { Names } from '../../src/toxiproxy/names.ts'
 import { ToxicProxy } from '../../src/toxiproxy/proxy.ts'
 import { Room } from '../../src/toxiproxy/room.ts'
@@ -198,6 +199,17 @@ test('a connection that ends before it has crossed the link closes once, and its
   cross(ends)
   await over
   expect(onClose).toHaveBeenCalledTimes(1)
+})
+
+test('a proxy that a failed populate has stopped leaves nothing on the wire of the link', async () => {
+  const call = vi.fn(async (call: string) => (call === 'listen' ? { port: 1024, address: '192.0.2.1' } : undefined))
+  const { proxies, proxy, toxic } = await proxied({ lab: { call, close: async () => {} } as unknown as LabProcess })
+  await toxic('packet_loss', { percent: 50 })
+  expect(proxies.state.wire.ba).toContain('1024')
+  const { name, upstream } = proxy
+  await expect(proxies.populate([{ name, listen: '192.0.2.1:1', upstream }], [])).rejects.toThrow('bind')
+  expect(proxies.state.wire).toEqual({ ab: '', ba: '' })
+  expect(call).toHaveBeenLastCalledWith('wire', { ba: '' })
 })
 
 /** Starts a proxy of its own, without a link. */
