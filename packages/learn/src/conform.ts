@@ -64,7 +64,9 @@ export function conformance({ mac, ip }: Omit<World['host'], 'ip6'>, ...groups: 
     if (one === undefined) throw new Error(`no case is called '${name}'`)
     const before = bed.received.length
     try {
-      await runCase(one, new BedWorld(bed, host))
+      // Checks count drops, and a bed keeps nothing for a later case.
+      const steps = one.steps.filter(({ verb }) => verb !== 'clean')
+      await runCase({ ...one, steps }, new BedWorld(bed, host))
     } catch (error) {
       if (!(error instanceof CaseFailure)) throw error
       const sent = error.frames.flatMap(({ frame, isFromHost }) => (isFromHost ? [] : [text(frame)]))
