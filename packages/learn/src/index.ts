@@ -27,3 +27,4 @@ export {
   verify,
 } from './exercise.ts'
 export * from './observe.ts'
+export * from './unusual.ts'

@@ -11,9 +11,10 @@ import {
   udpFrame,
   verify,
   verifyNothingLost,
+  withOptions,
 } from '@vnet/learn'
 /** 2. A mirror: frames back to the kernel. */
-import { ETH_P_IPV6, ethernet, formatMac, ipv4 } from 'vnet'
+import { ETH_P_IPV6, ethernet, formatMac } from 'vnet'
 
 const { isSameAddress } = ethernet
 
@@ -35,20 +36,6 @@ const WRONG_HEADERS = /** @type {const} */ ([
 /** Where the IPv4 header is, and the length of both headers. */
 const IP_AT = 14
 const HEADERS = 34
-
-/**
- * The frame with 4 bytes of options in its IPv4 header, no-operation each.
- * @param {Uint8Array} frame
- */
-function withOptions(frame) {
-  const longer = new Uint8Array(frame.length + 4).fill(1)
-  longer.set(frame.subarray(0, HEADERS))
-  longer.set(frame.subarray(HEADERS), HEADERS + 4)
-  longer[IP_AT]++
-  ipv4.setTotalLength(longer, IP_AT, longer.length - IP_AT)
-  ipv4.fillHeaderChecksum(longer, IP_AT)
-  return longer
-}
 
 export const exercise = defineExercise({
   version: 1,
@@ -136,7 +123,7 @@ export const exercise = defineExercise({
           seen: `byte ${at} came back as ${bytes[at]}, and was sent as ${sent[at]}`,
           expected: 'all bytes but the addresses as they were sent, the checksums too',
         })
-        const options = withOptions(udpFrame(ENDS))
+        const options = withOptions(udpFrame(ENDS), 4)
         bed.transmit(options)
         const back = bed.received[1]?.bytes
         const isWhole = back !== undefined && options.every((byte, i) => i < HEADERS || back[i] === byte)

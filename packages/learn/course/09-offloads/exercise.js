@@ -1,6 +1,6 @@
 // @ts-check
 
-import { counts, defineExercise, fail, tcpFrame, udpFrame, verify } from '@vnet/learn'
+import { counts, defineExercise, fail, tcpFrame, udpFrame, verify, withoutMemory } from '@vnet/learn'
 /** 9. Offloads: work that the kernel leaves to the card. */
 import {
   CHECKSUM_NONE,
@@ -21,7 +21,6 @@ import {
 /** @typedef {import('@vnet/learn').FrameInfo} FrameInfo */
 /** @typedef {import('@vnet/learn').LiveCheck} LiveCheck */
 /** @typedef {import('@vnet/learn').TestBed} TestBed */
-/** @typedef {import('vnet').SkBuff} SkBuff */
 
 const { finish, onesComplementSum, pseudoHeaderSum4 } = checksum
 
@@ -98,21 +97,6 @@ function transmit(bed, frame, info = {}) {
 function long(payload, gsoSize = MSS) {
   const frame = tcpFrame({ ...ENDS, payload: new Uint8Array(payload).fill(7) })
   return { frame, info: { ...partial(frame, tcp.TCP_CHECK), gsoSize, gsoType: SKB_GSO_TCPV4 } }
-}
-
-/**
- * Calls a function while no frame memory is left but for the kernel's next frame.
- * @param {TestBed} bed
- * @param {() => void} run
- */
-function withoutMemory({ net: { pool } }, run) {
-  /** @type {SkBuff[]} */
-  const all = []
-  for (let skb = pool.alloc(0); skb !== undefined; skb = pool.alloc(0)) all.push(skb)
-  // The last one is as large as the frames that are read.
-  all.pop()?.free()
-  run()
-  for (const skb of all) skb.free()
 }
 
 /**

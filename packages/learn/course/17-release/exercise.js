@@ -1,6 +1,14 @@
 // @ts-check
 
-import { counts, defineExercise, udpFrame, unregisterNetdev, verify } from '@vnet/learn'
+import {
+  counts,
+  defineExercise,
+  udpFrame,
+  unregisterNetdev,
+  unusualFrames,
+  verify,
+  verifyUnusualArrive,
+} from '@vnet/learn'
 /** 17. A buffer: released twice, or never. */
 import { devClose, devOpen } from 'vnet'
 
@@ -10,13 +18,7 @@ import { devClose, devOpen } from 'vnet'
 const DELAY = 10
 const BUFFERS = 4
 const FAR = '198.18.0.2'
-/** Frames to a group and to all stations, the longest of an MTU of 1500, and the shortest. */
-const OTHERS = [
-  udpFrame({ from: '198.18.0.1', to: '224.0.0.251', destinationMac: '01:00:5e:00:00:fb' }),
-  udpFrame({ from: '198.18.0.1', to: '198.18.0.255', destinationMac: 'ff:ff:ff:ff:ff:ff' }),
-  udpFrame({ from: '198.18.0.1', to: FAR, payload: 1472 }),
-  udpFrame({ from: '198.18.0.1', to: FAR, payload: 0 }),
-]
+const UNUSUAL = unusualFrames('198.18.0.1', FAR)
 /** After the headers of Ethernet, IPv4 and UDP. */
 const NUMBER_AT = 42
 
@@ -74,18 +76,7 @@ export const exercise = defineExercise({
           seen: `10 frames, with ${BUFFERS} buffers: ${arrived(bed)} arrived${stopped}`,
           expected: `${upTo(10)}: the queue is woken when a buffer was released`,
         })
-        for (const [n, frame] of OTHERS.entries()) {
-          const { received } = bed.port(bed.devices[1]?.name)
-          const before = received.length
-          bed.transmit(frame)
-          bed.advance(DELAY)
-          const back = received[before]?.bytes
-          verify(back?.length === frame.length, {
-            seen: `${['a frame to a group', 'a frame to all stations', 'a frame of 1514 bytes', 'a frame of 42 bytes'][n]}: ${back ? `${back.length} bytes arrived` : 'nothing arrived'}; dropped: ${counts(bed.drops())}, and by the receiver: ${counts(bed.drops(bed.devices[1]))}`,
-            expected: `${frame.length} bytes, like every frame of IPv4`,
-            read: 'The life of a buffer',
-          })
-        }
+        verifyUnusualArrive(bed, UNUSUAL, DELAY, 'The life of a buffer')
       },
     },
     {

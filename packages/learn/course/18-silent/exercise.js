@@ -1,6 +1,16 @@
 // @ts-check
 
-import { arpRequest, counts, defineExercise, ethernetFrame, udpFrame, unregisterNetdev, verify } from '@vnet/learn'
+import {
+  arpRequest,
+  counts,
+  defineExercise,
+  ethernetFrame,
+  udpFrame,
+  unregisterNetdev,
+  unusualFrames,
+  verify,
+  verifyUnusualArrive,
+} from '@vnet/learn'
 /** 18. Silent drops: frames that no counter has. */
 import { devClose } from 'vnet'
 
@@ -12,13 +22,7 @@ const PLACES = 4
 const FAR = '198.18.0.2'
 /** After the headers of Ethernet, IPv4 and UDP. */
 const NUMBER_AT = 42
-/** Frames to a group and to all stations, the longest of an MTU of 1500, and the shortest. */
-const OTHERS = [
-  udpFrame({ from: '198.18.0.1', to: '224.0.0.251', destinationMac: '01:00:5e:00:00:fb' }),
-  udpFrame({ from: '198.18.0.1', to: '198.18.0.255', destinationMac: 'ff:ff:ff:ff:ff:ff' }),
-  udpFrame({ from: '198.18.0.1', to: FAR, payload: 1472 }),
-  udpFrame({ from: '198.18.0.1', to: FAR, payload: 0 }),
-]
+const UNUSUAL = unusualFrames('198.18.0.1', FAR)
 /** An EtherType for experiments (RFC 9542). */
 const ETH_P_EXPERIMENT = 0x88b5
 
@@ -70,18 +74,7 @@ export const exercise = defineExercise({
         const { received } = bed.ping({ to: FAR, count: 3, interval: '100ms', timeout: '100ms' })
         verifyDropped(bed, `${received} of 3 pings of ${FAR}`, ['nothing', 'nothing'], 'each of them arrives')
         verify(received === 3, { seen: `${received} of 3 pings of ${FAR}, and no drop`, expected: '3' })
-        for (const [n, frame] of OTHERS.entries()) {
-          const { received } = bed.port(bed.devices[1]?.name)
-          const before = received.length
-          bed.transmit(frame)
-          bed.advance(DELAY)
-          const back = received[before]?.bytes
-          verify(back?.length === frame.length, {
-            seen: `${['a frame to a group', 'a frame to all stations', 'a frame of 1514 bytes', 'a frame of 42 bytes'][n]}: ${back ? `${back.length} bytes arrived` : 'nothing arrived'}; dropped: ${counts(bed.drops())}, and by the receiver: ${counts(bed.drops(bed.devices[1]))}`,
-            expected: `${frame.length} bytes, like every frame of IPv4`,
-            read: 'The driver as it should be',
-          })
-        }
+        verifyUnusualArrive(bed, UNUSUAL, DELAY, 'The driver as it should be')
       },
     },
     {
@@ -162,13 +155,13 @@ export const exercise = defineExercise({
         for (const n of [3, 9, 4, 6]) {
           transmit(bed, n)
           bed.transmit(arpRequest({ from: '198.18.0.1', to: FAR }))
-          for (const frame of OTHERS) bed.transmit(frame)
+          for (const frame of Object.values(UNUSUAL)) bed.transmit(frame)
           bed.advance(DELAY)
         }
         transmit(bed, 2)
         await devClose(deviceOf(bed, 1))
         transmit(bed, 5)
-        for (const frame of OTHERS) bed.transmit(frame)
+        for (const frame of Object.values(UNUSUAL)) bed.transmit(frame)
         const { in: sent, out, dropped, held } = bed.balance()
         verify(sent === out + dropped + held, {
           seen: `${sent} frames were sent; ${out} arrived, ${dropped} are counted as dropped, ${held} are held`,

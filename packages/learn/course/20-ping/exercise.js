@@ -1,7 +1,16 @@
 // @ts-check
 
 /** 20. Ping: IP and its checksum. */
-import { counts, defineExercise, echoRequest, ethernetFrame, numberOf, udpFrame, verify } from '@vnet/learn'
+import {
+  counts,
+  defineExercise,
+  echoRequest,
+  ethernetFrame,
+  numberOf,
+  udpFrame,
+  verify,
+  withOptions,
+} from '@vnet/learn'
 import { conformance } from '@vnet/learn/conform'
 import { checksum, ipv4 } from 'vnet'
 
@@ -50,20 +59,6 @@ function pingWithTwoCarries() {
   view.setUint16(DATA, 0xffff - (sum & 0xffff))
   view.setUint16(ICMP + 2, checksum.finish(checksum.onesComplementSum(frame, ICMP, frame.length - ICMP)))
   return frame
-}
-
-/**
- * The frame with 40 bytes of options in its IPv4 header, no-operation each.
- * @param {Uint8Array} frame
- */
-function withOptions(frame) {
-  const longer = new Uint8Array(frame.length + 40).fill(1)
-  longer.set(frame.subarray(0, ICMP))
-  longer.set(frame.subarray(ICMP), ICMP + 40)
-  longer[IP] = 0x4f
-  ipv4.setTotalLength(longer, IP, longer.length - IP)
-  ipv4.fillHeaderChecksum(longer, IP)
-  return longer
 }
 
 export const exercise = defineExercise({
@@ -282,7 +277,7 @@ export const exercise = defineExercise({
       title: 'keeps 40 bytes of options, with a right checksum',
       read: 'Make the reply',
       run(bed) {
-        const frame = withOptions(echoRequest({ ...PING, size: 8 }))
+        const frame = withOptions(echoRequest({ ...PING, size: 8 }), 40)
         bed.transmit(frame)
         const reply = bed.received[0]?.bytes
         const isRight = reply !== undefined && checksum.onesComplementSum(reply, IP, 60) === 0xffff

@@ -1,12 +1,11 @@
 // @ts-check
 
 /** 21. UDP: datagrams, and errors about them. */
-import { counts, defineExercise, udpFrame, verify } from '@vnet/learn'
+import { counts, defineExercise, udpFrame, verify, withOptions, withoutMemory } from '@vnet/learn'
 import { conformance } from '@vnet/learn/conform'
 import { checksum, icmp, ipv4, udp } from 'vnet'
 
 /** @typedef {import('@vnet/learn').TestBed} TestBed */
-/** @typedef {import('vnet').SkBuff} SkBuff */
 
 const ADDRESS = '198.18.0.2'
 const HOST = { mac: Uint8Array.of(2, 0, 0, 0, 0, 9), ip: Uint8Array.of(198, 18, 0, 2) }
@@ -47,36 +46,6 @@ function sumOfOnes() {
   new DataView(frame.buffer).setUint16(DATA, checksum.finish(sum))
   udp.setChecksum(frame, UDP, 0xffff)
   return frame
-}
-
-/**
- * The frame with options in its IPv4 header, no-operation each.
- * @param {Uint8Array} frame
- * @param {number} length of the options, bytes
- */
-function withOptions(frame, length) {
-  const longer = new Uint8Array(frame.length + length).fill(1)
-  longer.set(frame.subarray(0, UDP))
-  longer.set(frame.subarray(UDP), UDP + length)
-  longer[IP] = 0x45 + length / 4
-  ipv4.setTotalLength(longer, IP, longer.length - IP)
-  ipv4.fillHeaderChecksum(longer, IP)
-  return longer
-}
-
-/**
- * Calls a function while no frame memory is left but for the kernel's next frame.
- * @param {TestBed} bed
- * @param {() => void} run
- */
-function withoutMemory({ net: { pool } }, run) {
-  /** @type {SkBuff[]} */
-  const all = []
-  for (let skb = pool.alloc(0); skb !== undefined; skb = pool.alloc(0)) all.push(skb)
-  // The last one is as large as the frames that are read.
-  all.pop()?.free()
-  run()
-  for (const skb of all) skb.free()
 }
 
 export const exercise = defineExercise({
