@@ -34,6 +34,7 @@ export function planOf(story: Story, hasPrograms: boolean, hasTraces: boolean, e
   const isFault = (each: Statement) => isRepeated(each) || isHole(each)
   // Messages wait for as long as their ends did.
   const isPause = ({ kind }: Statement) => kind === 'slow-reply' && !hasPrograms
+  const isOther = (each: Statement) => !isFault(each) && !isPause(each)
   const faulty = story.flows.filter(({ statements }) => statements.some(isFault))
   const flows = hasPrograms ? story.flows : faulty.length > 0 ? faulty : story.flows.slice(0, FLOWS_MAX)
   if (flows.length === 0) throw new UsageError('the capture has no flow of TCP or UDP to write a test of')
@@ -80,9 +81,7 @@ export function planOf(story: Story, hasPrograms: boolean, hasTraces: boolean, e
     flows: planned,
     faults,
     /** The statements that the lab does not repeat, without texts of the capture. */
-    others: flows.flatMap(({ statements }) =>
-      statements.filter(each => !isFault(each) && !isPause(each)).map(otherText),
-    ),
+    others: flows.flatMap(({ statements }) => statements.filter(isOther).map(otherText)),
     /** Flows of the story that the lab does not have. */
     left: story.flows.length + story.forgotten - flows.length,
     /** Nanoseconds that the flows took, and that their faults last. */
