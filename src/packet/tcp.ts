@@ -60,6 +60,8 @@ export const urgentPointer: Getter = (bytes, at) => get16(bytes, at + 18)
 
 /** A signature of the segment, and the length of its option (RFC 2385). */
 const [OPT_MD5, MD5_LENGTH] = [19, 18]
+/** TCP-AO (RFC 5925). */
+const OPT_AO = 29
 const OPT_END = 0
 export const OPT_NOP = 1
 export const OPT_MSS = 2
@@ -106,7 +108,8 @@ export class TcpOptions {
         continue
       }
       const length = bytes[at + 1]
-      const mayBeSigned = kind === OPT_MD5 || length < 2 || at + length > end
+      const isSignature = kind === OPT_MD5 || kind === OPT_AO
+      const mayBeSigned = isSignature || length < 2 || at + length > end
       if (mayBeSigned && end - at >= MD5_LENGTH) this.isSigned = true
       if (at + 1 >= end || length < 2 || at + length > end) return
       this.#readOption(bytes, at, kind, length, isSyn)

@@ -200,10 +200,17 @@ test('fragments outside of their packet end it', () => {
   fragment(24, true, 8)
   fragment(8, false, 8)
   expect(fail()).toBe(2)
-  // Less than eight bytes, and longer than a packet can be.
+  // Less than eight bytes.
   fragment(0, true, 7)
+  expect(fail()).toBe(3)
+  // Together longer than a packet can be, and with another end.
+  fragment(0, true, 32_768)
   fragment(65_528, false, 100)
+  fragment(32_768, true, 32_760)
   expect(fail()).toBe(4)
+  fragment(65_528, false, 100)
+  fragment(8, false, 8)
+  expect(fail()).toBe(5)
 })
 
 test('a fragment header may follow hop-by-hop options', () => {

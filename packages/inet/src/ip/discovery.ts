@@ -120,9 +120,9 @@ function receiveSolicitation(stack: DiscoveryOwner, dev: StackInterface, packet:
   if (isDetection && (link > 0 || !isSolicited(destination))) return
   if (link < 0 || !dev.hasAddress(target, 0)) return
   if (stack.isOwn(source)) return
-  // A neighbour that asks all must give its hardware address.
+  // A neighbour that asks all must give its hardware address, unless this host asks for it.
   const isForAll = isGroup(destination, 0, destination.length)
-  if (isForAll && !isDetection && link === 0 && !dev.neighbours.has(source)) return
+  if (isForAll && !isDetection && link === 0 && !dev.neighbours.isUsed(source)) return
   if (link > 0) dev.neighbours.learn(source, bytes.slice(link, link + ETH_ALEN))
   const advertisement = solicitation(target, dev.mac)
   const router = stack.forwarding ? icmpv6.NA_ROUTER : 0

@@ -96,6 +96,12 @@ export class Neighbours {
     return this.#entries.get(addressKey(address, 0, address.length))?.mac !== undefined
   }
 
+  /** Whether the hardware address of a neighbour is known, or asked for. */
+  isUsed(address: Uint8Array): boolean {
+    const entry = this.#entries.get(addressKey(address, 0, address.length))
+    return entry !== undefined && (entry.mac !== undefined || entry.probes > 0)
+  }
+
   /** Takes over a frame for a neighbour. `source` is the packet's. */
   send(frame: Uint8Array, to: Neighbour, source: Uint8Array): void {
     if (to.mac !== undefined) {
@@ -130,9 +136,9 @@ export class Neighbours {
 
   /** Same, for a neighbour that this host knows or asks for, and for no other. */
   update(address: Uint8Array, mac: Uint8Array): void {
-    const entry = this.#entries.get(addressKey(address, 0, address.length))
-    const isUsed = entry !== undefined && (entry.mac !== undefined || entry.probes > 0)
-    if (isUsed && !entry.isPermanent && this.#mapped(address) === undefined) this.#resolve(entry, mac)
+    if (!this.isUsed(address)) return
+    const entry = this.of(address)
+    if (!entry.isPermanent && this.#mapped(address) === undefined) this.#resolve(entry, mac)
   }
 
   /** Forgets all neighbours and drops packets that wait: the interface is down or lacks carrier. */

@@ -80,7 +80,7 @@ export class Reassembly {
     const last = fragment.offset + fragment.data.length
     const problem = version === IP4 ? undefined : problem6(bytes, nh, end, fragment)
     if (problem !== undefined) this.#stack.icmp.parameterProblem(bytes, nh, end - nh, problem)
-    if (problem !== undefined || lengthOf(version, fragment, last) > MAX_LENGTH || this.#bytes > MAX_BYTES) {
+    if (problem !== undefined || this.#bytes > MAX_BYTES) {
       this.#stack.count(version.counters.reasmFails)
       return
     }
@@ -140,7 +140,8 @@ export class Reassembly {
     for (const { data } of pieces) have += data.length
     if (first === undefined || have !== total) return
     this.#remove(key, partial)
-    if (partial.ecn > NOT_ECT && (partial.ecn & NOT_ECT) !== 0) {
+    const isMixed = partial.ecn > NOT_ECT && (partial.ecn & NOT_ECT) !== 0
+    if (isMixed || lengthOf(version, first, total) > MAX_LENGTH) {
       this.#stack.count(version.counters.reasmFails)
       return
     }

@@ -151,8 +151,10 @@ export class Connection implements TcpConnection {
   }
 
   reset(): void {
+    // TIME-WAIT remains.
+    if (this.state === 'TIME-WAIT') this.abandon()
     // After both FINs there is nothing to reset, unless the own one waits behind bytes.
-    if ((this.state === 'LAST-ACK' || this.state === 'CLOSING') && !this.sender.hasUnsent) {
+    else if ((this.state === 'LAST-ACK' || this.state === 'CLOSING') && !this.sender.hasUnsent) {
       this.abandon()
       this.end()
     } else this.#abort()
@@ -160,7 +162,7 @@ export class Connection implements TcpConnection {
 
   #abort(): void {
     // First, because it has SACK blocks of the received bytes.
-    if (this.isSynchronized && this.state !== 'TIME-WAIT') this.sendReset()
+    if (this.isSynchronized) this.sendReset()
     this.abandon()
     if (this.state === 'ESTAB' || this.state === 'CLOSE-WAIT') this.count('TcpEstabResets')
     this.end()

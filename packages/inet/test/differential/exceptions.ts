@@ -70,7 +70,7 @@ export const EXCEPTIONS: readonly Exception[] = [
     explains: (sent, linux, memory) =>
       /\b(proto|next) 136\b/.test(sent) &&
       memory.length === 1 &&
-      / icmp type (3, code 2|4, code 1),/.test(memory[0] ?? '') &&
+      / icmp type (3, code 2|4, code 1|135, code 0),| \/ arp /.test(memory[0] ?? '') &&
       (linux.length === 0 || / icmp type (3, code 3|1, code 4),/.test(linux.join('\n'))),
   },
 ]

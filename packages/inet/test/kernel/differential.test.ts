@@ -47,6 +47,18 @@ const RARE = [
   ['ip options 070b0800000000000000000000 / tcp flags 16'],
   ['ip options 440c0500c6120001c6120001 / tcp from 1024, to 1'],
   ['ip options 440c0800c6120001c6120001 / tcp flags 18'],
+  [
+    'ip id 3, piece 8..32 / icmp / data 24',
+    'ip id 3, offset 16383',
+    'ip id 3, piece 0..8, more / icmp type 13 / data 24',
+  ],
+  ['ip id 4, offset 8191 / data 64', 'ip id 4, piece 0..8, more / icmp', 'ip id 4, piece 8..32 / icmp / data 24'],
+  ['ip6 / tcp flags 16, options 1d03030f080a0000000100000000020400000101'],
+  ['ip / tcp flags 16, options 1d04030f080a0000000100000000020401000101'],
+  ['ip / tcp flags 16, options 1d05010203010000'],
+  ['ip / tcp flags 16, to 1, options 1d10030f080101000000010000000002'],
+  ['ip / tcp flags 16, to 1, options 1d10030f08010100000001000000000201010101'],
+  ['ip / tcp flags 16, options 1d05030f0801010000000100000000020400000101'],
   ['ip id 1, offset 0xe000 / udp to 1 / data 16', 'ip id 1, offset 3 / data 8'],
   ['ip id 2, piece 0..8, more, tos 1 / udp to 1 / data 8', 'ip id 2, piece 8..16 / udp to 1 / data 8'],
   ['ip / icmp type 3, code 4, mtu 600 / ip from host, to peer / icmp reply', 'ip / icmp echo / data 1400'],
@@ -60,6 +72,13 @@ const RARE = [
   ['ip / icmp type 3, code 4, mtu 600 / ip from 192.0.2.9, to peer / udp from 7', 'ip / icmp echo / data 1400'],
   ['ip / icmp type 3, code 4, mtu 600 / ip from host, to peer, start 85 / udp from 7', 'ip / icmp echo / data 1400'],
   ['ip6 hops 255, to group, from zero / nd ns, target host'],
+  [
+    ...[
+      'ip6 from other / icmp6 echo',
+      'ether to solicited / ip6 hops 255, from other, to solicited / nd ns, target host',
+    ],
+    'ether to group / ip6 hops 255, from other, to group / nd na, target other, flags 6 / lladdr type 2',
+  ],
   ['ip6 hops 255 / frag / nd ns, target host / lladdr type 1'],
   ['arp request, hrd 6'],
   ['vlan tci 0xe000 / vlan / arp request', 'vlan tci 1 / arp request'],
@@ -84,6 +103,7 @@ const RARE_EXCHANGES = [
   'in data 1..2, urgent 1, fin, ack 1; read; close',
   'in data 1..2, urgent 1, fin, ack 1; close',
   'in data 1..2, urgent 1, ack 1; shutdown; in ack 2; close',
+  'shutdown; in fin 1, ack 2; reset; in data 3..103, ack 1',
 ]
 
 test.each(RARE_EXCHANGES)('a host in memory and the kernel behave alike in: %s', async text => {
