@@ -27,7 +27,10 @@ const ARGS: Readonly<Record<string, readonly string[]>> = {
   'lan show': ['show'],
 }
 
-test.each(rows)('vnet %s --json prints %s objects with the fields of the page', async (command, event, fields) => {
+/** `vnet detach` needs `vnet node`: test/kernel/agent/agent.slow.test.ts has it. */
+const asked = rows.filter(([command]) => command !== 'detach')
+
+test.each(asked)('vnet %s --json prints %s objects with the fields of the page', async (command, event, fields) => {
   const isError = event === 'error'
   const [name = ''] = command.split(' ')
   const { status, stdout, stderr } = await runMain(
@@ -51,5 +54,5 @@ test('list --all names the namespace of an interface of another pid namespace, a
 })
 
 test('the page has a row for each kind of object that is printed once', () => {
-  expect(rows.length).toBe(16)
+  expect(rows.length).toBe(17)
 })
