@@ -79,7 +79,7 @@ test('a lab in a guest hides from its programs that the guest stops when it is u
   const seen: unknown[] = []
   fakes.start.mockImplementation(async () => {
     seen.push(STAGE in process.env)
-    return { host: () => ({}), reset: () => {}, [Symbol.asyncDispose]: async () => {} }
+    return { host: () => ({}), reset: () => {}, lostBeforeVnet: async () => [], [Symbol.asyncDispose]: async () => {} }
   })
   fakes.runCommand.mockImplementation(async (_host, command, env) => {
     seen.push(command, STAGE in env)

@@ -87,7 +87,7 @@ test('a wire is changed while it runs, in both directions or in one', async () =
 
 test('wrong words and wrong filters are usage errors, and change nothing', async () => {
   // The worker that throws it has no line of this file.
-  const line = /^UsageError: '(soon|los)'.*links\.slow\.test/s
+  const line = /^FileError: '(soon|los)'.*links\.slow\.test/s
   await expect(cable({ wire: 'delay soon' })).rejects.toMatchObject({ stack: expect.stringMatching(line) })
   expect(client.interfaces).toEqual([])
   const link = await cable({ wire: 'delay 1ms' })
