@@ -2,6 +2,7 @@
 import type { DurationOptions } from '../../base/index.ts'
 import { FileError, formatDuration, parseDuration, printable, UsageError } from '../../base/index.ts'
 import { ETH_FRAME_LEN, ETH_ZLEN } from '../../packet/ethernet.ts'
+import { noteOfFilter } from '../../packet/filter-note.ts'
 import { formatRate, parseRate, parseShare, quote } from '../units.ts'
 
 export interface TextOptions extends DurationOptions {
@@ -33,14 +34,6 @@ export function tokensOf(text: string): Token[] {
     tokens.push({ text: quoted ? token.slice(1, -1) : token, at, end: at + token.length, quoted })
   }
   return tokens
-}
-
-/** Returns a line about a filter that never matches IPv6, though both families may be meant. */
-export function noteOfFilter(filter: string): string | undefined {
-  const [indexed] = /\b(tcp|udp)\s*\[/.exec(filter) ?? []
-  if (indexed === undefined) return undefined
-  const instead = 'match syn and words such as port match both families'
-  return `${indexed}...] in a filter never matches IPv6 (pcap-filter(7)): ${instead}`
 }
 
 export class Cursor {

@@ -68,7 +68,7 @@ describe('compiled files', () => {
   test.each([
     ['vnet cable', 'cable', 16, 264],
     ['vnet run outside its namespaces', 'run', 9, 110],
-    ['vnet run inside them', 'runInside', 16, 158],
+    ['vnet run inside them', 'runInside', 16, 162],
     ['the worker of a lab', 'worker', 13, 204],
   ] as const)('%s loads a limited number of files, and of modules in them', (_, name, files, modules) => {
     const loads = found.commands[name]

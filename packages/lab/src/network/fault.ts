@@ -1,5 +1,5 @@
 /** LabFault: a fault that a test has set. */
-import { noteOfFilter } from 'vnet/internal/wire/grammar/cursor'
+import { noteOfFilter } from 'vnet/internal/packet/filter-note'
 import { COUNT, checkForm } from '../model/options.ts'
 
 export class LabFault implements AsyncDisposable {

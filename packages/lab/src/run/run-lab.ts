@@ -238,7 +238,7 @@ async function checkFaults(
   if (given.length > 1) throw new UsageError(`--${given[1]?.[0]}: give one of --nth, --first and --every`)
   const [{ compileFilter }, { noteOfFilter }] = await Promise.all([
     import('vnet/internal/linux/pcap-filter'),
-    import('vnet/internal/wire/grammar/cursor'),
+    import('vnet/internal/packet/filter-note'),
   ])
   compileFilter(drop)
   const note = quiet ? undefined : noteOfFilter(drop)

@@ -38,7 +38,10 @@ export class Turns {
     const { socket } = request
     this.#connections.refresh(socket)
     const before = this.#last.get(socket)
-    if (before !== undefined) this.#early < EARLY_MAX ? socket.pause() : socket.destroy()
+    if (before !== undefined) {
+      if (this.#early < EARLY_MAX) socket.pause()
+      else socket.destroy()
+    }
     if (socket.destroyed) return
     const turn = this.#after(before, () => this.#run(socket, response, reply))
     this.#last.set(socket, turn)
