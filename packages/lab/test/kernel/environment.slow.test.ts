@@ -105,11 +105,16 @@ test('an exercise that a full disk does not take is one line, and leaves no empt
   expect(vnet(['learn', '01-drop'], listing)).toEqual({ status: 1, stdout: '', stderr: line })
 })
 
+/** Stands in for the programs that a guest needs, which the machine may lack. They do not run. */
+const GUEST_PROGRAMS = `
+  mkdir /run/bin && ln -s /bin/false /run/bin/qemu-system-x86_64 && ln -s /bin/false /run/bin/mksquashfs
+  export PATH=/run/bin:$PATH`
+
 test.each([
   ['a file', '/run/file', 'not a directory'],
   ['read-only', '/run/ro', 'read-only file system'],
 ])('a cache of guests that is %s is one line that names it, and what moves it', (_, path, reason) => {
-  const { status, stderr } = vnet(['guest', '--', 'true'], `export XDG_CACHE_HOME=${path}`)
+  const { status, stderr } = vnet(['guest', '--', 'true'], `${GUEST_PROGRAMS}; export XDG_CACHE_HOME=${path}`)
   const line = `vnet: ${path}/vnet/kernel: ${reason}; set XDG_CACHE_HOME to another directory\n`
   expect({ status, stderr }).toEqual({ status: 1, stderr: line })
 })
