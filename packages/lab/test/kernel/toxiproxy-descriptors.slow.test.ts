@@ -2,20 +2,25 @@
 import { execFileSync } from 'node:child_process'
 import dgram from 'node:dgram'
 import { once } from 'node:events'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import net, { type AddressInfo, type Socket } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
+import { attempt } from 'vnet/internal/base/errno'
 import { spawnVnet } from '#support/vnet-process.ts'
 import { echo, udpSocket } from '../support/toxiproxy.ts'
 
 /** A limit at which 100 connections or 200 sessions fit beside what vnet keeps for itself. */
 const LIMIT = 806
 
+/** The flags of a listening socket in /proc/net/unix (__SO_ACCEPTCON). */
+const LISTENS = '00010000'
+
 async function started(limit?: number) {
   const within = limit === undefined ? [] : ['prlimit', `--nofile=${limit}`]
   const vnet = await spawnVnet(['toxiproxy', '--port', '0'], { until: /^ready: /, within })
   const [url] = /http:[^,]+/.exec(await vnet.line(/ready/)) as RegExpExecArray
   const lab = Number(readFileSync(`/proc/${vnet.pid}/task/${vnet.pid}/children`, 'latin1').trim())
+  await expect.poll(() => hasControlSocket(lab)).toBe(true)
   // Connections of requests would count.
   const headers = { connection: 'close' }
   const ask = (path: string, method: string, body?: object) =>
@@ -28,6 +33,17 @@ async function started(limit?: number) {
   const remove = async (name: string) => (await ask(`/proxies/${name}`, 'DELETE')).status
   const state = async () => (await (await ask('/vnet', 'GET')).json()) as Record<string, number>
   return { pids: [vnet.pid, lab] as const, add, remove, state }
+}
+
+/** Whether a process listens at a Unix socket. A lab opens its own some time after it is ready. */
+function hasControlSocket(pid: number): boolean {
+  const rows = readFileSync('/proc/net/unix', 'latin1')
+    .split('\n')
+    .map(line => line.split(/\s+/))
+  const listening = rows.filter(([, , , flags]) => flags === LISTENS).map(row => `socket:[${row[6]}]`)
+  return readdirSync(`/proc/${pid}/fd`).some(fd =>
+    listening.includes(attempt(() => readlinkSync(`/proc/${pid}/fd/${fd}`)) ?? ''),
+  )
 }
 
 const filesOf = (pid: number) => readdirSync(`/proc/${pid}/fd`).length
