@@ -11,88 +11,11 @@ import { loadNative } from 'vnet/internal/linux/native'
 import { createLabWith } from '../network/create-lab.ts'
 import type { LabHost } from '../network/host.ts'
 import type { LabCall, LabReply, LinkAddress } from './lab-process.ts'
+import { TcpPort } from './tcp-port.ts'
 
 /** A socket of a host for the parent; `close` closes the copy of this process. */
 type End = Readonly<{ handle: unknown; close: () => void }>
 type Ends = readonly End[]
-
-/** A TCP port of the server, which finds the two ends of each connection over the link. */
-class TcpPort extends net.Server {
-  /** The numbers of the connections that are being made, the oldest first. */
-  readonly #made = new Set<number>()
-  #last = 0
-  /** Accepted sockets that wait for their other end, by its port. */
-  readonly #arrived = new Map<number, { readonly socket: Socket; readonly after: number }>()
-  readonly #expected = new Map<number, (socket: Socket) => void>()
-
-  constructor() {
-    super({ pauseOnConnect: true }, socket => this.#arrive(socket.on('error', () => socket.destroy())))
-    this.on('error', () => {})
-  }
-
-  /** Returns both ends of a connection that `connect` makes. */
-  async join(connect: () => Promise<Socket>): Promise<readonly [near: Socket, far: Socket]> {
-    const number = ++this.#last
-    this.#made.add(number)
-    try {
-      const near = await connect()
-      // It has no bytes to lose before the other end is handed over, and would not see its own end.
-      near.on('error', () => near.destroy()).resume()
-      const far = await this.#otherEnd(near)
-      if (far === undefined) throw new Error('the connection over the link has ended')
-      return [near, far]
-    } finally {
-      this.#made.delete(number)
-      this.#discard()
-    }
-  }
-
-  /** Waits for the accepted socket, or the end of `near`. */
-  async #otherEnd(near: Socket): Promise<Socket | undefined> {
-    const port = near.localPort
-    // Undefined after its end.
-    if (port === undefined) return undefined
-    const arrived = this.#arrived.get(port)
-    this.#arrived.delete(port)
-    if (arrived !== undefined) return arrived.socket
-    return new Promise(resolve => {
-      this.#expected.set(port, resolve)
-      near.once('close', () => {
-        // Another connection may have the port already.
-        if (this.#expected.get(port) === resolve) this.#expected.delete(port)
-        resolve(undefined)
-      })
-    })
-  }
-
-  #arrive(socket: Socket): void {
-    // Undefined after a reset.
-    const port = socket.remotePort
-    if (port === undefined) {
-      socket.destroy()
-      return
-    }
-    const take = this.#expected.get(port)
-    this.#expected.delete(port)
-    if (take !== undefined) {
-      take(socket)
-      return
-    }
-    this.#arrived.get(port)?.socket.destroy()
-    this.#arrived.set(port, { socket, after: this.#last })
-    this.#discard()
-  }
-
-  /** Destroys sockets that are older than each connection that is being made: their ends closed. */
-  #discard(): void {
-    const [oldest = Number.POSITIVE_INFINITY] = this.#made
-    for (const [port, { socket, after }] of this.#arrived) {
-      if (after >= oldest) continue
-      this.#arrived.delete(port)
-      socket.destroy()
-    }
-  }
-}
 
 /** Ports of proxies are below the kernel's ephemeral ports. */
 const PORT_FIRST = 1024
@@ -142,7 +65,7 @@ async function main(): Promise<void> {
 
   function unlisten(port: number): void {
     taken.delete(port)
-    tcpPorts.get(port)?.close()
+    tcpPorts.get(port)?.end()
     tcpPorts.delete(port)
   }
 
