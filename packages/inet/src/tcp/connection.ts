@@ -153,7 +153,7 @@ export class Connection implements TcpConnection {
   reset(): void {
     // TIME-WAIT remains.
     if (this.state === 'TIME-WAIT') this.abandon()
-    // After both FINs there is nothing to reset, unless the own one waits behind bytes.
+    // After both FINs there is nothing to reset, unless bytes are to be sent before the own one.
     else if ((this.state === 'LAST-ACK' || this.state === 'CLOSING') && !this.sender.hasUnsent) {
       this.abandon()
       this.end()

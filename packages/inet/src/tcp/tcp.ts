@@ -110,7 +110,10 @@ export class Tcp implements contract.Protocol, ConnectionHost<Connection> {
     const segment = this.#segment
     if (!segment.parse(packet)) return void this.ip.count('TcpInErrs')
     // Signatures need a key, which no socket has.
-    if (segment.isSigned) return void this.ip.count('TcpExtTCPMD5Unexpected')
+    if (segment.isSigned) {
+      this.ip.count('TcpExtTCPMD5Unexpected')
+      return
+    }
     const { source, destination } = packet
     const key = keyOf(destination, segment.destinationPort, source, segment.sourcePort)
     const connection = this.#table.connections.get(key)

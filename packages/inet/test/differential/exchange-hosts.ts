@@ -216,11 +216,14 @@ const kindOf = ({ linux, memory }: ExchangeDifference): string =>
   [linux, memory].map(results => (results.at(-1) ?? []).join().replaceAll(/\d+/g, '#')).join('|')
 
 function* simpler(lines: readonly string[]): Generator<string[]> {
-  for (const i of lines.keys()) if (!/^(listen|connect)$/.test(lines[i] as string)) yield lines.toSpliced(i, 1)
+  for (const [i, line] of lines.entries()) {
+    if (!/^(listen|connect)$/.test(line)) yield lines.toSpliced(i, 1)
+  }
   for (const [i, line] of lines.entries()) {
     if (!line.startsWith('in ')) continue
     const items = line.slice(3).split(', ')
-    for (const j of items.keys()) if (items.length > 1) yield lines.with(i, `in ${items.toSpliced(j, 1).join(', ')}`)
+    if (items.length === 1) continue
+    for (const j of items.keys()) yield lines.with(i, `in ${items.toSpliced(j, 1).join(', ')}`)
   }
 }
 
