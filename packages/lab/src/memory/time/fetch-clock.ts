@@ -7,7 +7,7 @@
 import { thread } from './real.ts'
 import type { Timeout } from './timers.ts'
 
-const TICK_MS = 499
+export const TICK_MS = 499
 
 /** The ticks of the copies of undici in this thread. */
 const ticks = new Set<Timeout>()
@@ -31,38 +31,59 @@ export function saveTicks(): () => void {
   }
 }
 
-/** Rings pending ticks at the start of a world, which then has none of an earlier one. */
-export function ringTicks(): void {
+/**
+ * Rings pending ticks at the start of a world, which then has none of an earlier one, nor of real
+ * time. `newTick` arms a tick in the world.
+ */
+export function ringTicks(newTick: NewTick): void {
+  for (const tick of pendingTicks()) replaceTick(tick, newTick)
   for (const timer of ticks) if (timer.isArmed) timer.ring()
 }
 
+/** Makes a timer of the world that is a tick, and notes it. */
+export type NewTick = (onTick: () => void) => Timeout
+
 /** A timer of Node, as far as its class shows it. */
 interface RealTimeout extends NodeJS.Timeout {
-  _onTimeout: () => void
+  readonly _onTimeout: () => void
   readonly _idleTimeout: number
+  /** The timer before it in the ring of pending timers of one duration, or the ring's head. */
+  readonly _idlePrev: RealTimeout | null
 }
 
-/** Ticks of Node, and the ticks that replace them while a world runs. */
-const replaced = new WeakMap<RealTimeout, NodeJS.Timeout>()
+/** Returns the ticks that are pending in real time: Node has them in a ring with a new timer. */
+function pendingTicks(): RealTimeout[] {
+  const probe = thread.setTimeout(() => {}, TICK_MS) as RealTimeout
+  const found: RealTimeout[] = []
+  for (let timer = probe._idlePrev; timer && timer !== probe; timer = timer._idlePrev) {
+    if (isTick(timer._onTimeout, timer._idleTimeout)) found.push(timer)
+  }
+  thread.clearTimeout(probe)
+  return found
+}
+
+/**
+ * Lets a timer of the world ring in place of a tick of Node, in this world, in all later ones and
+ * in real time between them: only one of the two can be pending then. undici calls `refresh` alone.
+ */
+function replaceTick(tick: RealTimeout, newTick: NewTick): void {
+  const own = newTick(tick._onTimeout)
+  thread.clearTimeout(tick)
+  tick.refresh = () => {
+    own.refresh()
+    return tick
+  }
+}
 
 /** Returns Timeout.prototype of Node with its `refresh`, for which a tick runs in the world. */
-export function realRefresh(): [owner: object, name: string, value: unknown] {
+export function realRefresh(newTick: NewTick): [owner: object, name: string, value: unknown] {
   const timer = thread.setTimeout(() => {}, 0)
   thread.clearTimeout(timer)
   const prototype = Object.getPrototypeOf(timer) as RealTimeout
   const real = prototype.refresh
   const refresh = function (this: RealTimeout): RealTimeout {
     if (!isTick(this._onTimeout, this._idleTimeout)) return real.call(this) as RealTimeout
-    const known = replaced.get(this)
-    if (known !== undefined) known.refresh()
-    else {
-      const ring = this._onTimeout
-      replaced.set(this, setTimeout(ring, TICK_MS).unref())
-      // It may be pending in real time, and would count there, too.
-      this._onTimeout = function onTick() {
-        if (thread.timeline === undefined) ring()
-      }
-    }
+    replaceTick(this, newTick)
     return this
   }
   return [prototype, 'refresh', refresh]

@@ -9,7 +9,7 @@ import { NSEC_PER_MSEC, NSEC_PER_SEC, UsageError } from 'vnet/internal/base/inde
 import { clockOffset } from './boot.ts'
 import { realRefresh } from './fetch-clock.ts'
 import { thread } from './real.ts'
-import { clearTimeout, setInterval, setTimeout } from './timers.ts'
+import { clearTimeout, newTick, setInterval, setTimeout } from './timers.ts'
 import { every, signalAfter, sleep, wait } from './timers-promises.ts'
 
 type Format = (date?: Date | number) => string
@@ -141,7 +141,7 @@ const GLOBALS: readonly Replaced[] = [
   [performance, 'mark', mark],
   [performance, 'measure', measure],
   [http.ServerResponse.prototype, 'writeHead', writeHead],
-  realRefresh(),
+  realRefresh(newTick),
   ...temporalNow(),
 ]
 

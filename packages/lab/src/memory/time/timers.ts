@@ -14,7 +14,7 @@ import { AsyncResource } from 'node:async_hooks'
 import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
 import { outside } from '../../world/code.ts'
 import { type Boot, currentBoot } from './boot.ts'
-import { isTick, noteTick } from './fetch-clock.ts'
+import { isTick, noteTick, TICK_MS } from './fetch-clock.ts'
 import { thread } from './real.ts'
 import type { Entry, Timeline } from './timeline.ts'
 
@@ -164,11 +164,15 @@ function checkCallback(callback: unknown): void {
   throw Object.assign(error, { code: 'ERR_INVALID_ARG_TYPE' })
 }
 
+/** Arms a tick of undici. The clock of all hosts does not stop with the first host to use it. */
+export function newTick(onTick: () => void): Timeout {
+  return noteTick(outside(() => new Timeout(onTick, TICK_MS, [], false).unref()))
+}
+
 export function setTimeout(callback: Callback, delay?: unknown, ...args: unknown[]): Timeout | NodeJS.Timeout {
   if (thread.timeline === undefined) return thread.setTimeout(callback, delay as number, ...args)
   checkCallback(callback)
-  // The clock of all hosts does not stop with the host that was the first to use it.
-  if (isTick(callback, delay)) return noteTick(outside(() => new Timeout(callback, delay, args, false)))
+  if (isTick(callback, delay)) return newTick(callback)
   return new Timeout(callback, delay, args, false)
 }
 

@@ -15,7 +15,7 @@ import { Outside } from './outside.ts'
 import { type SharedParts, thread } from './real.ts'
 import { clockOf, type Owner, Timeline } from './timeline.ts'
 import { TimelineTurns } from './timeline-turns.ts'
-import { forgetTimers } from './timers.ts'
+import { forgetTimers, newTick } from './timers.ts'
 
 state.onRequestEnd = id => thread.shared?.outside.ended(id)
 
@@ -126,8 +126,8 @@ function startShared(options: VirtualTimeOptions): Shared {
     log(`vnet: a lab in memory is at ${seconds} s after ${many} timers and packets: does a program poll in vain?`)
   })
   thread.timeline = timeline
-  ringTicks()
   const restore = replaceGlobals()
+  ringTicks(newTick)
   outside.open()
   turns.start()
   return { timeline, outside, turns, worlds: 0, restore }

@@ -1,4 +1,4 @@
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import http from 'node:http'
 import type { Duplex } from 'node:stream'
 import { Agent, request } from 'undici'
@@ -105,7 +105,8 @@ test('a tick of undici that is pending in real time does not ring in a world tha
   time.close()
   tick.refresh()
   await later(499)
-  expect([rung[0], rung.length]).toEqual([Date.UTC(2000, 0, 1) + 499, 2])
+  const epoch = Date.UTC(2000, 0, 1)
+  expect([rung.slice(0, 2), rung.length]).toEqual([[epoch, epoch + 499], 3])
 })
 
 test('the tick of undici that was set in real time continues in the world', async () => {
@@ -119,5 +120,52 @@ test('the tick of undici that was set in real time continues in the world', asyn
   tick.refresh()
   other.refresh()
   await time.sleep(1000)
-  expect(rung).toEqual([Date.UTC(2000, 0, 1) + 599])
+  const epoch = Date.UTC(2000, 0, 1)
+  expect(rung).toEqual([epoch, epoch + 599])
+})
+
+/** A clock like that of undici: one timer, refreshed at each tick. `next` resolves at a tick. */
+function startClock(): { rung: number[]; next(): Promise<void>; [Symbol.dispose](): void } {
+  const rung: number[] = []
+  const ticks = new EventEmitter()
+  const onTick = () => {
+    rung.push(Date.now())
+    if (!isOver) tick.refresh()
+    ticks.emit('tick')
+  }
+  const tick = setTimeout(onTick, 499)
+  let isOver = false
+  return {
+    rung,
+    next: async () => {
+      await once(ticks, 'tick')
+    },
+    [Symbol.dispose]: () => {
+      isOver = true
+      clearTimeout(tick)
+    },
+  }
+}
+
+test('a tick of undici that is pending in real time rings at the start of a world, and then in it', async () => {
+  using clock = startClock()
+  const time = start()
+  await time.sleep(1000)
+  const epoch = Date.UTC(2000, 0, 1)
+  expect(clock.rung).toEqual([epoch, epoch + 499, epoch + 998])
+})
+
+test('the tick of undici continues after a world in real time, and in the next world', async () => {
+  using clock = startClock()
+  const first = start()
+  await first.sleep(1000)
+  first.close()
+  await clock.next()
+  await clock.next()
+  expect(clock.rung.slice(3).every(at => at > Date.UTC(2026, 0, 1))).toBe(true)
+  clock.rung.length = 0
+  const second = start()
+  await second.sleep(1000)
+  const epoch = Date.UTC(2000, 0, 1)
+  expect(clock.rung).toEqual([epoch, epoch + 499, epoch + 998])
 })
