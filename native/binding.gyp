@@ -14,10 +14,7 @@
   'targets': [
     {
       'target_name': 'vnet',
-      'sources': [
-        'addon/addon.cc', 'addon/aside.cc', 'addon/batch.cc', 'addon/netns.cc', 'addon/poller.cc',
-        'addon/privileges.cc', 'addon/rx-action.cc', 'addon/supervise.cc', 'addon/sys.cc',
-      ],
+      'sources': ['addon/all.cc'],
       'include_dirs': ['<!@(node -p "require(\'node-addon-api\').include")'],
       # A worker may be terminated while it loads the addon, and then nothing can be thrown there.
       'defines': ['NAPI_VERSION=9', 'NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS', 'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS'],
