@@ -126,6 +126,32 @@ test('a gratuitous ARP packet moves the address of a known neighbour, and adds n
   expect(devB.isUp).toBe(true)
 })
 
+test('of two ARP replies in a second the first one holds, and later ones move a neighbour', () => {
+  const { network, a, devA } = pair()
+  const macs = [1, 2, 3].map(last => Uint8Array.of(2, 9, 9, 9, 9, last)) as [Uint8Array, Uint8Array, Uint8Array]
+  const reply = (mac: Uint8Array) => {
+    const body = [0, 1, 8, 0, 6, 4, 0, 2, ...mac, 198, 18, 1, 9, ...devA.mac, 198, 18, 1, 1]
+    devA.receive(Uint8Array.from([...devA.mac, ...mac, 8, 6, ...body]), 0, 42)
+  }
+  const pinged = () => {
+    ping(a.stack, address('198.18.1.9'))
+    return network.frames.at(-1)?.subarray(0, 6)
+  }
+  pinged()
+  reply(macs[0])
+  network.run(1000)
+  reply(macs[1])
+  expect(pinged()).toEqual(macs[0])
+  network.run(1)
+  reply(macs[1])
+  expect(pinged()).toEqual(macs[1])
+  network.run(500)
+  reply(macs[1])
+  network.run(501)
+  reply(macs[2])
+  expect(pinged()).toEqual(macs[2])
+})
+
 test('an interface without ARP sends to its own hardware address, and echo replies are reported', () => {
   const { clock } = new Network()
   const stack = new IpStack({ clock, random: random(1) })
@@ -172,6 +198,17 @@ test('a packet leaves from the address in the network of its next hop', () => {
   expect(a.stack.sourceFor(address('198.51.100.1'))).toEqual(address('198.18.1.1'))
   expect(a.stack.sourceFor(address('8.8.8.8'))).toBeUndefined()
   expect(network.frames).toEqual([])
+})
+
+test('an IPv6 packet leaves from an address of the scope of its destination, whatever the router', () => {
+  const { a, devA } = pair()
+  route(a.stack, devA, '::/0', 'fe80::9')
+  expect(a.stack.sourceFor(address('2001:db8:9::1'))).toEqual(address('2001:db8::1'))
+  route(a.stack, devA, '::/0', '2001:db8::9')
+  expect(a.stack.sourceFor(address('2001:db8:9::1'))).toEqual(address('2001:db8::1'))
+  for (const to of ['::', 'fe80::9', 'ff02::1', 'ff01::1'])
+    expect(a.stack.sourceFor(address(to))).toEqual(devA.linkLocal)
+  for (const to of ['ff05::2', 'ff0e::1']) expect(a.stack.sourceFor(address(to))).toEqual(address('2001:db8::1'))
 })
 
 test('the longest prefix wins, and a new route to a network replaces the old one', () => {

@@ -9,6 +9,7 @@ import {
   ETH_P_IP,
   get32,
   put16,
+  sameBytes,
   setEtherType,
   sourceAt,
 } from 'vnet/internal/packet/index'
@@ -16,7 +17,7 @@ import * as ipv6 from 'vnet/internal/packet/ipv6'
 import type { Ip, Packet } from '../contract.ts'
 import type { StackInterface } from './interface.ts'
 import type { Output } from './output.ts'
-import { isGroup, isLoopback, isUnspecified } from './version.ts'
+import { isAddressAt, isGroup, isLoopback, isUnspecified } from './version.ts'
 
 export interface DiscoveryOwner extends Pick<Ip, 'count' | 'isOwn'> {
   readonly forwarding: boolean
@@ -40,7 +41,8 @@ export function receiveArp(
   if (isGroup(sender, 0, 4) || isGroup(target, 0, 4) || isLoopback(target) || isLoopback(sender)) return
   // Linux replies for the addresses of other interfaces too (arp_ignore of 0).
   if (op === arp.ARPOP_REPLY || !stack.isOwn(target)) {
-    if (!stack.isOwn(sender)) dev.neighbours.update(sender, mac)
+    const isGratuitous = sameBytes(sender, target) && (op === arp.ARPOP_REQUEST || isAddressAt(bytes, at + 18, mac))
+    if (!stack.isOwn(sender)) dev.neighbours.update(sender, mac, isGratuitous)
     return
   }
   // A sender without an address looks for another host that has the target (RFC 5227).
@@ -108,7 +110,7 @@ function receiveAdvertisement(stack: DiscoveryOwner, dev: StackInterface, packet
   if (link <= 0 || stack.isOwn(target)) return
   // Only an advertisement with the override flag replaces a known address.
   if ((flags & icmpv6.NA_OVERRIDE) === 0 && dev.neighbours.has(target)) return
-  dev.neighbours.update(target, bytes.slice(link, link + ETH_ALEN))
+  dev.neighbours.update(target, bytes.slice(link, link + ETH_ALEN), true)
 }
 
 function receiveSolicitation(stack: DiscoveryOwner, dev: StackInterface, packet: Packet, target: Uint8Array): void {

@@ -16,7 +16,7 @@ import {
 import { isLinkLocal } from 'vnet/internal/packet/ipv6'
 import { receiveArp } from './discovery.ts'
 import { type Neighbour, Neighbours, type NeighboursOwner } from './neighbours.ts'
-import { type AddressKey, addressKey, IPV6_MIN_MTU, isAddressAt, versionOf } from './version.ts'
+import { type AddressKey, addressKey, IPV6_MIN_MTU, isAddressAt, isUnspecified, versionOf } from './version.ts'
 
 export interface StackInterfaceOptions {
   readonly name: string
@@ -126,11 +126,11 @@ export class StackInterface {
     this.#stack.removed(this)
   }
 
-  /** Returns the own address from which packets to a neighbour leave; undefined without one. */
+  /** Returns the own address from which packets to an address leave; undefined without one. */
   sourceFor(to: Uint8Array): Uint8Array | undefined {
-    // Groups of the link have its scope, too (RFC 6724 sec. 5, rule 2).
+    // Groups of the link have its scope, too (RFC 6724 sec. 5, rule 2). In Linux :: has the least.
     const isGroupOfLink = to[0] === 0xff && ((to[1] as number) & 0xf) <= 2
-    if (to.length === 16 && (isLinkLocal(to, 0) || isGroupOfLink)) return this.linkLocal
+    if (to.length === 16 && (isLinkLocal(to, 0) || isGroupOfLink || isUnspecified(to))) return this.linkLocal
     let first: Uint8Array | undefined
     for (const prefix of this.addresses) {
       if (prefix.bytes.length !== to.length) continue

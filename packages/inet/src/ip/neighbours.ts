@@ -3,6 +3,7 @@
  * (RFC 4861), and packets that wait for them. Unlike in Linux, entries do not age.
  */
 import { type Alarm, NSEC_PER_SEC } from 'vnet/internal/base/index'
+import { sameBytes } from 'vnet/internal/packet/address'
 import { requestFrame } from 'vnet/internal/packet/arp'
 import { BROADCAST, copyAddress, destinationAt, ETH_HLEN, groupAddress } from 'vnet/internal/packet/ethernet'
 import type { Ip } from '../contract.ts'
@@ -12,6 +13,8 @@ import { type AddressKey, addressKey } from './version.ts'
 
 /** mcast_solicit, retrans_time_ms and unres_qlen_bytes of Linux's neighbour tables. */
 const [PROBES, RETRANSMIT, QUEUE_BYTES] = [3, NSEC_PER_SEC, 212_992]
+/** locktime of Linux's ARP table: of several replies in a row the first one holds. */
+const LOCKED = NSEC_PER_SEC
 
 /** Linux's gc_thresh3, which is for each family. */
 const ENTRIES_MAX = 2 * 1024
@@ -20,6 +23,8 @@ export class Neighbour {
   readonly address: Uint8Array
   /** Undefined if it is not known. */
   mac: Uint8Array | undefined
+  /** When the hardware address became known. */
+  since = 0
   /** Set by the user, so that no packet of others changes it. */
   isPermanent = false
   /** Frames without a destination, the oldest first. */
@@ -134,10 +139,14 @@ export class Neighbours {
     if (!entry.isPermanent && this.#mapped(address) === undefined) this.#resolve(entry, mac)
   }
 
-  /** Same, for a neighbour that this host knows or asks for, and for no other. */
-  update(address: Uint8Array, mac: Uint8Array): void {
+  /**
+   * Same, for a neighbour that this host knows or asks for, and for no other. Unless `isFirm`, a
+   * hardware address that is new itself remains.
+   */
+  update(address: Uint8Array, mac: Uint8Array, isFirm: boolean): void {
     if (!this.isUsed(address)) return
     const entry = this.of(address)
+    if (!isFirm && entry.mac !== undefined && this.#stack.clock.now() - entry.since <= LOCKED) return
     if (!entry.isPermanent && this.#mapped(address) === undefined) this.#resolve(entry, mac)
   }
 
@@ -208,6 +217,7 @@ export class Neighbours {
   }
 
   #resolve(entry: Neighbour, mac: Uint8Array): void {
+    if (entry.mac === undefined || !sameBytes(entry.mac, mac)) entry.since = this.#stack.clock.now()
     entry.mac = mac
     if (entry.probes > 0) this.#stop(entry)
     for (const frame of entry.frames.splice(0)) {

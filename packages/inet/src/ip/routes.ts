@@ -107,7 +107,8 @@ export class Routes {
     const isToAll = isGroup(to, 0, to.length) || dev.isBroadcast(to)
     // A broadcast or group address has no router, even if the default route leads to it.
     const next = isToAll ? to : (route.via ?? to)
-    const source = dev.sourceFor(next) ?? this.#anySource(next.length)
+    // Of IPv6, the source is chosen for the destination (RFC 6724), not for the router.
+    const source = dev.sourceFor(to.length === 16 ? to : next) ?? this.#anySource(next.length)
     return { route, neighbour: dev.neighbours.of(next), source, isToAll }
   }
 

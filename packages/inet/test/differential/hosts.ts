@@ -107,6 +107,7 @@ const SETTINGS = {
   'net/ipv6/neigh/tap0/retrans_time_ms': 3_600_000,
   'net/ipv4/neigh/tap0/delay_first_probe_time': 3600,
   'net/ipv6/neigh/tap0/delay_first_probe_time': 3600,
+  'net/ipv4/neigh/tap0/locktime': 360_000,
 } as const
 
 const IPPROTO_IP = 0

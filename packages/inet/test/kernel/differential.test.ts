@@ -72,6 +72,13 @@ const RARE = [
   ['ip / icmp type 3, code 4, mtu 600 / ip from 192.0.2.9, to peer / udp from 7', 'ip / icmp echo / data 1400'],
   ['ip / icmp type 3, code 4, mtu 600 / ip from host, to peer, start 85 / udp from 7', 'ip / icmp echo / data 1400'],
   ['ip6 hops 255, to group, from zero / nd ns, target host'],
+  ['ip6 to group, from zero / icmp6 echo'],
+  ['arp request, spa other, sha other', 'arp request, tpa 0.1.2.3, spa other', 'ip from other / icmp echo, id 1'],
+  ['arp request, spa other, sha other', 'arp reply, spa other', 'ip from other / icmp echo, id 1'],
+  ['arp request, spa other, sha other', 'arp reply, spa other, tpa other', 'ip from other / icmp echo, id 1'],
+  ['arp request, spa other, sha other', 'arp reply, spa other, tpa other, tha peer', 'ip from other / icmp echo, id 1'],
+  ['arp request, spa other, sha other', 'arp request, spa other, tpa other', 'ip from other / icmp echo, id 1'],
+  ['arp request, spa other, sha other', 'arp request, spa other', 'ip from other / icmp echo, id 1'],
   [
     ...[
       'ip6 from other / icmp6 echo',
