@@ -1,6 +1,7 @@
 /**
  * The agent's attachments: many interfaces on one Net, each with a driver. A file keeps them across
- * restarts, by the namespace's inode, the interface's index and its name.
+ * restarts, by the namespace's inode, the interface's index and its name. Users' changes are kept by
+ * owner, also while it has no interface.
  */
 import { existsSync, statSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
@@ -8,11 +9,20 @@ import { attachDriver } from '../attach/driver.ts'
 import { describeException, ENETDOWN, ENODEV, ENOENT, isErrno, type Log, printable, VnetError } from '../base/index.ts'
 import { isSameNamespace, type NetNamespace, ownNamespace } from '../control/protocol/directory.ts'
 import { listed } from '../control/protocol/run-directory.ts'
+import type { DeviceChange } from '../control/server/subject.ts'
 import { type Native, netnsCookieOf, readTextFile, replaceFile } from '../linux/index.ts'
 import { inNetns, netnsPath } from '../linux/netns-name.ts'
 import { getLink, RouteSocket } from '../linux/rtnetlink.ts'
 import type { Module, Net, NetDevice } from '../netdev/index.ts'
-import { insmod, NETDEV_CHANGENAME, NETDEV_UNREGISTER, NETREG_REGISTERED } from '../netdev/index.ts'
+import {
+  insmod,
+  NETDEV_CHANGE,
+  NETDEV_CHANGENAME,
+  NETDEV_UNREGISTER,
+  NETDEV_WIRE,
+  NETREG_REGISTERED,
+} from '../netdev/index.ts'
+import { applyChange, type Change, filterResources, isChange, isEmpty, stillInForce, withChange } from './changes.ts'
 import type { Mark } from './mark.ts'
 import { inOneLine, lineOf, paramsOf, type Spec, StrangerResources } from './spec.ts'
 
@@ -24,7 +34,7 @@ export interface AttachRequest extends Spec {
   readonly farSide?: boolean | undefined
   /** Nanoseconds; the driver's default if undefined. */
   readonly failOpen?: number | undefined
-  /** Its owner: `cni NETWORK CONTAINER IF`, `docker ID`; undefined for a request by hand. */
+  /** Its owner: `cni NETWORK CONTAINER IF`, `docker ID IF`; undefined for a request by hand. */
   readonly owner?: string | undefined
 }
 
@@ -38,6 +48,13 @@ interface Kept extends Place {
   readonly number?: number | undefined
   /** True if it is not attached, because the daemon ended twice while a frame of it was in work. */
   readonly away?: true | undefined
+  readonly change?: Change | undefined
+}
+
+/** What a user changed for an owner that has no attachment now. */
+interface Remembered {
+  readonly owner: string
+  readonly change: Change
 }
 
 interface Attached {
@@ -63,6 +80,8 @@ export class Attachments implements AsyncDisposable {
   readonly #all = new Set<Attached>()
   /** Attachments that are not restored before a new request. */
   #away: readonly Kept[] = []
+  /** Users' changes, by keyOf(). */
+  readonly #changes = new Map<string, Change>()
   #lastNumber = 0
   readonly #stop: () => void
   #queue: Promise<unknown> = Promise.resolve()
@@ -120,27 +139,58 @@ export class Attachments implements AsyncDisposable {
     )
   }
 
-  /** Detaches; returns false if nothing is attached there. */
+  /** Detaches; returns false if nothing is attached there. Its owner may attach again. */
   async detach(name: string, inode = ownNamespace('net')): Promise<boolean> {
     const found = this.#at(name, inode)
     if (found !== undefined) this.#all.delete(found)
     await found?.module.rmmod()
     const away = this.#awayAt(name, inode)
     this.#away = this.#away.filter(each => each !== away)
+    const place = found?.place ?? away
+    if (place !== undefined) this.#changes.delete(keyOf({ owner: undefined }, place))
     this.#keep()
-    return (found ?? away) !== undefined
+    return place !== undefined
+  }
+
+  /** Detaches as a user wants it: an owner's next attachments are refused, until forget(). */
+  async detachForGood(name: string, inode = ownNamespace('net')): Promise<boolean> {
+    const { owner } = (this.#at(name, inode) ?? this.#awayAt(name, inode))?.request ?? {}
+    if (owner !== undefined) this.#changes.set(owner, { detached: true })
+    return this.detach(name, inode)
+  }
+
+  /** Returns whether a user detached the owner's attachment. */
+  isDetached(owner: string): boolean {
+    return this.#changes.get(owner)?.detached === true
+  }
+
+  /** Forgets users' changes for owners that satisfy `isOwner`: they no longer exist. */
+  forget(isOwner: (owner: string) => boolean): void {
+    const gone = [...this.#changes.keys()].filter(key => !key.startsWith(BY_HAND) && isOwner(key))
+    for (const owner of gone) this.#changes.delete(owner)
+    if (gone.length > 0) this.#keep()
+  }
+
+  /** Keeps what a client changed on a device. */
+  changed(dev: NetDevice, change: DeviceChange): void {
+    const attached = [...this.#all].find(each => each.dev === dev)
+    if (attached === undefined) return
+    const key = keyOf(attached.request, attached.place)
+    this.#setChange(key, withChange(this.#changes.get(key), change))
   }
 
   /** Restores the file's attachments without `mark`'s culprit; logs it and changed interfaces. */
   async restore(mark?: Mark): Promise<void> {
     this.#mark = mark
-    const kept = readState(this.#state, this.#net)
+    const { kept, remembered } = readState(this.#state, this.#net)
+    for (const { owner, change } of remembered) this.#changes.set(owner, change)
     const paths = netnsPaths(kept.map(({ inode }) => inode))
     this.#lastNumber = Math.max(0, ...kept.map(({ number = 0 }) => number))
     const down: [Kept, netns: string | undefined][] = []
     const restore = async (each: Kept) => {
       const netns = paths.get(each.inode)
-      const { request, number, away } = each
+      const { request, number, away, change } = each
+      if (change !== undefined) this.#changes.set(keyOf(request, each), change)
       try {
         if (netns === undefined && each.inode !== ownNamespace('net')) throw gone(request.name)
         if (away || (number !== undefined && number === mark?.culprit)) {
@@ -149,6 +199,7 @@ export class Attachments implements AsyncDisposable {
           this.#net.log.warn(printable(`not attached again: ${request.name}: ${AWAY}`))
         } else if (!(await this.#attachAgain(each, netns))) down.push([each, netns])
       } catch (error) {
+        this.#forgetPlace(each)
         this.#net.log.warn(`not attached again: ${lineOf(error)}`)
       }
     }
@@ -191,6 +242,7 @@ export class Attachments implements AsyncDisposable {
       try {
         if (!(await this.#attachAgain(kept, netns))) this.#away = [...this.#away, kept]
       } catch (error) {
+        this.#forgetPlace(kept)
         // That the interface has gone is in the log.
         if (!isErrno(error, ENODEV, ENOENT)) this.#net.log.warn(`not attached again: ${lineOf(error)}`)
       }
@@ -206,13 +258,10 @@ export class Attachments implements AsyncDisposable {
   }
 
   async #load(request: AttachRequest, netns: string | undefined, number = ++this.#lastNumber): Promise<Attached> {
-    const { name, farSide = false, failOpen } = request
-    const wireResources = new StrangerResources(this.#files)
-    const params = { ...paramsOf(request, wireResources), farSide, ...(failOpen !== undefined && { failOpen }) }
+    const { name } = request
     const place = this.#place(name, netns)
-    const options = { args: [name], netns, net: this.#net, txqs: 1, rxqs: 1, wireResources, params }
-    const shown = this.#mark && { word: this.#mark.words, number }
-    const module = inOneLine(name, wireResources, () => insmod(attachDriver(shown), options)) as Module
+    const change = this.#changes.get(keyOf(request, place)) ?? {}
+    const module = this.#insmod(request, { netns, number, change })
     const [dev] = module.devices as [NetDevice]
     const attached: Attached = { place, number, request, module, dev, netns }
     this.#all.add(attached)
@@ -223,8 +272,39 @@ export class Attachments implements AsyncDisposable {
       await module.rmmod()
       throw error
     }
-    this.#net.log.info(`${name}: attached${request.owner === undefined ? '' : ` (${request.owner})`}`)
+    const owner = request.owner === undefined ? '' : ` (${request.owner})`
+    this.#net.log.info(`${name}: attached${owner}${isEmpty(change) ? '' : ', as a user changed it'}`)
     return attached
+  }
+
+  /** Loads the driver with the wire of the request, or what a user has changed it to. */
+  #insmod(
+    request: AttachRequest,
+    { netns, number, change }: { netns: string | undefined; number: number; change: Change },
+  ): Module {
+    const { name, farSide = false, failOpen } = request
+    const strangers = new StrangerResources(this.#files)
+    const given = { ...paramsOf(request, strangers), farSide, ...(failOpen !== undefined && { failOpen }) }
+    const params = { ...given, ...(change.only !== undefined && { only: change.only.text }) }
+    const wireResources = filterResources(change, strangers)
+    const options = { args: [name], netns, net: this.#net, txqs: 1, rxqs: 1, wireResources, params }
+    const shown = this.#mark && { word: this.#mark.words, number }
+    return inOneLine(name, strangers, () => {
+      const module = insmod(attachDriver(shown), options) as Module
+      applyChange(change, (module.devices as [NetDevice])[0])
+      return module
+    })
+  }
+
+  #setChange(key: string, change: Change): void {
+    if (isEmpty(change)) this.#changes.delete(key)
+    else this.#changes.set(key, change)
+    this.#keep()
+  }
+
+  /** Forgets the changes of a place that no longer exists, unless an owner will have another. */
+  #forgetPlace({ request, ...place }: Kept): void {
+    if (request.owner === undefined) this.#changes.delete(keyOf(request, place))
   }
 
   /** Returns the place of an interface. Throws a VnetError if it does not exist. */
@@ -247,15 +327,23 @@ export class Attachments implements AsyncDisposable {
   }
 
   #notified(event: number, dev: NetDevice): void {
-    if (event !== NETDEV_UNREGISTER && event !== NETDEV_CHANGENAME) return
     const attached = [...this.#all].find(each => each.dev === dev)
     if (attached === undefined) return
+    if (event === NETDEV_WIRE || event === NETDEV_CHANGE) this.#followScenario(attached)
+    if (event !== NETDEV_UNREGISTER && event !== NETDEV_CHANGENAME) return
     if (event === NETDEV_UNREGISTER) {
       this.#all.delete(attached)
       // After the present event, because it closes the event's source.
       queueMicrotask(() => void this.#ended(attached))
     }
     this.#keep()
+  }
+
+  /** A scenario may have replaced what a user changed. */
+  #followScenario({ request, place, dev }: Attached): void {
+    const key = keyOf(request, place)
+    const change = this.#changes.get(key)
+    if (request.scenario !== undefined && change !== undefined) this.#setChange(key, stillInForce(change, dev))
   }
 
   async #ended({ place, number, request, netns, module, dev: { name } }: Attached): Promise<void> {
@@ -270,8 +358,18 @@ export class Attachments implements AsyncDisposable {
     const live = up.map(({ place, number, request, dev }): Kept => {
       return { ...place, number, request: { ...request, name: dev.name } }
     })
+    const rest = new Map(this.#changes)
+    const kept = [...live, ...this.#away].map(each => {
+      const key = keyOf(each.request, each)
+      const change = rest.get(key)
+      rest.delete(key)
+      return { ...each, change }
+    })
+    const remembered = [...rest]
+      .filter(([key]) => !key.startsWith(BY_HAND))
+      .map(([owner, change]): Remembered => ({ owner, change }))
     try {
-      replaceFile(this.#state, JSON.stringify([...live, ...this.#away]), 0o600)
+      replaceFile(this.#state, JSON.stringify([...kept, ...remembered]), 0o600)
     } catch (error) {
       this.#net.log.err(`attachments will not be back after a restart: ${describeException(error)}`)
     }
@@ -282,20 +380,39 @@ const gone = (name: string) => new VnetError(ENODEV, name, 'it no longer exists'
 
 const isSame = (a: Place, b: Place): boolean => a.ifindex === b.ifindex && isSameNamespace(a, b)
 
-function readState(file: string, net: Net): Kept[] {
-  if (!existsSync(file)) return []
+/** The start of the keys of attachments without an owner. */
+const BY_HAND = 'place '
+
+/** Returns the key of an attachment's changes: its owner, or its place without one. */
+function keyOf({ owner }: Pick<AttachRequest, 'owner'>, { inode, cookie, ifindex }: Place): string {
+  return owner ?? `${BY_HAND}${inode} ${cookie} ${ifindex}`
+}
+
+interface State {
+  readonly kept: readonly Kept[]
+  readonly remembered: readonly Remembered[]
+}
+
+function readState(file: string, net: Net): State {
+  if (!existsSync(file)) return { kept: [], remembered: [] }
   try {
-    const kept: unknown = JSON.parse(readTextFile(file))
-    return Array.isArray(kept) ? kept.filter(isKept) : []
+    const state: unknown = JSON.parse(readTextFile(file))
+    const entries = Array.isArray(state) ? state : []
+    return { kept: entries.filter(isKept), remembered: entries.filter(isRemembered) }
   } catch {
     net.log.warn(`${file}: it cannot be read: starting without it`)
-    return []
+    return { kept: [], remembered: [] }
   }
 }
 
 function isKept(value: Partial<Kept> | null): value is Kept {
-  const { inode, ifindex, request } = value ?? {}
-  return Number.isInteger(inode) && Number.isInteger(ifindex) && typeof request?.name === 'string'
+  const { inode, ifindex, request, change } = value ?? {}
+  const isPlace = Number.isInteger(inode) && Number.isInteger(ifindex)
+  return isPlace && typeof request?.name === 'string' && (change === undefined || isChange(change))
+}
+
+function isRemembered(value: Partial<Remembered & Kept> | null): value is Remembered {
+  return value?.request === undefined && typeof value?.owner === 'string' && isChange(value.change)
 }
 
 /** Returns a name or path of each of the namespaces that still has one; none of our own. */

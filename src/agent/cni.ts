@@ -4,7 +4,7 @@
  * CNI_ARGS, else the configuration. A mistake in it is logged, and the pod starts without a wire
  * unless "required" is true.
  */
-import { otherEnds } from '../attach/inside.ts'
+import { type End, otherEnds } from '../attach/inside.ts'
 import { attempt, UsageError } from '../base/index.ts'
 import type { Attachments } from './attachments.ts'
 import type { AgentReply } from './client.ts'
@@ -98,7 +98,7 @@ async function add(attachments: Attachments, call: Call): Promise<object> {
   try {
     const spec = specOf(call)
     // A repeated call, or a call with another wire than before.
-    if (attachments.ownedBy(each => each === owner).length > 0) await removeAll(attachments, owner)
+    await removeAll(attachments, owner)
     if (isSpec(spec)) {
       const name = hostSide(attachments, call)
       await attachments.inTurn(() => attachments.attach({ ...spec, name, farSide: true, owner }))
@@ -123,6 +123,7 @@ const removeAll = (attachments: Attachments, owner: string) => remove(attachment
 async function remove(attachments: Attachments, isOwner: (owner: string) => boolean): Promise<undefined> {
   await attachments.inTurn(async () => {
     for (const { name } of attachments.ownedBy(isOwner)) await attachments.detach(name)
+    attachments.forget(isOwner)
   })
   return undefined
 }
@@ -169,7 +170,7 @@ function hostSide({ native }: Attachments, { variables }: Call): string {
   const path = variables.get('CNI_NETNS') ?? ''
   if (!NETNS.test(path)) throw new CniError(INVALID_VARIABLES, `CNI_NETNS '${path}' is not a network namespace`)
   const only = variables.get('CNI_IFNAME')
-  const [name] = otherEnds(native, { text: `interface ${only}`, path, netns: undefined, only }) as [string]
+  const [{ name }] = otherEnds(native, { text: `interface ${only}`, path, netns: undefined, only }) as [End]
   return name
 }
 

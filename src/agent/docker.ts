@@ -1,6 +1,6 @@
 /** Attaches to containers of Docker by their labels: running ones, and each that starts. */
 import { setTimeout } from 'node:timers/promises'
-import { type Container, followStarts, imageLabels, inspectContainer, runningContainers } from '../attach/engine.ts'
+import { allContainers, type Container, followContainers, imageLabels, inspectContainer } from '../attach/engine.ts'
 import { netnsOf, otherEnds } from '../attach/inside.ts'
 import type { Attachments } from './attachments.ts'
 import { isSpec, lineOf, type Spec } from './spec.ts'
@@ -16,6 +16,11 @@ const LABELS = {
   seed: 'vnet.seed',
   scenario: 'vnet.scenario',
 } as const
+
+/** The start of the owners of attachments by labels: `docker ID IF`. */
+const DOCKER = 'docker '
+const isOfDocker = (owner: string): boolean => owner.startsWith(DOCKER)
+const containerOf = (owner: string): string | undefined => owner.split(' ')[1]
 
 interface DockerOptions {
   readonly socket: string
@@ -34,11 +39,16 @@ export async function followDocker(attachments: Attachments, options: DockerOpti
       isLogged = false
       attachments.log.debug('docker: connected')
       // After the events, so that no container is missed in between.
-      runningContainers(socket)
-        .then(ids => Promise.all(ids.map(adopt)))
+      allContainers(socket)
+        .then(all => {
+          attachments.forget(owner => isOfDocker(owner) && !all.some(({ id }) => id === containerOf(owner)))
+          return Promise.all(all.map(({ id, isRunning }) => isRunning && adopt(id)))
+        })
         .catch(error => attachments.warn(lineOf(error)))
     }
-    const why = await followStarts(socket, { started: id => void adopt(id), connected, signal }).then(
+    const changed = (id: string) => void adopt(id)
+    const removed = (id: string) => attachments.forget(owner => isOfDocker(owner) && containerOf(owner) === id)
+    const why = await followContainers(socket, { changed, removed, connected, signal }).then(
       () => 'it ended',
       (error: Error) => error.message,
     )
@@ -62,8 +72,11 @@ async function adoptContainer(attachments: Attachments, id: string, options: Doc
     const { id, pid } = container
     const wanted = { text: 'labels', path: netnsOf(pid), netns: undefined, only: undefined }
     await attachments.inTurn(async () => {
-      for (const name of otherEnds(attachments.native, wanted)) {
-        if (!attachments.has(name)) await attachments.attach({ ...spec, name, farSide: true, owner: `docker ${id}` })
+      for (const { name, inside } of otherEnds(attachments.native, wanted)) {
+        const owner = `${DOCKER}${id} ${inside}`
+        if (attachments.isDetached(owner))
+          attachments.log.info(`container ${container.name}: ${inside} has no wire, because a user detached it`)
+        else if (!attachments.has(name)) await attachments.attach({ ...spec, name, farSide: true, owner })
       }
     })
   } catch (error) {

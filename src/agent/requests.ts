@@ -153,14 +153,14 @@ async function handle(attachments: Attachments, asked: AgentRequest): Promise<re
   const { do: what, name, inode, container, pid, interface: only, ...spec } = asked
   if (what === 'detach') {
     if (name === undefined) throw new UsageError('detach takes the interface')
-    if (await attachments.inTurn(() => attachments.detach(name, inode))) return [name]
+    if (await attachments.inTurn(() => attachments.detachForGood(name, inode))) return [name]
     throw new VnetError(ENOENT, `detach ${name}`, 'vnet node has no attachment of this name')
   }
   const isInside = container !== undefined || pid !== undefined
   if (isInside === (name !== undefined)) throw new UsageError('attach takes an interface, a container or a pid')
   const inside = { container, pid, interface: only }
   // An engine may be slow: other requests do not wait for it.
-  const names = name === undefined ? await outsideOf(attachments.native, inside) : [name]
+  const names = name === undefined ? (await outsideOf(attachments.native, inside)).map(each => each.name) : [name]
   return attachments.inTurn(async () => {
     const made: string[] = []
     try {

@@ -68,21 +68,33 @@ export async function imageLabels(socket: string, image: string): Promise<Readon
   return status === 404 ? {} : labelsOf(parse(socket, status, body).Config)
 }
 
-export async function runningContainers(socket: string): Promise<string[]> {
-  const { status, body } = await get(socket, '/containers/json')
+/** Returns all containers, also those that do not run. */
+export async function allContainers(socket: string): Promise<{ id: string; isRunning: boolean }[]> {
+  const { status, body } = await get(socket, '/containers/json?all=1')
   const list = parse(socket, status, body)
-  return Array.isArray(list) ? list.map(({ Id }) => text(Id)).filter(id => NAME.test(id)) : []
+  if (!Array.isArray(list)) return []
+  return list
+    .map(({ Id, State }) => ({ id: text(Id), isRunning: State === 'running' }))
+    .filter(({ id }) => NAME.test(id))
 }
 
-/**
- * Calls `started` with the id of each container that starts. `connected` is called when the engine
- * reports from then on. Settles when the stream ends, also by `signal`. Rejects without an engine.
- */
-export async function followStarts(
-  socket: string,
-  { started, connected, signal }: { started(id: string): void; connected(): void; signal: AbortSignal },
-): Promise<void> {
-  const filters = encodeURIComponent(JSON.stringify({ type: ['container'], event: ['start'] }))
+/** Functions that are notified with the id of a container. */
+interface ContainerFollower {
+  /** It started, or its networks changed. */
+  changed(id: string): void
+  removed(id: string): void
+  /** The engine reports from now on. */
+  connected(): void
+  readonly signal: AbortSignal
+}
+
+// Podman's word for `destroy` is `remove`.
+const EVENTS = { type: ['container', 'network'], event: ['start', 'destroy', 'remove', 'connect', 'disconnect'] }
+
+/** Settles when the stream of events ends, also by `signal`. Rejects without an engine. */
+export async function followContainers(socket: string, follower: ContainerFollower): Promise<void> {
+  const { changed, removed, connected, signal } = follower
+  const filters = encodeURIComponent(JSON.stringify(EVENTS))
   const { response } = await open(socket, `/events?filters=${filters}`, signal)
   connected()
   let rest = ''
@@ -91,17 +103,19 @@ export async function followStarts(
     rest = lines.pop() ?? ''
     if (rest.length > BODY_MAX) throw new VnetError(EIO, socket, 'an event of the engine is too long')
     for (const line of lines) {
-      const id = idOf(line)
-      if (id !== undefined) started(id)
+      const { id, isRemoved } = eventOf(line)
+      if (NAME.test(id)) (isRemoved ? removed : changed)(id)
     }
   }
 }
 
-/** Returns the id in a line of /events; undefined for another line. */
-function idOf(line: string): string | undefined {
-  const { id, Actor } = attempt(() => JSON.parse(line)) ?? {}
-  const found = text(Actor?.ID) || text(id)
-  return NAME.test(found) ? found : undefined
+/** Returns the container in a line of /events; an empty id for a line without one. */
+function eventOf(line: string): { id: string; isRemoved: boolean } {
+  const { id, Type, Action, Actor } = attempt(() => JSON.parse(line)) ?? {}
+  // In Docker's events of a network the actor is the network.
+  const inNetwork = Type === 'network' ? text(Actor?.Attributes?.container) : ''
+  const isRemoved = Type !== 'network' && (Action === 'destroy' || Action === 'remove')
+  return { id: inNetwork || text(Actor?.ID) || text(id), isRemoved }
 }
 
 /** No engine listens at a socket. */

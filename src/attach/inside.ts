@@ -17,7 +17,7 @@ export interface Inside {
 }
 
 /** Throws a VnetError with a one-line message if it finds none. */
-export async function outsideOf(native: Native, inside: Inside): Promise<string[]> {
+export async function outsideOf(native: Native, inside: Inside): Promise<End[]> {
   const { container, pid, netns, interface: only } = inside
   if (container !== undefined && pid !== undefined) throw new UsageError('give --container or --pid, not both')
   if (container === undefined) return otherEnds(native, { text: `--pid ${pid}`, netns, only, path: netnsOf(pid ?? 0) })
@@ -44,8 +44,14 @@ interface Wanted {
   readonly only: string | undefined
 }
 
-/** Returns the names of the veths' ends in `netns`. Throws a VnetError if it has none. */
-export function otherEnds(native: Native, { text, path, netns, only }: Wanted): string[] {
+/** The end of a veth in the namespace that was asked for, and the name of the end inside. */
+export interface End {
+  readonly name: string
+  readonly inside: string
+}
+
+/** Returns the veths' ends in `netns`. Throws a VnetError if it has none. */
+export function otherEnds(native: Native, { text, path, netns, only }: Wanted): End[] {
   const refusal = (errno: number, why: string) => new VnetError(errno, text, why)
   return inNetns(native, netns, outside =>
     inNetns(native, path, inside => {
@@ -64,7 +70,7 @@ export function otherEnds(native: Native, { text, path, netns, only }: Wanted): 
         const other = veth.peer === undefined ? undefined : getLink(here, { ifindex: veth.peer })
         // Indexes of two namespaces may be equal by chance.
         const isIt = other?.kind === 'veth' && other.peer === veth.ifindex && isOf(here, other, inside)
-        return isIt ? other.name : []
+        return isIt ? { name: other.name, inside: veth.name } : []
       })
       // Veths to other containers, or to a namespace inside this one, are not the caller's.
       if (found.length > 0) return found

@@ -24,7 +24,7 @@ function run(name: string, labels: Readonly<Record<string, string>>) {
   return dockerd.run(name, ...Object.entries(labels).flatMap(([label, value]) => ['--label', `${label}=${value}`]))
 }
 
-const attachedTo = ({ id }: { id: string }) => new RegExp(`attached \\(docker ${id}\\)`)
+const attachedTo = ({ id }: { id: string }) => new RegExp(`attached \\(docker ${id} eth0\\)`)
 
 describe('labels of a container', () => {
   test('a container that starts has the wire of its labels, with the delay of both directions', async () => {

@@ -32,7 +32,22 @@ export class FakeEngine {
   /** Adds a container, and reports its start. */
   start(name: string, container: FakeContainer): void {
     this.containers.set(name, container)
-    for (const stream of this.#streams) stream.write(`${JSON.stringify({ id: name, Actor: { ID: name } })}\n`)
+    this.#report('container', 'start', { ID: name })
+  }
+
+  /** Removes a container, and reports it. */
+  remove(name: string): void {
+    this.containers.delete(name)
+    this.#report('container', 'destroy', { ID: name })
+  }
+
+  /** Reports that a container was connected to another network. */
+  connect(container: string): void {
+    this.#report('network', 'connect', { ID: 'net2', Attributes: { container } })
+  }
+
+  #report(Type: string, Action: string, Actor: object): void {
+    this.write(`${JSON.stringify({ Type, Action, Actor })}\n`)
   }
 
   /** Writes to all followers of the events. */
@@ -62,7 +77,7 @@ export class FakeEngine {
     else if (name === 'json')
       send(
         200,
-        [...this.containers].filter(([, { pid }]) => pid > 0).map(([Id]) => ({ Id })),
+        [...this.containers].map(([Id, { pid }]) => ({ Id, State: pid > 0 ? 'running' : 'exited' })),
       )
     else if (container === undefined) send(404, { message: `No such container: ${name}` })
     else {

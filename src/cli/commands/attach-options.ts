@@ -19,7 +19,7 @@ export async function optionalTargets(
     import('../../attach/inside.ts'),
     import('../../linux/native.ts'),
   ])
-  return outsideOf(loadNative(), options)
+  return (await outsideOf(loadNative(), options)).map(({ name }) => name)
 }
 
 /** True if the options name a container or a process. Throws a UsageError if they contradict. */

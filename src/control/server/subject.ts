@@ -3,6 +3,7 @@
 import { ENODEV, ENOTUNIQ, EOPNOTSUPP, VnetError } from '../../base/errno.ts'
 import type { Driver, NetDevice, Params } from '../../netdev/index.ts'
 import type { PacketFilter } from '../../packet/bpf.ts'
+import type { WireAttachment } from '../protocol/attachment.ts'
 import { vnetAttributes } from '../protocol/family.ts'
 import { type Caller, MissingAttribute } from './operation.ts'
 import type { Runtime } from './runtime.ts'
@@ -17,9 +18,20 @@ export interface Subject {
   readonly events?: { subscribe(caller: Caller, wanted: SubscriptionSpec): void } | undefined
   readonly captures?: { start(wanted: WantedCapture, caller: Caller): void } | undefined
   readonly runtime?: Pick<Runtime, 'read'> | undefined
+  /** Called when a client has changed a device, before it gets the reply. */
+  readonly changed?: ((dev: NetDevice, change: DeviceChange) => void) | undefined
   /** The wall clock, in milliseconds since 1970. */
   readonly now: () => number
 }
+
+/** A client's change of the cable, or of the wire in some directions or of the filter. */
+export type DeviceChange =
+  | { readonly cut: boolean }
+  | {
+      readonly parts: readonly ('ab' | 'ba' | 'only')[]
+      readonly text: string
+      readonly attachments: readonly WireAttachment[]
+    }
 
 /** The running driver and its parameters; the driver itself reads `values`. */
 export interface RunningDriver {

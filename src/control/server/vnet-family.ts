@@ -20,7 +20,7 @@ import { capture } from './capture-request.ts'
 import { inject } from './inject.ts'
 import { type Caller, type Family, MissingAttribute, type Operation, operation, Refusal } from './operation.ts'
 import { step } from './step.ts'
-import { chosen, identify, moduleOf, type RunningDriver, type Subject, theOne } from './subject.ts'
+import { chosen, identify, moduleOf, type RunningDriver, type Subject, theOne, type Which } from './subject.ts'
 import { wires } from './wire.ts'
 
 function ioctl(subject: Subject): Operation {
@@ -254,12 +254,19 @@ function changes(subject: Subject): Operation[] {
         return void set(dev)
       },
     }),
-    operation(family.commands.cut, { doit: request => void cutCable(theOne(subject, request)) }),
-    operation(family.commands.plug, { doit: request => void plugCable(theOne(subject, request)) }),
+    operation(family.commands.cut, { doit: request => setCut(subject, request, true) }),
+    operation(family.commands.plug, { doit: request => setCut(subject, request, false) }),
     operation(family.commands.trigger, {
       doit: ({ fault, queue, ...which }) => trigger(theOne(subject, which), fault, queue),
     }),
   ]
+}
+
+function setCut(subject: Subject, which: Which, cut: boolean): undefined {
+  const dev = theOne(subject, which)
+  if (cut) cutCable(dev)
+  else plugCable(dev)
+  subject.changed?.(dev, { cut })
 }
 
 function trigger(dev: NetDevice, fault: string, queue: number | undefined): undefined {

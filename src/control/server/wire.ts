@@ -38,7 +38,8 @@ export function wires(subject: Subject): Operation[] {
   })
   const setWire = operation(commands.setWire, {
     doit({ direction, text = '', only, attachments, ...which }) {
-      const found = wiresOf(subject, theOne(subject, which))
+      const dev = theOne(subject, which)
+      const found = wiresOf(subject, dev)
       if (direction !== undefined && !(direction in wireDirectionNumbers))
         throw new Refusal(EINVAL, vnetAttributes.wireDirection.type, `there is no ${direction}`)
       const resources = attached(attachments)
@@ -46,6 +47,7 @@ export function wires(subject: Subject): Operation[] {
         const [{ only: filter }] = found as [DeviceWire]
         if (filter === undefined) throw new Refusal(EOPNOTSUPP, ONLY, 'only attachments have a filter in the kernel')
         filter.change(resources.filter(only))
+        subject.changed?.(dev, { parts: ['only'], text: only, attachments })
         return undefined
       }
       const changed = found.filter(wire => direction === undefined || wire.direction === direction)
@@ -58,6 +60,7 @@ export function wires(subject: Subject): Operation[] {
         const [line = ''] = error.message.split('\n')
         throw new Refusal(EINVAL, vnetAttributes.wireText.type, line)
       }
+      subject.changed?.(dev, { parts: changed.map(wire => wire.direction), text, attachments })
       return undefined
     },
   })

@@ -20,7 +20,7 @@ beforeEach(async () => {
 const start = (...args: string[]): Promise<Running> =>
   spawnVnet(['node', '--docker', '--json', ...args], { within: ['nsenter', `--net=/run/netns/${host.name}`] })
 const labels = { 'vnet.wire-in': 'delay 5ms', 'vnet.wire-out': 'loss 1%', 'vnet.seed': '7' }
-const ATTACHED = /outer: attached \(docker web\)/
+const ATTACHED = /outer: attached \(docker web inner\)/
 
 describe('labels', () => {
   test('a container that runs already is attached to', async () => {
