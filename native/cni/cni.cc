@@ -2,7 +2,8 @@
 // prints the reply. All work is done there; hosts of Kubernetes have no Node.js.
 //
 // If the daemon does not reply, ADD prints prevResult, so that pods start without a wire, unless
-// the configuration has "required": true.
+// the configuration has "required": true. What no daemon would take is refused before it is asked,
+// so that a call fails alike with and without one.
 //
 // Request: "cni", each variable as NAME=VALUE, and an empty text, all with a NUL after them; then
 // the input. Reply: the exit status as a line, then the output.
@@ -12,6 +13,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <cctype>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -28,8 +30,11 @@ constexpr char kSocket[] = "/run/vnet/node.sock";
 constexpr size_t kMax = 4 << 20;
 /** Seconds in which the daemon must reply. */
 constexpr int kTimeout = 10;
-/** CNI: try again later; invalid network configuration; the plugin is not available. */
-constexpr int kLater = 11, kInvalid = 7, kUnavailable = 50;
+/** All versions of the specification, as `VERSIONS` in src/agent/cni.ts. */
+constexpr string_view kVersions[] = {"0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"};
+/** Error codes of the specification. */
+constexpr int kIncompatible = 1, kVariables = 4, kUndecodable = 6, kInvalid = 7, kLater = 11, kUnavailable = 50;
+constexpr char kUnknown[] = "CNI_COMMAND is not ADD, CHECK, DEL, GC, STATUS or VERSION";
 
 char input[kMax];
 char reply[kMax];
@@ -66,6 +71,107 @@ bool sendAll(int fd, string_view text) {
 
 bool isSpace(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
+/** Reads JSON from front to back. Each function returns whether its part came next, and skips it. */
+struct Reader {
+  string_view text;
+  size_t at = 0;
+
+  char peek() const { return at < text.size() ? text[at] : '\0'; }
+  void skip() {
+    while (isSpace(peek())) at++;
+  }
+  bool take(char c) {
+    if (at == text.size() || text[at] != c) return false;
+    at++;
+    return true;
+  }
+  bool take(string_view word) {
+    for (const char c : word) {
+      if (!take(c)) return false;
+    }
+    return true;
+  }
+  bool digits() {
+    const size_t from = at;
+    while (peek() >= '0' && peek() <= '9') at++;
+    return at > from;
+  }
+  bool number() {
+    take('-');
+    if (!take('0') && !digits()) return false;
+    if (take('.') && !digits()) return false;
+    if (!take('e') && !take('E')) return true;
+    if (!take('+')) take('-');
+    return digits();
+  }
+  bool escape() {
+    if (!take('u')) return peek() != '\0' && std::strchr("\"\\/bfnrt", text[at++]) != nullptr;
+    for (int i = 0; i < 4; i++) {
+      if (std::isxdigit(static_cast<unsigned char>(peek())) == 0) return false;
+      at++;
+    }
+    return true;
+  }
+  bool string() {
+    if (!take('"')) return false;
+    while (!take('"')) {
+      if (static_cast<unsigned char>(peek()) < ' ') return false;
+      if (text[at++] == '\\' && !escape()) return false;
+    }
+    return true;
+  }
+  bool key() {
+    skip();
+    if (!string()) return false;
+    skip();
+    return take(':');
+  }
+  bool scalar() {
+    switch (peek()) {
+      case '"':
+        return string();
+      case 't':
+        return take("true");
+      case 'f':
+        return take("false");
+      case 'n':
+        return take("null");
+      default:
+        return number();
+    }
+  }
+};
+
+/** Returns whether the text is a JSON object and nothing else. */
+bool isObject(string_view text) {
+  // Brackets, not calls: a text may be nested as deeply as it is long.
+  static char open[kMax];
+  size_t depth = 0;
+  Reader reader{text};
+  reader.skip();
+  if (reader.peek() != '{') return false;
+  for (;;) {
+    if (depth > 0 && open[depth - 1] == '{' && !reader.key()) return false;
+    reader.skip();
+    const char c = reader.peek();
+    // The closing bracket is two past the opening one in ASCII.
+    if (reader.take('{') || reader.take('[')) {
+      open[depth++] = c;
+      reader.skip();
+      if (reader.peek() != c + 2) continue;
+    } else if (!reader.scalar()) {
+      return false;
+    }
+    reader.skip();
+    while (depth > 0 && reader.take(static_cast<char>(open[depth - 1] + 2))) {
+      depth--;
+      reader.skip();
+    }
+    if (depth == 0) return reader.at == text.size();
+    if (!reader.take(',')) return false;
+  }
+}
+
 /** Returns the end of the JSON value at `at`; npos if it does not end. */
 size_t endOf(string_view json, size_t at) {
   int depth = 0;
@@ -94,25 +200,26 @@ size_t endOf(string_view json, size_t at) {
 /** Like substr, which throws: that alone would link a fifth more into the static program. */
 string_view slice(string_view text, size_t from, size_t to) { return {text.data() + from, to - from}; }
 
-/** Returns the JSON value of `key`, which is in quotes, in an object; empty without one. */
+/** Returns the last JSON value of `key`, which is in quotes, in an object; empty without one. */
 string_view valueOf(string_view json, string_view key) {
   size_t at = 0;
+  string_view found;
   const auto skip = [&] {
     while (at < json.size() && (isSpace(json[at]) || json[at] == ',' || json[at] == ':')) at++;
   };
   skip();
-  if (at == json.size() || json[at] != '{') return {};
+  if (at == json.size() || json[at] != '{') return found;
   at++;
   for (;;) {
     skip();
     const size_t nameEnd = endOf(json, at);
-    if (nameEnd == string_view::npos || nameEnd == at) return {};
+    if (nameEnd == string_view::npos || nameEnd == at) return found;
     const bool isIt = slice(json, at, nameEnd) == key;
     at = nameEnd;
     skip();
     const size_t end = endOf(json, at);
-    if (end == string_view::npos || end == at) return {};
-    if (isIt) return slice(json, at, end);
+    if (end == string_view::npos || end == at) return found;
+    if (isIt) found = slice(json, at, end);
     at = end;
   }
 }
@@ -143,24 +250,86 @@ int ask(string_view config) {
   return reply[0] - '0';
 }
 
+bool isGiven(const char* variable) {
+  const char* value = std::getenv(variable);
+  return value != nullptr && *value != '\0';
+}
+
+bool isText(string_view value) { return value.starts_with('"'); }
+
+/** Returns the version of the configuration, in quotes: the first without one, as for runtimes. */
+string_view versionOf(string_view config) {
+  const string_view version = valueOf(config, "\"cniVersion\"");
+  return version.empty() || version == "\"\"" ? "\"0.1.0\"" : version;
+}
+
+/** Prints an error up to its text. `version` is in quotes. */
+void printError(string_view version, int code) {
+  if (!isText(version)) version = "\"1.1.0\"";
+  std::printf("{\"cniVersion\":%.*s,\"code\":%d,\"msg\":\"", static_cast<int>(version.size()), version.data(), code);
+}
+
 int fail(string_view version, int code, const char* message) {
-  if (version.empty()) version = "\"1.1.0\"";
-  std::printf("{\"cniVersion\":%.*s,\"code\":%d,\"msg\":\"%s\"}\n", static_cast<int>(version.size()), version.data(), code,
-              message);
+  printError(version, code);
+  std::printf("%s\"}\n", message);
   return 1;
+}
+
+/** Refuses a version, or returns 0. */
+int refusalOf(string_view version) {
+  if (!isText(version)) return fail({}, kUndecodable, "cniVersion is not a text");
+  const string_view text = slice(version, 1, version.size() - 1);
+  for (const string_view known : kVersions) {
+    if (text == known) return 0;
+  }
+  printError(version, kIncompatible);
+  std::printf("cniVersion %.*s: vnet knows 0.1.0 to 1.1.0\"}\n", static_cast<int>(text.size()), text.data());
+  return 1;
+}
+
+/** Prints why no daemon would take a call, as `cni` in src/agent/cni.ts, or returns 0. */
+int refusalOf(string_view command, string_view config) {
+  if (!isObject(config)) return fail({}, kUndecodable, "the configuration is not a JSON object");
+  const string_view version = versionOf(config);
+  // A pod must end, whatever the version is.
+  if (command != "DEL") {
+    if (const int refused = refusalOf(version); refused != 0) return refused;
+  }
+  const bool isOfPod = command == "ADD" || command == "CHECK" || command == "DEL";
+  if (!isOfPod && command != "GC" && command != "STATUS") return fail(version, kVariables, kUnknown);
+  if (isOfPod && !(isGiven("CNI_CONTAINERID") && isGiven("CNI_IFNAME")))
+    return fail(version, kVariables, "CNI_CONTAINERID and CNI_IFNAME are needed");
+  if (command == "ADD" && !valueOf(config, "\"prevResult\"").starts_with('{'))
+    return fail(version, kInvalid, "vnet-cni needs prevResult: put it after another plugin");
+  return 0;
+}
+
+/** Prints the reply to VERSION, which is not asked for a known version. Returns the exit status. */
+int printVersions(string_view config) {
+  // The first runtimes give no configuration.
+  if (config.empty()) config = "{}";
+  if (!isObject(config)) return fail({}, kUndecodable, "the configuration is not a JSON object");
+  string_view version = valueOf(config, "\"cniVersion\"");
+  if (version.empty()) version = "\"1.1.0\"";
+  if (!isText(version)) return fail({}, kUndecodable, "cniVersion is not a text");
+  std::printf("{\"cniVersion\":%.*s,\"supportedVersions\":", static_cast<int>(version.size()), version.data());
+  char separator = '[';
+  for (const string_view known : kVersions) {
+    std::printf("%c\"%s\"", separator, known.data());
+    separator = ',';
+  }
+  std::puts("]}");
+  return 0;
 }
 
 /** Runs a command for which the daemon does not reply. Returns the exit status. */
 int alone(string_view command, string_view config) {
-  const string_view version = valueOf(config, "\"cniVersion\"");
+  const string_view version = versionOf(config);
   const bool required = valueOf(config, "\"required\"") == "true";
   // A daemon that has ended has no attachments.
   if (command == "DEL" || command == "GC") return 0;
   if (required) return fail(version, command == "STATUS" ? kUnavailable : kLater, "vnet node does not reply: start it");
-  if (command != "ADD") return 0;
-  const string_view before = valueOf(config, "\"prevResult\"");
-  if (before.empty()) return fail(version, kInvalid, "vnet-cni needs prevResult: put it after another plugin");
-  return writeAll(STDOUT_FILENO, before) ? 0 : 1;
+  return command != "ADD" || writeAll(STDOUT_FILENO, valueOf(config, "\"prevResult\"")) ? 0 : 1;
 }
 
 }  // namespace
@@ -175,13 +344,8 @@ int main() {
   const ssize_t length = readAll(STDIN_FILENO, input);
   if (length < 0) return fail({}, kInvalid, "the configuration is too long, or cannot be read");
   const string_view config{input, static_cast<size_t>(length)};
-  if (command == "VERSION") {
-    string_view version = valueOf(config, "\"cniVersion\"");
-    if (version.empty()) version = "\"1.1.0\"";
-    std::printf("{\"cniVersion\":%.*s,\"supportedVersions\":[\"0.4.0\",\"1.0.0\",\"1.1.0\"]}\n",
-                static_cast<int>(version.size()), version.data());
-    return 0;
-  }
+  if (command == "VERSION") return printVersions(config);
+  if (const int refused = refusalOf(command, config); refused != 0) return refused;
   const int status = ask(config);
   return status >= 0 ? status : alone(command, config);
 }

@@ -10,10 +10,10 @@ import type { Attachments } from './attachments.ts'
 import type { AgentReply } from './client.ts'
 import { isSpec, lineOf, type Spec } from './spec.ts'
 
-const VERSIONS: readonly string[] = ['0.4.0', '1.0.0', '1.1.0']
+/** All versions of the specification, as `kVersions` in native/cni/cni.cc. */
+export const VERSIONS = ['0.1.0', '0.2.0', '0.3.0', '0.3.1', '0.4.0', '1.0.0', '1.1.0'] as const
 // Error codes of the specification; a plugin's own codes start at 100.
 const INCOMPATIBLE = 1
-const UNSUPPORTED = 2
 const INVALID_VARIABLES = 4
 const UNDECODABLE = 6
 const INVALID_CONFIG = 7
@@ -44,20 +44,24 @@ type Config = Readonly<Record<string, unknown>>
 
 type Call = Readonly<{ variables: ReadonlyMap<string, string>; config: Config; network: string }>
 
-/** Handles a call: variables as NAME=VALUE, each with a NUL after it, a NUL, and the input. */
+/**
+ * Handles a call: variables as NAME=VALUE, each with a NUL after it, a NUL, and the input. Refuses
+ * what the plugin refuses by itself (`refusalOf` in native/cni/cni.cc), in the same order.
+ */
 export async function cni(attachments: Attachments, request: string): Promise<AgentReply> {
   let version: string | undefined
   try {
     const end = request.startsWith('\0') ? 0 : request.indexOf('\0\0') + 1
     const variables = new Map(pairsOf(request.slice(0, end), '\0'))
-    const config = decode(request.slice(end + 1))
-    if (typeof config.cniVersion === 'string') version = config.cniVersion
-    if (version === undefined || !VERSIONS.includes(version))
-      throw new CniError(INCOMPATIBLE, `cniVersion ${version}: vnet knows ${VERSIONS.join(', ')}`)
-    const network = typeof config.name === 'string' ? config.name : ''
     const command = variables.get('CNI_COMMAND') ?? ''
+    const config = decode(request.slice(end + 1))
+    version = versionOf(config)
+    // A pod must end, whatever the version is.
+    if (command !== 'DEL') checkVersion(version)
+    const network = typeof config.name === 'string' ? config.name : ''
     const run = COMMANDS.get(command)
-    if (run === undefined) throw new CniError(UNSUPPORTED, `CNI_COMMAND '${command}' is unknown`)
+    if (run === undefined)
+      throw new CniError(INVALID_VARIABLES, 'CNI_COMMAND is not ADD, CHECK, DEL, GC, STATUS or VERSION')
     const result = await run(attachments, { variables, config, network })
     return { status: 0, text: result === undefined ? '' : `${JSON.stringify(result)}\n` }
   } catch (error) {
@@ -80,6 +84,17 @@ function decode(text: string): Config {
   throw new CniError(UNDECODABLE, 'the configuration is not a JSON object')
 }
 
+/** Returns the version of a configuration: the first without one; undefined if it is not a text. */
+function versionOf({ cniVersion = '' }: Config): string | undefined {
+  return typeof cniVersion === 'string' ? cniVersion || VERSIONS[0] : undefined
+}
+
+function checkVersion(version: string | undefined): void {
+  if (version === undefined) throw new CniError(UNDECODABLE, 'cniVersion is not a text')
+  if (VERSIONS.some(each => each === version)) return
+  throw new CniError(INCOMPATIBLE, `cniVersion ${version}: vnet knows ${VERSIONS[0]} to ${VERSIONS.at(-1)}`)
+}
+
 /** The commands, which return the output of the plugin. */
 const COMMANDS = new Map<string, (attachments: Attachments, call: Call) => Promise<object | undefined>>([
   ['ADD', add],
@@ -92,9 +107,9 @@ const COMMANDS = new Map<string, (attachments: Attachments, call: Call) => Promi
 async function add(attachments: Attachments, call: Call): Promise<object> {
   const { config } = call
   const { prevResult } = config
+  const owner = ownerOf(call)
   if (!isRecord(prevResult))
     throw new CniError(INVALID_CONFIG, 'vnet-cni needs prevResult: put it after another plugin')
-  const owner = ownerOf(call)
   try {
     const spec = specOf(call)
     // A repeated call, or a call with another wire than before.

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
+import { VERSIONS } from '#src/agent/cni.ts'
 import { runPlugin, useAgentSocket } from '#support/agent.ts'
 import { interfacesOf } from '#support/attach.ts'
 import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
@@ -123,6 +124,20 @@ describe('ADD', () => {
   })
 })
 
+describe('versions', () => {
+  test.each(VERSIONS)(
+    'a pod of version %s gets its wire and loses it, and its result is unchanged',
+    async cniVersion => {
+      const config = { cniVersion, prevResult: { ip4: { ip: '192.0.2.2/24' } }, wire: 'delay 1ms', required: true }
+      expect(await call('ADD', { config })).toEqual({ status: 0, stdout: `${JSON.stringify(config.prevResult)}\n` })
+      expect(attached()).toEqual(['vethpod'])
+      expect(await call('CHECK', { config })).toEqual(DONE)
+      expect(await call('DEL', { config: { cniVersion: '9.9.9' } })).toEqual(DONE)
+      expect(attached()).toEqual([])
+    },
+  )
+})
+
 describe('DEL', () => {
   test('detaches, and succeeds again, without prevResult and without a namespace', async () => {
     await call('ADD', { config: { wire: 'delay 1ms' } })
@@ -176,8 +191,8 @@ describe('the other commands', () => {
   })
 
   test.each([
-    ['FLY', {}, 2],
-    ['ADD', { config: { cniVersion: '0.3.1' } }, 1],
+    ['FLY', {}, 4],
+    ['ADD', { config: { cniVersion: '0.5.0' } }, 1],
     ['ADD', { config: { prevResult: undefined } }, 7],
     ['DEL', { variables: { CONTAINERID: '' } }, 4],
   ])('%s with %j has the error code of the specification', async (command, given, code) => {
