@@ -5,8 +5,8 @@
  */
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import { parseArgs } from 'node:util'
 import { createLab } from '../packages/lab/dist/index.js'
+import { flag, oneOf, readOptions, refuse, text } from '../scripts/options.mjs'
 
 const HELP = `usage: npm run bench:bufferbloat -- [--cc cubic,bbr] [--rate 10,100] [--queue NAME,...]
 
@@ -14,6 +14,7 @@ const HELP = `usage: npm run bench:bufferbloat -- [--cc cubic,bbr] [--rate 10,10
   --rate   rates of the bottleneck in Mbit/s (10,100)
   --queue  queues (droptail,codel,fq_codel,pie,dualpi2)
 `
+const QUEUES = ['droptail', 'codel', 'fq_codel', 'pie', 'dualpi2']
 const AVAILABLE = '/proc/sys/net/ipv4/tcp_available_congestion_control'
 /** Milliseconds of one direction of the path, packets of the queue, and seconds of a run. */
 const DELAY = 10
@@ -23,22 +24,15 @@ const SECONDS = 10
 const START = 3
 const PINGS = { count: 300, interval: 0.02 }
 
-function optionsOf(args) {
-  const text = name => ({ type: 'string', default: name })
-  const { values } = parseArgs({
-    args,
-    options: {
-      cc: text('cubic,bbr'),
-      rate: text('10,100'),
-      queue: text('droptail,codel,fq_codel,pie,dualpi2'),
-      help: { type: 'boolean', default: false },
-    },
-  })
-  const [cc, rates, queues] = [values.cc, values.rate, values.queue].map(list => list.split(','))
+function options() {
+  const { values } = readOptions({ cc: text, rate: text, queue: text, help: flag })
+  const { cc: controls = 'cubic,bbr', rate = '10,100', queue = QUEUES.join() } = values
+  const [cc, rates, queues] = [controls, rate, queue].map(list => list.split(','))
   const known = readFileSync(AVAILABLE, 'utf8').trim().split(' ')
   const missing = cc.filter(each => !known.includes(each))
-  if (missing.length > 0) throw new Error(`--cc ${missing}: this kernel has ${known.join(', ')}`)
-  if (!rates.every(rate => /^\d+$/.test(rate))) throw new Error(`--rate ${values.rate}: whole numbers of Mbit/s`)
+  if (missing.length > 0) refuse(`--cc ${missing}: this kernel has ${known.join(', ')}`)
+  if (!rates.every(each => /^[1-9]\d{0,5}$/.test(each))) refuse(`--rate ${rate}: expected whole numbers of Mbit/s`)
+  for (const each of queues) oneOf('queue', each, QUEUES)
   return { cc, rates, queues, help: values.help }
 }
 
@@ -81,7 +75,7 @@ async function measure(rate, queue, cc) {
 }
 
 async function main() {
-  const { cc, rates, queues, help } = optionsOf(process.argv.slice(2))
+  const { cc, rates, queues, help } = options()
   if (help) return void process.stdout.write(HELP)
   const row = cells => console.log(`| ${cells.join(' | ')} |`)
   row(['Mbit/s', 'TCP', 'queue', 'ping p50, ms', 'p99, ms', 'lost', 'goodput, Mbit/s'])

@@ -7,9 +7,9 @@
 import { once } from 'node:events'
 import { cpus } from 'node:os'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { parseArgs } from 'node:util'
 import { isMainThread } from 'node:worker_threads'
 import { createLab, explore } from '../packages/lab/dist/index.js'
+import { flag, readOptions, refuse, text, whole } from '../scripts/options.mjs'
 import { daemon } from './candidates.mjs'
 import { countCpu, cpuOf } from './cpu.mjs'
 import { openTable } from './document.mjs'
@@ -206,18 +206,12 @@ async function measured({ title, sizes }, rounds) {
 }
 
 async function main() {
-  const { values } = parseArgs({
-    options: {
-      only: { type: 'string', default: '' },
-      rounds: { type: 'string', default: '2' },
-      publish: { type: 'boolean' },
-      sample: { type: 'string' },
-      size: { type: 'string' },
-    },
-  })
-  const { only, rounds, publish, sample, size } = values
+  const options = { only: text, rounds: whole(2, 1, 100), publish: flag, sample: text, size: whole(1, 1, 1e9) }
+  const { only = '', rounds, publish, sample, size } = readOptions(options).values
+  const rows = ROWS.filter(({ title }) => title.includes(only))
+  if (rows.length === 0) refuse(`--only ${only}: matches no row, such as ${ROWS[0].title}`)
   if (sample !== undefined) {
-    console.log(await ROWS.find(({ title }) => title === sample).cost(Number(size)))
+    console.log(await ROWS.find(({ title }) => title === sample).cost(size))
     return
   }
   const document = publish ? openTable(DOCUMENT, 'growth') : undefined
@@ -227,8 +221,8 @@ async function main() {
     '|---|---|---|---|---|',
   ]
   for (const line of lines) console.log(line)
-  for (const row of ROWS.filter(({ title }) => title.includes(only))) {
-    const line = await measured(row, Number(rounds))
+  for (const row of rows) {
+    const line = await measured(row, rounds)
     console.log(line)
     lines.push(line)
   }

@@ -10,8 +10,8 @@ import http from 'node:http'
 import { loadavg } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
-import { parseArgs } from 'node:util'
 import { explore } from '../packages/lab/dist/index.js'
+import { oneOf, readOptions, text } from '../scripts/options.mjs'
 
 const PORT = 8080
 const REQUESTS = 3
@@ -110,8 +110,9 @@ async function measure(name, reuse) {
 
 // The processes of the runs load the scenarios only.
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
-  const { only } = parseArgs({ options: { only: { type: 'string' } } }).values
-  for (const name of only === undefined ? Object.keys(SCENARIOS) : [only]) {
+  const { only } = readOptions({ only: text }).values
+  const all = Object.keys(SCENARIOS)
+  for (const name of only === undefined ? all : [oneOf('only', only, all)]) {
     for (const reuse of [false, true]) await measure(name, reuse)
   }
 }

@@ -5,9 +5,9 @@
  */
 import http from 'node:http'
 import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
 import { isMainThread } from 'node:worker_threads'
 import { explore } from '../packages/lab/dist/index.js'
+import { readOptions, whole } from '../scripts/options.mjs'
 
 const FAULTS = ['drop', 'duplicate', 'delay', 'silence 2s', 'mute 1s', 'pause 1s on server', 'restart 1s on server']
 const PORT = 8080
@@ -57,9 +57,9 @@ async function measured(schedules) {
 
 // The threads of explore load the scenario only.
 if (isMainThread) {
-  const { values } = parseArgs({ options: { schedules: { type: 'string', default: '2000' } } })
+  const { values } = readOptions({ schedules: whole(2000, 2, 1_000_000) })
   const few = await measured(1)
-  const all = await measured(Number(values.schedules))
+  const all = await measured(values.schedules)
   const runs = all.report.runs - few.report.runs
   const speed = (runs / (all.seconds - few.seconds)).toFixed(0)
   console.log(

@@ -12,13 +12,12 @@ import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import { chromium } from 'playwright-core'
 import { createLab } from '../packages/lab/dist/index.js'
+import { flag, readOptions, refuse, text, whole } from '../scripts/options.mjs'
 import { openTable } from './document.mjs'
 import { machine } from './environment.mjs'
-import { UsageError } from './options.mjs'
 import { run } from './processes.mjs'
 import { reportJson } from './report.mjs'
 import { targetsTable } from './targets.mjs'
@@ -43,19 +42,12 @@ const HELP = `usage: npm run bench:site -- [--runs N] [--secs S] [--site DIRECTO
   --publish  write the figures into docs/performance.json, and the table of docs/performance.md
 `
 
-function optionsOf(args) {
-  const options = {
-    runs: { type: 'string', default: '5' },
-    secs: { type: 'string', default: '5' },
-    site: { type: 'string' },
-    publish: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
-  }
-  const { runs, secs, site, ...flags } = parseArgs({ args, options }).values
-  if (!(Number.isInteger(Number(runs)) && runs >= 1 && runs <= 100)) throw new UsageError(`--runs ${runs}: 1 to 100`)
-  if (!(secs >= 1 && secs <= 60)) throw new UsageError(`--secs ${secs}: 1 to 60`)
-  if (site !== undefined && !existsSync(join(site, 'index.html'))) throw new UsageError(`--site ${site}: not a site`)
-  return { runs: Number(runs), seconds: Number(secs), site, ...flags }
+function readAll() {
+  const known = { runs: whole(5, 1, 100), secs: whole(5, 1, 60), site: text, publish: flag, help: flag }
+  const { secs: seconds, ...others } = readOptions(known).values
+  const { site } = others
+  if (site !== undefined && !existsSync(join(site, 'index.html'))) refuse(`--site ${site}: not a site`)
+  return { seconds, ...others }
 }
 
 /** Serves the files of a directory, compressed like hosts of static sites. */
@@ -195,8 +187,8 @@ async function measure({ runs, seconds, site = built() }) {
   }
 }
 
-async function main(args) {
-  const options = optionsOf(args)
+async function main() {
+  const options = readAll()
   if (options.help) return process.stdout.write(HELP)
   const table = options.publish ? openTable(PUBLISHED.targets, 'targets') : undefined
   const site = await measure(options)
@@ -211,8 +203,8 @@ async function main(args) {
 }
 
 try {
-  await main(process.argv.slice(2))
+  await main()
 } catch (error) {
   console.error(`bench:site: ${error.message}`)
-  process.exitCode = error instanceof UsageError ? 2 : 1
+  process.exitCode = 1
 }

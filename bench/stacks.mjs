@@ -7,7 +7,7 @@
  */
 import { mkdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
+import { flag, readOptions, whole } from '../scripts/options.mjs'
 import { countCpu } from './cpu.mjs'
 import { Processes, run } from './processes.mjs'
 
@@ -103,13 +103,11 @@ async function measure({ links, argv }, secs) {
 const median = numbers => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)]
 
 async function main() {
-  const number = value => ({ type: 'string', default: value })
-  const options = { rounds: number('5'), secs: number('4'), help: { type: 'boolean', default: false } }
-  const { rounds, secs, help } = parseArgs({ options }).values
+  const { rounds, secs, help } = readOptions({ rounds: whole(5, 1, 100), secs: whole(4, 1, 60), help: flag }).values
   if (help) return void process.stdout.write(HELP)
   const results = new Map(available().map(([name]) => [name, []]))
-  for (let round = 0; round < Number(rounds); round++)
-    for (const [name, all] of results) all.push(await measure(CANDIDATES[name], Number(secs)))
+  for (let round = 0; round < rounds; round++)
+    for (const [name, all] of results) all.push(await measure(CANDIDATES[name], secs))
   const directions = Object.keys(PORTS)
   const row = cells => console.log(`| ${cells.join(' | ')} |`)
   row(['stack', ...directions.flatMap(each => [`Gbit/s ${each}`, 'CPU s/GB'])])

@@ -8,6 +8,7 @@ import net from 'node:net'
 import { performance } from 'node:perf_hooks'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { readOptions } from '../scripts/options.mjs'
 
 const PROGRAM = fileURLToPath(new URL('../dist/vnet.js', import.meta.url))
 const ROUNDS = 5
@@ -31,6 +32,7 @@ const server = net.createServer(socket => {
 server.listen(0, '127.0.0.1', () => console.log(server.address().port))
 `
 
+const [program] = readOptions({}, 1).positionals
 const started = []
 process.on('exit', () => {
   for (const child of started) child.kill()
@@ -136,7 +138,7 @@ async function originalOf(program) {
 
 const packets = await proxyOf()
 const streams = await proxyOf('--no-packets')
-const original = process.argv[2] && (await originalOf(process.argv[2]))
+const original = program && (await originalOf(program))
 const proxies = { packets, streams, ...(original && { original }) }
 const socatPort = 20_000 + (process.pid % 10_000)
 started.push(

@@ -17,6 +17,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { isBuiltin } from 'node:module'
 import { dirname, join, relative, resolve, sep } from 'node:path'
 import { parseAst } from 'vitest/node'
+import { flag, readOptions } from './options.mjs'
 
 /**
  * The rooms of src from the lowest floor to the highest, as rows of the table in
@@ -354,14 +355,15 @@ const textOf = node =>
   node.type === 'TemplateLiteral' && node.expressions.length === 0 ? node.quasis[0].value.cooked : node.value
 
 if (process.argv[1] === import.meta.filename) {
-  const [option, tree] = process.argv.slice(2)
-  if (option === '--table') process.stdout.write(table())
-  else if (option === '--drawing') {
+  const { values, positionals } = readOptions({ table: flag, drawing: flag }, 1)
+  const [tree] = positionals
+  if (values.table) process.stdout.write(table())
+  else if (values.drawing) {
     const { folders, arrows } = drawing('.', tree)
     for (const [from, to, isUp] of arrows) console.log(`${from} -> ${to}${isUp ? ' UP' : ''}`)
     console.log(`${folders.length} folders, ${arrows.length} arrows, ${arrows.filter(([, , isUp]) => isUp).length} up`)
   }
-  const found = option?.startsWith('--') ? [] : violations(resolve(option ?? '.'))
+  const found = values.table || values.drawing ? [] : violations(resolve(tree ?? '.'))
   for (const violation of found) console.error(violation)
   process.exitCode = found.length > 0 ? 1 : 0
 }

@@ -14,7 +14,7 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { extname, join, resolve } from 'node:path'
-import { parseArgs } from 'node:util'
+import { flag, readOptions } from './options.mjs'
 
 const WIDTH = 100
 
@@ -122,7 +122,7 @@ function markdownText(lines) {
 const isBreakable = line => /\S\s+\S/.test(line.replace(/^\s*(\/\/|\/\*\*?|\*|#|-)?\s*/, '').slice(0, WIDTH - 10))
 
 if (process.argv[1] === import.meta.filename) {
-  const { values, positionals } = parseArgs({ options: { marks: { type: 'boolean' } }, allowPositionals: true })
+  const { values, positionals } = readOptions({ marks: flag }, 1)
   const { mistakes, marks, rate } = checkProse(resolve(positionals[0] ?? '.'))
   const isOver = rate > LIMIT
   if (values.marks || isOver) for (const line of marks) console.error(line)

@@ -12,6 +12,7 @@ import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseAst } from 'vitest/node'
 import { importsOf, programOf, roomOf, sources } from './check-imports.mjs'
+import { flag, readOptions } from './options.mjs'
 import { joinedFileOf } from './setup/joined.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -178,9 +179,10 @@ export async function measure() {
 }
 
 if (process.argv[1] === import.meta.filename) {
+  const { json } = readOptions({ json: flag }).values
   const measured = await measure()
   const { runTime, types, index, tap, text, all, commands } = measured
-  if (process.argv[2] === '--json') console.log(JSON.stringify(measured))
+  if (json) console.log(JSON.stringify(measured))
   else {
     console.log(`run-time circles: ${runTime.length}`)
     for (const circle of runTime) console.log(`  ${circle.join(' ')}`)

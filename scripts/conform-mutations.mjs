@@ -7,16 +7,15 @@
  * packages/inet/docs. With --only, runs those with a name that matches a regular expression.
  */
 import { writeFileSync } from 'node:fs'
-import { parseArgs } from 'node:util'
 import { legalPage, runLegalChanges } from '../packages/inet/test/mutations/legal.mjs'
 import { readLegalChanges, readMutations } from '../packages/inet/test/mutations/mutations.mjs'
 import { gaps, pagesOf, runMutations } from '../packages/inet/test/mutations/results.mjs'
+import { flag, readOptions, refuse, text } from './options.mjs'
 
 const DOCS = new URL('../packages/inet/docs/', import.meta.url)
 
 /** Returns whether each mutation fails a case, and each case fails for one. */
-async function breakRules({ only, pages }, isChosen) {
-  const mutations = readMutations().filter(isChosen)
+async function breakRules(mutations, { only, pages }) {
   const outcome = await runMutations(mutations, ({ name, rule, failures }) =>
     console.log(`${name}: ${rule}\n    ${failures.size}: ${[...failures.keys()].join(' ')}`),
   )
@@ -30,8 +29,8 @@ async function breakRules({ only, pages }, isChosen) {
 }
 
 /** Returns whether all cases that must pass do so for legal stacks. */
-async function keepRules({ pages }, isChosen) {
-  const outcome = await runLegalChanges(readLegalChanges().filter(isChosen), ({ name, rule, wrong, others }) => {
+async function keepRules(changes, { pages }) {
+  const outcome = await runLegalChanges(changes, ({ name, rule, wrong, others }) => {
     console.log(`${name}: ${rule}\n    ${others.length} of should and may differ: ${others.join(' ')}`)
     for (const [failed, reason] of wrong) console.error(`legal change ${name} fails case ${failed}: ${reason}`)
   })
@@ -40,14 +39,22 @@ async function keepRules({ pages }, isChosen) {
   return true
 }
 
+const { only, pages = false, legal = false } = readOptions({ only: text, pages: flag, legal: flag }).values
+if (pages && only !== undefined) refuse('--pages needs all: leave --only out')
+const all = legal ? readLegalChanges() : readMutations()
+const chosen = only === undefined ? all : all.filter(({ name }) => patternOf(only).test(name))
+if (chosen.length === 0) refuse(`--only ${only}: matches no name, such as ${all[0]?.name}`)
 try {
-  const options = { only: { type: 'string' }, pages: { type: 'boolean' }, legal: { type: 'boolean' } }
-  const { values } = parseArgs({ options })
-  const isChosen = ({ name }) => values.only === undefined || new RegExp(values.only).test(name)
-  if (values.pages && values.only !== undefined) throw new Error('--pages needs all: leave --only out')
-  const isRight = await (values.legal ? keepRules : breakRules)(values, isChosen)
-  if (!isRight) process.exitCode = 1
+  if (!(await (legal ? keepRules : breakRules)(chosen, { only, pages }))) process.exitCode = 1
 } catch (error) {
   console.error(`conform-mutations: ${error.message}`)
-  process.exitCode = 2
+  process.exitCode = 1
+}
+
+function patternOf(text) {
+  try {
+    return new RegExp(text)
+  } catch (error) {
+    return refuse(`--only ${text}: ${error.message}`)
+  }
 }

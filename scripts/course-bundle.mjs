@@ -9,6 +9,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
 import { rolldown } from 'rolldown'
+import { readOptions } from './options.mjs'
 
 const root = resolve(import.meta.dirname, '..')
 const COURSE = join(root, 'packages/learn/course')
@@ -103,4 +104,5 @@ export async function bundleCourse(directory, more = {}) {
   }
 }
 
-if (process.argv[1] === import.meta.filename) await bundleCourse(resolve(process.argv[2] ?? 'dist/course'))
+if (process.argv[1] === import.meta.filename)
+  await bundleCourse(resolve(readOptions({}, 1).positionals[0] ?? 'dist/course'))

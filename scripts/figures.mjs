@@ -13,6 +13,7 @@ import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { rolldown } from 'rolldown'
 import { sources } from './course-bundle.mjs'
+import { readOptions } from './options.mjs'
 import { colours } from './palette.mjs'
 
 const root = resolve(import.meta.dirname, '..')
@@ -156,7 +157,7 @@ export async function figureDrawer() {
 }
 
 if (process.argv[1] === import.meta.filename) {
-  const directory = resolve(process.argv[2] ?? root)
+  const directory = resolve(readOptions({}, 1).positionals[0] ?? root)
   const draw = await figureDrawer()
   for (const file of figureFiles(directory)) {
     const { figure } = await import(pathToFileURL(join(directory, file)))

@@ -10,8 +10,8 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { parseArgs } from 'node:util'
 import { rolldown } from 'rolldown'
+import { readOptions, refuse, whole } from './options.mjs'
 
 const root = resolve(import.meta.dirname, '..')
 const MAIN = join(root, 'packages/inet/test/differential/main.ts')
@@ -35,15 +35,23 @@ async function load(directory) {
   return import(pathToFileURL(file))
 }
 
-const number = fallback => ({ type: 'string', default: String(fallback) })
-const options = { seed: number(1), seeds: number(1), packets: number(1000), exchanges: number(0), limit: number(20) }
-const { values, positionals } = parseArgs({ options, allowPositionals: true })
-const [seed, seeds, packets, exchanges, limit] = ['seed', 'seeds', 'packets', 'exchanges', 'limit'].map(name =>
-  Number(values[name]),
-)
+const options = {
+  seed: whole(1, 0, 1e9),
+  seeds: whole(1, 1, 1e6),
+  packets: whole(1000, 0, 1e9),
+  exchanges: whole(0, 0, 1e9),
+  limit: whole(20, 0, 1e6),
+}
+const { values, positionals } = readOptions(options, Number.POSITIVE_INFINITY)
+const { seed, seeds, packets, exchanges, limit } = values
 const directory = mkdtempSync(join(tmpdir(), 'vnet-differential-'))
 try {
-  const { runExchanges, runPackets, sendPackets } = await load(directory)
+  const { runExchanges, runPackets, sendPackets, wrongPacket } = await load(directory)
+  const wrong = positionals.map(wrongPacket).find(problem => problem !== undefined)
+  if (wrong !== undefined) {
+    rmSync(directory, { recursive: true })
+    refuse(wrong)
+  }
   if (positionals.length > 0) sendPackets(positionals, text => console.log(text))
   for (let each = seed; positionals.length === 0 && each < seed + seeds; each++) {
     const found = [

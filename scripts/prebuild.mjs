@@ -123,7 +123,7 @@ async function verifyGlibc(target) {
 }
 
 if (process.argv[1] === import.meta.filename) {
-  const wrong = process.argv.slice(2).filter(target => TARGETS[target] === undefined)
+  const wrong = process.argv.slice(2).filter(target => !Object.hasOwn(TARGETS, target))
   try {
     if (wrong.length > 0) throw new SetupError(`vnet: ${wrong[0]}: the targets are ${Object.keys(TARGETS).join(', ')}`)
     const targets = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(TARGETS)

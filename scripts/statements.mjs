@@ -9,8 +9,8 @@
  */
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { parseArgs } from 'node:util'
 import { random } from '../dist/base/random.js'
+import { readOptions, refuse, text } from './options.mjs'
 
 const COURSE = ['packages/learn/course/*/README.md', 'packages/learn/docs/to-the-kernel*.md']
 const PAGES = ['docs/kernel-map*.md', 'docs/ldd*.md', 'docs/drivers/*.md', ...COURSE]
@@ -43,16 +43,11 @@ export function draw(list, seed, count) {
 }
 
 if (process.argv[1] === import.meta.filename) {
-  try {
-    const { seed, count } = parseArgs({ options: { seed: { type: 'string' }, count: { type: 'string' } } }).values
-    if (![seed, count].every(value => /^\d{1,9}$/.test(value))) throw new Error('give --seed NUMBER and --count NUMBER')
-    const files = execFileSync('git', ['ls-files', '--', ...PAGES], { encoding: 'utf8' })
-      .trim()
-      .split('\n')
-    const all = files.flatMap(file => statementsOf(readFileSync(file, 'utf8')).map(text => `${file}:${text}`))
-    for (const statement of draw(all, Number(seed), Number(count))) console.log(statement)
-  } catch (error) {
-    console.error(`statements: ${error.message}`)
-    process.exitCode = 2
-  }
+  const { seed, count } = readOptions({ seed: text, count: text }).values
+  if (![seed, count].every(value => /^\d{1,9}$/.test(value))) refuse('give --seed NUMBER and --count NUMBER')
+  const files = execFileSync('git', ['ls-files', '--', ...PAGES], { encoding: 'utf8' })
+    .trim()
+    .split('\n')
+  const all = files.flatMap(file => statementsOf(readFileSync(file, 'utf8')).map(found => `${file}:${found}`))
+  for (const statement of draw(all, Number(seed), Number(count))) console.log(statement)
 }

@@ -190,3 +190,11 @@ test('a capture has its frames in the order of time', async () => {
   expect(frames.map(({ time }) => time)).toEqual(frames.map(({ time }) => time).sort((a, b) => a - b))
   expect(frames.at(-1)?.comments).toHaveLength(1)
 })
+
+test.each([
+  ['in constructor 1', "no item is called 'constructor'"],
+  ['send ip toString 1', "no field is called 'toString'"],
+  ['send tcp constructor', "no field is called 'constructor'"],
+])('a case with the line "%s" is refused', (line, message) => {
+  expect(() => parseCases(`case a: b\n  must RFC 9293 3.5\n  ${line}`)).toThrow(message)
+})

@@ -72,12 +72,13 @@ function parseLayer(text: string): Layer {
   for (const item of rest.split(',').filter(item => item.trim() !== '')) {
     const [key = '', value = ''] = item.trim().split(/\s+/)
     const [from, to] = value.split('..')
-    if (kind.names?.[key] !== undefined) Object.assign(fields, kind.names[key])
+    const named = Object.hasOwn(kind.names ?? {}, key) ? kind.names?.[key] : undefined
+    if (named !== undefined) Object.assign(fields, named)
     else if (key === 'piece') piece = [Number(from), Number(to)]
     else if (key === 'more') hasMore = true
     else if (key === 'quote') quotes = true
     else if (key === 'options') hex = hexOf(value)
-    else if (kind.fields[key] === undefined) throw new Error(`${text}: no field is called '${key}'`)
+    else if (!Object.hasOwn(kind.fields, key)) throw new Error(`${text}: no field is called '${key}'`)
     else fields[key] = /^(\d+|0x[\da-f]+)$/i.test(value) ? Number(value) : value
   }
   return { ...none, fields, hex, piece, hasMore, quotes }

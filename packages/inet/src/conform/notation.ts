@@ -170,7 +170,7 @@ function parseItems(text: string, rest: string): Items {
     const [name = '', ...words] = item.trim().split(/\s+/)
     const [word] = words
     const number = word === undefined ? Number.NaN : Number(word)
-    if (name in FLAGS) {
+    if (Object.hasOwn(FLAGS, name)) {
       items.flags |= FLAGS[name] as number
       if (word !== undefined) items.sequence = number
     } else if (name === 'seq') items.sequence = number

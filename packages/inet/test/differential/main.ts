@@ -1,7 +1,9 @@
 /** The command: see scripts/inet-differential.mjs. */
+import { build, parseLayers } from '../../src/conform/layers.ts'
 import { differences, Pair, report, Shrinker } from './differences.ts'
 import { compare, ExchangeHosts, reportExchange, shrunkExchange } from './exchange-hosts.ts'
 import { ExchangeSource } from './exchanges.ts'
+import { STATIONS } from './hosts.ts'
 import { textOf } from './packets.ts'
 
 /** Prints the differences of a seed, each simplest form once and at most `limit` of them. */
@@ -19,6 +21,16 @@ export function runPackets(seed: number, count: number, limit: number, print: (t
   }
   shrinker.close()
   return found
+}
+
+/** Returns what is wrong in the text of a packet; undefined if nothing is. */
+export function wrongPacket(text: string): string | undefined {
+  try {
+    build({ stations: STATIONS, port: 40_000, sent: new Uint8Array(0) }, parseLayers(text))
+    return undefined
+  } catch (error) {
+    return (error as Error).message
+  }
 }
 
 /** Sends packets of the notation to new hosts, and prints the replies of both. */

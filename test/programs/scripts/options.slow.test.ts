@@ -1,0 +1,25 @@
+/** Programs of scripts and bench, which load much, called with what they do not take. */
+import { spawnSync } from 'node:child_process'
+import { expect, test } from 'vitest'
+
+test.each([
+  ['scripts/inet-differential', ['ip constructor 1'], "ip constructor 1: no field is called 'constructor'"],
+  ['scripts/inet-differential', ['nothing'], "nothing: no layer is called 'nothing'"],
+  ['scripts/closures', ['--jsno'], "Unknown option '--jsno'"],
+  ['scripts/figures', ['--help'], "Unknown option '--help'"],
+  ['scripts/course-bundle', ['a', 'b'], 'b: expected fewer words'],
+  ['scripts/prebuild', ['constructor'], 'vnet: constructor: the targets are linux-x64, linux-arm64'],
+  ['bench/points', ['--only', 'constructor'], '--only constructor: expected udp, http, program'],
+  ['bench/growth', ['--only', 'nothing'], '--only nothing: matches no row, such as '],
+  ['bench/growth', ['--rounds', 'x'], '--rounds x: expected a whole number from 1 to 100'],
+  ['bench/schedules', ['--schedules', '-1'], "Option '--schedules' argument is ambiguous"],
+  ['bench/bufferbloat', ['--queue', 'nothing'], '--queue nothing: expected droptail, codel,'],
+  ['bench/bufferbloat', ['--rate', '10,0'], '--rate 10,0: expected whole numbers of Mbit/s'],
+  ['bench/stacks', ['--secs', '0'], '--secs 0: expected a whole number from 1 to 60'],
+  ['bench/site', ['--site', 'nowhere'], '--site nowhere: not a site'],
+  ['bench/toxiproxy', ['--original'], "Unknown option '--original'"],
+])('node %s.mjs %j is refused in one line', (script, args, message) => {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [`${script}.mjs`, ...args], { encoding: 'utf8' })
+  expect([status, stdout, stderr.split('\n').length]).toEqual([2, '', 2])
+  expect(stderr).toContain(message)
+})
