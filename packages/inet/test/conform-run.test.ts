@@ -196,5 +196,5 @@ test.each([
   ['send ip toString 1', "no field is called 'toString'"],
   ['send tcp constructor', "no field is called 'constructor'"],
 ])('a case with the line "%s" is refused', (line, message) => {
-  expect(() => parseCases(`case a: b\n  must RFC 9293 3.5\n  ${line}`)).toThrow(message)
+  expect(() => parseCases(`case a: b\n  must RFC 9293, 3.5\n  ${line}`)).toThrow(message)
 })
