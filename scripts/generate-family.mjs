@@ -1,6 +1,5 @@
 /**
- * node scripts/generate-family.mjs: generates src/control/protocol/family.generated.ts, which
- * set-up does, from docs/vnet_nl.yaml, the specification of the family in the kernel's YNL format:
+ * npm run generate: generates src/control/protocol/family.generated.ts from docs/vnet_nl.yaml, the specification of the family in the kernel's YNL format:
  * constants, attribute sets, and the commands with the policies of their requests and replies.
  * src/control/protocol/presence.yaml says which attributes these must have. TypeScript derives the
  * types from both.
@@ -8,9 +7,11 @@
  * A rule of the specification that the codec cannot enforce is an error.
  */
 
+import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parse, parseDocument } from 'yaml'
+import { tool } from './setup/command.mjs'
 
 const root = resolve(import.meta.dirname, '..')
 const specification = join(root, 'docs/vnet_nl.yaml')
@@ -43,7 +44,9 @@ export function familySource(text, presenceText) {
   const used = attributes.map(attribute => codecOf(attribute, definitions))
   const bases = attributes.filter((_, i) => used[i] === 'oneOf').map(({ type }) => type)
   const chunks = [
-    comment(`${spec.doc}\n\nGenerated from docs/vnet_nl.yaml and presence.yaml by set-up: edit these files.`),
+    comment(
+      `${spec.doc}\n\nGenerated from docs/vnet_nl.yaml and presence.yaml: edit these files, then \`npm run generate\`.`,
+    ),
     importOf(
       ['policy', 'required', 'withDefault', ...used.filter(codec => !OURS.includes(codec)), ...bases],
       '../../netlink/index.ts',
@@ -278,5 +281,12 @@ function call(name, type, args) {
   return `${name}(${[type, ...given].join(', ')})`
 }
 
+/** Returns a module in the format of this repository. */
+export function formatted(source) {
+  const [program, script] = tool('biome')
+  const args = [join(root, script), 'format', `--stdin-file-path=${generated}`]
+  return execFileSync(program, args, { cwd: root, input: source, encoding: 'utf8' })
+}
+
 if (process.argv[1] === import.meta.filename)
-  writeFileSync(generated, familySource(readFileSync(specification, 'utf8'), readFileSync(presence, 'utf8')))
+  writeFileSync(generated, formatted(familySource(readFileSync(specification, 'utf8'), readFileSync(presence, 'utf8'))))

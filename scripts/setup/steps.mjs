@@ -36,20 +36,6 @@ function nativeStep(what, names, isInput) {
   }
 }
 
-/** The tables of constants. */
-const constants = () => filesUnder('src').filter(file => file.endsWith('.constants'))
-
-/** A step that generates sources from data by `scripts/generate-NAME.mjs`. */
-function generating(name, what, sources, data) {
-  const script = `scripts/generate-${name}.mjs`
-  return {
-    stamp: `node_modules/.vnet-${name}`,
-    inputs: () => digest([...data(), script]),
-    outputs: sources,
-    make: () => run(`generating ${what}`, [process.execPath, script]),
-  }
-}
-
 /**
  * Returns the steps for the tree in the working directory, each `{ stamp, outputs(), inputs(),
  * make() }`. A late step is due only once its outputs are needed, or were.
@@ -78,24 +64,6 @@ export const steps = [
   },
   nativeStep('addon', [ADDON], isOfAddon),
   { ...nativeStep('programs', PROGRAMS, isOfProgram), isLate: true },
-  generating(
-    'family',
-    'the netlink family',
-    () => ['src/control/protocol/family.generated.ts'],
-    () => ['docs/vnet_nl.yaml', 'src/control/protocol/presence.yaml'],
-  ),
-  generating(
-    'errno',
-    'the error numbers',
-    () => ['src/base/errno-table.generated.ts'],
-    () => ['src/base/errno.txt'],
-  ),
-  generating(
-    'constants',
-    'the constants',
-    () => constants().map(file => file.replace(/constants$/, 'generated.ts')),
-    constants,
-  ),
   {
     // In node_modules, because a new compiler makes the step due, and because dist is packed.
     stamp: 'node_modules/.vnet-dist',

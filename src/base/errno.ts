@@ -1,5 +1,5 @@
 /** Errors as in the kernel: functions return 0 or more, or -errno. VnetError is for users. */
-import { ERRNO_TABLE } from './errno-table.generated.ts'
+import { ERRNO_TABLE } from './errno-table.ts'
 
 /** The name of an error number, such as 'EBUSY'. */
 export type ErrnoName = keyof typeof ERRNO_TABLE
@@ -7,14 +7,67 @@ export type ErrnoName = keyof typeof ERRNO_TABLE
 const numbers = Object.fromEntries(Object.entries(ERRNO_TABLE).map(([name, [number]]) => [name, number])) as {
   readonly [Name in ErrnoName]: (typeof ERRNO_TABLE)[Name][0]
 }
-export const { EPERM, ENOENT, ESRCH, EINTR, EIO, ENXIO, E2BIG, ENOEXEC, EBADF, EAGAIN, ENOMEM } = numbers
-export const { EACCES, EFAULT, EBUSY, EEXIST, ENODEV, EISDIR, EINVAL, ENFILE, EMFILE, EFBIG, ENOTTY } = numbers
-export const { ENOSPC, EROFS, ERANGE, ENAMETOOLONG, ENOSYS, ENODATA, ENOLINK, EPROTO, EBADMSG, EOVERFLOW } = numbers
-export const { ENOTUNIQ, EBADFD, ENOTSOCK, EMSGSIZE, ENOPROTOOPT, EPROTONOSUPPORT, EOPNOTSUPP } = numbers
-export const { EAFNOSUPPORT, EADDRINUSE, EADDRNOTAVAIL, ENETDOWN, ENETUNREACH, ECONNRESET, ENOBUFS } = numbers
-export const { ESHUTDOWN, ETIMEDOUT, ECONNREFUSED, EHOSTUNREACH, EALREADY, EINPROGRESS, ECANCELED, EPIPE, EDQUOT } =
-  numbers
-export const { ENOTDIR, EDESTADDRREQ, EHOSTDOWN, ENONET, ECONNABORTED } = numbers
+
+export const EPERM = numbers.EPERM
+export const ENOENT = numbers.ENOENT
+export const ESRCH = numbers.ESRCH
+export const EINTR = numbers.EINTR
+export const EIO = numbers.EIO
+export const ENXIO = numbers.ENXIO
+export const E2BIG = numbers.E2BIG
+export const ENOEXEC = numbers.ENOEXEC
+export const EBADF = numbers.EBADF
+export const EAGAIN = numbers.EAGAIN
+export const ENOMEM = numbers.ENOMEM
+export const EACCES = numbers.EACCES
+export const EFAULT = numbers.EFAULT
+export const EBUSY = numbers.EBUSY
+export const EEXIST = numbers.EEXIST
+export const ENODEV = numbers.ENODEV
+export const EISDIR = numbers.EISDIR
+export const EINVAL = numbers.EINVAL
+export const ENFILE = numbers.ENFILE
+export const EMFILE = numbers.EMFILE
+export const EFBIG = numbers.EFBIG
+export const ENOTTY = numbers.ENOTTY
+export const ENOSPC = numbers.ENOSPC
+export const EROFS = numbers.EROFS
+export const ERANGE = numbers.ERANGE
+export const ENAMETOOLONG = numbers.ENAMETOOLONG
+export const ENOSYS = numbers.ENOSYS
+export const ENODATA = numbers.ENODATA
+export const ENOLINK = numbers.ENOLINK
+export const EPROTO = numbers.EPROTO
+export const EBADMSG = numbers.EBADMSG
+export const EOVERFLOW = numbers.EOVERFLOW
+export const ENOTUNIQ = numbers.ENOTUNIQ
+export const EBADFD = numbers.EBADFD
+export const ENOTSOCK = numbers.ENOTSOCK
+export const EMSGSIZE = numbers.EMSGSIZE
+export const ENOPROTOOPT = numbers.ENOPROTOOPT
+export const EPROTONOSUPPORT = numbers.EPROTONOSUPPORT
+export const EOPNOTSUPP = numbers.EOPNOTSUPP
+export const EAFNOSUPPORT = numbers.EAFNOSUPPORT
+export const EADDRINUSE = numbers.EADDRINUSE
+export const EADDRNOTAVAIL = numbers.EADDRNOTAVAIL
+export const ENETDOWN = numbers.ENETDOWN
+export const ENETUNREACH = numbers.ENETUNREACH
+export const ECONNRESET = numbers.ECONNRESET
+export const ENOBUFS = numbers.ENOBUFS
+export const ESHUTDOWN = numbers.ESHUTDOWN
+export const ETIMEDOUT = numbers.ETIMEDOUT
+export const ECONNREFUSED = numbers.ECONNREFUSED
+export const EHOSTUNREACH = numbers.EHOSTUNREACH
+export const EALREADY = numbers.EALREADY
+export const EINPROGRESS = numbers.EINPROGRESS
+export const ECANCELED = numbers.ECANCELED
+export const EPIPE = numbers.EPIPE
+export const EDQUOT = numbers.EDQUOT
+export const ENOTDIR = numbers.ENOTDIR
+export const EDESTADDRREQ = numbers.EDESTADDRREQ
+export const EHOSTDOWN = numbers.EHOSTDOWN
+export const ENONET = numbers.ENONET
+export const ECONNABORTED = numbers.ECONNABORTED
 
 const byNumber: ReadonlyMap<number, readonly [name: string, text: string]> = new Map(
   Object.entries(ERRNO_TABLE).map(([name, [number, text]]) => [number, [name, text]]),

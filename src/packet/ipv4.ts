@@ -3,10 +3,25 @@
  * anything. `at` is the position of the header's first byte; lengths and offsets are in bytes.
  */
 import { finish, onesComplementSum } from './checksum.ts'
-import { IP_DF, IPV4_ALEN, IPV4_HLEN } from './ipv4.generated.ts'
 import { type Getter, get16, get32, type Predicate, put16, put32, type Setter, swap } from './octets.ts'
 
-export * from './ipv4.generated.ts'
+// Lengths of a header without options, and of an address.
+export const IPV4_HLEN = 20
+export const IPV4_ALEN = 4
+
+// Protocol numbers, also IPv6 next headers, include/uapi/linux/in.h.
+export const IPPROTO_ICMP = 1
+export const IPPROTO_IGMP = 2
+export const IPPROTO_TCP = 6
+export const IPPROTO_UDP = 17
+export const IPPROTO_DCCP = 33
+export const IPPROTO_ESP = 50
+export const IPPROTO_AH = 51
+export const IPPROTO_UDPLITE = 136
+
+// Flag bits, in the field that also holds the fragment offset.
+export const IP_DF = 0x4000
+export const IP_MF = 0x2000
 
 const IPOPT_END = 0
 const IPOPT_NOOP = 1

@@ -9,7 +9,7 @@ import { HEADERS_PACKAGE } from '../../scripts/setup/kernel-headers.mjs'
 const quiet = { code: 0, stdout: '', stderr: '' }
 /** Compilers of the core, of the packages and of the page; the core and the lab are joined. */
 const compile = ['tsc', 'rolldown', ...Array<string>(5).fill('tsc'), 'rolldown', 'tsc', 'tsc', 'tsc']
-const everything = ['npm', 'node-gyp', 'family', 'errno', 'constants', ...compile]
+const everything = ['npm', 'node-gyp', ...compile]
 /** Their lines. */
 const compiling = [
   'compiling',
@@ -36,14 +36,7 @@ describe('the steps that are due', () => {
   })
 
   test('a run prints a line for each step that it makes, and the next one prints nothing', async () => {
-    expect(tree.steps()).toEqual([
-      'installing dependencies',
-      'building the addon',
-      'generating the netlink family',
-      'generating the error numbers',
-      'generating the constants',
-      ...compiling,
-    ])
+    expect(tree.steps()).toEqual(['installing dependencies', 'building the addon', ...compiling])
     tree.remove('dist')
     await tree.setUp()
     expect(tree.steps()).toEqual(compiling)
@@ -63,16 +56,12 @@ describe('the steps that are due', () => {
     ['a source of a package', 'packages/lan/src/driver.ts', compile],
     ['the compiler options', 'tsconfig.json', compile],
     ["a package's compiler options", 'packages/lan/tsconfig.json', compile],
-    ['the netlink family', 'docs/vnet_nl.yaml', ['family']],
-    ['the presence of its attributes', 'src/control/protocol/presence.yaml', ['family', ...compile]],
-    ['the error numbers', 'src/base/errno.txt', ['errno', ...compile]],
-    ['a table of constants', 'src/netdev/if.constants', ['constants', ...compile]],
     ['a native source', 'native/addon/addon.cc', ['node-gyp']],
     ['a new native source', 'native/addon/sys.h', ['node-gyp']],
     ['a native source of a program that is not built', 'native/rootless/rootless.cc', []],
     ['a native source of all targets', 'native/fd.h', ['node-gyp']],
     ['the build description', 'binding.gyp', ['node-gyp']],
-    ['the dependencies', 'package.json', ['npm', 'family', 'errno', 'constants', ...compile]],
+    ['the dependencies', 'package.json', ['npm', ...compile]],
     ['the lock file, and with it node-addon-api', 'package-lock.json', everything],
   ])('a change of %s repeats only the steps that depend on it', async (_, file, expected) => {
     tree.write(file, '{ }')
@@ -107,7 +96,7 @@ describe('the steps that are due', () => {
     ['build/Release/vnet.node', ['node-gyp']],
     ['dist', compile],
     ['dist/tap.js', compile],
-    ['node_modules', ['npm', 'family', 'errno', 'constants', ...compile]],
+    ['node_modules', ['npm', ...compile]],
   ])('set-up makes a missing %s again, and nothing that still exists', async (path, expected) => {
     tree.remove(path)
     expect(await tree.setUp()).toEqual(quiet)

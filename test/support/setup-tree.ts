@@ -43,13 +43,6 @@ for (const file of fs.readdirSync(sources, { recursive: true })) {
 }
 `
 
-const generator = (name: string, source: string) => `import { createRequire } from 'node:module'
-const require = createRequire(import.meta.url)
-${record(name)}
-fs.mkdirSync(require('path').dirname('${source}'), { recursive: true })
-fs.writeFileSync('${source}', '')
-`
-
 const npm = `${record('npm')}
 fs.rmSync('node_modules', { recursive: true, force: true })
 fs.mkdirSync('node_modules/.bin', { recursive: true })
@@ -75,18 +68,11 @@ export class SetupTree {
 
   constructor() {
     cpSync(join(repository, 'scripts'), join(this.root, 'scripts'), { recursive: true })
-    this.write('scripts/generate-family.mjs', generator('family', 'src/control/protocol/family.generated.ts'))
-    this.write('scripts/generate-errno.mjs', generator('errno', 'src/base/errno-table.generated.ts'))
-    this.write('scripts/generate-constants.mjs', generator('constants', 'src/netdev/if.generated.ts'))
     this.write('package.json', '{ "dependencies": { "node-addon-api": "1.0.0" } }')
     this.write('package-lock.json', '{ "packages": { "node_modules/node-addon-api": { "version": "1.0.0" } } }')
     for (const file of [
       'tsconfig.json',
       'binding.gyp',
-      'docs/vnet_nl.yaml',
-      'src/control/protocol/presence.yaml',
-      'src/base/errno.txt',
-      'src/netdev/if.constants',
       'native/addon/addon.cc',
       'native/rootless/rootless.cc',
       'src/index.ts',

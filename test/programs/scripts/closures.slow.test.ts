@@ -38,7 +38,7 @@ beforeAll(() => {
   found = JSON.parse(execFileSync(process.execPath, [script, '--json'], { encoding: 'utf8' }))
 })
 
-/** False for tables of numbers, which set-up generates. */
+/** False for tables, which are generated. */
 const isCode = (file: string) => !file.endsWith('.generated.ts')
 
 describe('the files of src and packages', () => {

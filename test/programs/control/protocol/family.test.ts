@@ -8,7 +8,7 @@ import * as family from '#src/control/protocol/family.ts'
 import { linkStats64Fields } from '#src/netdev/stats.ts'
 import { decodeAttributes, encodeAttributes, MessageBuilder, NLMSG_HDRLEN } from '#src/netlink/index.ts'
 import { complaints } from '#support/ynl-rules.ts'
-import { familySource } from '../../../../scripts/generate-family.mjs'
+import { familySource, formatted } from '../../../../scripts/generate-family.mjs'
 
 const text = readFileSync(new URL('../../../../docs/vnet_nl.yaml', import.meta.url), 'utf8')
 const presence = readFileSync(new URL('../../../../src/control/protocol/presence.yaml', import.meta.url), 'utf8')
@@ -34,7 +34,7 @@ test.each(Object.keys(device))('a reply about a device without %s is refused', m
 })
 
 test('family.generated.ts is up to date', () => {
-  expect(readFileSync(generated, 'utf8')).toBe(familySource(text, presence))
+  expect(readFileSync(generated, 'utf8')).toBe(formatted(familySource(text, presence)))
 })
 
 test('the specification keeps the rules of the YNL format', () => {
