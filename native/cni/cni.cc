@@ -71,7 +71,7 @@ bool sendAll(int fd, string_view text) {
 
 bool isSpace(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
-/** Reads JSON from front to back. Each function returns whether its part came next, and skips it. */
+/** Reads JSON from front to back. A function returns whether its part is next, and skips it. */
 struct Reader {
   string_view text;
   size_t at = 0;
@@ -322,6 +322,17 @@ int printVersions(string_view config) {
   return 0;
 }
 
+/** Returns whether a pod has a wire by its annotations, by CNI_ARGS, or by the configuration. */
+bool hasWire(string_view config) {
+  const char* args = std::getenv("CNI_ARGS");
+  if (args != nullptr && std::strstr(args, "VNET_WIRE") != nullptr) return true;
+  if (valueOf(config, "\"runtimeConfig\"").find("\"vnet.dev/wire") != string_view::npos) return true;
+  for (const char* key : {"\"wire\"", "\"wireIn\"", "\"wireOut\""}) {
+    if (!valueOf(config, key).empty()) return true;
+  }
+  return false;
+}
+
 /** Runs a command for which the daemon does not reply. Returns the exit status. */
 int alone(string_view command, string_view config) {
   const string_view version = versionOf(config);
@@ -329,7 +340,10 @@ int alone(string_view command, string_view config) {
   // A daemon that has ended has no attachments.
   if (command == "DEL" || command == "GC") return 0;
   if (required) return fail(version, command == "STATUS" ? kUnavailable : kLater, "vnet node does not reply: start it");
-  return command != "ADD" || writeAll(STDOUT_FILENO, valueOf(config, "\"prevResult\"")) ? 0 : 1;
+  if (command != "ADD") return 0;
+  // Runtimes log what a plugin writes there.
+  if (hasWire(config)) std::fputs("vnet-cni: vnet node does not reply: the pod starts without its wire\n", stderr);
+  return writeAll(STDOUT_FILENO, valueOf(config, "\"prevResult\"")) ? 0 : 1;
 }
 
 }  // namespace

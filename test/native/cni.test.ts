@@ -1,9 +1,11 @@
 /** The CNI plugin without a daemon, which must fail like the daemon: what it prints by itself. */
+import { spawnSync } from 'node:child_process'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { Attachments } from '#src/agent/attachments.ts'
 import { cni, VERSIONS } from '#src/agent/cni.ts'
+import { builtFile } from '#src/linux/native.ts'
 import { runPlugin, useAgentSocket } from '#support/agent.ts'
 import { freshDirectory } from '#support/fresh-directory.ts'
 
@@ -17,9 +19,35 @@ const config = (more = '') =>
 
 const call = (COMMAND: string, text = config()) => runPlugin({ COMMAND, CONTAINERID: 'c', IFNAME: 'eth0' }, text)
 
+/** Runs ADD, which succeeds, and returns what it writes to stderr. */
+function complaint(more: object, args: string): string {
+  const env = { ...process.env, CNI_COMMAND: 'ADD', CNI_CONTAINERID: 'c', CNI_IFNAME: 'eth0', CNI_ARGS: args }
+  const input = JSON.stringify({ cniVersion: '1.0.0', prevResult: {}, ...more })
+  const ran = spawnSync(builtFile('vnet-cni', 'the CNI plugin'), { env, input, encoding: 'utf8' })
+  expect([ran.status, ran.stdout]).toEqual([0, '{}'])
+  return ran.stderr
+}
+
 describe('without a daemon', () => {
   test('ADD without a daemon prints prevResult unchanged', async () => {
     expect(await call('ADD')).toEqual({ status: 0, stdout: PREVIOUS })
+  })
+
+  test.each([
+    [
+      'of annotations',
+      { runtimeConfig: { 'io.kubernetes.cri.pod-annotations': { 'vnet.dev/wire-in': 'loss 1%' } } },
+      '',
+    ],
+    ['of CNI_ARGS', {}, 'IgnoreUnknown=1;VNET_WIRE=loss 1%'],
+    ['of the configuration', { wireOut: 'loss 1%' }, ''],
+  ])('ADD without a daemon writes a line about a wire %s, for the log of the runtime', (_, more, args) => {
+    expect(complaint(more, args)).toBe('vnet-cni: vnet node does not reply: the pod starts without its wire\n')
+  })
+
+  test('ADD without a daemon writes no line about a pod without a wire', () => {
+    const runtimeConfig = { 'io.kubernetes.cri.pod-annotations': { other: 'x' } }
+    expect(complaint({ runtimeConfig }, 'K8S_POD_NAME=wire')).toBe('')
   })
 
   test.each(['DEL', 'CHECK', 'GC', 'STATUS'])('%s succeeds and prints nothing', async command => {
@@ -77,11 +105,15 @@ describe('versions', () => {
   })
 })
 
-/** The daemon's side of a call, with no attachments. */
+/** A daemon without attachments: every list of them is empty. */
+const NONE = new Proxy({} as Attachments, {
+  get: (_, name) => (name === 'inTurn' ? (fn: () => Promise<unknown>) => fn() : () => []),
+})
+
+/** The daemon's side of a call. */
 async function askDaemon(variables: Readonly<Record<string, string>>, text: string) {
-  const attachments = { ownedBy: () => [], inTurn: (fn: () => Promise<unknown>) => fn(), warn: () => {} }
   const given = Object.entries(variables).map(([name, value]) => `CNI_${name}=${value}\0`)
-  const { status, text: stdout } = await cni(attachments as unknown as Attachments, `${given.join('')}\0${text}`)
+  const { status, text: stdout } = await cni(NONE, `${given.join('')}\0${text}`)
   return { status, stdout }
 }
 
