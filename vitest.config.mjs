@@ -1,7 +1,8 @@
 /**
  * With VNET_LONG=1, the tests that import test/support/scale.ts run at their full size, and so do
  * the files named *.long.test.ts, which run only then. With VNET_QUICK=1, which `npm test` sets,
- * the files named *.slow.test.ts do not run: together they take twice as long as all others.
+ * the files named *.slow.test.ts do not run: together they take twice as long as all others. With
+ * VNET_UNSCALED=1, which .ci/run sets before a long run, the files that scale are left to that.
  *
  * The projects are folders. unit: the tests that need no privileges; they share processes and
  * loaded modules, which saves a quarter of the CPU time. programs (test/programs): tests that start
@@ -42,12 +43,18 @@ if (problems.length > 0) {
   console.error(`${process.env.CI ? 'vnet' : 'tests are skipped'}: ${problems.map(({ line }) => line).join('; ')}`)
   if (process.env.CI) process.exit(1)
 }
-const isFullSize = name => readFileSync(join(root, name), 'utf8').includes('/scale.ts')
+const scales = name => readFileSync(join(root, name), 'utf8').includes('/scale.ts')
 const isQuick = process.env.VNET_QUICK === '1'
 const isLongFile = name => name.endsWith('.long.test.ts')
 const isSlowFile = name => name.endsWith('.slow.test.ts')
-const isOfRun = name =>
-  isLong ? isLongFile(name) || isFullSize(name) : !isLongFile(name) && !(isQuick && isSlowFile(name))
+const isUnscaled = process.env.VNET_UNSCALED === '1'
+
+function isOfRun(name) {
+  if (isLong) return isLongFile(name) || scales(name)
+  if (isLongFile(name) || (isQuick && isSlowFile(name))) return false
+  return !(isUnscaled && scales(name))
+}
+
 /** The folders with a run of their own, and the folder that this run is for. */
 const OWN = [
   'containers',

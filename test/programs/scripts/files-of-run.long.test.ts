@@ -1,6 +1,6 @@
 /**
- * Which files belong to `npm test`, to `npm test -- --all` and to `npm run test:long`, on Linux and
- * elsewhere.
+ * Which files belong to `npm test`, to `npm test -- --all`, to `npm run test:long` and to the runs
+ * of .ci/run, on Linux and elsewhere.
  */
 
 import { expect, test } from 'vitest'
@@ -12,7 +12,7 @@ const [SLOW, LONG] = [/\.slow\.test\.ts$/, /\.long\.test\.ts$/]
 /** Returns the files of FOLDERS that vitest would run. */
 async function filesOf(env: NodeJS.ProcessEnv): Promise<string[]> {
   const args = ['node_modules/.bin/vitest', 'list', '--filesOnly', '--no-color', ...FOLDERS]
-  const { code, stdout } = await execute(args, { VNET_LONG: '', VNET_QUICK: '', ...env })
+  const { code, stdout } = await execute(args, { VNET_LONG: '', VNET_QUICK: '', VNET_UNSCALED: '', ...env })
   expect(code).toBe(0)
   return stdout.match(/test\/(wire|programs\/scripts)\/\S+\.test\.ts/g) ?? []
 }
@@ -26,6 +26,14 @@ test('slow tests are left out of a quick run only, and long tests run only in a 
   expect(all).not.toContainEqual(expect.stringMatching(LONG))
 })
 
+test('an unscaled run and a long run together are all files, and have none in common', async () => {
+  const all = await filesOf({})
+  const [unscaled, long] = [await filesOf({ VNET_UNSCALED: '1' }), await filesOf({ VNET_LONG: '1' })]
+  expect(unscaled.filter(name => long.includes(name))).toEqual([])
+  expect(all.filter(name => !unscaled.includes(name) && !long.includes(name))).toEqual([])
+  expect(unscaled.length).toBeLessThan(all.length)
+})
+
 /** Node's options for another system. vitest loads its programs for this one before. */
 const elsewhere = (platform: string) => {
   const code = `await import('${import.meta.resolve('vitest/node')}')
@@ -36,7 +44,7 @@ const elsewhere = (platform: string) => {
 
 test.each(['darwin', 'win32'])('on %s only the tests in memory run, also in CI, and a line names them', async name => {
   const args = [elsewhere(name), 'node_modules/.bin/vitest', 'list', '--filesOnly', '--no-color']
-  const { code, stdout, stderr } = await execute(args, { CI: '1', VNET_LONG: '', VNET_QUICK: '' })
+  const { code, stdout, stderr } = await execute(args, { CI: '1', VNET_LONG: '', VNET_QUICK: '', VNET_UNSCALED: '' })
   expect({ code, stderr }).toEqual({
     code: 0,
     stderr: expect.stringMatching(
