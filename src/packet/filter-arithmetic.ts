@@ -32,7 +32,7 @@ const TRANSPORTS = ['tcp', 'udp', 'sctp', 'icmp', 'igmp', 'igrp', 'pim', 'vrrp']
 const ETHER = ['ether', 'link']
 
 export const canIndex = (name: string) =>
-  ETHER.includes(name) || TRANSPORTS.includes(name) || name === 'icmp6' || Object.hasOwn(filter.LINK_PROTOCOLS, name)
+  ETHER.includes(name) || TRANSPORTS.includes(name) || name === 'icmp6' || filter.LINK_PROTOCOLS.has(name)
 
 /** Constants for positions and values of bytes, such as tcp-syn. */
 export const CONSTANTS: Readonly<Record<string, number>> = words.constants
@@ -100,9 +100,9 @@ export function allOf(...of: readonly (Condition | undefined)[]): Condition | un
 
 function hasHeader(protocol: string): Condition | undefined {
   if (ETHER.includes(protocol)) return undefined
-  const type = filter.LINK_PROTOCOLS[protocol]
+  const type = filter.LINK_PROTOCOLS.get(protocol)
   if (type !== undefined) return filter.isEtherType(type)
-  const [number] = filter.IP_PROTOCOLS[protocol]
+  const [number] = filter.IP_PROTOCOLS.get(protocol) as readonly [number]
   return protocol === 'icmp6' ? filter.isProtocol(number, 6) : all(filter.isProtocol(number, 4), filter.isFirstFragment)
 }
 

@@ -35,7 +35,7 @@ export function identifier(cursor: Cursor, qualifiers: Qualifiers): Condition {
 }
 
 function ports(cursor: Cursor, { protocol, direction, type }: Qualifiers): Condition {
-  const number = protocol === undefined ? undefined : filter.IP_PROTOCOLS[protocol]?.[0]
+  const number = protocol === undefined ? undefined : filter.IP_PROTOCOLS.get(protocol)?.[0]
   if (protocol !== undefined && !['tcp', 'udp', 'sctp'].includes(protocol))
     throw new RangeError(`'${protocol}' has no ports`)
   const low = port(cursor)
@@ -55,12 +55,12 @@ function protocolNumber(cursor: Cursor, { protocol, direction }: Qualifiers): Co
   const name = token?.kind === 'escaped' ? token.text.slice(1).toLowerCase() : undefined
   if (name !== undefined) cursor.move()
   if (protocol === 'ether') {
-    const type = name === undefined ? cursor.number() : filter.LINK_PROTOCOLS[name]
+    const type = name === undefined ? cursor.number() : filter.LINK_PROTOCOLS.get(name)
     if (type === undefined || type < ETH_P_802_3_MIN || type > 0xffff)
       throw new RangeError("'ether proto' takes libpcap for this")
     return filter.isEtherType(type)
   }
-  const number = name === undefined ? cursor.number() : filter.IP_PROTOCOLS[name]?.[0]
+  const number = name === undefined ? cursor.number() : filter.IP_PROTOCOLS.get(name)?.[0]
   if (number === undefined || number > 0xff)
     throw new RangeError(`'proto ${name ?? number}' is not known without libpcap`)
   if (protocol !== undefined && protocol !== 'ip' && protocol !== 'ip6')

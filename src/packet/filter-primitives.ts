@@ -27,8 +27,8 @@ const NEXT_HEADER_OF_FRAGMENT = 54
 export type Direction = 'src' | 'dst' | 'src or dst' | 'src and dst'
 
 /** Link protocols by their names, and IP protocols with the versions of IP that they are on. */
-export const LINK_PROTOCOLS: Readonly<Record<string, number>> = names.filterLinkProtocols
-export const IP_PROTOCOLS: Readonly<Record<string, readonly number[]>> = names.filterProtocols
+export const LINK_PROTOCOLS: ReadonlyMap<string, number> = new Map(Object.entries(names.filterLinkProtocols))
+export const IP_PROTOCOLS: ReadonlyMap<string, readonly number[]> = new Map(Object.entries(names.filterProtocols))
 
 export const isEtherType = (type: number) => testing([loading(ETHER_TYPE, 2)], type)
 const isIp = isEtherType(ETH_P_IP)
@@ -44,9 +44,9 @@ export function isProtocol(number: number, version?: number): Condition {
 
 /** Returns the condition of a protocol's name; undefined for another word. */
 export function protocolNamed(name: string): Condition | undefined {
-  const link = LINK_PROTOCOLS[name]
+  const link = LINK_PROTOCOLS.get(name)
   if (link !== undefined) return isEtherType(link)
-  const [number, ...versions] = IP_PROTOCOLS[name] ?? []
+  const [number, ...versions] = IP_PROTOCOLS.get(name) ?? []
   return number === undefined ? undefined : isProtocol(number, versions.length === 1 ? versions[0] : undefined)
 }
 

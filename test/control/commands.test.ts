@@ -185,6 +185,18 @@ describe('parameters', () => {
     expect(byName.get('drop')).toMatchObject({ value: 'none', type: 'string', live: true })
   })
 
+  test('GET_PARAM describes parameters of names that every object has', async () => {
+    const { net } = await served()
+    const names = ['constructor', 'toString', '__proto__']
+    const of = <T>(value: T) => Object.fromEntries(names.map(name => [name, value]))
+    const module = { name: 'own', params: of(driver.params.lockup), values: of(7) }
+    const vnet = vnetFamily({ devices: net.devices, now: () => 0, netnsOf: () => undefined, module })
+    const { answers } = read(
+      ask(new Map([[VNET_GENL_ID, vnet]]), request(VNET_GENL_ID, GET_PARAM, { flags: NLM_F_DUMP })),
+    )
+    expect(answers.map(({ name, value }) => [name, value])).toEqual(names.map(name => [name, '7']))
+  })
+
   test('SET_PARAM immediately sets a live parameter from its command-line text', async () => {
     const { perform, values } = await served()
     const set = (name: string, value: string) => perform(SET_PARAM, b => b.string(15, name).string(16, value))

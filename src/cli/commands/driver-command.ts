@@ -57,7 +57,8 @@ function assignments(
     }
     const name = Object.keys(params).find(each => each === written || optionName(each) === written.replaceAll('_', '-'))
     if (name === undefined) throw new UsageError(`${word}: ${unknownParam(driver, params, written, options)}`)
-    if (name in taken || name in chosen) throw new UsageError(`${word}: ${optionName(name)} is given twice`)
+    if (Object.hasOwn(taken, name) || Object.hasOwn(chosen, name))
+      throw new UsageError(`${word}: ${optionName(name)} is given twice`)
     try {
       taken[name] = params[name]?.parse(value)
     } catch (error) {

@@ -89,7 +89,8 @@ export function parse(command: LazyCommand, words: readonly string[]): Parsed | 
     else if (option === HELP) return undefined
     else if (option !== undefined) {
       if (option.isSingle && given.includes(option)) throw new UsageError(`${option.long} is given twice`)
-      found[option.key] = parsed(option, value, word, found[option.key])
+      const before = Object.hasOwn(found, option.key) ? found[option.key] : undefined
+      found[option.key] = parsed(option, value, word, before)
       given.push(option)
     } else if (!isLenient) throw new UnknownOption(word, adviceAbout(word, known))
   }

@@ -130,9 +130,9 @@ function countsIn(bytes: Uint8Array = new Uint8Array()): (readonly [number, numb
 /** From the message with the sums, and the messages of the queues. */
 export function deviceStats([sum, ...queues]: readonly Reply<'getStats'>[]): types.DeviceStats | undefined {
   if (sum === undefined) return undefined
-  const drops = { tx: {} as Record<string, number>, rx: {} as Record<string, number> }
-  for (const { direction, reason, frames } of sum.drops)
-    if (direction === 'tx' || direction === 'rx') drops[direction][reason] = frames
+  const dropsOf = (direction: 'tx' | 'rx') =>
+    Object.fromEntries(sum.drops.flatMap(each => (each.direction === direction ? [[each.reason, each.frames]] : [])))
+  const drops = { tx: dropsOf('tx'), rx: dropsOf('rx') }
   const { ifindex, ifname: name, netns, time, rxQueues, held, beforeVnet, kernelStats: kernel, busy } = sum
   const rest = { rxQueues, held, beforeVnet, drops, kernel, ...(busy !== undefined && { busy }) }
   return { ifindex, name, netns, time, total: counters(sum), queues: queues.map(counters), ...rest }
@@ -145,14 +145,14 @@ function counters(reply: Reply<'getStats'>): LinkStats64 & QueueCounters {
 
 /** From the messages of a dump. */
 export function segmentInfo(replies: readonly Reply<'getSegment'>[]): types.SegmentInfo {
-  const counters: Record<string, Record<string, number>> = { frames: {}, dropped: {}, answered: {} }
   const all = <K extends SegmentEntryKind>(kind: K) => replies.flatMap(reply => (reply[kind] as Entry<K>) ?? [])
-  for (const { group, name, value } of all('counter')) if (group in counters) counters[group][name] = value
+  const countersOf = (group: keyof types.SegmentInfo['counters']) =>
+    Object.fromEntries(all('counter').flatMap(each => (each.group === group ? [[each.name, each.value]] : [])))
   return {
     hosts: all('host').map(host => ({ ...host, addresses: host.addresses.map(({ address }) => address) })),
     leases: all('lease'),
     neighbours: all('neighbour'),
     stations: all('station'),
-    counters: counters as types.SegmentInfo['counters'],
+    counters: { frames: countersOf('frames'), dropped: countersOf('dropped'), answered: countersOf('answered') },
   }
 }

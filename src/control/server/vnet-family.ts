@@ -343,24 +343,24 @@ function parseParam(name: string, param: Param<unknown>, text: string): unknown 
  * Returns what is in force now of the parameters of wires, which SET_WIRE and scenarios change, and
  * the seed that was drawn; empty without wires. `wire` is empty if its directions differ.
  */
-function wiresNow(subject: Subject, which: Parameters<typeof chosen>[1]): Readonly<Record<string, string>> {
+function wiresNow(subject: Subject, which: Parameters<typeof chosen>[1]): ReadonlyMap<string, string> {
   const wires = chosen(subject, which).find(dev => dev.wires.length > 0)?.wires ?? []
   const [ab, ba] = (['ab', 'ba'] as const).map(direction => wires.find(wire => wire.direction === direction))
-  if (ab === undefined || ba === undefined) return {}
+  if (ab === undefined || ba === undefined) return new Map()
   const texts = { wireAb: ab.text, wireBa: ba.text, wireIn: ab.text, wireOut: ba.text }
   const wire = ab.text === ba.text ? ab.text : ''
   const seed = ab.runSeed === undefined ? {} : { seed: `${ab.runSeed}` }
-  return { wire, ...texts, ...seed, ...(ab.only && { only: ab.only.text }) }
+  return new Map(Object.entries({ wire, ...texts, ...seed, ...(ab.only && { only: ab.only.text }) }))
 }
 
 function describeParam(
   { name: driver, values }: RunningDriver,
   name: string,
   param: Param<unknown>,
-  now: Readonly<Record<string, string>>,
+  now: ReadonlyMap<string, string>,
 ) {
   const { type, live, description, range } = param
-  return { driver, name, value: now[name] ?? formatParam(param, values[name]), type, live, description, range }
+  return { driver, name, value: now.get(name) ?? formatParam(param, values[name]), type, live, description, range }
 }
 
 /** GET_SEGMENT: the entries of the segment that the devices lead to, one per message. */

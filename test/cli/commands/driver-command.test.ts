@@ -34,6 +34,15 @@ test.each(['pool-size=3', 'pool_size=3', 'poolSize=3'])('%s sets the parameter p
   expect((await loadedWith(snull as Driver, word)).params.poolSize).toBe(3)
 })
 
+test('a parameter may have a name that every object has', async () => {
+  const driver = { ...snull, params: { ...snull.params, constructor: snull.params.lockup } } as unknown as Driver
+  expect((await loadedWith(driver, 'constructor=5')).params.constructor).toBe(5)
+  expect((await loadedWith(driver, '--constructor', '6')).params.constructor).toBe(6)
+  const command = driverCommand(driver, async () => undefined)
+  const { args = [], options } = parse(command, ['--constructor', '6', 'constructor=5']) ?? {}
+  await expect(command.run(io, ...args, options)).rejects.toThrow('constructor=5: constructor is given twice')
+})
+
 test('a value may contain = and /, and --name still names an interface with =', async () => {
   const { params, names } = await loadedWith(snull as Driver, 'drop=RX_CRC=10', 'log=/tmp/a=b', '--name', 'lockup=5')
   expect(params).toMatchObject({ drop: { every: 10 }, log: '/tmp/a=b', lockup: 0 })

@@ -41,6 +41,13 @@ test.each([
   expect(() => given(...words)).toThrow(message)
 })
 
+test('an option may have a name that every object has', () => {
+  const all = (text: string, before: readonly string[] = []) => [...before, text]
+  const options = optionsOf({ '--constructor <word>': 'a word' }, { '--constructor <word>': all })
+  const command = { ...swim!, args: [], options }
+  expect(parse(command, ['--constructor', 'a', '--constructor', 'b'])?.options).toEqual({ constructor: ['a', 'b'] })
+})
+
 test('options of a command that says which of them repeat are refused a second time', () => {
   const run = { ...texts.swim, repeats: ['--side <side>'] }
   const [strict] = commandsOf({ run }, { run: async () => 0 }, {})

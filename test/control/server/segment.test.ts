@@ -77,6 +77,16 @@ describe('GET_SEGMENT', () => {
     })
   })
 
+  test('GET_SEGMENT returns a counter of any name', async () => {
+    const counter = (name: string): SegmentEntry => ({ kind: 'counter', group: 'frames', name, value: 3 })
+    const { client, device, vnet } = await served(() => ['__proto__', 'constructor'].map(counter))
+    const { counters } = await client.segment(vnet, device)
+    expect(Object.entries(counters.frames)).toEqual([
+      ['__proto__', 3],
+      ['constructor', 3],
+    ])
+  })
+
   test.each<[readonly SegmentEntryKind[] | undefined, readonly string[]]>([
     [undefined, ['host', 'lease', 'neighbour', 'station', 'counter']],
     [['lease'], ['lease']],

@@ -146,6 +146,11 @@ test('every filter of the documents that libpcap compiles accepts the same frame
 
 test.each([
   ['host example.com', "'.com' is not of pcap-filter(7), or names are not looked up without libpcap"],
+  ['constructor', "'constructor' is not expected there, or takes libpcap"],
+  ['not __proto__', "'__proto__' is not expected there, or takes libpcap"],
+  ['constructor port 1', "'constructor' is not expected there, or takes libpcap"],
+  ['proto \\constructor', "'proto constructor' is not known without libpcap"],
+  ['ether proto \\constructor', "'ether proto' takes libpcap for this"],
   ['port http', "'http' is not expected there, or takes libpcap"],
   ['vlan 5', "'vlan' is not expected there, or takes libpcap"],
   ['ip broadcast', "'ip broadcast' is not compiled without libpcap"],

@@ -1,4 +1,4 @@
-/** Programs of scripts and bench, which load much, called with what they do not take. */
+/** Programs of scripts and bench that load much, and refuse what they cannot do. */
 import { spawnSync } from 'node:child_process'
 import { expect, test } from 'vitest'
 

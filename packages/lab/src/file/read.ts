@@ -193,7 +193,7 @@ function checkUplink(
     ...Object.values(lans).map(({ ports }) => ports),
   ]
   const own = segments.filter(hosts => hosts.includes(host) && hosts.includes(uplink))
-  const other = own.flat().find(each => each !== uplink && each in routers)
+  const other = own.flat().find(each => each !== uplink && Object.hasOwn(routers, each))
   if (own.length === 0) problems.add(path, `${uplink} is not an uplink of ${host}`)
   else if (other !== undefined)
     problems.add(path, `${uplink} and ${other} are on one segment of ${host}: give each uplink a link of its own`)

@@ -129,6 +129,8 @@ test('a switch between two routers of one segment is refused in the file, and on
   expect(() => parseLabFile(together, 'net.yaml')).toThrow(
     'scenario[0].switch.uplink: lte and wifi are on one segment of phone: give each uplink a link of its own',
   )
+  const named = apart.replace('[phone]', '[phone, constructor]').replace('wifi]', 'wifi, constructor]')
+  expect(parseLabFile(named.replace('uplink: lte', 'uplink: wifi'), 'net.yaml').scenario?.hosts).toHaveLength(1)
   const cable = `${routers('')}cables: { c: { ends: [phone, lte] } }\n${scenario}`
   expect(parseLabFile(cable, 'net.yaml').scenario?.hosts).toHaveLength(1)
 })

@@ -16,13 +16,13 @@ export interface Wrap {
 export type Kind = 'request' | 'caller' | 'thing' | 'part'
 
 /** The real things, and their names in log lines. */
-const THINGS: Readonly<Record<string, string>> = {
-  PROCESSWRAP: 'a child process',
-  WORKER: 'a worker thread',
-  TCPWRAP: 'a real TCP connection',
-  UDPWRAP: 'a real UDP socket',
-  PIPEWRAP: 'a real pipe',
-}
+const THINGS: ReadonlyMap<string, string> = new Map([
+  ['PROCESSWRAP', 'a child process'],
+  ['WORKER', 'a worker thread'],
+  ['TCPWRAP', 'a real TCP connection'],
+  ['UDPWRAP', 'a real UDP socket'],
+  ['PIPEWRAP', 'a real pipe'],
+])
 const PARTS = ['MESSAGEPORT', 'TCPCONNECTWRAP', 'PIPECONNECTWRAP', 'WRITEWRAP', 'SHUTDOWNWRAP', 'UDPSENDWRAP']
 /** FSREQCALLBACK, GETADDRINFOREQWRAP, FILEHANDLECLOSEREQ ... */
 const REQUEST = /^[A-Z\d]*(REQ(CALLBACK|PROMISE|WRAP)?|QUERYWRAP)$/
@@ -38,7 +38,7 @@ export function kindOf(type: string): Kind | undefined {
 }
 
 function findKind(type: string): Kind | undefined {
-  if (type in THINGS) return 'thing'
+  if (THINGS.has(type)) return 'thing'
   if (methodOf(type) !== undefined) return 'caller'
   if (PARTS.includes(type)) return 'part'
   return REQUEST.test(type) ? 'request' : undefined
@@ -53,7 +53,7 @@ export function methodOf(type: string): string | undefined {
 
 /** Returns what a log line calls an object, such as `a child process (node server.js, pid 123)`. */
 export function nameOf(type: string, wrap: Wrap | undefined): string {
-  const thing = THINGS[type]
+  const thing = THINGS.get(type)
   if (thing === undefined) return `a request of the thread pool (${type})`
   const owner = ownerOf(wrap)
   if (type === 'PROCESSWRAP') {

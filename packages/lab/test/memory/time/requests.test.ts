@@ -8,6 +8,7 @@ import { promisify } from 'node:util'
 import { Worker } from 'node:worker_threads'
 import zlib from 'node:zlib'
 import { expect, test } from 'vitest'
+import { kindOf } from '../../../src/memory/time/async-types.ts'
 import { start } from './started.ts'
 
 const DATA = Buffer.alloc(1_000_000, 'data')
@@ -133,4 +134,8 @@ test('real TCP and UDP servers that wait for clients do not stop time', async ()
   await time.sleep('1h')
   server.close()
   socket.close()
+})
+
+test.each(['constructor', 'toString', '__proto__'])('a resource of the type %s is not a real thing', type => {
+  expect(kindOf(type)).toBeUndefined()
 })
