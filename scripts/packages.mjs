@@ -53,8 +53,21 @@ const OWN_FIELDS = ['workspaces', 'scripts', 'devDependencies']
  */
 export function publishedManifest(text, publisher, folder) {
   const entries = Object.entries(JSON.parse(text)).filter(([field]) => !OWN_FIELDS.includes(field))
-  const published = `${JSON.stringify(Object.fromEntries(entries), null, 2)}\n`
+  const manifest = Object.fromEntries(entries)
+  if (manifest.exports !== undefined) manifest.exports = withoutSource(manifest.exports)
+  const published = `${JSON.stringify(manifest, null, 2)}\n`
   return publisher === undefined ? published : withPublisher(published, publisher, folder)
+}
+
+/** Returns exports without the condition `source`: the sources are not published. */
+function withoutSource(exports) {
+  return Object.fromEntries(
+    Object.entries(exports).map(([path, entry]) => {
+      if (typeof entry === 'string') return [path, entry]
+      const { source: _, ...conditions } = entry
+      return [path, conditions]
+    }),
+  )
 }
 
 /**

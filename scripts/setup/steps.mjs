@@ -67,13 +67,18 @@ export const steps = [
   {
     // In node_modules, because a new compiler makes the step due, and because dist is packed.
     stamp: 'node_modules/.vnet-dist',
-    inputs: () => digest([...JOIN, ...PROJECTS.map(path => join(path, 'tsconfig.json')), ...sources()]),
+    inputs: () => digest([...JOIN, ...configurations(), ...sources()]),
     outputs: () => sources().filter(isSource).map(compiled),
     make: compile,
   },
 ]
 
 const JOIN = ['join.config.mjs', 'joined.mjs'].map(name => `scripts/setup/${name}`)
+
+/** What compiles a project. Its tsconfig.json is for editors, and needs no compiled package. */
+const BUILD = 'tsconfig.build.json'
+
+const configurations = () => PROJECTS.flatMap(path => ['tsconfig.json', BUILD].map(name => join(path, name)))
 
 const dependencies = () => {
   const { dependencies, devDependencies, optionalDependencies, overrides } = readJson('package.json')
@@ -126,16 +131,16 @@ async function joinModules(name, to) {
 
 async function compile() {
   await compileTo('dist', async to => {
-    await run('compiling', [...tool('tsc'), '-p', '.', '--outDir', to, '--noEmitOnError'])
+    await run('compiling', [...tool('tsc'), '-p', BUILD, '--outDir', to, '--noEmitOnError'])
     for (const name of SHELL_SCRIPTS) copyFileSync(join('src', name), join(to, name))
     await joinModules('vnet', to)
   })
   for (const path of PACKAGES) {
     await compileTo(`${path}/dist`, async to => {
-      await run(`compiling ${path}`, [...tool('tsc'), '-p', path, '--outDir', to, '--noEmitOnError'])
+      await run(`compiling ${path}`, [...tool('tsc'), '-p', join(path, BUILD), '--outDir', to, '--noEmitOnError'])
       await joinModules(basename(path), to)
       if (!PAGE.startsWith(`${path}/`)) return
-      await run('compiling the page', [...tool('tsc'), '-p', PAGE, '--outDir', to, '--noEmitOnError'])
+      await run('compiling the page', [...tool('tsc'), '-p', join(PAGE, BUILD), '--outDir', to, '--noEmitOnError'])
       for (const name of pageFiles()) copyFileSync(join(PAGE, name), join(to, 'page', name))
     })
   }

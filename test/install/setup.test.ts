@@ -56,6 +56,7 @@ describe('the steps that are due', () => {
     ['a source of a package', 'packages/lan/src/driver.ts', compile],
     ['the compiler options', 'tsconfig.json', compile],
     ["a package's compiler options", 'packages/lan/tsconfig.json', compile],
+    ["the options of a package's build", 'packages/lan/tsconfig.build.json', compile],
     ['a native source', 'native/addon/addon.cc', ['node-gyp']],
     ['a new native source', 'native/addon/sys.h', ['node-gyp']],
     ['a native source of a program that is not built', 'native/rootless/rootless.cc', []],

@@ -25,11 +25,18 @@ test('a published package.json lacks what only this repository uses, and keeps e
     name: 'vnet',
     workspaces: ['.'],
     scripts: { prepack: 'x' },
-    exports: { '.': './dist/index.js' },
+    exports: {
+      '.': { source: './src/index.ts', types: './dist/index.d.ts', default: './dist/index.js' },
+      './package.json': './package.json',
+    },
     dependencies: { yaml: '2' },
     devDependencies: { vitest: '4' },
   }
-  const { name, exports, dependencies } = manifest
+  const { name, dependencies } = manifest
+  const exports = {
+    '.': { types: './dist/index.d.ts', default: './dist/index.js' },
+    './package.json': './package.json',
+  }
   expect(JSON.parse(publishedManifest(JSON.stringify(manifest), undefined, '.'))).toEqual({
     name,
     exports,

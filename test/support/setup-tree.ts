@@ -14,7 +14,7 @@ const repository = resolve(import.meta.dirname, '../..')
 const SCRIPTS = ['bash', 'zsh'].map(shell => `src/cli/parse/completion.${shell}`)
 const PAGE = ['main.ts', 'style.css'].map(name => `packages/web/src/page/${name}`)
 const PACKAGES = ['exec', 'lan', 'guest', 'inet', 'lab', 'web', 'learn'].flatMap(name =>
-  ['tsconfig.json', 'src/commands.ts'].map(file => `packages/${name}/${file}`),
+  ['tsconfig.json', 'tsconfig.build.json', 'src/commands.ts'].map(file => `packages/${name}/${file}`),
 )
 
 const record = (name: string) => `
@@ -32,7 +32,8 @@ for (const target of process.argv.filter(word => /^vnet/.test(word)))
 `
 
 const tsc = `${record('tsc')}
-const [from, to] = ['-p', '--outDir'].map(option => process.argv[process.argv.indexOf(option) + 1])
+const [project, to] = ['-p', '--outDir'].map(option => process.argv[process.argv.indexOf(option) + 1])
+const from = require('path').dirname(project)
 const sources = from === '.' ? 'src' : from.endsWith('/page') ? from : from + '/src'
 const directory = from.endsWith('/page') ? '/page' : ''
 fs.mkdirSync(to + directory, { recursive: true })
@@ -72,6 +73,7 @@ export class SetupTree {
     this.write('package-lock.json', '{ "packages": { "node_modules/node-addon-api": { "version": "1.0.0" } } }')
     for (const file of [
       'tsconfig.json',
+      'tsconfig.build.json',
       'binding.gyp',
       'native/addon/addon.cc',
       'native/rootless/rootless.cc',
