@@ -1,7 +1,7 @@
 /**
  * The agent's attachments: many interfaces on one Net, each with a driver. A file keeps them across
- * restarts, by the namespace's inode, the interface's index and its name. Users' changes are kept by
- * owner, also while it has no interface.
+ * restarts, by the namespace's inode, the interface's index and its name. Users' changes are kept
+ * by owner, also while it has no interface.
  */
 import { existsSync, statSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
@@ -9,7 +9,7 @@ import { attachDriver } from '../attach/driver.ts'
 import { describeException, ENETDOWN, ENODEV, ENOENT, isErrno, type Log, printable, VnetError } from '../base/index.ts'
 import { isSameNamespace, type NetNamespace, ownNamespace } from '../control/protocol/directory.ts'
 import { listed } from '../control/protocol/run-directory.ts'
-import type { DeviceChange } from '../control/server/subject.ts'
+import type { DeviceChange, MistakeList } from '../control/server/subject.ts'
 import { type Native, netnsCookieOf, readTextFile, replaceFile } from '../linux/index.ts'
 import { inNetns, netnsPath } from '../linux/netns-name.ts'
 import { getLink, RouteSocket } from '../linux/rtnetlink.ts'
@@ -24,6 +24,7 @@ import {
 } from '../netdev/index.ts'
 import { applyChange, type Change, filterResources, isChange, isEmpty, stillInForce, withChange } from './changes.ts'
 import type { Mark } from './mark.ts'
+import { type Mistake, Mistakes } from './mistakes.ts'
 import { inOneLine, lineOf, paramsOf, type Spec, StrangerResources } from './spec.ts'
 
 export interface AttachRequest extends Spec {
@@ -57,6 +58,12 @@ interface Remembered {
   readonly change: Change
 }
 
+/** A mistake of an owner that the next daemon does not see. */
+interface Noted {
+  readonly owner: string
+  readonly mistake: Mistake
+}
+
 interface Attached {
   readonly place: Place
   readonly number: number
@@ -82,6 +89,7 @@ export class Attachments implements AsyncDisposable {
   #away: readonly Kept[] = []
   /** Users' changes, by keyOf(). */
   readonly #changes = new Map<string, Change>()
+  readonly #mistakes = new Mistakes()
   #lastNumber = 0
   readonly #stop: () => void
   #queue: Promise<unknown> = Promise.resolve()
@@ -164,11 +172,31 @@ export class Attachments implements AsyncDisposable {
     return this.#changes.get(owner)?.detached === true
   }
 
-  /** Forgets users' changes for owners that satisfy `isOwner`: they no longer exist. */
+  /** Forgets changes and mistakes of owners that satisfy `isOwner`: they no longer exist. */
   forget(isOwner: (owner: string) => boolean): void {
     const gone = [...this.#changes.keys()].filter(key => !key.startsWith(BY_HAND) && isOwner(key))
     for (const owner of gone) this.#changes.delete(owner)
-    if (gone.length > 0) this.#keep()
+    if (this.#mistakes.forget(isOwner) || gone.length > 0) this.#keep()
+  }
+
+  /** Logs a mistake of an owner, once, and counts it until it is forgotten. */
+  mistake(owner: string, mistake: Mistake): void {
+    if (!this.#mistakes.add(owner, mistake)) return
+    this.warn(`${mistake.who}: ${mistake.why}`)
+    if (mistake.lasts) this.#keep()
+  }
+
+  forgetMistakes(isOwner: (owner: string) => boolean): void {
+    this.#mistakes.forget(isOwner)
+  }
+
+  mistakes(): MistakeList {
+    return this.#mistakes.list()
+  }
+
+  /** Returns the owner of the attachment to an interface of our own namespace. */
+  ownerAt(name: string): string | undefined {
+    return this.#at(name, ownNamespace('net'))?.request.owner
   }
 
   /** Keeps what a client changed on a device. */
@@ -182,7 +210,8 @@ export class Attachments implements AsyncDisposable {
   /** Restores the file's attachments without `mark`'s culprit; logs it and changed interfaces. */
   async restore(mark?: Mark): Promise<void> {
     this.#mark = mark
-    const { kept, remembered } = readState(this.#state, this.#net)
+    const { kept, remembered, noted } = readState(this.#state, this.#net)
+    for (const { owner, mistake } of noted) this.#mistakes.add(owner, mistake)
     for (const { owner, change } of remembered) this.#changes.set(owner, change)
     const paths = netnsPaths(kept.map(({ inode }) => inode))
     this.#lastNumber = Math.max(0, ...kept.map(({ number = 0 }) => number))
@@ -368,8 +397,9 @@ export class Attachments implements AsyncDisposable {
     const remembered = [...rest]
       .filter(([key]) => !key.startsWith(BY_HAND))
       .map(([owner, change]): Remembered => ({ owner, change }))
+    const noted = this.#mistakes.lasting().map(([owner, mistake]): Noted => ({ owner, mistake }))
     try {
-      replaceFile(this.#state, JSON.stringify([...kept, ...remembered]), 0o600)
+      replaceFile(this.#state, JSON.stringify([...kept, ...remembered, ...noted]), 0o600)
     } catch (error) {
       this.#net.log.err(`attachments will not be back after a restart: ${describeException(error)}`)
     }
@@ -391,17 +421,20 @@ function keyOf({ owner }: Pick<AttachRequest, 'owner'>, { inode, cookie, ifindex
 interface State {
   readonly kept: readonly Kept[]
   readonly remembered: readonly Remembered[]
+  readonly noted: readonly Noted[]
 }
 
+const NOTHING: State = { kept: [], remembered: [], noted: [] }
+
 function readState(file: string, net: Net): State {
-  if (!existsSync(file)) return { kept: [], remembered: [] }
+  if (!existsSync(file)) return NOTHING
   try {
     const state: unknown = JSON.parse(readTextFile(file))
     const entries = Array.isArray(state) ? state : []
-    return { kept: entries.filter(isKept), remembered: entries.filter(isRemembered) }
+    return { kept: entries.filter(isKept), remembered: entries.filter(isRemembered), noted: entries.filter(isNoted) }
   } catch {
     net.log.warn(`${file}: it cannot be read: starting without it`)
-    return { kept: [], remembered: [] }
+    return NOTHING
   }
 }
 
@@ -413,6 +446,11 @@ function isKept(value: Partial<Kept> | null): value is Kept {
 
 function isRemembered(value: Partial<Remembered & Kept> | null): value is Remembered {
   return value?.request === undefined && typeof value?.owner === 'string' && isChange(value.change)
+}
+
+function isNoted(value: Partial<Noted> | null): value is Noted {
+  const { who, why } = value?.mistake ?? {}
+  return typeof value?.owner === 'string' && typeof who === 'string' && typeof why === 'string'
 }
 
 /** Returns a name or path of each of the namespaces that still has one; none of our own. */

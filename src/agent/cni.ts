@@ -8,6 +8,7 @@ import { type End, otherEnds } from '../attach/inside.ts'
 import { attempt, UsageError } from '../base/index.ts'
 import type { Attachments } from './attachments.ts'
 import type { AgentReply } from './client.ts'
+import { checkHasWire, checkNames, type KnownNames } from './names.ts'
 import { isSpec, lineOf, type Spec } from './spec.ts'
 
 /** All versions of the specification, as `kVersions` in native/cni/cni.cc. */
@@ -21,13 +22,41 @@ const NOT_ATTACHED = 100
 
 const ANNOTATIONS = 'io.kubernetes.cri.pod-annotations'
 /** The names of a wire in annotations, in CNI_ARGS, and in the configuration. */
-const KEYS: readonly (readonly [keyof Spec, annotation: string, arg: string, key: string])[] = [
-  ['wire', 'vnet.dev/wire', 'VNET_WIRE', 'wire'],
-  ['wireIn', 'vnet.dev/wire-in', 'VNET_WIRE_IN', 'wireIn'],
-  ['wireOut', 'vnet.dev/wire-out', 'VNET_WIRE_OUT', 'wireOut'],
-  ['only', 'vnet.dev/only', 'VNET_ONLY', 'only'],
-  ['seed', 'vnet.dev/seed', 'VNET_SEED', 'seed'],
+const PLACES: readonly KnownNames[] = [
+  {
+    what: 'annotation',
+    prefix: /^vnet(\.dev)?[./]/i,
+    known: namesOf('vnet.dev/wire', 'vnet.dev/wire-in', 'vnet.dev/wire-out', 'vnet.dev/only', 'vnet.dev/seed'),
+  },
+  {
+    what: 'CNI_ARGS',
+    prefix: /^vnet_/i,
+    known: namesOf('VNET_WIRE', 'VNET_WIRE_IN', 'VNET_WIRE_OUT', 'VNET_ONLY', 'VNET_SEED'),
+  },
+  // Keys with a dot, a slash or _ are extensions and comments of others.
+  { what: 'key', prefix: /^[A-Za-z0-9-]+$/, known: namesOf('wire', 'wireIn', 'wireOut', 'only', 'seed') },
 ]
+/** The keys of a configuration that are not the wire's. */
+const OTHER_KEYS: readonly string[] = [
+  'args',
+  'capabilities',
+  'cniVersion',
+  'disableCheck',
+  'disableGC',
+  'dns',
+  'ipam',
+  'ipMasq',
+  'name',
+  'prevResult',
+  'required',
+  'runtimeConfig',
+  'type',
+]
+
+function namesOf(wire: string, wireIn: string, wireOut: string, only: string, seed: string) {
+  return { wire, wireIn, wireOut, only, seed } as const
+}
+
 /** The namespaces that runtimes name. Another path could be a device or a FIFO. */
 const NETNS = /^(\/proc\/\d+\/(task\/\d+\/)?ns\/net|\/(var\/)?run\/(docker\/)?netns\/[\w.-]+)$/
 
@@ -119,8 +148,8 @@ async function add(attachments: Attachments, call: Call): Promise<object> {
       await attachments.inTurn(() => attachments.attach({ ...spec, name, farSide: true, owner }))
     }
   } catch (error) {
-    if (config.required === true) throw error
-    attachments.warn(`${podOf(call)}: ${lineOf(error)}: it starts without a wire`)
+    if (config.required !== undefined && config.required !== false) throw error
+    attachments.mistake(owner, { who: podOf(call), why: `${lineOf(error)}: it starts without a wire`, lasts: true })
   }
   return prevResult
 }
@@ -161,23 +190,29 @@ function owner(network: string, container: unknown, ifname?: unknown): string {
   return ['cni', JSON.stringify(network), container, ...(ifname === undefined ? [] : [ifname])].join(' ')
 }
 
-/** Returns the wire of a pod: whole from the first place that has one. */
+/** Returns the wire of a pod: whole from the first place that has one. Throws a UsageError. */
 function specOf({ variables, config }: Call): Spec {
-  const { runtimeConfig } = config
+  const { runtimeConfig, required } = config
+  if (required !== undefined && typeof required !== 'boolean')
+    throw new UsageError(`required: it must be true or false, not ${JSON.stringify(required)}`)
   const annotations = isRecord(runtimeConfig) ? runtimeConfig[ANNOTATIONS] : undefined
   const args = Object.fromEntries(pairsOf(variables.get('CNI_ARGS') ?? '', ';'))
-  const places = [isRecord(annotations) ? annotations : {}, args, config]
-  const specs = places.map((place, i) => {
-    const pairs = KEYS.map(([name, ...keys]) => [name, place[keys[i] ?? '']] as const).filter(
-      ([, value]) => value !== undefined,
-    )
-    for (const [name, value] of pairs) {
-      if (typeof value !== 'string' && !(name === 'seed' && typeof value === 'number'))
-        throw new UsageError(`${name}: it must be a text`)
-    }
-    return Object.fromEntries(pairs.map(([name, value]) => [name, String(value)])) as Spec
-  })
-  return specs.find(isSpec) ?? {}
+  const own = Object.fromEntries(Object.entries(config).filter(([key]) => !OTHER_KEYS.includes(key)))
+  const places = [isRecord(annotations) ? annotations : {}, args, own]
+  return places.map((place, i) => specIn(place, PLACES[i] as KnownNames)).find(isSpec) ?? {}
+}
+
+function specIn(place: Config, names: KnownNames): Spec {
+  checkNames(Object.keys(place), names)
+  const given = Object.entries(names.known).filter(([, key]) => place[key] !== undefined)
+  for (const [field, key] of given) {
+    const value = place[key]
+    if (typeof value !== 'string' && !(field === 'seed' && typeof value === 'number'))
+      throw new UsageError(`${field}: it must be a text`)
+  }
+  const spec: Spec = Object.fromEntries(given.map(([field, key]) => [field, String(place[key])]))
+  checkHasWire(Object.keys(place), names, isSpec(spec))
+  return spec
 }
 
 /** Returns the name of the host's end of the interface. */

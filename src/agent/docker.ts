@@ -1,26 +1,34 @@
 /** Attaches to containers of Docker by their labels: running ones, and each that starts. */
 import { setTimeout } from 'node:timers/promises'
 import { allContainers, type Container, followContainers, imageLabels, inspectContainer } from '../attach/engine.ts'
-import { netnsOf, otherEnds } from '../attach/inside.ts'
+import { endsOf, netnsOf } from '../attach/inside.ts'
 import type { Attachments } from './attachments.ts'
+import { checkHasWire, checkNames, isOurs } from './names.ts'
 import { isSpec, lineOf, type Spec } from './spec.ts'
 
 /** Milliseconds from the end of a connection to the next attempt. */
 const AGAIN_MS = 1000
 
 const LABELS = {
-  wire: 'vnet.wire',
-  wireIn: 'vnet.wire-in',
-  wireOut: 'vnet.wire-out',
-  only: 'vnet.only',
-  seed: 'vnet.seed',
-  scenario: 'vnet.scenario',
+  what: 'label',
+  prefix: /^vnet\./i,
+  known: {
+    wire: 'vnet.wire',
+    wireIn: 'vnet.wire-in',
+    wireOut: 'vnet.wire-out',
+    only: 'vnet.only',
+    seed: 'vnet.seed',
+    scenario: 'vnet.scenario',
+  },
 } as const
 
 /** The start of the owners of attachments by labels: `docker ID IF`. */
 const DOCKER = 'docker '
 const isOfDocker = (owner: string): boolean => owner.startsWith(DOCKER)
-const containerOf = (owner: string): string | undefined => owner.split(' ')[1]
+/** Returns the container's id; undefined for another owner. */
+const containerOf = (owner: string): string | undefined => (isOfDocker(owner) ? owner.split(' ')[1] : undefined)
+/** The digits of an id that `docker ps` shows. */
+const SHORT = 12
 
 interface DockerOptions {
   readonly socket: string
@@ -47,7 +55,7 @@ export async function followDocker(attachments: Attachments, options: DockerOpti
         .catch(error => attachments.warn(lineOf(error)))
     }
     const changed = (id: string) => void adopt(id)
-    const removed = (id: string) => attachments.forget(owner => isOfDocker(owner) && containerOf(owner) === id)
+    const removed = (id: string) => attachments.forget(owner => containerOf(owner) === id)
     const why = await followContainers(socket, { changed, removed, connected, signal }).then(
       () => 'it ended',
       (error: Error) => error.message,
@@ -59,39 +67,60 @@ export async function followDocker(attachments: Attachments, options: DockerOpti
   }
 }
 
-/** Attaches to the interfaces of a container, unless that was done. Logs a line if it cannot. */
+/** Attaches to the interfaces of a container, unless that was done, and notes its mistakes. */
 async function adoptContainer(attachments: Attachments, id: string, options: DockerOptions): Promise<void> {
   const container = await inspectContainer(options.socket, id)
-  if (container === undefined || container.pid === 0) return
-  try {
-    const spec = await specOf(container, options)
-    if (!isSpec(spec)) {
-      if (isSpec(labelsOf(container))) attachments.log.debug(`container ${container.name}: only its image has labels`)
-      return
+  const wrong = new Map<string, string>()
+  if (container !== undefined && container.pid !== 0) {
+    try {
+      const spec = await specOf(container, options, attachments)
+      if (isSpec(spec)) await attachments.inTurn(() => attachAll(attachments, container, spec, wrong))
+    } catch (error) {
+      wrong.set(`${DOCKER}${id}`, lineOf(error))
     }
-    const { id, pid } = container
-    const wanted = { text: 'labels', path: netnsOf(pid), netns: undefined, only: undefined }
-    await attachments.inTurn(async () => {
-      for (const { name, inside } of otherEnds(attachments.native, wanted)) {
-        const owner = `${DOCKER}${id} ${inside}`
-        if (attachments.isDetached(owner))
-          attachments.log.info(`container ${container.name}: ${inside} has no wire, because a user detached it`)
-        else if (!attachments.has(name)) await attachments.attach({ ...spec, name, farSide: true, owner })
-      }
-    })
-  } catch (error) {
-    attachments.warn(`container ${container.name}: ${lineOf(error)}`)
   }
+  attachments.forgetMistakes(owner => containerOf(owner) === id && !wrong.has(owner))
+  const who = `container ${container?.name}`
+  for (const [owner, why] of wrong) attachments.mistake(owner, { who, why })
 }
 
-async function specOf(container: Container, { socket, imageLabels: all }: DockerOptions): Promise<Spec> {
-  const given = labelsOf(container)
-  if (all || !isSpec(given)) return given
-  return labelsOf(container, await imageLabels(socket, container.image))
+/** Attaches to the veths of a container. Adds to `wrong` why an interface has not its wire. */
+async function attachAll(
+  attachments: Attachments,
+  { id, pid }: Container,
+  spec: Spec,
+  wrong: Map<string, string>,
+): Promise<void> {
+  const wanted = { text: 'labels', path: netnsOf(pid), netns: undefined, only: undefined }
+  const { ends, others } = endsOf(attachments.native, wanted)
+  for (const { name, inside } of ends) {
+    const owner = `${DOCKER}${id} ${inside}`
+    const other = containerOf(attachments.ownerAt(name) ?? '')
+    if (attachments.isDetached(owner)) wrong.set(owner, `${inside} has no wire, because a user detached it`)
+    else if (other !== undefined && other !== id)
+      wrong.set(owner, `it shares ${inside} with container ${other.slice(0, SHORT)}, whose labels give the wire`)
+    if (wrong.has(owner) || attachments.has(name)) continue
+    try {
+      await attachments.attach({ ...spec, name, farSide: true, owner })
+    } catch (error) {
+      wrong.set(owner, lineOf(error))
+    }
+  }
+  for (const { name, kind = 'no veth' } of others)
+    wrong.set(`${DOCKER}${id} ${name}`, `${name} is ${kind}: vnet attach --node ${wanted.path}/${name} attaches inside`)
 }
 
-/** Returns the wire of the labels, without labels that the image gave. */
-function labelsOf({ labels }: Container, own: Readonly<Record<string, string>> = {}): Spec {
-  const given = Object.entries(LABELS).filter(([, label]) => labels[label] !== own[label])
-  return Object.fromEntries(given.map(([name, label]) => [name, labels[label]]))
+/** Returns the wire of the labels, without labels that the image gave. Throws a UsageError. */
+async function specOf(container: Container, options: DockerOptions, { log }: Attachments): Promise<Spec> {
+  const { labels, name, image } = container
+  const ours = Object.keys(labels).filter(label => isOurs(label, LABELS))
+  if (ours.length === 0) return {}
+  const own = options.imageLabels ? {} : await imageLabels(options.socket, image)
+  const given = ours.filter(label => labels[label] !== own[label])
+  if (given.length === 0) log.debug(`container ${name}: only its image has labels`)
+  checkNames(given, LABELS)
+  const known = Object.entries(LABELS.known).filter(([, label]) => given.includes(label))
+  const spec = Object.fromEntries(known.map(([field, label]) => [field, labels[label]]))
+  checkHasWire(given, LABELS, isSpec(spec))
+  return spec
 }

@@ -80,7 +80,7 @@ export async function allContainers(socket: string): Promise<{ id: string; isRun
 
 /** Functions that are notified with the id of a container. */
 interface ContainerFollower {
-  /** It started, or its networks changed. */
+  /** It started or ended, or its networks changed. */
   changed(id: string): void
   removed(id: string): void
   /** The engine reports from now on. */
@@ -89,7 +89,10 @@ interface ContainerFollower {
 }
 
 // Podman's word for `destroy` is `remove`.
-const EVENTS = { type: ['container', 'network'], event: ['start', 'destroy', 'remove', 'connect', 'disconnect'] }
+const EVENTS = {
+  type: ['container', 'network'],
+  event: ['start', 'die', 'destroy', 'remove', 'connect', 'disconnect'],
+}
 
 /** Settles when the stream of events ends, also by `signal`. Rejects without an engine. */
 export async function followContainers(socket: string, follower: ContainerFollower): Promise<void> {

@@ -4,6 +4,7 @@ import { EINVAL, ENODEV, EOPNOTSUPP, ESRCH, UsageError, VnetError } from '../bas
 import type { Native } from '../linux/native.ts'
 import { inNetns } from '../linux/netns-name.ts'
 import { getLink, getLinks, type Link, nsidOf, RouteSocket } from '../linux/rtnetlink.ts'
+import { ARPHRD_ETHER, IFF_UP } from '../netdev/if.ts'
 import { engineSockets, findContainer } from './engine.ts'
 
 /** A namespace as the user names it, and optionally one of its interfaces. */
@@ -51,7 +52,11 @@ export interface End {
 }
 
 /** Returns the veths' ends in `netns`. Throws a VnetError if it has none. */
-export function otherEnds(native: Native, { text, path, netns, only }: Wanted): End[] {
+export const otherEnds = (native: Native, wanted: Wanted): End[] => endsOf(native, wanted).ends
+
+/** Returns the same, and the interfaces inside that frames pass without a veth. */
+export function endsOf(native: Native, wanted: Wanted): { ends: End[]; others: readonly Link[] } {
+  const { text, path, netns, only } = wanted
   const refusal = (errno: number, why: string) => new VnetError(errno, text, why)
   return inNetns(native, netns, outside =>
     inNetns(native, path, inside => {
@@ -73,11 +78,16 @@ export function otherEnds(native: Native, { text, path, netns, only }: Wanted): 
         return isIt ? { name: other.name, inside: veth.name } : []
       })
       // Veths to other containers, or to a namespace inside this one, are not the caller's.
-      if (found.length > 0) return found
+      if (found.length > 0) return { ends: found, others: links.filter(isShared) }
       const { name } = veths[0] as Link
       throw refusal(ENODEV, `the other end of ${name} is in another namespace: name that by --netns`)
     }),
   )
+}
+
+/** Whether it is on an interface of the host, or the host's own: not one of the container's making. */
+function isShared({ type, kind, flags }: Link): boolean {
+  return type === ARPHRD_ETHER && (flags & IFF_UP) !== 0 && (kind === undefined || /^(macvlan|ipvlan)$/.test(kind))
 }
 
 /** Whether the other end of `link` is in the namespace `inside`. */

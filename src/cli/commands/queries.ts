@@ -2,11 +2,13 @@
 import { awayNames } from '../../agent/client.ts'
 import { EOPNOTSUPP, formatDuration, NSEC_PER_MSEC, optionName, UsageError, VnetError } from '../../base/index.ts'
 import { addressesOf, netnsOf } from '../../control/client/addresses.ts'
+import { ControlClient } from '../../control/client/client.ts'
 import { otherUserLine, supported } from '../../control/client/find.ts'
 import type * as control from '../../control/index.ts'
+import { loadNative } from '../../linux/index.ts'
 import { IFR_IFRU, SIOCDEVPRIVATE } from '../../netdev/if.ts'
 import { alignLeft } from '../align.ts'
-import { type AskOptions, askInterface, askVnets, fail, failAll } from '../ask.ts'
+import { type AskOptions, askInterface, checkUser, fail, failAll, findNamed } from '../ask.ts'
 import { busyText, deviceFields, dropsOf, label } from '../device-text.ts'
 import type { Io } from '../process/io.ts'
 
@@ -16,22 +18,38 @@ interface QueryOptions extends AskOptions {
   readonly names?: boolean
 }
 
-/** `vnet list`: all interfaces, in a table. */
-export function list({ json, names, user, all }: QueryOptions & { all?: boolean }, io: Io): Promise<number> {
-  const print = async (client: control.ControlClient, { devices: found, failed, users }: control.Found) => {
-    const devices = all ? found.map(device => ({ ...device, place: device.place ?? netnsOf(device) })) : found
-    if (names) for (const device of devices) io.out(`${label(device)}\n`)
-    else {
-      const interfaces = await Promise.all(devices.map(device => listed(client, device)))
-      const away = user === undefined ? awayNames() : []
-      if (json) io.out(`${JSON.stringify({ event: 'list', interfaces, users, away })}\n`)
-      else for (const line of alignLeft([...rows(devices, interfaces), ...away.map(awayRow)])) io.out(`${line}\n`)
-    }
-    if (!json && !names) for (const user of users) fail(io, otherUserLine(user, 'list --all'))
-    return failAll(io, failed)
+/** `vnet list`: all interfaces, and containers and pods without their wire, in a table. */
+export async function list({ json, names, user, all }: QueryOptions & { all?: boolean }, io: Io): Promise<number> {
+  checkUser(user)
+  using client = new ControlClient(loadNative(), { user })
+  const { found, complaints } = await findNamed(client, [], io, { user, everywhere: all })
+  const mistakes = names ? [] : await mistakesOf(client, found)
+  if (complaints.length > 0 && mistakes.length === 0) return failAll(io, complaints)
+  const devices = all
+    ? found.devices.map(device => ({ ...device, place: device.place ?? netnsOf(device) }))
+    : found.devices
+  const { users, failed } = found
+  if (names) for (const device of devices) io.out(`${label(device)}\n`)
+  else {
+    const interfaces = await Promise.all(devices.map(device => listed(client, device)))
+    const away = user === undefined ? awayNames() : []
+    const table = [...rows(devices, interfaces), ...away.map(awayRow), ...mistakes.map(mistakeRow)]
+    if (json) io.out(`${JSON.stringify({ event: 'list', interfaces, users, away, mistakes })}\n`)
+    else for (const line of alignLeft(table)) io.out(`${line}\n`)
   }
-  return askVnets([], io, print, { user, everywhere: all })
+  if (!json && !names) for (const user of users) fail(io, otherUserLine(user, 'list --all'))
+  return failAll(io, failed)
 }
+
+type Mistake = control.MistakeInfo['present'][number]
+
+/** Returns the mistakes of all daemons that reply. */
+async function mistakesOf(client: ControlClient, { here }: control.Found): Promise<Mistake[]> {
+  const found = await Promise.all(here.map(({ vnet }) => client.mistakes(vnet).catch(() => undefined)))
+  return found.flatMap(each => each?.present ?? [])
+}
+
+const mistakeRow = ({ who, why }: Mistake): string[] => [who, 'attach', 'mistake', '-', '-', '-', why]
 
 /** Returns a device with its addresses, the other end, the wire and the drops. */
 async function listed(client: control.ControlClient, device: control.FoundDevice) {

@@ -125,6 +125,13 @@ export class ControlClient {
     return found.map(({ part }) => part)
   }
 
+  /** Returns the mistakes of `vnet node`. EOPNOTSUPP if the vnet is another program. */
+  async mistakes(vnet: string): Promise<types.MistakeInfo> {
+    const found = await this.#dump(vnet, commands.getMistakes, {})
+    const present = found.flatMap(({ mistake }) => mistake ?? [])
+    return { count: found[0]?.mistakeCount ?? 0, present }
+  }
+
   /** Returns the resources that a vnet uses: event loop, garbage collection, memory, CPU time. */
   async runtime(vnet: string): Promise<types.RuntimeInfo> {
     return replies.runtimeInfo(await this.#one(vnet, commands.getRuntime, {}))

@@ -152,6 +152,14 @@ export interface ScenarioInfo {
   readonly steps: readonly { readonly at: number; readonly text: string }[]
 }
 
+/** The mistakes of `vnet node`: containers and pods without the wire that was asked for. */
+export interface MistakeInfo {
+  /** Since the daemon started. */
+  readonly count: number
+  /** Those that still are: `container web`, `pod shop/web-7f`, and why. */
+  readonly present: readonly { readonly who: string; readonly why: string }[]
+}
+
 export interface SetWireOptions {
   /** The direction that is changed; both by default. */
   readonly direction?: WireDirection | undefined

@@ -38,6 +38,7 @@ export interface ServerOptions extends PresenceOptions {
   /** The group with the right to capture frames; none by default. */
   readonly captureGroup?: number | undefined
   readonly changed?: Subject['changed']
+  readonly mistakes?: Subject['mistakes']
   /** Replies to clients while this thread does not return; nothing does by default. */
   readonly deputy?: Deputy | undefined
   /** The wall clock, in milliseconds since 1970; Date.now by default. */
@@ -73,7 +74,8 @@ export interface Server extends Disposable, AsyncDisposable {
 }
 
 export function serveAt(presence: Presence, native: Native, net: Net, options: ServerOptions): Server {
-  const { netnsOf = () => undefined, labPartOf, module, changed, owner, captureGroup, deputy, now = Date.now } = options
+  const { netnsOf = () => undefined, labPartOf, module, changed, mistakes } = options
+  const { owner, captureGroup, deputy, now = Date.now } = options
   const { listening } = presence
   const onDefect = (error: unknown) => net.log.err(`control: ${describeException(error)}`)
   const owners = [process.geteuid?.() ?? ROOT, owner ?? ROOT]
@@ -81,7 +83,7 @@ export function serveAt(presence: Presence, native: Native, net: Net, options: S
   const events = new Events(net, netnsOf, now, module?.attaches)
   const captures = new Captures({ native: listening.calls, net, netnsOf, driver: module?.name })
   const runtime = new Runtime(net.pool)
-  const given = { netnsOf, labPartOf, module, changed, now }
+  const given = { netnsOf, labPartOf, module, changed, mistakes, now }
   const vnet = vnetFamily({ ...given, devices: net.devices, events, captures, runtime })
   const families = new Map([nlctrl([vnet]), vnet].map((family): [number, Family] => [family.id, family]))
   const onEnd = (session: Caller) => events.unsubscribe(session)

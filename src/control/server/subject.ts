@@ -18,10 +18,19 @@ export interface Subject {
   readonly events?: { subscribe(caller: Caller, wanted: SubscriptionSpec): void } | undefined
   readonly captures?: { start(wanted: WantedCapture, caller: Caller): void } | undefined
   readonly runtime?: Pick<Runtime, 'read'> | undefined
+  /** The mistakes of `vnet node`; undefined in other programs. */
+  readonly mistakes?: (() => MistakeList) | undefined
   /** Called when a client has changed a device, before it gets the reply. */
   readonly changed?: ((dev: NetDevice, change: DeviceChange) => void) | undefined
   /** The wall clock, in milliseconds since 1970. */
   readonly now: () => number
+}
+
+export interface MistakeList {
+  /** Since the program started. */
+  readonly count: number
+  /** Those that still are, with who has the wrong wire or none. */
+  readonly present: readonly { readonly who: string; readonly why: string }[]
 }
 
 /** A client's change of the cable, or of the wire in some directions or of the filter. */

@@ -21,7 +21,7 @@ import { inject } from './inject.ts'
 import { type Caller, type Family, MissingAttribute, type Operation, operation, Refusal } from './operation.ts'
 import { step } from './step.ts'
 import { chosen, identify, moduleOf, type RunningDriver, type Subject, theOne, type Which } from './subject.ts'
-import { wires } from './wire.ts'
+import { wires, wireText } from './wire.ts'
 
 function ioctl(subject: Subject): Operation {
   return operation(family.commands.ioctl, {
@@ -83,6 +83,17 @@ export function vnetFamily(subject: Subject): Family {
       return { time: now(), runtime: runtime.read() }
     },
   })
+  const getMistakes = operation(family.commands.getMistakes, {
+    dumpit() {
+      const { mistakes } = subject
+      if (mistakes === undefined) throw new VnetError(EOPNOTSUPP, 'vnet_nl', 'only vnet node has mistakes')
+      const { count, present } = mistakes()
+      return [
+        { mistakeCount: count },
+        ...present.map(({ who, why }) => ({ mistake: { who: wireText(who), why: wireText(why) } })),
+      ]
+    },
+  })
   return {
     id: family.VNET_GENL_ID,
     name: family.VNET_GENL_NAME,
@@ -97,6 +108,7 @@ export function vnetFamily(subject: Subject): Family {
       segment(subject),
       getParts,
       getRuntime,
+      getMistakes,
       ...changes(subject),
       ...parameters(subject),
       ...wires(subject),

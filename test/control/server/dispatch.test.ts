@@ -73,7 +73,7 @@ describe('nlctrl', () => {
     name: 'vnet_nl',
     version: 1,
     hdrsize: 0,
-    maxattr: 85,
+    maxattr: 87,
     // Commands that change something have GENL_ADMIN_PERM, 1.
     ops: [
       { id: 1, flags: 0x0a },
@@ -97,6 +97,7 @@ describe('nlctrl', () => {
       { id: 21, flags: 0x0b },
       { id: 22, flags: 0x0a },
       { id: 23, flags: 0x0c },
+      { id: 24, flags: 0x0c },
     ],
     groups: [{ name: 'events', id: 0x766e6574 }],
   }
@@ -145,7 +146,7 @@ describe('nlctrl', () => {
         policies![Number(index)] = { ...policies![Number(index)], ...set }
       }
     }
-    const numbers = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23]
+    const numbers = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24]
     expect(Object.keys(commands!)).toEqual(numbers.map(String))
     const { 1: doit, 2: dumpit } = commands![GET_STATS]!
     expect(doit).toBe(dumpit)

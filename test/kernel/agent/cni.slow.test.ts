@@ -49,8 +49,8 @@ const wire = async () => {
 }
 /** The daemon's attachments. */
 const attached = () =>
-  JSON.parse(readFileSync(join(directory, 'node.state'), 'utf8')).map(
-    ({ request }: { request: { name: string } }) => request.name,
+  JSON.parse(readFileSync(join(directory, 'node.state'), 'utf8')).flatMap(
+    ({ request }: { request?: { name: string } }) => request?.name ?? [],
   )
 
 describe('ADD', () => {
@@ -74,7 +74,7 @@ describe('ADD', () => {
 
   test('a pod without a wire is left alone', async () => {
     expect(await call('ADD')).toEqual(ADDED)
-    expect(await call('ADD', { config: annotated({ 'vnet.dev/seed': '7', other: 'x' }) })).toEqual(ADDED)
+    expect(await call('ADD', { config: annotated({ other: 'x', 'vnet-team': 'y' }) })).toEqual(ADDED)
     expect(attached()).toEqual([])
   })
 
@@ -100,6 +100,35 @@ describe('ADD', () => {
     })
     expect(daemon.stdout).toContain(why)
     expect(attached()).toEqual([])
+  })
+
+  test.each([
+    [
+      annotated({ 'vnet.dev/wire_in': 'loss 1%' }),
+      "annotation 'vnet.dev/wire_in' is unknown; did you mean 'vnet.dev/wire-in'?",
+    ],
+    [annotated({ 'vnet.wire': 'loss 1%' }), "annotation 'vnet.wire' is unknown; did you mean 'vnet.dev/wire'?"],
+    [annotated({ 'vnet.dev/seed': '7' }), "annotation 'vnet.dev/seed' alone is no wire: add 'vnet.dev/wire'"],
+    [{ wires: 'loss 1%' }, "key 'wires' is unknown; did you mean 'wire'?"],
+    [{ wire: 'loss 1%', required: 'true' }, 'required: it must be true or false, not "true"'],
+  ])('the misspelt %j is refused, which list says until DEL, also after a restart', async (config, why) => {
+    const mistakes = async () =>
+      JSON.parse((await host.run(`${process.execPath} ${PROGRAM} list --json`)).stdout || '{}').mistakes
+    const isRequired = 'required' in config
+    const { status, stdout } = await call('ADD', {
+      config: { ...config, required: isRequired ? config.required : true },
+    })
+    expect([status, JSON.parse(stdout).msg]).toEqual([1, expect.stringContaining(why)])
+    expect(attached()).toEqual([])
+    if (isRequired) return
+    expect(await call('ADD', { config })).toEqual(ADDED)
+    const expected = [{ who: 'container c1', why: expect.stringContaining(why) }]
+    expect(await mistakes()).toEqual(expected)
+    await daemon.stop('SIGKILL')
+    daemon = await spawnVnet(['node', '--json'], { within: ['nsenter', `--net=/run/netns/${host.name}`] })
+    expect(await mistakes()).toEqual(expected)
+    await call('DEL')
+    expect(await mistakes()).toBeUndefined()
   })
 
   test('the mistake is an error of the plugin if the wire is required', async () => {

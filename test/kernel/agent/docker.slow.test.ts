@@ -5,7 +5,7 @@ import { makeVeth } from '#support/attach.ts'
 import { freshEngine } from '#support/fake-engine.ts'
 import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
 import { processIn } from '#support/netns.ts'
-import { type Running, spawnVnet } from '#support/vnet-process.ts'
+import { PROGRAM, type Running, spawnVnet } from '#support/vnet-process.ts'
 
 const { near: container, far: host, directory } = freshQuietNamespaces('near', 'far')
 useAgentSocket(directory)
@@ -19,6 +19,12 @@ beforeEach(async () => {
 
 const start = (...args: string[]): Promise<Running> =>
   spawnVnet(['node', '--docker', '--json', ...args], { within: ['nsenter', `--net=/run/netns/${host.name}`] })
+/** Makes another veth from `eth-NAME` in the container to `NAME`. */
+function addVeth(name: string): void {
+  container.ip(`link add eth-${name} type veth peer name ${name} netns ${host.name}`, `link set eth-${name} up`)
+  host.ip(`link set ${name} up`)
+}
+
 const labels = { 'vnet.wire-in': 'delay 5ms', 'vnet.wire-out': 'loss 1%', 'vnet.seed': '7' }
 const ATTACHED = /outer: attached \(docker web inner\)/
 
@@ -101,11 +107,81 @@ describe('labels', () => {
     expect(daemon.stdout).not.toMatch(/: attached/)
   })
 
+  test.each([
+    [{ 'vnet.wire_in': 'loss 1%' }, "label 'vnet.wire_in' is unknown; did you mean 'vnet.wire-in'?"],
+    [{ 'vnet.wires': 'loss 1%' }, "label 'vnet.wires' is unknown; did you mean 'vnet.wire'?"],
+    [{ 'VNET.WIRE': 'loss 1%' }, "label 'VNET.WIRE' is unknown; did you mean 'vnet.wire'?"],
+    [{ 'vnet.dev/wire': 'loss 1%' }, "label 'vnet.dev/wire' is unknown; did you mean 'vnet.wire'?"],
+    [{ vnet_wire: 'loss 1%' }, "label 'vnet_wire' is unknown; did you mean 'vnet.wire'?"],
+    [{ 'vnet.loss': '5%' }, "label 'vnet.loss' is unknown; there are vnet.wire, vnet.wire-in, vnet.wire-out"],
+    [{ 'vnet.wire': 'loss 1%', 'vnet.sed': '7' }, "label 'vnet.sed' is unknown; did you mean 'vnet.seed'?"],
+    [{ 'vnet.only': 'icmp' }, "label 'vnet.only' alone is no wire: add 'vnet.wire'"],
+    [{ 'vnet.seed': 'abc' }, "label 'vnet.seed' alone is no wire: add 'vnet.wire'"],
+  ])('the labels %j are refused, which the log and list say', async (wrong, why) => {
+    const daemon = await start()
+    engine.start('other', { pid, labels: { vnetwork: 'x', 'vnet-peering': 'y', 'com.vnet.wire': 'z' } })
+    engine.start('web', { pid, labels: wrong as Record<string, string> })
+    expect(JSON.parse(await daemon.line(/container web:/)).message).toContain(`container web: ${why}`)
+    expect(daemon.stdout).not.toMatch(/: attached|container other/)
+    const { stdout } = await host.run(`${process.execPath} ${PROGRAM} list --json`)
+    expect(JSON.parse(stdout)).toMatchObject({
+      interfaces: [],
+      mistakes: [{ who: 'container web', why: expect.stringContaining(why) }],
+    })
+    engine.start('web', { pid, labels })
+    await daemon.line(ATTACHED)
+    const { stdout: then } = await host.run(`${process.execPath} ${PROGRAM} list --json`)
+    expect(JSON.parse(then).mistakes).toEqual([])
+  })
+
+  test('a network that is connected later gets the wire, also while the engine was not followed', async () => {
+    const daemon = await start('-v')
+    await daemon.line(/docker: connected/)
+    engine.start('web', { pid, labels })
+    await daemon.line(ATTACHED)
+    addVeth('second')
+    engine.connect('web')
+    await daemon.line(/second: attached \(docker web eth-second\)/)
+    await engine.close()
+    await daemon.line(/docker: .*; trying again every second/)
+    addVeth('third')
+    await engine.listen()
+    await daemon.line(/third: attached \(docker web eth-third\)/)
+    expect(daemon.stdout.match(/: attached/g)).toHaveLength(3)
+  })
+
+  test('a second container with labels in the same network is a mistake', async () => {
+    const daemon = await start()
+    engine.start('web', { pid, labels })
+    await daemon.line(ATTACHED)
+    engine.start('side', { pid, labels: { 'vnet.wire': 'loss 1%' } })
+    await daemon.line(/container side: it shares inner with container web, whose labels give the wire/)
+    engine.remove('side')
+    engine.start('next', { pid, labels: { 'vnet.wires': '' } })
+    await daemon.line(/container next:/)
+    const { stdout } = await host.run(`${process.execPath} ${PROGRAM} list`)
+    expect(stdout).toMatch(/^container next +attach +mistake /m)
+    expect(stdout).not.toContain('side')
+  })
+
+  test('an interface that is no veth has a line beside the wire of the others', async () => {
+    container.ip('link add link inner name eth1 type macvlan', 'link set eth1 up')
+    container.ip('link add own type bridge', 'link set own up')
+    const daemon = await start()
+    engine.start('web', { pid, labels })
+    await daemon.line(ATTACHED)
+    await daemon.line(/container web: eth1 is macvlan: vnet attach --node \/proc\/\d+\/ns\/net\/eth1 attaches inside/)
+    expect(daemon.stdout).not.toMatch(/own is/)
+  })
+
   test("an image's own labels do not count, but labels that change them do", async () => {
     engine.images.set('sha256:bad', { 'vnet.wire': 'loss 100%' })
     const daemon = await start('-v')
-    engine.start('web', { pid, image: 'sha256:bad', labels: { 'vnet.wire': 'loss 100%', 'vnet.seed': '7' } })
+    engine.start('web', { pid, image: 'sha256:bad', labels: { 'vnet.wire': 'loss 100%' } })
     await daemon.line(/container web: only its image has labels/)
+    engine.images.set('sha256:odd', { 'vnet.wire_in': 'loss 100%' })
+    engine.start('odd', { pid, image: 'sha256:odd', labels: { 'vnet.wire_in': 'loss 100%' } })
+    await daemon.line(/container odd: only its image has labels/)
     expect(daemon.stdout).not.toMatch(/: attached/)
     engine.start('web', { pid, image: 'sha256:bad', labels: { 'vnet.wire': 'loss 1%' } })
     await daemon.line(ATTACHED)

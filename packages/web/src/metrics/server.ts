@@ -77,9 +77,11 @@ export function metricsText({ devices, vnets }: Snapshot, type: RegistryContentT
   registry.setContentType(type)
   const counter = adder(registry, true)
   const gauge = adder(registry, false)
-  for (const { pid, replied, runtime } of vnets) {
+  for (const { pid, replied, runtime, mistakes } of vnets) {
     gauge('vnet_up', 'Whether the vnet replies', { pid }, replied === undefined ? 0 : 1)
     gauge('vnet_reply_seconds', 'How long the vnet took to reply, which its event loop delays', { pid }, replied)
+    gauge('vnet_mistakes', 'Containers and pods without the wire asked for', { pid }, mistakes?.present.length)
+    counter('vnet_mistakes_total', 'Mistakes in the wires of containers and pods', { pid }, mistakes?.count)
     if (runtime !== undefined) addRuntime(runtime, { pid }, counter, gauge)
   }
   for (const device of devices) {

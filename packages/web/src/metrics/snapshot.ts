@@ -19,6 +19,8 @@ export interface Snapshot {
     readonly replied: number | undefined
     /** Undefined if the vnet did not reply. */
     readonly runtime: control.RuntimeInfo | undefined
+    /** Undefined if it is not `vnet node`. */
+    readonly mistakes?: control.MistakeInfo | undefined
   }[]
 }
 
@@ -49,8 +51,12 @@ async function readVnet(client: control.ControlClient, vnet: string, pid: number
     await client.echo(vnet, '')
     return (performance.now() - begin) / 1000
   }
-  const [replied, runtime] = await Promise.all([orNothing(echo), orNothing(() => client.runtime(vnet))])
-  return { pid, replied, runtime }
+  const [replied, runtime, mistakes] = await Promise.all([
+    orNothing(echo),
+    orNothing(() => client.runtime(vnet)),
+    orNothing(() => client.mistakes(vnet)),
+  ])
+  return { pid, replied, runtime, mistakes }
 }
 
 /** Returns undefined if a vnet has ended, or does not reply. */

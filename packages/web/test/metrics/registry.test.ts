@@ -77,7 +77,7 @@ const runtime: RuntimeInfo = {
 const whole: Snapshot = {
   devices: [device('sn0'), device('e"0\\\n', 'red')],
   vnets: [
-    { pid: 7, replied: 0.25, runtime },
+    { pid: 7, replied: 0.25, runtime, mistakes: { count: 3, present: [{ who: 'container web', why: 'x' }] } },
     { pid: 8, replied: undefined, runtime: undefined },
   ],
 }
@@ -130,6 +130,8 @@ test('drops, queues, parts, stages and vnets have their labels and values', asyn
     'vnet_eventloop_idle_seconds_total{pid="7"} 2',
     'vnet_gc_pauses_total{pid="7",kind="minor"} 5',
     'vnet_gc_pause_seconds_total{pid="7",kind="minor"} 0.006',
+    'vnet_mistakes{pid="7"} 1',
+    'vnet_mistakes_total{pid="7"} 3',
     'vnet_pool_used_frames{pid="7"} 31',
     'vnet_pool_capacity_frames{pid="7"} 32',
   ]) {

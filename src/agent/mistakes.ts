@@ -1,0 +1,39 @@
+/** The containers and pods that have no wire, or not the wanted one, because of a mistake. */
+import type { MistakeList } from '../control/server/subject.ts'
+
+export interface Mistake {
+  /** `container web`, `pod shop/web-7f` or another name for people. */
+  readonly who: string
+  readonly why: string
+  /** True if a later daemon does not find it by itself. */
+  readonly lasts?: true | undefined
+}
+
+export class Mistakes {
+  readonly #all = new Map<string, Mistake>()
+  #count = 0
+
+  /** Adds the mistake of an owner. Returns false if it is known already. */
+  add(owner: string, mistake: Mistake): boolean {
+    if (this.#all.get(owner)?.why === mistake.why) return false
+    this.#all.set(owner, mistake)
+    this.#count++
+    return true
+  }
+
+  /** Removes the mistakes of owners that satisfy `isOwner`. Returns whether there were some. */
+  forget(isOwner: (owner: string) => boolean): boolean {
+    const gone = [...this.#all.keys()].filter(isOwner)
+    for (const owner of gone) this.#all.delete(owner)
+    return gone.length > 0
+  }
+
+  /** Those that a later daemon does not find by itself, by their owners. */
+  lasting(): [owner: string, mistake: Mistake][] {
+    return [...this.#all].filter(([, { lasts }]) => lasts)
+  }
+
+  list(): MistakeList {
+    return { count: this.#count, present: [...this.#all.values()] }
+  }
+}
