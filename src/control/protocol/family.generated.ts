@@ -413,6 +413,13 @@ export const runtimePolicy = policy({
   poolCapacity: required(u32(13)),
 })
 
+/** A container or pod that has no wire, or not the wanted one, because of a mistake. */
+export const mistakePolicy = policy({
+  /** Such as `container web` or `pod shop/web-7f`. */
+  who: required(string(1)),
+  why: required(string(2)),
+})
+
 /** Attributes of every command but ECHO. */
 export const vnetAttributes = {
   ifindex: u32(1),
@@ -619,6 +626,9 @@ export const vnetAttributes = {
    * of the interface or, in GET_WIRE, of the direction. Not those without a carrier.
    */
   beforeVnet: count(85),
+  mistake: nested(86, mistakePolicy),
+  /** How many mistakes there were since the daemon started. */
+  mistakeCount: count(87),
 }
 const which = { ifindex: vnetAttributes.ifindex, ifname: vnetAttributes.ifname, netns: vnetAttributes.netns }
 
@@ -915,5 +925,15 @@ export const commands = {
     cmd: 23,
     request: strict({ ...which }),
     reply: policy({ scenario: vnetAttributes.scenario, step: vnetAttributes.scenarioStep }),
+  },
+  /**
+   * Returns the present mistakes of `vnet node`: a message with `mistake-count`, and then one for
+   * each. EOPNOTSUPP if the vnet is another program.
+   */
+  getMistakes: {
+    name: 'GET_MISTAKES',
+    cmd: 24,
+    request: strict({}),
+    reply: policy({ mistake: vnetAttributes.mistake, mistakeCount: vnetAttributes.mistakeCount }),
   },
 }
