@@ -95,6 +95,8 @@ export class StoryReader {
   #copied = 0
   #joined = 0
   #otherEnd = 0
+  /** Packets of devices that have no number. */
+  #beyond = 0
 
   take(record: CaptureRecord): void {
     this.#packets++
@@ -123,7 +125,9 @@ export class StoryReader {
     if (packetId === undefined || interfaceName === undefined) return true
     if (!this.#places.has(interfaceName) && this.#places.size < DEVICES_MAX)
       this.#places.set(interfaceName, -1 - this.#places.size)
-    this.#view.place = this.#places.get(interfaceName) ?? 0
+    const place = this.#places.get(interfaceName)
+    if (place === undefined) this.#beyond++
+    this.#view.place = place ?? 0
     const end = interfaceName.replace(/\/[^/]*$/, '')
     entry.end ??= end
     if (entry.end === end) return true
@@ -182,6 +186,8 @@ export class StoryReader {
     if (this.#joined > 0)
       this.note(`not counted: ${packets(this.#joined)} that another interface had in other lengths (GSO, GRO)`)
     if (this.#otherEnd > 0) this.note(`not counted: ${packets(this.#otherEnd)} at the other end of a wire of vnet`)
+    if (this.#beyond > 0)
+      this.note(`${packets(this.#beyond)} of more than ${DEVICES_MAX} interfaces, whose copies count as well`)
   }
 
   /** Returns the time of a record in ns from the first one, without steps back. */

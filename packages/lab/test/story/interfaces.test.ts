@@ -1,10 +1,13 @@
 /** Packets of a flow on several interfaces: each counts once, and a note has the others. */
 import { describe, expect, test } from 'vitest'
+import { CaptureRecord } from '#src/capture/record.ts'
 import { pseudoHeaderSum4 } from '#src/packet/checksum.ts'
 import { put16 } from '#src/packet/octets.ts'
+import { StoryReader } from '../../src/story/read-story.ts'
 import {
   datagramPacket,
   dnsMessage,
+  ethernetFrame,
   handshake,
   ipPacket,
   type Segment,
@@ -79,6 +82,23 @@ test('a connection that moves to another interface is whole, without a note', ()
   const story = storyOn(...connection().map(one => on(one.at < 500 ? 1 : 2, one)))
   expect([textsOf(story), story.notes]).toEqual([[], []])
   expect([story.flows[0]?.ways.ab, story.flows[0]?.end]).toMatchObject([WHOLE, 'fin'])
+})
+
+test('packets of more interfaces than are told apart are noted', () => {
+  const record = new CaptureRecord()
+  const storyOf = (interfaces: number) => {
+    const reader = new StoryReader()
+    for (let i = 0; i < interfaces; i++) {
+      const bytes = ethernetFrame(segmentPacket({ at: i, seq: 1 + i, length: 1, id: i }))
+      const length = { capturedLength: bytes.length, originalLength: bytes.length }
+      const place = { linkType: 1, packetId: i, interfaceName: `lab/eth${i}` }
+      reader.take(Object.assign(record, { nanoseconds: i, bytes, ...length, ...place }))
+    }
+    return reader.end().notes
+  }
+  const note = '2 packets of more than 4096 interfaces, whose copies count as well'
+  expect(storyOf(4098)).toContain(note)
+  expect(storyOf(4096).join()).not.toContain('interfaces, whose')
 })
 
 test('packets that alternate between interfaces all count', () => {
