@@ -7,8 +7,8 @@ import { readFileSync } from 'node:fs'
 import net from 'node:net'
 import { text } from 'node:stream/consumers'
 import { afterEach, expect, onTestFinished, test } from 'vitest'
+import { staysAsItIs, VISITS } from '#support/long-lived.ts'
 import { OwnNetns, outcome } from '#support/netns.ts'
-import { openFiles } from '#support/open-files.ts'
 import { seen } from '#support/visible-lab.ts'
 import { jsonLines, type Running, spawnVnet } from '#support/vnet-process.ts'
 import { createLab } from '../../src/index.ts'
@@ -16,27 +16,6 @@ import { runningHost } from '../support/host-command.ts'
 
 const own = new OwnNetns()
 afterEach(() => own.remove())
-
-const VISITS = 50
-
-/** What a process has open: all descriptors, and the network namespaces among them. */
-function opened(pid: number) {
-  const files = openFiles(`/proc/${pid}/fd`)
-  return { descriptors: files.length, namespaces: files.filter(file => file.startsWith('net:[')).length }
-}
-
-/** Visits a process once, so that it has what it opens once, then again and again. */
-async function staysAsItIs(pid: number, visit: (nth: number) => Promise<void>, visits = VISITS): Promise<void> {
-  await visit(0)
-  // The first visit may still have something open: the least is what remains.
-  let before = opened(pid)
-  for (let nth = 1; nth <= visits; nth++) {
-    await visit(nth)
-    const now = opened(pid)
-    if (now.descriptors < before.descriptors) before = now
-  }
-  await expect.poll(() => opened(pid), { timeout: 60_000 }).toEqual(before)
-}
 
 /** Makes a lab of this process, and calls `fn` while it runs. */
 async function withLab(nth: number, fn: (name: string) => Promise<void>): Promise<void> {
@@ -61,6 +40,64 @@ test('the metrics keep nothing of labs that have ended', async () => {
     // A scrape may not see a lab yet that has just started.
     withLab(nth, name => expect.poll(scrape).toContain(`${name}:client`)),
   )
+}, 600_000)
+
+/** A page that is open: it reads the messages that it gets, until it is closed. */
+class OpenPage {
+  readonly #url: URL
+  readonly #ended = new AbortController()
+  readonly #reading: Promise<void>
+  #text = ''
+
+  constructor(url: URL, query: Readonly<Record<string, string>> = {}) {
+    this.#url = new URL(`/events?${url.hash.slice(1)}&${new URLSearchParams(query)}`, url)
+    this.#reading = this.#read()
+  }
+
+  /** The text of its latest message of a type; undefined without one. */
+  latest(type: string): string | undefined {
+    return [...this.#text.matchAll(new RegExp(`^data: (\\{"type":"${type}".*)\\n`, 'gm'))].at(-1)?.[1]
+  }
+
+  async close(): Promise<void> {
+    this.#ended.abort()
+    await this.#reading
+  }
+
+  async #read(): Promise<void> {
+    try {
+      const { body } = await fetch(this.#url, { signal: this.#ended.signal })
+      for await (const chunk of body ?? []) this.#text = (this.#text + Buffer.from(chunk)).slice(-200_000)
+    } catch (error) {
+      if (!this.#ended.signal.aborted) throw error
+    }
+  }
+}
+
+/** The ids of the interfaces of a lab in the latest list of a page. */
+function idsOf(page: OpenPage, name: string): string[] {
+  const { vnets } = JSON.parse(page.latest('hello') ?? '{"vnets":[]}')
+  const devices: { id: string; lab?: { name: string } }[] = vnets.flatMap((vnet: { devices: [] }) => vnet.devices)
+  return devices.filter(({ lab }) => lab?.name === name).map(({ id }) => id)
+}
+
+test('the live page keeps nothing of labs that its viewer has looked at', async () => {
+  const web = await spawnVnet(['web', '0', '--all', '--json'])
+  const url = new URL(`${jsonLines(web.stdout)[0]?.web}`)
+  const viewer = new OpenPage(url)
+  try {
+    await staysAsItIs(web.pid, nth =>
+      withLab(nth, async name => {
+        await expect.poll(() => idsOf(viewer, name), { timeout: 60_000 }).toHaveLength(2)
+        const [device = '', peer = ''] = idsOf(viewer, name)
+        const page = new OpenPage(url, { device, peer, want: 'parts,wire,late,params,frames,flights,step' })
+        await expect.poll(() => page.latest('parts') && page.latest('wire'), { timeout: 60_000 }).toBeDefined()
+        await page.close()
+      }),
+    )
+  } finally {
+    await viewer.close()
+  }
 }, 600_000)
 
 test('toxiproxy and the process of its lab keep nothing of clients that have ended', async () => {
