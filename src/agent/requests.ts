@@ -29,8 +29,10 @@ import { type AgentReply, type AgentRequest, requestSchema } from './client.ts'
 import { cni } from './cni.ts'
 import { lineOf } from './spec.ts'
 
-/** Maximum size of a request, and of one in JSON, in bytes; a CNI configuration has a few KiB. */
-const [REQUEST_MAX, JSON_MAX] = [4 << 20, 64 << 10]
+// Maximum size of a request, and of one in JSON, in bytes; a CNI configuration has a few KiB.
+const REQUEST_MAX = 4 << 20
+const JSON_MAX = 64 << 10
+
 /** The maximum number of connections at the same time; more wait. */
 const CONNECTIONS = 64
 /** Milliseconds without a byte after which a connection ends. */

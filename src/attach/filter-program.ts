@@ -9,17 +9,29 @@ import * as bpf from '../linux/bpf.ts'
 import * as uapi from '../linux/uapi.ts'
 import type { BpfInstruction, BpfProgram } from '../packet/bpf.ts'
 
-const [A, CONTEXT, X, LENGTH, BEHIND, STACK] = [0, 6, 7, 8, 9, bpf.FRAME_POINTER] as const
-/** The bytes of the tag in the frame, and the end of the addresses before it. */
-const [TAG_START, TAG_END] = [12, 16]
-/** On the stack: M[], the bytes of a load across the tag, the tag as a number, and A. */
-const [SCRATCH, ACROSS, TAG, KEPT] = [-64, -72, -76, -80]
+const A = 0
+const CONTEXT = 6
+const X = 7
+const LENGTH = 8
+const BEHIND = 9
+const STACK = bpf.FRAME_POINTER
+
+// The bytes of the tag in the frame, and the end of the addresses before it.
+const TAG_START = 12
+const TAG_END = 16
+
+// On the stack: M[], the bytes of a load across the tag, the tag as a number, and A.
+const SCRATCH = -64
+const ACROSS = -72
+const TAG = -76
+const KEPT = -80
 
 /** Size fields of loads: ld, ldh, ldb. */
 const SIZES: Readonly<Record<number, number>> = { 0: 4, 8: 2, 16: 1 }
 const size = (code: number) => SIZES[code & 0x18] as number
 
-const [LD_ABS, LD_IND] = [0x20, 0x40]
+const LD_ABS = 0x20
+const LD_IND = 0x40
 const loadAbsolute = (field: number, k: number) => bpf.instruction(LD_ABS | field, 0, 0, 0, k)
 const loadIndirect = (field: number, register: number, k: number) =>
   bpf.instruction(LD_IND | field, 0, register, 0, k | 0)
@@ -28,7 +40,9 @@ const BYTE = 0x10
 const alu32 = (code: number, dst: number, imm: number) => bpf.instruction(code, dst, 0, 0, imm | 0)
 const mov32 = (dst: number, src: number) => bpf.instruction(0xbc, dst, src, 0, 0)
 const jumpImm = (code: number, dst: number, imm: number, to: string): bpf.Jump => ({ code, dst, src: 0, imm, to })
-const [IF_LESS, IF_AT_LEAST, IF_ABOVE_32] = [0xa5, 0x35, 0x26]
+const IF_LESS = 0xa5
+const IF_AT_LEAST = 0x35
+const IF_ABOVE_32 = 0x26
 /** A position that no frame has. */
 const FAR = 2 ** 31 - 1
 /**

@@ -4,8 +4,11 @@ import { attempt } from '../base/errno.ts'
 
 /** USER_HZ is 100 on every architecture that Node runs on. */
 const MS_PER_TICK = 10
-/** The fields utime and stime, counted from the state. */
-const [UTIME, STIME] = [11, 12]
+
+// The fields utime and stime, counted from the state.
+const UTIME = 11
+const STIME = 12
+
 /** The field flags, and a flag of it (linux/sched.h). */
 const FLAGS = 6
 const PF_EXITING = 0x4

@@ -10,14 +10,27 @@ import { AF_INET, AF_INET6 } from './uapi.ts'
 /** One end of a connection. The address is a text without a prefix. */
 export type ConnectionEnd = Readonly<{ address: string; port: number }>
 
-const [SOCK_DIAG_BY_FAMILY, SOCK_DESTROY] = [20, 21]
-/** struct inet_diag_req_v2, and where its idiag_states and id are. */
-const [REQUEST, STATES_AT, ID_AT] = [56, 4, 8]
-/** struct inet_diag_msg, and where its id is; struct inet_diag_sockid, with both addresses. */
-const [REPLY, REPLY_ID_AT, ID] = [72, 4, 48]
-const [LOCAL_AT, REMOTE_AT] = [4, 20]
-/** include/net/tcp_states.h */
-const [TCP_FIN_WAIT2, TCP_TIME_WAIT, TCP_LISTEN] = [5, 6, 10]
+const SOCK_DIAG_BY_FAMILY = 20
+const SOCK_DESTROY = 21
+
+// struct inet_diag_req_v2, and where its idiag_states and id are.
+const REQUEST = 56
+const STATES_AT = 4
+const ID_AT = 8
+
+// struct inet_diag_msg, and where its id is; struct inet_diag_sockid, with both addresses.
+const REPLY = 72
+const REPLY_ID_AT = 4
+const ID = 48
+
+const LOCAL_AT = 4
+const REMOTE_AT = 20
+
+// include/net/tcp_states.h
+const TCP_FIN_WAIT2 = 5
+const TCP_TIME_WAIT = 6
+const TCP_LISTEN = 10
+
 /** The bits of all states up to TCP_NEW_SYN_RECV, except the state of servers. */
 const CONNECTED = 0x1ffe & ~(1 << TCP_LISTEN)
 /** The first bytes of an IPv4 address in an IPv6 socket. */

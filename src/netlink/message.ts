@@ -35,8 +35,12 @@ export const NLA_F_NESTED = 0x8000
 /** The longest payload. */
 export const NLA_PAYLOAD_MAX = 0xffff - NLA_HDRLEN
 
-/** Positions of the fields after the length, in the header. */
-export const [TYPE_AT, FLAGS_AT, SEQ_AT, PORT_AT] = [4, 6, 8, 12] as const
+// Positions of the fields after the length, in the header.
+export const TYPE_AT = 4
+export const FLAGS_AT = 6
+export const SEQ_AT = 8
+export const PORT_AT = 12
+
 /** The position of the header of the request that an NLMSG_ERROR quotes. */
 export const QUOTED_AT = NLMSG_HDRLEN + 4
 

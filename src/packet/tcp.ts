@@ -58,8 +58,10 @@ export const checksum: Getter = (bytes, at) => get16(bytes, at + TCP_CHECK)
 export const setChecksum: Setter = (bytes, at, value) => put16(bytes, at + TCP_CHECK, value)
 export const urgentPointer: Getter = (bytes, at) => get16(bytes, at + 18)
 
-/** A signature of the segment, and the length of its option (RFC 2385). */
-const [OPT_MD5, MD5_LENGTH] = [19, 18]
+// A signature of the segment, and the length of its option (RFC 2385).
+const OPT_MD5 = 19
+const MD5_LENGTH = 18
+
 /** TCP-AO (RFC 5925). */
 const OPT_AO = 29
 const OPT_END = 0

@@ -11,8 +11,10 @@ import { isGroup, isLoopback, isUnspecified, targetOf, versionOf } from './ip/ve
 /** An interface by its name, or by an own address that it has. */
 export type InterfaceChoice = string | Uint8Array
 
-/** The longest datagrams of IPv4 and IPv6: what the length of a packet leaves. */
-const [MAX4, MAX6] = [65_507, 65_527]
+// The longest datagrams of IPv4 and IPv6: what the length of a packet leaves.
+const MAX4 = 65_507
+const MAX6 = 65_527
+
 const DEFAULT_TTL = 64
 
 /** ::ffff:0.0.0.0/96 (RFC 4291 section 2.5.5.2). */
@@ -230,8 +232,9 @@ function isMulticast(address: Uint8Array): boolean {
   return isGroup(address, 0, address.length) && (address.length === 16 || address[0] !== 0xff)
 }
 
-/** net.ipv4.ip_local_port_range */
-const [FIRST_PORT, PORTS] = [32_768, 28_232]
+// net.ipv4.ip_local_port_range
+const FIRST_PORT = 32_768
+const PORTS = 28_232
 
 export class Udp implements Protocol {
   readonly #ip: IpStack

@@ -41,8 +41,10 @@ export const FRONT_MORE = 9
 export const FRONT_FORGET = 10
 export const FRONT_BEAT = 11
 
-/** The descriptors of the front: the two sockets, and the socket on which the vnet listens. */
-export const [FRONT_MESSAGES, FRONT_CLIENTS, FRONT_LISTENING] = [3, 4, 5] as const
+// The descriptors of the front: the two sockets, and the socket on which the vnet listens.
+export const FRONT_MESSAGES = 3
+export const FRONT_CLIENTS = 4
+export const FRONT_LISTENING = 5
 
 /** Bytes that may be read from a client before it is passed on. */
 export const READ_MAX = MESSAGE_MAX

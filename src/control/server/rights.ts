@@ -15,8 +15,10 @@ const ROOT = 0
 const CAP_NET_ADMIN = 12n
 /** sizeof(gid_t) */
 const GID_LEN = 4
-/** Groups of a process: usually few, at most NGROUPS_MAX (include/uapi/linux/limits.h). */
-const [FEW_GROUPS, NGROUPS_MAX] = [64, 65536]
+
+// Groups of a process: usually few, at most NGROUPS_MAX (include/uapi/linux/limits.h).
+const FEW_GROUPS = 64
+const NGROUPS_MAX = 65536
 
 /** The right that a client lacks, in a few words; undefined if it lacks none. */
 export type Missing = string | undefined

@@ -8,7 +8,11 @@ import { getLink, nameOf } from './link.ts'
 import type { RouteRequest, RouteSocket } from './route-socket.ts'
 
 export const RT_TABLE_LOCAL = 255
-const [FRA_DST, FRA_IIFNAME, FRA_PRIORITY, FRA_FWMARK, FRA_DPORT_RANGE] = [1, 3, 6, 10, 24]
+const FRA_DST = 1
+const FRA_IIFNAME = 3
+const FRA_PRIORITY = 6
+const FRA_FWMARK = 10
+const FRA_DPORT_RANGE = 24
 
 export interface Route {
   readonly family: uapi.AddressFamily

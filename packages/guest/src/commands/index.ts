@@ -2,8 +2,10 @@
 import { Argument, InvalidArgumentError, type LazyCommand, Option } from 'vnet/internal/cli/parse/option'
 import { collect, wholeNumber } from 'vnet/internal/cli/parse/options'
 
-/** A kernel refuses times before its own start, and those too near to the end of its clock. */
-const [FIRST_DATE, LAST_DATE] = [Date.UTC(1970, 0, 2), Date.UTC(2200, 0, 1)]
+// A kernel refuses times before its own start, and those too near to the end of its clock.
+const FIRST_DATE = Date.UTC(1970, 0, 2)
+const LAST_DATE = Date.UTC(2200, 0, 1)
+
 const date = (text: string) => {
   const ms = Date.parse(text)
   const [, day] = /^\d{4}-\d\d-(\d\d)/.exec(text) ?? []
@@ -14,7 +16,8 @@ const date = (text: string) => {
     'must be a date, such as 2026-01-01 or 2026-01-01T12:00:00Z, from 1970-01-02 to 2200-01-01',
   )
 }
-const [LEAST_MB, MOST_MB] = [256, 32_768]
+const LEAST_MB = 256
+const MOST_MB = 32_768
 const REPEAT_MAX = 1_000_000
 
 /** Options of all commands that run in a guest. */

@@ -19,8 +19,10 @@ import type { Stations } from '../conform/stations.ts'
 import { type Group, readTable } from '../conform/table.ts'
 import { asJson, asText, countsOf, junitXml, type Result, whyNothing } from './conform-report.ts'
 
-/** The ports of the peer, in blocks of a case. */
-const [FIRST_PORT, LAST_PORT] = [0x8000, 0xf000]
+// The ports of the peer, in blocks of a case.
+const FIRST_PORT = 0x8000
+const LAST_PORT = 0xf000
+
 const PORT_BLOCKS = (LAST_PORT - FIRST_PORT) / PORTS
 
 export interface ConformOptions {

@@ -11,8 +11,10 @@ import { CLOSED_PORT, NotOffered } from './run.ts'
 import type { Station } from './stations.ts'
 import type { Program, World } from './world.ts'
 
-/** Bytes of a write that fills the send buffer, and more than a send buffer takes. */
-const [CHUNK, FILL_MAX] = [4096, 1 << 26]
+// Bytes of a write that fills the send buffer, and more than a send buffer takes.
+const CHUNK = 4096
+const FILL_MAX = 1 << 26
+
 /** The most characters of a reply. */
 const REPLY_MAX = 64
 /** `?`, a number, or the name of an error or a state. */

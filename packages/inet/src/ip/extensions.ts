@@ -79,8 +79,11 @@ export function isPiece(bytes: Uint8Array, nh: number, end: number): boolean {
   return (get16(bytes, h + 2) & OFFSET_AND_MORE) !== 0
 }
 
-/** Codes of a Parameter Problem (RFC 4443, RFC 7112). */
-export const [HDR_FIELD, UNK_NEXTHDR, UNK_OPTION, HDR_INCOMP] = [0, 1, 2, 3] as const
+// Codes of a Parameter Problem (RFC 4443, RFC 7112).
+export const HDR_FIELD = 0
+export const UNK_NEXTHDR = 1
+export const UNK_OPTION = 2
+export const HDR_INCOMP = 3
 
 /** A mistake, and its offset from the start of the packet. It is reported if it has a code. */
 export type HeaderProblem = Readonly<{ code: number | undefined; pointer: number }>
@@ -133,8 +136,9 @@ export function hopByHopProblem(bytes: Uint8Array, nh: number, end: number): Hea
   return optionProblem(bytes, nh, h, h + sizeOf(bytes, h, NEXTHDR_HOP), true)
 }
 
-/** Types of routing headers that are dropped without a report: RPL and segment routing are off. */
-const [RPL, SEGMENTS] = [3, 4]
+// Types of routing headers that are dropped without a report: RPL and segment routing are off.
+const RPL = 3
+const SEGMENTS = 4
 
 function routingProblem(bytes: Uint8Array, nh: number, h: number, isForUs: boolean): HeaderProblem | undefined {
   if (!isForUs || bytes[nh + 24] === 0xff || bytes[h + 2] === RPL || bytes[h + 2] === SEGMENTS) return SILENT
@@ -142,11 +146,22 @@ function routingProblem(bytes: Uint8Array, nh: number, h: number, isForUs: boole
   return undefined
 }
 
-/** Types of options, and the limits of Linux: of padding, and of options in a header. */
-const [PAD1, PADN, ROUTER_ALERT, CALIPSO, IOAM, JUMBO] = [0, 1, 5, 7, 0x31, 0xc2]
-const [MAX_PADDING, MAX_OPTIONS] = [7, 8]
-/** The two high bits of an unknown option: skip it, discard the packet, or report it, too. */
-const [SKIP, DISCARD, REPORT, REPORT_UNICAST] = [0, 1, 2, 3]
+// Types of options, and the limits of Linux: of padding, and of options in a header.
+const PAD1 = 0
+const PADN = 1
+const ROUTER_ALERT = 5
+const CALIPSO = 7
+const IOAM = 0x31
+const JUMBO = 0xc2
+
+const MAX_PADDING = 7
+const MAX_OPTIONS = 8
+
+// The two high bits of an unknown option: skip it, discard the packet, or report it, too.
+const SKIP = 0
+const DISCARD = 1
+const REPORT = 2
+const REPORT_UNICAST = 3
 
 function optionProblem(
   bytes: Uint8Array,

@@ -14,14 +14,23 @@ import { timeOfDay } from './options.ts'
 import type { IpStack } from './stack.ts'
 import { IP4, IP6, type IpVersion, isGroup, isLoopback, versionAt, versionOf } from './version.ts'
 
-/** ICMP_HOST_UNREACH, ICMPV6_ADDR_UNREACH, and the code of a late fragment in both versions. */
-const [HOST_UNREACH, ADDR_UNREACH, FRAGMENT_TIME] = [1, 3, 1]
-/** Precedence of internetwork control, and the bits of the type of service (RFC 1349). */
-const [CONTROL, TOS] = [0xc0, 0x1e]
+// ICMP_HOST_UNREACH, ICMPV6_ADDR_UNREACH, and the code of a late fragment in both versions.
+const HOST_UNREACH = 1
+const ADDR_UNREACH = 3
+const FRAGMENT_TIME = 1
+
+// Precedence of internetwork control, and the bits of the type of service (RFC 1349).
+const CONTROL = 0xc0
+const TOS = 0x1e
+
 /** Messages that are not errors: packets with others are not reported. */
 const QUESTIONS: ReadonlySet<number> = new Set([0, 8, 13, 14, 15, 16, 17, 18])
-/** A timestamp reply has the time of the request, and of its arrival and departure. */
-const [ICMP_TIMESTAMP, ICMP_TIMESTAMPREPLY, TIMESTAMP_LENGTH] = [13, 14, 20]
+
+// A timestamp reply has the time of the request, and of its arrival and departure.
+const ICMP_TIMESTAMP = 13
+const ICMP_TIMESTAMPREPLY = 14
+const TIMESTAMP_LENGTH = 20
+
 const ECHO6 = icmpv6.ICMPV6_ECHO_REQUEST
 
 /** How the host replies to a packet while it handles it. */

@@ -11,8 +11,11 @@ import { type DiscoveryOwner, solicitation, solicitedGroup } from './discovery.t
 import type { StackInterface } from './interface.ts'
 import { type AddressKey, addressKey } from './version.ts'
 
-/** mcast_solicit, retrans_time_ms and unres_qlen_bytes of Linux's neighbour tables. */
-const [PROBES, RETRANSMIT, QUEUE_BYTES] = [3, NSEC_PER_SEC, 212_992]
+// mcast_solicit, retrans_time_ms and unres_qlen_bytes of Linux's neighbour tables.
+const PROBES = 3
+const RETRANSMIT = NSEC_PER_SEC
+const QUEUE_BYTES = 212_992
+
 /** locktime of Linux's ARP table: of several replies in a row the first one holds. */
 const LOCKED = NSEC_PER_SEC
 

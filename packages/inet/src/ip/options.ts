@@ -5,11 +5,23 @@
 import { IPV4_HLEN } from 'vnet/internal/packet/ipv4'
 import { put32 } from 'vnet/internal/packet/octets'
 
-const [END, NOOP, RECORD_ROUTE, TIMESTAMP, LOOSE_ROUTE, STRICT_ROUTE, ROUTER_ALERT] = [0, 1, 7, 68, 131, 137, 148]
-/** A security label (FIPS 188), and the least length of one. */
-const [CIPSO, LABEL_LENGTH] = [134, 8]
-/** Kinds of timestamps: the time alone, with an address, or for given addresses. */
-const [TIME, TIME_AND_ADDRESS, GIVEN] = [0, 1, 3]
+const END = 0
+const NOOP = 1
+const RECORD_ROUTE = 7
+const TIMESTAMP = 68
+const LOOSE_ROUTE = 131
+const STRICT_ROUTE = 137
+const ROUTER_ALERT = 148
+
+// A security label (FIPS 188), and the least length of one.
+const CIPSO = 134
+const LABEL_LENGTH = 8
+
+// Kinds of timestamps: the time alone, with an address, or for given addresses.
+const TIME = 0
+const TIME_AND_ADDRESS = 1
+const GIVEN = 3
+
 const MAX_OVERFLOW = 15
 const DAY_MS = 86_400_000
 

@@ -9,8 +9,10 @@ import type { Icmp, Replying } from './icmp.ts'
 import { FRAGMENT_HLEN, IP6_MF } from './output.ts'
 import { IP4, IP6, type IpVersion, keyOf, versionAt } from './version.ts'
 
-/** ipfrag_time and ip6frag_time of Linux, and the bytes of its ipfrag_high_thresh. */
-const [TIME4, TIME6] = [30e9, 60e9]
+// ipfrag_time and ip6frag_time of Linux, and the bytes of its ipfrag_high_thresh.
+const TIME4 = 30e9
+const TIME6 = 60e9
+
 const MAX_BYTES = 4 * 1024 * 1024
 /** The largest value of the length field of a header. */
 const MAX_LENGTH = 0xffff
@@ -19,8 +21,9 @@ const UPPER_LENGTHS: Readonly<Record<number, number>> = { 6: 20, 17: 8, 58: 8 }
 /** The memory of a fragment besides its data. */
 const OVERHEAD = 512
 
-/** The bits of pieces without ECN, and of ones that met congestion (RFC 3168 sec. 5.3). */
-const [NOT_ECT, CE] = [1, 8]
+// The bits of pieces without ECN, and of ones that met congestion (RFC 3168 sec. 5.3).
+const NOT_ECT = 1
+const CE = 8
 
 interface Piece {
   readonly offset: number

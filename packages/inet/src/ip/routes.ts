@@ -160,8 +160,10 @@ function isWithin(address: Uint8Array, { bytes, prefixLen }: Prefix): boolean {
   return rest === 0 || (((address[whole] as number) ^ (bytes[whole] as number)) & (0xff00 >> rest)) === 0
 }
 
-/** mtu_expires and min_pmtu of Linux. */
-const [EXPIRES_NS, MIN_PMTU] = [600e9, 552]
+// mtu_expires and min_pmtu of Linux.
+const EXPIRES_NS = 600e9
+const MIN_PMTU = 552
+
 /** The most paths that are known. The oldest report makes room for a new one. */
 const PATHS_MAX = 1024
 

@@ -21,7 +21,8 @@ const LIFETIME = 1800
 
 // include/uapi/asm-generic/socket.h, linux/in6.h
 const SO_BINDTODEVICE = 25
-const [IPV6_MULTICAST_IF, IPV6_MULTICAST_HOPS] = [17, 18]
+const IPV6_MULTICAST_IF = 17
+const IPV6_MULTICAST_HOPS = 18
 /** The place of the scope in struct sockaddr_in6. */
 const SIN6_SCOPE_ID = 24
 /** Where the IPv6 header is; the message is at 0. include/uapi/linux/filter.h */

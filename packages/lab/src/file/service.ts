@@ -12,8 +12,11 @@ import type { Service } from './schema.ts'
 const READY_MS = 60_000
 /** Milliseconds between the end of a program and its next start. */
 const RESTART_MS = 1000
-/** The last lines of a program in its error, and the characters of each, and of its command. */
-const [LAST_LINES, LINE_CHARS, COMMAND_CHARS] = [3, 160, 60]
+
+// The last lines of a program in its error, and the characters of each, and of its command.
+const LAST_LINES = 3
+const LINE_CHARS = 160
+const COMMAND_CHARS = 60
 
 export interface ServiceOptions {
   readonly env: NodeJS.ProcessEnv

@@ -47,8 +47,13 @@ const TOO_BIG = [
 ]
 const LOOPBACK = '127.0.0.1'
 const HAIRPIN_TABLE = 100
-/** The interface, the tables of routes, and the marks of packets that leadOut uses. */
-const [GATE, GATE_TABLE, OWN_TABLE, TO_GATE, TO_SOCKET] = ['gate', 101, 102, 1, 2]
+
+// The interface, the tables of routes, and the marks of packets that leadOut uses.
+const GATE = 'gate'
+const GATE_TABLE = 101
+const OWN_TABLE = 102
+const TO_GATE = 1
+const TO_SOCKET = 2
 
 /** Makes the TUN for leadOut's SYNs. Returns a descriptor for the caller. Throws a VnetError. */
 function openGate(place: SocketPlace): number {

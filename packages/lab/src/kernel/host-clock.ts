@@ -8,8 +8,10 @@ import { openFile } from '../model/open-file.ts'
 import type { ProgramOptions } from './host-init.ts'
 import { type Executable, fileKind } from './programs.ts'
 
-/** struct Shared of native/clock/clock.cc: two offsets in ns, and which of them is active. */
-const [OFFSET_BYTES, ACTIVE, SHARED_BYTES] = [8, 16, 17]
+// struct Shared of native/clock/clock.cc: two offsets in ns, and which of them is active.
+const OFFSET_BYTES = 8
+const ACTIVE = 16
+const SHARED_BYTES = 17
 
 export class HostClock {
   readonly #file: string

@@ -187,10 +187,18 @@ export interface Executable {
 /** The magic number, and 64 bits, little-endian. */
 const ELF = '\x7fELF'
 const ELF64 = '\x7fELF\x02\x01'
-/** Offsets of struct Elf64_Ehdr, its size, and offsets of struct Elf64_Phdr. */
-const [E_PHOFF, E_PHENTSIZE, E_PHNUM, EHDR_BYTES] = [32, 54, 56, 64]
-const [P_TYPE, P_OFFSET, P_FILESZ] = [0, 8, 32]
-const [PT_INTERP, PT_NOTE] = [3, 4]
+
+// Offsets of struct Elf64_Ehdr, its size, and offsets of struct Elf64_Phdr.
+const E_PHOFF = 32
+const E_PHENTSIZE = 54
+const E_PHNUM = 56
+const EHDR_BYTES = 64
+
+const P_TYPE = 0
+const P_OFFSET = 8
+const P_FILESZ = 32
+const PT_INTERP = 3
+const PT_NOTE = 4
 /** The owner of the note that has Go's build id. */
 const GO = 'Go\0\0'
 /** The length of the line of an interpreter (BINPRM_BUF_SIZE). */

@@ -16,8 +16,10 @@ const later = setImmediate
 /** The maximum number of waiting connections, like node:net. */
 const BACKLOG = 511
 const SOCKADDR_IN6 = 28
-/** include/uapi/linux/in.h */
-const [IPPROTO_IP, IP_TRANSPARENT] = [0, 19]
+
+// include/uapi/linux/in.h
+const IPPROTO_IP = 0
+const IP_TRANSPARENT = 19
 
 /** Node's time for an address of a name, and the longest that it takes. In milliseconds. */
 const ATTEMPT = net.getDefaultAutoSelectFamilyAttemptTimeout()

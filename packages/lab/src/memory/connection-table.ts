@@ -9,8 +9,10 @@ import { IPPROTO_TCP, IPPROTO_UDP } from 'vnet/internal/packet/ipv4'
 import { get16 } from 'vnet/internal/packet/octets'
 import { UpperHeader } from 'vnet/internal/packet/upper-header'
 
-/** nf_conntrack_tcp_timeout_established, nf_conntrack_udp_timeout_stream and the generic one. */
-const [TCP_NS, UDP_NS, OTHER_NS] = [432_000 * NSEC_PER_SEC, 120 * NSEC_PER_SEC, 600 * NSEC_PER_SEC]
+// nf_conntrack_tcp_timeout_established, nf_conntrack_udp_timeout_stream and the generic one.
+const TCP_NS = 432_000 * NSEC_PER_SEC
+const UDP_NS = 120 * NSEC_PER_SEC
+const OTHER_NS = 600 * NSEC_PER_SEC
 
 /** nf_conntrack_max of a machine with 1 GiB. */
 export const CONNECTIONS_MAX = 65_536

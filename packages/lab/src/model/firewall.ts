@@ -5,7 +5,8 @@ import { IPPROTO_AH, IPPROTO_ESP, IPPROTO_TCP, IPPROTO_UDP } from 'vnet/internal
 import type { AccessOptions } from './access.ts'
 import { NAT64_NETWORK } from './subnet.ts'
 
-export const [HTTP_PORT, HTTPS_PORT] = [80, 443]
+export const HTTP_PORT = 80
+export const HTTPS_PORT = 443
 const IKE_PORT = 500
 
 /** A rule matches packets that have all defined fields. */

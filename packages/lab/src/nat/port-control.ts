@@ -9,25 +9,44 @@ import { get16, get32, parseIpv4, put16, put32 } from 'vnet/internal/packet/inde
 import { IPPROTO_TCP, IPPROTO_UDP } from 'vnet/internal/packet/ipv4'
 import type { Nat } from './nat.ts'
 
-const [NAT_PMP, PCP] = [0, 2]
+const NAT_PMP = 0
+const PCP = 2
 const RESPONSE = 0x80
 
-/** Result codes of PCP. */
-const [SUCCESS, UNSUPP_VERSION, NOT_AUTHORIZED, MALFORMED_REQUEST, UNSUPP_OPCODE, UNSUPP_OPTION] = [0, 1, 2, 3, 4, 5]
+// Result codes of PCP.
+const SUCCESS = 0
+const UNSUPP_VERSION = 1
+const NOT_AUTHORIZED = 2
+const MALFORMED_REQUEST = 3
+const UNSUPP_OPCODE = 4
+const UNSUPP_OPTION = 5
+
 const MALFORMED_OPTION = 6
-const [NO_RESOURCES, UNSUPP_PROTOCOL, USER_EX_QUOTA, ADDRESS_MISMATCH] = [8, 9, 10, 12]
-const [ANNOUNCE, MAP] = [0, 1]
-const [HEADER, MAP_LENGTH, MAX_LENGTH] = [24, 36, 1100]
-const [NONCE, NONCE_END] = [HEADER, HEADER + 12]
+const NO_RESOURCES = 8
+const UNSUPP_PROTOCOL = 9
+const USER_EX_QUOTA = 10
+const ADDRESS_MISMATCH = 12
+const ANNOUNCE = 0
+const MAP = 1
+const HEADER = 24
+const MAP_LENGTH = 36
+const MAX_LENGTH = 1100
+const NONCE = HEADER
+const NONCE_END = HEADER + 12
 /** The first code of options that a server may ignore. */
 const FIRST_OPTIONAL = 128
 
-/** Result codes of NAT-PMP. */
-const [PMP_REFUSED, PMP_NO_RESOURCES, PMP_UNSUPP_OPCODE] = [2, 4, 5]
+// Result codes of NAT-PMP.
+const PMP_REFUSED = 2
+const PMP_NO_RESOURCES = 4
+const PMP_UNSUPP_OPCODE = 5
 
-/** Seconds that a mapping lasts: RFC 6887 section 15 recommends these limits. */
-const [LEAST_SECONDS, MOST_SECONDS] = [120, 86_400]
-const [MAX_MAPPINGS, MAX_OF_HOST] = [1024, 64]
+// Seconds that a mapping lasts: RFC 6887 section 15 recommends these limits.
+const LEAST_SECONDS = 120
+const MOST_SECONDS = 86_400
+
+const MAX_MAPPINGS = 1024
+const MAX_OF_HOST = 64
 
 /** A host's request: a port inside, and for how many seconds. 0 ends its mappings. */
 interface Wish {

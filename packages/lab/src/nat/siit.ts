@@ -33,10 +33,14 @@ const GROWTH = ipv6.IPV6_HLEN - ipv4.IPV4_HLEN
 /** The most bytes that a frame grows by: two headers, if an error quotes a fragment. */
 const MAX_GROWTH = 2 * (GROWTH + FRAGMENT_HLEN)
 
-/** ICMP "fragmentation needed" and ICMPv6 "packet too big". */
-const [FRAG_NEEDED_4, TOO_BIG_6] = [0x304, 0x200]
-/** ICMPv6 "unrecognized next header", and where that field is in the packet. */
-const [UNKNOWN_NEXT_HEADER_6, NEXT_HEADER_AT] = [0x401, 6]
+// ICMP "fragmentation needed" and ICMPv6 "packet too big".
+const FRAG_NEEDED_4 = 0x304
+const TOO_BIG_6 = 0x200
+
+// ICMPv6 "unrecognized next header", and where that field is in the packet.
+const UNKNOWN_NEXT_HEADER_6 = 0x401
+const NEXT_HEADER_AT = 6
+
 /** Types and codes of errors, as type * 256 + code; those not listed are not translated. */
 const ERRORS_4: ReadonlyMap<number, number> = new Map([
   ...[0, 1, 5, 6, 7, 8, 11, 12].map(code => [0x300 + code, 0x100] as const),

@@ -20,8 +20,13 @@ export interface Transmission extends Packet {
   readonly copy: number
 }
 
-/** Fields of a transmission; SACKED is when it was selectively acknowledged, or 0. */
-export const [START, END, TIME, COPY, SACKED] = [0, 1, 2, 7, 8] as const
+// Fields of a transmission; SACKED is when it was selectively acknowledged, or 0.
+export const START = 0
+export const END = 1
+export const TIME = 2
+export const COPY = 7
+export const SACKED = 8
+
 const FIELDS = 9
 
 const FIRST_SLOTS = 8

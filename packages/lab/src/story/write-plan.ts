@@ -22,7 +22,8 @@ const FLOWS_MAX = 10
 export const TRACES = `\${traces}`
 /** The longest time at the end of a capture in which a silence may have ended, in ns. */
 const END = 1e9
-const [USUAL_MTU, LEAST_MTU] = [1500, 576]
+const USUAL_MTU = 1500
+const LEAST_MTU = 576
 
 /**
  * Returns a lab for a story. For programs it has all flows, otherwise the flows with faults. `end`

@@ -18,8 +18,11 @@ export interface WriteOptions {
 
 /** Src and dist are equally deep. */
 const SKELETON = new URL('../../templates/skeleton.js', import.meta.url)
-/** Milliseconds that a run may take longer than its capture, in all and for each fault. */
-const [MORE_MS, FAULT_MS] = [30_000, 500]
+
+// Milliseconds that a run may take longer than its capture, in all and for each fault.
+const MORE_MS = 30_000
+const FAULT_MS = 500
+
 /** Milliseconds after which a flow is silent. */
 const SILENT_MS = 5000
 /** TCP waits up to twice as long as a link was dead. */

@@ -41,8 +41,9 @@ interface Cares {
   readonly DNS_ORDER_IPV6_FIRST?: number
 }
 
-/** EAI_NONAME and EAI_AGAIN of libuv. */
-const [NO_NAME, NO_REPLY] = [-3008, -3001]
+// EAI_NONAME and EAI_AGAIN of libuv.
+const NO_NAME = -3008
+const NO_REPLY = -3001
 
 export function patchNames(): void {
   const { binding } = process as unknown as { binding(name: string): Cares }

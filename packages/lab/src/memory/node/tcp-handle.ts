@@ -46,8 +46,9 @@ class TcpReader {
   }
 }
 
-/** The interval and count of keep-alive probes, in libuv. */
-const [KEEPALIVE_INTERVAL, KEEPALIVE_PROBES] = [1, 10]
+// The interval and count of keep-alive probes, in libuv.
+const KEEPALIVE_INTERVAL = 1
+const KEEPALIVE_PROBES = 10
 
 /** A write that waits for room in the send buffer. */
 interface PendingWrite {

@@ -17,12 +17,16 @@ import { type DgramHandle, dgramState, symbolOf } from '../../world/dgram-state.
 import type { Boot } from '../time/boot.ts'
 import { addressBytes, bindBytes, type NodeAddress, showEndpoint, statusOf } from './node-address.ts'
 
-/** include/uv.h */
-const [UV_UDP_IPV6ONLY, UV_UDP_REUSEADDR] = [1, 4]
+// include/uv.h
+const UV_UDP_IPV6ONLY = 1
+const UV_UDP_REUSEADDR = 4
+
 /** net.core.rmem_default, rmem_max, wmem_default and wmem_max */
 const BUFFER_DEFAULT = 212_992
-/** SOCK_MIN_RCVBUF and SOCK_MIN_SNDBUF */
-const [MIN_RECEIVE, MIN_SEND] = [2304, 4608]
+
+// SOCK_MIN_RCVBUF and SOCK_MIN_SNDBUF
+const MIN_RECEIVE = 2304
+const MIN_SEND = 4608
 
 type UdpHandleOptions = Readonly<{ family: 4 | 6; lookup: DgramHandle['lookup']; boot: Boot }>
 
