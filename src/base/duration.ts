@@ -1,9 +1,23 @@
 /** Durations. Texts have units (50us, 1.5ms, 10s, 2min, 1h), users' numbers are ms, others ns. */
-import units from './units.json' with { type: 'json' }
 import { UsageError } from './usage-error.ts'
 
 /** Nanoseconds, by the names of tc(8); minutes and hours are vnet's. */
-const UNITS: Units = units.durations
+const UNITS: Units = {
+  ns: 1,
+  nsec: 1,
+  nsecs: 1,
+  us: 1e3,
+  usec: 1e3,
+  usecs: 1e3,
+  ms: 1e6,
+  msec: 1e6,
+  msecs: 1e6,
+  s: 1e9,
+  sec: 1e9,
+  secs: 1e9,
+  min: 60e9,
+  h: 3600e9,
+}
 const NS_PER_MS = 1e6
 
 export interface DurationOptions {

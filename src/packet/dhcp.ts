@@ -7,7 +7,6 @@
  * the sender says so. A value of more than 255 bytes is written as several instances.
  */
 
-import places from './dhcp-numbers.json' with { type: 'json' }
 import { concat, get32, put32 } from './octets.ts'
 
 export const DHO_RELAY_AGENT = 82
@@ -110,9 +109,23 @@ function written(code: number, value: Uint8Array): number[] {
 }
 
 const MAGIC_COOKIE = 0x63825363
-/** The numbers of a message; dhcp-numbers.json has their positions and lengths. */
+
+/** The numbers of a message: their positions and lengths. */
+const NUMBERS = {
+  op: [0, 1],
+  htype: [1, 1],
+  hops: [3, 1],
+  xid: [4, 4],
+  secs: [8, 2],
+  flags: [10, 2],
+  ciaddr: [12, 4],
+  yiaddr: [16, 4],
+  siaddr: [20, 4],
+  giaddr: [24, 4],
+} as const
+type NumberName = keyof typeof NUMBERS
 type Numbers = Readonly<Record<NumberName, number>>
-type NumberName = 'op' | 'htype' | 'hops' | 'xid' | 'secs' | 'flags' | 'ciaddr' | 'yiaddr' | 'siaddr' | 'giaddr'
+
 const CHADDR = 28
 const CHADDR_LEN = 16
 const SNAME = 44
@@ -144,7 +157,7 @@ export function parse(bytes: Uint8Array): DhcpMessage | undefined {
   const sname = bytes.subarray(SNAME, FILE)
   if (overload & 1 && !readOptions(file, options)) return undefined
   if (overload & 2 && !readOptions(sname, options)) return undefined
-  const numbers = Object.entries(places).map(([name, [at, size]]) => [name, numberAt(bytes, at, size)])
+  const numbers = Object.entries(NUMBERS).map(([name, [at, size]]) => [name, numberAt(bytes, at, size)])
   return {
     ...(Object.fromEntries(numbers) as Numbers),
     chaddr: bytes.slice(CHADDR, CHADDR + hlen),
@@ -181,8 +194,8 @@ export function build(
   const { octets, left } = packed(message.options, limit - OPTIONS)
   const data = new Uint8Array(Math.max(BOOTP_LEN, OPTIONS + octets.length))
   data[2] = message.chaddr.length
-  for (const name of Object.keys(places) as NumberName[]) {
-    const [at, size] = places[name]
+  for (const name of Object.keys(NUMBERS) as NumberName[]) {
+    const [at, size] = NUMBERS[name]
     for (let i = 0; i < size; i++) data[at + i] = message[name] >>> (8 * (size - 1 - i))
   }
   data.set(message.chaddr, CHADDR)

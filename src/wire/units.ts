@@ -4,12 +4,45 @@
  * that is parsed as the same value.
  */
 import { formatQuantity, parseQuantity, type Units, UsageError } from '../base/index.ts'
-import units from '../base/units.json' with { type: 'json' }
 
 /** Bit/s; with `bps` bytes per second. Powers of 1000, with an `i` of 1024. */
-const RATES: Units = units.rates
+const RATES: Units = {
+  bit: 1,
+  bps: 8,
+  kbit: 1000,
+  kbps: 8 * 1000,
+  kibit: 1024,
+  kibps: 8 * 1024,
+  mbit: 1000 ** 2,
+  mbps: 8 * 1000 ** 2,
+  mibit: 1024 ** 2,
+  mibps: 8 * 1024 ** 2,
+  gbit: 1000 ** 3,
+  gbps: 8 * 1000 ** 3,
+  gibit: 1024 ** 3,
+  gibps: 8 * 1024 ** 3,
+  tbit: 1000 ** 4,
+  tbps: 8 * 1000 ** 4,
+  tibit: 1024 ** 4,
+  tibps: 8 * 1024 ** 4,
+}
+
 /** Sizes in bytes, in powers of 1024 as in tc. */
-const SIZES: Units = units.sizes
+const SIZES: Units = {
+  b: 1,
+  k: 1024,
+  kb: 1024,
+  m: 1024 ** 2,
+  mb: 1024 ** 2,
+  g: 1024 ** 3,
+  gb: 1024 ** 3,
+  kib: 1024,
+  mib: 1024 ** 2,
+  gib: 1024 ** 3,
+  kbit: 128,
+  mbit: 128 * 1024,
+  gbit: 128 * 1024 ** 2,
+}
 
 /** Returns a share from 0 to 1 of a percentage, with or without its sign, as in tc: `1%`, `1`. */
 export function parseShare(text: string): number {
