@@ -215,6 +215,12 @@ function markTables({ renderer: { rules } }) {
     open(tokens, i, ...rest).replace('<table', tokens[i + 4].content === 'kernel' ? '<table class="names"' : '<table')
 }
 
+/** Indented code gets the focus, like code in fences, so that keys scroll it. */
+function focusCode({ renderer: { rules } }) {
+  const { code_block: block } = rules
+  rules.code_block = (...args) => block(...args).replace('<pre', '<pre tabindex="0"')
+}
+
 /** Files load neither modules nor styles from the root of the site. */
 const NEEDS_SERVER = `if (location.protocol === 'file:') addEventListener('DOMContentLoaded', () =>
   document.body.prepend('These pages need a web server, such as python3 -m http.server in their folder.'))`
@@ -241,7 +247,7 @@ export default {
     ['link', { rel: 'icon', href: `${VNET_DOCS_BASE || '/'}icon.svg` }],
   ],
   markdown: {
-    config: markdown => markdown.use(resolveLinks).use(inlineFigures).use(markTables),
+    config: markdown => markdown.use(resolveLinks).use(inlineFigures).use(markTables).use(focusCode),
     theme: { light: codeTheme('light'), dark: codeTheme('dark') },
   },
   vite: { resolve: { alias: PACKAGES } },
