@@ -13,7 +13,7 @@ import { FileError, parseDuration, UsageError } from '../base/index.ts'
 import { about, anyText, either, flag, list, object, oneOf, string, type Typed, type TypeOf } from '../base/schema.ts'
 import type { ScenarioList, ScenarioStep } from '../netdev/device-wire.ts'
 
-const time = string('a time with its unit, such as 10s', { pattern: '^[0-9]+(\\.[0-9]+)?(us|ms|s|min|h)$' })
+const time = string('a time in us, ms, s, min or h, such as 10s', { pattern: '^[0-9]+(\\.[0-9]+)?(us|ms|s|min|h)$' })
 
 const wireText = either(anyText, oneOf(false))
 

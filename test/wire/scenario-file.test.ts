@@ -57,7 +57,14 @@ test('a mapping has steps and the length of a round', () => {
 
 describe('mistakes', () => {
   test.each([
-    ['- at: 10\n  carrier: off\n', "link.yaml:1:7: [0].at: expected a time with its unit, such as 10s, got '10'"],
+    [
+      '- at: 10\n  carrier: off\n',
+      "link.yaml:1:7: [0].at: expected a time in us, ms, s, min or h, such as 10s, got '10'",
+    ],
+    [
+      '- at: 5m\n  carrier: off\n',
+      "link.yaml:1:7: [0].at: expected a time in us, ms, s, min or h, such as 10s, got '5m'",
+    ],
     ['- carrier: off\n', 'link.yaml:1:3: [0]: at is missing'],
     ['- at: 1s\n', 'link.yaml:1:3: [0]: it changes nothing: add wire or carrier'],
     ['- at: 1s\n  wire: bad 5%\n', "link.yaml:2:9: [0].wire: 'bad' is not a word of a wire"],
