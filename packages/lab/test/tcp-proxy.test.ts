@@ -76,3 +76,17 @@ test('a server that cannot be reached resets the client', async () => {
   const client = net.connect(portOf(proxy), '127.0.0.1')
   expect(await once(client, 'error')).toMatchObject([{ code: 'ECONNRESET' }])
 })
+
+test('a client is reset if the router cannot connect', async () => {
+  const refusing = proxyServer(() => {
+    throw new Error('the host has no link')
+  })
+  await once(refusing.listen(0, '127.0.0.1'), 'listening')
+  try {
+    const client = net.connect(portOf(refusing), '127.0.0.1')
+    const [error] = (await once(client, 'error')) as [NodeJS.ErrnoException]
+    expect(error.code).toBe('ECONNRESET')
+  } finally {
+    refusing.close()
+  }
+})

@@ -343,8 +343,13 @@ async function makeNat({ kind, address, external, ...options }: NatSpec, seed: n
 async function controlOf(nat: Nat, { clock }: Net, bind: (socket: Socket) => unknown): Promise<PortControl> {
   const { PortControl } = await import('../nat/port-control.ts')
   const control = new PortControl(nat, clock)
-  await bind(control.socket)
-  return control
+  try {
+    await bind(control.socket)
+    return control
+  } catch (error) {
+    control.close()
+    throw error
+  }
 }
 
 function reportOf({ wire }: DirectionState): DirectionReport {

@@ -157,8 +157,8 @@ export class Calls {
     const [cable, recording] = await this.#recorded(spec, async onDevice => {
       const bindUdp = (host: number, socket: dgram.Socket) => this.#platform.bindUdp(host, socket, PORT_CONTROL_PORT)
       const cable = await CarriedCable.join(this.#net, resources, spec, { onDevice, watch, bindUdp })
-      await this.#platform.settle(cable.ports)
       try {
+        await this.#platform.settle(cable.ports)
         // Hosts in memory have all routes from the lab.
         if (spec.pref64 !== undefined && this.#platform.hasKernel) await cable.advertise(spec.pref64, spec.seed)
         return cable
@@ -183,8 +183,14 @@ export class Calls {
         watches,
         hasKernel: this.#platform.hasKernel,
       })
-      await this.#platform.settle(lan.ports.flatMap(cable => cable.ports))
-      return lan
+      try {
+        await this.#platform.settle(lan.ports.flatMap(cable => cable.ports))
+        return lan
+      } catch (error) {
+        for (const port of lan.ports) await port.close()
+        await lan.close()
+        throw error
+      }
     })
     const ports = lan.ports.map(cable => {
       this.#links.set(++this.#last, { cable, recordings: new Map() })
@@ -212,7 +218,13 @@ export class Calls {
     const { devices } = this.found(link)
     const names = devices.map(dev => [dev, this.#places.get(dev)?.netns.split(':').at(-1) ?? ''] as const)
     const id = ++this.#last
-    this.#links.get(link)?.recordings.set(id, await record(this.#recorder, new Map(names), path))
+    const recording = await record(this.#recorder, new Map(names), path)
+    const { recordings } = this.#links.get(link) ?? {}
+    if (recordings === undefined) {
+      await recording.stop()
+      throw new UsageError('the link is closed')
+    }
+    recordings.set(id, recording)
     return id
   }
 

@@ -3,11 +3,14 @@
  * of the link. TCP of pasta(1) recovers from a loss by sending everything again.
  */
 import net, { type Socket } from 'node:net'
+import { attempt } from 'vnet/internal/base/errno'
 
 /** Passes connections on by `connect`. A reset or failure of one side resets the other. */
 export function proxyServer(connect: (socket: Socket) => Socket): net.Server {
   return net.createServer({ allowHalfOpen: true, noDelay: true }, socket => {
-    const other = connect(socket)
+    // It throws while the host has no link, and when the lab has ended.
+    const other = attempt(() => connect(socket))
+    if (other === undefined) return void socket.resetAndDestroy()
     other.setNoDelay(true)
     other.allowHalfOpen = true
     for (const [from, to] of [
