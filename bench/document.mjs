@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 
 /**
- * Reads a document whose table is between `<!-- NAME -->` and `<!-- /NAME -->`; `text` is all but
+ * Reads a document with a table between `<!-- NAME -->` and `<!-- /NAME -->`; `text` is all but
  * the table. Called before the measurement, so that a wrong file is reported immediately and not
  * after minutes.
  */

@@ -1,6 +1,6 @@
 /**
  * `npm run bench:growth`: CPU time against size, and the exponent of its growth. Needs root.
- * `-- --only TEXT` takes rows whose title contains it, `--rounds N` the least of so many samples
+ * `-- --only TEXT` takes rows with it in their title, `--rounds N` the least of so many samples
  * (2 by default), and `--publish` writes the table into docs/performance-time.md. Each sample has a
  * process of its own.
  */

@@ -60,7 +60,7 @@ function gvisor() {
   )
 }
 
-/** Returns the candidates whose programs can be built. */
+/** Returns the candidates with programs that can be built. */
 function available() {
   mkdirSync(BUILT, { recursive: true })
   return Object.entries(CANDIDATES).filter(([name, { program = () => {} }]) => {

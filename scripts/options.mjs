@@ -13,7 +13,7 @@ export function refuse(message) {
   process.exit(2)
 }
 
-/** Returns the values of the options by name, and at most `most` words that are no options. */
+/** Returns the values of the options by name, and at most `most` other words. */
 export function readOptions(options = {}, most = 0) {
   const { values, positionals } = parsed(options)
   if (positionals.length > most) refuse(`${positionals[most]}: expected ${most === 0 ? 'only options' : 'fewer words'}`)

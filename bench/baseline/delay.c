@@ -47,7 +47,7 @@ struct line {
 };
 
 /* Chunks that are free, the last used first, since that may still be in a cache. There are as many
- * chunks as were ever in use at once. */
+ * chunks as were ever in use together. */
 static struct chunk *spare;
 
 static struct chunk *chunk_take(void)
@@ -135,7 +135,7 @@ static void take_in(struct line *l)
     }
 }
 
-/* Writes frames that are due. Returns when the next is due, INT64_MAX if there is none. */
+/* Writes frames that are due. Returns when the next is due, INT64_MAX without one. */
 static int64_t let_out(struct line *l)
 {
     struct frame *f;

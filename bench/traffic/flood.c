@@ -22,7 +22,7 @@
  *
  * RATE is per second. Without one, the next follows immediately, also when the other end takes no
  * more: the CPU time used is the same either way. Prints "ready" when the flood starts, and one
- * JSON line at its end: what was sent, and what the kernel refused. */
+ * JSON line at its end: sent requests, and requests that the kernel refused. */
 #define _GNU_SOURCE
 #include "frames.h"
 #include "times.h"
@@ -122,7 +122,7 @@ static void become_nobody(void)
     prctl(PR_SET_PDEATHSIG, SIGKILL);
 }
 
-/* Sends as many of the requests as the socket takes, and returns 0 or an errno. What is left of a
+/* Sends as many of the requests as the socket takes, and returns 0 or an errno. The rest of a
  * request that was cut comes first the next time. */
 static int ask(int i)
 {

@@ -1,10 +1,10 @@
-/** What a process that runs for days has open, before and after its visitors. */
+/** Open descriptors of a process that runs for days, before and after its visitors. */
 import { expect } from 'vitest'
 import { openFiles } from './open-files.ts'
 
 export const VISITS = 50
 
-/** What a process has open: all descriptors, and the network namespaces among them. */
+/** The number of open descriptors of a process, and of network namespaces among them. */
 function opened(pid: number) {
   const files = openFiles(`/proc/${pid}/fd`)
   return { descriptors: files.length, namespaces: files.filter(file => file.startsWith('net:[')).length }

@@ -8,7 +8,7 @@ import { InetHost, joinPort, type TcpConnection } from '../src/index.ts'
 const address = Uint8Array.of(198, 18, 0, 2)
 const quiet = { onConnect() {}, onReadable() {}, onWritable() {}, onError() {} }
 
-/** Two hosts whose interfaces lead to each other. */
+/** Two hosts with interfaces that lead to each other. */
 function pair() {
   const clock = new FakeClock()
   const hosts = [1, 2].map(seed => new InetHost({ clock, random: random(seed), tcp: { synRetries: 1 } }))

@@ -422,7 +422,7 @@ test('an atomic fragment is a packet of its own, and leaves fragments of the sam
   expect([ok(), b.stack.counters().Ip6ReasmFails ?? 0]).toEqual([2, 0])
 })
 
-test('a fragment whose bytes have all arrived is ignored', () => {
+test('a fragment with bytes that have all arrived is ignored', () => {
   const { b, devB } = pair()
   const piece = (offset: number, isMore: boolean, length: number) =>
     receive(devB, '198.18.1.1', '198.18.1.2', 99, bytes(length), { bits: (offset >> 3) | (isMore ? 0x2000 : 0) })

@@ -1,4 +1,4 @@
-/** Calls that fail, and calls whose link is closed meanwhile, leave nothing open. */
+/** A call that fails, or that loses its link meanwhile, leaves nothing open. */
 import type { Socket } from 'node:dgram'
 import { once } from 'node:events'
 import { join } from 'node:path'

@@ -1,4 +1,4 @@
-/** Programs of scripts that are called with options they do not have, or values that are none. */
+/** Programs of scripts with unknown options, or wrong values of options. */
 import { spawnSync } from 'node:child_process'
 import { expect, test } from 'vitest'
 

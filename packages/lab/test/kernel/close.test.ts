@@ -1,4 +1,4 @@
-/** The end of a lab whose test has removed the listeners of programs, workers and servers. */
+/** The end of a lab after its test has removed the listeners of programs, workers and servers. */
 import { once } from 'node:events'
 import http from 'node:http'
 import net from 'node:net'
@@ -8,7 +8,7 @@ import { client, clientAndServer, lab, server } from '../support/client-and-serv
 
 clientAndServer()
 
-test('a lab ends after a program that has ended, and whose listeners were removed', async () => {
+test('a lab ends after a program that has ended without listeners', async () => {
   for (const signal of ['SIGKILL', undefined] as const) {
     const child = client.spawn('sh', ['-c', 'echo up; read line'])
     await once(child.stdout!, 'data')
@@ -25,7 +25,7 @@ test('a lab ends after a program that has ended, and whose listeners were remove
   await lab.close()
 })
 
-test('a lab ends programs, workers and servers whose listeners were removed', async () => {
+test('a lab ends programs, workers and servers without listeners', async () => {
   await lab.cable(client, server)
   const child = client.spawn('sleep', ['1000'])
   const worker = client.worker(new URL('data:text/javascript,setInterval(() => {}, 1000)'))

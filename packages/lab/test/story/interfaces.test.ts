@@ -84,7 +84,7 @@ test('a connection that moves to another interface is whole, without a note', ()
   expect([story.flows[0]?.ways.ab, story.flows[0]?.end]).toMatchObject([WHOLE, 'fin'])
 })
 
-test('packets of more interfaces than are told apart are noted', () => {
+test('packets of more interfaces than the limit are noted', () => {
   const record = new CaptureRecord()
   const storyOf = (interfaces: number) => {
     const reader = new StoryReader()

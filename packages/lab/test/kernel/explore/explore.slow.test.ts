@@ -1,4 +1,4 @@
-/** explore finds the packets whose loss or duplicate breaks a scenario. */
+/** explore finds the packets that break a scenario when they are lost or duplicated. */
 import { once } from 'node:events'
 import { existsSync, mkdirSync } from 'node:fs'
 import net from 'node:net'
