@@ -1,4 +1,5 @@
 /** The mutations still fit the stack. A long test runs the cases against them. */
+import { parseAst } from 'rolldown/parseAst'
 import { expect, test } from 'vitest'
 import { mutatedFiles, readLegalChanges, readMutations } from './mutations/mutations.mjs'
 
@@ -11,14 +12,19 @@ test('each mutation has a name and a rule of its own', () => {
   }
 })
 
-test('the stack has the text of each mutation once', () => {
+/** Throws if a changed file is not TypeScript. */
+function expectSyntax(files: ReadonlyMap<string, string>): void {
+  expect(files.size).toBeGreaterThan(0)
+  for (const text of files.values()) parseAst(text, { lang: 'ts' })
+}
+
+test('the stack has the text of each mutation once, and is TypeScript with it', () => {
   expect(mutations.length).toBeGreaterThanOrEqual(120)
-  for (const mutation of mutations) expect(mutatedFiles(mutation).size).toBeGreaterThan(0)
+  for (const mutation of mutations) expectSyntax(mutatedFiles(mutation))
 })
 
-test('the stack has the text of each legal change once', () => {
+test('the stack has the text of each legal change once, and is TypeScript with it', () => {
   const changes = readLegalChanges()
   expect(changes.map(({ name }) => name)).toEqual(expect.arrayContaining(['initial-window-1', 'smallest', 'largest']))
-  for (const change of changes.filter(({ edits }) => edits.length > 0))
-    expect(mutatedFiles(change).size).toBeGreaterThan(0)
+  for (const change of changes.filter(({ edits }) => edits.length > 0)) expectSyntax(mutatedFiles(change))
 })
