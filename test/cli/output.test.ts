@@ -102,6 +102,7 @@ test('JSON output is one object per line', () => {
   output.ready([plan('vnet0', ['198.18.0.1/24'], { netns: 'red', features: NETIF_F_HW_CSUM }), plan('b', [])], driver)
   output.statistics([])
   expect(text.err).toBe('')
+  const time = expect.any(Number)
   const common = { ifindex: 7, mac: '02:00:00:00:00:ab', mtu: 1500, txqs: 4, rxqs: 2 }
   expect(
     text.out
@@ -109,10 +110,10 @@ test('JSON output is one object per line', () => {
       .split('\n')
       .map(line => JSON.parse(line)),
   ).toEqual([
-    { event: 'log', level: 'error', message: 'at 3' },
-    { event: 'log', level: 'warning', message: 'at 4' },
-    { event: 'log', level: 'info', message: 'at 6' },
-    { event: 'log', level: 'debug', message: 'at 7' },
+    { event: 'log', time, level: 'error', message: 'at 3' },
+    { event: 'log', time, level: 'warning', message: 'at 4' },
+    { event: 'log', time, level: 'info', message: 'at 6' },
+    { event: 'log', time, level: 'debug', message: 'at 7' },
     {
       event: 'ready',
       interfaces: [
@@ -122,6 +123,15 @@ test('JSON output is one object per line', () => {
     },
     { event: 'statistics', interfaces: [] },
   ])
+})
+
+test('a log line in JSON has the time in milliseconds since 1970', () => {
+  const { io, text } = texts()
+  const before = Date.now()
+  jsonOutput(io, false).log(LOGLEVEL_INFO, 'vnet0: device opened')
+  const { time } = JSON.parse(text.out)
+  expect(time).toBeGreaterThanOrEqual(before)
+  expect(time).toBeLessThanOrEqual(Date.now())
 })
 
 test('JSON statistics have null for the own namespace, and for the counts of the kernel where they are unknown', () => {

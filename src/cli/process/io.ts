@@ -125,9 +125,10 @@ export function endOf(io: Io): UserEnd {
   }
 }
 
-/** Returns the line with its end: the text, or one JSON object. */
+/** Returns the line with its end: the text, or one JSON object with the time. */
 export function logLine(json: boolean, level: number, message: string): string {
-  return json ? `${JSON.stringify({ event: 'log', level: levelName(level), message })}\n` : `${message}\n`
+  if (!json) return `${message}\n`
+  return `${JSON.stringify({ event: 'log', time: Date.now(), level: levelName(level), message })}\n`
 }
 
 function levelName(level: number): string {

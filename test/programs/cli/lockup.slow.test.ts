@@ -49,6 +49,7 @@ test('endless microtasks are logged with their line, on standard output with --j
   const { stdout, stderr } = await vnet.stop('SIGTERM')
   expect(JSON.parse(stdout)).toEqual({
     event: 'log',
+    time: expect.any(Number),
     level: 'error',
     message: expect.stringMatching(`^vnet: ${file}:[12]:\\d+ has not returned for 0.4 s$`),
   })
