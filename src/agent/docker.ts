@@ -1,6 +1,13 @@
 /** Attaches to containers of Docker by their labels: running ones, and each that starts. */
 import { setTimeout } from 'node:timers/promises'
-import { allContainers, type Container, followContainers, imageLabels, inspectContainer } from '../attach/engine.ts'
+import {
+  allContainers,
+  type Container,
+  followContainers,
+  imageLabels,
+  inspectContainer,
+  listeningSocket,
+} from '../attach/engine.ts'
 import { endsOf, netnsOf } from '../attach/inside.ts'
 import type { Attachments } from './attachments.ts'
 import { checkHasWire, checkNames, isOurs } from './names.ts'
@@ -31,35 +38,34 @@ const containerOf = (owner: string): string | undefined => (isOfDocker(owner) ? 
 const SHORT = 12
 
 interface DockerOptions {
-  readonly socket: string
+  /** The engine is at the first of them that listens, and then always there. */
+  readonly sockets: readonly string[]
   /** True if the labels of an image count too: then the author of the image chooses the wire. */
   readonly imageLabels: boolean
   readonly signal: AbortSignal
 }
 
+type EngineOptions = Omit<DockerOptions, 'sockets'> & { readonly socket: string }
+
 /** Follows the engine, including its restarts, until `signal`. Never rejects. */
 export async function followDocker(attachments: Attachments, options: DockerOptions): Promise<void> {
-  const { socket, signal } = options
+  const { signal } = options
+  let { sockets } = options
   let isLogged = false
-  const adopt = (id: string) => adoptContainer(attachments, id, options).catch(error => attachments.warn(lineOf(error)))
+  const onConnected = () => {
+    isLogged = false
+    attachments.log.debug('docker: connected')
+  }
   while (!signal.aborted) {
-    const connected = () => {
-      isLogged = false
-      attachments.log.debug('docker: connected')
-      // After the events, so that no container is missed in between.
-      allContainers(socket)
-        .then(all => {
-          attachments.forget(owner => isOfDocker(owner) && !all.some(({ id }) => id === containerOf(owner)))
-          return Promise.all(all.map(({ id, isRunning }) => isRunning && adopt(id)))
-        })
-        .catch(error => attachments.warn(lineOf(error)))
-    }
-    const changed = (id: string) => void adopt(id)
-    const removed = (id: string) => attachments.forget(owner => containerOf(owner) === id)
-    const why = await followContainers(socket, { changed, removed, connected, signal }).then(
-      () => 'it ended',
-      (error: Error) => error.message,
-    )
+    const why = await listeningSocket(sockets)
+      .then(socket => {
+        sockets = [socket]
+        return followEngine(attachments, { ...options, socket }, onConnected)
+      })
+      .then(
+        () => 'it ended',
+        (error: Error) => error.message,
+      )
     if (signal.aborted) return
     if (!isLogged) attachments.warn(`docker: ${why}; trying again every second`)
     isLogged = true
@@ -67,8 +73,27 @@ export async function followDocker(attachments: Attachments, options: DockerOpti
   }
 }
 
+/** Follows the engine at a socket until it ends. */
+function followEngine(attachments: Attachments, options: EngineOptions, onConnected: () => void): Promise<void> {
+  const { socket, signal } = options
+  const adopt = (id: string) => adoptContainer(attachments, id, options).catch(error => attachments.warn(lineOf(error)))
+  const connected = () => {
+    onConnected()
+    // After the events, so that no container is missed in between.
+    allContainers(socket)
+      .then(all => {
+        attachments.forget(owner => isOfDocker(owner) && !all.some(({ id }) => id === containerOf(owner)))
+        return Promise.all(all.map(({ id, isRunning }) => isRunning && adopt(id)))
+      })
+      .catch(error => attachments.warn(lineOf(error)))
+  }
+  const changed = (id: string) => void adopt(id)
+  const removed = (id: string) => attachments.forget(owner => containerOf(owner) === id)
+  return followContainers(socket, { changed, removed, connected, signal })
+}
+
 /** Attaches to the interfaces of a container, unless that was done, and notes its mistakes. */
-async function adoptContainer(attachments: Attachments, id: string, options: DockerOptions): Promise<void> {
+async function adoptContainer(attachments: Attachments, id: string, options: EngineOptions): Promise<void> {
   const container = await inspectContainer(options.socket, id)
   const wrong = new Map<string, string>()
   if (container !== undefined && container.pid !== 0) {
@@ -111,7 +136,7 @@ async function attachAll(
 }
 
 /** Returns the wire of the labels, without labels that the image gave. Throws a UsageError. */
-async function specOf(container: Container, options: DockerOptions, { log }: Attachments): Promise<Spec> {
+async function specOf(container: Container, options: EngineOptions, { log }: Attachments): Promise<Spec> {
   const { labels, name, image } = container
   const ours = Object.keys(labels).filter(label => isOurs(label, LABELS))
   if (ours.length === 0) return {}

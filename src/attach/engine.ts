@@ -49,6 +49,21 @@ export async function findContainer(name: string, sockets: readonly string[]): P
   throw new VnetError(ECONNREFUSED, `container ${name}`, advice)
 }
 
+/** Returns the first socket at which an engine listens. Rejects if none does. */
+export async function listeningSocket(sockets: readonly string[]): Promise<string> {
+  const missing: NoEngine[] = []
+  for (const socket of sockets) {
+    const error = await get(socket, '/_ping').then(
+      () => undefined,
+      error => error,
+    )
+    if (error === undefined) return socket
+    if (!(error instanceof NoEngine)) throw error
+    missing.push(error)
+  }
+  throw new NoEngine(missing.map(({ message }) => message).join(', '))
+}
+
 /** Returns a container of the engine; undefined if it has none of this name. */
 export async function inspectContainer(socket: string, name: string): Promise<Container | undefined> {
   const { status, body } = await get(socket, `/containers/${encodeURIComponent(name)}/json`)

@@ -35,7 +35,7 @@ export async function node(options: NodeOptions, io: Io): Promise<number> {
   if (options.imageLabels && !options.docker) throw new UsageError('--image-labels is for --docker')
   if (files !== undefined && !statSync(files, { throwIfNoEntry: false })?.isDirectory())
     throw new UsageError(`--files ${files}: it is not a directory`)
-  const [socket] = options.docker ? engineSockets() : []
+  const sockets = options.docker ? engineSockets() : []
   const { onClosed: _, ...lasting } = io
   // A full disk, or a reader of the output that leaves, ends no attachment.
   using end = endOf(lasting)
@@ -72,7 +72,8 @@ export async function node(options: NodeOptions, io: Io): Promise<number> {
   io.out(json ? `${JSON.stringify({ event: 'ready', socket: path })}\n` : `requests: ${path}\nready\n`)
   const ended = new AbortController()
   const following =
-    socket && followDocker(attachments, { socket, imageLabels: options.imageLabels === true, signal: ended.signal })
+    sockets.length > 0 &&
+    followDocker(attachments, { sockets, imageLabels: options.imageLabels === true, signal: ended.signal })
   await end.asked.finally(() => ended.abort())
   await following
   return EXIT_OK

@@ -1,8 +1,9 @@
 /** `vnet node --docker`: labels of containers, with an engine of the test. */
-import { beforeEach, describe, expect, test } from 'vitest'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { useAgentSocket } from '#support/agent.ts'
 import { makeVeth } from '#support/attach.ts'
-import { freshEngine } from '#support/fake-engine.ts'
+import { FakeEngine, freshEngine } from '#support/fake-engine.ts'
 import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
 import { processIn } from '#support/netns.ts'
 import { PROGRAM, type Running, spawnVnet } from '#support/vnet-process.ts'
@@ -191,6 +192,51 @@ describe('labels', () => {
     engine.images.set('sha256:bad', { 'vnet.wire': 'loss 1%' })
     engine.start('web', { pid, image: 'sha256:bad', labels: { 'vnet.wire': 'loss 1%' } })
     await (await start('--image-labels')).line(ATTACHED)
+  })
+})
+
+describe('without DOCKER_HOST', () => {
+  /** Starts a daemon whose /run is its own: empty, or with the engine's socket where Podman has it. */
+  function startIn(run: string): Promise<Running> {
+    delete process.env.DOCKER_HOST
+    delete process.env.XDG_RUNTIME_DIR
+    const script = `mount -t tmpfs tmpfs /run && mkdir /run/podman && ${run} && exec "$@"`
+    const within = ['nsenter', `--net=/run/netns/${host.name}`, 'unshare', '-m', 'sh', '-c', script, 'sh']
+    return spawnVnet(['node', '--docker', '--json', '-v'], { within })
+  }
+  const runtime = process.env.XDG_RUNTIME_DIR
+  afterEach(() => {
+    if (runtime !== undefined) process.env.XDG_RUNTIME_DIR = runtime
+  })
+
+  test("a daemon finds the engine at Podman's socket", async () => {
+    engine.start('web', { pid, labels })
+    const daemon = await startIn(`ln -s ${engine.socket} /run/podman/podman.sock`)
+    await daemon.line(ATTACHED)
+  })
+
+  test('a daemon takes the first engine that starts, and stays with it', async () => {
+    await engine.close()
+    const docker = new FakeEngine(join(directory, 'docker.sock'))
+    const daemon = await startIn(
+      `ln -s ${docker.socket} /run/docker.sock && ln -s ${engine.socket} /run/podman/podman.sock`,
+    )
+    await daemon.line(/docker: \/var\/run\/docker.sock: .*, \/run\/podman\/podman.sock: .*; trying again/)
+    engine.start('web', { pid, labels })
+    await engine.listen()
+    await daemon.line(ATTACHED)
+
+    // Neither has an interface of its own, which is one line.
+    const shared = { pid: await processIn(host), labels }
+    docker.start('other', shared)
+    await docker.listen()
+    await engine.close()
+    await daemon.line(/docker: .*; trying again every second/, 2)
+    await engine.listen()
+    engine.start('next', shared)
+    await daemon.line(/container next:/)
+    expect(daemon.stdout).not.toContain('container other:')
+    await docker.close()
   })
 })
 
