@@ -5,6 +5,7 @@
  */
 import { existsSync, statSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
+import type { Continuity, Counted } from '../attach/attachment.ts'
 import { attachDriver } from '../attach/driver.ts'
 import { describeException, ENETDOWN, ENODEV, ENOENT, isErrno, type Log, printable, VnetError } from '../base/index.ts'
 import { isSameNamespace, type NetNamespace, ownNamespace } from '../control/protocol/directory.ts'
@@ -37,6 +38,8 @@ export interface AttachRequest extends Spec {
   readonly failOpen?: number | undefined
   /** Its owner: `cni NETWORK CONTAINER IF`, `docker ID IF`; undefined for a request by hand. */
   readonly owner?: string | undefined
+  /** True if its frames should have passed the wire since the interface was made. */
+  readonly fromStart?: true | undefined
 }
 
 interface Place extends NetNamespace {
@@ -50,6 +53,8 @@ interface Kept extends Place {
   /** True if it is not attached, because the daemon ended twice while a frame of it was in work. */
   readonly away?: true | undefined
   readonly change?: Change | undefined
+  /** What its interface had counted when it was detached; undefined if the daemon was killed. */
+  readonly since?: Counted | undefined
 }
 
 /** What a user changed for an owner that has no attachment now. */
@@ -71,6 +76,15 @@ interface Attached {
   readonly module: Module
   readonly dev: NetDevice
   readonly netns: string | undefined
+  /** Set when it has ended. */
+  since?: Counted | undefined
+}
+
+interface Loading {
+  readonly netns: string | undefined
+  readonly number: number
+  readonly change: Change
+  readonly continuity: Continuity
 }
 
 /** How often an interface that went down is looked at. */
@@ -128,10 +142,12 @@ export class Attachments implements AsyncDisposable {
     this.#net.log.warn(printable(line))
   }
 
-  /** Returns whether an interface of our own namespace has an attachment, also if it is away. */
-  has(name: string): boolean {
+  /** Returns the attachment to an interface of our own namespace, also if it is away. */
+  at(ifindex: number): AttachRequest | undefined {
     const inode = ownNamespace('net')
-    return (this.#at(name, inode) ?? this.#awayAt(name, inode)) !== undefined
+    const all = [...[...this.#all].map(({ place, request }) => ({ ...place, request })), ...this.#away]
+    // Not by name: the end of an earlier interface of this name may not be seen yet.
+    return all.find(each => each.ifindex === ifindex && each.inode === inode)?.request
   }
 
   /** Returns the namespace of a device: by name, and by an identifier that no other has. */
@@ -155,7 +171,7 @@ export class Attachments implements AsyncDisposable {
     const away = this.#awayAt(name, inode)
     this.#away = this.#away.filter(each => each !== away)
     const place = found?.place ?? away
-    if (place !== undefined) this.#changes.delete(keyOf({ owner: undefined }, place))
+    if (place !== undefined) this.#forgetPlace({ ...place, request: { name } })
     this.#keep()
     return place !== undefined
   }
@@ -192,11 +208,6 @@ export class Attachments implements AsyncDisposable {
 
   mistakes(): MistakeList {
     return this.#mistakes.list()
-  }
-
-  /** Returns the owner of the attachment to an interface of our own namespace. */
-  ownerAt(name: string): string | undefined {
-    return this.#at(name, ownNamespace('net'))?.request.owner
   }
 
   /** Keeps what a client changed on a device. */
@@ -241,10 +252,14 @@ export class Attachments implements AsyncDisposable {
 
   /** Ends all attachments; the file keeps them for the next start. */
   async [Symbol.asyncDispose](): Promise<void> {
+    const wasKept = this.#isKept
     this.#isKept = false
     await this.#queue
+    const live = this.#live()
     await Promise.all([...this.#all].map(({ module }) => module.rmmod()))
     this.#stop()
+    // From these counts the next daemon knows what passes meanwhile.
+    if (wasKept) this.#write(live.map(({ attached, kept }) => ({ ...kept, since: attached.since })))
   }
 
   #check(kept: Kept, netns: string | undefined): void {
@@ -256,7 +271,7 @@ export class Attachments implements AsyncDisposable {
   async #attachAgain(kept: Kept, netns: string | undefined): Promise<boolean> {
     try {
       this.#check(kept, netns)
-      await this.#load(kept.request, netns, kept.number)
+      await this.#load(kept.request, netns, kept)
       return true
     } catch (error) {
       if (isErrno(error, ENETDOWN)) return false
@@ -286,11 +301,19 @@ export class Attachments implements AsyncDisposable {
     }
   }
 
-  async #load(request: AttachRequest, netns: string | undefined, number = ++this.#lastNumber): Promise<Attached> {
+  /** Attaches, or attaches again what was kept. */
+  async #load(request: AttachRequest, netns: string | undefined, kept?: Kept): Promise<Attached> {
     const { name } = request
+    const number = kept?.number ?? ++this.#lastNumber
     const place = this.#place(name, netns)
     const change = this.#changes.get(keyOf(request, place)) ?? {}
-    const module = this.#insmod(request, { netns, number, change })
+    const continuity = {
+      since: kept?.since ?? (kept === undefined && request.fromStart ? NOTHING_COUNTED : undefined),
+      ended: (since: Counted) => {
+        attached.since = since
+      },
+    }
+    const module = this.#insmod(request, { netns, number, change, continuity })
     const [dev] = module.devices as [NetDevice]
     const attached: Attached = { place, number, request, module, dev, netns }
     this.#all.add(attached)
@@ -302,15 +325,14 @@ export class Attachments implements AsyncDisposable {
       throw error
     }
     const owner = request.owner === undefined ? '' : ` (${request.owner})`
+    if (kept !== undefined && kept.since === undefined)
+      this.mistake(uncounted(place), { who: `interface ${name}`, why: UNCOUNTED, lasts: true })
     this.#net.log.info(`${name}: attached${owner}${isEmpty(change) ? '' : ', as a user changed it'}`)
     return attached
   }
 
   /** Loads the driver with the wire of the request, or what a user has changed it to. */
-  #insmod(
-    request: AttachRequest,
-    { netns, number, change }: { netns: string | undefined; number: number; change: Change },
-  ): Module {
+  #insmod(request: AttachRequest, { netns, number, change, continuity }: Loading): Module {
     const { name, farSide = false, failOpen } = request
     const strangers = new StrangerResources(this.#files)
     const given = { ...paramsOf(request, strangers), farSide, ...(failOpen !== undefined && { failOpen }) }
@@ -319,7 +341,7 @@ export class Attachments implements AsyncDisposable {
     const options = { args: [name], netns, net: this.#net, txqs: 1, rxqs: 1, wireResources, params }
     const shown = this.#mark && { word: this.#mark.words, number }
     return inOneLine(name, strangers, () => {
-      const module = insmod(attachDriver(shown), options) as Module
+      const module = insmod(attachDriver(shown, continuity), options) as Module
       applyChange(change, (module.devices as [NetDevice])[0])
       return module
     })
@@ -333,6 +355,7 @@ export class Attachments implements AsyncDisposable {
 
   /** Forgets the changes of a place that no longer exists, unless an owner will have another. */
   #forgetPlace({ request, ...place }: Kept): void {
+    this.#mistakes.forget(owner => owner === uncounted(place))
     if (request.owner === undefined) this.#changes.delete(keyOf(request, place))
   }
 
@@ -375,18 +398,28 @@ export class Attachments implements AsyncDisposable {
     if (request.scenario !== undefined && change !== undefined) this.#setChange(key, stillInForce(change, dev))
   }
 
-  async #ended({ place, number, request, netns, module, dev: { name } }: Attached): Promise<void> {
+  async #ended(attached: Attached): Promise<void> {
+    const { place, number, request, netns, module, dev } = attached
+    const { name } = dev
     await module.rmmod().catch(error => this.#net.log.err(`${name}: ${describeException(error)}`))
-    if (this.#isKept) await this.#untilUp({ ...place, number, request: { ...request, name } }, netns)
+    const { since } = attached
+    if (this.#isKept) await this.#untilUp({ ...place, number, request: { ...request, name }, since }, netns)
   }
 
   /** Writes the file. A reader sees the old or the new one. */
   #keep(): void {
-    if (!this.#isKept) return
+    if (this.#isKept) this.#write(this.#live().map(({ kept }) => kept))
+  }
+
+  #live(): { attached: Attached; kept: Kept }[] {
     const up = [...this.#all].filter(({ dev }) => dev.regState === NETREG_REGISTERED)
-    const live = up.map(({ place, number, request, dev }): Kept => {
-      return { ...place, number, request: { ...request, name: dev.name } }
+    return up.map(attached => {
+      const { place, number, request, dev } = attached
+      return { attached, kept: { ...place, number, request: { ...request, name: dev.name } } }
     })
+  }
+
+  #write(live: readonly Kept[]): void {
     const rest = new Map(this.#changes)
     const kept = [...live, ...this.#away].map(each => {
       const key = keyOf(each.request, each)
@@ -409,6 +442,12 @@ export class Attachments implements AsyncDisposable {
 const gone = (name: string) => new VnetError(ENODEV, name, 'it no longer exists')
 
 const isSame = (a: Place, b: Place): boolean => a.ifindex === b.ifindex && isSameNamespace(a, b)
+
+const NOTHING_COUNTED: Counted = { counted: { in: 0, out: 0 }, bypassed: { in: 0, out: 0 } }
+const UNCOUNTED = 'vnet node was killed: frames passed without the wire, uncounted, until it was back'
+
+/** Returns the key of the mistake that frames of a place have passed uncounted. */
+const uncounted = (place: Place): string => `uncounted ${keyOf({ owner: undefined }, place)}`
 
 /** The start of the keys of attachments without an owner. */
 const BY_HAND = 'place '
@@ -439,9 +478,14 @@ function readState(file: string, net: Net): State {
 }
 
 function isKept(value: Partial<Kept> | null): value is Kept {
-  const { inode, ifindex, request, change } = value ?? {}
+  const { inode, ifindex, request, change, since } = value ?? {}
   const isPlace = Number.isInteger(inode) && Number.isInteger(ifindex)
-  return isPlace && typeof request?.name === 'string' && (change === undefined || isChange(change))
+  return isPlace && typeof request?.name === 'string' && (change === undefined || isChange(change)) && isCounted(since)
+}
+
+function isCounted(since: Counted | undefined): boolean {
+  const numbers = since === undefined ? [] : [since?.counted?.in, since?.counted?.out, since?.bypassed?.in]
+  return [...numbers, since?.bypassed?.out ?? 0].every(Number.isSafeInteger)
 }
 
 function isRemembered(value: Partial<Remembered & Kept> | null): value is Remembered {

@@ -118,15 +118,16 @@ async function attachAll(
 ): Promise<void> {
   const wanted = { text: 'labels', path: netnsOf(pid), netns: undefined, only: undefined }
   const { ends, others } = endsOf(attachments.native, wanted)
-  for (const { name, inside } of ends) {
+  for (const { name, ifindex, inside } of ends) {
     const owner = `${DOCKER}${id} ${inside}`
-    const other = containerOf(attachments.ownerAt(name) ?? '')
+    const present = attachments.at(ifindex)
+    const other = containerOf(present?.owner ?? '')
     if (attachments.isDetached(owner)) wrong.set(owner, `${inside} has no wire, because a user detached it`)
     else if (other !== undefined && other !== id)
       wrong.set(owner, `it shares ${inside} with container ${other.slice(0, SHORT)}, whose labels give the wire`)
-    if (wrong.has(owner) || attachments.has(name)) continue
+    if (wrong.has(owner) || present !== undefined) continue
     try {
-      await attachments.attach({ ...spec, name, farSide: true, owner })
+      await attachments.attach({ ...spec, name, farSide: true, owner, fromStart: true })
     } catch (error) {
       wrong.set(owner, lineOf(error))
     }

@@ -8,11 +8,11 @@
  * and its drops are counted at `near`.
  */
 import { randomBytes } from 'node:crypto'
-import { describeException, LimitedLog, LOGLEVEL_WARNING, Log } from '../base/index.ts'
+import { describeException, LimitedLog, LOGLEVEL_WARNING, Log, VnetError } from '../base/index.ts'
 import { type Native, writeSysctl } from '../linux/index.ts'
 import { followLink } from '../linux/links/watch.ts'
 import { inNetns } from '../linux/netns-name.ts'
-import type { Link } from '../linux/rtnetlink.ts'
+import { getLink, type Link, RouteSocket } from '../linux/rtnetlink.ts'
 import { etherSetup } from '../netdev/eth.ts'
 import * as netif from '../netdev/if.ts'
 import { devSetMtu } from '../netdev/link-change.ts'
@@ -20,7 +20,7 @@ import { Net } from '../netdev/net.ts'
 import { NetDevice } from '../netdev/net-device.ts'
 import { devOpen, netifRxDrop, netifRxFrom } from '../netdev/netif.ts'
 import { registerNetdev, unregisterNetdev } from '../netdev/register.ts'
-import { RX_DROPPED, TX_DROPPED } from '../netdev/stats.ts'
+import { RX_DROPPED, RX_PACKETS, TX_DROPPED, TX_PACKETS } from '../netdev/stats.ts'
 import type { PacketFilter } from '../packet/bpf.ts'
 import { SKB_DROP_REASON_CUT } from '../skb/drop-reason.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
@@ -108,6 +108,28 @@ export interface InWork {
   readonly number: number
 }
 
+/** Frames, by the side of the interface. */
+interface Sides {
+  readonly in: number
+  readonly out: number
+}
+
+/** What an interface had counted when an attachment to it ended, for the next one. */
+export interface Counted {
+  /** The frames that the interface had received and transmitted. */
+  readonly counted: Sides
+  /** Those that had passed it without the wire. */
+  readonly bypassed: Sides
+}
+
+/** How attachments to one interface count frames that pass between them. */
+export interface Continuity {
+  /** The counts that this one continues; frames count from now on without them. */
+  readonly since?: Counted | undefined
+  /** Called when this one ends. */
+  ended(counted: Counted): void
+}
+
 interface AttachmentOptions {
   readonly native: Native
   readonly net: Net
@@ -117,6 +139,8 @@ interface AttachmentOptions {
   /** True if `in` and `out` are named from the far side of the interface, such as a container. */
   readonly farSide: boolean
   readonly shown?: InWork | undefined
+  /** Without it, frames count from the start of the attachment. */
+  readonly continuity?: Continuity | undefined
   /** The frames that pass the wire, if the user chose them. */
   readonly only?: PacketFilter | undefined
 }
@@ -135,6 +159,9 @@ export class Attachment {
   readonly #farNet: Net
   readonly #failOpen: number
   readonly #given: PacketFilter | undefined
+  readonly #continuity: Continuity | undefined
+  /** Frames that had passed without the wire when this attachment began. */
+  #early: Sides = { in: 0, out: 0 }
   /** The indexes in `wires` for received and for transmitted frames. */
   readonly #in: number
   readonly #out: number
@@ -149,7 +176,7 @@ export class Attachment {
   readonly #undo: (() => void)[] = []
   #closed: Promise<void> | undefined
 
-  constructor({ native, net, target, failOpen, farSide, shown, only }: AttachmentOptions) {
+  constructor({ native, net, target, failOpen, farSide, shown, continuity, only }: AttachmentOptions) {
     const { ifindex, name } = target.link
     this.target = target
     this.#native = native
@@ -158,6 +185,7 @@ export class Attachment {
     this.#failOpen = failOpen
     this.#shown = shown
     this.#given = only
+    this.#continuity = continuity
     this.#in = farSide ? 1 : 0
     this.#out = 1 - this.#in
     this.#farNet = new FarNet(net)
@@ -312,9 +340,13 @@ export class Attachment {
     })
     if (redirect.isClosed) return
     this.#only = new OnlyFilter(redirect, { wires, given: this.#given, farSide: this.#in === 1, dev: near })
-    for (const wire of wires) wire.only = this.#only
+    for (const [nth, wire] of wires.entries()) {
+      wire.only = this.#only
+      wire.bypassed = () => this.#bypassed()[nth === this.#in ? 'in' : 'out']
+    }
     this.#aliveUntil = this.#native.monotonic() + this.#failOpen
     redirect.start(this.#aliveUntil)
+    if (this.#continuity?.since !== undefined) this.#early = this.#sinceLast(this.#continuity.since)
     this.#heart = setInterval(() => this.#beat(redirect), this.#failOpen / BEATS / 1e6).unref()
     if (hasDefaultRoute)
       near.log.info('the default route leads here: connections of this machine, such as ssh, pass the wire')
@@ -332,10 +364,42 @@ export class Attachment {
     this.#late?.warn('late', `vnet was too late: ${received} frames in and ${out} out passed directly so far`)
   }
 
+  /** Frames that the interface received and transmitted without the wire. */
+  #bypassed(): Sides {
+    const { in: received = 0, out = 0 } = this.#redirect?.passed() ?? {}
+    return { in: this.#early.in + received, out: this.#early.out + out }
+  }
+
+  #sinceLast({ counted, bypassed }: Counted): Sides {
+    const now = this.#counted()
+    const passed = (side: keyof Sides) => bypassed[side] + Math.max(0, now[side] - counted[side])
+    return { in: passed('in'), out: passed('out') }
+  }
+
+  /** Returns the kernel's counters of the interface; 0 if it no longer exists. */
+  #counted(): Sides {
+    const { netns, link } = this.target
+    try {
+      return inNetns(this.#native, netns, nsfd => {
+        using sock = RouteSocket.open(this.#native, nsfd)
+        const { stats64 = [] } = getLink(sock, { ifindex: link.ifindex }) ?? {}
+        return { in: stats64[RX_PACKETS] ?? 0, out: stats64[TX_PACKETS] ?? 0 }
+      })
+    } catch (error) {
+      if (error instanceof VnetError) return NONE
+      throw error
+    }
+  }
+
   /** Lets frames pass the interface directly. Resolves when everything is detached. */
   async #detach(): Promise<void> {
     clearInterval(this.#heart)
-    await this.#redirect?.close()
+    const redirect = this.#redirect
+    const isFirst = redirect?.isClosed === false
+    const closed = redirect?.close()
+    if (isFirst && this.#only !== undefined)
+      this.#continuity?.ended({ counted: this.#counted(), bypassed: this.#bypassed() })
+    await closed
   }
 
   /** A TAP was brought down, by an administrator unless the attachment ends. */
@@ -375,6 +439,8 @@ export class Attachment {
     })
   }
 }
+
+const NONE: Sides = { in: 0, out: 0 }
 
 /** Returns the MTU of its TAPs. Larger frames than a TAP can take are dropped. */
 const mtuOf = ({ mtu }: Pick<Link, 'mtu'>): number => Math.min(Math.max(mtu, netif.ETH_MIN_MTU), netif.ETH_MAX_MTU)

@@ -7,7 +7,7 @@ import { bool, type Driver, defineDriver, interfaceArg, text } from '../netdev/d
 import type { NetDevice } from '../netdev/net-device.ts'
 import { noResources } from '../wire/grammar/groups.ts'
 import { directedWires, spec, takenSeed, wireParams } from '../wire/params.ts'
-import { Attachment, type InWork } from './attachment.ts'
+import { Attachment, type Continuity, type InWork } from './attachment.ts'
 import { findTarget } from './target.ts'
 
 const FAIL_OPEN = 500e6
@@ -45,7 +45,7 @@ const params = {
 }
 
 /** Creates the driver, for one run at a time; `shown` shows that a frame is in work. */
-export function attachDriver(shown?: InWork): Driver<typeof params> {
+export function attachDriver(shown?: InWork, continuity?: Continuity): Driver<typeof params> {
   const attachments: Attachment[] = []
   return defineDriver({
     name: 'attach',
@@ -66,7 +66,7 @@ export function attachDriver(shown?: InWork): Driver<typeof params> {
       const only = values.only === undefined ? undefined : wireResources.filter(values.only)
       const targets = args.map(interfaceArg).map(arg => findTarget(native, { ...arg, netns: arg.netns ?? netns }))
       return targets.map((target, nth) => {
-        const attachment = new Attachment({ native, net, target, failOpen, farSide, shown, only })
+        const attachment = new Attachment({ native, net, target, failOpen, farSide, shown, continuity, only })
         attachments.push(attachment)
         const { near, ends } = attachment
         attachment.wires = directedWires(wired, context, ...ends, { nth, attached: near, clock })

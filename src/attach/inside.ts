@@ -48,6 +48,7 @@ interface Wanted {
 /** The end of a veth in the namespace that was asked for, and the name of the end inside. */
 export interface End {
   readonly name: string
+  readonly ifindex: number
   readonly inside: string
 }
 
@@ -75,7 +76,7 @@ export function endsOf(native: Native, wanted: Wanted): { ends: End[]; others: r
         const other = veth.peer === undefined ? undefined : getLink(here, { ifindex: veth.peer })
         // Indexes of two namespaces may be equal by chance.
         const isIt = other?.kind === 'veth' && other.peer === veth.ifindex && isOf(here, other, inside)
-        return isIt ? { name: other.name, inside: veth.name } : []
+        return isIt ? { name: other.name, ifindex: other.ifindex, inside: veth.name } : []
       })
       // Veths to other containers, or to a namespace inside this one, are not the caller's.
       if (found.length > 0) return { ends: found, others: links.filter(isShared) }

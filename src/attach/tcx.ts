@@ -190,9 +190,9 @@ export class TcxRedirect {
     bpf.writeArray(this.#native, this.#maps.aliveUntil, this.#time)
   }
 
-  /** How many frames passed directly because vnet was late. */
+  /** How many frames passed directly because vnet was late, until close(). */
   passed(): { in: number; out: number } {
-    bpf.readArray(this.#native, this.#maps.passed, this.#passed)
+    if (!this.isClosed) bpf.readArray(this.#native, this.#maps.passed, this.#passed)
     return { in: Number(this.#passed[0]), out: Number(this.#passed[1]) }
   }
 
@@ -239,6 +239,7 @@ export class TcxRedirect {
 
   async #close(): Promise<void> {
     this.aliveUntil(0)
+    this.passed()
     if (this.#filters.length > 0) this.unmatched()
     await this.#attached.catch(() => {})
     await closeAside(this.#native, [...this.#links.splice(0).reverse(), ...Object.values(this.#maps)])

@@ -2,6 +2,7 @@
 import type { DeviceStats, StageReport } from '../control/index.ts'
 import { deviceCounters, type QueueCounters, queueCounters } from '../control/protocol/queue-counters.ts'
 import { BEFORE_VNET } from '../netdev/before-vnet.ts'
+import { BYPASSED } from '../netdev/bypass.ts'
 import type { DeviceWire, NetDevice, WireSide } from '../netdev/index.ts'
 import { type LinkStats64, linkStats64 } from '../netdev/stats.ts'
 import { dropsByName } from '../skb/drop-reason-name.ts'
@@ -32,6 +33,7 @@ export function statisticsOf(dev: NetDevice, netns: string | undefined, time: nu
     rxQueues: dev.numRxQueues,
     held: dev.slots.used,
     beforeVnet: dev.beforeVnet(true),
+    bypassed: dev.bypassed() || undefined,
     drops: { tx: dropsByName(tx), rx: dropsByName(rx) },
     kernel: kernel === undefined ? undefined : linkStats64(kernel),
   }
@@ -41,7 +43,7 @@ export function statisticsOf(dev: NetDevice, netns: string | undefined, time: nu
 export function statisticsTable(devices: readonly DeviceStatistics[]): string {
   const rows: string[][] = [['', 'packets', 'bytes', 'errors', 'dropped']]
   const notes: string[] = []
-  for (const { total, queues, rxQueues, held, beforeVnet, drops, kernel, ...device } of devices) {
+  for (const { total, queues, rxQueues, held, beforeVnet, bypassed, drops, kernel, ...device } of devices) {
     const name = label(device, devices)
     for (const direction of ['tx', 'rx'] as const) {
       rows.push(row(`${name} ${direction}`, direction, total))
@@ -55,6 +57,7 @@ export function statisticsTable(devices: readonly DeviceStatistics[]): string {
     if (kernel !== undefined && kernel.txDropped + kernel.rxDropped > 0)
       notes.push(`${name} dropped by the kernel: tx ${kernel.txDropped}, rx ${kernel.rxDropped}`)
     if (beforeVnet > 0) notes.push(`${name} ${BEFORE_VNET}: ${beforeVnet}`)
+    if (bypassed) notes.push(`${name} ${BYPASSED}: ${bypassed}`)
     for (const [what, field] of EVENTS) if (total[field] > 0) notes.push(`${name} ${what}: ${total[field]}`)
     if (held > 0) notes.push(`${name} held: ${held}`)
   }

@@ -130,6 +130,8 @@ export interface DeviceWire {
   readonly runSeed?: number | undefined
   /** Frames lost before vnet that would have taken this direction (NetDevice.beforeVnet). */
   beforeVnet?(now: boolean): number
+  /** Frames of this direction that passed the interface directly. Only on an attachment. */
+  bypassed?: (() => number) | undefined
   report(): readonly StageReport[]
   /** The reports of stages that were replaced, if they hit packets. */
   readonly former?: readonly StageReport[]

@@ -169,6 +169,13 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
   }
 
   /** The wires that its frames leave and arrive on (ndoGetWires); none if the driver throws. */
+  /** Frames that passed the interface of an attachment directly, in both directions. */
+  bypassed(): number {
+    let frames = 0
+    for (const wire of this.wires) frames += wire.bypassed?.() ?? 0
+    return frames
+  }
+
   get wires(): readonly DeviceWire[] {
     try {
       return this.netdevOps.ndoGetWires?.(this) ?? []

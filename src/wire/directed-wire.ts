@@ -60,6 +60,8 @@ export class DirectedWire implements DeviceWire {
   scenario: WireScenario | undefined
   /** Set by an attachment. */
   only: KernelFilter | undefined
+  /** Set by an attachment. */
+  bypassed: (() => number) | undefined
   /** Takes the frames of the sending device: the chain, or the receiver's wire. */
   wire: Wire
   /** @internal By default times without a unit are microseconds, and notes are logged. */

@@ -6,6 +6,7 @@ import { ControlClient } from '../../control/client/client.ts'
 import { otherUserLine, supported } from '../../control/client/find.ts'
 import type * as control from '../../control/index.ts'
 import { loadNative } from '../../linux/index.ts'
+import { BYPASSED } from '../../netdev/bypass.ts'
 import { IFR_IFRU, SIOCDEVPRIVATE } from '../../netdev/if.ts'
 import { alignLeft } from '../align.ts'
 import { type AskOptions, askInterface, checkUser, fail, failAll, findNamed } from '../ask.ts'
@@ -59,7 +60,8 @@ async function listed(client: control.ControlClient, device: control.FoundDevice
   ])
   const { peer = null } = device
   const { text = null, only = null, seed = null } = wire ?? {}
-  const link = { addresses: addressesOf(device) ?? null, peer, wire: text, only, seed }
+  const bypassed = device.attached ? (stats?.bypassed ?? 0) : null
+  const link = { addresses: addressesOf(device) ?? null, peer, wire: text, only, seed, bypassed }
   return { ...deviceFields(device), ...link, drops: stats === undefined ? null : dropsOf(stats) }
 }
 
@@ -68,8 +70,10 @@ type Listed = Awaited<ReturnType<typeof listed>>
 function rows(devices: readonly control.FoundDevice[], interfaces: readonly Listed[]): string[][] {
   return [
     ['interface', 'driver', 'state', 'address', 'peer', 'drops', 'wire'],
-    ...interfaces.map(({ driver, state, busy, addresses, peer, drops, wire, only }, i) => {
-      const text = wire === null ? '-' : wireText(wire) + (only === null ? '' : `, only '${only}'`)
+    ...interfaces.map(({ driver, state, busy, addresses, peer, drops, wire, only, bypassed }, i) => {
+      const filter = only === null ? '' : `, only '${only}'`
+      const beside = bypassed ? `; ${BYPASSED}: ${bypassed}` : ''
+      const text = wire === null ? '-' : wireText(wire) + filter + beside
       const now = busy === undefined ? state : `${state}, ${busyText(busy)}`
       const shown = [driver, now, addresses?.[0], peer, drops, text].map(word => `${word ?? '-'}`)
       return [label(devices[i] as control.FoundDevice), ...shown]
@@ -101,7 +105,24 @@ export function show(name: string, { json, user }: QueryOptions, io: Io): Promis
       io.out(`${JSON.stringify({ event: 'show', ...fields, params, parts, scenario: scenario ?? null })}\n`)
       return
     }
-    const { driver, state, addresses, peer, drops, wire, only, seed, mac, mtu, txqs, rxqs, netns, vnet, pid } = fields
+    const {
+      driver,
+      state,
+      addresses,
+      peer,
+      drops,
+      wire,
+      only,
+      seed,
+      bypassed,
+      mac,
+      mtu,
+      txqs,
+      rxqs,
+      netns,
+      vnet,
+      pid,
+    } = fields
     const groups: readonly (readonly [
       heading: string,
       rows: readonly (readonly (string | number | null | undefined)[])[],
@@ -117,6 +138,7 @@ export function show(name: string, { json, user }: QueryOptions, io: Io): Promis
           ['only', only],
           ['seed', wire?.ab || wire?.ba ? seed : null],
           ['drops', drops],
+          [BYPASSED, bypassed || null],
           ['mac', mac],
           ['mtu', mtu],
           ['queues', `${txqs} tx, ${rxqs} rx`],

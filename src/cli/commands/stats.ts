@@ -2,6 +2,7 @@
 import { formatNumber } from '../../base/duration.ts'
 import type { ControlClient, DeviceStats, Found, FoundDevice } from '../../control/index.ts'
 import { BEFORE_VNET } from '../../netdev/before-vnet.ts'
+import { BYPASSED } from '../../netdev/bypass.ts'
 import { kernelName, type LinkStats64, type LinkStats64Field, linkStats64Fields } from '../../netdev/stats.ts'
 import { align } from '../align.ts'
 import { type AskOptions, askVnets, failAll, failEnded, hasEnded } from '../ask.ts'
@@ -150,6 +151,7 @@ function countRows(stats: PlacedStats, { all = false }: TableOptions, before: re
   }
   for (const [name, field] of EVENTS) if (all || stats.total[field] > 0) add(name, ({ total }) => total[field])
   if (all || stats.beforeVnet > 0) add(BEFORE_VNET, ({ beforeVnet }) => beforeVnet)
+  if (stats.bypassed) add(BYPASSED, ({ bypassed = 0 }) => bypassed)
   if (all || stats.held > 0) rows.push(['  held', `${stats.held}`, ''])
   if (stats.seed !== undefined) rows.push(['  wire seed', `${stats.seed}`, ''])
   return rows.map(row => [...row, ''].slice(0, rows[0]?.length))

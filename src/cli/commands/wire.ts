@@ -3,6 +3,7 @@
 import { formatDuration, NSEC_PER_MSEC, printable, UsageError } from '../../base/index.ts'
 import type { ControlClient, FoundDevice, StageReport, WireDirection, WireInfo } from '../../control/index.ts'
 import { beforeVnetLine } from '../../netdev/before-vnet.ts'
+import { bypassedLine } from '../../netdev/bypass.ts'
 import { directionText } from '../../netdev/device-wire.ts'
 import { align } from '../align.ts'
 import { type AskOptions, askInterface } from '../ask.ts'
@@ -86,10 +87,10 @@ async function change(name: string, { ab, ba, only, hasSides }: Change, options:
 /** Returns an object for each stage, and one for a direction that has none. */
 function jsonLines(device: FoundDevice, wire: WireInfo): object[] {
   const { name, netns = null } = device
-  const { time, text, only, passed, seed = null, beforeVnet, stages, former = [] } = wire
+  const { time, text, only, passed, seed = null, beforeVnet, bypassed, stages, former = [] } = wire
   return (['ab', 'ba'] as const).flatMap((direction): object[] => {
     const side = sideOf(direction, device.attached)
-    const lost = { beforeVnet: beforeVnet?.[direction] ?? 0 }
+    const lost = { beforeVnet: beforeVnet?.[direction] ?? 0, bypassed: side && (bypassed?.[direction] ?? 0) }
     const head = { event: 'wire', name, netns, time, side, only, passed: passed?.[direction], seed, ...lost }
     const own = stages.filter(stage => stage.direction === direction)
     const replaced = former.filter(stage => stage.direction === direction)
@@ -103,11 +104,11 @@ function jsonLines(device: FoundDevice, wire: WireInfo): object[] {
 
 /**
  * Returns the text of each direction, a row for each stage, the drops of the stages, and the frames
- * that were lost before vnet. Counters that are 0 everywhere, such as `reordered`, have no column.
+ * that were lost before vnet or passed without the wire. Counters that are 0 everywhere, such as `reordered`, have no column.
  * With `before`, read earlier, there is a column `out/s`. `hasSides` is true for an attachment.
  */
 export function wireTable(name: string, wire: WireInfo, before?: WireInfo, hasSides = false): string {
-  const { text, time, only, passed, seed, beforeVnet } = wire
+  const { text, time, only, passed, seed, beforeVnet, bypassed } = wire
   const sided = (stage: StageReport) => ({ ...stage, side: sideOf(stage.direction as WireDirection, hasSides) })
   const stages = wire.stages.map(sided)
   const head = (['ab', 'ba'] as const).flatMap((direction: WireDirection) => {
@@ -139,8 +140,12 @@ export function wireTable(name: string, wire: WireInfo, before?: WireInfo, hasSi
     return `  ${name} ${stageDrops(stage)}`
   })
   const lost = (['ab', 'ba'] as const).flatMap((direction: WireDirection) => {
-    const frames = beforeVnet?.[direction] ?? 0
-    return frames === 0 ? [] : [`  ${beforeVnetLine(sideOf(direction, hasSides) ?? direction, frames)}`]
+    const name = sideOf(direction, hasSides) ?? direction
+    const [before = 0, beside = 0] = [beforeVnet?.[direction], bypassed?.[direction]]
+    return [
+      ...(before === 0 ? [] : [`  ${beforeVnetLine(name, before)}`]),
+      ...(beside === 0 ? [] : [`  ${bypassedLine(name, beside)}`]),
+    ]
   })
   const seeds = seed !== undefined && (text.ab || text.ba) ? [`  seed ${seed}`] : []
   return [...head, ...(stages.length > 0 ? align(rows) : []), ...drops, ...former, ...lost, ...seeds]

@@ -82,18 +82,20 @@ export function wireInfo(replies: readonly WireReply[]): types.WireInfo {
   const former: StageReport[] = []
   const passed = { ab: 0, ba: 0 }
   const beforeVnet = { ab: 0, ba: 0 }
+  const bypassed = { ab: 0, ba: 0 }
   let outgoing: types.WireDirection | undefined
   for (const { direction, text: given, outgoing: isOutgoing, passed: count = 0, stage, ...reply } of replies) {
     if (direction === 'ab' || direction === 'ba') {
       text[direction] = given ?? ''
       passed[direction] = count
       beforeVnet[direction] = reply.beforeVnet ?? 0
+      bypassed[direction] = reply.bypassed ?? 0
       if (isOutgoing) outgoing = direction
     }
     if (stage !== undefined) (stage.former ? former : stages).push(stageReport(stage))
   }
   const [{ time, only, seed }] = replies as [WireReply]
-  return { time, text, outgoing, ...(only && { only, passed }), seed, beforeVnet, stages, former }
+  return { time, text, outgoing, ...(only && { only, passed }), seed, beforeVnet, bypassed, stages, former }
 }
 
 /** Builds the information from the messages of a dump: first the scenario, then its steps. */
@@ -133,8 +135,9 @@ export function deviceStats([sum, ...queues]: readonly Reply<'getStats'>[]): typ
   const dropsOf = (direction: 'tx' | 'rx') =>
     Object.fromEntries(sum.drops.flatMap(each => (each.direction === direction ? [[each.reason, each.frames]] : [])))
   const drops = { tx: dropsOf('tx'), rx: dropsOf('rx') }
-  const { ifindex, ifname: name, netns, time, rxQueues, held, beforeVnet, kernelStats: kernel, busy } = sum
-  const rest = { rxQueues, held, beforeVnet, drops, kernel, ...(busy !== undefined && { busy }) }
+  const { ifindex, ifname: name, netns, time, rxQueues, held, beforeVnet, bypassed, kernelStats: kernel, busy } = sum
+  const given = { ...(bypassed !== undefined && { bypassed }), ...(busy !== undefined && { busy }) }
+  const rest = { rxQueues, held, beforeVnet, drops, kernel, ...given }
   return { ifindex, name, netns, time, total: counters(sum), queues: queues.map(counters), ...rest }
 }
 

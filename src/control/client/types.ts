@@ -88,6 +88,8 @@ export interface DeviceStats extends Device {
   readonly held: number
   /** Frames that the kernel dropped in front of vnet, because the queue there was full. */
   readonly beforeVnet: number
+  /** Frames that passed an attached interface without its wire; absent without any. */
+  readonly bypassed?: number | undefined
   /** Drops by reason: of frames that the kernel sent (tx), and of frames for the kernel (rx). */
   readonly drops: { readonly tx: Readonly<Record<string, number>>; readonly rx: Readonly<Record<string, number>> }
   /** The kernel's counters since it opened; undefined without rights, in allStats, if deleted. */
@@ -135,6 +137,8 @@ export interface WireInfo {
   readonly seed?: number | undefined
   /** How many frames of each direction were lost before vnet; undefined in a simulation. */
   readonly beforeVnet?: Readonly<Record<WireDirection, number>> | undefined
+  /** How many frames of each direction passed without the wire; undefined in a simulation. */
+  readonly bypassed?: Readonly<Record<WireDirection, number>> | undefined
   /** The stages of ab, then the stages of ba. */
   readonly stages: readonly StageReport[]
   /** Replaced stages that had dropped packets, in the same order; undefined in a simulation. */

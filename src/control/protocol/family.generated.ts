@@ -629,6 +629,11 @@ export const vnetAttributes = {
   mistake: nested(86, mistakePolicy),
   /** How many mistakes there were since the daemon started. */
   mistakeCount: count(87),
+  /**
+   * Frames that passed the interface of an attachment without its wire, because vnet hung, was
+   * down, or attached late: of the interface or, in GET_WIRE, of the direction.
+   */
+  bypassed: count(88),
 }
 const which = { ifindex: vnetAttributes.ifindex, ifname: vnetAttributes.ifname, netns: vnetAttributes.netns }
 
@@ -692,6 +697,7 @@ export const commands = {
       made: withDefault(vnetAttributes.made, 0),
       busy: vnetAttributes.busy,
       beforeVnet: withDefault(vnetAttributes.beforeVnet, 0),
+      bypassed: vnetAttributes.bypassed,
     }),
   },
   /** Sets the statistics of a device to 0, including `kernel-stats`. Requires rights. */
@@ -827,6 +833,7 @@ export const commands = {
       stage: vnetAttributes.wireStage,
       seed: vnetAttributes.wireSeed,
       beforeVnet: vnetAttributes.beforeVnet,
+      bypassed: vnetAttributes.bypassed,
     }),
   },
   /**

@@ -229,6 +229,7 @@ function deviceStats(subject: Subject, dev: NetDevice, { caller, isOwn = false }
     made: counted(made),
     held: counted(dev.slots.used),
     beforeVnet: counted(dev.beforeVnet()),
+    bypassed: dev.bypassed() || undefined,
   }
 }
 

@@ -23,7 +23,7 @@ export function wires(subject: Subject): Operation[] {
         ...found.map(wire => {
           const { direction, side, text, from, only, runSeed: seed } = wire
           // Reading it from the kernel is for clients with rights, as are the kernel's counters.
-          const lost = { beforeVnet: wire.beforeVnet?.(privileged) }
+          const lost = { beforeVnet: wire.beforeVnet?.(privileged), bypassed: wire.bypassed?.() }
           const shown = { time, direction, text: wireText(text), outgoing: from?.dev === dev, seed, ...lost }
           if (!only?.text || side === undefined) return shown
           return { ...shown, only: wireText(only.text), passed: only.passed(side) }

@@ -85,6 +85,7 @@ describe('list', () => {
       wire: { ab: '', ba: '' },
       only: null,
       seed: expect.any(Number),
+      bypassed: null,
       drops: 0,
     }
     const numbers = { mac: '00:53:4e:55:4c:30', mtu: 1500, txqs: 1, rxqs: 1, pid: process.pid }

@@ -118,6 +118,10 @@ function addDevice({ device, stats, parts }: DeviceSnapshot, counter: Add, gauge
   gauge('vnet_network_held_frames', 'Frames of the interface that a driver, a ring or a wire holds', labels, stats.held)
   const lost = 'Frames that the kernel dropped because the queue to vnet was full'
   counter('vnet_network_before_vnet_frames_total', lost, labels, stats.beforeVnet)
+  if (device.attached) {
+    const beside = 'Frames that passed the attached interface without its wire'
+    counter('vnet_network_bypassed_frames_total', beside, labels, stats.bypassed ?? 0)
+  }
   for (const field of linkStats64Fields) {
     const name = metricName(field)
     counter(`vnet_network_${name}_total`, `Counter ${name} of the interface`, labels, stats.total[field])

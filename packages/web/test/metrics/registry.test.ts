@@ -37,7 +37,18 @@ const parts = [
 ]
 
 function device(name: string, netns?: string): DeviceSnapshot {
-  const found = { name, netns, ifindex: 1, driver: 'snull', flags: 1, carrier: false, cut: true, mtu: 1500, pid: 7 }
+  const found = {
+    name,
+    netns,
+    ifindex: 1,
+    driver: 'snull',
+    flags: 1,
+    carrier: false,
+    cut: true,
+    mtu: 1500,
+    pid: 7,
+    attached: true,
+  }
   return {
     device: found as unknown as DeviceSnapshot['device'],
     stats: {
@@ -50,6 +61,7 @@ function device(name: string, netns?: string): DeviceSnapshot {
       rxQueues: 1,
       held: 6,
       beforeVnet: 13,
+      bypassed: 14,
       kernel: undefined,
       drops: { tx: { NEIGH: 11 }, rx: { RX_CRC: 12 } },
     },
@@ -109,6 +121,7 @@ test('drops, queues, parts, stages and vnets have their labels and values', asyn
     `vnet_queue_stopped{${sn0},queue="0"} 1`,
     `vnet_network_carrier{${sn0}} 0`,
     `vnet_network_up{${sn0}} 1`,
+    `vnet_network_bypassed_frames_total{${sn0}} 14`,
     `vnet_part_capacity_frames{${sn0},kind="pool",part="frames"} 512`,
     `vnet_part_uses_total{${sn0},kind="irq",part="irq 0"} 77`,
     `vnet_wire_drops_total{${sn0},direction="ab",stage="match then loss",reason="limit"} 1`,
