@@ -196,7 +196,7 @@ describe('labels', () => {
 })
 
 describe('without DOCKER_HOST', () => {
-  /** Starts a daemon whose /run is its own: empty, or with the engine's socket where Podman has it. */
+  /** Starts a daemon with a /run of its own, in which `run` has made something. */
   function startIn(run: string): Promise<Running> {
     delete process.env.DOCKER_HOST
     delete process.env.XDG_RUNTIME_DIR
