@@ -17,6 +17,7 @@ const names = [...readFileSync(join(docs, 'found.md'), 'utf8').matchAll(/\(found
   ([, name]) => name,
 )
 const directory = mkdtempSync(join(tmpdir(), 'vnet-diagrams-'))
+process.once('exit', () => rmSync(directory, { recursive: true, force: true }))
 mkdirSync(join(docs, 'found'), { recursive: true })
 for (const name of names) {
   const page = join(directory, `${name}.html`)
@@ -30,7 +31,6 @@ for (const name of names) {
   writeFileSync(join(docs, `found/${name}.svg`), pictureOf(name, readFileSync(page, 'utf8')))
   console.log(`found/${name}.svg`)
 }
-rmSync(directory, { recursive: true })
 
 /** Returns the diagram of the first failure of a page. */
 function pictureOf(name, page) {
