@@ -126,12 +126,16 @@ test('a gratuitous ARP packet moves the address of a known neighbour, and adds n
   expect(devB.isUp).toBe(true)
 })
 
-test('of two ARP replies in a second the first one holds, and later ones move a neighbour', () => {
+test('the first of two ARP replies holds for a second, unless a gratuitous packet follows', () => {
   const { network, a, devA } = pair()
   const macs = [1, 2, 3].map(last => Uint8Array.of(2, 9, 9, 9, 9, last)) as [Uint8Array, Uint8Array, Uint8Array]
   const reply = (mac: Uint8Array) => {
     const body = [0, 1, 8, 0, 6, 4, 0, 2, ...mac, 198, 18, 1, 9, ...devA.mac, 198, 18, 1, 1]
     devA.receive(Uint8Array.from([...devA.mac, ...mac, 8, 6, ...body]), 0, 42)
+  }
+  const announce = (mac: Uint8Array) => {
+    const body = [0, 1, 8, 0, 6, 4, 0, 1, ...mac, 198, 18, 1, 9, 0, 0, 0, 0, 0, 0, 198, 18, 1, 9]
+    devA.receive(Uint8Array.from([...Array(6).fill(0xff), ...mac, 8, 6, ...body]), 0, 42)
   }
   const pinged = () => {
     ping(a.stack, address('198.18.1.9'))
@@ -146,10 +150,12 @@ test('of two ARP replies in a second the first one holds, and later ones move a 
   reply(macs[1])
   expect(pinged()).toEqual(macs[1])
   network.run(500)
-  reply(macs[1])
+  announce(macs[1])
   network.run(501)
   reply(macs[2])
   expect(pinged()).toEqual(macs[2])
+  announce(macs[0])
+  expect(pinged()).toEqual(macs[0])
 })
 
 test('an interface without ARP sends to its own hardware address, and echo replies are reported', () => {
