@@ -255,7 +255,7 @@ export async function prepareGuest(command: readonly string[], options: GuestOpt
   const needed = [...programs, ...neededPrograms(directory), ...(isOther ? [program] : [])]
   const init = builtFile('vnet-guest', 'the init of guests')
   const snapshot = await bootSnapshot(kernel, memoryMb, options.onMessage)
-  const image = await baseImage({ programs: needed, files, init, kernel, directory })
+  const image = await baseImage({ programs: needed, files, init, kernel, directory }, options.onMessage)
   const project = await directoryImage(directory)
   // Whether npm starts vnet makes no difference.
   const path = [join(directory, 'node_modules/.bin'), ...guestPath().filter(each => !each.includes('/node_modules'))]

@@ -8,12 +8,25 @@ import { cacheDirectory, cachedEntry } from '../cache.ts'
 import { MEMORIES } from '../machine.ts'
 import { GuestSetupError } from '../programs.ts'
 import { type BaseImage, baseTree } from './base.ts'
+import { changeLine, keepFiles } from './changes.ts'
 import { Tree } from './tree.ts'
 
 export { guestPath } from './base.ts'
 
-/** Returns the path of the base image. Throws a GuestSetupError. */
-export const baseImage = (base: BaseImage): Promise<string> => imageOf('image', baseTree(base))
+/**
+ * Returns the path of the base image. `print` is called with a line about files that differ from
+ * its last image for the same programs. Throws a GuestSetupError.
+ */
+export function baseImage(base: BaseImage, print: (line: string) => void): Promise<string> {
+  const { programs, files, directory } = base
+  const request = JSON.stringify([programs, files, directory])
+  return imageOf('image', baseTree(base), (making, tree) => {
+    const signatures = tree.signatures()
+    const line = changeLine(cacheDirectory('guest'), request, signatures)
+    if (line !== undefined) print(line)
+    keepFiles(making, request, signatures)
+  })
+}
 
 /** Returns the path of a directory's image, mounted there. GuestSetupError if it is too large. */
 export const directoryImage = (directory: string): Promise<string> =>
@@ -30,10 +43,18 @@ const OPTIONS = [
   ...['-noI', '-noD', '-noF', '-noX', '-quiet', '-no-progress'],
 ]
 
-/** Returns the path of a cached image, of memory `name`'s size. Throws a GuestSetupError. */
-export async function imageOf(name: 'image' | 'project', tree: Tree): Promise<string> {
+/**
+ * Returns the path of a cached image, of memory `name`'s size. `onMaking` is called with its
+ * directory if it has to be made. Throws a GuestSetupError.
+ */
+export async function imageOf(
+  name: 'image' | 'project',
+  tree: Tree,
+  onMaking: (making: string, tree: Tree) => void = () => {},
+): Promise<string> {
   const size = MEMORIES[name] * MIB
   const entry = await cachedEntry(name, tree.digest(`${size} ${OPTIONS}`), KEPT, async making => {
+    onMaking(making, tree)
     const image = join(making, IMAGE)
     const texts = join(making, 'texts')
     const definitions = join(making, 'files')

@@ -68,6 +68,16 @@ export class Tree {
     return hash.digest('hex').slice(0, 24)
   }
 
+  /** Returns a signature of each file, by its path. */
+  signatures(): Record<string, string> {
+    const short = (entry: Entry) =>
+      createHash('sha256')
+        .update(JSON.stringify(signature(entry)))
+        .digest('hex')
+        .slice(0, 16)
+    return Object.fromEntries([...this.entries].map(([path, entry]) => [path, short(entry)]))
+  }
+
   /**
    * Returns the definitions for `mksquashfs -pf`. `write` stores the content of a file that only
    * the image has, and returns its path.

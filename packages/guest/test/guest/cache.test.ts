@@ -58,7 +58,7 @@ test('a guest continues after a stop, also if its files in the cache are removed
   const kernel = findKernel(() => {})
   const snapshot = await bootSnapshot(kernel, 512, () => {})
   const init = builtFile('vnet-guest', 'the init of guests')
-  const image = await baseImage({ programs: [], files: [], init, kernel, directory: cwd })
+  const image = await baseImage({ programs: [], files: [], init, kernel, directory: cwd }, () => {})
   const script = 'echo stop here > /dev/vnet-guest; head -c 8 /dev/vnet-reply | tail -c 4; date +%Y'
   const job = {
     command: ['sh', '-c', script],

@@ -144,3 +144,15 @@ test("a directory of the user's that is too large is refused in one line", () =>
   expect(() => directoryTree(directory, { bytes: 1000, files: 1 })).toThrow(advice)
   expect(directoryTree(directory, { bytes: 1000, files: 2 }).bytes).toBe(1000)
 })
+
+test('the signature of a file changes with its content, and no other', () => {
+  const signaturesOf = (text: string) => {
+    const tree = new Tree()
+    tree.addText('/etc/passwd', text)
+    tree.addLink('/bin', 'usr/bin')
+    return tree.signatures()
+  }
+  const [before, now] = [signaturesOf('root'), signaturesOf('user')]
+  expect(Object.keys(now)).toEqual(['/etc', '/etc/passwd', '/bin'])
+  expect(Object.keys(now).filter(path => before[path] !== now[path])).toEqual(['/etc/passwd'])
+})
