@@ -1,7 +1,6 @@
 /** Numbers in a filter: `tcp[13] & 2`. The program computes them from bytes of the frame. */
 import { all, type Condition } from './condition.ts'
 import * as filter from './filter-primitives.ts'
-import words from './filter-words.json' with { type: 'json' }
 
 export type Value =
   | { readonly op: 'number'; readonly value: number }
@@ -11,7 +10,18 @@ export type Value =
   | { readonly op: 'negative'; readonly of: Value }
   | { readonly op: Operator; readonly left: Value; readonly right: Value }
 
-const ALU = words.operators
+const ALU = {
+  '+': 0x04,
+  '-': 0x14,
+  '*': 0x24,
+  '/': 0x34,
+  '|': 0x44,
+  '&': 0x54,
+  '<<': 0x64,
+  '>>': 0x74,
+  '%': 0x94,
+  '^': 0xa4,
+} as const
 export type Operator = keyof typeof ALU
 export const isOperator = (text: string): text is Operator => Object.hasOwn(ALU, text)
 
@@ -35,7 +45,47 @@ export const canIndex = (name: string) =>
   ETHER.includes(name) || TRANSPORTS.includes(name) || name === 'icmp6' || filter.LINK_PROTOCOLS.has(name)
 
 /** Constants for positions and values of bytes, such as tcp-syn. */
-export const CONSTANTS: Readonly<Record<string, number>> = words.constants
+export const CONSTANTS: Readonly<Record<string, number>> = {
+  tcpflags: 13,
+  'tcp-fin': 1,
+  'tcp-syn': 2,
+  'tcp-rst': 4,
+  'tcp-push': 8,
+  'tcp-ack': 16,
+  'tcp-urg': 32,
+  'tcp-ece': 64,
+  'tcp-cwr': 128,
+  icmptype: 0,
+  icmpcode: 1,
+  'icmp-echoreply': 0,
+  'icmp-unreach': 3,
+  'icmp-sourcequench': 4,
+  'icmp-redirect': 5,
+  'icmp-echo': 8,
+  'icmp-routeradvert': 9,
+  'icmp-routersolicit': 10,
+  'icmp-timxceed': 11,
+  'icmp-paramprob': 12,
+  'icmp-tstamp': 13,
+  'icmp-tstampreply': 14,
+  'icmp-ireq': 15,
+  'icmp-ireqreply': 16,
+  'icmp-maskreq': 17,
+  'icmp-maskreply': 18,
+  icmp6type: 0,
+  icmp6code: 1,
+  'icmp6-destinationunreach': 1,
+  'icmp6-packettoobig': 2,
+  'icmp6-timeexceeded': 3,
+  'icmp6-parameterproblem': 4,
+  'icmp6-echo': 128,
+  'icmp6-echoreply': 129,
+  'icmp6-routersolicit': 133,
+  'icmp6-routeradvert': 134,
+  'icmp6-neighborsolicit': 135,
+  'icmp6-neighboradvert': 136,
+  'icmp6-redirect': 137,
+}
 
 /** Returns the number that a value is in every frame; undefined if it depends on the frame. */
 export function constantOf(value: Value): number | undefined {

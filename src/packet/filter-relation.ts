@@ -2,12 +2,22 @@
 import { and, type Condition, JEQ, JGE, JGT, JUMP_X, not, testing } from './condition.ts'
 import * as values from './filter-arithmetic.ts'
 import type { Cursor } from './filter-tokens.ts'
-import words from './filter-words.json' with { type: 'json' }
 
 const RELATIONS = ['=', '==', '!=', '>', '<', '>=', '<=']
 /** `%` and `^` bind to the value before them, and to all of the expression after them. */
 const LOOSE = ['%', '^']
-const PRECEDENCE: Readonly<Record<values.Operator, number>> = words.precedence
+const PRECEDENCE: Readonly<Record<values.Operator, number>> = {
+  '|': 1,
+  '&': 2,
+  '<<': 3,
+  '>>': 3,
+  '+': 4,
+  '-': 4,
+  '*': 5,
+  '/': 5,
+  '%': 7,
+  '^': 7,
+}
 const SIGN_PRECEDENCE = 6
 
 /** Reads a relation. Throws a RangeError. */

@@ -10,7 +10,6 @@ import { getS32, getU32, getU64, putU32 } from 'vnet/internal/netlink/index'
 import type { Conversations } from './conversations.ts'
 import type { OtherProcesses } from './other-process.ts'
 import type { Requester } from './program-socket.ts'
-import syscalls from './syscalls.json' with { type: 'json' }
 import type { ReachableVnets } from './vnets.ts'
 
 /** struct seccomp_notif: id, pid, flags; struct seccomp_data: nr, arch, ip, six arguments. */
@@ -118,13 +117,31 @@ export class NotificationListener {
 }
 
 /**
- * Returns the values of `calls` by the numbers of the system calls on this machine, of
- * arch/x86/entry/syscalls/syscall_64.tbl and include/uapi/asm-generic/unistd.h (arm64).
+ * The numbers of system calls on x64 (arch/x86/entry/syscalls/syscall_64.tbl) and on arm64
+ * (include/uapi/asm-generic/unistd.h).
  */
+const SYSCALLS: Readonly<Record<Call, readonly [x64: number, arm64: number]>> = {
+  ioctl: [16, 29],
+  socket: [41, 198],
+  sendmsg: [46, 211],
+  sendto: [44, 206],
+  sendmmsg: [307, 269],
+  recvmsg: [47, 212],
+  recvfrom: [45, 207],
+  recvmmsg: [299, 243],
+  setsockopt: [54, 208],
+  read: [0, 63],
+  readv: [19, 65],
+  preadv2: [327, 286],
+  write: [1, 64],
+  writev: [20, 66],
+}
+
+/** Returns the values of `calls` by the numbers of the system calls on this machine. */
 export function bySyscallNumber<T>(calls: Readonly<Record<Call, T>>): Map<number, T> {
   const column = ['x64', 'arm64'].indexOf(process.arch)
-  const names = Object.keys(syscalls) as Call[]
-  return new Map(names.map(name => [syscalls[name][column] ?? -1, calls[name]]))
+  const names = Object.keys(SYSCALLS) as Call[]
+  return new Map(names.map(name => [SYSCALLS[name][column] ?? -1, calls[name]]))
 }
 
 type Message = `${'send' | 'recv'}${'msg' | 'mmsg'}`

@@ -5,7 +5,6 @@
  */
 import { Buffer } from 'node:buffer'
 import { closeSync, openSync, readSync, writeSync } from 'node:fs'
-import names from './record-names.json' with { type: 'json' }
 
 const BLOCK = 4096
 const MAGIC = Buffer.from('box' + 'vnet1', 'latin1')
@@ -130,7 +129,17 @@ const NS_PER_S = 1e9
 /** Characters of a text around its first difference. */
 const SHOWN = 60
 
-const NAMES: Readonly<Record<string, string>> = names
+/** What records are about, by their first letter. */
+const NAMES: Readonly<Record<string, string>> = {
+  o: 'standard output',
+  e: 'standard error',
+  f: 'file',
+  g: 'file',
+  l: 'symbolic link',
+  u: 'CPU time of',
+  x: 'end of the command',
+  c: 'stop',
+}
 
 /** Returns a line about the first difference of two outboxes, undefined if they are the same. */
 export function firstDifference(one: string, other: string): string | undefined {

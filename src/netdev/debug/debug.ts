@@ -15,7 +15,7 @@ import { checkFrame } from './frame-check.ts'
 import { GuardedPool, type Reports } from './guarded-pool.ts'
 import type { GuardedSkb, Life } from './guarded-skb.ts'
 import type { DebugHooks, Finding } from './hooks.ts'
-import rules from './rules.json' with { type: 'json' }
+import { RULES } from './rules.ts'
 import { calledByDriver, driverPlace, type Trace, trace } from './trace.ts'
 
 export interface DebugOptions {
@@ -29,8 +29,6 @@ export interface DebugOptions {
 /** Interval in ns between checks of the memory, of held frames and of stopped queues. */
 const SWEEP = NSEC_PER_SEC
 const FINDINGS_MAX = 1000
-/** The rule that each kind of mistake breaks. */
-const RULES: Readonly<Record<string, string>> = rules
 
 export function debugWith(options: DebugOptions): (net: Net) => Debug {
   return net => new Debug(net, options)

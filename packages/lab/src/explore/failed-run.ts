@@ -1,7 +1,6 @@
 /** FailedRun: the packets of a run that failed, its faults, and operations. */
 import { formatDuration, NSEC_PER_MSEC } from 'vnet/internal/base/index'
 import { isLinkVerb, type NemesisVerb, type PlannedFault } from '../model/index.ts'
-import effects from './effects.json' with { type: 'json' }
 import type { Judgement } from './judge.ts'
 import { type ExploredPacket, packetOf } from './points.ts'
 import type { FailedRun, RunPacket, RunSpan } from './result.ts'
@@ -54,7 +53,19 @@ function runPacketOf(packet: ExploredPacket, at: number, hit: string | undefined
 }
 
 /** What each fault does to a host, and what its end does. Faults of packets have no spans. */
-const EFFECTS: Readonly<Record<NemesisVerb, readonly string[]>> = effects
+const EFFECTS: Readonly<Record<NemesisVerb, readonly string[]>> = {
+  silence: ['HOST is cut off', 'HOST is connected again'],
+  mute: ['HOST sends nothing', 'HOST sends again'],
+  deaf: ['HOST receives nothing', 'HOST receives again'],
+  pause: ['HOST stops', 'HOST continues'],
+  clock: ['the clock of HOST jumps by TIME', 'the clock of HOST is right again'],
+  full: ['the disk of HOST is full', 'the disk of HOST has space again'],
+  forget: ['HOST forgets the connection'],
+  crash: ['HOST crashes', 'HOST starts again'],
+  restart: ['HOST crashes', 'HOST starts again'],
+  rebind: ['the NAT of HOST forgets its mappings'],
+  repair: ['all faults end'],
+}
 
 /** Returns the effect of a fault, and the effect of its end. */
 function textsOf(fault: PlannedFault, host: string | undefined): Pick<RunSpan, 'starts' | 'ends'> {

@@ -19,7 +19,6 @@ import {
 import { long, word } from 'vnet/internal/packet/octets'
 import { TCP_ACK, TCP_SYN } from 'vnet/internal/packet/tcp'
 import type { SocketPlace } from '../model/place.ts'
-import expressions from './nftables.json' with { type: 'json' }
 
 const NETLINK_NETFILTER = 12
 const NFNL_MSG_BATCH_BEGIN = 0x10
@@ -75,6 +74,24 @@ const NF_ACCEPT = 1
 const IFNAMSIZ = 16
 const IPS_DST_NAT = 32
 const CT_ESTABLISHED_OR_RELATED = 6
+
+/** The attributes of each expression, NFTA_EXPRESSION_NAME, by their names. */
+const EXPRESSIONS = {
+  bitwise: { SREG: 1, DREG: 2, LEN: 3, MASK: 4, XOR: 5 },
+  cmp: { SREG: 1, OP: 2, DATA: 3 },
+  counter: { BYTES: 1, PACKETS: 2 },
+  ct: { DREG: 1, KEY: 2 },
+  exthdr: { DREG: 1, TYPE: 2, OFFSET: 3, LEN: 4, FLAGS: 5 },
+  fib: { DREG: 1, RESULT: 2, FLAGS: 3 },
+  immediate: { DREG: 1, DATA: 2 },
+  masq: {},
+  meta: { DREG: 1, KEY: 2, SREG: 3 },
+  nat: { TYPE: 1, FAMILY: 2, REG_ADDR_MIN: 3, REG_PROTO_MIN: 5 },
+  notrack: {},
+  payload: { DREG: 1, BASE: 2, OFFSET: 3, LEN: 4 },
+  redir: { REG_PROTO_MIN: 1 },
+  tproxy: { FAMILY: 1, REG_ADDR: 2, REG_PORT: 3 },
+} as const
 
 export const NFPROTO_INET = 1
 export const NFPROTO_IPV4 = 2
@@ -272,9 +289,9 @@ function addDrops(drops: { arriving: number; leaving: number }, bytes: Uint8Arra
       for (const name of within(NFTA_EXPR_NAME, element)) {
         const text = String.fromCharCode(...bytes.subarray(name.offset, name.offset + name.length - 1))
         if (text === 'meta')
-          for (const { offset } of within(expressions.meta.KEY, data)) key ||= view(offset).getUint32(0)
+          for (const { offset } of within(EXPRESSIONS.meta.KEY, data)) key ||= view(offset).getUint32(0)
         if (text !== 'counter') continue
-        for (const { offset } of within(expressions.counter.PACKETS, data))
+        for (const { offset } of within(EXPRESSIONS.counter.PACKETS, data))
           drops[key === NFT_META_IIFNAME ? 'arriving' : 'leaving'] += Number(view(offset).getBigUint64(0))
       }
     }
@@ -374,7 +391,7 @@ function verdict(rule: MessageBuilder, code: number): void {
 type Attribute = number | Uint8Array | Attributes
 /** Attributes by their types. */
 type Attributes = { readonly [type: number]: Attribute }
-type Expressions = typeof expressions
+type Expressions = typeof EXPRESSIONS
 
 const registerValue = (value: Uint8Array): Attributes => ({ [NFTA_DATA_VALUE]: value })
 
@@ -383,7 +400,7 @@ function expression<Name extends keyof Expressions>(
   name: Name,
   given: { readonly [K in keyof Expressions[Name]]?: Attribute } = {},
 ): void {
-  const types: Readonly<Record<string, number>> = expressions[name]
+  const types: Readonly<Record<string, number>> = EXPRESSIONS[name]
   const data = Object.fromEntries(Object.entries<Attribute>(given as never).map(([key, value]) => [types[key], value]))
   to.nested(NFTA_LIST_ELEM, element => write(element.string(NFTA_EXPR_NAME, name), { [NFTA_EXPR_DATA]: data }))
 }
