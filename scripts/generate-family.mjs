@@ -1,8 +1,8 @@
 /**
- * npm run generate: generates src/control/protocol/family.generated.ts from docs/vnet_nl.yaml, the specification of the family in the kernel's YNL format:
- * constants, attribute sets, and the commands with the policies of their requests and replies.
- * src/control/protocol/presence.yaml says which attributes these must have. TypeScript derives the
- * types from both.
+ * npm run generate: generates src/control/protocol/family.generated.ts from docs/vnet_nl.yaml, the
+ * specification of the family in the kernel's YNL format: constants, attribute sets, and the
+ * commands with the policies of their requests and replies. src/control/protocol/presence.yaml says
+ * which attributes these must have. TypeScript derives the types from both.
  *
  * A rule of the specification that the codec cannot enforce is an error.
  */

@@ -1,6 +1,6 @@
-// The addon as one translation unit. Each of its files by itself reads <napi.h>, which takes most of
-// the time of its compilation: together they take a fifth of it. An anonymous namespace is therefore
-// one for all files.
+// The addon as one translation unit. Each of its files by itself reads <napi.h>, which takes most
+// of the time of its compilation: together they take a fifth of it. An anonymous namespace is
+// therefore one for all files.
 #include "addon.cc"
 #include "aside.cc"
 #include "batch.cc"
