@@ -1,4 +1,4 @@
-/** Refuses names of labels, annotations and keys that are meant for vnet and that it does not know. */
+/** Refuses names of labels, annotations and keys that are meant for vnet and unknown to it. */
 import { printable, UsageError } from '../base/index.ts'
 import { didYouMean } from '../base/usage-error.ts'
 

@@ -1,4 +1,4 @@
-/** The name of frames that passed an attached interface without its wire, for commands and reports. */
+/** Frames that passed an attached interface without its wire, for commands and reports. */
 
 /** The name everywhere of frames that passed while vnet hung, was down, or was not attached yet. */
 export const BYPASSED = 'passed without the wire'

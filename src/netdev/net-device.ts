@@ -168,7 +168,6 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
     for (const wire of this.wires) wire.probeChanged?.()
   }
 
-  /** The wires that its frames leave and arrive on (ndoGetWires); none if the driver throws. */
   /** Frames that passed the interface of an attachment directly, in both directions. */
   bypassed(): number {
     let frames = 0
@@ -176,6 +175,7 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
     return frames
   }
 
+  /** The wires that its frames leave and arrive on (ndoGetWires); none if the driver throws. */
   get wires(): readonly DeviceWire[] {
     try {
       return this.netdevOps.ndoGetWires?.(this) ?? []
