@@ -10,7 +10,7 @@ import { attachDriver } from '../attach/driver.ts'
 import { describeException, ENETDOWN, ENODEV, ENOENT, isErrno, type Log, printable, VnetError } from '../base/index.ts'
 import { isSameNamespace, type NetNamespace, ownNamespace } from '../control/protocol/directory.ts'
 import { listed } from '../control/protocol/run-directory.ts'
-import type { DeviceChange, MistakeList } from '../control/server/subject.ts'
+import type { DeviceChange, DeviceOwner, MistakeList } from '../control/server/subject.ts'
 import { type Native, netnsCookieOf, readTextFile, replaceFile } from '../linux/index.ts'
 import { inNetns, netnsPath } from '../linux/netns-name.ts'
 import { getLink, RouteSocket } from '../linux/rtnetlink.ts'
@@ -26,6 +26,7 @@ import {
 import { applyChange, type Change, filterResources, isChange, isEmpty, stillInForce, withChange } from './changes.ts'
 import type { Mark } from './mark.ts'
 import { type Mistake, Mistakes } from './mistakes.ts'
+import { ownerText } from './owner.ts'
 import { inOneLine, lineOf, paramsOf, type Spec, StrangerResources } from './spec.ts'
 
 export interface AttachRequest extends Spec {
@@ -38,6 +39,7 @@ export interface AttachRequest extends Spec {
   readonly failOpen?: number | undefined
   /** Its owner: `cni NETWORK CONTAINER IF`, `docker ID IF`; undefined for a request by hand. */
   readonly owner?: string | undefined
+  readonly names?: DeviceOwner | undefined
   /** True if its frames should have passed the wire since the interface was made. */
   readonly fromStart?: true | undefined
 }
@@ -153,6 +155,11 @@ export class Attachments implements AsyncDisposable {
   /** Returns the namespace of a device: by name, and by an identifier that no other has. */
   placeOf(dev: NetDevice): { readonly netns: string | undefined; readonly place: Place } | undefined {
     return [...this.#all].find(each => each.dev === dev)
+  }
+
+  /** Returns the container or pod that a device is attached for. */
+  ownerOf(dev: NetDevice): DeviceOwner | undefined {
+    return [...this.#all].find(each => each.dev === dev)?.request.names
   }
 
   /** Returns the attachments of owners that satisfy `isOwner`, also if they are away. */
@@ -324,7 +331,8 @@ export class Attachments implements AsyncDisposable {
       await module.rmmod()
       throw error
     }
-    const owner = request.owner === undefined ? '' : ` (${request.owner})`
+    const { names } = request
+    const owner = names === undefined ? '' : ` (${ownerText(names)}, ${names.interface})`
     if (kept !== undefined && kept.since === undefined)
       this.mistake(uncounted(place), { who: `interface ${name}`, why: UNCOUNTED, lasts: true })
     this.#net.log.info(`${name}: attached${owner}${isEmpty(change) ? '' : ', as a user changed it'}`)

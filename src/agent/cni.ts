@@ -6,9 +6,11 @@
  */
 import { type End, otherEnds } from '../attach/inside.ts'
 import { attempt, UsageError } from '../base/index.ts'
+import type { DeviceOwner } from '../control/server/subject.ts'
 import type { Attachments } from './attachments.ts'
 import type { AgentReply } from './client.ts'
 import { checkHasWire, checkNames, type KnownNames } from './names.ts'
+import { ownerText } from './owner.ts'
 import { isSpec, lineOf, type Spec } from './spec.ts'
 
 /** All versions of the specification, as `kVersions` in native/cni/cni.cc. */
@@ -145,11 +147,17 @@ async function add(attachments: Attachments, call: Call): Promise<object> {
     await removeAll(attachments, owner)
     if (isSpec(spec)) {
       const name = hostSide(attachments, call)
-      await attachments.inTurn(() => attachments.attach({ ...spec, name, farSide: true, owner }))
+      await attachments.inTurn(() =>
+        attachments.attach({ ...spec, name, farSide: true, owner, names: namesOfPod(call) }),
+      )
     }
   } catch (error) {
     if (config.required !== undefined && config.required !== false) throw error
-    attachments.mistake(owner, { who: podOf(call), why: `${lineOf(error)}: it starts without a wire`, lasts: true })
+    attachments.mistake(owner, {
+      who: ownerText(namesOfPod(call)),
+      why: `${lineOf(error)}: it starts without a wire`,
+      lasts: true,
+    })
   }
   return prevResult
 }
@@ -224,13 +232,12 @@ function hostSide({ native }: Attachments, { variables }: Call): string {
   return name
 }
 
-/** Names a pod, or a container without one, in a log line. */
-function podOf({ variables }: Call): string {
-  const args = variables.get('CNI_ARGS') ?? ''
-  const [namespace, name] = ['K8S_POD_NAMESPACE', 'K8S_POD_NAME'].map(
-    key => new RegExp(`(?:^|;)${key}=([^;]*)`).exec(args)?.[1],
-  )
-  return name === undefined ? `container ${variables.get('CNI_CONTAINERID')}` : `pod ${namespace}/${name}`
+/** Returns the names of a pod, or of a container without one. */
+function namesOfPod({ variables }: Call): DeviceOwner {
+  const args = new Map(pairsOf(variables.get('CNI_ARGS') ?? '', ';'))
+  const [pod, namespace] = [args.get('K8S_POD_NAME'), args.get('K8S_POD_NAMESPACE')]
+  const id = variables.get('CNI_CONTAINERID')
+  return { id, interface: variables.get('CNI_IFNAME'), ...(pod !== undefined && { pod, namespace }) }
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

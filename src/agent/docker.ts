@@ -11,6 +11,7 @@ import {
 import { endsOf, netnsOf } from '../attach/inside.ts'
 import type { Attachments } from './attachments.ts'
 import { checkHasWire, checkNames, isOurs } from './names.ts'
+import { ownerText } from './owner.ts'
 import { isSpec, lineOf, type Spec } from './spec.ts'
 
 /** Milliseconds from the end of a connection to the next attempt. */
@@ -34,8 +35,6 @@ const DOCKER = 'docker '
 const isOfDocker = (owner: string): boolean => owner.startsWith(DOCKER)
 /** Returns the container's id; undefined for another owner. */
 const containerOf = (owner: string): string | undefined => (isOfDocker(owner) ? owner.split(' ')[1] : undefined)
-/** The digits of an id that `docker ps` shows. */
-const SHORT = 12
 
 interface DockerOptions {
   /** The engine is at the first of them that listens, and then always there. */
@@ -105,14 +104,14 @@ async function adoptContainer(attachments: Attachments, id: string, options: Eng
     }
   }
   attachments.forgetMistakes(owner => containerOf(owner) === id && !wrong.has(owner))
-  const who = `container ${container?.name}`
+  const who = ownerText({ container: container?.name, id })
   for (const [owner, why] of wrong) attachments.mistake(owner, { who, why })
 }
 
 /** Attaches to the veths of a container. Adds to `wrong` why an interface has not its wire. */
 async function attachAll(
   attachments: Attachments,
-  { id, pid }: Container,
+  { id, pid, name: container }: Container,
   spec: Spec,
   wrong: Map<string, string>,
 ): Promise<void> {
@@ -122,12 +121,16 @@ async function attachAll(
     const owner = `${DOCKER}${id} ${inside}`
     const present = attachments.at(ifindex)
     const other = containerOf(present?.owner ?? '')
+    const names = { container, id, interface: inside }
     if (attachments.isDetached(owner)) wrong.set(owner, `${inside} has no wire, because a user detached it`)
     else if (other !== undefined && other !== id)
-      wrong.set(owner, `it shares ${inside} with container ${other.slice(0, SHORT)}, whose labels give the wire`)
+      wrong.set(
+        owner,
+        `it shares ${inside} with ${ownerText(present?.names ?? { id: other })}, whose labels give the wire`,
+      )
     if (wrong.has(owner) || present !== undefined) continue
     try {
-      await attachments.attach({ ...spec, name, farSide: true, owner, fromStart: true })
+      await attachments.attach({ ...spec, name, farSide: true, owner, names, fromStart: true })
     } catch (error) {
       wrong.set(owner, lineOf(error))
     }

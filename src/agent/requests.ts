@@ -6,7 +6,7 @@
 import { chownSync, lstatSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
-import { outsideOf } from '../attach/inside.ts'
+import { type Inside, outsideOf } from '../attach/inside.ts'
 import { ConfigFile } from '../base/config-file.ts'
 import { EADDRINUSE, EAGAIN, ECONNREFUSED, EEXIST, ENOENT, type Log, UsageError, VnetError } from '../base/index.ts'
 import { peerOf } from '../control/protocol/connection.ts'
@@ -24,7 +24,7 @@ import {
   SOCK_STREAM,
   sockaddrUn,
 } from '../linux/index.ts'
-import type { Attachments } from './attachments.ts'
+import type { Attachments, AttachRequest } from './attachments.ts'
 import { type AgentReply, type AgentRequest, requestSchema } from './client.ts'
 import { cni } from './cni.ts'
 import { lineOf } from './spec.ts'
@@ -150,6 +150,14 @@ async function answer(attachments: Attachments, request: string): Promise<AgentR
   }
 }
 
+/** Returns the interfaces outside of a container or process, with the container's names. */
+async function placesOf({ native }: Attachments, inside: Inside): Promise<Pick<AttachRequest, 'name' | 'names'>[]> {
+  const { ends, container } = await outsideOf(native, inside)
+  return ends.map(({ name, inside }) => {
+    return { name, names: container && { container: container.name, id: container.id, interface: inside } }
+  })
+}
+
 /** Returns the interfaces that the request attached to or detached from. */
 async function handle(attachments: Attachments, asked: AgentRequest): Promise<readonly string[]> {
   const { do: what, name, inode, container, pid, interface: only, ...spec } = asked
@@ -162,18 +170,18 @@ async function handle(attachments: Attachments, asked: AgentRequest): Promise<re
   if (isInside === (name !== undefined)) throw new UsageError('attach takes an interface, a container or a pid')
   const inside = { container, pid, interface: only }
   // An engine may be slow: other requests do not wait for it.
-  const names = name === undefined ? (await outsideOf(attachments.native, inside)).map(each => each.name) : [name]
+  const places = name === undefined ? await placesOf(attachments, inside) : [{ name, inode }]
   return attachments.inTurn(async () => {
     const made: string[] = []
     try {
-      for (const each of names) {
-        await attachments.attach({ ...spec, name: each, inode, farSide: isInside || spec.farSide })
-        made.push(each)
+      for (const place of places) {
+        await attachments.attach({ ...spec, ...place, farSide: isInside || spec.farSide })
+        made.push(place.name)
       }
     } catch (error) {
       for (const each of made) await attachments.detach(each, inode)
       throw error
     }
-    return names
+    return made
   })
 }

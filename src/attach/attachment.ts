@@ -348,7 +348,7 @@ export class Attachment {
     redirect.start(this.#aliveUntil)
     if (this.#continuity?.since !== undefined) this.#early = this.#sinceLast(this.#continuity.since)
     this.#heart = setInterval(() => this.#beat(redirect), this.#failOpen / BEATS / 1e6).unref()
-    if (hasDefaultRoute)
+    if (hasDefaultRoute && netns === undefined)
       near.log.info('the default route leads here: connections of this machine, such as ssh, pass the wire')
   }
 

@@ -5,7 +5,7 @@ import type { Native } from '../linux/native.ts'
 import { inNetns } from '../linux/netns-name.ts'
 import { getLink, getLinks, type Link, nsidOf, RouteSocket } from '../linux/rtnetlink.ts'
 import { ARPHRD_ETHER, IFF_UP } from '../netdev/if.ts'
-import { engineSockets, findContainer } from './engine.ts'
+import { type Container, engineSockets, findContainer } from './engine.ts'
 
 /** A namespace as the user names it, and optionally one of its interfaces. */
 export interface Inside {
@@ -18,14 +18,18 @@ export interface Inside {
 }
 
 /** Throws a VnetError with a one-line message if it finds none. */
-export async function outsideOf(native: Native, inside: Inside): Promise<End[]> {
+export async function outsideOf(
+  native: Native,
+  inside: Inside,
+): Promise<{ readonly ends: readonly End[]; readonly container?: Container }> {
   const { container, pid, netns, interface: only } = inside
   if (container !== undefined && pid !== undefined) throw new UsageError('give --container or --pid, not both')
-  if (container === undefined) return otherEnds(native, { text: `--pid ${pid}`, netns, only, path: netnsOf(pid ?? 0) })
+  if (container === undefined)
+    return { ends: otherEnds(native, { text: `--pid ${pid}`, netns, only, path: netnsOf(pid ?? 0) }) }
   const found = await findContainer(container, engineSockets())
   const text = `container ${container}`
   if (found.pid === 0) throw new VnetError(ESRCH, text, 'it is not running')
-  return otherEnds(native, { text, netns, only, path: netnsOf(found.pid) })
+  return { ends: otherEnds(native, { text, netns, only, path: netnsOf(found.pid) }), container: found }
 }
 
 /** Returns the network namespace's path. Throws a VnetError if the process does not exist. */
@@ -86,7 +90,7 @@ export function endsOf(native: Native, wanted: Wanted): { ends: End[]; others: r
   )
 }
 
-/** Whether it is on an interface of the host, or the host's own: not one of the container's making. */
+/** Whether it is on an interface of the host, or was the host's: the container did not make it. */
 function isShared({ type, kind, flags }: Link): boolean {
   return type === ARPHRD_ETHER && (flags & IFF_UP) !== 0 && (kind === undefined || /^(macvlan|ipvlan)$/.test(kind))
 }

@@ -36,7 +36,7 @@ export function findTarget(
       throw refusal(EOPNOTSUPP, `${link.kind ?? 'it'} has no Ethernet headers, which a wire needs`)
     const { ifindex } = link
     const by = attachedBy(native, { nsfd, ifindex })
-    if (by !== undefined) throw refusal(EBUSY, `process ${by} is attached to it`)
+    if (by !== undefined) throw refusal(EBUSY, attachedText(by))
     const taps = [attachTapName(ifindex, 'a'), attachTapName(ifindex, 'b')]
     const taken = taps.find(tap => getLink(sock, { name: tap }) !== undefined)
     if (taken !== undefined) throw refusal(EBUSY, `another process is attached to it, or made ${taken}`)
@@ -45,6 +45,13 @@ export function findTarget(
     const hasDefaultRoute = getRoutes(sock).some(({ prefixLen, oif }) => prefixLen === 0 && oif === ifindex)
     return { text, netns, link, hasDefaultRoute }
   })
+}
+
+/** Says who is attached; the daemon may be so for the labels of a container. */
+function attachedText(pid: number): string {
+  const [, , command] = (attempt(() => readFileSync(`/proc/${pid}/cmdline`, 'utf8')) ?? '').split('\0')
+  if (command !== 'node') return `process ${pid} is attached to it`
+  return `the daemon vnet node (process ${pid}) is attached to it: \`vnet wire\` changes it, \`vnet detach\` ends it`
 }
 
 const SETTINGS = [

@@ -5,7 +5,7 @@ import { type Found, type FoundDevice, findVnets, isOfLab } from '../control/cli
 import { loadNative, ownCommand, sharesUserNamespace } from '../linux/index.ts'
 
 import { interfaceArg } from '../netdev/driver.ts'
-import { isAmong, isNamed, label, type NamedDevice } from './device-text.ts'
+import { isAmong, isNamed, isOwnerName, label, type NamedDevice, ownerLabel } from './device-text.ts'
 import { complain, EXIT_FAILURE, EXIT_OK, type Io } from './process/io.ts'
 
 export interface AskOptions {
@@ -38,7 +38,8 @@ export async function findNamed(
   { user, everywhere }: AskOptions,
 ): Promise<{ readonly found: Found; readonly complaints: readonly string[] }> {
   // A vnet without interfaces is queried only if all are.
-  const isWanted = names.length === 0 ? undefined : (device: NamedDevice) => isAmong(device, names)
+  const isAll = names.length === 0 || names.some(isOwnerName)
+  const isWanted = isAll ? undefined : (device: NamedDevice) => isAmong(device, names)
   const found = await findVnets(client, { isWanted, user, everywhere, ...io.find })
   const unknown = names.filter(name => !found.devices.some(device => isNamed(device, name)))
   return { found, complaints: complaintsAbout(unknown, found, io.commandLine ?? 'vnet list', user) }
@@ -63,8 +64,10 @@ export async function askInterface(
     const named = devices.filter(device => isNamed(device, name))
     // In the vnet's own namespace the label of an interface is the name alone.
     const exact = named.length === 1 ? named : named.filter(device => label(device) === name)
-    if (exact.length !== 1)
-      return fail(io, `${named.length} interfaces are called ${name}: ${listed(named.map(label))}`)
+    if (exact.length !== 1) {
+      const shown = named.map(device => (isOwnerName(name) && ownerLabel(device)) || label(device))
+      return fail(io, `${named.length} interfaces are called ${name}: ${listed(shown)}`)
+    }
     await ask(client, exact[0] as FoundDevice)
     return EXIT_OK
   }

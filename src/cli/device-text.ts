@@ -5,7 +5,7 @@ import type { EntryInterface, LabNames } from '../control/protocol/directory.ts'
 import type { WireSide } from '../netdev/device-wire.ts'
 import { IFF_UP } from '../netdev/if.ts'
 
-export type NamedDevice = Pick<EntryInterface, 'name' | 'netns'> & LabNames
+export type NamedDevice = Pick<EntryInterface, 'name' | 'netns'> & LabNames & Pick<Partial<FoundDevice>, 'owner'>
 
 /** Returns `red/eth0`, or `eth0` in the program's own namespace, with unprintable bytes escaped. */
 export const label = (device: NamedDevice): string => printable(fullName(device))
@@ -14,9 +14,36 @@ export const label = (device: NamedDevice): string => printable(fullName(device)
 export function isNamed(device: NamedDevice, text: string): boolean {
   const { name, alias, hosts = [] } = device
   const withAlias = alias === undefined ? [] : [`${alias}/${name}`]
-  const names = [name, fullName(device), ...withAlias, ...hosts, ...hosts.map(host => `${host}/${name}`)]
+  const ofLab = [...withAlias, ...hosts, ...hosts.map(host => `${host}/${name}`)]
+  const names = [name, fullName(device), ...ofLab, ...ownerNames(device)]
   return names.some(each => each === text || printable(each) === text)
 }
+
+/** Whether a name may be a container's or a pod's, which only the vnet of its interface knows. */
+export const isOwnerName = (name: string): boolean => /^(container|pod):/.test(name)
+
+/**
+ * Returns the names of the container or pod that an interface is attached for, without and with its
+ * interface inside: `container:web`, `container:web/eth0`, also by the id, `pod:shop/web-7f`.
+ */
+export function ownerNames({ owner }: NamedDevice): string[] {
+  const { container, id, pod, namespace, interface: inside } = owner ?? {}
+  const names = [
+    ...(pod === undefined ? [] : [`pod:${namespace}/${pod}`]),
+    ...(container === undefined ? [] : [`container:${container}`]),
+    ...(id === undefined ? [] : [`container:${id.slice(0, SHORT_ID)}`, `container:${id}`]),
+  ]
+  return names.flatMap(name => [name, `${name}/${inside}`])
+}
+
+/** Returns `container:web/eth0`, the name of an attachment's owner in tables; undefined without. */
+export function ownerLabel(device: NamedDevice): string | undefined {
+  const [, name] = ownerNames(device)
+  return name && printable(name)
+}
+
+/** The digits of an id that `docker ps` shows. */
+const SHORT_ID = 12
 
 /** Whether one of `names` names the device; without names every device is meant. */
 export function isAmong(device: NamedDevice, names: readonly string[]): boolean {

@@ -14,7 +14,7 @@ beforeEach(async () => {
   daemon = await start()
 })
 
-const attachedTo = (id: string) => new RegExp(`: attached \\(cni \\\\"pods\\\\" ${id} eth0\\)`)
+const attachedTo = (id: string) => new RegExp(`: attached \\((container |pod \\S+ \\()${id.slice(0, 12)}\\)?, eth0\\)`)
 /** The shortest round trip to a container, in ms. */
 const roundTrip = async (id: string) =>
   (await pingWithoutLoss(containerd.netns, `-c 3 -i 0.01 ${containerd.address(id)}`)).shortest

@@ -24,7 +24,8 @@ function run(name: string, labels: Readonly<Record<string, string>>) {
   return dockerd.run(name, ...Object.entries(labels).flatMap(([label, value]) => ['--label', `${label}=${value}`]))
 }
 
-const attachedTo = ({ id }: { id: string }) => new RegExp(`attached \\(docker ${id} eth0\\)`)
+const attachedTo = ({ id }: { id: string }) =>
+  new RegExp(`attached \\(container \\S+ \\(${id.slice(0, 12)}\\), eth0\\)`)
 
 describe('labels of a container', () => {
   test('a container that starts has the wire of its labels, with the delay of both directions', async () => {

@@ -5,6 +5,8 @@ import { afterEach, beforeEach } from 'vitest'
 
 export interface FakeContainer {
   readonly pid: number
+  /** Its id by default. */
+  readonly name?: string
   readonly labels?: Readonly<Record<string, string>>
   readonly image?: string
 }
@@ -81,9 +83,9 @@ export class FakeEngine {
       )
     else if (container === undefined) send(404, { message: `No such container: ${name}` })
     else {
-      const { pid, labels = {}, image = 'none' } = container
+      const { pid, labels = {}, image = 'none', name: shown = name } = container
       const State = { Running: pid > 0, Pid: pid }
-      send(200, { Id: name, Name: `/${name}`, Image: image, State, Config: { Labels: labels } })
+      send(200, { Id: name, Name: `/${shown}`, Image: image, State, Config: { Labels: labels } })
     }
   }
 }

@@ -4,6 +4,7 @@ import type { AgentRequest } from '../../agent/client.ts'
 import { EINVAL, ENOENT, UsageError, VnetError } from '../../base/index.ts'
 import { checkLinux } from '../../linux/native.ts'
 import { interfaceArg } from '../../netdev/driver.ts'
+import { isOwnerName } from '../device-text.ts'
 import type { Option } from '../parse/option.ts'
 import { complain, EXIT_OK, type Io } from '../process/io.ts'
 
@@ -19,7 +20,7 @@ export async function optionalTargets(
     import('../../attach/inside.ts'),
     import('../../linux/native.ts'),
   ])
-  return (await outsideOf(loadNative(), options)).map(({ name }) => name)
+  return (await outsideOf(loadNative(), options)).ends.map(({ name }) => name)
 }
 
 /** True if the options name a container or a process. Throws a UsageError if they contradict. */
@@ -65,8 +66,23 @@ export async function attachByAgent(
   return EXIT_OK
 }
 
-export function detach(name: string, { json }: { json?: boolean }, io: Io): Promise<number> {
-  const { name: own, netns } = interfaceArg(name)
+export async function detach(text: string, { json }: { json?: boolean }, io: Io): Promise<number> {
+  if (isOwnerName(text)) {
+    let status = EXIT_OK
+    const { askInterface } = await import('../ask.ts')
+    const found = await askInterface(text, io, async (_, device) => {
+      status = await detachAt(device, json, io)
+    })
+    return found === EXIT_OK ? status : found
+  }
+  return detachAt(interfaceArg(text), json, io)
+}
+
+function detachAt(
+  { name: own, netns }: { name: string; netns?: string | undefined },
+  json: boolean | undefined,
+  io: Io,
+): Promise<number> {
   const done = json && { event: 'detach', name: own, netns: netns ?? null }
   return askAgent({ do: 'detach', name: own, inode: namespaceInode(netns) }, io, done)
 }

@@ -1,13 +1,13 @@
 /** `vnet events`: one line an event, also of vnets that start in the meantime, until Ctrl-C. */
 import { ECONNREFUSED, VnetError } from '../../base/errno.ts'
-import { aboutVnet, directoriesOf, isHere, isOfLab, labNames } from '../../control/client/find.ts'
+import { aboutVnet, directoriesOf, type Found, isHere, isOfLab, labNames } from '../../control/client/find.ts'
 import type { ControlClient, DeviceEvent, DeviceInfo, Subscription } from '../../control/index.ts'
 import { type Entry, isSameNamespace, readDirectories, watchDirectories } from '../../control/protocol/directory.ts'
 import type { RunDirectory } from '../../control/protocol/run-directory.ts'
 import { directionText } from '../../netdev/device-wire.ts'
 import { IFF_UP } from '../../netdev/if.ts'
 import { type AskOptions, askVnets, fail, failEnded } from '../ask.ts'
-import { isAmong, label, type NamedDevice, sideOf } from '../device-text.ts'
+import { isAmong, isNamed, isOwnerName, label, type NamedDevice, sideOf } from '../device-text.ts'
 import { EXIT_FAILURE, EXIT_OK, endOf, type Io } from '../process/io.ts'
 
 interface EventsOptions extends AskOptions {
@@ -19,9 +19,13 @@ interface EventsOptions extends AskOptions {
 /** Prints the events of the interfaces `names`, or of all if `names` is empty. */
 export function events(names: readonly string[], options: EventsOptions, io: Io): Promise<number> {
   const { user } = options
-  const follow = async (client: ControlClient) => {
+  const follow = async (client: ControlClient, { devices }: Found) => {
     using end = endOf(io)
-    const followed = new FollowedVnets(names, options, io, client)
+    // An event names its interface, and no container.
+    const own = names.flatMap(name =>
+      isOwnerName(name) ? devices.filter(each => isNamed(each, name)).map(label) : name,
+    )
+    const followed = new FollowedVnets(own, options, io, client)
     using _ = watchDirectories(() => followed.listenToAll(true), followed.directories)
     followed.listenToAll(false)
     const asked = await Promise.race([end.asked.then(() => true), followed.allEnded]).finally(() => {

@@ -58,6 +58,7 @@ export async function node(options: NodeOptions, io: Io): Promise<number> {
   await using _control = serveControl(native, net, {
     netnsOf: dev => attachments.placeOf(dev)?.netns,
     namespaceOf: dev => attachments.placeOf(dev)?.place,
+    ownerOf: dev => attachments.ownerOf(dev),
     mistakes: () => attachments.mistakes(),
     changed: (dev, change) => attachments.changed(dev, change),
     module: { name: 'attach', attaches: true, params: {}, values: {} },

@@ -1,6 +1,14 @@
 /** The commands that query once and print the reply: list, show, param, trigger, ioctl. */
 import { awayNames } from '../../agent/client.ts'
-import { EOPNOTSUPP, formatDuration, NSEC_PER_MSEC, optionName, UsageError, VnetError } from '../../base/index.ts'
+import {
+  EOPNOTSUPP,
+  formatDuration,
+  NSEC_PER_MSEC,
+  optionName,
+  printable,
+  UsageError,
+  VnetError,
+} from '../../base/index.ts'
 import { addressesOf, netnsOf } from '../../control/client/addresses.ts'
 import { ControlClient } from '../../control/client/client.ts'
 import { otherUserLine, supported } from '../../control/client/find.ts'
@@ -10,7 +18,7 @@ import { BYPASSED } from '../../netdev/bypass.ts'
 import { IFR_IFRU, SIOCDEVPRIVATE } from '../../netdev/if.ts'
 import { alignLeft } from '../align.ts'
 import { type AskOptions, askInterface, checkUser, fail, failAll, findNamed } from '../ask.ts'
-import { busyText, deviceFields, dropsOf, label } from '../device-text.ts'
+import { busyText, deviceFields, dropsOf, label, ownerLabel, ownerNames } from '../device-text.ts'
 import type { Io } from '../process/io.ts'
 
 interface QueryOptions extends AskOptions {
@@ -30,17 +38,20 @@ export async function list({ json, names, user, all }: QueryOptions & { all?: bo
     ? found.devices.map(device => ({ ...device, place: device.place ?? netnsOf(device) }))
     : found.devices
   const { users, failed } = found
-  if (names) for (const device of devices) io.out(`${label(device)}\n`)
+  if (names) for (const name of devices.flatMap(device => [label(device), ...ownersFirst(device)])) io.out(`${name}\n`)
   else {
     const interfaces = await Promise.all(devices.map(device => listed(client, device)))
     const away = user === undefined ? awayNames() : []
-    const table = [...rows(devices, interfaces), ...away.map(awayRow), ...mistakes.map(mistakeRow)]
+    const others = [...away.map(awayRow), ...mistakes.map(mistakeRow)]
     if (json) io.out(`${JSON.stringify({ event: 'list', interfaces, users, away, mistakes })}\n`)
-    else for (const line of alignLeft(table)) io.out(`${line}\n`)
+    else for (const line of alignLeft(table(devices, interfaces, others))) io.out(`${line}\n`)
   }
   if (!json && !names) for (const user of users) fail(io, otherUserLine(user, 'list --all'))
   return failAll(io, failed)
 }
+
+/** Returns the short and the full name of the owner, for completion. */
+const ownersFirst = (device: control.FoundDevice): string[] => ownerNames(device).slice(0, 2).map(printable)
 
 type Mistake = control.MistakeInfo['present'][number]
 
@@ -60,12 +71,21 @@ async function listed(client: control.ControlClient, device: control.FoundDevice
   ])
   const { peer = null } = device
   const { text = null, only = null, seed = null } = wire ?? {}
+  const { owner = null } = device
   const bypassed = device.attached ? (stats?.bypassed ?? 0) : null
-  const link = { addresses: addressesOf(device) ?? null, peer, wire: text, only, seed, bypassed }
+  const link = { addresses: addressesOf(device) ?? null, peer, wire: text, only, seed, bypassed, owner }
   return { ...deviceFields(device), ...link, drops: stats === undefined ? null : dropsOf(stats) }
 }
 
 type Listed = Awaited<ReturnType<typeof listed>>
+
+/** Only a table with containers or pods has a column for them. */
+function table(devices: readonly control.FoundDevice[], interfaces: readonly Listed[], others: readonly string[][]) {
+  const all = [...rows(devices, interfaces), ...others]
+  const owners = devices.map(ownerLabel)
+  if (owners.every(owner => owner === undefined)) return all
+  return all.map(([name = '', ...rest], i) => [name, i === 0 ? 'owner' : (owners[i - 1] ?? '-'), ...rest])
+}
 
 function rows(devices: readonly control.FoundDevice[], interfaces: readonly Listed[]): string[][] {
   return [
@@ -134,6 +154,7 @@ export function show(name: string, { json, user }: QueryOptions, io: Io): Promis
           ['state', state],
           ['address', addresses?.join(' ') ?? null],
           ['peer', peer],
+          ['owner', ownerLabel(device)],
           ['wire', wire && wireText(wire)],
           ['only', only],
           ['seed', wire?.ab || wire?.ba ? seed : null],

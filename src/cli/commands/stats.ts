@@ -6,7 +6,7 @@ import { BYPASSED } from '../../netdev/bypass.ts'
 import { kernelName, type LinkStats64, type LinkStats64Field, linkStats64Fields } from '../../netdev/stats.ts'
 import { align } from '../align.ts'
 import { type AskOptions, askVnets, failAll, failEnded, hasEnded } from '../ask.ts'
-import { busyText, dropsOf, isAmong, label } from '../device-text.ts'
+import { busyText, dropsOf, isAmong, label, ownerLabel } from '../device-text.ts'
 import { jsonOutput } from '../output.ts'
 import { EXIT_OK, endOf, type Io } from '../process/io.ts'
 import { EVENTS } from '../statistics.ts'
@@ -36,7 +36,7 @@ export async function stats(names: readonly string[], options: StatsOptions, io:
 }
 
 /** `seed` is the wire's, if it has stages. */
-type PlacedStats = DeviceStats & Pick<FoundDevice, 'place'> & { readonly seed?: number }
+type PlacedStats = DeviceStats & Pick<FoundDevice, 'place' | 'owner'> & { readonly seed?: number }
 
 /** Reads and prints once; with rates where `before` has the counters of the round before. */
 async function round(
@@ -53,7 +53,8 @@ async function round(
         if (names.length > 0 || !hasEnded(error)) throw error
       })
       const seed = options.watch === undefined ? await wireSeed(client, device) : undefined
-      if (stats) interfaces.push({ ...stats, place: device.place, ...(seed !== undefined && { seed }) })
+      const { place, owner } = device
+      if (stats) interfaces.push({ ...stats, place, ...(owner && { owner }), ...(seed !== undefined && { seed }) })
     }
     if (names.length === 0 && interfaces.length === 0) return failEnded(io, failed)
     if (options.json) jsonOutput(io, false).statistics(interfaces)
@@ -135,6 +136,7 @@ function rateRows(interfaces: readonly PlacedStats[], before: readonly PlacedSta
 
 function countRows(stats: PlacedStats, { all = false }: TableOptions, before: readonly PlacedStats[]): string[][] {
   const rate = rateOf(stats, before)
+  const owner = ownerLabel(stats)
   const rows = [[label(stats), 'vnet', 'kernel', ...(rate ? ['vnet/s'] : [])]]
   function add(name: string, count: Count, kernel?: string): void {
     const now = rate?.(count)
@@ -154,6 +156,7 @@ function countRows(stats: PlacedStats, { all = false }: TableOptions, before: re
   if (stats.bypassed) add(BYPASSED, ({ bypassed = 0 }) => bypassed)
   if (all || stats.held > 0) rows.push(['  held', `${stats.held}`, ''])
   if (stats.seed !== undefined) rows.push(['  wire seed', `${stats.seed}`, ''])
+  if (owner !== undefined) rows.push([`  of ${owner}`, '', ''])
   return rows.map(row => [...row, ''].slice(0, rows[0]?.length))
 }
 

@@ -7,7 +7,7 @@ import { bypassedLine } from '../../netdev/bypass.ts'
 import { directionText } from '../../netdev/device-wire.ts'
 import { align } from '../align.ts'
 import { type AskOptions, askInterface } from '../ask.ts'
-import { label, sideOf } from '../device-text.ts'
+import { label, ownerLabel, sideOf } from '../device-text.ts'
 import { complain, EXIT_OK, endOf, type Io } from '../process/io.ts'
 import { stageDrops, stageName } from '../statistics.ts'
 
@@ -39,7 +39,11 @@ export async function wire(name: string, text: string | undefined, options: Wire
   const show = async (client: ControlClient, device: FoundDevice) => {
     const wire = await client.wire(device.vnet, device)
     if (options.json) for (const text of jsonLines(device, wire)) io.out(`${JSON.stringify(text)}\n`)
-    else io.out((before === undefined ? '' : '\n') + wireTable(label(device), wire, before, device.attached))
+    else
+      io.out(
+        (before === undefined ? '' : '\n') +
+          wireTable(label(device), wire, before, device.attached, ownerLabel(device)),
+      )
     before = wire
   }
   if (options.watch === undefined) return askInterface(name, io, show, { user })
@@ -86,12 +90,12 @@ async function change(name: string, { ab, ba, only, hasSides }: Change, options:
 
 /** Returns an object for each stage, and one for a direction that has none. */
 function jsonLines(device: FoundDevice, wire: WireInfo): object[] {
-  const { name, netns = null } = device
+  const { name, netns = null, owner } = device
   const { time, text, only, passed, seed = null, beforeVnet, bypassed, stages, former = [] } = wire
   return (['ab', 'ba'] as const).flatMap((direction): object[] => {
     const side = sideOf(direction, device.attached)
     const lost = { beforeVnet: beforeVnet?.[direction] ?? 0, bypassed: side && (bypassed?.[direction] ?? 0) }
-    const head = { event: 'wire', name, netns, time, side, only, passed: passed?.[direction], seed, ...lost }
+    const head = { event: 'wire', name, netns, owner, time, side, only, passed: passed?.[direction], seed, ...lost }
     const own = stages.filter(stage => stage.direction === direction)
     const replaced = former.filter(stage => stage.direction === direction)
     return [
@@ -104,10 +108,11 @@ function jsonLines(device: FoundDevice, wire: WireInfo): object[] {
 
 /**
  * Returns the text of each direction, a row for each stage, the drops of the stages, and the frames
- * that were lost before vnet or passed without the wire. Counters that are 0 everywhere, such as `reordered`, have no column.
- * With `before`, read earlier, there is a column `out/s`. `hasSides` is true for an attachment.
+ * that were lost before vnet or passed without the wire. Counters that are 0 everywhere, such as
+ * `reordered`, have no column. With `before`, read earlier, there is a column `out/s`. `hasSides`
+ * is true for an attachment, which may have an `owner`.
  */
-export function wireTable(name: string, wire: WireInfo, before?: WireInfo, hasSides = false): string {
+export function wireTable(name: string, wire: WireInfo, before?: WireInfo, hasSides = false, owner?: string): string {
   const { text, time, only, passed, seed, beforeVnet, bypassed } = wire
   const sided = (stage: StageReport) => ({ ...stage, side: sideOf(stage.direction as WireDirection, hasSides) })
   const stages = wire.stages.map(sided)
@@ -148,7 +153,8 @@ export function wireTable(name: string, wire: WireInfo, before?: WireInfo, hasSi
     ]
   })
   const seeds = seed !== undefined && (text.ab || text.ba) ? [`  seed ${seed}`] : []
-  return [...head, ...(stages.length > 0 ? align(rows) : []), ...drops, ...former, ...lost, ...seeds]
+  const ofOwner = owner === undefined ? [] : [`  of ${owner}`]
+  return [...head, ...ofOwner, ...(stages.length > 0 ? align(rows) : []), ...drops, ...former, ...lost, ...seeds]
     .map(line => `${line.trimEnd()}\n`)
     .join('')
 }

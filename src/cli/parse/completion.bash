@@ -9,26 +9,39 @@ _vnet_offer() {
     [[ -n $word && ($word == "$current"* || $quoted == "$current"*) ]] && COMPREPLY+=("$quoted")
   done
 }
-_vnet() {
-  local vnet=${COMP_WORDS[0]} current=${COMP_WORDS[COMP_CWORD]} command= interface= options valued kinds kind
+# Sets `words` and `cword`: bash breaks container:web at the colon, into three words.
+_vnet_words() {
+  local -i i
+  words=() cword=0
+  for ((i = 0; i < ${#COMP_WORDS[@]}; i++)); do
+    if ((i > 1)) && [[ ${COMP_WORDS[i]} == :* || ${COMP_WORDS[i - 1]} == *: ]]; then
+      words[${#words[@]} - 1]+=${COMP_WORDS[i]}
+    else
+      words+=("${COMP_WORDS[i]}")
+    fi
+    ((i <= COMP_CWORD)) && cword=${#words[@]}-1
+  done
+}
+_vnet_complete() {
+  local vnet=${words[0]} current=${words[cword]} command= interface= options valued kinds kind
   local -i i first=2 n=0
-  ((COMP_CWORD > 1)) && command=${COMP_WORDS[1]}
-  if ((COMP_CWORD > 2)) && [[ '@PAIRS@' == *"|$command ${COMP_WORDS[2]}|"* ]]; then
-    command+=" ${COMP_WORDS[2]}" first=3
+  ((cword > 1)) && command=${words[1]}
+  if ((cword > 2)) && [[ '@PAIRS@' == *"|$command ${words[2]}|"* ]]; then
+    command+=" ${words[2]}" first=3
   fi
   COMPREPLY=()
   case $command in
     # COMMANDS
     *) return ;;
   esac
-  for ((i = first; i < COMP_CWORD; i++)); do
-    case ${COMP_WORDS[i]} in
-      -*) [[ " $valued " == *" ${COMP_WORDS[i]} "* ]] && i+=1 ;;
-      *) ((n == 0)) && interface=${COMP_WORDS[i]}; n+=1 ;;
+  for ((i = first; i < cword; i++)); do
+    case ${words[i]} in
+      -*) [[ " $valued " == *" ${words[i]} "* ]] && i+=1 ;;
+      *) ((n == 0)) && interface=${words[i]}; n+=1 ;;
     esac
   done
   # The value of an option.
-  ((i > COMP_CWORD && i > first)) && return
+  ((i > cword && i > first)) && return
   if [[ $current == -* ]]; then
     case $command in
       *.[jt]s|*.[cm][jt]s) _vnet_offer < <("$vnet" help "$command" --names < /dev/null 2> /dev/null) ;;
@@ -65,5 +78,15 @@ _vnet() {
       ;;
     *) _vnet_offer <<< "${kind//|/$'\n'}" ;;
   esac
+}
+_vnet() {
+  local -a words=()
+  local -i cword=0
+  local prefix
+  _vnet_words
+  _vnet_complete
+  # Bash replaces only what is after the last colon.
+  prefix=${words[cword]%"${words[cword]##*:}"}
+  if [[ $COMP_WORDBREAKS == *:* ]]; then COMPREPLY=("${COMPREPLY[@]#"$prefix"}"); fi
 }
 complete -F _vnet vnet

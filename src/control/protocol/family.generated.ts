@@ -420,6 +420,18 @@ export const mistakePolicy = policy({
   why: required(string(2)),
 })
 
+/** A container or pod. */
+export const ownerPolicy = policy({
+  /** The name of the container; absent in a pod. */
+  container: string(1),
+  id: string(2),
+  pod: string(3),
+  /** The namespace of the pod, as Kubernetes calls it. */
+  namespace: string(4),
+  /** The name of the interface inside. */
+  interface: string(5),
+})
+
 /** Attributes of every command but ECHO. */
 export const vnetAttributes = {
   ifindex: u32(1),
@@ -634,6 +646,8 @@ export const vnetAttributes = {
    * down, or attached late: of the interface or, in GET_WIRE, of the direction.
    */
   bypassed: count(88),
+  /** The container or pod that an attachment of `vnet node` is for. */
+  owner: nested(89, ownerPolicy),
 }
 const which = { ifindex: vnetAttributes.ifindex, ifname: vnetAttributes.ifname, netns: vnetAttributes.netns }
 
@@ -672,6 +686,7 @@ export const commands = {
       attached: vnetAttributes.attached,
       flips: vnetAttributes.flips,
       busy: vnetAttributes.busy,
+      owner: vnetAttributes.owner,
     }),
   },
   /** Returns statistics. A dump has all devices and, on request, their queues. */

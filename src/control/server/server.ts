@@ -39,6 +39,7 @@ export interface ServerOptions extends PresenceOptions {
   readonly captureGroup?: number | undefined
   readonly changed?: Subject['changed']
   readonly mistakes?: Subject['mistakes']
+  readonly ownerOf?: Subject['ownerOf']
   /** Replies to clients while this thread does not return; nothing does by default. */
   readonly deputy?: Deputy | undefined
   /** The wall clock, in milliseconds since 1970; Date.now by default. */
@@ -74,7 +75,7 @@ export interface Server extends Disposable, AsyncDisposable {
 }
 
 export function serveAt(presence: Presence, native: Native, net: Net, options: ServerOptions): Server {
-  const { netnsOf = () => undefined, labPartOf, module, changed, mistakes } = options
+  const { netnsOf = () => undefined, labPartOf, module, changed, mistakes, ownerOf } = options
   const { owner, captureGroup, deputy, now = Date.now } = options
   const { listening } = presence
   const onDefect = (error: unknown) => net.log.err(`control: ${describeException(error)}`)
@@ -83,7 +84,7 @@ export function serveAt(presence: Presence, native: Native, net: Net, options: S
   const events = new Events(net, netnsOf, now, module?.attaches)
   const captures = new Captures({ native: listening.calls, net, netnsOf, driver: module?.name })
   const runtime = new Runtime(net.pool)
-  const given = { netnsOf, labPartOf, module, changed, mistakes, now }
+  const given = { netnsOf, labPartOf, module, changed, mistakes, ownerOf, now }
   const vnet = vnetFamily({ ...given, devices: net.devices, events, captures, runtime })
   const families = new Map([nlctrl([vnet]), vnet].map((family): [number, Family] => [family.id, family]))
   const onEnd = (session: Caller) => events.unsubscribe(session)

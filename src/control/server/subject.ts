@@ -18,12 +18,23 @@ export interface Subject {
   readonly events?: { subscribe(caller: Caller, wanted: SubscriptionSpec): void } | undefined
   readonly captures?: { start(wanted: WantedCapture, caller: Caller): void } | undefined
   readonly runtime?: Pick<Runtime, 'read'> | undefined
+  /** The container or pod that an attachment is for. */
+  readonly ownerOf?: ((dev: NetDevice) => DeviceOwner | undefined) | undefined
   /** The mistakes of `vnet node`; undefined in other programs. */
   readonly mistakes?: (() => MistakeList) | undefined
   /** Called when a client has changed a device, before it gets the reply. */
   readonly changed?: ((dev: NetDevice, change: DeviceChange) => void) | undefined
   /** The wall clock, in milliseconds since 1970. */
   readonly now: () => number
+}
+
+/** A container or pod, and the name of the interface inside. */
+export interface DeviceOwner {
+  readonly container?: string | undefined
+  readonly id?: string | undefined
+  readonly pod?: string | undefined
+  readonly namespace?: string | undefined
+  readonly interface?: string | undefined
 }
 
 export interface MistakeList {

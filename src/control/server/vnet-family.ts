@@ -148,6 +148,7 @@ function describe(subject: Subject, dev: NetDevice) {
     labNat: part?.nat,
     attached,
     flips,
+    owner: subject.ownerOf?.(dev),
   }
 }
 

@@ -86,6 +86,7 @@ describe('list', () => {
       only: null,
       seed: expect.any(Number),
       bypassed: null,
+      owner: null,
       drops: 0,
     }
     const numbers = { mac: '00:53:4e:55:4c:30', mtu: 1500, txqs: 1, rxqs: 1, pid: process.pid }

@@ -1,4 +1,4 @@
-/** What users change on attachments of `vnet node` is still so after restarts of daemon or container. */
+/** Users' changes of attachments of `vnet node` last over restarts of daemon and container. */
 import { execFile } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -62,7 +62,7 @@ describe('ADD', () => {
     expect(await call('ADD', given)).toEqual(ADDED)
     expect(attached()).toEqual(['vethpod'])
     expect(interfacesOf(pod)).toEqual(['eth0'])
-    await daemon.line(/vethpod: attached \(cni \\"pods\\" c1 eth0\)/)
+    await daemon.line(/vethpod: attached \(container c1, eth0\)/)
   })
 
   test('in applies to frames that the pod receives, and an annotation replaces the whole wire of the configuration', async () => {
@@ -96,7 +96,7 @@ describe('ADD', () => {
     expect(await call('ADD', { config: annotated(annotations), variables })).toEqual(ADDED)
     expect(JSON.parse(await daemon.line(/front-1/))).toMatchObject({
       level: 'warning',
-      message: expect.stringMatching(/^pod web\/front-1: .*: it starts without a wire$/),
+      message: expect.stringMatching(/^pod web\/front-1 \(c1\): .*: it starts without a wire$/),
     })
     expect(daemon.stdout).toContain(why)
     expect(attached()).toEqual([])

@@ -27,7 +27,7 @@ function addVeth(name: string): void {
 }
 
 const labels = { 'vnet.wire-in': 'delay 5ms', 'vnet.wire-out': 'loss 1%', 'vnet.seed': '7' }
-const ATTACHED = /outer: attached \(docker web inner\)/
+const ATTACHED = /outer: attached \(container web, inner\)/
 
 describe('labels', () => {
   test('a container that runs already is attached to', async () => {
@@ -142,12 +142,12 @@ describe('labels', () => {
     await daemon.line(ATTACHED)
     addVeth('second')
     engine.connect('web')
-    await daemon.line(/second: attached \(docker web eth-second\)/)
+    await daemon.line(/second: attached \(container web, eth-second\)/)
     await engine.close()
     await daemon.line(/docker: .*; trying again every second/)
     addVeth('third')
     await engine.listen()
-    await daemon.line(/third: attached \(docker web eth-third\)/)
+    await daemon.line(/third: attached \(container web, eth-third\)/)
     expect(daemon.stdout.match(/: attached/g)).toHaveLength(3)
   })
 
@@ -161,7 +161,7 @@ describe('labels', () => {
     engine.start('next', { pid, labels: { 'vnet.wires': '' } })
     await daemon.line(/container next:/)
     const { stdout } = await host.run(`${process.execPath} ${PROGRAM} list`)
-    expect(stdout).toMatch(/^container next +attach +mistake /m)
+    expect(stdout).toMatch(/^container next +- +attach +mistake /m)
     expect(stdout).not.toContain('side')
   })
 

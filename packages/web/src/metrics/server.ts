@@ -110,7 +110,9 @@ function adder(registry: Registry<RegistryContentType>, isCounter: boolean): Add
 function addDevice({ device, stats, parts }: DeviceSnapshot, counter: Add, gauge: Add): void {
   const labels = labelsOf(device)
   const { driver = '', flags, carrier, cut, mtu } = device
-  gauge('vnet_network_info', 'The driver of the interface', { ...labels, driver, pid: device.pid ?? '' }, 1)
+  const { container = '', pod = '', namespace = '' } = device.owner ?? {}
+  const info = { ...labels, driver, pid: device.pid ?? '', container, pod, namespace }
+  gauge('vnet_network_info', 'The driver of the interface, and the container or pod that it is for', info, 1)
   gauge('vnet_network_up', 'Whether the interface is up', labels, +((flags & IFF_UP) !== 0))
   gauge('vnet_network_carrier', 'Whether the interface has a carrier', labels, +carrier)
   gauge('vnet_network_cut', 'Whether the cable of the interface is cut', labels, +cut)

@@ -48,6 +48,7 @@ function device(name: string, netns?: string): DeviceSnapshot {
     mtu: 1500,
     pid: 7,
     attached: true,
+    owner: { container: 'web', id: '1', interface: 'eth0' },
   }
   return {
     device: found as unknown as DeviceSnapshot['device'],
@@ -121,6 +122,7 @@ test('drops, queues, parts, stages and vnets have their labels and values', asyn
     `vnet_queue_stopped{${sn0},queue="0"} 1`,
     `vnet_network_carrier{${sn0}} 0`,
     `vnet_network_up{${sn0}} 1`,
+    `vnet_network_info{${sn0},driver="snull",pid="7",container="web",pod="",namespace=""} 1`,
     `vnet_network_bypassed_frames_total{${sn0}} 14`,
     `vnet_part_capacity_frames{${sn0},kind="pool",part="frames"} 512`,
     `vnet_part_uses_total{${sn0},kind="irq",part="irq 0"} 77`,
