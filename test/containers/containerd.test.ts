@@ -45,6 +45,21 @@ describe('ctr run', () => {
 })
 
 describe('RunPodSandbox', () => {
+  // All versions that this containerd and its plugins have.
+  test.each(['0.1.0', '0.2.0', '0.3.0', '0.3.1', '0.4.0', '1.0.0'])(
+    'a pod of a list of version %s starts with its wire, and one without a wire starts and ends',
+    async cniVersion => {
+      containerd.configure({}, cniVersion)
+      const front = await containerd.runPod('front', { 'vnet.dev/wire': 'delay 20ms' })
+      await daemon.line(attachedTo(front))
+      const back = await containerd.runPod('back')
+      expect(await roundTrip(front)).toBeGreaterThanOrEqual(40)
+      await containerd.stopPod(front)
+      await containerd.stopPod(back)
+      expect(daemon.stdout.match(/: attached/g)).toHaveLength(1)
+    },
+  )
+
   test('a pod has the wire of its annotations, until it is stopped', async () => {
     const id = await containerd.runPod('front', { 'vnet.dev/wire-in': 'delay 300ms', 'vnet.dev/seed': '7' })
     await daemon.line(attachedTo(id))

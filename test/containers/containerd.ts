@@ -54,8 +54,8 @@ export class Containerd {
   }
 
   /** Writes the chain, with `own` in the configuration of vnet's plugin. */
-  configure(own: object): void {
-    writeChain(this.#directory, own)
+  configure(own: object, cniVersion?: string): void {
+    writeChain(this.#directory, own, cniVersion)
   }
 
   #config(): string {
