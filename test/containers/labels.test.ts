@@ -86,7 +86,7 @@ describe('labels of a container', () => {
     [{ 'vnet.wire': 'trace /etc/shadow' }, 'the daemon has no --files'],
   ])('the mistake %j in a label is one log line, and the container has no wire', async (labels, why) => {
     await run('web', labels)
-    const line = await daemon.line(/container web:/)
+    const line = await daemon.line(/container web \(\w{12}\):/)
     expect(JSON.parse(line)).toMatchObject({ level: 'warning', message: expect.stringContaining(why) })
     expect(daemon.stdout).not.toMatch(/: attached/)
   })
