@@ -160,7 +160,7 @@ export class Attachment {
   readonly #failOpen: number
   readonly #given: PacketFilter | undefined
   readonly #continuity: Continuity | undefined
-  /** Frames that had passed without the wire when this attachment began. */
+  /** Frames that had passed without the wire when this attachment started. */
   #early: Sides = { in: 0, out: 0 }
   /** The indexes in `wires` for received and for transmitted frames. */
   readonly #in: number

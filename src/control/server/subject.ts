@@ -40,7 +40,7 @@ export interface DeviceOwner {
 export interface MistakeList {
   /** Since the program started. */
   readonly count: number
-  /** Those that still are, with who has the wrong wire or none. */
+  /** Those that are still there: the owner of the wrong or missing wire, and the reason. */
   readonly present: readonly { readonly who: string; readonly why: string }[]
 }
 
