@@ -118,6 +118,7 @@ describe('the numbers that programs are built with', () => {
       ['STEP', 21],
       ['GET_RUNTIME', 22],
       ['GET_SCENARIO', 23],
+      ['GET_MISTAKES', 24],
     ])
   })
 
