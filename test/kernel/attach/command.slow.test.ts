@@ -201,10 +201,19 @@ describe('a running attachment', () => {
     }
   })
 
-  test('a note says that the default route leads through the interface', async () => {
+  test('a note says that the default route of this machine leads through the interface', async () => {
+    near.ip('route add default via 192.0.2.2')
+    const within = ['ip', 'netns', 'exec', near.name]
+    const vnet = await spawnVnet(['attach', 'inner', '--json'], { within })
+    await vnet.line(/inner: the default route leads here/)
+  })
+
+  test('no such note is about the default route of another namespace', async () => {
     near.ip('route add default via 192.0.2.2')
     const vnet = await start()
-    await vnet.line(/inner: the default route leads here/)
+    await ping()
+    const { stdout, stderr } = await vnet.stop()
+    expect(stdout + stderr).not.toContain('default route')
   })
 })
 
