@@ -25,7 +25,7 @@ test('the daemon keeps nothing of containers that have ended', async () => {
     makeVeth(container, host)
     const pid = await processIn(container)
     engine.start(name, { pid, labels: { 'vnet.wire': 'delay 1ms' } })
-    await daemon.line(new RegExp(`outer: attached \\(docker ${name} inner\\)`))
+    await daemon.line(new RegExp(`outer: attached \\(container ${name}, inner\\)`))
     host.ip('link delete outer')
     await daemon.line(/outer: the interface was brought down/, nth + 1)
     engine.remove(name)
