@@ -2,7 +2,7 @@
  * With VNET_LONG=1, the tests that import test/support/scale.ts run at their full size, and so do
  * the files named *.long.test.ts, which run only then. With VNET_QUICK=1, which `npm test` sets,
  * the files named *.slow.test.ts do not run: together they take twice as long as all others. With
- * VNET_UNSCALED=1, which .ci/run sets before a long run, the files that scale are left to that.
+ * VNET_UNSCALED=1, which .ci/run sets for its long run, files that another run has are left out.
  *
  * The projects are folders. unit: the tests that need no privileges; they share processes and
  * loaded modules, which saves a quarter of the CPU time. programs (test/programs): tests that start
@@ -50,9 +50,8 @@ const isSlowFile = name => name.endsWith('.slow.test.ts')
 const isUnscaled = process.env.VNET_UNSCALED === '1'
 
 function isOfRun(name) {
-  if (isLong) return isLongFile(name) || scales(name)
-  if (isLongFile(name) || (isQuick && isSlowFile(name))) return false
-  return !(isUnscaled && scales(name))
+  if (isLong) return isLongFile(name) || (scales(name) && !isUnscaled)
+  return !isLongFile(name) && !(isQuick && isSlowFile(name))
 }
 
 /** The folders with a run of their own, and the folder that this run is for. */
