@@ -38,15 +38,20 @@ export async function list({ json, names, user, all }: QueryOptions & { all?: bo
     ? found.devices.map(device => ({ ...device, place: device.place ?? netnsOf(device) }))
     : found.devices
   const { users, failed } = found
-  if (names) for (const name of devices.flatMap(device => [label(device), ...ownersFirst(device)])) io.out(`${name}\n`)
-  else {
+  if (names) {
+    for (const name of devices.flatMap(device => [label(device), ...ownersFirst(device)])) io.out(`${name}\n`)
+  } else {
     const interfaces = await Promise.all(devices.map(device => listed(client, device)))
     const away = user === undefined ? awayNames() : []
     const others = [...away.map(awayRow), ...mistakes.map(mistakeRow)]
     if (json) io.out(`${JSON.stringify({ event: 'list', interfaces, users, away, mistakes })}\n`)
-    else for (const line of alignLeft(table(devices, interfaces, others))) io.out(`${line}\n`)
+    else {
+      for (const line of alignLeft(table(devices, interfaces, others))) io.out(`${line}\n`)
+    }
   }
-  if (!json && !names) for (const user of users) fail(io, otherUserLine(user, 'list --all'))
+  if (!json && !names) {
+    for (const user of users) fail(io, otherUserLine(user, 'list --all'))
+  }
   return failAll(io, failed)
 }
 

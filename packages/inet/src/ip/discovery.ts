@@ -41,7 +41,8 @@ export function receiveArp(
   if (isGroup(sender, 0, 4) || isGroup(target, 0, 4) || isLoopback(target) || isLoopback(sender)) return
   // Linux replies for the addresses of other interfaces too (arp_ignore of 0).
   if (op === arp.ARPOP_REPLY || !stack.isOwn(target)) {
-    const isGratuitous = sameBytes(sender, target) && (op === arp.ARPOP_REQUEST || isAddressAt(bytes, at + 18, mac))
+    const isGratuitous =
+      sameBytes(sender, target) && (op === arp.ARPOP_REQUEST || isAddressAt(bytes, arp.thaAt(at), mac))
     if (!stack.isOwn(sender)) dev.neighbours.update(sender, mac, isGratuitous)
     return
   }

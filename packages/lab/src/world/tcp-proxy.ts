@@ -10,7 +10,10 @@ export function proxyServer(connect: (socket: Socket) => Socket): net.Server {
   return net.createServer({ allowHalfOpen: true, noDelay: true }, socket => {
     // It throws while the host has no link, and when the lab has ended.
     const other = attempt(() => connect(socket))
-    if (other === undefined) return void socket.resetAndDestroy()
+    if (other === undefined) {
+      socket.resetAndDestroy()
+      return
+    }
     other.setNoDelay(true)
     other.allowHalfOpen = true
     for (const [from, to] of [
