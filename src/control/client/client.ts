@@ -138,9 +138,11 @@ export class ControlClient {
   }
 
   /**
-   * Replaces the stages of a device's wires; undefined removes all. Packets in flight arrive. Reads
-   * files and compiles filters here, with this process's rights, unless `wireChange` did. Throws a
-   * UsageError if the text is wrong; nothing is changed then.
+   * Replaces the stages of all wires of a device, or of the wires in `direction`, by the stages
+   * that `text` describes; undefined removes all stages. Packets that are in flight still arrive.
+   * This process reads the files and compiles the filters that the text names, with its own rights,
+   * unless `wireChange` did so before. Throws a UsageError if the text is wrong; nothing is changed
+   * then.
    */
   async setWire(
     vnet: string,

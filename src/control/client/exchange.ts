@@ -1,8 +1,9 @@
 /**
- * Exchanges with running vnets, over one connection to each: requests and replies, matched by
- * sequence number, and events. A request ends with its reply or a VnetError: ECONNREFUSED if no
- * vnet listens (any more), ETIMEDOUT without a reply, EPROTO for a malformed one, EPERM if the
- * socket is another user's, ECANCELED if the client is closed meanwhile, EBADF if it was before.
+ * Exchanges with running vnets, over one connection to each: requests and their replies, matched by
+ * sequence number, and events. A capture has a connection of its own. A request ends with its reply
+ * or with a VnetError: ECONNREFUSED if no vnet listens, or if it has ended, ETIMEDOUT if it does
+ * not reply, EPROTO if the reply is malformed, EPERM if the socket belongs to another user,
+ * ECANCELED if the client is closed meanwhile, and EBADF if the client was closed before.
  */
 
 import * as errnos from '../../base/errno.ts'
@@ -35,6 +36,7 @@ interface Exchange {
   readonly end: (error?: unknown) => void
 }
 
+/** Receives the events of a vnet, until `end` is called. */
 export interface VnetListener {
   /** Called with each message: its command, and its attributes, which may be kept. */
   readonly message: (cmd: number, attributes: Uint8Array) => void

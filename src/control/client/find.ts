@@ -59,9 +59,10 @@ export function isOfLab({ netns }: { readonly netns?: string | undefined }): boo
 }
 
 /**
- * Returns a function from a lab's namespace and process to its names: `alias` is `LAB-PID:HOST`, as
- * is `place` if several labs here have this name. `hosts` are `LAB:HOST` and `LAB-PID:HOST`, each
- * if one interface alone is there. Namespaces of others have none.
+ * Returns a function from the name of a lab's namespace and the lab's process to the names that an
+ * interface there has: `alias` is `LAB-PID:HOST`, and `place` is the same if several of these vnets
+ * have labs of this name. `hosts` are `LAB:HOST` and `LAB-PID:HOST`, each only if it means a single
+ * interface. Namespaces that are not a lab's have none of these names.
  */
 export function labNames(entries: readonly Entry[]): (netns: string | undefined, pid: number) => LabNames {
   const owners = new Map<string, Set<Entry>>()

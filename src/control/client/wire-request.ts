@@ -15,7 +15,7 @@ const OVERHEAD = 16
 export interface WireChange {
   readonly direction?: DeviceWire['direction'] | undefined
   readonly text?: string | undefined
-  /** The filter of an attachment; it does not change the stages. */
+  /** The filter of an attachment. The stages then stay as they are. */
   readonly only?: string | undefined
   readonly attachments: readonly WireAttachment[]
 }

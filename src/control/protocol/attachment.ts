@@ -1,4 +1,8 @@
-/** Files and filters: the client reads and compiles with its rights; the vnet checks programs. */
+/**
+ * Files and filters on their way to a vnet. The client reads the files and compiles the filters,
+ * with its own rights. The vnet takes them from the request alone: it never opens a file that a
+ * request names, and it checks each program by the kernel's rules before it runs it.
+ */
 import { UsageError } from '../../base/usage-error.ts'
 import { decodeProgram, encodeProgram } from '../../linux/sock-filter.ts'
 import type { WireResources } from '../../netdev/device-wire.ts'
@@ -34,7 +38,10 @@ export function recording(resources: CompilingResources, attach: (attachment: Wi
   }
 }
 
-/** Returns the attachments as resources, which throw a UsageError for anything else. */
+/**
+ * Returns the attachments as resources, for a vnet that serves a request. They throw a UsageError
+ * for a file or filter that is not attached; nothing is ever read from the file system.
+ */
 export function attached(attachments: readonly WireAttachment[]): CompilingResources {
   return {
     filter(text) {

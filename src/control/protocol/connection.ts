@@ -1,4 +1,8 @@
-/** One end of a Unix stream socket with netlink messages, and a bounded queue to a slow peer. */
+/**
+ * One end of a Unix stream socket with netlink messages. Received bytes are gathered into whole
+ * messages; a bounded queue holds messages for a slow peer. When the connection ends, from either
+ * side, its descriptor is closed.
+ */
 
 import { EAGAIN, EBADF, ECONNRESET, ENAMETOOLONG, EPROTO } from '../../base/errno.ts'
 import { closeFd } from '../../linux/errno.ts'
@@ -83,8 +87,9 @@ export class Connection {
   }
 
   /**
-   * Connects to a server, for root also `as` another user, without waiting: -EAGAIN for a full
-   * queue, -ECONNREFUSED if it has ended, or another -errno. Keeps the process alive until `unref`.
+   * Connects to a server, as another user if `as` is given, which only root may do. Does not wait:
+   * returns -EAGAIN if the server's queue of connections is full, -ECONNREFUSED if the server has
+   * ended, or another -errno. The connection keeps the process alive until `unref`.
    */
   static connect(native: Native, path: string, listener: ConnectionListener, as?: As): Connection | number {
     const address = uapi.sockaddrUn(path)
@@ -98,8 +103,9 @@ export class Connection {
   }
 
   /**
-   * Takes over a non-blocking descriptor; on failure closes it and returns -errno. The input buffer
-   * is from `spares` and returns there. `input` was received by another owner (Detached).
+   * Takes over a non-blocking descriptor; on failure closes it and returns -errno. The connection
+   * takes its input buffer from `spares`, if there is one, and returns it there at its end. `input`
+   * are bytes that another owner has received already (Detached).
    */
   static of(
     native: Native,
@@ -136,7 +142,11 @@ export class Connection {
     return this.#open ? peerOf(this.#native, this.fd) : undefined
   }
 
-  /** Sends or queues messages; the last padding is optional. Returns 0, -EAGAIN if full, -errno. */
+  /**
+   * Sends messages, or queues what the peer has no room for, and returns 0. Takes nothing and
+   * returns -EAGAIN if the queue is full, or another -errno if sending fails. The padding after the
+   * last message may be missing. `bytes` may be used again after the call.
+   */
   send(bytes: Uint8Array): number {
     if (!this.#open) return -EBADF
     const whole = bytes.length % 4 === 0 ? bytes : Buffer.concat([bytes], align4(bytes.length))

@@ -1,4 +1,7 @@
-/** The running vnets by their files (server/presence.ts), which other users may have written. */
+/**
+ * The running vnets, according to the files in their directories (server/presence.ts). Another
+ * user's program may have written a file, so its contents are checked.
+ */
 import { closeSync, constants, fstatSync, openSync, readFileSync, rmSync, statSync, watch } from 'node:fs'
 import { join } from 'node:path'
 import { attempt } from '../../base/errno.ts'
@@ -51,6 +54,7 @@ export interface Entry {
   readonly interfaces: readonly EntryInterface[]
 }
 
+/** Returns the inode of the calling thread's namespace of a kind. */
 export const ownNamespace = (kind: 'net' | 'pid'): number => statSync(`/proc/thread-self/ns/${kind}`).ino
 
 /** Returns the vnets of some directories. Removes files of ended vnets, if it may. */

@@ -1,6 +1,8 @@
 /**
- * The family `vnet_nl` as both sides know it: commands, attributes, requests and replies.
- * family.generated.ts has nearly all of it. Here is what clients and servers see differently.
+ * The family `vnet_nl` as both sides know it: commands, attributes, and the contents of requests
+ * and replies. family.generated.ts has nearly all of it; it is made from docs/vnet_nl.yaml and
+ * presence.yaml, which says which attributes are required. This file adds what clients and servers
+ * see differently, such as the defaults of absent counters.
  */
 import type { LinkStats64 } from '../../netdev/stats.ts'
 import * as netlink from '../../netlink/index.ts'

@@ -1,4 +1,8 @@
-/** Directories of vnets: /run/vnet for root, and one for each user that no other may write. */
+/**
+ * The directories in which vnets are found: /run/vnet for root's, and one for each user's own. A
+ * directory that others may write, or that belongs to another user than it should, is never used:
+ * neither to announce a vnet in, nor to find vnets.
+ */
 import { chmodSync, lstatSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { attempt, EACCES, explain, VnetError } from '../../base/errno.ts'
@@ -20,8 +24,10 @@ export interface Untrusted {
 }
 
 /**
- * Makes this process's directory for vnets: the first candidate that only this user may write.
- * Throws a VnetError with each problem. `warn` gets a line about a better one with a wrong mode.
+ * Makes this process's directory for vnets: the first candidate that only this user may write. In a
+ * user namespace, /run/vnet belongs to another user. Throws a VnetError with the problem of each
+ * candidate if none can be used. `warn` gets a line about a better candidate that is passed over
+ * because of its mode.
  */
 export function makeRunDirectory(
   candidates = ownCandidates(effectiveUid()),

@@ -1,6 +1,7 @@
 /**
- * Requests of clients without rights on the frames' thread: at most one batch a millisecond,
- * bounded by number and time. Turns limits only the average of a longer period.
+ * The requests of clients without rights that the frames' thread serves: at most one batch in each
+ * millisecond, whatever the number of clients. A batch is bounded by a number and by a time. This
+ * comes on top of the time that Turns grants, which is an average over a longer period.
  */
 import { type Alarm, type Clock, NSEC_PER_MSEC, type Turns, type Work } from '../../base/index.ts'
 
@@ -23,7 +24,10 @@ export class Batches {
     this.#alarm = clock.alarm(() => this.#next())
   }
 
-  /** Returns true if `work` may serve a request now; else adds it again at the next batch. */
+  /**
+   * Returns true if `work` may serve one request now. Otherwise keeps it, and adds it to the turns
+   * again at the start of the next batch.
+   */
   admit(work: Work): boolean {
     const now = this.#clock.now()
     if (now - this.#start >= NSEC_PER_MSEC) {

@@ -1,6 +1,7 @@
 /**
- * The captures of clients, each on its request's connection, as fast as the client reads, in the
- * requests' share of the time: a client that does not read costs its buffer only.
+ * The captures that clients have requested. Each is sent over the connection of its request, from
+ * its own buffer, as fast as the client reads, in the share of the time that requests have. So a
+ * client that does not read costs that buffer and nothing else.
  */
 
 import { EAGAIN, EBUSY, type Turns, VnetError, type Work, within } from '../../base/index.ts'

@@ -1,4 +1,8 @@
-/** Dispatches requests like generic netlink: messages, acknowledgements, refusals with a place. */
+/**
+ * Dispatches requests like the kernel's generic netlink, without a socket. Every request gets its
+ * messages, an acknowledgement if it asks for one, or a refusal with a text and, for a bad or
+ * missing attribute, its place.
+ */
 import { EINVAL, EIO, ENOENT, EOPNOTSUPP, EPERM, explain, VnetError } from '../../base/errno.ts'
 import * as netlink from '../../netlink/index.ts'
 import { type Caller, type Family, MissingAttribute, Refusal, type Write } from './operation.ts'

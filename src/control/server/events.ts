@@ -1,7 +1,8 @@
 /**
- * Events: changes of the devices, sent to each subscriber immediately. Drops are polled, while a
- * subscriber has a threshold for them, in the time that Turns grants. NLMSG_OVERRUN replaces events
- * that do not fit a subscriber's queue: it is sent before the next that fits, or once all is read.
+ * Events: changes of the devices, sent to each subscriber immediately. Drops are polled, only while
+ * a subscriber has a threshold for them, in the time that Turns grants. A subscriber that does not
+ * read loses the events that do not fit its queue. NLMSG_OVERRUN replaces them: it is sent before
+ * the next event that fits, or once everything has been read.
  */
 import { type Alarm, NSEC_PER_MSEC, type Work } from '../../base/index.ts'
 import { Drops } from '../../netdev/counters.ts'

@@ -1,6 +1,7 @@
 /**
- * The process of the front (front.ts): serves clients without rights, with the Sessions of the
- * frames' thread. It refuses malformed requests, and leaves the reply to the relay.
+ * The process of the front (front.ts). It serves clients without rights, with the same Sessions as
+ * the frames' thread. Its operations decode requests, so that malformed ones are refused here, and
+ * leave the reply to the relay.
  */
 import { readdirSync } from 'node:fs'
 import { setPriority } from 'node:os'

@@ -86,9 +86,10 @@ export const MESSAGE_DESCRIPTORS = 253
 const CLOSING = 256
 
 /**
- * Returns system calls for a server, on kernels that cannot refuse descriptors (SCM_RIGHTS). A
- * connection with one fails with EPROTO. Closing may take as long as the sender likes (SO_LINGER,
- * FUSE), so threads close descriptors and connections.
+ * Returns the system calls for a server's connections on kernels that cannot refuse descriptors
+ * (SCM_RIGHTS). A connection that carries one fails with EPROTO. Closing a received descriptor may
+ * take as long as its sender likes (SO_LINGER, FUSE), and so may closing a connection that still
+ * holds one: both are closed on separate threads.
  */
 function withoutDescriptors(native: Native): Native {
   const found = new Int32Array(MESSAGE_DESCRIPTORS)

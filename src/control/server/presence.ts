@@ -1,6 +1,7 @@
 /**
- * The files by which a vnet is found: PID-RANDOM.sock, on which it listens, and PID-RANDOM.json,
- * with its process and interfaces. RANDOM is new, so that removing never hits a newer vnet's.
+ * The files by which a running vnet is found: PID-RANDOM.sock, on which it listens, and
+ * PID-RANDOM.json, which names its process and interfaces for clients. The random part is used only
+ * once, so that removing the files of an ended vnet never removes a newer vnet's.
  */
 import { randomBytes } from 'node:crypto'
 import { chmodSync, renameSync, rmdirSync, writeFileSync } from 'node:fs'

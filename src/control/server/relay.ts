@@ -1,7 +1,8 @@
 /**
- * The front's own side: passes requests to the frames' thread, and the replies back. Requests wait
- * for the last batch and a millisecond; meanwhile identical ones (all bytes but `seq` and `portid`)
- * become one, so that they get the same reply. front.ts describes the messages.
+ * The front's own side: passes requests to the frames' thread, and the replies to the clients that
+ * made them. Requests wait until the last batch was served and a millisecond has passed. Meanwhile
+ * identical ones (all bytes but `seq` and `portid`) become one, so that they get the same reply.
+ * front.ts describes the messages.
  */
 import { type Alarm, type Clock, NSEC_PER_MSEC } from '../../base/clock.ts'
 import { closeFd } from '../../linux/errno.ts'

@@ -1,8 +1,10 @@
 /**
- * Clients that may change or capture: the vnet's owner, and root with CAP_NET_ADMIN in its user
- * namespace, as the kernel vouches about the process that connected. The uid 0 alone proves
- * nothing: root in a container may lack the capability, which every user has in their own
- * namespaces. Members of a group that the vnet names may capture.
+ * The clients that may change something in a vnet: its owner, and root with CAP_NET_ADMIN in the
+ * user namespace of the vnet. The kernel vouches for both, about the process that connected. The
+ * uid 0 alone proves nothing, because root in a container may lack the capability. The capability
+ * alone proves nothing either, because every user has it in their own user namespaces.
+ *
+ * The same clients may capture frames, and so may the members of a group that the vnet names.
  */
 import { readFileSync } from 'node:fs'
 import { attempt, ENOPROTOOPT, ERANGE } from '../../base/errno.ts'

@@ -1,4 +1,7 @@
-/** GET_RUNTIME: the program's resources. Watching costs time, so clients' requests start it. */
+/**
+ * GET_RUNTIME: the resources that the program uses. The delay of the event loop and garbage
+ * collection are watched only while clients request them, because watching costs time.
+ */
 import * as perf from 'node:perf_hooks'
 import { NSEC_PER_MSEC } from '../../base/clock.ts'
 import type { SkBuffPool } from '../../skb/pool.ts'

@@ -20,7 +20,10 @@ const PAUSE_MS = 10
 
 /** Connections that are refused in one step. */
 const REFUSALS = 4
-/** Refusals before a pause: clients that reconnect keep the kernel busy while frames wait. */
+/**
+ * Refusals before a pause: a client that connects again each time would keep the kernel busy with
+ * the ends of connections, and frames wait for that.
+ */
 const REFUSALS_MAX = 16
 
 const OUT_OF_ROOM: readonly number[] = [EMFILE, ENFILE, ENOBUFS, ENOMEM]
@@ -209,7 +212,10 @@ interface Shared extends SessionServer, Dispatch {
   readonly spares: Uint8Array[]
 }
 
-/** A client's connection. No request is served before the client has read the previous reply. */
+/**
+ * The server's side of a client's connection. No request is served before the client has read the
+ * previous reply. So a client that does not read costs one queue, and one part of a dump.
+ */
 export class Session implements Work, Client, ConnectionListener {
   readonly missing: Missing
   readonly missingToCapture: Missing
@@ -238,7 +244,10 @@ export class Session implements Work, Client, ConnectionListener {
     return this.#later !== undefined
   }
 
-  /** Takes over a descriptor with `input` read already; closes it and returns -errno on failure. */
+  /**
+   * Takes over a descriptor, from which `input` was read already. Returns -errno on failure; the
+   * descriptor is then closed.
+   */
   static of(native: Native, fd: number, owner: SessionOwner, server: Shared, input?: Uint8Array): Session | number {
     const session = new Session(owner, server)
     const connection = Connection.of(native, fd, session, server.spares, input)

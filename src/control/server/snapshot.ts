@@ -1,6 +1,7 @@
 /**
- * Replies to GET_DEVICES and GET_STATS for a thread that replies while this one is busy
- * (stand-in.ts). Each beat of a timer writes a bit, without counters of the kernel and of queues.
+ * The replies to GET_DEVICES and GET_STATS, kept up to date for a thread that replies while this
+ * one is busy (stand-in.ts). They are written a bit at each beat of a timer, however many devices
+ * there are, without the counters of the kernel and of queues.
  */
 import type { Clock } from '../../base/clock.ts'
 import { NETDEV_REGISTER } from '../../netdev/if.ts'

@@ -1,6 +1,7 @@
 /**
- * Replies for a vnet while its thread does not return: from a snapshot of devices and statistics
- * (snapshot.ts), with the time; EBUSY for others. It runs on the watchdog's thread.
+ * Replies for a vnet while its thread does not return: from a snapshot of its devices and
+ * statistics (snapshot.ts), with the time for which the thread has not returned. Every other
+ * request gets EBUSY. It runs on the thread of the watchdog for lockups.
  */
 import { EBUSY, ENODEV, Turns, VnetError } from '../../base/index.ts'
 import { type Native, TimerfdClock } from '../../linux/index.ts'

@@ -74,6 +74,7 @@ export interface LabPart {
 /** The devices that a request names: all devices that match the given properties. */
 export type Which = Readonly<{ ifindex?: number; ifname?: string; netns?: string }>
 
+/** A client's request to capture, decoded and checked. */
 export interface WantedCapture {
   /** The devices to capture. Undefined is all devices, including later ones. */
   readonly devices: ReadonlySet<NetDevice> | undefined

@@ -1,4 +1,7 @@
-/** Replies of a vnet to `vnet_nl`. Counters of vnet and the kernel agree, read in one turn. */
+/**
+ * The replies of a running vnet to requests of `vnet_nl`. A device's counters, vnet's and the
+ * kernel's, are read in one turn of the event loop, so they agree to the frame, even under load.
+ */
 import { EINVAL, ENETDOWN, ENOENT, EOPNOTSUPP, VnetError } from '../../base/errno.ts'
 import { optionName, printable } from '../../base/printable.ts'
 import { didYouMean, UsageError } from '../../base/usage-error.ts'
@@ -197,14 +200,15 @@ function* allStats(subject: Subject, devices: readonly NetDevice[], scope: numbe
 }
 
 /**
- * With `isOwn` only vnet's counters, without zeros: they are read every second. The kernel's are
- * for clients with rights: reading them waits for a lock of the machine (RTNL), which every user
- * can hold in a user namespace.
+ * With `isOwn`, returns only vnet's counters, without zeros: they are read every second, for many
+ * devices. The kernel's counters are for clients with rights: reading them waits for a lock of the
+ * whole machine (RTNL), which every user can hold in a user namespace.
  *
- * The reply is one literal without spreads: V8 gives each object of a spread its own shape, which
- * survives young collections: a flood of requests would make each take 5 ms. It is written before
- * the next is made, so all use the same arrays: a helper thread of V8 frees an array's memory for
- * milliseconds in which no frame is moved on its CPU.
+ * The reply is one literal without spreads. V8 gives each object that is made of a spread and
+ * further properties its own shape, and both survive collections of young objects: a flood of
+ * requests would make each collection take 5 ms. The reply is written before the next one is made,
+ * so all use the same arrays: a helper thread of V8 frees the memory of an array, for milliseconds
+ * in which no frame is moved on its CPU.
  */
 function deviceStats(subject: Subject, dev: NetDevice, { caller, isOwn = false }: { caller: Caller; isOwn?: boolean }) {
   const { tx, rx } = dev.counters.drops(DROPS)
