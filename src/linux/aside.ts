@@ -1,4 +1,8 @@
-/** System calls that take milliseconds, on a thread of their own if one can be made. */
+/**
+ * System calls of the addon that take milliseconds, made on a separate thread while the event loop
+ * continues. If there is no descriptor, memory or thread for that, they are made on this thread,
+ * which waits for them.
+ */
 import { type Call, VnetError } from '../base/errno.ts'
 import { closeFd, closeFds } from './errno.ts'
 import type { Native } from './native.ts'

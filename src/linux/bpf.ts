@@ -1,4 +1,7 @@
-/** bpf(2): arrays of 64-bit values, tcx programs and their links, which end with the process. */
+/**
+ * bpf(2): arrays of 64-bit values, programs for tcx, and the links that attach them to an
+ * interface. Every descriptor holds its object, so all of them end with the process.
+ */
 import { readFileSync } from 'node:fs'
 import { E2BIG, EAGAIN, EINVAL, EOPNOTSUPP, VnetError } from '../base/errno.ts'
 import { getU32, putU32 } from '../netlink/host-order.ts'
@@ -116,10 +119,12 @@ export function createArray(native: Native, count: number, isPerCpu = false): nu
 
 const KEY = new Uint8Array(4)
 
+/** Replaces the whole value of an array, which all instances of the program see. */
 export function writeArray(native: Native, map: number, value: BigUint64Array): void {
   element(native, uapi.BPF_MAP_UPDATE_ELEM, map, value)
 }
 
+/** Copies the whole value of an array into `into`. */
 export function readArray(native: Native, map: number, into: BigUint64Array): void {
   element(native, uapi.BPF_MAP_LOOKUP_ELEM, map, into)
 }

@@ -47,7 +47,10 @@ export interface ShownLink extends LinkKsettings {
   readonly carrier: boolean
 }
 
-/** Sets what `ethtool` shows of `name` in the namespace `nsfd` (-1: ours). Nothing else changes. */
+/**
+ * Sets what `ethtool` shows of interface `name` in the namespace of `nsfd`; -1 is our own. It has
+ * no other effect, so nothing is thrown if the kernel lacks or forbids it.
+ */
 export function setLinkKsettings(native: Native, nsfd: number, name: string, settings: ShownLink): void {
   const what = ['ETHTOOL_SLINKSETTINGS', name] as const
   closing(native, check(native.socket(uapi.AF_INET, uapi.SOCK_DGRAM, 0, nsfd), what), fd => {

@@ -1,4 +1,7 @@
-/** Calls of C libraries through ffi-rs, of some µs, after the slower loading at first use. */
+/**
+ * Calls of C libraries through ffi-rs, a few microseconds each, for the control path. ffi-rs is
+ * loaded at the first use, because loading it takes longer than all calls together.
+ */
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { isMainThread } from 'node:worker_threads'
@@ -94,8 +97,9 @@ function loadFfi(): FfiRs {
 }
 
 /**
- * Keeps ffi-rs loaded: Node unloads it with the last worker. Its thread then calls a destructor in
- * it as it ends, a segmentation fault (rust-lang/rust#91979).
+ * Keeps the addon of ffi-rs loaded until the process ends. Node unloads an addon with the last
+ * worker that uses it. The thread of that worker then calls a destructor in the addon as it ends,
+ * which is a segmentation fault (rust-lang/rust#91979).
  */
 function keepLoaded(ffi: FfiRs): void {
   // Test runners that load modules in a vm context have no require.cache of Node.
@@ -137,8 +141,10 @@ function lookUp(fn: 'getpwnam_r' | 'getgrnam_r', name: string): number | undefin
   throw new VnetError(ERANGE, [fn, name])
 }
 
+/** Returns the id of a user by name (getpwnam_r(3)), or undefined if there is no such user. */
 export const getpwnam = (name: string): number | undefined => lookUp('getpwnam_r', name)
 
+/** Returns the id of a group by name (getgrnam_r(3)), or undefined if there is no such group. */
 export const getgrnam = (name: string): number | undefined => lookUp('getgrnam_r', name)
 
 /** Copies `length` bytes of native memory. A wrong address ends the process. */

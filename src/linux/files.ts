@@ -5,8 +5,9 @@ import { dirname, join } from 'node:path'
 import { attempt, EEXIST, ENOENT, ENOSPC, ENOTDIR, failedCall, isErrno, VnetError, withErrno } from '../base/errno.ts'
 
 /**
- * Makes a directory only for this user, by default in the directory for temporary files. Throws a
- * VnetError that names the parent, and the variable that chose it.
+ * Makes a directory that only this user may enter, and returns its path; the caller removes it. The
+ * name starts with `prefix`. The parent is by default the directory for temporary files. Throws a
+ * VnetError that names the parent directory, and the variable that chose it.
  */
 export function makeTemporaryDirectory(prefix: string, parent = tmpdir()): string {
   try {
@@ -29,7 +30,11 @@ export function writeFile(path: string, content: string | Uint8Array, options?: 
   withErrno(['write', path], () => writeFileSync(path, content, options))
 }
 
-/** Returns false if it exists. VnetError: Node's mkdir says ENOENT on read-only file systems. */
+/**
+ * Makes a directory, and those above it. Returns true if it made the directory, false if it exists
+ * already. Throws a VnetError with the errno of mkdir(2): Node's own mkdir, with `recursive`,
+ * reports ENOENT for a read-only file system.
+ */
 export function makeDirectories(path: string, mode = 0o777): boolean {
   const isDirectory = () => attempt(() => statSync(path).isDirectory()) === true
   if (isDirectory()) return false

@@ -27,7 +27,10 @@ const PCAP_ERRBUF_SIZE = 256
 const PROGRAM_LEN = 16
 const INSNS_AT = 8
 
-/** Longest text, in characters: libpcap takes a second to optimize 1,000, minutes for 10,000. */
+/**
+ * Longest text, in characters. The time of libpcap's optimizer grows with the cube of the number of
+ * terms: 1,000 characters take about a second at worst, 10,000 take minutes.
+ */
 const TEXT_MAX = 1000
 /** Longest text that is compiled in some 10 ms at worst. */
 const NUMERIC_MAX = 200

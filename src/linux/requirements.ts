@@ -1,4 +1,7 @@
-/** The machine's requirements: checks for `vnet doctor`, and sentences for commands. */
+/**
+ * What vnet needs of the machine: how `vnet doctor` checks each requirement, and the sentences with
+ * which commands refuse to start without it.
+ */
 import { EACCES, ENODEV, ENOENT, EPERM, errnoText, explain } from '../base/errno.ts'
 import { DOWNLOAD_PROGRAMS, GUEST_PROGRAMS, installing, MODULE_PROGRAMS } from './programs.ts'
 

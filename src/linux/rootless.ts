@@ -77,8 +77,9 @@ export function withParent(command: readonly string[]): string[] {
 }
 
 /**
- * Starts the process that removes the files that its standard input names, after this one's end,
- * also if killed (native/rootless/remove-after.h).
+ * Starts the process that removes files after the end of this process, even if this one is killed.
+ * The caller writes the files' names to its standard input (native/rootless/remove-after.h). This
+ * process does not wait for it. If it cannot be started, the files remain.
  */
 export function startRemover(): ChildProcess {
   const remover = spawn(launcherPath(), ['--remove-after'], { stdio: ['pipe', 'ignore', 'ignore'] })

@@ -1,4 +1,7 @@
-/** Ends TCP connections of a namespace (sock_diag(7), include/uapi/linux/inet_diag.h). */
+/**
+ * Ends TCP connections of a network namespace from outside, without their programs (sock_diag(7)).
+ * Source: include/uapi/linux/sock_diag.h, inet_diag.h; net/ipv4/inet_diag.c.
+ */
 import { ENOENT, EOPNOTSUPP, EPROTONOSUPPORT, isErrno } from '../base/errno.ts'
 import type { Message } from '../netlink/index.ts'
 import { formatAddress, get16 } from '../packet/index.ts'

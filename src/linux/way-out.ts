@@ -26,11 +26,17 @@ export const OUTSIDE = 'pasta0'
 /** The machine's loopback in namespaces with a way out (native/rootless/tcp-out.h). */
 export const MACHINE = '198.19.255.55'
 
-/** DNS servers of namespaces with a way out: queries go to the machine's first server. */
+/**
+ * The DNS servers in namespaces with a way out. They pass queries to the machine's first server of
+ * their address family.
+ */
 export const RESOLVER = '198.19.255.53'
 const RESOLVER_6 = '2001:db8:0:ffff::53'
 
-/** This process's id, its descriptor for the waiting process, and that one's namespace and user. */
+/**
+ * The environment variable that is set to the id of this process, its descriptor for the waiting
+ * process, and the user namespace and the user id with which the waiting process was started.
+ */
 const WAITING = 'VNET_WAY_OUT'
 
 /** Milliseconds between two looks at whether the process that waits was killed. */
@@ -177,7 +183,10 @@ const NO_ROUTE =
 
 const noWayOut = (reason: string) => new VnetError(ENETUNREACH, ['pasta', ''], reason)
 
-/** Returns the first TCP port in use here: pasta is content with one of the two families. */
+/**
+ * Returns the first TCP port that is in use on an address of this network namespace. It looks at
+ * both families, because pasta is content if it gets the port on one of them.
+ */
 export async function takenPort(ports: readonly number[]): Promise<number | undefined> {
   for (const port of ports) {
     for (const host of ['0.0.0.0', '::']) {
@@ -202,7 +211,10 @@ const OPTIONS = [
   ...['--tcp-ns', 'none', '--udp-ns', 'none', '--udp-ports', 'none'],
 ]
 
-/** Starts the process that reads a request from the returned socket and ends when it closes. */
+/**
+ * Starts the process that reads one request from the other end of the returned socket. It ends when
+ * all copies of the returned descriptor are closed.
+ */
 function startWaiting(native: Native, isAside = false): number {
   const pair = new Int32Array(2)
   check(native.socketpair(uapi.SOCK_SEQPACKET, pair), 'socketpair')

@@ -38,7 +38,10 @@ export interface LinkListener {
   wants?(nsid: number, ifindex: number): boolean
   /** An interface was created or changed ('new'), or left namespace `nsid` ('del'). */
   onLink(nsid: number, link: Link, event: 'new' | 'del'): void
-  /** An interface's addresses or groups may have changed; a tentative IPv6 address's group only. */
+  /**
+   * The protocol addresses or multicast groups of an interface may have changed. While the kernel
+   * probes an IPv6 address for duplicates, only its multicast group is reported.
+   */
   onAddress(nsid: number, ifindex: number): void
   /** The clsact qdisc of an interface, or a program in it, was removed (traffic-control.ts). */
   onProgramRemoved?(nsid: number, ifindex: number): void
@@ -52,7 +55,11 @@ export interface LinkListener {
   onError?(error: unknown): void
 }
 
-/** Reports the datagram's messages while `isOpen`. Exceptions go to `onBad`; the next follows. */
+/**
+ * Reports each message of the datagram `bytes`, from namespace `nsid`, until `isOpen` returns
+ * false. An exception, also one of the listener, is passed to `onBad`, and the next message
+ * follows. If the rest of the datagram cannot be read, `onBad` is called without an index.
+ */
 export function readEvents(
   bytes: Uint8Array,
   nsid: number,

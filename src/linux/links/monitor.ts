@@ -25,7 +25,10 @@ export const RTNLGRP_IPV6_MCADDR = 38
 
 /** In bytes. Of 2,000 quick changes, 92 arrive with the default size and all with this one. */
 const RECEIVE_BUFFER = 32 << 20
-/** One datagram has one event, of 1.5 KB to 70 KB. The buffer grows; a longer event is lost. */
+/**
+ * The kernel sends one event per datagram, of about 1.5 KB; with all names that an interface may
+ * have, 70 KB. The buffer grows up to the maximum. A longer event is lost.
+ */
 const EVENT_BYTES = 32 << 10
 const EVENT_BYTES_MAX = 1 << 20
 /** Events of a step, about 100 us. */

@@ -14,7 +14,10 @@ import type { Link } from '../rtnetlink.ts'
 
 /** Milliseconds between two readings of the addresses and groups of an interface. */
 export const LISTS_MS = 500
-/** The part of all time for readings: frames wait for the kernel's lock (RTNL) meanwhile. */
+/**
+ * The part of all time that readings may take, each with a pause after it. Frames wait while the
+ * kernel keeps a reading waiting for its lock (RTNL), which renaming interfaces holds.
+ */
 export const LISTS_PART = 1 / 200
 /** The longest such pause in milliseconds: the process may have been stopped while it read. */
 export const LISTS_PAUSE_MAX = 10_000

@@ -1,4 +1,7 @@
-/** LinkState: an interface from a link message and two lists, compared to find the changes. */
+/**
+ * An interface as the framework sees it (LinkState): made from a link message and two lists that
+ * are read separately, and compared with an earlier state to find the changes to report.
+ */
 import { readSync } from 'node:fs'
 import { withErrno } from '../../base/errno.ts'
 import { IFF_ALLMULTI, IFF_DORMANT, IFF_ECHO, IFF_LOWER_UP, IFF_PROMISC, IFF_RUNNING, IFF_UP } from '../../netdev/if.ts'

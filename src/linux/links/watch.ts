@@ -11,7 +11,10 @@ import { getLink, type Link, RouteSocket } from '../rtnetlink.ts'
 import { NSID_HOME } from './events.ts'
 import { LinkMonitor } from './monitor.ts'
 
-/** 'up': with a carrier. 'gone': deleted, moved, or its namespace deleted; nothing follows it. */
+/**
+ * 'up': up, and with a carrier. 'gone': the interface was deleted or moved to another namespace, or
+ * its namespace was deleted. Nothing follows 'gone'.
+ */
 export type WatchedState = 'up' | 'down' | 'gone'
 
 export interface WatchTarget {
@@ -21,7 +24,10 @@ export interface WatchTarget {
   readonly nsfd: number
 }
 
-/** Calls `fn` now and at each change; keeps no process alive. Returns a function that stops it. */
+/**
+ * Calls `fn` with the current state, and then whenever the state changes. Returns a function that
+ * stops watching. Watching does not keep the process alive. `turns` grants the time to read events.
+ */
 export function watchLink(
   native: Native,
   watched: WatchTarget,

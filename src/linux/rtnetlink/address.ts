@@ -97,8 +97,9 @@ export function addressesOf(sock: RouteSocket, name: string): string[] {
 const NDMSG = 12
 
 /**
- * Sets a host's hardware address as just resolved: the kernel confirms it later, and does not count
- * it against all namespaces' limit (net.ipv4.neigh.default.gc_thresh3).
+ * Sets the hardware address of a host, as if it had just been resolved: the kernel confirms it
+ * again after a while. The entry does not count against the limit of all namespaces
+ * (net.ipv4.neigh.default.gc_thresh3).
  */
 export function setNeighbour(sock: RouteSocket, ifindex: number, address: Uint8Array, mac: Uint8Array): void {
   const message = new Uint8Array(NDMSG)

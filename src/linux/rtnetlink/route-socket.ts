@@ -9,7 +9,10 @@ import * as netlink from '../../netlink/index.ts'
 import { check, closeFd, closing, type Native, sendAside } from '../index.ts'
 import * as uapi from '../uapi.ts'
 
-/** The usual reply fits; the buffer grows (70 KB for all names), and lives until collected. */
+/**
+ * The usual reply fits. The buffer grows up to the maximum: all names that an interface may have
+ * take 70 KB. It is small because every socket has one, which lives until it is garbage-collected.
+ */
 const RECEIVE_BYTES = 8 << 10
 const RECEIVE_BYTES_MAX = 1 << 20
 /** The buffer for reading only the length of a datagram. */
@@ -17,8 +20,9 @@ const NOTHING = new Uint8Array(0)
 /** Attempts at a dump that changes interrupt: a busy system may never stop changing. */
 const DUMP_ATTEMPTS = 8
 /**
- * Requests that may be about another namespace. RTM_NEWLINK is not one: its id is where to move the
- * interface (do_setlink, net/core/rtnetlink.c).
+ * The requests that may be about another namespace than the socket's. RTM_NEWLINK is not one of
+ * them: it looks up the interface in the socket's own namespace, and the id is where to move it
+ * (do_setlink, net/core/rtnetlink.c).
  */
 const TARGETED = [uapi.RTM_GETLINK, uapi.RTM_GETADDR]
 
@@ -76,7 +80,10 @@ export class RouteSocket implements Disposable {
     return new RouteSocket(native, -1, nsid)
   }
 
-  /** Sends a request; `onReply` gets the messages. VnetError; EBADMSG for a malformed reply. */
+  /**
+   * Sends a request and calls `onReply` with each message before the acknowledgement. Throws a
+   * VnetError: the kernel's error with the kernel's message, or EBADMSG if the reply is malformed.
+   */
   request(request: RouteRequest, onReply: OnReply = () => {}): void {
     this.#send(request, netlink.NLM_F_ACK)
     this.#receive(request, onReply)

@@ -1,4 +1,7 @@
-/** Routes (RTM_GETROUTE), conflicts and rules: include/uapi/linux/rtnetlink.h, fib_rules.h. */
+/**
+ * Routes and rules: reads the routing tables (RTM_GETROUTE), finds routes that conflict with a new
+ * address, and sets default routes. Source: include/uapi/linux/rtnetlink.h, fib_rules.h.
+ */
 import { EEXIST, EINVAL, isErrno, VnetError } from '../../base/errno.ts'
 import * as netlink from '../../netlink/index.ts'
 import * as prefixes from '../../packet/address.ts'
@@ -81,7 +84,10 @@ function routesOf(sock: RouteSocket, family: uapi.AddressFamily): Route[] {
   })
 }
 
-/** Whether every IPv6 address without DAD has its local route: no packet is accepted before. */
+/**
+ * Returns whether every IPv6 address without duplicate address detection has its local route, which
+ * the kernel adds shortly after the address: it accepts no packet for the address before.
+ */
 export function hasLocalRoutes(sock: RouteSocket, ifindex: number): boolean {
   const all = getAddresses(sock, ifindex)
   const addresses = all.filter(({ bytes, flags }) => bytes.length === 16 && (flags & IFA_F_NODAD) !== 0)
@@ -92,7 +98,11 @@ export function hasLocalRoutes(sock: RouteSocket, ifindex: number): boolean {
   return addresses.every(({ bytes }) => locals.some(({ dst }) => prefixes.sameBytes(dst, bytes)))
 }
 
-/** Describes a route, not of `except`, that conflicts with `address`, which it checks (EINVAL). */
+/**
+ * Describes the route that conflicts with an address, in a few words, or returns undefined if none
+ * does. Routes of the interface `except` do not conflict. Throws a VnetError, EINVAL if `address`
+ * is malformed.
+ */
 export function conflictWith(sock: RouteSocket, address: string, except: string): string | undefined {
   const route = overlappingRoute(getRoutes(sock), prefixes.toPrefix(address), getLink(sock, { name: except })?.ifindex)
   if (route === undefined) return undefined
@@ -202,7 +212,10 @@ function leadsTo({ oif, via, complex }: Route, route: NetworkRoute): boolean {
 /** A default route with metric 0, which none precedes, by interface index and IPv4 gateway. */
 export type GatewayRoute = Readonly<{ oif: number; via: Uint8Array }>
 
-/** `ip route prepend default via GATEWAY dev IF onlink`. Throws VnetError EEXIST, ENETDOWN. */
+/**
+ * `ip route prepend default via GATEWAY dev IF onlink`: puts the route before others of its metric
+ * and removes none. Throws a VnetError: EEXIST if the route exists, ENETDOWN if the link is down.
+ */
 export function addGatewayRoute(sock: RouteSocket, route: GatewayRoute): void {
   const request = gatewayRequest(sock, uapi.RTM_NEWROUTE, route)
   try {
@@ -240,8 +253,9 @@ function gatewayRequest(sock: RouteSocket, type: number, { oif, via }: GatewayRo
 }
 
 /**
- * Makes the kernel create the table of local addresses by a throw route, added and removed: a
- * namespace that never had an address lacks it, and then the kernel refuses every gateway.
+ * Makes the kernel create the table of local addresses. A namespace that never had an address lacks
+ * it, and then the kernel refuses every gateway. Any route in it creates the table: a throw route,
+ * which has no effect, is added and removed.
  */
 function makeLocalTable(sock: RouteSocket, dst: Uint8Array): void {
   const header = {

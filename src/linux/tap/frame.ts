@@ -1,4 +1,7 @@
-/** The frames of a Tap: slots of a pool, with reused objects, so that reading allocates nothing. */
+/**
+ * The frames that a program reads from a Tap. They are in slots of a pool, and the objects that
+ * represent them are made once and used again for every batch, so reading allocates nothing.
+ */
 import { withCode } from '../../base/usage-error.ts'
 import { GSO_SEGS_MAX, skbChecksumHelp, skbGsoSegment } from '../../netdev/gso.ts'
 import { BATCH } from '../../netdev/port-reader.ts'

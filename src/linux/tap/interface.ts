@@ -55,7 +55,9 @@ const OWN_DESCRIPTOR = /^\/proc\/(?:thread-)?self\/fd\/\d+$/
  */
 export async function createTap(native: Native, spec: TapSpec, nsfd: number, before: () => void): Promise<Tun> {
   const { name, queues, features, layer = 'tap', carrier = true, persist = false, owner, group } = spec
-  // A multi-queue TAP shows 256 queues, so one queue is single-queue; later runs may want more.
+  // A multi-queue TAP shows 256 queues, so a port with one queue is made single-queue and shows
+  // one, like hardware. A persistent interface is always multi-queue: a later run may want more
+  // queues.
   const multiQueue = queues > 1 || persist
   const options = { layer, queues, features, carrier, multiQueue, exclusive: true, rights: { owner, group } }
   const staysInside = nsfd < 0 || OWN_DESCRIPTOR.test(spec.netns ?? '')
@@ -168,8 +170,10 @@ function refusal(errno: number): string {
 }
 
 /**
- * Returns the namespace of a Tun's interface, or a negative number without CAP_NET_ADMIN there:
- * linkOfTun() then recognizes a TAP of ours by its address. VnetError for a TUN, which has none.
+ * Returns a descriptor of the namespace of a Tun's interface, for the caller to close. Returns a
+ * negative number if the kernel does not report the namespace, which takes CAP_NET_ADMIN there:
+ * linkOfTun() then recognizes a TAP in our own namespace by its address. A TUN has no address, so
+ * that throws a VnetError instead.
  */
 export function netnsOfTun(native: Native, { name, layer, fds }: Tun): number {
   const [fd] = fds as [number]

@@ -1,4 +1,7 @@
-/** The reading side of a Tap: for one consumer, polled while it wants frames and has memory. */
+/**
+ * The reading side of a Tap: hands batches to one consumer, a callback or a loop. Queues are polled
+ * only while the consumer wants frames and the memory has room for them.
+ */
 import { inspect } from 'node:util'
 import { EBADFD, EBUSY, VnetError } from '../../base/errno.ts'
 import { withCode } from '../../base/usage-error.ts'
@@ -184,7 +187,10 @@ type Result = IteratorResult<readonly TapFrame[], void>
 
 const DONE = { value: undefined, done: true } as const
 
-/** For `for await`: a generator queues return() after next(), so streams cannot be destroyed. */
+/**
+ * The iterator of `for await`. An async generator would queue return() behind a next() that waits
+ * for frames, and a stream of frames could then not be destroyed while it waits.
+ */
 class BatchLoop implements AsyncGenerator<readonly TapFrame[], void, undefined> {
   readonly #reader: TapReader
   /** Calls of next() that wait for frames. Each poll serves one, so that its batch can be used. */

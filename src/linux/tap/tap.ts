@@ -115,7 +115,11 @@ export function setiffAdvice(error: number, nsfd: number, isAdmin = isNetAdmin()
 const ROOTLESS = 'vnet rootless -- COMMAND'
 const isNetAdmin = (): boolean => hasCapability(uapi.CAP_NET_ADMIN)
 
-/** Advice to get CAP_NET_ADMIN: sudo; for root, in a container or user namespace, other advice. */
+/**
+ * Advice on how to get CAP_NET_ADMIN: the same command with sudo. Root without the capability is in
+ * a container. A process that has the capability to no avail is in another user namespace, or lacks
+ * CAP_SYS_ADMIN to enter a network namespace.
+ */
 export function rootAdvice(): string {
   if (hasCapability(uapi.CAP_NET_ADMIN)) {
     return hasCapability(uapi.CAP_SYS_ADMIN)

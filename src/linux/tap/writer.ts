@@ -1,4 +1,7 @@
-/** The writing side of a Tap: frames without room in the kernel wait in a ring for each queue. */
+/**
+ * The writing side of a Tap: frames go to the kernel immediately. Frames for which the kernel has
+ * no room wait in a ring for each queue, and are written again a moment later.
+ */
 import { inspect } from 'node:util'
 import { withCode } from '../../base/usage-error.ts'
 import { canOffload, GSO_SEGS_MAX, skbChecksumHelp } from '../../netdev/gso.ts'
