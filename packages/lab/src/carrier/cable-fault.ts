@@ -10,12 +10,20 @@ interface Waiting {
   reject(error: Error): void
 }
 
+/**
+ * A fault that a test has added to one direction of a link, as an impairment that counts its hits.
+ * The cable that made it places `stage` before the stages of the text, and calls `end` when the
+ * fault is removed, or the link is reset or closed.
+ */
 export class CableFault {
   readonly stage: Impairment
   readonly #hits: Int32Array
   readonly #waiting = new Set<Waiting>()
 
-  /** `ordinal` counts its cable's faults, from 1. UsageError for a wrong filter or `when`. */
+  /**
+   * `ordinal` counts the faults of the cable, from 1. Throws a UsageError if the filter or `when`
+   * is wrong.
+   */
   constructor(ordinal: number, { action, filter, when, hits }: FaultSpec, resources: WireResources) {
     this.#hits = new Int32Array(hits)
     const matches = filter === undefined ? undefined : resources.filter(filter)
@@ -26,12 +34,13 @@ export class CableFault {
     this.stage = Object.assign(((next, env) => made(next, env)) as Impairment, made, { kind: `fault ${ordinal}` })
   }
 
-  /** Settles when it has hit `n` packets. Rejects if it ends before. */
+  /** Settles when the fault has hit `n` packets in all. Rejects if the fault ends before. */
   hit(n: number): Promise<void> {
     if (Atomics.load(this.#hits, 0) >= n) return Promise.resolve()
     return new Promise((resolve, reject) => this.#waiting.add({ n, resolve, reject }))
   }
 
+  /** Rejects the pending calls of `hit`. `why` begins their message. */
   end(why: string): void {
     for (const { n, reject } of this.#waiting)
       reject(new Error(`${why} after ${Atomics.load(this.#hits, 0)} of ${n} hits`))

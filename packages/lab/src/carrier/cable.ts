@@ -36,6 +36,7 @@ const READ_TURNS = 100
 /** A turn may end before it has read all frames that were waiting; the next turn reads them. */
 const QUIET_TURNS = 2
 
+/** What the worker adds to a cable while it is made. */
 export interface Joining {
   /** Called with each end before its interface is made. */
   readonly onDevice?: ((dev: NetDevice, end: EndSpec) => void) | undefined
@@ -44,6 +45,11 @@ export interface Joining {
   readonly bindUdp?: ((host: number, socket: Socket) => Promise<unknown>) | undefined
 }
 
+/**
+ * A cable between two hosts, or a port of a segment, in the worker. It owns its interfaces, wires,
+ * faults and NAT until `close`. The calls of tests run in order (`inOrder`), after the frames that
+ * were sent before them.
+ */
 export class CarriedCable {
   readonly #net: Net
   readonly #devices: readonly [NetDevice, NetDevice?]
@@ -128,7 +134,11 @@ export class CarriedCable {
     return this.#devices.flatMap(dev => dev?.port ?? [])
   }
 
-  /** Calls `fn` after earlier calls and frames, which pass the unchanged wire. */
+  /**
+   * Calls `fn` after earlier calls, and after the frames that the kernels sent earlier: if a test
+   * sends a packet and then changes the wire, the packet passes the unchanged wire. Rejects with a
+   * UsageError if the cable is closed, and with the error that `fn` throws; later calls still run.
+   */
   inOrder<T>(fn: () => T): Promise<T> {
     return this.#afterAll(() => {
       if (this.#closed !== undefined) throw new UsageError('the link is closed')
@@ -142,7 +152,11 @@ export class CarriedCable {
     return done
   }
 
-  /** Replaces the impairments of these directions. A wrong text changes neither direction. */
+  /**
+   * Replaces the impairments of the directions that have a text. The text may name the maps of
+   * `resources` and the lab's own stages. Throws a UsageError for a wrong text; then neither
+   * direction changes.
+   */
   setWire(ab: string | undefined, ba: string | undefined, resources: WireResources): void {
     for (const [wire, stages] of this.#stagesOf(ab, ba, resources)) wire.set(stages)
   }
@@ -183,7 +197,11 @@ export class CarriedCable {
     else cutCable(this.#devices[0])
   }
 
-  /** Drops `directions` for `ms` of the clock, or until closed. It starts after earlier frames. */
+  /**
+   * Drops every packet of `directions` for `ms` milliseconds of the clock, or until the cable is
+   * closed or reset, and then settles. It starts after earlier frames, like `inOrder`, but later
+   * calls do not wait for its end. On a closed cable it settles immediately.
+   */
   async partition(ms: number, directions: readonly Direction[]): Promise<void> {
     // Wrapped in an object, so that later calls do not wait for the partition's end.
     const { ended } = await this.#afterAll(() => ({ ended: this.#partition(ms, directions) }))

@@ -6,7 +6,11 @@ import * as ipv6 from 'vnet/internal/packet/ipv6'
 import { layersOf } from 'vnet/internal/packet/layers'
 import type { Endpoint } from '../model/verbs.ts'
 
-/** Returns the ends of a frame's connection, the end on `host` first. UsageError without one. */
+/**
+ * Returns the two ends of the connection that a frame belongs to, with the end on `host` first.
+ * `head` is the start of the frame. Throws a UsageError if the packet has no ports, or if neither
+ * end is on `host`.
+ */
 export function endsOf(
   head: Uint8Array,
   host: { readonly name: string; readonly addresses: readonly string[] },

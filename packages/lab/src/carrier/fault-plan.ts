@@ -21,6 +21,10 @@ interface PlanOptions {
   readonly onFault?: ((event: FaultEvent) => void) | undefined
 }
 
+/**
+ * Looks up and starts the planned faults of one lab. The worker makes one for each watched lab, and
+ * all links of the lab share it, so that a fault at a packet of one link can cut the others.
+ */
 export class FaultPlan {
   readonly cuts: Cuts
   readonly #clock: Clock
@@ -58,7 +62,11 @@ export class FaultPlan {
     return this.#freezing > 0
   }
 
-  /** Starts a fault. Links are dead immediately; for hosts, all hold packets until `thaw`. */
+  /**
+   * Starts a fault at a packet, of which `head` is the start, and notifies the listener. A fault of
+   * links makes them dead immediately. For a fault of hosts, all links of the lab hold their
+   * packets until `thaw` has been called for each such fault.
+   */
   happen(fault: PlannedFault, { head, ...place }: Place & Pick<FaultEvent, 'head'>): void {
     const { verb, on, time } = fault
     const id = `${++this.#events}`
@@ -68,7 +76,9 @@ export class FaultPlan {
     this.#onFault({ fault, id, head, time: this.#clock.now() })
   }
 
-  /** A fault of hosts has happened. */
+  /**
+   * Called when a fault of hosts has happened. After the last one, the links send what they held.
+   */
   thaw(): void {
     if (--this.#freezing > 0) return
     for (const thawed of this.#thawed) thawed()

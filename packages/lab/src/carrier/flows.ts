@@ -1,6 +1,7 @@
 /**
- * Flows: names the packets of a link by flow and position: one name is the same packet in each run.
- * Ephemeral ports change, so they are `*`; flows that then look alike are numbered as they appear.
+ * Flows: names the packets of a link by flow and position, so that a name means the same packet in
+ * each run of a test. Ephemeral ports change from run to run: they are written `*`, and flows that
+ * then look the same are numbered in the order in which they appear.
  */
 
 import { NDISC_REDIRECT } from 'vnet/internal/packet/icmpv6'
@@ -26,6 +27,7 @@ const PROTOCOLS: ReadonlyMap<number, string> = new Map([
   [ipv6.NEXTHDR_ICMP, 'icmp6'],
 ])
 
+/** One direction of a flow, and the state by which its packets are numbered. */
 export interface HalfFlow {
   /** From the source of its packets: `tcp client:* > server:80`. */
   readonly text: string

@@ -1,6 +1,7 @@
 /**
- * Advertises a NAT64's prefix inside (PREF64, RFC 8781), from the router's namespace. The router is
- * a default router then. Without a prefix of the link, hosts keep the addresses of the lab.
+ * Advertises the prefix of a NAT64 on a link inside (PREF64, RFC 8781), from the router's
+ * namespace. The advertisements make the router a default router. They contain no prefix of the
+ * link, so that hosts keep the addresses that the lab has set.
  */
 import { RaSender } from '@vnet/lan/internal/services/router-advert'
 import type { Clock, Random } from 'vnet/internal/base/index'
@@ -40,7 +41,11 @@ interface Pref64Options extends Omit<AdvertSpec, 'nsfd'> {
   readonly random: Random
 }
 
-/** Returns a function that closes the socket, silently: the link ends. Throws a VnetError. */
+/**
+ * Starts to advertise on the link of the interface `name`. Returns a function that stops it and
+ * closes the socket; no last advertisement withdraws the router, because the link ends, too. Throws
+ * a VnetError.
+ */
 export function advertisePref64(
   { native, nsfd }: SocketPlace,
   { clock, random, name, mac }: Pref64Options,

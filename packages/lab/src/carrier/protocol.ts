@@ -11,6 +11,7 @@ import type { NatSpec } from '../nat/nat-table.ts'
 /** The compiled filters of a text; undefined if it has none. */
 export type Filters = readonly WireAttachment[] | undefined
 
+/** An end of a link that has an interface: where the interface is made, and its addresses. */
 export interface EndSpec {
   /** Its name, for captures. */
   readonly host: string
@@ -40,6 +41,7 @@ export interface LinkSpec {
   readonly capture: string | undefined
 }
 
+/** A cable between two hosts or routers. */
 export interface CableSpec extends LinkSpec {
   readonly a: EndSpec
   readonly b: EndSpec
@@ -54,6 +56,9 @@ export interface CableSpec extends LinkSpec {
 /** The network namespace of a router, and its interface. */
 export type AdvertSpec = Readonly<{ nsfd: number; name: string; mac: Uint8Array }>
 
+/**
+ * How the packets of a link are recorded, and the faults planned for them, as in an exploration.
+ */
 export interface WatchSpec {
   /** The lab, by a text that no other lab of the thread has. */
   readonly lab: string
@@ -86,6 +91,7 @@ export interface FaultEvent {
 
 export type FaultListener = (event: FaultEvent) => void
 
+/** A segment of `vnet lan`, whose ports are links of the lab. */
 export interface LanSpec extends LinkSpec {
   /** A name that no other segment of the lab has, for drawings. */
   readonly name: string
@@ -96,7 +102,10 @@ export interface LanSpec extends LinkSpec {
   readonly watches?: readonly WatchSpec[] | undefined
 }
 
-/** The counters of a direction since the link was made. */
+/**
+ * One direction of a link, as `link.report()` returns it. Counters count since the link was made or
+ * last reset.
+ */
 export interface DirectionReport {
   readonly text: string
   /** The faults, then the stages of the text. */
@@ -107,6 +116,10 @@ export interface DirectionReport {
   readonly extra: { readonly packets: number; readonly bytes: number }
 }
 
+/**
+ * The frames of one end of a link, seen from its kernel. They count since the link was made or last
+ * reset. An end without an interface, such as the segment behind a port, has zeros.
+ */
 export interface EndReport {
   /** Frames that the kernel of this end sent. */
   readonly sent: number
@@ -120,6 +133,10 @@ export interface EndReport {
   readonly beforeVnet: number
 }
 
+/**
+ * The counters of a link at one time, as `link.report()` returns them. `a` and `b` are its ends in
+ * the order in which the link was made, and `ab` and `ba` the directions from one to the other.
+ */
 export interface LinkReport {
   readonly a: EndReport
   readonly b: EndReport
@@ -127,6 +144,7 @@ export interface LinkReport {
   readonly ba: DirectionReport
 }
 
+/** A fault that a test adds to one direction of a link: which packets it hits, and what it does. */
 export interface FaultSpec {
   readonly direction: Direction
   /** `pass` only counts packets. */

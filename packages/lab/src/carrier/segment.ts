@@ -6,6 +6,7 @@ import { CarriedCable } from './cable.ts'
 import type { PacketWatch } from './packet-watch.ts'
 import type { EndSpec, LanSpec } from './protocol.ts'
 
+/** A segment in the worker, as makeLan returns it. */
 export interface CarriedLan {
   /** In the order of the spec. The owner of the segment closes them. */
   readonly ports: readonly CarriedCable[]
