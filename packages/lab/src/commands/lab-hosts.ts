@@ -37,7 +37,11 @@ export function listLabs({ json, user }: LabsOptions & { readonly json?: boolean
   return EXIT_OK
 }
 
-/** `vnet lab exec [LAB:]HOST -- COMMAND`. Returns its status, or 128 plus its signal's number. */
+/**
+ * `vnet lab exec [LAB:]HOST -- COMMAND`: runs a program in a host of a running lab, until it or the
+ * lab ends. Returns its exit status, or 128 plus the number of the signal that ended it. Returns
+ * the status of a failure if no host, or more than one, has the name.
+ */
 export async function execInHost(
   text: string,
   command: readonly string[],

@@ -1,4 +1,7 @@
-/** `vnet lab FILE --time virtual`: each run continues from where a guest has the lab up. */
+/**
+ * `vnet lab FILE --time virtual`: a guest runs `vnet lab FILE` until the lab is up, and stops
+ * there. Each run continues from this stop, with its own command and seed.
+ */
 import { realpathSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { type GuestCommandOptions, guest } from '@vnet/guest/internal/commands/guest'
@@ -23,7 +26,10 @@ export interface VirtualLabOptions extends GuestCommandOptions {
   readonly stopAt: readonly string[]
 }
 
-/** Returns the status of the command. */
+/**
+ * Runs the command in a lab in a guest, and returns its status. Prints a line for each value of
+ * --stop-at that was not reached. Throws a UsageError if the file is not in the guest's directory.
+ */
 export async function virtualLab(
   path: string,
   command: readonly string[],

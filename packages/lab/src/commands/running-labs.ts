@@ -29,7 +29,10 @@ export interface RunningLab {
 
 export type RunningHost = Readonly<{ lab: RunningLab; host: string }>
 
-/** Returns labs of `user`, or of this user and root; files of ended PID namespaces may remain. */
+/**
+ * Returns the running labs of `user`, or by default those of this user and of root. A lab whose PID
+ * namespace has ended is left out: its files remain until the next lab starts.
+ */
 export function runningLabs(
   user?: number,
   directories: readonly RunDirectory[] = directoriesOf({ user }),
@@ -51,8 +54,9 @@ export function runningLabs(
 }
 
 /**
- * Returns the host of `text`, [LAB:]HOST; in a program of `vnet lab FILE`, of its own lab,
- * VNET_LAB. Returns a line for people if no host or several hosts have this name.
+ * Returns the host that `text`, [LAB:]HOST, names in a lab of runningLabs(). Without LAB, a program
+ * of `vnet lab FILE` means the hosts of its own lab, VNET_LAB. Returns a line for people if no
+ * host, or more than one, has this name.
  */
 export function findHost(text: string, user?: number): RunningHost | string {
   const labs = runningLabs(user)
@@ -78,9 +82,11 @@ export function findHost(text: string, user?: number): RunningHost | string {
 }
 
 /**
- * Throws a VnetError unless the lab's process belongs to its user, the writer of the file with its
- * PID: root would enter the namespaces of any process. Another user's must also be in a user
- * namespace of its own: otherwise the program would run as root, in a network of that user.
+ * Throws a VnetError unless the process of the lab belongs to the lab's user, who wrote the file in
+ * which the process is named: root would otherwise enter the namespaces of any process that a file
+ * names. The process of another user must also be in a user namespace of its own, so that a program
+ * there has only the rights of that namespace. Otherwise the program would run as root, in a
+ * network of that user.
  */
 export function checkOwner({ lab: { name, pid, uid }, host }: RunningHost): void {
   const owner = attempt(() => statSync(`/proc/${pid}`).uid)

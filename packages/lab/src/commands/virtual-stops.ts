@@ -1,6 +1,7 @@
 /**
- * Stops of a lab in a guest (packages/guest/docs/virtual-time.md): what --stop-at names, and the
- * lab's side. After the command of a reply, the lab stops again.
+ * Stops of a lab in a guest (packages/guest/docs/virtual-time.md): reads what --stop-at names, and
+ * is the lab's side of a stop. The reply to a stop may have a command; when the command has ended,
+ * the lab stops again.
  */
 import { stopMachine } from '@vnet/guest/internal/inside'
 import { describeException, durationOf, NSEC_PER_MSEC, namesFor, UsageError } from 'vnet/internal/base/index'
