@@ -1,4 +1,7 @@
-/** A router's kernel settings for access networks: firewalls, NAT, and routes of hairpinning. */
+/**
+ * The kernel's settings of a router for access networks: firewalls, the kernel's NAT, the routes of
+ * hairpinning, and the ways out to the machine's network.
+ */
 import { durationOf, NSEC_PER_SEC } from 'vnet/internal/base/index'
 import {
   AF_INET,
@@ -55,7 +58,10 @@ const OWN_TABLE = 102
 const TO_GATE = 1
 const TO_SOCKET = 2
 
-/** Makes the TUN for leadOut's SYNs. Returns a descriptor for the caller. Throws a VnetError. */
+/**
+ * Makes the TUN to which leadOut leads the SYNs of connections. Returns its descriptor, which the
+ * caller closes. Throws a VnetError.
+ */
 function openGate(place: SocketPlace): number {
   const { native, nsfd } = place
   const kind = { layer: 'tun', queues: 1, multiQueue: false, features: 0, rights: undefined } as const
@@ -65,7 +71,8 @@ function openGate(place: SocketPlace): number {
     const { ifindex: gate = 0 } = getLink(sock, { name: GATE }) ?? {}
     const { ifindex: lo = 0 } = getLink(sock, { name: 'lo' }) ?? {}
     setLink(sock, gate, { flags: { set: IFF_UP, mask: IFF_UP } })
-    // The kernel would take a SYN from an earlier connection's port for that one's packet.
+    // The kernel would take a SYN from the port of an earlier connection for a packet of that
+    // connection, and would not forward it.
     writeSysctl(native, nsfd, 'net/ipv4/tcp_early_demux', '0')
     // Answers come from addresses with another route.
     for (const each of ['all', GATE]) writeSysctl(native, nsfd, `net/ipv4/conf/${each}/rp_filter`, '0')
@@ -88,9 +95,10 @@ function openGate(place: SocketPlace): number {
 }
 
 /**
- * Leads packets to the outer interface with the router's address; except TCP: its SYNs pass the
- * gate first: connections belong to the transparent listener on a port. pasta takes a fragment for
- * a whole packet, so fragments are dropped, and counted as leaving. Throws a VnetError.
+ * Leads packets to the outer interface, with the router's address. For TCP, only SYNs go there, by
+ * way of the gate: the connections themselves belong to the transparent listener on a port. pasta
+ * takes a fragment for a whole packet, so fragments are dropped, and counted as leaving. Throws a
+ * VnetError.
  */
 function leadOut(place: SocketPlace, name: string, port: number): void {
   const isTcpOut = [nft.notIif(name), nft.protocol(IPPROTO_TCP), nft.routedTo(name)]
@@ -241,9 +249,14 @@ export function acceptSource(place: SocketPlace, name: string, addresses: readon
   ])
 }
 
-/** Routes packets from inside for the NAT's ports outside, to turn back. Throws a VnetError. */
+/**
+ * Routes packets from inside that are for the router's ports of the NAT to the outside, where the
+ * NAT turns them back. Without these routes the router would take the packets for its own. Throws a
+ * VnetError.
+ */
 export function routeHairpin(place: SocketPlace, { name, address, nextHop }: Outside): void {
-  // They return with the router's address. rp_filter refuses its others, the NAT this from outside.
+  // A packet that turns back has the router's address as its source. rp_filter still refuses the
+  // router's other addresses there, and the NAT refuses this address from outside.
   for (const setting of ['accept_local', 'rp_filter'])
     writeSysctl(place.native, place.nsfd, `net/ipv4/conf/${name}/${setting}`, '1')
   using sock = RouteSocket.open(place.native, place.nsfd)

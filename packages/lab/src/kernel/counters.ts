@@ -1,4 +1,7 @@
-/** The kernel's counters of a host's stack, and of the neighbour tables, which namespaces share. */
+/**
+ * The kernel's counters: those of a host's network stack, and of the neighbour tables, which all
+ * network namespaces share.
+ */
 import { readFileSync } from 'node:fs'
 import { attempt } from 'vnet/internal/base/errno'
 import { closing, O_RDONLY } from 'vnet/internal/linux/index'
@@ -32,7 +35,10 @@ export function countersOf(place: SocketPlace): HostCounters {
   return counters
 }
 
-/** Returns packets that the kernel dropped before an interface: cable cut, or queue full. */
+/**
+ * Returns how many packets the kernel has dropped before they left an interface, because its cable
+ * was cut or its queue was full; 0 if the interface does not exist.
+ */
 export function unsentBy({ native, nsfd }: SocketPlace, name: string): number {
   using sock = RouteSocket.open(native, nsfd)
   return getLink(sock, { name })?.stats64[TX_DROPPED] ?? 0
@@ -62,8 +68,9 @@ function read({ native, nsfd }: SocketPlace, name: string): string {
 const ADVICE = 'sysctl -w net.ipv4.neigh.default.gc_thresh3=16384 net.ipv6.neigh.default.gc_thresh3=16384'
 
 /**
- * How often a neighbour table was full since the start of the machine; 0 if hidden, as in a
- * container. The kernel then drops packets to unknown hosts, and counts them nowhere else.
+ * Returns how often a neighbour table was full since the machine started; 0 if that is hidden, as
+ * in a container. While a table is full, the kernel drops packets to hosts that it does not know
+ * yet, and counts them nowhere else.
  */
 export function tableFulls(directory = '/proc/net/stat'): number {
   const counts = ['arp_cache', 'ndisc_cache'].flatMap(file => {

@@ -92,7 +92,11 @@ export class HostInit {
     return `${this.#etc}.disk`
   }
 
-  /** Throws a UsageError if the program is refused. `isOnce`: it starts nothing after a kill. */
+  /**
+   * Returns the arguments with which the launcher starts a program on the host. `isOnce` says that
+   * they are used now, for one start: after a later kill they start nothing. Throws a UsageError if
+   * the program is refused.
+   */
   argsFor(command: string, options: ProgramOptions, isOnce: boolean): readonly string[] {
     const variables = [`VNET_DISK=${this.disk}`, ...(this.clock?.variablesFor(command, options) ?? [])]
     return ['--host', String(isOnce ? this.#kills : ANY_KILLS), ...variables.flatMap(each => ['--env', each])]

@@ -1,6 +1,7 @@
 /**
- * The entry of a host's worker thread: enters the network namespace, then runs the worker's file.
- * Threads of libuv's pool are outside, and look up there what the lab does not know.
+ * The entry of a worker thread of a host: enters the host's network namespace, then runs the file
+ * of the worker. From then on, the sockets that the thread makes are the host's. The threads of
+ * libuv's pool remain outside, and look up there the names that the lab does not know.
  */
 import dns from 'node:dns'
 import { readFileSync } from 'node:fs'

@@ -1,4 +1,7 @@
-/** KernelFaults: a host's faults in the kernel, below its init. Callers name them in errors. */
+/**
+ * KernelFaults: the faults of a host in the kernel, whose programs run below its init. Its errors
+ * do not say which fault failed: the caller does.
+ */
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { destroyConnections } from 'vnet/internal/linux/sock-diag'
 import { parseSize } from 'vnet/internal/wire/units'
@@ -26,7 +29,11 @@ export class KernelFaults implements HostFaults {
     this.#host = host
   }
 
-  /** Returns the init if faults or disk need one. UsageError while off, or too late for a disk. */
+  /**
+   * Returns the init below which a program runs; undefined if neither the faults nor the disk of
+   * the host need one. Throws a UsageError while the host is crashed, or if the program needs the
+   * disk and it can no longer be made.
+   */
   initFor(command: string): HostInit | undefined {
     if (this.#isOff) throw new UsageError(`host ${this.#host.name} has crashed: programs start after a restart`)
     if (this.#hasDisk(command)) this.disk()
@@ -34,7 +41,10 @@ export class KernelFaults implements HostFaults {
     return (this.#host.verbs ?? []).every(verb => verb === 'forget') ? this.#init : this.#made()
   }
 
-  /** Throws a UsageError if a program does not see the disk, or if it has another size. */
+  /**
+   * Makes the disk if necessary, and returns its path for this process. Throws a UsageError if a
+   * program has started that does not see the disk, or if the disk has another size.
+   */
   disk(size = this.#diskSize): string {
     const { name, hasStarted } = this.#host
     if (this.#init === undefined && hasStarted()) {
@@ -98,7 +108,10 @@ export class KernelFaults implements HostFaults {
     else this.#init?.request('free')
   }
 
-  /** Undefined if nothing runs. Throws a UsageError if a program runs beyond the fault's reach. */
+  /**
+   * Returns the init of the host; undefined if nothing runs. Throws a UsageError if a program of
+   * the host runs where the fault does not reach it: in this process, or without an init.
+   */
   #reached(): HostInit | undefined {
     const { name, hasStarted, hasOwnSockets } = this.#host
     if (hasOwnSockets()) {

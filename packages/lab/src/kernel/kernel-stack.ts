@@ -1,4 +1,7 @@
-/** KernelStack: a host's network namespace, which a descriptor keeps until the process ends. */
+/**
+ * KernelStack: the network stack of a host, in a network namespace of its own. Only a descriptor
+ * keeps the namespace open, so that it ends with the process at the latest.
+ */
 import { check, closeFd, closingOnError, hasSysctl, type Native, writeSysctl } from 'vnet/internal/linux/index'
 import {
   addAddress,
@@ -26,8 +29,9 @@ import { KernelCode } from './sockets.ts'
 const SYSCTLS: readonly world.Sysctl[] = [
   // Where Docker runs, the kernel's new namespaces forward.
   ['net/ipv4/ip_forward', '0'],
-  // Addresses in a lab are unique. A check delays IPv6 for a second or two, reaches every host of a
-  // LAN, and has Chromium abort what it loads (ERR_NETWORK_CHANGED).
+  // Addresses in a lab are unique. A check of its link-local address would keep an interface from
+  // using IPv6 for a second or two and reach every host of a LAN. At its end it would make Chromium
+  // abort what it loads (ERR_NETWORK_CHANGED).
   ['net/ipv6/conf/default/accept_dad', '0'],
   // ping(8) needs no rights, also in a user namespace, where 0 is the group of the user.
   ['net/ipv4/ping_group_range', '0 0'],

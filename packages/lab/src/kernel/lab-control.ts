@@ -1,4 +1,7 @@
-/** Shows a thread's links to `vnet list` and others. The first client has the server loaded. */
+/**
+ * Makes the links of a thread's labs visible to `vnet list` and the other commands. A client finds
+ * a socket and a file; the server behind them is loaded when the first client connects.
+ */
 import { describeException } from 'vnet/internal/base/exception'
 import { Presence } from 'vnet/internal/control/server/presence'
 import type { Server, ServerOptions } from 'vnet/internal/control/server/server'
@@ -8,7 +11,10 @@ import type { Net, NetDevice } from 'vnet/internal/netdev/index'
 import type { LabPlace } from '../carrier/lab-calls.ts'
 import { removeAnnouncements } from './leftovers.ts'
 
-/** Lets clients find the devices of `net`. Logs why if that fails, and returns undefined. */
+/**
+ * Lets clients find the devices of `net` until the result is disposed. If that fails, logs why and
+ * returns undefined: the lab runs, but clients do not find it.
+ */
 export function startLabControl(
   native: Native,
   net: Net,

@@ -1,4 +1,7 @@
-/** The worker that carries frames: a test that blocks its own thread does not stop its links. */
+/**
+ * The worker that carries the frames of a thread's labs, so that a test that blocks its own thread
+ * does not stop its links.
+ */
 import { type MessagePort, parentPort } from 'node:worker_threads'
 import { FileError, failedCall, LOGLEVEL_WARNING, Log, UsageError } from 'vnet/internal/base/index'
 import { loadNative, TimerfdClock } from 'vnet/internal/linux/index'

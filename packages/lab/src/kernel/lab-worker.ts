@@ -1,4 +1,7 @@
-/** LabWorker: the worker of links, one for all labs of a thread, because it starts slowly. */
+/**
+ * LabWorker: starts and calls the worker thread that runs the links of labs. A thread has one for all
+ * its labs, because a worker takes longer to start than the rest of a lab.
+ */
 // Imported because a test may replace the timers of globalThis.
 import { clearTimeout, setTimeout } from 'node:timers'
 import { Worker } from 'node:worker_threads'
@@ -30,8 +33,9 @@ export class LabWorker implements LinkCaller {
   #failure: Error | undefined
 
   /**
-   * Returns this thread's worker for one more lab. It ends a while after its last lab, or with the
-   * thread, and keeps neither the thread nor the process alive.
+   * Returns this thread's worker for one more lab, and starts it if necessary. The worker ends a
+   * while after its last lab, or with the thread, and keeps neither the thread nor the process
+   * alive.
    */
   static take(): LabWorker {
     const thread = globalThis as { [LAB_WORKER]?: LabWorker | undefined }

@@ -1,6 +1,7 @@
 /**
- * A lab's traces outside its process: a directory, and what its programs started. After a kill the
- * next lab removes both, by the PID namespace and the process in the directory's name.
+ * A lab's traces outside its process: a directory for files, and the programs that its programs
+ * started. If the process is killed, the next lab removes both. It finds them by the directory's
+ * name, which contains the PID namespace and the process that made the lab.
  */
 import { lstatSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -47,7 +48,10 @@ export function removeAnnouncements(directories?: readonly RunDirectory[], hasEn
   }
 }
 
-/** Whether no process of a PID namespace is left; false outside the initial one, which shows it. */
+/**
+ * Returns whether no process of a PID namespace is left. Only the initial PID namespace shows that;
+ * in any other, the result is always false.
+ */
 export function pidNamespaceHasEnded(inode: number, own = ownNamespace('pid'), proc = '/proc'): boolean {
   if (own !== INITIAL) return false
   return readdirSync(proc).every(pid => {

@@ -1,6 +1,7 @@
 /**
- * Rules of nf_tables, as in nft(8). include/uapi/linux/netfilter/{nf_tables,nfnetlink}.h, of which
- * the JSON beside this has the attributes of each expression: NFTA_CMP_OP is OP of cmp.
+ * Rules of the kernel's packet filter (nf_tables), as nft(8) adds them: tables, chains, and rules
+ * made of expressions. See include/uapi/linux/netfilter/{nf_tables,nfnetlink}.h. The JSON beside
+ * this has the attributes of each expression from there: NFTA_CMP_OP is OP of cmp.
  */
 import { VnetError } from 'vnet/internal/base/errno'
 import { AF_NETLINK, check, closing, MSG_DONTWAIT, SOCK_RAW } from 'vnet/internal/linux/index'
@@ -183,7 +184,10 @@ export const mark =
     load(rule, NFT_REG_1, new Uint8Array(Uint32Array.of(value).buffer))
     expression(rule, 'meta', { KEY: NFT_META_MARK, SREG: NFT_REG_1 })
   }
-/** Hands TCP segments to their socket, even with another machine's address, or a listener. */
+/**
+ * Hands TCP segments to the socket that they are for, even if their address is not this machine's.
+ * Segments of no socket go to the transparent listener on `port`.
+ */
 export const tproxy =
   (port: number): NftExpr =>
   rule => {
@@ -219,7 +223,10 @@ export const dnat =
 
 const NAME = 'vnet-lab'
 
-/** Adds chains and rules. `what` starts the message of a VnetError, which adds nothing. */
+/**
+ * Adds chains, unless they exist, and appends rules to them. Throws a VnetError, whose message
+ * starts with `what`, if the kernel refuses; then nothing is added.
+ */
 export function addRules(
   { native, nsfd }: SocketPlace,
   what: string,

@@ -1,6 +1,7 @@
 /**
- * Finds and kills the processes of a lab by facts that a program cannot forge, even in another
- * session or namespace: network namespace, files mounted in /etc, and parent.
+ * Finds and kills the processes of a lab. A program may start others, leave its session, or enter
+ * other namespaces. So a process is recognized by facts that it cannot forge: its network
+ * namespace, the files mounted in its /etc, and its parent.
  */
 import * as fs from 'node:fs'
 import { attempt } from 'vnet/internal/base/errno'
@@ -31,10 +32,11 @@ interface Status {
 }
 
 /**
- * Kills each process with one of the marks, and its descendants. Stops them first: a stopped
- * process starts no children. When a parent dies, the kernel may continue its stopped children
- * (setpgid(2)), so children are killed first, and the search ends after a scan that started when
- * all were killed. Where /proc has the numbers of another PID namespace, kills `children` only.
+ * Kills each process that has one of the marks, and all its descendants. Stops them first, because
+ * a stopped process starts no children and does not leave its own to another parent. When a parent
+ * dies, the kernel may let its stopped children run again (setpgid(2), orphaned process groups). So
+ * children are killed first, and the search ends only after a scan that started after all processes
+ * were killed. Where /proc has the numbers of another PID namespace, kills `children` only.
  */
 export function killProcesses({ namespaces = [], directory, children = [] }: ProcessMarks): void {
   if (!hasOwnNumbers()) {
@@ -73,7 +75,10 @@ export function killProcesses({ namespaces = [], directory, children = [] }: Pro
   for (const pid of found) if (!done.has(pid)) kill(pid)
 }
 
-/** Whether a process, even one that /proc hides (hidepid), has not ended. A zombie has ended. */
+/**
+ * Returns whether a process has not ended. A zombie has ended, although its parent has not waited
+ * for it. /proc may hide the processes of other users (hidepid); signals still find them.
+ */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0)
@@ -117,7 +122,10 @@ function addDescendants(running: ReadonlyMap<number, Status>, found: Set<number>
   for (const pid of found) for (const child of children.get(pid) ?? []) found.add(child)
 }
 
-/** Reads through `into`: with readFileSync, most of a scan would be garbage collection. */
+/**
+ * Returns undefined for a process that does not exist. Reads through `into`, because readFileSync
+ * of every process allocates so much that most of a scan would be garbage collection.
+ */
 function statusOf(pid: number, into = Buffer.alloc(STAT_BYTES)): Status | undefined {
   const stat = attempt(() => {
     using file = openFile(`/proc/${pid}/stat`, 'r')
@@ -133,7 +141,10 @@ function inNamespaces(nsfds: readonly number[]): (pid: number) => boolean {
   return pid => attempt(() => known.has(fs.readlinkSync(`/proc/${pid}/ns/net`))) === true
 }
 
-/** Returns whether /etc of a process has a file below `directory`, by device and path. */
+/**
+ * Returns a function that returns whether a file below `directory` is mounted in a process's /etc.
+ * It compares the device and the path in the file system, which no other file has.
+ */
 function mountsFrom(directory: string): (pid: number) => boolean {
   const origin = attempt(() => originOf(directory))
   const own = fs.readlinkSync('/proc/self/ns/mnt')

@@ -52,7 +52,10 @@ const SPAWN_OPTIONS: Forms<SpawnOptions> = {
 const { stdio: _, ...WITHOUT_STDIO } = SPAWN_OPTIONS
 const EXEC_OPTIONS = { ...WITHOUT_STDIO, input: INPUT }
 
-/** The line that only `fail` of native/within/within.cc prints: what failed, and an errno. */
+/**
+ * The line that the launcher prints if it cannot execute the program: what failed, and an errno.
+ * Only `fail` of native/within/within.cc prints it.
+ */
 const FAILED = /^vnet: (.+): [^:]+ \(errno (\d+)\).*\n$/
 
 /** The first descriptor after the standard streams. */
@@ -204,7 +207,10 @@ const GO = 'Go\0\0'
 /** The length of the line of an interpreter (BINPRM_BUF_SIZE). */
 const LINE_BYTES = 256
 
-/** Returns a script's interpreter line, an ELF file's parts, or undefined. Throws if unreadable. */
+/**
+ * Returns the line of a script's interpreter, or what an ELF file is; undefined for any other file.
+ * Throws if the file cannot be read.
+ */
 export function fileKind(path: string): string | Executable | undefined {
   using file = openFile(path, 'r')
   const read = (at: number, bytes: number) => {

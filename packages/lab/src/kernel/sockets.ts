@@ -1,4 +1,7 @@
-/** Sockets of another network namespace, which the thread enters while Node makes each one. */
+/**
+ * Sockets of another network namespace for this process: the thread enters the namespace while Node
+ * makes each one.
+ */
 import { AsyncResource } from 'node:async_hooks'
 import type dgram from 'node:dgram'
 import net from 'node:net'
@@ -86,7 +89,10 @@ export class KernelCode extends AnyHost implements Code, CodeHost {
   }
 }
 
-/** Returns the caller's listening TCP socket, for all addresses (IP_TRANSPARENT), and its port. */
+/**
+ * Returns a listening TCP socket from which no server accepts, and its port. The caller closes it.
+ * It takes connections to addresses of other machines (IP_TRANSPARENT).
+ */
 export function transparentListener(place: SocketPlace): { readonly fd: number; readonly port: number } {
   const { native } = place
   const fd = tcpSocket(place)
@@ -122,7 +128,10 @@ export function codeIn(place: SocketPlace, lookup: CodeHost['lookup'] = async ()
   })
 }
 
-/** Makes a UDP socket send to zones of its host, `fe80::1%server`, and removes zones of senders. */
+/**
+ * Makes a UDP socket send to zones of its host, such as `fe80::1%server`, and removes the zones of
+ * senders, for which Node would take the interfaces of the process.
+ */
 function useZones(handle: DgramHandle, host: CodeHost): void {
   const { onmessage, onerror, send6 } = handle
   if (send6 === undefined) return
