@@ -1,4 +1,7 @@
-/** Checks during a scenario, in its lab's time: scenarios may replace the timers of globalThis. */
+/**
+ * Checks: what must hold while a scenario runs. They run in the time of its lab, because a scenario
+ * may replace the timers of globalThis.
+ */
 import { durationOf, NSEC_PER_MSEC } from 'vnet/internal/base/index'
 import { checkForm, checkForms, DURATION, type Forms, FUNCTION } from '../model/options.ts'
 import type { Nemesis } from '../nemesis/nemesis.ts'
@@ -7,11 +10,13 @@ import type { Lab } from '../network/lab.ts'
 /** Throws, or rejects, if something does not hold. */
 export type Check = () => unknown
 
+/** Options of `always`. */
 export interface AlwaysOptions {
   /** The pause between two calls: 10 ms by default. */
   readonly every?: number | string
 }
 
+/** Options of `eventually` and `settles`. */
 export interface EventuallyOptions {
   /** How long after the last fault, or a later call, the check may fail; for `settles` the call. */
   readonly within: number | string

@@ -46,7 +46,10 @@ export default async function scenario({ lab, signal }: ScenarioRun): Promise<vo
   throw error
 }
 
-/** Runs the line of `--hit` on each host. Returns printed names; rejects if none succeeded. */
+/**
+ * Runs the line of `--hit` on each host. Returns the names that the hosts have printed. If they
+ * print none, rejects with a UsageError that has the last line of the errors of each host.
+ */
 async function ask(line: string, { links }: Lab): Promise<string[]> {
   const runs = links.lab.hosts.map(host => {
     return host.exec('sh', ['-c', line], { env: { ...process.env, VNET_HOST: host.name } })

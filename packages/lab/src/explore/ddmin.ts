@@ -1,8 +1,9 @@
 /** Delta debugging: the smallest part of a set that still fails. */
 
 /**
- * Returns a failing subset of `set`, which fails, in its order. No element of the subset can be
- * left out: ddmin (Zeller and Hildebrandt, 2002).
+ * Returns a subset of `set` for which `fails` settles with true, and no element of which can be
+ * left out: ddmin (Zeller and Hildebrandt, 2002). `set` itself is known to fail. The order of the
+ * elements is kept.
  */
 export async function ddmin<T>(
   set: readonly T[],

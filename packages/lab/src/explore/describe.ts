@@ -19,6 +19,7 @@ import type { RunResult } from './run-once.ts'
 /** How often a set runs that a larger one, which fails only sometimes, contains. */
 const TRIES = 3
 
+/** What describeFailure needs besides the failure, the same for all failures of an exploration. */
 export interface Describing {
   readonly judge: Judge
   readonly module: string | undefined
@@ -33,7 +34,11 @@ export interface Describing {
   readonly world: WorldName
 }
 
-/** Returns the smallest failing part found before a stop; undefined if described already. */
+/**
+ * Reduces a failing set of faults to the smallest part that fails, and records and describes it.
+ * Returns undefined if this part is described already. If the exploration is stopped meanwhile, the
+ * smallest part up to then is described.
+ */
 export async function describeFailure(
   set: readonly PlannedFault[],
   judgement: Judgement,
@@ -131,7 +136,11 @@ export function bareText({ head, length }: ExploredPacket): string {
   return print(long, 0, length)
 }
 
-/** Returns a function for texts of packets: ms since `origin` or the first one, link, packet. */
+/**
+ * Returns a function that describes a packet in one line: the milliseconds at which it was sent,
+ * its link and direction, and its text. The milliseconds count from `origin`, when the lab was
+ * made, as they do in errors; without `origin`, from the first packet.
+ */
 export function packetTexts(origin: number | undefined): (packet: ExploredPacket) => string {
   return packet => {
     const { link, direction, time } = packet

@@ -1,4 +1,7 @@
-/** explore, explore.repeat, explore.shrink: find the faults of packets that break a scenario. */
+/**
+ * explore and explore.shrink. explore runs a scenario again and again, each time with another
+ * packet lost, doubled, late or damaged, and reports the faults that break it.
+ */
 import { durationOf, NSEC_PER_MSEC, UsageError } from 'vnet/internal/base/index'
 import { directionsOf } from '../world/wire-spec.ts'
 import { capturesIn, type Describing, describeFailure } from './describe.ts'
@@ -86,7 +89,10 @@ async function exploreWith(prepared: Prepared<ExploreOptions>): Promise<ExploreR
   return report
 }
 
-/** What explore.shrink has found. */
+/**
+ * What explore.shrink has found: the smallest set of the lost packets that still breaks the
+ * scenario, as a failure.
+ */
 export class Shrunk {
   readonly failure: Failure
   /** How many packets the run with the random wire lost. */

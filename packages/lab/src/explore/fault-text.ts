@@ -27,7 +27,10 @@ export function burstKind(count: number): FaultKind {
   return { text: `burst ${count}`, verb: 'drop', time: 0, rtts: 0, count }
 }
 
-/** Marks a fault of unnamed hosts for `hit`. A forgotten connection has its hosts already. */
+/**
+ * Marks a fault as one whose hosts the run asks `hit` for, if it can hit a host and names none. A
+ * forgotten connection has its hosts already.
+ */
 export function withHit<F extends Pick<FaultKind, 'verb' | 'on'>>(fault: F): F & Pick<FaultKind, 'isAsked'> {
   const { verb, on } = fault
   const isOpen = on === undefined && verb !== 'forget' && (isHostVerb(verb) || isLinkVerb(verb))
@@ -42,7 +45,10 @@ export function checkNamed(fault: PlannedFault): void {
   throw new UsageError(`'${formatFault(fault)}': name the host that it hits: ${given} on server`)
 }
 
-/** Replaces a fault of hosts that names none by one for each host at an end of the flows. */
+/**
+ * Returns `kinds`, but with each fault of hosts that names no host as one fault for each host at an
+ * end of a flow of the packets. Faults whose hosts `hit` names remain as they are.
+ */
 export function withEnds(kinds: readonly FaultKind[], packets: readonly Pick<PacketName, 'flow'>[]): FaultKind[] {
   const ends = [...new Set(packets.flatMap(({ flow }) => hostsOfFlow(flow)))]
   return kinds.flatMap(kind => {

@@ -21,6 +21,10 @@ export function lateText(isBlocked: boolean, ms: number): string {
 
 export const beatOf = (): Beat => ({ beat: schedstatOf() })
 
+/**
+ * Watches another process or thread that runs a scenario: it sends a beat whenever it is asked and
+ * is not blocked.
+ */
 export class Heartbeat {
   readonly #ask: () => void
   #schedstat: string | undefined
@@ -43,7 +47,8 @@ export class Heartbeat {
 
   /**
    * Calls `late` once, unless `stop` is called before: with `isBlocked` after `patience` ms without
-   * a beat, or after four times as much with beats. Waits for a CPU do not count.
+   * a beat, or after four times as much with beats. Waits for a CPU do not count. Nor does the
+   * start of the other side, unless its file of waits is known.
    */
   start(patience: number, late: (isBlocked: boolean, ms: number) => void): void {
     this.stop()

@@ -1,4 +1,7 @@
-/** explore: every packet, every fault (packages/lab/docs/explore.md), loaded when called. */
+/**
+ * explore: every packet, every fault (packages/lab/docs/explore.md). Its parts are loaded when it
+ * is called.
+ */
 import type { Shrunk } from './explore.ts'
 import type { ExploreReport } from './report.ts'
 import type { ExploreOptions, LabScenario, RepeatOptions, ShrinkOptions } from './scenario.ts'

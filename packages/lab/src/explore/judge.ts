@@ -8,6 +8,10 @@ import type { Baseline, Outcome, Verdict } from './result.ts'
 import type { RunResult, RunSpec } from './run-once.ts'
 import type { Runner } from './runners.ts'
 
+/**
+ * What the runs with one set of faults have shown. Packets, faults, operations and output are those
+ * of the first run; the verdict counts all of them.
+ */
 export interface Judgement extends Outcome {
   readonly output?: string | undefined
   /** The packets of the first run. */
@@ -30,7 +34,10 @@ interface JudgeOptions {
 const REPEATS = 3
 /** In a guest, a run without branches is the same each time. */
 const COPY_REPEATS = 1
-/** A slow point runs so many times more, beside clean runs: few are fast on a busy machine. */
+/**
+ * A slow point is run so many times more, each time beside a clean run: on a busy machine, few
+ * clean runs are as fast as on an idle one.
+ */
 const LEAST_PAIRS = 3
 const MOST_PAIRS = 5
 /** How many of the latest clean runs show how fast the machine is. */
@@ -46,6 +53,7 @@ const LEAST_MS = 1
 
 type RunMore = Pick<RunSpec, 'captures' | 'wires' | 'mayBranch' | 'onlyHits' | 'repeat'>
 
+/** Runs sets of faults in labs of their own, and compares each run with the clean ones. */
 export class Judge {
   readonly #runner: Runner
   readonly #spec: Omit<RunSpec, 'plan' | 'timeout'>
@@ -61,7 +69,10 @@ export class Judge {
   /** All runs up to now. */
   runs = 0
 
-  /** `timeout` and `budget`, which starts now, are in ms. Runs reject once `signal` aborts. */
+  /**
+   * `timeout`, in ms, replaces the default limit of a run. `budget`, in ms, starts now. Runs reject
+   * once `signal` aborts.
+   */
   constructor(
     runner: Runner,
     spec: Omit<RunSpec, 'plan' | 'timeout'>,
@@ -183,7 +194,10 @@ export class Judge {
     return { ...first, failed, runs }
   }
 
-  /** Repeats a slow run beside clean ones, and compares the fastest: load only adds to a time. */
+  /**
+   * Repeats a slow run beside clean ones. Load only adds to the time of a run, so the fastest runs
+   * of both kinds are compared.
+   */
   async #compare(plan: readonly PlannedFault[], first: Judgement): Promise<Judgement> {
     let { ms, runs } = first
     const beside: number[] = []

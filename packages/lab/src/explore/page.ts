@@ -1,6 +1,7 @@
 /**
- * The page of a result: one HTML file without scripts and external resources: a sequence diagram,
- * in which packets open to show verdicts. Texts are of strangers: `html` escapes them all.
+ * The page of a result: one HTML file without scripts and external resources. Packets are the
+ * arrows of a sequence diagram, and each opens to show its verdicts. Packets, errors and output are
+ * text of strangers: `html` escapes every text.
  */
 
 import { readFileSync } from 'node:fs'

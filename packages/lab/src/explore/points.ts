@@ -8,6 +8,10 @@ import { FOREVER, isNemesisVerb, lastingOf } from '../model/verbs.ts'
 import type { FaultKind } from './fault-text.ts'
 import type { RunResult } from './run-once.ts'
 
+/**
+ * A packet of a run, with the name by which faults and reports mean it. `at` is in milliseconds
+ * since the first packet of the run.
+ */
 export interface ExploredPacket extends WatchedPacket {
   readonly link: string
   /** Its name, which means the same packet in each run. */
@@ -44,7 +48,11 @@ export function packetOf(fault: PacketName, packets: readonly ExploredPacket[]):
   return packets.find(packet => packet.link === fault.link && packet.copy === fault.copy && isMeant(packet, fault))
 }
 
-/** Returns the shortest round trip in ms: a flow's start, a reply, and the packet after it. */
+/**
+ * Returns the shortest round trip in ms: from a packet that opens a flow to the first packet in
+ * reply, and on to the packet of the flow after it. At least RTT_MIN_MS, which is also the result
+ * if no packet has a reply.
+ */
 export function roundTripOf(packets: readonly ExploredPacket[]): number {
   let shortest = Number.POSITIVE_INFINITY
   for (const [i, first] of packets.entries()) {

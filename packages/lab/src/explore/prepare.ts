@@ -23,6 +23,10 @@ const KERNEL_MS = 3000
 const DEFAULT_RTO = '50ms'
 const RTO_SYSCTL = 'net/ipv4/tcp_rto_min_us'
 
+/**
+ * The runs of an exploration before the first one, as withRunner gives them to its function. The
+ * function does not close `runner`: withRunner does.
+ */
 export interface Prepared<O> {
   readonly runner: Runner
   readonly options: O & ExploreOptions

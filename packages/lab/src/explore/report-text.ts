@@ -61,7 +61,10 @@ export function errorLines(error: string): readonly string[] {
   return firstOf(error.trimEnd().split('\n'), count => `and ${count} more lines of the error`, ERROR_LINES)
 }
 
-/** Returns a run's output with a heading, without lines that the error quotes; none if empty. */
+/**
+ * Returns the output of a run under a heading; no lines if there is none. Leaves out lines of
+ * programs that the error quotes, such as `server: no space`.
+ */
 export function printedLines(output: string, error: string): string[] {
   const quoted = new Set(error.split(/: | \| |\n/))
   const isQuoted = (line: string) => {

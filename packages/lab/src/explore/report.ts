@@ -26,6 +26,10 @@ export interface Point extends Partial<results.Outcome> {
   readonly verdict: results.Verdict
 }
 
+/**
+ * The report of an exploration. `explore` returns it when all runs have ended or a limit stopped
+ * them. Print it with toString(), or take its data by toJSON().
+ */
 export class ExploreReport {
   /** The faulted packets: the clean run's in order, then packets that appear only after a fault. */
   readonly packets: ExploredPacket[]

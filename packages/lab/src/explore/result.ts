@@ -1,4 +1,7 @@
-/** The result of an exploration as data, for the report, --json and the page. */
+/**
+ * The result of an exploration, as data. The report prints it, --json writes it, and the page shows
+ * it.
+ */
 import type { Direction } from 'vnet/internal/wire/wire'
 import type { OperationMoment } from '../history/history.ts'
 import type { WorldName } from '../world/world.ts'
@@ -43,6 +46,7 @@ export interface Baseline {
   readonly left: readonly string[]
 }
 
+/** A row of the table: a packet that was faulted. */
 export interface ResultPacket {
   /** Its name, which means the same packet in each run. */
   readonly name: string
@@ -75,6 +79,10 @@ export interface ResultPoint extends Partial<Outcome> {
 /** How many schedules there are of each verdict. Slower ones have passed. */
 export type ScheduleCounts = Readonly<Record<Exclude<Verdict, 'slower'>, number>>
 
+/**
+ * A set of faults that breaks the scenario, reduced to the smallest that still does, with what is
+ * needed to see it again: faults for explore.repeat, a wire, captures and a test.
+ */
 export interface Failure {
   /** The smallest set of faults that fails, as explore.repeat takes them. */
   readonly faults: readonly string[]
@@ -95,12 +103,18 @@ export interface Failure {
   readonly wireFailed: boolean
   /** The world in which it was found. */
   readonly world: WorldName
-  /** The kernel's outcome of a failure in memory. `missed`: no such packet; undefined: untried. */
+  /**
+   * The outcome of the same faults in the kernel, for a failure that was found in memory. `missed`
+   * means that the run there had no such packet. Undefined if it was not tried.
+   */
   readonly kernel?: 'failed' | 'passed' | 'missed' | undefined
   /** The pcapng files of one more run with the same faults, and whether it failed, too. */
   readonly captures: readonly string[]
   readonly recordedFailed: boolean
-  /** Whether a stop came before these were repeated, reduced, recorded and tried as wires. */
+  /**
+   * Whether the exploration was stopped before these faults were repeated, reduced, recorded and
+   * tried as wires.
+   */
   readonly stopped: boolean
   /** Milliseconds that a run with these faults may take. */
   readonly limit: number
@@ -108,6 +122,10 @@ export interface Failure {
   readonly test: string
 }
 
+/**
+ * The whole result, which can be written as JSON. A point names its packet and its fault by their
+ * indexes in `packets` and `faults`.
+ */
 export interface ExploreResult {
   readonly passed: boolean
   /** The errors of clean runs, each with what was printed. With one, nothing was faulted. */
@@ -205,6 +223,7 @@ export interface RunSpan {
   readonly ends?: string | undefined
 }
 
+/** A packet of a failed run, as the diagram of the run shows it. */
 export interface RunPacket {
   readonly link: string
   readonly direction: Direction
@@ -219,6 +238,7 @@ export interface RunPacket {
   readonly hit?: string | undefined
 }
 
+/** What a failed run did around its faults, for the diagram of a failure. */
 export interface FailedRun {
   /** The packets around the faults. */
   readonly packets: readonly RunPacket[]

@@ -20,7 +20,9 @@ import { checksOf } from './checks.ts'
 import { TIMED_OUT } from './result.ts'
 import type { Invariant, LabScenario } from './scenario.ts'
 
-/** A scenario, as its module exports it, or as a function has the options of explore. */
+/**
+ * A scenario as its module exports it, or a function with the options of explore that belong to it.
+ */
 export interface Scenario {
   readonly default: LabScenario
   readonly invariant?: Invariant | undefined
@@ -44,6 +46,10 @@ export interface RunSpec extends LabSetup {
   readonly repeat?: number | undefined
 }
 
+/**
+ * The result of one run, which always has one: a run that fails, hangs or is killed says so in
+ * `error`.
+ */
 export interface RunResult {
   /** Why it failed, in one line or with a stack; undefined if it passed. */
   readonly error?: string | undefined
@@ -138,7 +144,11 @@ export async function runOnce(
   }
 }
 
-/** Rejects at the timeout and at an unhandled error, until `end`: closed sockets cause others. */
+/**
+ * Returns a promise that rejects at the timeout, and at an error that nothing else handles, until
+ * `end` is called. Errors after that, when sockets are closed, do not count. The timeout also
+ * aborts `abort`.
+ */
 function failureOf(abort: AbortController, timeout: number): { failed: Promise<never>; end(): void } {
   let fail: (reason: unknown) => void = () => {}
   const failed = new Promise<never>((_, reject) => (fail = reject))

@@ -12,12 +12,26 @@ import type { RunReplies, RunRequest } from './run-main.ts'
 import { type RunResult, type RunSpec, runOnce, type Scenario } from './run-once.ts'
 import type { ExploreOptions } from './scenario.ts'
 
+/**
+ * Runs a scenario once at a call: in this process, in a process or thread of its own, or in a
+ * guest. explore makes one for an exploration and closes it at its end. Up to `concurrency` calls
+ * of `run` may be pending.
+ */
 export interface Runner {
   /** How many runs may run at a time. */
   readonly concurrency: number
   /** Whether runs continue copies of one run, so that they have the same packets until a fault. */
   readonly copies?: boolean
+  /**
+   * Settles with the result of the run, also if the scenario fails, hangs or ends its process:
+   * `error` then says so. Rejects if the module or the lab cannot be used, with a UsageError if the
+   * user can mend that.
+   */
   run(spec: RunSpec): Promise<RunResult>
+  /**
+   * Kills the runs that have not ended, with their processes, threads or guests. A function that
+   * runs in this process cannot be ended.
+   */
   close(): void
 }
 
@@ -99,7 +113,10 @@ class RunProcess {
     return this.#replies.ready === true && this.#child.exitCode === null && this.#child.signalCode === null
   }
 
-  /** Rejects if module or lab cannot be used. The process ends with the run unless it `mayStay`. */
+  /**
+   * Returns the result of a run. The process ends with the run, unless it `mayStay` and the run has
+   * passed and left nothing. Rejects if the module or the lab cannot be used.
+   */
   async run(url: string, spec: RunSpec, mayStay = false): Promise<RunResult> {
     let started = performance.now()
     const [status, signal] = await this.#serve({ url, spec, mayStay }, () => {
@@ -216,7 +233,7 @@ export interface ModuleFacts {
   readonly hasHit: boolean
 }
 
-/** Why a process or a thread has not run a scenario. */
+/** Why a process or a thread has not run a scenario, in a form that a message can carry. */
 export interface Refusal {
   readonly text: string
   /** Whether it is a mistake of the user. */

@@ -9,7 +9,10 @@ import { WIRE, type WireSpec } from '../world/wire-spec.ts'
 import { WORLDS, type WorldName } from '../world/world.ts'
 import type { AlwaysOptions, Check, EventuallyOptions } from './checks.ts'
 
-/** A scenario's arguments. */
+/**
+ * The arguments of a scenario. They belong to one run: the lab is closed when the run has ended,
+ * and `signal` aborts at the end at the latest.
+ */
 export interface ScenarioRun {
   /** A lab of its own. */
   readonly lab: Lab
@@ -37,6 +40,11 @@ export type LabScenario = (run: ScenarioRun) => Promise<unknown> | unknown
 /** Checks a lab after a scenario has succeeded. It rejects if something is wrong. */
 export type Invariant = (lab: Lab) => Promise<unknown> | unknown
 
+/**
+ * The options of explore. Durations are milliseconds, or texts with a unit such as '60s'. An option
+ * that is not understood rejects with a UsageError before the first run. A module may export them
+ * as `options`; those of the call replace them one by one.
+ */
 export interface ExploreOptions {
   /** The links with faults in their packets, such as `client-server`. All by default. */
   readonly links?: readonly string[]
@@ -57,8 +65,9 @@ export interface ExploreOptions {
   /** How many runs of a module run at a time. The number of cores by default. */
   readonly concurrency?: number
   /**
-   * Runs a module's process again after a run that passes and leaves nothing, which saves its
-   * start, but keeps the module's state. Default false; in memory, threads always run again.
+   * Runs the process of a module again after a run that has passed and has left nothing, which
+   * saves its start. The state of the module then outlives the run. Default false. It is for the
+   * kernel: in memory, threads always run again.
    */
   readonly reuse?: boolean
   /** Time limit of a run. Three times the clean run, and the cost of the fault, by default. */
@@ -105,11 +114,16 @@ export type RepeatOptions = Pick<
   'timeout' | 'seed' | 'world' | 'hit' | 'invariant' | 'rtoMin' | 'signal'
 >
 
+/** Options of explore.shrink. */
 export interface ShrinkOptions extends Omit<RepeatOptions, 'hit'>, Pick<ExploreOptions, 'captures'> {
   /** The random wire, in both directions or in each. It comes before the scenario's wires. */
   readonly wire: WireSpec
 }
 
+/**
+ * The state of an exploration, for `onProgress`. `total` counts the points that are planned up to
+ * now, and may grow.
+ */
 export interface Progress {
   /** The points that were tried once. */
   readonly done: number

@@ -1,4 +1,7 @@
-/** Single faults, packets after faults, repairs, pairs, schedules, each spread over a budget. */
+/**
+ * The order of the search: single faults, packets that appear after faults, repairs, pairs, then
+ * schedules. With a budget, each of these is spread over the run.
+ */
 import type { PlannedFault } from '../model/packet-name.ts'
 import { formatFault } from './fault-text.ts'
 import type { Judgement } from './judge.ts'
@@ -114,7 +117,10 @@ export class Search {
     return trials
   }
 
-  /** Runs lasting faults, with a repair at each later packet if there is one, until a run fails. */
+  /**
+   * Runs each fault that lasts, and then repeats it with a repair at each later packet of that run,
+   * until a run fails. Without a later packet, the fault ends by itself.
+   */
   async #repaired(): Promise<sets.Trial[]> {
     const { report, select, options } = this.#setup
     const lasting: sets.Lasting[] = []

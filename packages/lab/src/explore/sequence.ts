@@ -40,7 +40,10 @@ const PARTS: readonly (readonly number[])[] = [[0], [1], [2], [0, 1], [0, 2], [1
 
 type OfFlow = Pick<ResultPacket, 'link' | 'direction' | 'flow'>
 
-/** Returns how labels start: `ab `, after what differs between connections: `client:*#2 ab `. */
+/**
+ * Returns a function that returns the start of a packet's label: its direction, `ab `, after what
+ * differs between the connections of its link, as in `client:*#2 ab ` or `icmp ab `.
+ */
 export function connectionNames(packets: readonly OfFlow[]): (packet: OfFlow) => string {
   const choicesOf = ({ link, flow }: OfFlow) => {
     const [protocol, from = '', , to = ''] = flow.split(' ')
@@ -61,7 +64,11 @@ export function knownHosts(packets: readonly Pick<ResultPacket, 'flow'>[]): Read
   return new Set(packets.flatMap(({ flow }) => hostsOfFlow(flow)))
 }
 
-/** Returns a packet's sender and receiver; `known` shows which hyphens are in names of hosts. */
+/**
+ * Returns the sending and the receiving host of a packet. Links are named by their ends,
+ * `client-server`, or `client-server.2`. A hyphen may belong to a host, too: the known hosts
+ * decide.
+ */
 export function endsOf({ link, direction }: Named, known: ReadonlySet<string>): [from: string, to: string] {
   const name = link.replace(/\.\d+$/, '')
   const splits = [...name.matchAll(/-/g)].map(({ index }): [string, string] => {

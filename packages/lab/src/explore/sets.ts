@@ -10,8 +10,9 @@ import type { ExploreOptions } from './scenario.ts'
 export type Trial = Pick<Point, 'packet' | 'kind' | 'second' | 'faults'>
 
 /**
- * Orders items so that each beginning is spread over them: the first, one of each half without
- * one, quarter, and so on. `seed` draws it: packets have a rhythm, every 16th may be one host's.
+ * Returns all items in an order of which each beginning is spread over them: the first, then one of
+ * each half that has none yet, then of each quarter, and so on. `seed` draws which one it is,
+ * because packets have a rhythm: every 16th may be of one host.
  */
 export function spread<T>(items: readonly T[], seed: number): T[] {
   const chance = stream(seed, 'spread')
@@ -28,7 +29,10 @@ export function spread<T>(items: readonly T[], seed: number): T[] {
 /** The faults that have broken most programs, first (packages/lab/docs/hunted.md). */
 const PROMISING: readonly FaultKind['verb'][] = ['reset', 'silence', 'forget', 'mute', 'deaf', 'restart', 'crash']
 
-/** Orders trials by the product of place and rank, so that no fault waits for another's packets. */
+/**
+ * Returns the trials in an order that finds failures early: by the product of the place of the
+ * trial and the rank of its fault, so that no fault waits for all packets of another.
+ */
 export function promisingFirst(trials: readonly Trial[], kinds: readonly FaultKind[]): Trial[] {
   const rank = (kind: number) => PROMISING.indexOf(kinds[kind]?.verb as FaultKind['verb']) + 1 || PROMISING.length + 1
   const rated = trials.map((trial, n) => [(n + 1) * rank(trial.kind), trial] as const)

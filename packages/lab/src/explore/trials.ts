@@ -6,6 +6,7 @@ import type { Failure } from './result.ts'
 import type { ExploreOptions } from './scenario.ts'
 import type { Trial } from './sets.ts'
 
+/** The parts of an exploration that all of its trials share. */
 export interface TrialsSetup {
   readonly report: ExploreReport
   readonly judge: Judge
