@@ -189,7 +189,10 @@ interface StatsOwner {
   addDriverStats(stats: Float64Array): void
 }
 
-/** A device's statistics since a reset: kernel's and driver's values then are subtracted. */
+/**
+ * A device's statistics since it was made or last reset. The kernel's counters and the driver's own
+ * cannot be set to zero, so their values at the reset are subtracted.
+ */
 export class DevStats {
   readonly #dev: StatsOwner
   #kernelBefore: Float64Array | undefined

@@ -1,4 +1,7 @@
-/** dev_ioctl (net/core/dev_ioctl.c): ndoSiocdevprivate, ndoSetConfig (SIOCSIFMAP), `dev.map`. */
+/**
+ * dev_ioctl: the ioctls of a socket that reach a driver (net/core/dev_ioctl.c). Private ones go to
+ * ndoSiocdevprivate, SIOCSIFMAP goes to ndoSetConfig, and SIOCGIFMAP returns `dev.map`.
+ */
 import { EFAULT, EINVAL, EIO, ENODEV, EOPNOTSUPP, EPERM, isErrno, VnetError } from '../base/errno.ts'
 import * as netif from './if.ts'
 import { callNdo, logBadReturn, MAX_ERRNO } from './ndo.ts'

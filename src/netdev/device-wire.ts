@@ -1,4 +1,7 @@
-/** A device's wire, as clients and programs see it. The implementation is in wire/. */
+/**
+ * The wire on which a device's frames leave or arrive, as clients see it. The implementation is in
+ * wire/; this file declares the parts that the control plane and the program use.
+ */
 import type { PacketFilter } from '../packet/bpf.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import { directionText, type WireSide } from './frame-drop.ts'

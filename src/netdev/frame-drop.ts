@@ -41,14 +41,21 @@ export function dropText({ reason, wire }: FrameDrop): string {
   return `wire ${directionText(wire)}, ${stage} ${stageDropText(wire)}`
 }
 
-/** `dropped: wire ab, stage 1 loss 5% (seed 3, packet 13)`, and its id if that is another. */
+/**
+ * The comment of a dropped packet in a capture: `dropped: wire ab, stage 1 loss 5% (seed 3, packet
+ * 13)`, followed by the packet's `id` in the capture if that is another number.
+ */
 export function dropComment(drop: FrameDrop, id: number | undefined): string {
   const { wire } = drop
   const place = wire === undefined ? '' : ` (seed ${wire.seed}, packet ${wire.packet})`
   return `dropped: ${dropText(drop)}${place}${id === undefined ? '' : `, id ${id}`}`
 }
 
-/** Reads the seed from a comment, which editcap(1) keeps. NaN without it; undefined for others. */
+/**
+ * Reads the seed from a comment that dropComment() made: editcap(1) and Wireshark keep comments,
+ * unlike the fields of a drop. Returns NaN for a wire's comment without a valid seed, and undefined
+ * for any other comment.
+ */
 export function seedOfComment(comment: string): number | undefined {
   if (!/^dropped: wire (?:(?:in|out) \()?(?:ab|ba)\)?, /.test(comment)) return undefined
   const seed = Number(/\(seed (\d+), packet -?\d+\)(?:, id \d+)?$/.exec(comment)?.[1])

@@ -203,7 +203,11 @@ export class Gro {
 
 const checkOffset = (protocol: number): number => (protocol === ipv4.IPPROTO_TCP ? tcp.TCP_CHECK : udp.UDP_CHECK)
 
-/** Whether a device merges a protocol over IPv4 or IPv6, by `h`; cut datagrams need NETIF_F_GRO. */
+/**
+ * Whether a device with `features` takes GSO frames of a protocol, over IPv4 or IPv6 by the offset
+ * `h` of the transport header. UDP takes NETIF_F_GRO too: without it, datagrams that a wire has cut
+ * remain single.
+ */
 function canMerge(features: number, protocol: number, h: number): boolean {
   if (protocol === ipv4.IPPROTO_UDP) return (~features & (NETIF_F_GRO | NETIF_F_GSO_UDP_L4)) === 0
   return (features & (h === H_IPV4 ? NETIF_F_TSO : NETIF_F_TSO6)) !== 0

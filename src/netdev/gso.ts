@@ -46,7 +46,10 @@ function warnBadOffload({ dev, len, gsoSize }: SkBuff): false {
   return false
 }
 
-/** Linux's TCP makes up to 861 in 64 KiB (TCP_MIN_MSS); packet sockets can choose any size. */
+/**
+ * The most segments of a frame. Linux's TCP sends segments of at least 76 bytes (TCP_MIN_MSS
+ * without the timestamps), which are 861 in a frame of 64 KiB. Packet sockets can choose any size.
+ */
 export const GSO_SEGS_MAX = 1024
 
 /**

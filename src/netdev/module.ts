@@ -1,4 +1,7 @@
-/** A loaded driver, from init_module to cleanup_module. Every program loads its driver here. */
+/**
+ * A loaded driver, from init_module to cleanup_module. Every program that runs a driver loads it
+ * here: `vnet`, 'vnet/wire', the lab and the test bed.
+ */
 import { E2BIG, EINVAL, explain, isErrno, UsageError } from '../base/index.ts'
 import type { AnyDevice, DeviceSpec, Driver, DriverContext, Params, ParamValues } from './driver.ts'
 import { checkSpecs, paramValues } from './driver.ts'
@@ -38,7 +41,10 @@ export class Module<P extends Params = Params, Dev extends AnyDevice = AnyDevice
     this.#net = net
   }
 
-  /** Registers all devices, then configures each. A failure unregisters even persistent ones. */
+  /**
+   * Registers all devices in their order, then configures each. If a step fails, unregisters all of
+   * them and throws the error of that step; not even an interface that was to persist remains.
+   */
   async up({ register, addresses, configure }: UpOptions = {}): Promise<void> {
     try {
       for (const spec of this.specs) {
@@ -133,7 +139,10 @@ function has<T>(value: unknown, types: Readonly<Record<string, string>>): value 
   return Object.entries(types).every(([name, type]) => typeof fields[name] === type && fields[name] !== null)
 }
 
-/** Names the devices in order, whatever the driver did. UsageError for too many. */
+/**
+ * Gives the devices these names, in order, even if the driver has ignored the names. Throws a
+ * UsageError for more names than devices.
+ */
 function nameDevices(specs: readonly DeviceSpec[], names: readonly string[]): void {
   if (names.length > specs.length)
     throw new UsageError(`${names.length} interface names, of which ${specs.length} can be used`)

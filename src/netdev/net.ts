@@ -1,4 +1,8 @@
-/** Net: the kernel's global state, one per thread: memory, clock, log, devices. */
+/**
+ * Net: the kernel's global state, one per thread: frame memory, clock, chance, log, the platform,
+ * and the devices and notifiers that are registered on it. No module has state of its own:
+ * everything that outlives a call belongs to a Net.
+ */
 import type { Alarm, Clock } from '../base/clock.ts'
 import { EINVAL, EIO, ENOMEM, VnetError } from '../base/errno.ts'
 import { describeException, isOwn, lineOf, OWN, traceOf } from '../base/exception.ts'
@@ -243,7 +247,10 @@ export class Net {
   }
 }
 
-/** A clock that passes alarms' errors to `failed`; drivers' alarms wait while stepping is on. */
+/**
+ * Returns a clock that permits alarms to throw or to reject: `failed` is called with the error, and
+ * the rest continues. While stepping is on, the alarms of a driver wait for a step.
+ */
 function guarded(clock: Clock, net: { readonly gate: Gate | undefined }, failed: (error: unknown) => void): Clock {
   function alarm(fn: () => void): Alarm {
     const run = () => {

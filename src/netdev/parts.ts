@@ -1,4 +1,7 @@
-/** A device's queues, rings, interrupts, polls and memory, made when it is read. */
+/**
+ * The current state of a device's parts: its queues, rings, interrupts and polls, and its share of
+ * the frame memory. It is made when it is read, and costs nothing otherwise.
+ */
 import { describeException } from '../base/exception.ts'
 import { Ring } from '../skb/ring.ts'
 import { type ExceptionLog, logBadReturn } from './ndo.ts'

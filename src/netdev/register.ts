@@ -1,4 +1,7 @@
-/** A device's registration on a Net (net/core/dev.c). link-change.ts handles changes after it. */
+/**
+ * A device's life on a Net: register_netdev, unregister_netdev (net/core/dev.c). link-change.ts
+ * handles the changes in between.
+ */
 import { EINVAL, EIO, VnetError } from '../base/errno.ts'
 import * as netif from './if.ts'
 import { adoptLink, closeDevice, linkChanged, openDevice } from './link-change.ts'
@@ -55,7 +58,8 @@ export async function registerNetdev<Priv>(
     step(`dev_get_valid_name: ${dev.name}`)
     for (const line of unknownOps(dev.netdevOps)) dev.log.warn(line)
 
-    // The kernel picks a pattern's name once more, so that nothing takes it in between.
+    // The kernel chooses a name for the pattern once more when it makes the interface, so that
+    // nothing can take the name in between.
     const port = await net.platform.open({
       ...options,
       name: pattern,

@@ -1,4 +1,7 @@
-/** RxQueue: frames from a driver to the kernel through a port's queue, written by Net.flush. */
+/**
+ * RxQueue: frames that go from a driver to the kernel through one queue of a port. netifRx puts
+ * them here, and Net.flush writes them out after each batch.
+ */
 import { type Alarm, type Clock, NSEC_PER_MSEC } from '../base/clock.ts'
 import { OWNER_PORT, OWNER_RX, Ring, SKB_DROP_REASON_CPU_BACKLOG, type SkBuff } from '../skb/index.ts'
 import { Gro } from './gro.ts'

@@ -1,4 +1,7 @@
-/** TxQueue: `struct netdev_queue`, read while it is up, not stopped, and the pool has a slot. */
+/**
+ * TxQueue: one transmit queue of a device, `struct netdev_queue`. It is read while the device is
+ * up, the driver has not stopped it, and the pool has a slot.
+ */
 import { type Alarm, EBADFD, errnoName, NSEC_PER_MSEC } from '../base/index.ts'
 import * as drop from '../skb/drop-reason.ts'
 import { OWNER_XMIT, Ring, type SkBuff } from '../skb/index.ts'
@@ -100,7 +103,11 @@ export class TxQueue extends PortReader {
     this.clear(DEV_DOWN)
   }
 
-  /** Stops at a close. Remaining frames are dropped and counted, or would arrive after an open. */
+  /**
+   * Stops reading, because the device was closed. Frames that remain in the kernel, or that the
+   * driver did not accept, are dropped and counted: otherwise they would arrive after the next
+   * open.
+   */
   deactivate(): void {
     this.set(DEV_DOWN)
     this.#retry?.cancel()

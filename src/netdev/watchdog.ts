@@ -49,7 +49,8 @@ export class Watchdog {
   #look(): void {
     const dev = this.#dev
     this.#armed = false
-    // After a stall, the interrupt that a queue waits for may be raised but not taken.
+    // After a stall of the event loop, the interrupt that a queue waits for may be raised but not
+    // taken.
     dev.net.flush()
     const now = dev.net.clock.now()
     // The interrupt that a queue waits for may wait for a step.

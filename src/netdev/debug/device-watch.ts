@@ -1,4 +1,7 @@
-/** DeviceWatch: `--debug` checks of a device: frames to ndoStartXmit, queues, counters. */
+/**
+ * DeviceWatch: checks a driver's use of one device: the frames that ndoStartXmit gets, its queues
+ * and its counters. A device without `--debug` has no DeviceWatch.
+ */
 import { NSEC_PER_SEC } from '../../base/clock.ts'
 import { OWNER_FREE, OWNER_HOLDER, OWNER_PORT, OWNER_XMIT, type SkBuff } from '../../skb/index.ts'
 import { IFF_UP, NETDEV_TX_BUSY } from '../if.ts'

@@ -18,7 +18,10 @@ export function functionPlace(fn: unknown): string | undefined {
   return found && `${found.file}:${found.line}`
 }
 
-/** Returns a function's lines, at most `most`; for an arrow that only calls another, that one's. */
+/**
+ * Returns the lines of a function, at most `most`, or undefined if its file is not known. For an
+ * arrow that only calls a function of its file, returns the lines of that function.
+ */
 export function functionLines(fn: unknown, most: number): SourceLines | undefined {
   const code = String(fn)
   return withDebugger(debug => {
@@ -27,7 +30,10 @@ export function functionLines(fn: unknown, most: number): SourceLines | undefine
   })
 }
 
-/** Returns a place's line, like `/my-driver.js:12`, in its function; undefined if not a module. */
+/**
+ * Returns the line at a place, such as `/my-driver.js:12`, with the lines of its function around
+ * it, at most `most`. Returns undefined if the file is not a loaded module.
+ */
 export function placeLines(place: string, most: number): SourceLines | undefined {
   const [, file = '', line] = /^(.*):(\d+)$/.exec(place) ?? []
   const found = withDebugger(debug => linesFrom(debug, { file, line: Number(line) }, 1))

@@ -16,7 +16,10 @@ export interface Found extends SourceLines {
 /** An arrow that only calls a function: `(_, budget) => poll(dev, budget)`. */
 const CALL = /^(?:async )?(?:\w+|\([\w\s,]*\)) => (\w+)\([^()]*\)$/
 
-/** Returns a function's lines, at most `most`; for an arrow that only calls another, that one's. */
+/**
+ * Returns the lines of a function, at most `most`. For an arrow that only calls a function of its
+ * file, returns the lines of that function.
+ */
 export function linesOf(found: Found, code: string, most: number): SourceLines {
   const [, called] = CALL.exec(code) ?? []
   const shown = (called && named(found, called)) || found
