@@ -1,5 +1,8 @@
 #!/usr/bin/env node
-/** The program: main(argv, io). No static imports, so that an old Node can report its age. */
+/**
+ * The program, `node dist/vnet.js`: main(argv, io) with the real process around it. It imports
+ * nothing statically, so that an old Node gets as far as reporting that it is too old.
+ */
 
 // Without a listener, SIGUSR1 opens Node's debugger to everyone with access to its port. `node
 // --inspect` still opens it.

@@ -1,4 +1,7 @@
-/** Fields of headers after IP: ICMP, ICMPv6, UDP, TCP; also of DHCP and DNS messages in UDP. */
+/**
+ * The fields of the headers that follow IP: ICMP, ICMPv6, UDP, TCP, and of the messages in UDP that
+ * a network cannot start without: DHCP and DNS.
+ */
 import { printable } from '../base/printable.ts'
 import { formatAddress, formatHex, formatIpv4 } from './address.ts'
 import * as dhcp from './dhcp.ts'

@@ -10,7 +10,10 @@ import { get16 } from './octets.ts'
 import { isVlan, VLAN_HLEN } from './vlan.ts'
 
 export interface Layer {
-  /** `extension`: all IPv6 extension headers; `upper` follows IP, but not in later fragments. */
+  /**
+   * `vlan` is a tag of four bytes, `extension` all IPv6 extension headers, `upper` the header that
+   * follows IP. A later fragment has no `upper`; for IPv6 it has `fragment` in its place.
+   */
   readonly kind: 'ethernet' | 'vlan' | 'arp' | 'ipv4' | 'ipv6' | 'extension' | 'fragment' | 'upper' | 'other'
   readonly at: number
   /** The end of the packet, without padding; of an extension its own end. */
@@ -19,7 +22,11 @@ export interface Layer {
   readonly protocol: number
 }
 
-/** Returns the layers, the last maybe cut off. With `hasJumbo`, IPv6 of length 0 is a GSO frame. */
+/**
+ * Returns the layers of the Ethernet frame from `at` to `end`, from the outermost on. The last one
+ * may be cut off by the end of the bytes. With `hasJumbo`, an IPv6 packet of length 0 ends with the
+ * frame: it is a GSO frame above 64 KiB.
+ */
 export function layersOf(bytes: Uint8Array, at: number, end: number, hasJumbo = false): Layer[] {
   const layers: Layer[] = [{ kind: 'ethernet', at, end, protocol: 0 }]
   if (end - at < ethernet.ETH_HLEN) return layers

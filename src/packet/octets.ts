@@ -1,4 +1,7 @@
-/** 16- and 32-bit fields in network byte order. Bytes beyond the array read as zero. */
+/**
+ * 16- and 32-bit fields in network byte order. Bounds are not checked: bytes beyond the array read
+ * as zero.
+ */
 
 /** Accessors of a field of the header at `at`: they read it, write it, or test something of it. */
 export type Getter = (bytes: Uint8Array, at: number) => number

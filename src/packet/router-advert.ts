@@ -101,7 +101,10 @@ const octets = (bytes: Uint8Array): number[] => [...bytes]
 /** Seconds in 32 bits; all ones for Infinity. */
 const lifetime = (seconds: number): number[] => long(Math.min(seconds, 0xffff_ffff))
 
-/** Whether a message from `source`, of a correct checksum, is a valid one (RFC 4861 sec. 6.1.1). */
+/**
+ * Whether `message`, an ICMPv6 message with a correct checksum from the IPv6 address `source`, is a
+ * valid router solicitation (RFC 4861 sec. 6.1.1). The caller has verified the checksum.
+ */
 export function isRouterSolicitation(message: Uint8Array, hopLimit: number, source: Uint8Array): boolean {
   if (hopLimit !== icmpv6.NDISC_HOP_LIMIT || message.length < NDISC_RS_HLEN) return false
   if (message[0] !== icmpv6.NDISC_ROUTER_SOLICITATION || message[1] !== 0) return false

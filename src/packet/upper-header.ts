@@ -1,4 +1,7 @@
-/** UpperHeader: finds a packet's transport header and checksum field; reused for many packets. */
+/**
+ * UpperHeader: finds the transport header of an IP packet and its checksum field. One object is
+ * used for many packets, so that finding allocates nothing.
+ */
 import { finish, onesComplementSum, pseudoHeaderSum4, pseudoHeaderSum6 } from './checksum.ts'
 import { ETH_P_IP, ETH_P_IPV6 } from './ethernet.ts'
 import * as ipv4 from './ipv4.ts'
@@ -29,7 +32,11 @@ export class UpperHeader {
   /** The end of the packet, without padding after it. */
   end = 0
 
-  /** Finds the header of the packet at `nh`, before `end`. Returns 4, 6, or 0 if not whole IP. */
+  /**
+   * Finds the header of the packet at `nh`, of which the bytes up to `end` are present. Returns the
+   * version, 4 or 6, or 0 if it is not an IP packet with a whole IP header. `h` and `check` are -1
+   * if the packet has no transport header or checksum that is present.
+   */
   find(bytes: Uint8Array, nh: number, end: number): number {
     const version = bytes[nh] >>> 4
     const length = end - nh
@@ -82,7 +89,11 @@ export function wholeTransport(bytes: Uint8Array, at: number, length: number): U
   return parse(bytes, h, end - h) < 0 ? undefined : upper
 }
 
-/** Computes a frame's TCP or UDP checksum. Returns false without one, and for fragments. */
+/**
+ * Computes the TCP or UDP checksum of the Ethernet frame at `at` and writes it, whatever is in the
+ * field. Returns false, with the frame untouched, for frames without such a checksum and for
+ * fragments.
+ */
 export function completeChecksum(bytes: Uint8Array, at: number, length: number, upper = new UpperHeader()): boolean {
   const network = networkOffset(bytes, at, length)
   const type = network < 0 ? 0 : get16(bytes, at + network - 2)

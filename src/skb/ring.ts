@@ -1,4 +1,7 @@
-/** Ring: a first-in, first-out queue of frames with a fixed capacity. It owns the frames in it. */
+/**
+ * Ring: a first-in, first-out queue of frames with a fixed capacity, for the queues of drivers and
+ * ports. It owns the frames in it.
+ */
 import { handedOn, OWNER_HOLDER, OWNER_RING } from './error.ts'
 import type { SkBuff } from './sk-buff.ts'
 
