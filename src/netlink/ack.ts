@@ -1,6 +1,7 @@
 /**
- * Acknowledgements (NLMSG_ERROR, with error 0 for success) and ends of dumps (NLMSG_DONE), with
- * NETLINK_EXT_ACK's extension. include/uapi/linux/netlink.h: nlmsgerr, nlmsgerr_attrs.
+ * Acknowledgements of requests (NLMSG_ERROR, with error 0 for success) and ends of dumps
+ * (NLMSG_DONE), with the extended acknowledgement that NETLINK_EXT_ACK turns on. Source:
+ * include/uapi/linux/netlink.h, struct nlmsgerr, enum nlmsgerr_attrs.
  */
 import type { MessageBuilder } from './builder.ts'
 import { getS32, getU32, putU32 } from './host-order.ts'
@@ -28,7 +29,10 @@ const extendedAck = policy({
 /** `error` is 0 or -errno. */
 export type Ack = { readonly error: number } & Decoded<(typeof extendedAck)['fields']>
 
-/** Parses an NLMSG_ERROR or NLMSG_DONE, its cookie a view of `bytes`. Throws NetlinkParseError. */
+/**
+ * Parses an NLMSG_ERROR or NLMSG_DONE of `messages`, with the cookie as a view of `bytes`. Throws a
+ * NetlinkParseError if it is another message, or if it is truncated or malformed.
+ */
 export function parseAck(bytes: Uint8Array, { type, flags, offset, length }: netlink.Message): Ack {
   netlink.checkRange(bytes, offset, length)
   if (type !== netlink.NLMSG_ERROR && type !== netlink.NLMSG_DONE)

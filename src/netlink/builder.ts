@@ -1,6 +1,7 @@
 /**
- * MessageBuilder writes messages into a growing buffer: header, payload and attributes, aligned,
- * with lengths. A RangeError for an impossible value requires a `reset`.
+ * MessageBuilder writes messages into a growing buffer: header, fixed payload and attributes,
+ * aligned and with their lengths filled in. A value that the format cannot represent throws a
+ * RangeError; the builder must then be `reset`.
  */
 import { putCounter64, putU16, putU32, putU64 } from './host-order.ts'
 import { align4, NLA_F_NESTED, NLA_HDRLEN, NLMSG_HDRLEN } from './message.ts'

@@ -1,4 +1,7 @@
-/** Numbers in host byte order, little-endian (x86_64, aarch64), at any alignment, unchecked. */
+/**
+ * Numbers in the byte order of the machine, at any alignment: x86_64 and aarch64 are little-endian.
+ * Bounds are not checked here, but by `attributes`, `messages` and policies.
+ */
 
 export const getU16 = (bytes: Uint8Array, offset: number): number => bytes[offset] | (bytes[offset + 1] << 8)
 

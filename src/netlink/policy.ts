@@ -1,6 +1,7 @@
 /**
- * Policies: the attributes that a set may contain, like struct nla_policy. Decoding checks lengths
- * exactly, and returns a typed object with views of the parsed buffer.
+ * Policies: the attributes that a set may contain, and their kinds, as in the kernel's struct
+ * nla_policy. Decoding returns a plain typed object. Lengths are checked exactly. Byte arrays are
+ * views of the parsed buffer.
  */
 import type { MessageBuilder } from './builder.ts'
 import { getCounter64, getS32, getU16, getU32, getU64 } from './host-order.ts'
@@ -92,7 +93,12 @@ export function policy<F extends Fields>(fields: F, { strict = false }: { strict
   return { fields, strict, byType }
 }
 
-/** Decodes attributes; the last of a type counts. NetlinkParseError with the path and position. */
+/**
+ * Decodes the attributes in `length` bytes at `offset`. Of several attributes of one type the last
+ * one counts, as in the kernel. Attributes of unknown types are skipped, unless the policy is
+ * strict. Throws a NetlinkParseError with the path and position of an attribute that is malformed,
+ * missing, or unknown to a strict policy.
+ */
 export function decodeAttributes<F extends Fields>(
   { fields, strict, byType }: Policy<F>,
   bytes: Uint8Array,
@@ -247,8 +253,9 @@ export function withDefault<T, In>(field: Field<T, boolean, In>, absent: T): Fie
 }
 
 /**
- * An array of sets (`indexed-array` in YNL): an attribute of attributes with indices from 1 as
- * types, ignored when decoding. RangeError if the sets do not fit an attribute (64 KiB).
+ * An array of sets (`indexed-array` in YNL; nlctrl's lists of operations and groups): an attribute
+ * of attributes, whose types are indices from 1, and each of which contains a set. The indices are
+ * ignored when decoding. Encoding throws a RangeError if the sets do not fit an attribute (64 KiB).
  */
 export function indexedArray<F extends Fields>(
   type: number,
