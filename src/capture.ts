@@ -58,9 +58,10 @@ export type RunningCapture = AsyncDisposable & Pick<Recording, 'frames' | 'lost'
 export type Captured = Cable | NetDevice<never> | NetDevice
 
 /**
- * Records the frames of a cable, a registered device, or a list of them, in `file`, which is
- * emptied if it exists, with mode 0600, until it is stopped or they are unregistered. Each device
- * is two interfaces of the file: transmit and receive side. Frames never wait for it.
+ * Records the frames of a cable, a registered device, or a list of them, in `file`, until it is
+ * stopped or the devices are unregistered. Each device is two interfaces of the file: its transmit
+ * side and its receive side. Frames never wait for the file. It is emptied if it exists, and has
+ * mode 0600.
  *
  * Throws a UsageError if the file cannot be created or an option is wrong, and a VnetError for a
  * device that is not registered.

@@ -28,7 +28,10 @@ export interface FileRing {
 /** dumpcap counts to 99,999 and restarts at 0. */
 const NUMBERS = 100_000
 
-/** Returns a ring's file name from 1, in local time: `a/b_00001_20261121083000.pcapng`. */
+/**
+ * Returns the name of file `number` of a ring, counted from 1, for a file that was started at the
+ * given moment, in local time: `a/b_00001_20261121083000.pcapng` for `a/b.pcapng`.
+ */
 export function ringName(path: string, number: number, { seconds }: Moment): string {
   const dot = path.lastIndexOf('.')
   const at = dot > path.lastIndexOf('/') + 1 ? dot : path.length
@@ -111,10 +114,12 @@ export class CaptureFile implements AsyncDisposable {
   }
 
   /**
-   * Adds a source: a pcapng stream, written in parts. Several sources become one file, with the
-   * section header of the first, and interfaces in order of arrival. `name` starts errors about its
-   * bytes. write() settles when its bytes may be reused, and may change them before. It rejects
-   * with a CaptureError for a broken stream, and a VnetError if the file accepts no more: EPIPE if
+   * Adds a source: a pcapng stream, written in any number of parts. Several sources become one
+   * file, with the section header of the first, and interfaces in the order of arrival. `name` is
+   * the start of errors about its bytes.
+   *
+   * write() settles when its bytes may be reused, and may change them before. It rejects with a
+   * CaptureError for a broken stream, and with a VnetError if the file accepts no more: EPIPE if
    * the reader of standard output has closed it.
    */
   source(name = 'capture'): CaptureSink {

@@ -127,7 +127,11 @@ export function streamOutput(stream: BinaryOutput): CaptureOutput {
   }
 }
 
-/** Creates or empties a file. Rejects also for a symbolic link: others can guess the name. */
+/**
+ * Creates a file with a name that vnet made, or empties it. Rejects with the system's error, also
+ * for a symbolic link: other users with write access to the directory can guess the name, and a
+ * link would lead to a file of their choice.
+ */
 export async function fileOutput(path: string): Promise<CaptureOutput> {
   const { O_WRONLY, O_APPEND, O_CREAT, O_TRUNC, O_NOFOLLOW } = fs.constants
   const flags = O_WRONLY | O_APPEND | O_CREAT | O_TRUNC | O_NOFOLLOW | AT_ONCE
@@ -135,8 +139,9 @@ export async function fileOutput(path: string): Promise<CaptureOutput> {
 }
 
 /**
- * Like fileOutput, but immediately throws a UsageError if the file cannot be created, is a block
- * device, or a FIFO without a reader. With `inThread`, the calling thread writes the file.
+ * Like fileOutput, but for the first file of a capture: immediately throws a UsageError if the file
+ * cannot be created, is a block device, or is a FIFO without a reader. The promise resolves once
+ * the file is open. With `inThread`, the calling thread opens and writes the file.
  */
 export function firstOutput(path: string, inThread: boolean): Promise<CaptureOutput> {
   const { O_WRONLY, O_APPEND, O_CREAT, O_TRUNC } = fs.constants

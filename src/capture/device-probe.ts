@@ -1,4 +1,7 @@
-/** DeviceProbe: a device's probe for all its captures. It numbers frames where no wire does. */
+/**
+ * DeviceProbe: the probe of a device that is captured, by one capture or several. It numbers frames
+ * where no wire does, and has each capture record them.
+ */
 import type { FrameDrop, FrameProbe, NetDevice, WireDrop } from '../netdev/index.ts'
 import { dropReasonName } from '../skb/drop-reason-name.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'

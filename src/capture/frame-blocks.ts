@@ -1,6 +1,7 @@
 /**
  * FrameBlocks: writes frames as enhanced packet blocks of pcapng into a BlockRing, straight from
- * frame memory, without allocating. writePacket() is for packets of files.
+ * frame memory and without allocating. A capture uses it for each frame; writePacket() is for
+ * packets of files.
  */
 import { dropComment, type FrameDrop } from '../netdev/frame-drop.ts'
 import { CHECKSUM_PARTIAL, type SkBuff, type SkBuffPool } from '../skb/index.ts'
@@ -11,9 +12,10 @@ import * as pcapng from './pcapng.ts'
 const WARM = 1024 * 1024
 
 /**
- * BlockRing: bounded memory for blocks between a writer and a reader on one thread. No block wraps
- * around the end, so waiting blocks can be handed on as a view. Blocks wrap early, because the
- * first bytes remain in the processor's cache; the rest is for a slow reader.
+ * BlockRing: bounded memory for blocks between a writer and a reader, both on one thread. No block
+ * wraps around the end of the memory, so waiting blocks can be handed on as a view. While the
+ * reader keeps up, blocks wrap around early, because the first bytes remain in the processor's
+ * cache. The rest of the memory is for a slow reader.
  */
 export class BlockRing {
   readonly bytes: Uint8Array
@@ -104,7 +106,10 @@ export interface Side {
   lostSince: number
 }
 
-/** Writes little-endian 32-bit words (netlink/host-order.ts): half the time of a DataView. */
+/**
+ * Writes blocks as 32-bit words of a machine that is little-endian (netlink/host-order.ts), which
+ * takes half the time of a DataView.
+ */
 export class FrameBlocks {
   /** Bytes of the ring that frames leave free. */
   kept = 0
@@ -129,7 +134,11 @@ export class FrameBlocks {
     this.#low = Number(ns & 0xffff_ffffn)
   }
 
-  /** Writes a frame that passed or was dropped at `time`, in ns. Returns false if it is lost. */
+  /**
+   * Writes a frame that passed at `time`, in ns of the clock, or that was dropped then. A frame
+   * that does not fit the ring is counted as lost. Returns whether it was written. The frame
+   * remains the caller's.
+   */
   write(skb: SkBuff, side: Side, time: number, drop: FrameDrop | undefined): boolean {
     const { len, packetId } = skb
     const id = packetId === 0 ? 0 : side.idBase + (packetId > 0 ? packetId : packet.PACKET_ID_OFF_WIRE - packetId)

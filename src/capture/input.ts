@@ -1,6 +1,7 @@
 /**
- * Input: the bytes of a file that were pushed and not yet read, in one reused array that grows with
- * the longest block: views hold until the next push. A borrowed chunk is read where it is.
+ * Input: the bytes of a file that were pushed and not yet read. They are kept in one array that is
+ * reused and grows with the longest block, so views of it hold until the next push. A borrowed
+ * chunk is not copied: it is read where it is.
  */
 
 /** Thrown by the readers for a file that is truncated, broken or not a capture. */

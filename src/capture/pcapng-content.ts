@@ -1,9 +1,9 @@
 /**
- * PcapngContent: several pcapng streams as one section of a file, with the first one's header.
- * Interfaces are renumbered in the order of arrival, and so are the packet ids, which have an
- * interface's number above their 40th bit. A file may end before its streams do: the next one
- * repeats the section header and the interfaces. Until an interface's own statistics arrive, they
- * are counted here.
+ * PcapngContent: several pcapng streams as one section of a file. Only the first of their section
+ * headers is written. Interfaces are renumbered in the order of arrival, and so are the packet ids,
+ * which have the number of an interface above their 40th bit. A file may end before its streams do:
+ * the next one starts with the section header and the interfaces again. Until an interface's own
+ * statistics arrive, they are counted here.
  */
 import { concat } from '../packet/octets.ts'
 import { BlockWalker } from './block-walker.ts'
@@ -136,7 +136,10 @@ export class PcapngSource {
     this.#walker = new BlockWalker(new Input(name))
   }
 
-  /** Reads a stream's next bytes, after take() returned undefined, and uses them until it does. */
+  /**
+   * Reads the next bytes of a pcapng stream, cut anywhere. Call it once take() has returned
+   * undefined. The bytes are in use, and may be changed, until take() returns undefined again.
+   */
   push(chunk: Uint8Array): void {
     this.#walker.input.borrow(chunk)
   }

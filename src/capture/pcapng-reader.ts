@@ -1,6 +1,7 @@
 /**
- * PcapngReader: reads pcapng (draft-ietf-opsawg-pcapng), any number of sections in either byte
- * order: enhanced, simple and old packet blocks. All others but interfaces are skipped.
+ * PcapngReader: reads pcapng (draft-ietf-opsawg-pcapng), with any number of sections, in either
+ * byte order. Packets are read from enhanced, simple and the old packet blocks. The properties of
+ * interfaces that packets need are kept, and all other blocks are skipped.
  */
 import { NSEC_PER_SEC } from '../base/clock.ts'
 import { BlockWalker, Options } from './block-walker.ts'
@@ -200,7 +201,10 @@ const BINARY = 0x80
 /** Finer decimal units, and all binary ones, do not fit the arithmetic of doubles below. */
 const FINEST_FAST = 9
 
-/** Cuts pcapng timestamps to seconds, exact up to 2^53, and nanoseconds. */
+/**
+ * Turns the 64-bit timestamps of a pcapng interface into seconds and nanoseconds. Fractions of a
+ * nanosecond are cut off; seconds are exact up to 2^53.
+ */
 class TimeUnit {
   /** Units per second; 0 for units that take bigints. */
   readonly #perSecond: number

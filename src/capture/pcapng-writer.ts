@@ -1,8 +1,10 @@
 /**
  * Writes the blocks of a pcapng file (draft-ietf-opsawg-pcapng), little endian, with timestamps in
- * ns: a section header, then interfaces from number 0, each before its first packet, then packets.
- * A function writes one block at `at` in `to` and returns the index after it; a RangeError if it
- * does not fit, with the bytes from `at` undefined.
+ * nanoseconds. Each function writes one block at `at` in `to` and returns the index after it. It
+ * throws a RangeError if the block does not fit; the bytes from `at` are then undefined.
+ *
+ * A file is a section header, then interfaces, each before its first packet, then packets. The
+ * first interface is number 0.
  */
 import { NSEC_PER_SEC } from '../base/clock.ts'
 import { type CapturedPacket, LINKTYPE_ETHERNET, type Moment, VERDICT_TC } from './packet.ts'
@@ -138,7 +140,10 @@ export function writeSection(to: Uint8Array, at: number, section: Section = {}):
   return endBlock(to, at, endOptions(to, end))
 }
 
-/** Writes an interface block; packets name it by its number from 0. Returns the next position. */
+/**
+ * Writes an interface description block. The packets after it name their interface by its number in
+ * the file, from 0. Returns the position after the block.
+ */
 export function writeInterface(to: Uint8Array, at: number, { mac, ...dev }: CaptureInterface = {}): number {
   if (mac !== undefined && mac.length !== 6) throw new RangeError(`a MAC address of ${mac.length} bytes, not 6`)
   let end = startBlock(to, at, pcapng.INTERFACE_DESCRIPTION)

@@ -115,8 +115,9 @@ export class CaptureReader {
   }
 
   /**
-   * Copies the next bytes. If called only after next() returned undefined, the buffer remains below
-   * twice the longest block, at most 16 MiB, plus a chunk.
+   * Copies the next bytes of the file, any number of them. If it is called only after next()
+   * returned undefined, the buffer remains below twice the longest block, at most 16 MiB, plus a
+   * chunk.
    */
   push(chunk: Uint8Array): void {
     this.#input.push(chunk)
@@ -127,8 +128,9 @@ export class CaptureReader {
   }
 
   /**
-   * Returns the next packet, in the same record; undefined if more bytes are needed, or at the end.
-   * Throws a CaptureError from the first defect on, after all whole packets before it.
+   * Returns the next packet, always in the same record. Returns undefined if more bytes are needed,
+   * or after end() at the end of the packets. Throws a CaptureError once all whole packets before
+   * the first defect have been returned, and from then on.
    */
   next(): CaptureRecord | undefined {
     this.#format ??= this.#detect()

@@ -1,4 +1,7 @@
-/** CaptureRecord: the packet that a reader read last, overwritten with each packet. */
+/**
+ * CaptureRecord: the packet that a reader read last. There is one per reader, which is overwritten
+ * with each packet: copy what you keep.
+ */
 import { type FrameDrop, parseDrop } from '../netdev/frame-drop.ts'
 import { decodeText } from './block-walker.ts'
 import type { CapturedPacket } from './packet.ts'

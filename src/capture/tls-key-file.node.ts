@@ -1,6 +1,7 @@
 /**
- * TlsKeyFile: reads whole lines that programs append to a key log (SSLKEYLOGFILE), on the thread
- * pool, as it may be on any disk. It remains open, so that privileges can be dropped.
+ * TlsKeyFile: reads lines that programs append to a key log (SSLKEYLOGFILE), whole lines at a time.
+ * The thread pool opens and reads it, because it may be on any disk. Once open it remains open, so
+ * that privileges can be dropped.
  */
 import { close, constants, fstat, open, read, statSync } from 'node:fs'
 import { promisify } from 'node:util'
@@ -22,7 +23,10 @@ export class TlsKeyFile {
   #at = 0
   #hasWarned = false
 
-  /** Opens the file once it exists. UsageError unless regular; `warn` if it cannot be read. */
+  /**
+   * A file that does not exist yet is opened when it does. Throws a UsageError unless it is a
+   * regular file. `warn` is called once if the file cannot be read.
+   */
   constructor(path: string, warn: (text: string) => void) {
     this.#path = path
     this.#warn = warn
