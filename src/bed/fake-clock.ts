@@ -28,7 +28,8 @@ export class FakeClock implements Clock {
         this.#ringing = false
       }
     })
-    // At least a ns later: alarms that arm each other for now would stop time.
+    // An alarm that is armed while another rings is at least a nanosecond later: alarms that arm
+    // each other for the present moment would stop time.
     const at = (ns: number): void => alarm.at(this.#ringing ? Math.max(ns, this.now() + 1) : ns)
     return { at, cancel: () => alarm.cancel() }
   }

@@ -1,4 +1,7 @@
-/** 'vnet/bed': testBed runs a driver in memory, on a platform and clock without native code. */
+/**
+ * 'vnet/bed': testBed runs a driver in memory. Below it there are a platform in memory, a clock
+ * that stands still until it is moved, and the conservation of frames. Nothing native is loaded.
+ */
 import '../base/dispose.ts'
 import type { AnyDevice, Driver, Params, ParamValues } from '../netdev/driver.ts'
 import type { TestBedOptions } from './bed-options.ts'

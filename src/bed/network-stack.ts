@@ -1,8 +1,9 @@
 /**
  * The kernel's part in a test bed. `refuse` throws for a frame that the kernel gives to no device.
- * NetworkStack is what ping(8) needs above a device: it replies to ARP and ICMP echo requests for
- * its addresses, resolves neighbours unless the device is IFF_NOARP, and ignores frames that the
- * kernel ignores: for others, with wrong checksums, from its own address.
+ * NetworkStack is the part above one device that ping(8) needs. It replies to ARP requests and ICMP
+ * echo requests for the addresses of its device, resolves neighbours unless the device is
+ * IFF_NOARP, and ignores frames that the kernel would ignore: frames for others, frames with wrong
+ * checksums, and packets from its own address.
  */
 import type { AnyDevice } from '../netdev/driver.ts'
 import { canOffload } from '../netdev/gso.ts'

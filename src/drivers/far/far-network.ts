@@ -39,10 +39,11 @@ export type FarNetwork = ReturnType<typeof farNetwork>
 type Addresses = readonly Uint8Array[]
 
 /**
- * Turns a frame that a device transmits into the far network's reply, with `mac`, `nh`, `h` and
- * `protocol` set. Returns false, with the frame untouched, without a reply. The caller owns the
- * skb. `own` are the device's addresses, `receiver` the addresses of the device that gets flipped
- * frames: an echo request to one of these is left to its network stack.
+ * Turns a frame that a device transmits into the reply of the far network, with `mac`, `nh`, `h`
+ * and `protocol` set. Returns false, with the frame untouched, for a frame without a reply. The
+ * caller still owns the skb in both cases. `own` are the addresses of the device, and `receiver`
+ * the addresses of the device that gets flipped frames: an echo request to one of these is left to
+ * the network stack there.
  */
 export function answerFar(skb: SkBuff, far: FarNetwork, own: Addresses, receiver: Addresses): boolean {
   if (skb.gsoSize !== 0) return false

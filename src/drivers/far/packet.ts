@@ -1,4 +1,7 @@
-/** Packet: positions of an IP packet's parts, and its checksums, in a record that is reused. */
+/**
+ * Packet: where the parts of the IP packet in a frame are, and whether its checksums are right. One
+ * record is filled again for each frame, so parsing allocates nothing.
+ */
 import { fold, get16, onesComplementSum, pseudoHeaderSum4, pseudoHeaderSum6 } from '../../packet/index.ts'
 import * as ipv4 from '../../packet/ipv4.ts'
 import * as ipv6 from '../../packet/ipv6.ts'
@@ -86,8 +89,9 @@ export function pseudoHeaderSum(bytes: Uint8Array, { isIpv6, nh, h, end, protoco
 }
 
 /**
- * Whether the transport checksum at `offset` in the header is right: verified if full, trusted if
- * it is this header's partial one. `view` covers the same memory as `skb.bytes`, for speed.
+ * Whether the transport checksum, `offset` bytes into the header, is right. A full one is verified.
+ * A partial one is trusted if it is this header's own, as between two devices of a kernel. `view`
+ * covers the same memory as `skb.bytes`; it makes long sums faster.
  */
 export function isChecksumRight(skb: SkBuff, packet: Packet, offset: number, view?: DataView): boolean {
   const { bytes, ipSummed } = skb

@@ -22,7 +22,10 @@ const HOP_LIMIT = 7
 
 const ALL_NODES_MAC = ethernet.groupAddress(ipv6.ALL_NODES) as Uint8Array
 
-/** Sends the packet back: swaps addresses, resets the TTL or hop limit. Only IPv4's sum changes. */
+/**
+ * Sends the packet back: swaps hardware and IP addresses and resets the TTL or hop limit. Only the
+ * IPv4 header checksum changes, because sums do not depend on the order of their terms.
+ */
 export function turnAround(skb: SkBuff, { isIpv6, nh }: Packet): void {
   const { bytes } = skb
   ethernet.swapAddresses(bytes, skb.data)
@@ -88,10 +91,12 @@ export function fillChecksum({ bytes }: SkBuff, packet: Packet, field: number): 
 }
 
 /**
- * Turns an echo request into its reply in place (RFC 792, RFC 4443 sec. 4): all but the TTL or hop
- * limit is kept. Later fragments, without a type, are only sent back. Checksums are verified if the
- * frame holds everything they cover, and adjusted by increment (RFC 1624). Returns false, with the
- * frame untouched, for other frames. The caller decides whether to reply.
+ * Ping (RFC 792, RFC 4443 sec. 4): turns an echo request into its reply, in place. Options,
+ * extension headers, tags, padding, identifier and data are kept; the TTL or hop limit is reset.
+ * The first fragment of a request holds the type; later ones are only sent back. Checksums are
+ * verified if the frame holds everything they cover, and adjusted by increment (RFC 1624). Returns
+ * false, with the frame untouched, if it is not an echo request. The caller decides beforehand
+ * whether to reply for the addresses.
  */
 export function echo(skb: SkBuff, packet: Packet): boolean {
   const { isIpv6, h, end } = packet

@@ -1,4 +1,7 @@
-/** Flips an address and a checksum over it, and alone decides which. Callers check bounds. */
+/**
+ * Flips one address, and a checksum over it, for hidden-loopback. Only this file decides which
+ * addresses are flipped. Callers check bounds.
+ */
 import { checksumGrow, get16, growthOf, put16, sumGrow } from '../../packet/index.ts'
 import { IPPROTO_DCCP, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDPLITE } from '../../packet/ipv4.ts'
 import { NEXTHDR_ICMP } from '../../packet/ipv6.ts'

@@ -70,7 +70,8 @@ export function flipNetwork(skb: SkBuff): number {
   const { bytes, data } = skb
   const nh = data + 14
   const h = nh + 20
-  // Nearly every frame is untagged IPv4 without options, TCP or UDP; others take the slow path.
+  // Nearly every frame is untagged IPv4 without options, with TCP or UDP between unicast addresses.
+  // All others take the slow path, which returns the reasons.
   if (skb.len < 42 || bytes[data + 12] !== 0x08 || bytes[data + 13] !== 0 || bytes[nh] !== 0x45) return flipFrame(skb)
   if (((bytes[nh + 6] & 0x1f) | bytes[nh + 7]) !== 0) return flipFrame(skb)
   const protocol = ipv4.protocol(bytes, nh)
@@ -188,7 +189,11 @@ function partialField(skb: SkBuff): number {
   return skb.csumStart < skb.data || skb.csumOffset < 0 || field + 2 > skb.data + skb.len ? -1 : field
 }
 
-/** Flips an ICMP error's quoted addresses, if whole; returns the growth after its checksum. */
+/**
+ * Flips the addresses in an ICMP error. Returns by how much the words after its checksum have
+ * grown. The packet that it quotes may be cut at any byte: an address or checksum that is not whole
+ * is kept.
+ */
 function flipIcmp(bytes: Uint8Array, h: number, end: number): number {
   const type = icmp.type(bytes, h)
   if (!icmp.isError(type) || icmp.parse(bytes, h, end - h) < 0) return 0
