@@ -1,4 +1,7 @@
-/** Access networks: options of a router of a home, a hotel, a mobile network, and presets. */
+/**
+ * Access networks: the options of a router that make it the router of a home, a hotel or a mobile
+ * network. A preset is a set of these options.
+ */
 import { durationOf, UsageError } from 'vnet/internal/base/index'
 import { anyText, record } from 'vnet/internal/base/schema'
 import { IPPROTO_TCP, IPPROTO_UDP } from 'vnet/internal/packet/ipv4'
@@ -7,6 +10,9 @@ import { DURATION, FLAG, type Forms, OBJECT, wordOf } from './options.ts'
 const NATS = ['masquerade', 'full-cone', 'restricted', 'port-restricted', 'symmetric', 'nat64', 'nptv6'] as const
 const FIREWALLS = ['none', 'block-inbound', 'corporate', 'captive-portal'] as const
 
+/**
+ * What a router does with the packets between `inside` and `outside`: a NAT, a firewall, or both.
+ */
 export interface AccessOptions {
   /** The options of a kind of network. Options beside it replace its own. */
   readonly preset?: keyof typeof PRESETS
@@ -25,7 +31,10 @@ export interface AccessOptions {
    * `nptv6` (RFC 6296) gives each IPv6 host inside, in fd00::/48, one address outside of a /48.
    */
   readonly nat?: (typeof NATS)[number]
-  /** How long UDP and TCP mappings last without a packet from inside: '30s' or milliseconds. */
+  /**
+   * How long a mapping of UDP or TCP lasts without a packet from inside: a duration such as '30s',
+   * or milliseconds.
+   */
   readonly udpTimeout?: number | string
   readonly tcpTimeout?: number | string
   /** Whether hosts inside reach each other by the address outside. */

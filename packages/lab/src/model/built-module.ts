@@ -1,6 +1,9 @@
 /** Finds the modules of workers. */
 
-/** Returns a module's URL in dist, as workers run built code only. `path` is relative to `from`. */
+/**
+ * Returns the URL in dist of a vnet module for a worker. Workers run built code only, even if src
+ * is imported, as in tests. `path` is relative to `from`, the URL of a module.
+ */
 export function builtModule(path: string, from: string): URL {
   const { href } = new URL(path, from)
   if (!from.endsWith('.ts')) return new URL(href.replace(/\.ts$/, '.js'))

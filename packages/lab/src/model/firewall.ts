@@ -1,4 +1,7 @@
-/** The rules of each firewall, for the kernel's nf_tables and for routers in memory. */
+/**
+ * The rules of each firewall. In the kernel, nf_tables applies them; a router in memory applies
+ * them itself.
+ */
 import type { Prefix } from 'vnet/internal/packet/address'
 import { DNS_PORT } from 'vnet/internal/packet/dns'
 import { IPPROTO_AH, IPPROTO_ESP, IPPROTO_TCP, IPPROTO_UDP } from 'vnet/internal/packet/ipv4'
@@ -26,7 +29,10 @@ export const FOR_ROUTER: readonly FirewallRule[] = [IPPROTO_TCP, IPPROTO_UDP].ma
   return { way: 'in', protocol, accepts: false }
 })
 
-/** Returns rules for forwarded packets of unknown connections; first match wins, others pass. */
+/**
+ * Returns the rules for packets that a router forwards, except packets of known connections, which
+ * always pass. The first rule that matches decides; a packet that matches none passes.
+ */
 export function firewallRules({ firewall, nat }: AccessOptions): readonly FirewallRule[] {
   const accept = (way: 'in' | 'out', match: Partial<FirewallRule>): FirewallRule => ({ ...match, way, accepts: true })
   const rules: FirewallRule[] = []

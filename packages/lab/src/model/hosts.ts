@@ -1,6 +1,7 @@
 /**
- * HostsFile: the names of a lab's hosts. Each host has a hosts file (hosts(5)) at /etc/hosts, with
- * addresses on a common link first, once it has a program.
+ * HostsFile: the names of a lab's hosts. Each host has a hosts file of its own (hosts(5)), in which
+ * addresses on a common link come first. Programs of the host see it as /etc/hosts. The file is
+ * made for the first program, so that a link costs no files of hosts without programs.
  */
 import * as fs from 'node:fs'
 import { join } from 'node:path'
@@ -13,6 +14,7 @@ import { shown } from './options.ts'
 import { type HostAddress, type NameServer, placeOf } from './place.ts'
 import { NAT64_PREFIX } from './subnet.ts'
 
+/** A host, as far as its names and addresses go. */
 export interface Host {
   readonly name: string
   readonly interfaces: readonly HostInterface[]
@@ -72,7 +74,10 @@ export class HostsFile {
     this.update()
   }
 
-  /** Returns the directory of a host's files in /etc, which from now on exist and are current. */
+  /**
+   * Returns the directory of the files that a host has in /etc instead of the machine's. The first
+   * call makes the files, which are kept up to date from then on.
+   */
   etcOf(host: Host): string {
     const directory = join(this.#place.directory, host.name)
     if (this.#written.has(host)) return directory
@@ -88,8 +93,9 @@ export class HostsFile {
   }
 
   /**
-   * Sets or removes a link's DNS server. Programs use the last link's, otherwise the machine's.
-   * Writes nothing if the machine has no resolv.conf.
+   * Sets or removes the DNS server of a link. Programs of the host use the server of the last link
+   * that has one, otherwise the machine's servers. Writes nothing if the machine has no
+   * resolv.conf.
    */
   setResolver(host: Host, link: number, server: string | undefined): void {
     const servers = this.#resolvers.get(host) ?? new Map<number, string>()
@@ -127,8 +133,9 @@ export class HostsFile {
   }
 
   /**
-   * Returns the DNS servers, of one family, for names that the lab does not know; undefined for
-   * addresses, hosts, names of one label, and hosts without the machine's network.
+   * Returns the DNS servers, of one family, that may know a name which the lab does not know.
+   * Returns undefined for an address, for the name of a host, for a name of one label, and for a
+   * host without a way to the machine's network.
    */
   serversFor(from: Host, name: string): readonly NameServer[] | undefined {
     const isOutside = from.isOnline && name.includes('.') && placeOf(name) === undefined
@@ -139,7 +146,10 @@ export class HostsFile {
     return (ofV4.length > 0 ? ofV4 : all).map(address => [address, DNS_PORT])
   }
 
-  /** Throws a UsageError for an unknown name, or if the host has no address of the family. */
+  /**
+   * Returns the addresses by which `from` reaches a name or an address. Throws a UsageError for an
+   * unknown name, or if the host has no link or no address of the family.
+   */
   find(from: Host, name: string, family?: 4 | 6): readonly [HostAddress, ...HostAddress[]] {
     const address = placeOf(name)
     if (address !== undefined) return [address]
@@ -154,7 +164,10 @@ export class HostsFile {
     throw new UsageError(`${name}: the lab has no host of this name; it has ${namesFor(name, known)}`)
   }
 
-  /** Returns addresses on a link of `from` first. Names are case-insensitive, as in URLs. */
+  /**
+   * Returns the addresses of a host, with addresses on a link of `from` first; an empty list for an
+   * unknown name. Names are case-insensitive, because URLs turn them into lower case.
+   */
   places(from: Host, name: string): readonly HostAddress[] {
     const key = name.toLowerCase()
     if (key === 'localhost' || key === from.name.toLowerCase()) return LOCALHOST
@@ -180,7 +193,10 @@ export class HostsFile {
   }
 }
 
-/** Writes a file in place: running programs have it in /etc, and must never find it empty. */
+/**
+ * Writes a file in place, because running programs have this very file in /etc. The file is never
+ * empty meanwhile, because a lookup would then find no name. Everyone may read it.
+ */
 function overwrite(path: string, text: string): void {
   withErrno(['write', path], () => {
     using file = openFile(path, fs.constants.O_WRONLY | fs.constants.O_CREAT)

@@ -1,4 +1,7 @@
-/** Options of the kit. Unknown ones are refused: a test without them would pass by mistake. */
+/**
+ * Options and arguments of the kit. Unknown values are refused in one line, because a test that
+ * runs without them would pass by mistake.
+ */
 import { inspect } from 'node:util'
 import { attempt, checkOptions, didYouMean, durationOf, UsageError } from 'vnet/internal/base/index'
 import { admits, anyText, either, flag, integer, list, oneOf, type Schema, string } from 'vnet/internal/base/schema'

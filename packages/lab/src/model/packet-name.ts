@@ -5,11 +5,16 @@ import type { Direction } from 'vnet/internal/wire/wire'
 import type { NemesisVerb } from './verbs.ts'
 
 /**
- * How packets of a flow's direction count. `seq` is a TCP segment with data, SYN or FIN, by its
- * first byte relative to the SYN; `ack` and `rst` count segments without; `packet` other protocols.
+ * How a packet is counted within its direction of a flow. `seq` is a TCP segment with data, SYN or
+ * FIN, by its first byte relative to the SYN. `ack` and `rst` count TCP segments without any of
+ * these. `packet` counts the packets of other protocols.
  */
 export type PacketPart = 'seq' | 'ack' | 'rst' | 'packet'
 
+/**
+ * Means one packet of a link, in every run of the same scenario. It is made from what the packet
+ * is, not from its time, so that another run with other times has the same names.
+ */
 export interface PacketName {
   /** The ends of the link: `client-server`. */
   readonly link: string
@@ -23,7 +28,10 @@ export interface PacketName {
   readonly copy: number
 }
 
-/** A fault at one packet of a link: of the packet, of a link, or of hosts. */
+/**
+ * A fault at one packet of a link. It is a fault of the packet, or of a link or of hosts from this
+ * packet on.
+ */
 export interface PlannedFault extends PacketName {
   readonly verb: FaultVerb | NemesisVerb
   /** How long a delay or a fault of a link or host lasts, or by how much a clock jumps, in ns. */
@@ -83,7 +91,10 @@ export function parseName(text: string): PacketName {
   return { link, direction: direction as Direction, flow, part: part as PacketPart, n: Number(n), copy: Number(copy) }
 }
 
-/** Returns the hosts of `tcp client:*#2 > server:80`, without ends that have only an address. */
+/**
+ * Returns the names of the hosts of a flow such as `tcp client:*#2 > server:80`. An end that has
+ * only an address is left out.
+ */
 export function hostsOfFlow(flow: string): string[] {
   const [, from = '', , to = ''] = flow.split(' ')
   return [from, to].flatMap(end => /^([\w-]+)(:[\d*]+)?(#\d+)?$/.exec(end)?.[1] ?? [])

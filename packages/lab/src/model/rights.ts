@@ -29,7 +29,10 @@ export async function kernelLabError(): Promise<LabUnavailableError | undefined>
   return new LabUnavailableError(why, process.platform === 'linux' && typeof loaded() === 'string')
 }
 
-/** Returns why no lab can be made in the kernel, and what to do; undefined if one can. */
+/**
+ * Returns why this process can make no labs in the kernel and what to do, in one line; undefined if
+ * it can. That takes some microseconds if it can.
+ */
 export async function whyNoKernelLab(): Promise<string | undefined> {
   const native = loaded()
   if (typeof native === 'string') return native

@@ -51,7 +51,10 @@ export function addressesOf(link: number, host: number, mtu = IPV6_MIN_MTU, isIn
     : [v4, `${isInternal ? 'fd00:0' : '2001:db8'}:0:${link.toString(16)}::${host.toString(16)}/64`]
 }
 
-/** Returns the hardware address of a host from 1 to 65535: unique, and the same in each run. */
+/**
+ * Returns the hardware address of a host on a link. It is the same in each run, and different for
+ * every host from 1 to 65535.
+ */
 export function macOf(link: number, host: number): Uint8Array {
   return Uint8Array.of(0x02, link >> 16, host >> 8, link >> 8, link, host)
 }
