@@ -32,7 +32,10 @@ export interface Pool {
   destroy(error?: Error): Promise<void>
 }
 
-/** A host, as far as what its code opens needs it. */
+/**
+ * A host, as its world offers it to the parts of Node that open something. A call by code of the
+ * host reaches the method for it before Node acts. All methods run in the thread of that code.
+ */
 export interface CodeHost {
   readonly name: string
   /** Adds a socket that its code opens, with its name, or a server, without one. */
@@ -57,7 +60,10 @@ export interface CodeHost {
   readonly pools: Set<Pool>
   /** Same as os.networkInterfaces, which is `nodes`. */
   interfaces(nodes: typeof os.networkInterfaces): ReturnType<typeof os.networkInterfaces>
-  /** Finds a name's addresses, by `servers` if given. Its errors have libuv's `errno`. */
+  /**
+   * Finds the addresses of a name, from `servers` if some are given. Rejects with an error that has
+   * the `errno` of libuv.
+   */
   lookup(name: string, family: 0 | 4 | 6, servers?: readonly NameServer[]): Promise<readonly HostAddress[]>
 }
 
@@ -179,7 +185,11 @@ export function open<T>(opening: Opening, fn: () => T): T {
   }
 }
 
-/** Makes `server`, which may wrap one of node:net (as in ssh2), listen. Returns its port. */
+/**
+ * Makes a server listen on every address, or on `host`. Returns its port; `port` 0 takes a free
+ * one. The given server may wrap a server of node:net (as in ssh2). Rejects with a UsageError if it
+ * does not, or if an argument is wrong.
+ */
 export async function listen(
   code: Code,
   server: StreamServer,

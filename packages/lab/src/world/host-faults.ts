@@ -1,7 +1,11 @@
 /** HostFaults: what can happen to a host of a lab at a planned packet. */
 import type { Endpoint } from '../model/verbs.ts'
 
-/** Functions throw a UsageError if the world cannot do it. Links are dead while it has crashed. */
+/**
+ * What can happen to a host at a planned packet. Each function throws a UsageError with the reason
+ * if the world of the host cannot do it. The caller makes the links of the host dead before
+ * `crash`, and live again for `restart`.
+ */
 export interface HostFaults {
   /** Stops all programs of the host. When it settles, none runs. */
   pause(): Promise<void> | void

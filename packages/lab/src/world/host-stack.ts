@@ -1,4 +1,7 @@
-/** A host's network stack: kernel/kernel-stack.ts or memory/memory-stack.ts. */
+/**
+ * The network stack of a host: a network namespace of the kernel (kernel/kernel-stack.ts), or a
+ * host in memory (memory/memory-stack.ts).
+ */
 import type { ChildProcess, SpawnOptions } from 'node:child_process'
 import type { WorkerOptions } from 'node:worker_threads'
 import type { WayOut } from 'vnet/internal/linux/way-out'
@@ -29,6 +32,7 @@ export type Sysctl = readonly [name: string, value: string]
 /** The options of node:child_process's spawn. To run a program as another user, run setpriv(1). */
 export type LabSpawnOptions = Omit<SpawnOptions, 'uid' | 'gid' | 'shell' | 'argv0'>
 
+/** The options of exec, which returns the output of a program instead of its streams. */
 export interface ExecOptions extends Omit<LabSpawnOptions, 'stdio'> {
   /** Written to its standard input; nothing by default. */
   readonly input?: string | Uint8Array
@@ -46,7 +50,10 @@ export interface ExecResult {
 /** The programs that run on a host, and its namespace. */
 export type RunningPrograms = Readonly<{ nsfd: number; pids: readonly number[] }>
 
-/** The programs of a host. Each function throws a UsageError for wrong arguments. */
+/**
+ * The programs of a host in the kernel. Each function throws a UsageError for wrong arguments, or
+ * if the program is refused. The programs end with the host at the latest.
+ */
 export interface HostPrograms {
   /** Whether a program was ever started. */
   readonly hasStarted: boolean
@@ -56,7 +63,10 @@ export interface HostPrograms {
   spawn(command: string, args: readonly string[], options: LabSpawnOptions): ChildProcess
   exec(command: string, args: readonly string[], options: ExecOptions): Promise<ExecResult>
   launcher(command: string): string
-  /** Returns arguments of Worker for the host's sockets. `hosts` is the path of its hosts file. */
+  /**
+   * Returns the arguments of Worker for a thread whose sockets are the host's. `hosts` is the path
+   * of the host's hosts file.
+   */
   worker(url: URL, options: WorkerOptions, hosts: string): [file: URL, options: WorkerOptions]
 }
 
@@ -79,6 +89,11 @@ export interface HostParts extends Pick<CodeHost, 'onOpen' | 'lookup' | 'worker'
   readonly onCrash: () => void
 }
 
+/**
+ * What a host of a lab is made of, in the kernel or in memory. LabHost owns it and calls `end`,
+ * then `endPrograms`, and `close` after its sockets and workers have ended. Functions that change
+ * the network throw a VnetError if the kernel refuses.
+ */
 export interface HostStack {
   /** Where drivers make its interfaces: `/proc/self/fd/23`, or a name of the world in memory. */
   readonly path: string
@@ -135,7 +150,10 @@ export interface Outside {
   readonly nextHop: number
 }
 
-/** The settings of a router for access networks. access-rules.ts describes them. */
+/**
+ * The settings of a router for access networks. kernel/access-rules.ts describes them;
+ * memory/memory-rules.ts has the same for a router in memory. They last as long as the host.
+ */
 export interface RouterRules {
   /** The NAT of vnet that replaces the kernel's in memory; undefined in the kernel. */
   readonly masqueradeKind: NatKind | undefined

@@ -1,6 +1,7 @@
 /**
- * Programs and threads of a host's code: node:child_process, and Worker, unless CommonJS took it
- * before. Addons are named if they open sockets by themselves.
+ * Programs and threads that code of a host starts: node:child_process in all its forms, and Worker
+ * of node:worker_threads, unless CommonJS took the class before the first code of a host. Addons
+ * that open sockets by themselves are named.
  */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'

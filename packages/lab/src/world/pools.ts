@@ -1,4 +1,7 @@
-/** Pools of connections by host: agents of node:http keep them apart, fetch has dispatchers. */
+/**
+ * Pools of connections that all code of a process shares. With code of hosts, the agents of
+ * node:http keep connections by host, too, and fetch has a dispatcher for each host.
+ */
 import http from 'node:http'
 import type { ConnectionOptions } from 'node:tls'
 import { UsageError } from 'vnet/internal/base/usage-error'
@@ -92,6 +95,7 @@ function divideDispatchers(): void {
   }
 }
 
+/** The options of host.fetch: those of fetch(), and `tls`. */
 export interface LabRequestInit extends RequestInit {
   /** For https: `ca`, `rejectUnauthorized`, `servername` and other options of tls.connect. */
   readonly tls?: ConnectionOptions

@@ -1,4 +1,7 @@
-/** DNS lookups across a host's links. getaddrinfo(3) would use the network of this process. */
+/**
+ * DNS lookups by a socket of a host, whose packets cross its links. getaddrinfo(3) would send them
+ * from the network of this process.
+ */
 import { randomInt } from 'node:crypto'
 import type dgram from 'node:dgram'
 import { domainToASCII } from 'node:url'
@@ -44,7 +47,10 @@ export async function resolve(
   }
 }
 
-/** Sends a query, and again to the next server without a reply; undefined if none replies. */
+/**
+ * Sends a query, and sends it again to the next server if no reply arrives. Resolves to undefined
+ * without a reply, and if the socket fails or is closed.
+ */
 function ask(
   socket: dgram.Socket,
   servers: readonly NameServer[],

@@ -62,6 +62,10 @@ const NUMBERED = LINK_NETWORKS.map(networkNamed)
 /** The networks of interfaces, which keep their addresses. */
 type Addresses = WeakMap<LabInterface, Readonly<Record<Family, FamilyAddresses>>>
 
+/**
+ * Keeps the routes of all hosts of a lab to its networks. The lab calls `update` when a link, an
+ * address or a router was added or has changed.
+ */
 export class Routes {
   readonly #addresses: Addresses = new WeakMap()
   /** The routes that each host has: the next hops of its networks. */

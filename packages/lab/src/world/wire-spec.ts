@@ -47,7 +47,10 @@ export function directionsOf(wire: WireSpec): WireDirections {
   return typeof wire === 'string' ? { ab: wire, ba: wire } : wire
 }
 
-/** Compiles the filters of a text, each once; the worker parses it. Rejects with a UsageError. */
+/**
+ * Compiles the filters that the text names, each once. The worker reads the text, because few
+ * threads of labs need its parser. Returns undefined without a text. Rejects with a UsageError.
+ */
 export function filtersOf({ ab = '', ba = '' }: WireDirections, worker: LinkCaller): Promise<Filters> | undefined {
   return ab === '' && ba === '' ? undefined : worker.call('filters', [ab, ba]).then(compiled)
 }
@@ -56,7 +59,10 @@ export function filtersOf({ ab = '', ba = '' }: WireDirections, worker: LinkCall
 const known = new Map<string, WireAttachment>()
 const KNOWN_MAX = 1000
 
-/** Compiles in the lab's thread: libpcap is per process, and must not end with a worker. */
+/**
+ * Compiles filters in the thread of the lab: libpcap is loaded for a whole process, so it must not
+ * end with a worker.
+ */
 export async function compiled(filters: readonly string[]): Promise<Filters> {
   if (filters.length === 0) return undefined
   const [{ encodeFilter }, { compileFilter, nameIn }] = await Promise.all([

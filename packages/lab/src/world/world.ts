@@ -1,4 +1,7 @@
-/** The world of a lab: the kernel in real time, or memory or a guest's kernel in virtual time. */
+/**
+ * The world of a lab: the kernel, with network namespaces and real time; memory, with virtual time
+ * and without rights; or a guest with a kernel in virtual time.
+ */
 import { inspect } from 'node:util'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import type { LinkCaller } from '../carrier/lab-calls.ts'
@@ -21,7 +24,9 @@ export function checkInGuest(what: string): void {
   )
 }
 
-/** The time of a world. */
+/**
+ * The time of a world. In the kernel it is real, and all that concerns stopping it does nothing.
+ */
 export interface WorldTime {
   /** Milliseconds since the lab was made. */
   readonly now: number
@@ -31,18 +36,26 @@ export interface WorldTime {
   readonly awaited: readonly string[]
   /** Stops it, if it is virtual, until the returned function is called. */
   hold(): () => void
-  /** Waits for ms, or '2h'. `signal` ends it in real time, the end of its lab in virtual time. */
+  /**
+   * Waits for milliseconds, or for a duration such as '2h'. In real time the wait ends when
+   * `signal` aborts; in virtual time it ends with its lab.
+   */
   sleep(duration: number | string, signal?: AbortSignal): Promise<void>
   /** Cancels the timers that a test has left, if they are in the time of this world alone. */
   cancelTimers(): void
 }
 
+/**
+ * Where the hosts and links of one lab are. The lab that has made it owns it, and closes it after
+ * its hosts and links.
+ */
 export interface LabWorld {
   readonly name: WorldName
   readonly caller: LinkCaller
   readonly time: WorldTime
   /** The directory of the lab's files, which `close` removes. */
   readonly directory: string
+  /** Makes the network stack of a host. The caller ends and closes it. */
   makeHost(parts: HostParts): HostStack
   /** Kills the programs of hosts, with all that they have started; absent without programs. */
   killPrograms?(of: readonly RunningPrograms[]): void
@@ -52,7 +65,10 @@ export interface LabWorld {
   close(): void
 }
 
-/** Returns the option or VNET_WORLD; undefined: the kernel if possible. Throws a UsageError. */
+/**
+ * Returns the wanted world: the option, or otherwise VNET_WORLD; undefined for the kernel where
+ * that is possible. Throws a UsageError for an unknown name in VNET_WORLD.
+ */
 export function wantedWorld(option: WorldName | undefined, variable = process.env.VNET_WORLD): WorldName | undefined {
   if (option !== undefined) return option
   // Only the fixture runs a test in both.
