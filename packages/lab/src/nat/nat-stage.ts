@@ -137,12 +137,18 @@ function to6(siit: Siit | undefined, skb: SkBuff, verdict: NatVerdict): NatVerdi
   return siit?.to6(skb) === 'untranslatable' ? 'untranslatable' : verdict
 }
 
-/** Returns the stage of `nat`, next to the router: all else on the cable sees outer addresses. */
+/**
+ * Returns the stage that translates by `nat`. It is the first stage from the router and the last
+ * stage to the router, so that everything else on the cable sees the addresses outside.
+ */
 export function natStage(nat: Translator): Impairment {
   return impairment('nat', nat, (params, next, env) => new NatWire(params, next, env), { text: 'nat' })
 }
 
-/** Returns a wire to the router that also translates frames that the wire made, such as resets. */
+/**
+ * Returns a wire to the router's end that also translates the frames which the wire outside made
+ * itself, such as an ICMP error or a reset: they pass no stage.
+ */
 export function natEnd(nat: Translator, clock: Clock, end: Wire): Wire {
   return {
     push(skb: SkBuff): void {

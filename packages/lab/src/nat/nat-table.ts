@@ -1,6 +1,7 @@
 /**
- * NatTable: the ports outside that hosts inside have, and the peers that may send to each. TCP, UDP
- * and ICMP echo (by identifier) have a table each. A peer is RFC 4787's external endpoint.
+ * NatTable: the ports outside that hosts inside a NAT have, and the peers that may send to each.
+ * TCP, UDP and ICMP echo have a table each; the identifier of an echo is used as its port. The
+ * terms are from RFC 4787, which calls a peer an external endpoint.
  */
 import { NSEC_PER_SEC } from 'vnet/internal/base/clock'
 import { IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP } from 'vnet/internal/packet/ipv4'
@@ -8,6 +9,7 @@ import { IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP } from 'vnet/internal/packet/ipv
 /** A NAT in TypeScript. RFC 4787 describes each by its mapping and its filtering. */
 export type NatKind = 'full-cone' | 'restricted' | 'port-restricted' | 'symmetric'
 
+/** The NAT of a router, as the lab sends it to the worker that carries the cable outside. */
 export interface NatSpec {
   readonly kind: NatKind | 'nat64' | 'nptv6'
   /** The IPv4 address of the router on the cable, as an unsigned number; 0 for NPTv6. */
@@ -34,12 +36,17 @@ export interface NatForward {
 }
 
 /**
- * A packet passes, turns back to another host inside, waits for its first fragment, or is dropped:
- * its port is unmapped, its sender refused, no port is free, or it cannot be translated.
+ * The verdict on a packet. It passes, turns back to another host inside (`hairpin`), or waits for
+ * the first fragment of its packet (`early`). Otherwise it is dropped: nothing inside has its port
+ * (`unmapped`), the NAT refuses its sender (`filtered`), no port is free (`full`), or it cannot be
+ * translated.
  */
 export type NatVerdict = 'pass' | 'hairpin' | 'early' | 'unmapped' | 'filtered' | 'full' | 'untranslatable'
 
-/** After Linux's ephemeral ports, before 65535, which the kernel's hairpin rules cannot match. */
+/**
+ * Ports outside. They follow Linux's own ephemeral ports (ip_local_port_range), and end before
+ * 65535, which the kernel's routing rules for hairpinning cannot match.
+ */
 export const FIRST_PORT = 61_000
 export const LAST_PORT = 65_534
 /** Where hosts ask for ports: the router's port of PCP and NAT-PMP. */
@@ -53,6 +60,7 @@ export const endpoint = (address: number, port: number): number => address * 0x1
 export const addressOf = (end: number): number => Math.floor(end / 0x1_0000)
 export const portOf = (end: number): number => end % 0x1_0000
 
+/** What a NAT knows of the packets between a mapping and one peer. */
 export interface NatConnection {
   /** When it ends, in ns. */
   expires: number
@@ -60,6 +68,10 @@ export interface NatConnection {
   isClosing: boolean
 }
 
+/**
+ * A port outside that an endpoint inside has: for one peer, or for all. It ends at `expires`;
+ * nothing has to end it.
+ */
 export interface NatMapping {
   /** The endpoint inside the NAT. */
   readonly inside: number
@@ -76,6 +88,10 @@ export interface NatMapping {
   readonly sentTo: Set<number>
 }
 
+/**
+ * The mappings of one protocol. Times are ns of the caller's clock: each call is given the present
+ * time, and ended mappings are treated as if they did not exist.
+ */
 export class NatTable {
   readonly kind: NatKind
   readonly #byPort = new Map<number, NatMapping>()
@@ -98,7 +114,10 @@ export class NatTable {
     return isAlive(mapping, now) ? mapping : undefined
   }
 
-  /** Returns a mapping, which the caller lets expire; undefined if no port is free. */
+  /**
+   * Returns the mapping for packets from `inside` to `peer`, a new one if necessary. The caller
+   * sets when it expires. Returns undefined if no port is free.
+   */
   take(inside: number, peer: number, now: number): NatMapping | undefined {
     const mapping = this.find(inside, peer, now) ?? this.#add(inside, this.#peerOf(peer), now)
     if (mapping === undefined) return undefined
@@ -120,7 +139,11 @@ export class NatTable {
     return this.kind === 'symmetric' ? mapping.peer === peer : mapping.sentTo.has(peer)
   }
 
-  /** Forwards a port for ever. Returns the mapping that has it or the endpoint, else undefined. */
+  /**
+   * Forwards a port outside to an endpoint inside for ever. Returns undefined if the port is
+   * forwarded now. Otherwise nothing has changed, and it returns the mapping that has the port or
+   * the endpoint already.
+   */
   forward(port: number, inside: number): NatMapping | undefined {
     for (const other of [this.#byPort.get(port), this.#byInside.get(inside)?.get(0)]) {
       if (other?.held === Number.POSITIVE_INFINITY) return other
@@ -130,8 +153,9 @@ export class NatTable {
   }
 
   /**
-   * Leases a port until `until`, and admits every peer: the port that it has for all, the suggested
-   * one, or any. Returns undefined if no port is free.
+   * Leases a port to an endpoint inside until `until`, and admits every peer to it. Takes the port
+   * that the endpoint has for all peers, otherwise the suggested port if it is free, otherwise any
+   * port. Returns undefined if no port is free.
    */
   hold(inside: number, suggested: number, until: number, now: number): NatMapping | undefined {
     const known = this.#byInside.get(inside)?.get(0)
@@ -213,7 +237,10 @@ function permit({ sentTo }: NatMapping, peer: number): void {
   sentTo.delete(first as number)
 }
 
-/** Returns the connection to `peer`. A new one beyond MAX_PEERS replaces the first to end. */
+/**
+ * Returns the connection of a mapping to `peer`, a new one if necessary. If the mapping has
+ * MAX_PEERS, the new one replaces the one that would end first.
+ */
 export function connectionTo({ connections }: NatMapping, peer: number): NatConnection {
   const known = connections.get(peer)
   if (known !== undefined) return known
@@ -226,7 +253,10 @@ export function connectionTo({ connections }: NatMapping, peer: number): NatConn
   return connection
 }
 
-/** Sets when a connection ends; the mapping lasts as long as the longest (RFC 5382 REQ-5). */
+/**
+ * Sets when a connection of a mapping ends. The mapping lasts as long as the longest of its
+ * connections (RFC 5382 REQ-5), and at least as long as its lease.
+ */
 export function setExpires(mapping: NatMapping, connection: NatConnection, expires: number): void {
   const isShorter = expires < connection.expires
   connection.expires = expires
@@ -254,7 +284,10 @@ export function fragmentKey(source: number, identification: number, protocol: nu
   return (source * 0x1_0000 + identification) * 4 + PROTOCOLS.indexOf(protocol) + 1
 }
 
-/** The fate of fragments: only the first has a port. The NAT's stage holds earlier ones. */
+/**
+ * The fate of the fragments of packets that arrive at a NAT. Only the first one has a port, so the
+ * others follow it. The NAT's stage holds fragments that arrive earlier.
+ */
 export class NatFragments {
   /** By key, in the order in which the first fragments arrived. */
   readonly #packets = new Map<number, Fragmented>()

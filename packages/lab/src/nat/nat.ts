@@ -15,7 +15,10 @@ import { UpperHeader } from 'vnet/internal/packet/upper-header'
 import * as tables from './nat-table.ts'
 import type { Siit } from './siit.ts'
 
-/** Seconds without a packet from inside until a mapping ends: the least that the RFCs allow. */
+/**
+ * Seconds without a packet from inside after which a mapping ends, by protocol: the shortest that
+ * the RFCs allow.
+ */
 const SECONDS: ReadonlyMap<number, number> = new Map([
   [ipv4.IPPROTO_TCP, 7440],
   [ipv4.IPPROTO_UDP, 120],
@@ -31,6 +34,10 @@ export interface NatOptions extends Pick<tables.NatSpec, 'udp' | 'tcp' | 'blocks
   readonly siit?: Siit | undefined
 }
 
+/**
+ * The NAT of one router. It translates frames in place and keeps none: the caller passes, holds or
+ * drops each by the verdict.
+ */
 export class Nat {
   /** The key of the packet of the last fragment in `inbound`; 0 after a whole packet. */
   fragment = 0
@@ -65,7 +72,11 @@ export class Nat {
     this.#timeouts = new Map([...SECONDS].map(([protocol, n]) => [protocol, given.get(protocol) ?? n * NSEC_PER_SEC]))
   }
 
-  /** Forwards a port. Returns the endpoint's earlier port, or `port` if another endpoint has it. */
+  /**
+   * Forwards a port outside to an endpoint inside, an address and a port as numbers. Returns
+   * undefined if it is forwarded now. Otherwise returns the port that the endpoint has already, or
+   * `port` itself if another endpoint has it.
+   */
   forward(protocol: number, port: number, address: number, to: number): number | undefined {
     return this.#tables.get(protocol)?.forward(port, tables.endpoint(address, to))?.port
   }
@@ -79,7 +90,10 @@ export class Nat {
     this.#tables.get(protocol)?.release(tables.endpoint(address, port), now)
   }
 
-  /** Forgets mappings that are not forwarded, like a restart. New ones have other ports. */
+  /**
+   * Forgets every mapping that is not forwarded, like a router that restarts. New mappings have
+   * other ports.
+   */
   rebind(): void {
     for (const table of this.#tables.values()) table.clear()
     this.#fragments.clear()
@@ -258,7 +272,10 @@ function isError(bytes: Uint8Array, h: number, protocol: number, end: number): b
   return protocol === ipv4.IPPROTO_ICMP && h + icmp.ICMP_HLEN <= end && icmp.isError(icmp.type(bytes, h))
 }
 
-/** Returns the position of a port (`side` 0: source, 2: destination) or echo identifier, or -1. */
+/**
+ * Returns the position of a port, `side` bytes into the header (0: source, 2: destination), or of
+ * an echo's identifier; -1 if the packet has neither.
+ */
 function portAt(bytes: Uint8Array, h: number, protocol: number, end: number, side: number): number {
   if (protocol === ipv4.IPPROTO_TCP || protocol === ipv4.IPPROTO_UDP) return h + 4 <= end ? h + side : -1
   if (protocol !== ipv4.IPPROTO_ICMP || h + icmp.ICMP_HLEN > end) return -1

@@ -132,7 +132,10 @@ class Header {
     return true
   }
 
-  /** Writes an IPv4 header before the data. `id` is for packets that may be fragmented later. */
+  /**
+   * Writes an IPv4 header before the data, and returns its position. `id` is for packets that may
+   * be fragmented later; fragments keep their own.
+   */
   write4(bytes: Uint8Array, id: number): number {
     const nh = this.h - ipv4.IPV4_HLEN
     ipv4.create(bytes, nh, this.protocol, this.length, this.hops)
