@@ -1,4 +1,7 @@
-/** ConnectionTable: forwarded connections, like nf_conntrack. A firewall admits both directions. */
+/**
+ * ConnectionTable: the connections that a router in memory has forwarded, like nf_conntrack of the
+ * kernel. A firewall admits the packets of these connections in both directions.
+ */
 
 import type { ForwardedPacket } from '@vnet/inet/internal/ip/stack'
 import { IP4, IP6, type IpVersion, keyOf } from '@vnet/inet/internal/ip/version'

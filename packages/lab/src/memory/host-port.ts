@@ -1,4 +1,7 @@
-/** HostPort: the port of a link's device in memory, below a host's network stack. */
+/**
+ * HostPort: the port of a device of a link in memory. The network stack of a host is at its other
+ * side, in place of the kernel.
+ */
 import { type JoinedPort, joinPort } from '@vnet/inet/internal/port'
 import { MemoryPort } from 'vnet/internal/bed/memory-port'
 import type { LinkChange, LinkRequest, PortSpec } from 'vnet/internal/netdev/port'

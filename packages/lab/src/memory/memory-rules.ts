@@ -1,6 +1,7 @@
 /**
- * MemoryRules: the nf_tables of a router in memory, like kernel/access-rules.ts: a firewall that
- * knows connections, hairpinning, and a captive portal's redirection.
+ * MemoryRules: what a router in memory does in place of the kernel's nf_tables: a firewall that
+ * knows connections, hairpinning, and the redirection of a captive portal. kernel/access-rules.ts
+ * has the same for the kernel.
  */
 
 import type { ForwardedPacket, IpStack, StackRoute } from '@vnet/inet/internal/ip/stack'
@@ -125,7 +126,10 @@ export class MemoryRules implements RouterRules {
     return dev && { prefix: { bytes: own, prefixLen: 32 }, via: Uint8Array.from(long(hairpin.nextHop)), dev }
   }
 
-  /** Leads HTTP of unaccepted hosts to the portal, and replies back. Returns whether it did. */
+  /**
+   * Leads HTTP of hosts that the portal has not accepted to its server, and the replies back to
+   * them. Returns whether the packet is now for this host, which is false for a reply.
+   */
   #redirect(seen: Seen): boolean {
     const { bytes, h, protocol, source, sourcePort, destination, port, from, version, at } = seen
     const portal = this.#portal

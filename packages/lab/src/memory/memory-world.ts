@@ -1,4 +1,7 @@
-/** MemoryWorld: a lab in virtual time; stacks and links are in the thread of the test. */
+/**
+ * MemoryWorld: the world of a lab in memory. Its time is virtual; the network stacks of the hosts
+ * and the links between them are in the thread of the test.
+ */
 import type dgram from 'node:dgram'
 import { rmSync } from 'node:fs'
 import type { Alarm } from 'vnet/internal/base/index'

@@ -123,7 +123,10 @@ function onTimeout(socket: Adopted): void {
   else socket.emit('timeout')
 }
 
-/** Gives a socket that is about to connect a handle in memory. It tries one address. */
+/**
+ * Gives a socket that is about to connect a handle in memory. Returns the options for Node, by
+ * which the socket tries one address only.
+ */
 export function connectInMemory(socket: net.Socket, options: object, tcp: Tcp, boot: Boot): object {
   const own = socket as Adopted
   const handle = new TcpHandle(tcp, boot)

@@ -1,8 +1,9 @@
 /**
- * Ticks and microtasks between callbacks of Node's C++ parts, which run here before each event but
- * the first. For one read there are several callbacks: each record of TLS, frame of HTTP/2, and
- * chunk of a body. After each, Node runs ticks and microtasks, except inside JavaScript, as in
- * memory: `await once(socket, 'data')` would miss the next event.
+ * Ticks and microtasks between two callbacks of Node's C++ parts. For one read of a real socket
+ * there are several callbacks: one for each record of TLS, frame of HTTP/2, and chunk of a request
+ * body. After each, Node runs all ticks and microtasks, unless the read is itself inside
+ * JavaScript, as it is in memory. Without them `await once(socket, 'data')` would miss the next
+ * event. So they run here before each event but the first.
  */
 import http from 'node:http'
 import http2 from 'node:http2'

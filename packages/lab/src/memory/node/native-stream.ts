@@ -1,4 +1,7 @@
-/** Parts that Node does not export: JSStream, by which C++ parts read and write, and symbols. */
+/**
+ * Parts of Node that it does not export: JSStream, the handle by which Node's C++ parts (TLS, HTTP
+ * parser, HTTP/2) read and write a stream of JavaScript, and symbols of properties.
+ */
 import { Duplex } from 'node:stream'
 import tls from 'node:tls'
 import type { NodeAddress } from './node-address.ts'
@@ -50,7 +53,10 @@ interface Wrapping {
 
 interface Classes {
   readonly JSStream: NativeStreamClass
-  /** The key of a socket's HTTP/2 session, kBoundSession; up to Node 26 the text 'undefined'. */
+  /**
+   * The key under which a socket has its HTTP/2 session: kBoundSession. Up to Node 26 it is the
+   * text 'undefined', because the module of the symbol does not export it.
+   */
   readonly sessionKey: PropertyKey | undefined
 }
 

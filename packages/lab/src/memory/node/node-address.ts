@@ -9,7 +9,10 @@ import { IPV6_ALEN } from 'vnet/internal/packet/ipv6'
 /** The properties that Node reads after getsockname and getpeername. */
 export type NodeAddress = { address?: string; family?: string; port?: number }
 
-/** Returns 4 bytes for an IPv4-mapped address; undefined for other text. Ignores zones. */
+/**
+ * Returns the bytes of an address: 4 for an IPv4-mapped IPv6 address. A zone (`%eth0`) is ignored.
+ * Returns undefined if the text before it is not an address.
+ */
 export function addressBytes(text: string): Uint8Array | undefined {
   const bytes = parseAddress(text.replace(/%.*/, ''))
   return bytes && unmapped(bytes)

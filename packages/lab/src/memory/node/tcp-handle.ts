@@ -116,7 +116,11 @@ export class TcpHandle implements TcpEvents {
     this.#wake()
   }
 
-  /** Returns 0, a negative errno, or 1 if `done` will be called with 0 or a negative errno. */
+  /**
+   * Writes bytes. Returns 0 if the send buffer has taken all, or a negative errno. Returns 1 if
+   * some bytes wait: `done` is then called later with 0 or a negative errno, but never after a
+   * crash of the host.
+   */
   write(bytes: Uint8Array, done: (status: number) => void): number {
     if (this.#boot.isDead) return 1
     this.#written += bytes.length

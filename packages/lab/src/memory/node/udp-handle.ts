@@ -100,7 +100,11 @@ export class UdpHandle implements DgramHandle, UdpEvents {
     return 0
   }
 
-  /** Returns the sent bytes plus 1; 0 after a crash. Connected sockets give no port and address. */
+  /**
+   * Sends a datagram. Returns the number of its bytes plus 1, by which Node knows that it was sent
+   * in this call. Returns 0 after a crash of the host, which means that it is not sent yet, or a
+   * negative errno. `port` and `address` are missing for a connected socket.
+   */
   send(_request: object, list: readonly ArrayBufferView[], _length: number, port: unknown, address?: string): number {
     if (this.#options.boot.isDead) return 0
     const to = typeof port === 'number' && address !== undefined ? this.#endpoint(address, port) : undefined

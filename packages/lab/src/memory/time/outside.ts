@@ -36,6 +36,11 @@ interface Tracked {
   readonly wrap: WeakRef<Wrap>
 }
 
+/**
+ * Watches what the program waits for outside of virtual time, such as files, child processes and
+ * real sockets. While it waits, the clock stands still, but not longer than `patience` without an
+ * event.
+ */
 export class Outside {
   readonly #options: OutsideOptions
   /** Called when `isBusy` may have changed. */
@@ -126,7 +131,10 @@ export class Outside {
     }
   }
 
-  /** Whether a program has queued an immediate or got a message: the event loop turns again. */
+  /**
+   * Whether, since `expectNothing`, a program has queued an immediate or a message has arrived in
+   * this thread. More may follow then, so the event loop has to turn once more.
+   */
   get hasStirred(): boolean {
     return this.#hasStirred
   }
@@ -150,7 +158,10 @@ export class Outside {
     this.#hasStirred = false
   }
 
-  /** Whether the clock must stand still, until `onChange`. `isRef` keeps the process alive. */
+  /**
+   * Returns whether the clock must stand still. `onChange` reports that this may have changed. With
+   * `isRef`, the process is kept alive until then.
+   */
   isBusy(isRef: boolean): boolean {
     if (!this.isWaiting) return false
     const patience = this.#options.patience * (this.#requests > 0 ? REQUEST_PATIENCE : 1)
@@ -189,8 +200,9 @@ export class Outside {
   }
 
   /**
-   * C++ reads a file, for HTTP/2's respondWithFile() or a blob. Only its end is reported, so this
-   * polls for other bytes. If the stream closed or the file was freed meanwhile, Node would crash.
+   * C++ reads a file, for respondWithFile() of HTTP/2 or for a blob. Only the end of the file is
+   * reported, so this polls for other bytes. If the stream of HTTP/2 were closed or the file freed
+   * in the meantime, Node would crash at the end of the read.
    */
   #onRead(id: number, type: string, wrap: Wrap): void {
     const file = this.#files.get(id)?.deref()

@@ -22,8 +22,9 @@ export class TimelineTurns {
   /** The scheduled turn, or the last one. */
   #next: NodeJS.Immediate | NodeJS.Timeout | undefined
   /**
-   * Whether code runs before the scheduled turn: it may have sent a message, or queued an immediate
-   * of C++, such as a write of HTTP/2, which no hook reports.
+   * Whether code of the program runs before the scheduled turn. It may have sent a message, which
+   * arrives before the next turn, or queued an immediate of Node's C++ parts, such as a write of
+   * HTTP/2, which no hook reports.
    */
   #isFollowed = false
   #isRinging = false
@@ -79,7 +80,10 @@ export class TimelineTurns {
     this.#outside.expectNothing()
   }
 
-  /** A due timer without ref rings in the event loop's last round, too, but none that it sets. */
+  /**
+   * A due timer without ref rings even in the last round of the event loop, but a timer without ref
+   * that it sets does not.
+   */
   readonly #probe = (): void => {
     if (this.#timeline.isRef) this.#turn()
     else this.#next = thread.setTimeout(this.#turn, 1).unref()
@@ -109,7 +113,10 @@ export class TimelineTurns {
 /** Handles that have a ref even if they wait for nothing, such as standard output. */
 const MAYBE = ['PipeWrap', 'TCPSocketWrap', 'TTYWrap']
 
-/** Whether something else keeps the process alive. Undefined: timers without ref find out. */
+/**
+ * Returns whether something other than this world keeps the process alive; undefined if that is
+ * unknown. Then only timers without ref find out: they ring if the event loop still runs.
+ */
 function isLoopAlive(): boolean | undefined {
   if (process.connected && process.listenerCount('message') > 0) return true
   const names = process.getActiveResourcesInfo().filter(name => name !== 'Immediate')

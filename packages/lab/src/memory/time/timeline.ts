@@ -1,6 +1,7 @@
 /**
- * A timeline: one heap for alarms of networks and timers of JavaScript, in ns from 0. Entries ring
- * in the order of moments, then of arming. timeline-turns.ts decides when.
+ * A timeline: one heap for the alarms of networks and the timers of JavaScript, in nanoseconds from
+ * 0. Entries ring in the order of their moments, and entries of one moment in the order in which
+ * they were armed. A timeline only rings; timeline-turns.ts decides when.
  */
 import { type Alarm, type Clock, type HeapItem, MomentHeap } from 'vnet/internal/base/index'
 
@@ -18,11 +19,18 @@ export interface Entry extends HeapItem {
   ring(): void
 }
 
-/** Rings of one moment after which others ring BUSY_NS later: alarms could stop time otherwise. */
+/**
+ * After so many rings of one moment, entries that are armed for it ring BUSY_NS later. Alarms that
+ * arm each other for now would otherwise stop time for all others.
+ */
 const RINGS_MAX = 10_000
 /** About the time that a ring takes. */
 const BUSY_NS = 1000
 
+/**
+ * The time of all worlds of a thread. `now` moves only by `ringNext`, to the moment of the next
+ * entry.
+ */
 export class Timeline {
   /** The milliseconds of Date at 0. */
   readonly epoch: number
@@ -107,7 +115,10 @@ export class Timeline {
   }
 }
 
-/** Returns a world's clock, 0 at `start`. Its alarms keep the process alive until it is closed. */
+/**
+ * Returns the clock of a world on a timeline. It is 0 at the moment `start` of the timeline. Armed
+ * alarms keep the process alive. After the world is closed, they never ring.
+ */
 export function clockOf(timeline: Timeline, owner: Owner, start: number): Clock {
   return {
     now: () => timeline.now - start,
