@@ -1,11 +1,11 @@
 /**
  * Chain: the wire of one direction, made of stages. A packet gets a number when it arrives, passes
- * the stages in order, and leaves to the receiver's device. If any stage needs packets, it cuts GSO
- * frames before the first one, and the receiver merges them again (`onPackets`). Otherwise they
- * pass whole, and count as the packets that they stand for.
+ * the stages in order, and leaves to the receiver's device. If any stage needs packets, the chain
+ * cuts GSO frames into packets before the first stage, and the receiver merges them again
+ * (`onPackets`). Otherwise GSO frames pass whole, and count as the packets that they stand for.
  *
- * A change keeps stages of the same kind and ordinal (StageSet). Removed stages pass on held
- * packets.
+ * A change keeps every stage that has the same kind and ordinal as before (StageSet). A removed
+ * stage passes on its held packets as before.
  */
 import { type Clock, NSEC_PER_MSEC } from '../base/clock.ts'
 import { skbGsoSegment } from '../netdev/gso.ts'
@@ -64,7 +64,10 @@ export class Chain implements Wire, StageOwner {
   #lastId = 0
   #extraPackets = 0
   #extraBytes = 0
-  /** The last made frame's number: odd or even by direction, as both arrive at the same device. */
+  /**
+   * The number of the last frame that a stage made: odd in one direction and even in the other,
+   * because replies and injected frames of the other direction arrive at the same device.
+   */
   #lastMade: number
   #closed = false
   #copies: Copies | undefined
@@ -140,7 +143,10 @@ export class Chain implements Wire, StageOwner {
     this.#forgetEmpty()
   }
 
-  /** After `set([])`: forgets removed stages' counts, draws from a new seed. Numbers continue. */
+  /**
+   * Forgets the counts of removed stages, and makes later stages draw from a new seed. Call it only
+   * without stages: after `set([])`. The numbers of packets continue.
+   */
   restart(seed: number): void {
     this.#seed = seed
     this.#stages.reseed(seed)
@@ -157,7 +163,10 @@ export class Chain implements Wire, StageOwner {
     return [...this.#stages.all, ...this.#retired.filter(({ held }) => held > 0)].map(reportOf)
   }
 
-  /** Drops that `report` lacks: after the end, of uncut GSO frames, by removed and empty stages. */
+  /**
+   * Drops by reason that `report` does not show: after the end, of GSO frames that could not be
+   * cut, and by removed stages that are now empty.
+   */
   get drops(): Readonly<Record<string, number>> {
     this.#collect()
     return Object.fromEntries(this.#drops)

@@ -1,7 +1,8 @@
 /**
- * Copies bounds the frames that one frame may become in a chain: itself, its copies, and frames
- * that stages make because of it. They share a number, by which even long-held copies count;
- * nothing is counted for a frame before it is copied.
+ * Copies bounds the frames that one frame may become in a chain: itself, its copies, and the frames
+ * that stages make because of it. Nothing is counted for a frame before it is copied. The count is
+ * found by a number that a frame shares with its copies, so copies that were held for long count
+ * too.
  */
 import type { SkBuff } from '../skb/sk-buff.ts'
 

@@ -1,4 +1,7 @@
-/** DecisionReader: reads wire settings, arrivals, decision times and closes from a DecisionFile. */
+/**
+ * DecisionReader: reads the parts of a DecisionFile that a simulation uses: when the wires were
+ * set, the arrivals, the times of decisions, and when the wires were closed.
+ */
 import type { WireSide } from '../netdev/device-wire.ts'
 import { UDP_HLEN } from '../packet/udp.ts'
 

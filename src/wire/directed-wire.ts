@@ -1,4 +1,7 @@
-/** DirectedWire: the wire of one direction between two devices, straight or through a chain. */
+/**
+ * DirectedWire: the wire of one direction between two devices. Without stages frames go straight to
+ * the receiver; with stages they pass a chain.
+ */
 import { type Clock, describeException, LimitedLog, printable } from '../base/index.ts'
 import type {
   DeviceWire,

@@ -1,4 +1,7 @@
-/** Fits a wire to round trips, taken as symmetric: its text, and a CSV trace (link-trace.ts). */
+/**
+ * Fits a wire to measured round trips: the text of both directions, which are assumed to be alike,
+ * and a trace in CSV (stages/link-trace.ts).
+ */
 import { formatDuration, NSEC_PER_MSEC, NSEC_PER_SEC, random } from '../base/index.ts'
 import { DISTRIBUTIONS, TABLE_FACTOR, tableOf } from './stages/distribution.ts'
 import { formatRate, formatShare, join } from './units.ts'

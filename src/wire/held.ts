@@ -1,7 +1,8 @@
 /**
- * HeldPackets: packets with their due moments, for a stage that delays: in a ring while their
- * moments ascend, at a constant cost, else in a heap. The arrays grow and are kept, so adding and
- * taking a packet allocates nothing.
+ * HeldPackets: packets with the moments at which they are due, for a stage that delays. Packets
+ * that arrive in the order of their moments are in a ring, which costs the same for any number of
+ * them. A packet that is due earlier than the packet before it goes to a heap. The arrays grow and
+ * are kept: adding and taking a packet allocates nothing.
  */
 import { MomentHeap } from '../base/moment-heap.ts'
 import { gsoSegs } from '../netdev/gso.ts'

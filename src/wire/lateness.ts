@@ -1,4 +1,7 @@
-/** Lateness: a histogram of how late packets leave, in ns, by eighths of powers of two (12.5 %). */
+/**
+ * Lateness: how much later packets left a stage than specified, in ns, as a histogram. Its buckets
+ * are an eighth of a power of two wide, so a quantile is right within 12.5 %.
+ */
 const EIGHTHS = 8
 const POWERS = 40
 

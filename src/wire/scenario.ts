@@ -1,4 +1,7 @@
-/** A scenario: timed changes of a wire, by an async function with `at`, or a list of steps. */
+/**
+ * A scenario: changes of a wire at set times. It is an async function that waits for its moments
+ * with `at`, or a list of steps (a YAML file, `--scenario`).
+ */
 import { type Clock, durationOf, NSEC_PER_MSEC } from '../base/index.ts'
 import type { ScenarioList, ScenarioStep } from '../netdev/device-wire.ts'
 

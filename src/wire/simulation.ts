@@ -100,7 +100,10 @@ export class Simulation {
     return packets
   }
 
-  /** Closes a direction's wire: drops held packets, also those due at the last arrival's moment. */
+  /**
+   * Closes the wire of a direction, as happens when its devices are closed: it drops its held
+   * packets. Packets that are due at the very moment of the last arrival are dropped too.
+   */
   close(direction: Direction, time: number): void {
     this.pass(direction, time)
     this.#chains.get(direction)?.close()
@@ -113,7 +116,10 @@ export class Simulation {
     chain.clock.advance()
   }
 
-  /** Moves both in the order of time. Not for logs, where one may close before the other's time. */
+  /**
+   * Moves both directions together, so that frames leave in the order of time. It is not for a log:
+   * there, one direction may be closed at a time that the other has passed.
+   */
   advance(time: number): void {
     const { ab, ba } = this.#clocks
     for (let next = Math.min(ab.next, ba.next); next <= time; next = Math.min(ab.next, ba.next)) {

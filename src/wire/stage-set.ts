@@ -37,7 +37,11 @@ export class StageSet {
     return this.#stages
   }
 
-  /** Makes stages that lead to `end`; returns the first and the removed. None change on a throw. */
+  /**
+   * Makes stages of the impairments, which lead to `end`. Returns the first one, and the removed
+   * stages, which the caller keeps until they are empty. If an impairment throws, so does this, and
+   * the stages do not change.
+   */
   replace(impairments: readonly Impairment[], end: Wire): { first: Wire; gone: Stage[] } {
     this.#isBuilding = true
     try {

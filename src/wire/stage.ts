@@ -1,4 +1,7 @@
-/** Stage: an impairment in a chain; counts packets that enter and leave. WireEnv has the rest. */
+/**
+ * Stage: one impairment in a chain, with its counters. It counts packets that enter the stage, and
+ * packets that leave it by its outlet. The impairment reports the rest through WireEnv.
+ */
 import type { Clock, Random } from '../base/index.ts'
 import type { DecisionLog } from '../netdev/device-wire.ts'
 import * as reasons from '../skb/drop-reason.ts'

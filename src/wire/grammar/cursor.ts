@@ -1,4 +1,7 @@
-/** Tokens of a wire's text (words, quoted texts, `(`, `)`, `|`), and the Cursor to read them. */
+/**
+ * The tokens of a wire's text, the Cursor from which stages read them, and errors that point at a
+ * token. Tokens are words, quoted texts, `(`, `)` and `|`.
+ */
 import type { DurationOptions } from '../../base/index.ts'
 import { FileError, formatDuration, parseDuration, printable, UsageError } from '../../base/index.ts'
 import { ETH_FRAME_LEN, ETH_ZLEN } from '../../packet/ethernet.ts'

@@ -45,7 +45,10 @@ class CorruptWire extends StageWire<CorruptSpec> implements Wire {
   }
 }
 
-/** Flips a bit after the header and tags, by `random` in [0, 1). Returns its position, or -1. */
+/**
+ * Flips a bit after the Ethernet header and VLAN tags, picked by `random`, a number in [0, 1).
+ * Returns its position in bits from the start of the frame, or -1 if the frame ends with them.
+ */
 export function flipBit(skb: SkBuff, random: number): number {
   const { bytes, data, len } = skb
   const network = networkOffset(bytes, data, len)

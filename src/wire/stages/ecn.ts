@@ -18,7 +18,11 @@ export function ecnOf({ bytes, data, len }: Pick<SkBuff, 'bytes' | 'data' | 'len
   return type === ETH_P_IPV6 && len - network >= IPV6_HLEN ? (bytes[nh + 1] >>> 4) & CE : NOT_ECT
 }
 
-/** Marks a packet (CE), updates IPv4's checksum; false if its sender is not capable, or not IP. */
+/**
+ * Marks a packet as having experienced congestion (CE), with or without VLAN tags, and updates the
+ * checksum of IPv4's header. Returns false, and changes nothing, if its sender is not capable of
+ * ECN, or if it is not IP.
+ */
 export function markCe({ bytes, data, len }: SkBuff): boolean {
   const network = networkOffset(bytes, data, len)
   if (network < 0) return false

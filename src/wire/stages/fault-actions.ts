@@ -133,7 +133,11 @@ export class FaultActions {
     this.#env = env
   }
 
-  /** Returns whether `verb` applies: resets to TCP, `tamper` to payload, `ce` to ECN senders. */
+  /**
+   * Returns whether a fault applies to a packet: a reset applies to TCP segments, `tamper` to
+   * packets with payload, `ce` to packets of senders that are capable of ECN, and all others to
+   * every packet.
+   */
   applies(verb: FaultVerb, skb: SkBuff): boolean {
     if (verb === 'reset') return tcpHeaderOf(skb) >= 0
     if (verb === 'tamper') return payloadMiddle(skb, this.#upper) >= 0

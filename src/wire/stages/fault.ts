@@ -1,4 +1,7 @@
-/** Faults hit exactly the matching packets that a count selects: `drop(filter, { nth: 3 })`. */
+/**
+ * Faults hit exactly the packets that a test means. The packets that a filter matches are counted,
+ * and the count selects: `drop(filter, { nth: 3 })` drops the third.
+ */
 import { durationOf, formatDuration, UsageError } from '../../base/index.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
 import { type Cursor, whole } from '../grammar/cursor.ts'

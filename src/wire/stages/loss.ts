@@ -66,7 +66,10 @@ const MODELS: { readonly [M in LossParams['model']]: (random: Random) => Lost<Of
     }
   },
 
-  /** Two states with losses (Gilbert, 1960; Elliott, 1963); like netem, transitions first. */
+  /**
+   * Two states with a probability of loss each (Gilbert, 1960; Elliott, 1963). As in netem the
+   * transition is drawn first, and the loss by the state before it.
+   */
   gemodel(random) {
     let bad = false
     return ({ p, r, h, k }) => {

@@ -121,7 +121,10 @@ class Pie extends ParamDiscipline<PieParams> {
   }
 }
 
-/** Weights for another interval (sec. 4.2): half of it halves alpha, adds alpha / 4 to beta. */
+/**
+ * Returns the weights for another time between corrections: half the time halves alpha, and adds a
+ * quarter of alpha to beta (sec. 4.2). So beta + alpha / 2 remains the same.
+ */
 function weightsOf(tupdate: number): { readonly alpha: number; readonly beta: number } {
   const alpha = (ALPHA * tupdate) / TUPDATE
   return { alpha, beta: Math.max(0, BETA + (ALPHA - alpha) / 2) }
