@@ -1,7 +1,7 @@
 /**
- * The agent's attachments: many interfaces on one Net, each with a driver. A file keeps them across
- * restarts, by the namespace's inode, the interface's index and its name. Users' changes are kept
- * by owner, also while it has no interface.
+ * The attachments of the agent: many interfaces, each with a driver of its own, on one Net. A file
+ * keeps them across restarts of the daemon, by the namespace's inode, the interface's index and its
+ * name. Users' changes are kept by owner, even while the owner has no interface.
  */
 import { existsSync, statSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
@@ -59,7 +59,7 @@ interface Kept extends Place {
   readonly since?: Counted | undefined
 }
 
-/** What a user changed for an owner that has no attachment now. */
+/** A user's change for an owner that has no attachment now. */
 interface Remembered {
   readonly owner: string
   readonly change: Change
@@ -225,7 +225,10 @@ export class Attachments implements AsyncDisposable {
     this.#setChange(key, withChange(this.#changes.get(key), change))
   }
 
-  /** Restores the file's attachments without `mark`'s culprit; logs it and changed interfaces. */
+  /**
+   * Restores the attachments of the file, without the culprit of `mark`. Logs a line for each
+   * interface that has changed since, and for the culprit: neither is attached again.
+   */
   async restore(mark?: Mark): Promise<void> {
     this.#mark = mark
     const { kept, remembered, noted } = readState(this.#state, this.#net)
@@ -286,7 +289,7 @@ export class Attachments implements AsyncDisposable {
     }
   }
 
-  /** Attaches again to an interface that is there, as soon as it is up. */
+  /** Attaches again to an interface that exists, as soon as it is up. */
   async #untilUp(kept: Kept, netns: string | undefined): Promise<void> {
     const look = async () => {
       this.#away = this.#away.filter(each => each !== kept)

@@ -35,6 +35,7 @@ export interface AgentReply {
   readonly text: string
 }
 
+/** Returns the path of the daemon's socket: VNET_NODE_SOCKET, or /run/vnet/node.sock. */
 export const agentSocket = (): string => process.env.VNET_NODE_SOCKET || `${RUN_DIRECTORY}/node.sock`
 
 /** Returns the path of a file of the daemon, beside its socket. */
@@ -42,7 +43,10 @@ export function agentFile(extension: '.state' | '.mark', socket = agentSocket())
   return socket.replace(/(\.sock)?$/, extension)
 }
 
-/** Returns interfaces left alone: the daemon ended amid their frames. Non-root gets none. */
+/**
+ * Returns the names of the interfaces that the daemon does not attach to again, because it ended
+ * twice while a frame of theirs was in work. Only root may read them: for others the list is empty.
+ */
 export function awayNames(): string[] {
   const kept: unknown = attempt(() => JSON.parse(readFileSync(agentFile('.state'), 'utf8')))
   if (!Array.isArray(kept)) return []

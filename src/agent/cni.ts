@@ -1,8 +1,8 @@
 /**
  * The CNI plugin (github.com/containernetworking/cni, SPEC.md, 1.1), chained after any other: it
- * attaches to the host's end of the veth. The wire is given by the pod's annotations, else
- * CNI_ARGS, else the configuration. A mistake in it is logged, and the pod starts without a wire
- * unless "required" is true.
+ * attaches to the host's end of the veth that the plugins before it made. The wire is given by the
+ * annotations of the pod, else by CNI_ARGS, else by the configuration. A mistake in it is a log
+ * line, and the pod starts without a wire, unless "required" is true.
  */
 import { type End, otherEnds } from '../attach/inside.ts'
 import { attempt, UsageError } from '../base/index.ts'

@@ -41,7 +41,10 @@ export class Mark implements Disposable {
   }
 }
 
-/** Opens or makes the file. If that fails, logs a line, and no attachment is a culprit. */
+/**
+ * Opens the file of a mark, or makes it. If that is impossible, logs a line and returns a mark
+ * without a file: no attachment is then a culprit.
+ */
 export function openMark(native: Native, file: string, { clock, log }: Pick<Net, 'clock' | 'log'>): Mark {
   try {
     return new Mark(wordsOf(native, file), clock)

@@ -1,7 +1,7 @@
 /**
- * The socket of `vnet node`, for root and one group. A connection carries one request, JSON or from
- * the CNI plugin (native/cni/cni.cc), to the end of its stream, and the reply: the exit status as a
- * line, then text.
+ * The socket of `vnet node`. A connection carries one request, to the end of its stream, and the
+ * reply: the exit status as a line, then text. Only root, and members of one group, may ask.
+ * Requests are JSON, or come from the CNI plugin (native/cni/cni.cc).
  */
 import { chownSync, lstatSync } from 'node:fs'
 import { Socket } from 'node:net'
@@ -42,7 +42,10 @@ const AGAIN_MS = 100
 const ROOT = 0
 const CNI = 'cni\0'
 
-/** Listens at `path` until disposal; requests wait for start(). VnetError if a daemon listens. */
+/**
+ * Listens at `path` until disposed of; requests wait for start(). Throws a VnetError if a daemon
+ * listens there already.
+ */
 export async function serveRequests(
   native: Native,
   attachments: Attachments,
@@ -109,7 +112,10 @@ export async function serveRequests(
   }
 }
 
-/** Removes a dead daemon's socket. VnetError if one listens, or it is not this user's socket. */
+/**
+ * Removes the socket of a daemon that was killed, once the kernel has ended that process. Throws a
+ * VnetError if a daemon listens there, or if the file is not a socket of this user.
+ */
 async function removeStale(native: Native, path: string, log: Log): Promise<void> {
   for (let isLogged = false; ; isLogged = true) {
     const found = lstatSync(path, { throwIfNoEntry: false })

@@ -1,6 +1,7 @@
 /**
- * Wire specs from strangers: labels, annotations, CNI arguments, requests. They are bounded, run no
- * code, resolve no names, read only files of --files. No message quotes a file.
+ * Wire specs from strangers: labels of containers, annotations of pods, arguments of CNI, requests.
+ * They are bounded, run no code, resolve no names, and read only files of --files. No message
+ * quotes a file, so that no file can be read through an error.
  */
 import { realpathSync, statSync } from 'node:fs'
 import { join, sep } from 'node:path'

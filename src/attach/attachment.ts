@@ -32,7 +32,10 @@ import { TcxRedirect } from './tcx.ts'
 /** How often the heartbeat beats within the time after which frames pass directly. */
 const BEATS = 4
 
-/** The Net of `far`, hidden from clients. `near`'s Net flushes it, while slots are in the cache. */
+/**
+ * The Net of a `far` device, which hides it from clients. The Net of `near` flushes its frames
+ * after each batch, because later the slots would be out of the CPU's cache.
+ */
 class FarNet extends Net {
   readonly #main: Net
 
@@ -114,7 +117,7 @@ interface Sides {
   readonly out: number
 }
 
-/** What an interface had counted when an attachment to it ended, for the next one. */
+/** The counts of an interface when an attachment to it ended, for the next one. */
 export interface Counted {
   /** The frames that the interface had received and transmitted. */
   readonly counted: Sides
@@ -149,7 +152,10 @@ export class Attachment {
   readonly target: Target
   readonly near: NetDevice
   readonly far: NetDevice
-  /** The wire's ends for directedWires: network, network stack; the opposite with `farSide`. */
+  /**
+   * The ends of its wire, for directedWires: the network's and the network stack's; with `farSide`
+   * in the opposite order.
+   */
   readonly ends: readonly [WireEnd, WireEnd]
   /** Set before the devices are opened. */
   wires: readonly DirectedWire[] = []
@@ -321,7 +327,10 @@ export class Attachment {
     }
   }
 
-  /** Attaches when both devices are up. Rejects with a VnetError. Detaches if it ends meanwhile. */
+  /**
+   * Attaches to the interface; call it when both devices are up. Rejects with a VnetError. If the
+   * attachment ends meanwhile, everything is detached.
+   */
   async attach(): Promise<void> {
     const { netns, link, hasDefaultRoute } = this.target
     const { near, far } = this

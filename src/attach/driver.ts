@@ -44,7 +44,10 @@ const params = {
   }),
 }
 
-/** Creates the driver, for one run at a time; `shown` shows that a frame is in work. */
+/**
+ * Creates the driver, which can run once at a time. Its attachments show in `shown` that a frame is
+ * in work.
+ */
 export function attachDriver(shown?: InWork, continuity?: Continuity): Driver<typeof params> {
   const attachments: Attachment[] = []
   return defineDriver({

@@ -19,7 +19,10 @@ export interface Container {
   readonly image: string
 }
 
-/** Returns the engines' sockets, in order. UsageError if DOCKER_HOST is another machine. */
+/**
+ * Returns the paths of the engines' sockets, in the order in which they are tried. Throws a
+ * UsageError if DOCKER_HOST is another machine.
+ */
 export function engineSockets(env: NodeJS.ProcessEnv = process.env): string[] {
   const { DOCKER_HOST: host, XDG_RUNTIME_DIR: runtime } = env
   if (host?.startsWith(UNIX)) return [host.slice(UNIX.length)]
@@ -78,12 +81,15 @@ export async function inspectContainer(socket: string, name: string): Promise<Co
   }
 }
 
+/**
+ * Returns the labels that an image gives to its containers; none if the engine has no such image.
+ */
 export async function imageLabels(socket: string, image: string): Promise<Readonly<Record<string, string>>> {
   const { status, body } = await get(socket, `/images/${encodeURIComponent(image)}/json`)
   return status === 404 ? {} : labelsOf(parse(socket, status, body).Config)
 }
 
-/** Returns all containers, also those that do not run. */
+/** Returns all containers, whether they run or not. */
 export async function allContainers(socket: string): Promise<{ id: string; isRunning: boolean }[]> {
   const { status, body } = await get(socket, '/containers/json?all=1')
   const list = parse(socket, status, body)

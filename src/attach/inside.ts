@@ -1,4 +1,7 @@
-/** Finds where to attach for another namespace: at its veths' other ends, unseen inside. */
+/**
+ * Finds where to attach for the interfaces of another network namespace: at the other ends of its
+ * veths, so that nothing is visible inside.
+ */
 import { statSync } from 'node:fs'
 import { EINVAL, ENODEV, EOPNOTSUPP, ESRCH, UsageError, VnetError } from '../base/index.ts'
 import type { Native } from '../linux/native.ts'
@@ -17,7 +20,11 @@ export interface Inside {
   readonly netns?: string | undefined
 }
 
-/** Throws a VnetError with a one-line message if it finds none. */
+/**
+ * Returns the other ends of the veths of a container or a process, and the container if it was
+ * named. Throws a VnetError with a one-line message if it finds no end, or if the container does
+ * not run.
+ */
 export async function outsideOf(
   native: Native,
   inside: Inside,
@@ -32,7 +39,10 @@ export async function outsideOf(
   return { ends: otherEnds(native, { text, netns, only, path: netnsOf(found.pid) }), container: found }
 }
 
-/** Returns the network namespace's path. Throws a VnetError if the process does not exist. */
+/**
+ * Returns the path of a process's network namespace. Throws a VnetError if the process does not
+ * exist.
+ */
 export function netnsOf(pid: number): string {
   const path = `/proc/${pid}/ns/net`
   if (statSync(`/proc/${pid}`, { throwIfNoEntry: false }) !== undefined) return path
@@ -56,7 +66,10 @@ export interface End {
   readonly inside: string
 }
 
-/** Returns the veths' ends in `netns`. Throws a VnetError if it has none. */
+/**
+ * Returns the other ends, in the namespace `netns`, of the veths of a namespace. Throws a VnetError
+ * if it has no end there.
+ */
 export const otherEnds = (native: Native, wanted: Wanted): End[] => endsOf(native, wanted).ends
 
 /** Returns the same, and the interfaces inside that frames pass without a veth. */

@@ -1,6 +1,7 @@
 /**
- * Which frames of an attachment pass its wire: the user's filter matches them or, without one, a
- * filter of its stages, if each stage is a `match FILTER ( ... )`. The kernel passes the others on.
+ * Which frames of an attachment pass its wire: frames that match the user's filter or, without one,
+ * frames that match a filter of its stages, if each stage is a `match FILTER ( ... )`. The kernel
+ * passes on all others without the wire.
  */
 import { E2BIG, ENOMEM, EPERM, explain, isErrno, printable, VnetError } from '../base/index.ts'
 import type { KernelFilter } from '../netdev/device-wire.ts'

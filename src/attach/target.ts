@@ -47,7 +47,7 @@ export function findTarget(
   })
 }
 
-/** Says who is attached; the daemon may be so for the labels of a container. */
+/** Names the process that is attached; the daemon may be so for the labels of a container. */
 function attachedText(pid: number): string {
   const [, , command] = (attempt(() => readFileSync(`/proc/${pid}/cmdline`, 'utf8')) ?? '').split('\0')
   if (command !== 'node') return `process ${pid} is attached to it`
@@ -72,9 +72,10 @@ function leftIn(file: string): Before {
 }
 
 /**
- * Prepares lo for a wire. Its frames lack the route that they were sent by, so IPv4 must accept
- * local addresses there. Returns a function that restores the settings, as failure does. VnetError
- * with the remedy if a setting may not be changed.
+ * Prepares lo for a wire. A frame from the wire is received like a frame from a network, without
+ * the route that it was sent by, so IPv4 must accept local addresses there. Returns a function that
+ * restores the settings. Throws a VnetError with the remedy if a setting may not be changed; all
+ * settings are then restored.
  */
 export function prepareLoopback(native: Native, { text, netns, link }: Target): () => void {
   return inNetns(native, netns, nsfd => {

@@ -84,8 +84,9 @@ function fromTap(mark: number, ifindex: number, flags: number): bpf.Line[] {
 const OWNER = /^vnet_in_(\d+)$/
 
 /**
- * Returns the process id of the vnet attached to an interface; undefined without one, or without
- * CAP_SYS_ADMIN. Throws a VnetError, EOPNOTSUPP if the kernel has no tcx.
+ * Returns the process id of the vnet that has attached to an interface. Returns undefined if no
+ * vnet has, or if this process lacks CAP_SYS_ADMIN. Throws a VnetError, EOPNOTSUPP if the kernel
+ * has no tcx.
  */
 export function attachedBy(native: Native, target: bpf.TcxTarget): number | undefined {
   const names = bpf.tcxPrograms(native, target, uapi.BPF_TCX_INGRESS)
@@ -151,7 +152,8 @@ export class TcxRedirect {
 
   async #attach({ nsfd, ifindex, a, b }: Ends, mark: number): Promise<void> {
     const native = this.#native
-    // The return path first, so that no frame enters a TAP too early. Drops frames without a mark.
+    // The return path first, so that no frame enters a TAP that leads nowhere. On a TAP, this
+    // program drops frames that other programs send there, which have no mark.
     const egress = [
       bpf.load32(2, 1, uapi.SKB_MARK),
       bpf.mov32Imm(3, mark),
