@@ -1,7 +1,8 @@
 /**
- * Time as the framework and drivers see it: ns of a monotonic clock, like ktime_t, and alarms;
- * options take milliseconds (duration.ts). A clock is passed in, so that a run can be replayed:
- * real time is linux/clock.ts, a test's is bed/fake-clock.ts.
+ * Time as the framework and drivers see it: nanoseconds of a monotonic clock, like the kernel's
+ * ktime_t, and alarms. Options take milliseconds (duration.ts). A clock is passed in, never taken
+ * from globals, so that a run can be replayed: real time is linux/clock.ts, time that a test moves
+ * is bed/fake-clock.ts.
  */
 
 export interface Clock {

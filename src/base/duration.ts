@@ -1,4 +1,7 @@
-/** Durations. Texts have units (50us, 1.5ms, 10s, 2min, 1h), users' numbers are ms, others ns. */
+/**
+ * Durations. A text has a number and a unit: 50us, 1.5ms, 10s, 2min, 1h. A number that a user
+ * passes is in milliseconds. Inside the program durations are in nanoseconds, like Clock.
+ */
 import { UsageError } from './usage-error.ts'
 
 /** Nanoseconds, by the names of tc(8); minutes and hours are vnet's. */
@@ -56,7 +59,10 @@ export type Units = Readonly<Record<string, number>>
 const PREFIXES = ['n', 'µ', 'm', '', 'k', 'M', 'G', 'T'] as const
 const NO_PREFIX = PREFIXES.indexOf('')
 
-/** Returns a number times its unit, in either case, or times `bare`; undefined for other texts. */
+/**
+ * Returns the number in a text times the size of its unit, in upper or lower case; without a unit,
+ * times `bare`. Returns undefined unless the text is a finite number with one of the units.
+ */
 export function parseQuantity(text: string, units: Units, bare = Number.NaN): number | undefined {
   const [, number, unit = ''] = /^((?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)(%|[a-z]+)?$/i.exec(text) ?? []
   const name = unit.toLowerCase()

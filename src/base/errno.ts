@@ -1,4 +1,7 @@
-/** Errors as in the kernel: functions return 0 or more, or -errno. VnetError is for users. */
+/**
+ * Errors as in the kernel: functions return 0 or more, or -errno. VnetError is a failure for a
+ * user, with a message and advice in one line.
+ */
 import { ERRNO_TABLE } from './errno-table.ts'
 
 /** The name of an error number, such as 'EBUSY'. */

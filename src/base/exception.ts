@@ -16,7 +16,10 @@ export function describeException(error: unknown): string {
   return attempt(describe) ?? 'an exception without a description'
 }
 
-/** Returns the errors of a block with `using` in order, of which a SuppressedError has two. */
+/**
+ * Returns the errors of a block with `using` in the order in which they were thrown: a
+ * SuppressedError has one of the block and one of a disposal. Any other error is returned alone.
+ */
 export function causesOf(error: unknown): readonly unknown[] {
   if (!(error instanceof Error && error.name === 'SuppressedError')) return [error]
   const { error: later, suppressed } = error as Error & { readonly error?: unknown; readonly suppressed?: unknown }
@@ -70,7 +73,8 @@ function describeError(error: Error): string {
 }
 
 function placeOf(lines: readonly string[]): string | undefined {
-  // The stack of a module that could not be loaded starts with its place.
+  // The stack of a module that could not be loaded starts with its place: it has a missing import,
+  // or TypeScript that cannot be stripped.
   if (/^(file:\/\/)?\/.*:\d+$/.test(lines[0])) return lines[0]
   return driverFrame(lines)
 }

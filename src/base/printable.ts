@@ -1,16 +1,23 @@
 /**
- * Text from others, made safe for a terminal or a log: escapes C0, DEL, C1, and characters that
- * change the order or end of a line (bidirectional controls, U+2028, U+2029).
+ * Text from others (names, hostnames, domain names), made safe for a terminal or a log. Characters
+ * that control a terminal are escaped: C0, DEL and C1, and characters that change the order or the
+ * end of a line (bidirectional controls, U+2028, U+2029). All other Unicode text is kept.
  */
 const UNPRINTABLE = /[\p{Cc}\p{Bidi_Control}\p{Cs}\u2028\u2029]/gu
 
-/** Returns one safe line: ESC is `\x1b`, U+009B `\u009b`, a non-UTF-8 byte (name.ts) `\xff`. */
+/**
+ * Returns `text` as one line that is safe to show: ESC is `\x1b`, U+009B `\u009b`, and a byte of a
+ * name that is not UTF-8 (see netlink/name.ts) `\xff`.
+ */
 export const printable = (text: string): string => text.replace(UNPRINTABLE, escapeOf)
 
 /** Like printable(), but doubles each backslash, so that different texts have different results. */
 export const distinct = (text: string): string => printable(text.replaceAll('\\', '\\\\'))
 
-/** Like printable(), but keeps line breaks, and JSON's meaning: by JSON's own escapes. */
+/**
+ * Like printable(), for text of several lines: keeps line breaks. JSON keeps its meaning: the
+ * characters that JSON.stringify does not escape get JSON's own escape.
+ */
 export function printableLines(text: string): string {
   return text.replace(UNPRINTABLE, char => (char === '\n' ? char : escapeOf(char)))
 }

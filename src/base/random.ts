@@ -31,7 +31,10 @@ export function random(seed: number): Random {
   }
 }
 
-/** Returns a name's stream, `ab/loss/2`, under a seed, apart from other stages' draws (FNV-1a). */
+/**
+ * Returns the stream of a name, such as `ab/loss/2`, under a seed, so that no stage of a wire
+ * shifts the draws of another. The seed of the stream is FNV-1a over both, then mixed.
+ */
 export function stream(seed: number, name: string): Random {
   let hash = 0x811c9dc5
   for (const char of `${seed}/${name}`) hash = Math.imul(hash ^ (char.codePointAt(0) ?? 0), 0x01000193)

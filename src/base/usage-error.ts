@@ -67,7 +67,7 @@ export function listed(names: readonly string[]): string {
   return names.slice(0, NAMES).join(', ') + more
 }
 
-/** Returns the known names for the error about a wrong one, and the one that may be meant. */
+/** Returns the known names for the error about a wrong one, and the name that may be meant. */
 export function namesFor(wrong: string, known: readonly string[]): string {
   return listed(known) + didYouMean(wrong, known)
 }

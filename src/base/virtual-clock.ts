@@ -1,4 +1,7 @@
-/** VirtualClock: a Clock, in ns, that stands still until moved, and then rings due alarms. */
+/**
+ * VirtualClock: a Clock that stands still until it is moved. On each move it rings the alarms that
+ * become due. All its times are in ns.
+ */
 import type { Alarm, Clock } from './clock.ts'
 import { type HeapItem, MomentHeap } from './moment-heap.ts'
 
