@@ -22,7 +22,7 @@ export class PcapngWriter extends Readable {
 
   /**
    * Adds a copy of the frame of `length` bytes at `at`, as sent or received at `time`, in ns since
-   * 1970 or as a Moment. Returns false if the reader is behind. Throws a RangeError for a frame
+   * 1970 or as a Moment. Returns false if the reader lags. Throws a RangeError for a frame
    * outside of `bytes`, or for a time that pcapng cannot hold.
    */
   add(bytes: Uint8Array, at = 0, length = bytes.length - at, time: bigint | Moment = now()): boolean {

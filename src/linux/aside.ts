@@ -1,7 +1,7 @@
 /**
  * System calls of the addon that take milliseconds, made on a separate thread while the event loop
- * continues. If there is no descriptor, memory or thread for that, they are made on this thread,
- * which waits for them.
+ * continues. Without a descriptor, memory or a thread for that, they are made on this thread, which
+ * waits for them.
  */
 import { type Call, VnetError } from '../base/errno.ts'
 import { closeFd, closeFds } from './errno.ts'

@@ -141,10 +141,10 @@ function lookUp(fn: 'getpwnam_r' | 'getgrnam_r', name: string): number | undefin
   throw new VnetError(ERANGE, [fn, name])
 }
 
-/** Returns the id of a user by name (getpwnam_r(3)), or undefined if there is no such user. */
+/** Returns the id of a user by name (getpwnam_r(3)), or undefined for an unknown user. */
 export const getpwnam = (name: string): number | undefined => lookUp('getpwnam_r', name)
 
-/** Returns the id of a group by name (getgrnam_r(3)), or undefined if there is no such group. */
+/** Returns the id of a group by name (getgrnam_r(3)), or undefined for an unknown group. */
 export const getgrnam = (name: string): number | undefined => lookUp('getgrnam_r', name)
 
 /** Copies `length` bytes of native memory. A wrong address ends the process. */

@@ -124,7 +124,7 @@ function lastError(libpcap: SharedLibrary, pcap: bigint): string {
   return message.replace(/^can't parse filter expression: /, '')
 }
 
-/** Adds the word that libpcap does not know, and the one that is meant. */
+/** Adds the word that libpcap does not know, and the word that is meant. */
 function withHint(text: string, reason: string): string {
   const word = reason === 'syntax error' ? nameIn(text) : undefined
   return word === undefined ? reason : `${reason}: '${word}' is not a word of pcap-filter(7)${didYouMean(word, WORDS)}`

@@ -38,7 +38,7 @@ const CACHE_LEAST = 1024 * MIB
 const FILES_LEAST = 1024
 const PROCESSES_LEAST = 64
 
-/** What the checks read of the machine; tests have machines of their own. */
+/** The part of the machine that the checks read; tests have machines of their own. */
 export interface System {
   readonly arch: string
   /** `6.18.1-amd64` */

@@ -254,7 +254,7 @@ export function withDefault<T, In>(field: Field<T, boolean, In>, absent: T): Fie
 
 /**
  * An array of sets (`indexed-array` in YNL; nlctrl's lists of operations and groups): an attribute
- * of attributes, whose types are indices from 1, and each of which contains a set. The indices are
+ * of attributes. Their types are indices from 1, and each of them contains a set. The indices are
  * ignored when decoding. Encoding throws a RangeError if the sets do not fit an attribute (64 KiB).
  */
 export function indexedArray<F extends Fields>(

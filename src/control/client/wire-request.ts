@@ -15,7 +15,7 @@ const OVERHEAD = 16
 export interface WireChange {
   readonly direction?: DeviceWire['direction'] | undefined
   readonly text?: string | undefined
-  /** The filter of an attachment. The stages then stay as they are. */
+  /** The filter of an attachment. The stages then do not change. */
   readonly only?: string | undefined
   readonly attachments: readonly WireAttachment[]
 }

@@ -23,7 +23,7 @@ export interface Caller extends Pick<Work, 'share' | 'privileged'> {
   handOver(heir: Heir): void
 }
 
-/** A caller that is no client: the program itself, with all rights. */
+/** A caller that is not a client: the program itself, with all rights. */
 export const NO_CLIENT: Caller = {
   share: 'local',
   privileged: true,

@@ -190,9 +190,9 @@ function partialField(skb: SkBuff): number {
 }
 
 /**
- * Flips the addresses in an ICMP error. Returns by how much the words after its checksum have
- * grown. The packet that it quotes may be cut at any byte: an address or checksum that is not whole
- * is kept.
+ * Flips the addresses in an ICMP error. Returns by how much the sum after its checksum has grown.
+ * The packet that it quotes may be cut at any byte: an address or checksum that is not whole is
+ * kept.
  */
 function flipIcmp(bytes: Uint8Array, h: number, end: number): number {
   const type = icmp.type(bytes, h)

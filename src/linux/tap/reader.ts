@@ -188,7 +188,7 @@ type Result = IteratorResult<readonly TapFrame[], void>
 const DONE = { value: undefined, done: true } as const
 
 /**
- * The iterator of `for await`. An async generator would queue return() behind a next() that waits
+ * The iterator of `for await`. An async generator would queue return() after a next() that waits
  * for frames, and a stream of frames could then not be destroyed while it waits.
  */
 class BatchLoop implements AsyncGenerator<readonly TapFrame[], void, undefined> {
