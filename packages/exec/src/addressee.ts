@@ -13,6 +13,10 @@ const familyRequest = netlink.policy({
 })
 const deviceRequest = netlink.policy({ ifindex: vnetAttributes.ifindex, ifname: vnetAttributes.ifname })
 
+/**
+ * Returns where a datagram goes by its messages. A datagram with any message that is not for a
+ * vnet, and a malformed one, goes to the kernel as a whole.
+ */
 export function addresseeOf(octets: Uint8Array): Addressee {
   const addressee = netlink.parsed<Addressee>(() => {
     const all = [...netlink.messages(octets)]

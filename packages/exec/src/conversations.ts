@@ -1,4 +1,8 @@
-/** Requests to vnets on behalf of programs: a connection per vnet and user, for its rights. */
+/**
+ * Requests to running vnets on behalf of programs, on one connection per vnet and user, because a
+ * vnet grants rights by the credentials of the connection. Replies are passed on by callbacks, not
+ * promises: a program waits for them.
+ */
 import { availableParallelism } from 'node:os'
 import { EAGAIN, ECONNREFUSED, ECONNRESET, EIO, ENOBUFS, ENOENT, EPERM, ETIMEDOUT } from 'vnet/internal/base/errno'
 import { Connection } from 'vnet/internal/control/protocol/connection'
@@ -16,6 +20,10 @@ const AGAIN_MS = 2
 const SPIN_NS = 50_000
 const UNSENT_MAX = 4096
 
+/**
+ * A request of a program to a vnet. The handler of a trapped call makes it and passes it to ask(),
+ * which calls `onEnd` once in any case, possibly before it returns.
+ */
 export interface SentRequest {
   readonly vnet: Entry
   readonly requester: Requester | undefined
@@ -30,6 +38,10 @@ export interface SentRequest {
 
 type Environment = Pick<Supervision, 'native' | 'onDefect'>
 
+/**
+ * All conversations of a supervisor. A conversation opens with the first request of its user to its
+ * vnet, and is removed when its connection ends; the next request opens a new one.
+ */
 export class Conversations {
   readonly #environment: Environment
   /** Conversations by the vnet's socket and the user. */
@@ -40,12 +52,16 @@ export class Conversations {
     this.#environment = environment
   }
 
+  /**
+   * Returns a sequence number for one message of a request. It is never 0, the number of events.
+   */
   nextSeq(): number {
     // 0 is the number of events.
     this.#seq = (this.#seq + 1) >>> 0 || 1
     return this.#seq
   }
 
+  /** Sends a request on the connection of its vnet and user. */
   ask(request: SentRequest): void {
     const { vnet, requester } = request
     const key = `${vnet.vnet} ${requester?.uid}:${requester?.gid}`
@@ -56,11 +72,13 @@ export class Conversations {
     conversation.ask(request)
   }
 
+  /** Ends all requests with -ECONNREFUSED. */
   close(): void {
     for (const conversation of [...this.#all.values()]) conversation.close(-ECONNREFUSED)
   }
 }
 
+/** The owner of a conversation, which is notified of events and of the end of its connection. */
 interface ConversationListener {
   /** Called with each message that belongs to no request, valid during the call. */
   onEvent?(message: Uint8Array): void
@@ -68,6 +86,10 @@ interface ConversationListener {
   onEnd(): void
 }
 
+/**
+ * The requests of one user to one vnet, and the events that the vnet sends on the same connection.
+ * A request that gets no part of its reply for TIMEOUT_MS ends with -ETIMEDOUT.
+ */
 export class Conversation {
   readonly #environment: Environment
   readonly #vnet: Entry
@@ -90,6 +112,11 @@ export class Conversation {
     this.#listener = listener
   }
 
+  /**
+   * Sends a request, and spins briefly for its reply if there are several CPUs. While connecting,
+   * or if the connection has no room, a copy waits; beyond UNSENT_MAX the request ends with
+   * -ENOBUFS.
+   */
   ask(request: SentRequest): void {
     const waiting: Waiting = { request, since: performance.now() }
     this.#looking ??= setInterval(() => this.#guarded(() => this.#look()), LOOK_MS).unref()

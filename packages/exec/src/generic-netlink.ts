@@ -1,7 +1,8 @@
 /**
- * Generic netlink sockets of a program: sockets of the kernel at descriptor numbers that the filter
- * traps. A vnet replies to datagrams for vnet_nl and to queries for it to nlctrl; all others go to
- * the kernel. Replies are queued (replies.ts) before the sending call returns.
+ * Generic netlink sockets of a program. Each is a socket of the kernel at a descriptor number that
+ * the filter traps, so that the supervisor receives the datagrams sent on it. A vnet replies to
+ * datagrams for vnet_nl and to queries for it to nlctrl; all others go to the kernel. Replies are
+ * queued (replies.ts) before the sending call returns.
  */
 import { EBADF, ECONNREFUSED } from 'vnet/internal/base/errno'
 import {
@@ -28,6 +29,9 @@ const SEND_MAX = 65536
 
 type Datagram = Readonly<{ spans: readonly memory.MemorySpan[]; name?: memory.MemorySpan }>
 
+/**
+ * The handlers of socket(2) and of the calls that send. The kernel runs calls that concern no vnet.
+ */
 export class GenericNetlink {
   readonly #supervision: Supervision
   readonly #relay: Relay

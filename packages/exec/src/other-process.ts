@@ -43,6 +43,10 @@ export interface ThreadStatus {
   readonly blocked: bigint
 }
 
+/**
+ * The memory, descriptors, credentials and namespaces of threads, by thread id. It keeps up to KEPT
+ * pidfds open until close().
+ */
 export class OtherProcesses {
   readonly #native: Native
   /** Process descriptors by thread id, the most recently opened last. */
@@ -69,8 +73,9 @@ export class OtherProcesses {
   }
 
   /**
-   * Returns our own descriptor of the socket `fd` of thread `pid`, for the caller to close, or
-   * -errno. Anything else is refused: closing it may wait for another program's file system.
+   * Returns our own descriptor of the socket that is `fd` in thread `pid`, which the caller closes,
+   * or -errno. Other files are refused with -ENOTSOCK: closing one may wait for its file system,
+   * which can be another program's.
    */
   descriptor(pid: number, fd: number): number {
     const link = this.#linkOf(pid, fd)
@@ -79,11 +84,15 @@ export class OtherProcesses {
     return this.#onPidfd(pid, pidfd => this.#native.pidfdGetfd(pidfd, fd))
   }
 
+  /** Whether the thread has no descriptor of this number; true if it has ended, too. */
   isFree(pid: number, fd: number): boolean {
     return this.#linkOf(pid, fd) === -EBADF
   }
 
-  /** Fills `into`; -EFAULT if part of it is not mapped. */
+  /**
+   * Reads memory until `into` is full and returns 0, or -errno: -EFAULT if part of it is not
+   * mapped.
+   */
   read(pid: number, address: bigint, into: Uint8Array): number {
     if (into.length === 0) return 0
     const bytes = this.#native.processVmReadv(pid, address, into)
@@ -91,8 +100,9 @@ export class OtherProcesses {
   }
 
   /**
-   * Calls `fn`, which may write() to the memory that thread `pid` has now, even if it executes
-   * another program. Returns undefined if that cannot be opened, or if `isStill` is then false.
+   * Calls `fn`, which may write() to the memory that thread `pid` has now, even if the thread
+   * executes another program in the meantime. Returns undefined without a call of `fn` if the
+   * memory cannot be opened, or if `isStill` returns false once it is open.
    */
   inMemoryOf<T>(pid: number, isStill: () => boolean, fn: () => T): T | undefined {
     const memory = this.#native.open(`/proc/${pid}/mem`, O_RDWR, -1)
@@ -117,6 +127,9 @@ export class OtherProcesses {
     return written === from.length ? 0 : -EFAULT
   }
 
+  /**
+   * Returns the process and the effective user and group of a thread; undefined if it has ended.
+   */
   identity(pid: number): Identity | undefined {
     const info = new Uint8Array(PIDFD_INFO_LEN)
     putU32(info, 0, uapi.PIDFD_INFO_CREDS)
@@ -124,6 +137,7 @@ export class OtherProcesses {
     return { tgid: getU32(info, TGID_AT), euid: getU32(info, EUID_AT), egid: getU32(info, EGID_AT) }
   }
 
+  /** Returns the status of a thread from /proc; undefined if it has ended. */
   status(pid: number): ThreadStatus | undefined {
     const status = attempt(() => readFileSync(`/proc/${pid}/status`, 'latin1'))
     if (status === undefined) return undefined
@@ -175,6 +189,7 @@ export class OtherProcesses {
     return closing(this.#native, nsfd, () => fn(fstatSync(nsfd).ino === this.#home.inode ? -1 : nsfd))
   }
 
+  /** Closes the kept pidfds. */
   close(): void {
     closeFds(this.#native, this.#pidfds.values())
     this.#pidfds.clear()

@@ -19,6 +19,11 @@ interface Reply {
   readonly gone?: boolean
 }
 
+/**
+ * Returns the handler of these calls. It ends a call with the driver's result when the vnet
+ * replies. The kernel runs the call if no vnet has the interface, or has it no longer, and if the
+ * supervisor may not act for the thread's user.
+ */
 export function privateIoctls(supervision: Supervision): (notification: Notification) => void {
   const { native, listener, processes, conversations, vnets } = supervision
   const builder = new netlink.MessageBuilder()
@@ -110,6 +115,7 @@ function nameOf(ifreq: Uint8Array): string {
   return netlink.decodeName(end < 0 ? octets.subarray(0, IFNAMSIZ - 1) : octets.subarray(0, end))
 }
 
+/** Returns the driver's reply; -EIO for a malformed message. */
 function replyIn(bytes: Uint8Array): Reply {
   const reply = netlink.parsed((): Reply | undefined => {
     const [message] = netlink.messages(bytes)

@@ -1,4 +1,7 @@
-/** msghdr, mmsghdr, iovec and sockaddr_nl in a program's memory: alike on x86-64 and arm64. */
+/**
+ * Structures in a program's memory that its system calls point to: struct msghdr, struct mmsghdr,
+ * struct iovec and struct sockaddr_nl. x86-64 and arm64 lay them out alike.
+ */
 import { EFAULT } from 'vnet/internal/base/errno'
 import { getU32, getU64, putU32 } from 'vnet/internal/netlink/index'
 import type { OtherProcesses } from './other-process.ts'
@@ -24,8 +27,10 @@ const NL_PID_AT = 4
 /** Longer lengths are cut to this one. */
 const LENGTH_MAX = 0x7fff_ffffn
 
+/** Consecutive bytes in a program's memory. */
 export type MemorySpan = Readonly<{ address: bigint; length: number }>
 
+/** Returns a span; a length over LENGTH_MAX is cut. */
 export const span = (address: bigint, length: bigint): MemorySpan => ({
   address,
   length: Number(length < LENGTH_MAX ? length : LENGTH_MAX),
@@ -42,6 +47,10 @@ export function iovecs(processes: OtherProcesses, pid: number, address: bigint, 
   return Array.from({ length: Number(count) }, (_, i) => spanAt(octets, IOVEC_LEN * i))
 }
 
+/**
+ * A struct msghdr, with addresses in the program's memory: the peer's address, the iovecs, and the
+ * buffer for ancillary data.
+ */
 export interface Msghdr {
   readonly name: MemorySpan
   readonly spans: readonly MemorySpan[]

@@ -6,9 +6,15 @@ import { CAP_NET_ADMIN, type Native, O_NONBLOCK, SO_RCVTIMEO, SOL_SOCKET, sockad
 import { getU32, getU64 } from 'vnet/internal/netlink/index'
 import type { OtherProcesses, ThreadStatus } from './other-process.ts'
 
+/**
+ * A program's socket during a trapped call. Whoever made the duplicate closes it after the call.
+ */
 export interface ProgramSocket {
+  /** The supervisor's duplicate. */
   readonly fd: number
+  /** The netlink port, to which replies are addressed. */
   readonly port: number
+  /** The inode of its network namespace. */
   readonly netns: number
   /** Its inode, the same for all descriptors of the socket in all processes. */
   readonly inode: number
@@ -30,6 +36,7 @@ export function boundPortOf(native: Native, fd: number, process: number): number
   return portOf(native, fd) || undefined
 }
 
+/** Whether O_NONBLOCK is set for the file that `fd` refers to. */
 export function isNonBlocking(fd: number): boolean {
   const flags = /^flags:\s*([0-7]+)/m.exec(readFileSync(`/proc/thread-self/fdinfo/${fd}`, 'latin1'))?.[1] ?? '0'
   return (Number.parseInt(flags, 8) & O_NONBLOCK) !== 0
@@ -46,6 +53,7 @@ const ROOT = 0
 /** A user with the right to read that owns nothing. */
 const NOBODY: Requester = { uid: 65534, gid: 65534 }
 
+/** Another user and group, as which the supervisor sends a request if it is root. */
 export type Requester = As
 
 /**

@@ -25,6 +25,10 @@ const MESSAGES_MAX = 64
 
 type Envelope = Readonly<{ name: Uint8Array; namelen: number; control: Uint8Array; flags: number }>
 
+/**
+ * The program's buffers for one message: for its bytes, for ancillary data, and for the other
+ * results.
+ */
 interface ReceiveBuffers {
   readonly spans: readonly memory.MemorySpan[]
   readonly controlLength: number
@@ -32,6 +36,10 @@ interface ReceiveBuffers {
   finish(envelope: Envelope): number
 }
 
+/**
+ * The handlers of the calls that receive. A call that has to wait for a message waits here
+ * (waits.ts).
+ */
 export class Reception {
   readonly #supervision: Supervision
   readonly #replies: Replies
@@ -47,6 +55,7 @@ export class Reception {
     this.#waits = new Waits(supervision)
   }
 
+  /** Frees the descriptors of waiting calls, without a reply to them. */
   close(): void {
     this.#waits.close()
   }

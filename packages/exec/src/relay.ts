@@ -22,6 +22,10 @@ const REPLY_MAX = 1 << 20
  */
 export type RelayDone = (result: number | undefined) => void
 
+/**
+ * A datagram that a program sends. `octets` are a copy of its bytes; `notification` is the sending
+ * call.
+ */
 export interface Sent {
   readonly notification: Notification
   readonly socket: ProgramSocket
@@ -29,7 +33,10 @@ export interface Sent {
   readonly to: Addressee
 }
 
-/** Relays a datagram to a vnet. */
+/**
+ * Relays a datagram to a vnet. Calls `done` once, maybe before it returns; the caller keeps the
+ * socket's duplicate open until then.
+ */
 export type Relay = (vnet: Entry, sent: Sent, done: RelayDone) => void
 
 export function relayOf(supervision: Supervision, replies: Replies, subscriptions: Subscriptions): Relay {

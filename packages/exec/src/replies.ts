@@ -33,6 +33,11 @@ interface Waiting {
   bytes: number
 }
 
+/**
+ * The replies that wait for placeholders, for all programs of a supervisor. It holds at most
+ * WAITING_MAX bytes a socket and SOCKETS_MAX sockets; then the socket used least recently loses its
+ * replies.
+ */
 export class Replies {
   readonly #native: Native
   /** Sockets by inode, in order of use. */
@@ -50,7 +55,10 @@ export class Replies {
     netlink.putU32(this.#noop, netlink.PORT_AT, this.#mark)
   }
 
-  /** Queues replies in order; -ENOBUFS without room for all. `pid` is in the socket's namespace. */
+  /**
+   * Queues replies in order. Returns 0, or -ENOBUFS if the socket has no room for all of them; some
+   * may be queued then. `pid` is any thread in the socket's namespace.
+   */
   put(socket: ProgramSocket, pid: number, replies: readonly Uint8Array[]): number {
     const { fd, inode } = socket
     const waiting = this.#waitingFor(socket, pid)

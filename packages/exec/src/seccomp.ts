@@ -20,30 +20,43 @@ const ARGS_AT = 32
 const ID_LEN = 8
 const RESP_LEN = 24
 
+/** A system call that waits for its result (struct seccomp_notif). */
 export class Notification {
   readonly bytes = new Uint8Array(NOTIF_LEN)
 
+  /**
+   * The waiting thread, in our pid namespace. Another thread may get the number once this one has
+   * ended: check isWaiting() after reading from it, and before writing to it.
+   */
   get pid(): number {
     return getU32(this.bytes, PID_AT)
   }
 
+  /** The number of the system call (bySyscallNumber). */
   get nr(): number {
     return getS32(this.bytes, NR_AT)
   }
 
+  /** Argument `i` as an address or a size. */
   address(i: number): bigint {
     return getU64(this.bytes, ARGS_AT + 8 * i)
   }
 
+  /** Argument `i` as an int. */
   int(i: number): number {
     return getS32(this.bytes, ARGS_AT + 8 * i)
   }
 
+  /** The kernel's id of the waiting call, 8 bytes. */
   get id(): Uint8Array {
     return this.bytes.subarray(0, ID_LEN)
   }
 }
 
+/**
+ * The supervisor's end of a seccomp filter. It receives the calls that the filter traps, and ends
+ * each with a result. A call that has ended in the meantime is ignored.
+ */
 export class NotificationListener {
   readonly #native: Native
   readonly #fd: number
@@ -105,6 +118,7 @@ export class NotificationListener {
     return undefined
   }
 
+  /** Passes the id of a call and four 32-bit numbers to the kernel. */
   #write(request: number, id: Uint8Array, numbers: readonly number[]): number {
     this.#resp.set(id)
     for (const [i, number] of numbers.entries()) putU32(this.#resp, ID_LEN + 4 * i, number)
@@ -117,8 +131,8 @@ export class NotificationListener {
 }
 
 /**
- * The numbers of system calls on x64 (arch/x86/entry/syscalls/syscall_64.tbl) and on arm64
- * (include/uapi/asm-generic/unistd.h).
+ * The numbers of the system calls that `vnet exec` traps, on x64
+ * (arch/x86/entry/syscalls/syscall_64.tbl) and on arm64 (include/uapi/asm-generic/unistd.h).
  */
 const SYSCALLS: Readonly<Record<Call, readonly [x64: number, arm64: number]>> = {
   ioctl: [16, 29],

@@ -15,6 +15,10 @@ import { inodeOf, portOf, type Requester } from './program-socket.ts'
 import type { Replies } from './replies.ts'
 import type { Notification, Supervision } from './seccomp.ts'
 
+/**
+ * A program's socket: the process, the descriptor number, and the inodes of the socket and of its
+ * network namespace. A socket is the same one only while all of them match.
+ */
 export type Where = Readonly<{ tgid: number; number: number; inode: number; netns: number }>
 
 /** The attributes of a SUBSCRIBE; the vnet has defaults for absent ones. */
@@ -32,6 +36,10 @@ const NETLINK_DROP_MEMBERSHIP = 2
 const INT_LEN = 4
 const ROOT = 0
 
+/**
+ * The subscriptions of all programs, at most two a socket: its membership of the group, and its
+ * SUBSCRIBE. The handlers of setsockopt(2) and of relayed datagrams start them.
+ */
 export class Subscriptions {
   readonly #supervision: Supervision
   readonly #replies: Replies
@@ -76,6 +84,7 @@ export class Subscriptions {
     else answer(undefined)
   }
 
+  /** Ends all subscriptions. */
   close(): void {
     for (const key of [...this.#all.keys()]) this.#end(key)
   }

@@ -1,4 +1,8 @@
-/** Finds an interface's vnet by the files beside the sockets: no stopped vnet delays a call. */
+/**
+ * Finds the vnet of an interface by the files beside the vnets' sockets. No vnet is queried, so a
+ * stopped vnet does not delay a call for another. The files are read again when their directories
+ * change.
+ */
 import { statSync } from 'node:fs'
 import { directoriesOf, type FindOptions } from 'vnet/internal/control/client/find'
 import { type Entry, type EntryInterface, readDirectories } from 'vnet/internal/control/protocol/directory'
@@ -9,8 +13,13 @@ const LOOK_MS = 1
 /** The granularity of a file system's clock: two changes within it may have one time stamp. */
 const SETTLED_MS = 50
 
+/** An interface with the vnet that has it. */
 export type RemoteDevice = Readonly<{ vnet: Entry; device: EntryInterface }>
 
+/**
+ * The running vnets whose files this user can read. A vnet that started less than LOOK_MS ago may
+ * be missing.
+ */
 export class ReachableVnets {
   readonly #options: FindOptions
   readonly #clock: () => number

@@ -19,15 +19,22 @@ const TIMEOUT_MAX_MS = 0x7fff_ffff
 /** include/linux/errno.h: restarts a call if SA_RESTART is set. Only while a signal is pending. */
 const ERESTARTSYS = 512
 
+/**
+ * A receiving call without a message. Waits calls `attempt` when the socket is readable, and
+ * `ended` when the call ends without a message; it passes the result of either to the program.
+ */
 export interface Wait {
   readonly notification: Notification
   /** The supervisor's duplicate of the socket; closed when the wait ends. */
   readonly fd: number
-  /** SO_RCVTIMEO; 0 means without a limit. */
+  /** SO_RCVTIMEO in ms; 0 means without a limit. */
   readonly timeoutMs: number
   /** Tries again. Returns the result of the call, or -EAGAIN if no message has arrived. */
   attempt(): number
-  /** The result of the call if it ends without a message. */
+  /**
+   * Returns the result of a call that ends with this -errno. A call that has messages already
+   * returns these.
+   */
   ended(error: number): number
 }
 
@@ -36,6 +43,7 @@ interface Waiting extends Wait {
   readonly timer: NodeJS.Timeout | undefined
 }
 
+/** The receives of all programs that wait, WAITS_MAX at most. */
 export class Waits {
   readonly #supervision: Supervision
   readonly #all = new Set<Waiting>()
@@ -61,6 +69,7 @@ export class Waits {
     this.#looking ??= setInterval(() => this.#look(), LOOK_MS)
   }
 
+  /** Frees the descriptors of all waits, without a reply to their calls. */
   close(): void {
     for (const waiting of this.#all) this.#forget(waiting)
   }
@@ -106,7 +115,8 @@ export class Waits {
     const { notification, timeoutMs } = waiting
     const { processes, listener } = this.#supervision
     const status = processes.status(notification.pid)
-    // A signal moves a waiting thread from state S to D (SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV).
+    // A waiting thread sleeps in state S until a signal wakes it, and in state D from then on,
+    // because its call was received (SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV).
     const isInterrupted = status?.state === 'D' && (hasSignal(status) || processes.isStopping(notification.pid))
     // Checked after the status was read, because the pid may belong to another thread by now.
     if (status === undefined || !listener.isWaiting(notification)) this.#forget(waiting)
