@@ -1,6 +1,7 @@
 /**
- * Backbone: the network of `vnet lan`: a segment with the gateway, its services, and the hosts. A
- * reload keeps the segment with its ports, the leases, the neighbours and open connections.
+ * Backbone: the network that the ports of `vnet lan` lead to. Its segment has the configured
+ * gateway and hosts; the gateway serves DHCP, DNS, router advertisements and DHCPv6. A reload keeps
+ * the segment with its ports, the leases, the neighbours and open connections.
  */
 import type { Socket } from 'node:net'
 import { LimitedLog, LOGLEVEL_DEBUG } from 'vnet/internal/base/log'
@@ -36,6 +37,7 @@ const DNS_ALL = { perSecond: 4000, burst: 8000 }
 /** Bytes of a message over TCP: its length has 16 bits. */
 const DNS_TCP_MAX = 0xffff
 
+/** The network of a running `vnet lan`, as `start` gets it. The driver closes it. */
 export interface Lan extends Network {
   readonly net: Net
 }
@@ -43,6 +45,10 @@ export interface Lan extends Network {
 /** Called with the network set up. Its result is called before a reload and at the end. */
 export type Start = (lan: Lan) => (() => void) | void
 
+/**
+ * The parts that the driver of the ports provides. They outlive the Backbone, which closes none of
+ * them.
+ */
 export interface BackboneOptions {
   readonly net: Net
   /** Undefined without a kernel: the hosts then have no TCP. */
@@ -54,6 +60,10 @@ export interface BackboneOptions {
   readonly start?: Start | undefined
 }
 
+/**
+ * The network of one `vnet lan`, from its first setup to its disposal. The driver creates it before
+ * its ports come up, and disposes of it after they are closed.
+ */
 export class Backbone implements AsyncDisposable {
   readonly #options: BackboneOptions
   readonly #log: LimitedLog
@@ -123,18 +133,25 @@ export class Backbone implements AsyncDisposable {
     }
   }
 
+  /** The current hosts: a reload replaces the object. */
   get population(): Population {
     return this.#population
   }
 
+  /** The DHCP server; undefined while DHCP is off. */
   get dhcp(): DhcpServer | undefined {
     return this.#population.dhcp && this.#dhcp
   }
 
+  /** The entries of these kinds, made while they are read: read them in one go. */
   entries(kinds: ReadonlySet<string>): Iterable<SegmentEntry> {
     return segmentEntries(this.#population, () => this.dhcp?.leases() ?? [], kinds)
   }
 
+  /**
+   * Stops the services, saves the leases, closes the hosts' connections and drops the hosts'
+   * frames.
+   */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#end?.()
     this.#end = undefined

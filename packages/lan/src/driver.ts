@@ -1,4 +1,7 @@
-/** The driver `lan`: ports of the network (port/device.ts, backbone.ts), and its parameters. */
+/**
+ * The driver `lan`: Ethernet ports that look like a network card's (port/device.ts), and the
+ * simulated network that they lead to (backbone.ts). This file has the parameters.
+ */
 import { EINVAL, explain, FileError, isErrno, UsageError, VnetError } from 'vnet/internal/base/index'
 import { CAP_SYS_ADMIN, loadNative, type Native } from 'vnet/internal/linux/index'
 import type { Driver, DriverContext, NetDevice, ParamValues } from 'vnet/internal/netdev/index'

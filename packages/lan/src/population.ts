@@ -17,6 +17,7 @@ import { isInhabitant, type Segment } from './switch/segment.ts'
 /** The configuration of a segment, with the hosts that a file cannot describe. */
 export interface LanSetup {
   readonly config: LanConfig
+  /** Hosts of a driver file, after the configured ones. */
   readonly hosts: readonly LanHost[]
   /** The number of further hosts: host1, host2 ... */
   readonly count: number
@@ -24,11 +25,16 @@ export interface LanSetup {
   readonly oui?: Uint8Array | undefined
 }
 
+/** The network of a setup, and its checked DHCP configuration; undefined while DHCP is off. */
 export interface Population extends Network {
   readonly dhcp: DhcpConfig | undefined
 }
 
-/** Throws a VnetError: EEXIST for an address or name of two hosts, EINVAL for an invalid host. */
+/**
+ * Adds the gateway and hosts of a setup to `segment`, by default a new one; `gateway` are the
+ * gateway's handlers. Throws a VnetError, EEXIST if two hosts have the same address or name, EINVAL
+ * if a host is invalid.
+ */
 export function populate(
   env: HostsEnvironment,
   { config, hosts, count, oui }: LanSetup,

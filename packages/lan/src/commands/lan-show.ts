@@ -17,6 +17,7 @@ const KINDS = {
 type Part = keyof typeof KINDS
 const PARTS = Object.keys(KINDS) as Part[]
 
+/** The options of the command: the parts to show. */
 export type LanShowOptions = AskOptions & { readonly [P in Part]?: boolean } & { readonly json?: boolean }
 
 type Shown = Readonly<{ interfaces: readonly string[]; segment: SegmentInfo }>
@@ -26,6 +27,7 @@ const ROWS = 20
 /** The latest time that a Date can hold, in milliseconds. */
 const DATE_MAX = 8.64e15
 
+/** Shows the segment of an interface, or without a name of all vnets. Returns the exit status. */
 export function lanShow(name: string | undefined, options: LanShowOptions, io: Io): Promise<number> {
   const named = PARTS.filter(part => options[part])
   const parts = named.length > 0 ? named : PARTS

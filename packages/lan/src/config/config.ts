@@ -40,6 +40,7 @@ function checkDhcp({ dhcp }: lan.LanConfig, problems: ConfigFile): void {
   }
 }
 
+/** Addresses that the part of the file at `path` takes. */
 interface Claim extends lan.AddressSpan {
   readonly path: string
 }

@@ -1,7 +1,7 @@
 /**
- * The file of `vnet lan` as JSON Schema, from which errors, LanFile and
- * packages/lan/docs/lan.schema.json come (scripts/generate-schemas.mjs). services/dhcp/config.ts
- * has DHCP, config.ts rules across parts.
+ * The configuration file of `vnet lan` as JSON Schema. Error messages, the type LanFile and
+ * packages/lan/docs/lan.schema.json (scripts/generate-schemas.mjs) are derived from it. The part
+ * about DHCP is in services/dhcp/config.ts, and config.ts checks rules across several parts.
  */
 import * as schema from 'vnet/internal/base/schema'
 import { networkOf, parseAddress, parsePrefix, sameBytes } from 'vnet/internal/packet/address'
@@ -98,7 +98,11 @@ export const lanSchema = {
   }),
 }
 
+/**
+ * The contents of a configuration file, as written: without defaults (complete() in defaults.ts).
+ */
 export type LanFile = schema.TypeOf<typeof lanSchema>
+/** A host, or a range of hosts, of a configuration file. */
 export type FileHost = schema.TypeOf<typeof host>
 
 function isNetwork(length: number, min: number, max: number) {

@@ -1,6 +1,7 @@
 /**
- * ARP for the simulated hosts (RFC 826, RFC 5227). A probe gets a reply, too: its address is taken.
- * A host defends its address once in DEFEND_INTERVAL at most (RFC 5227 sec. 2.4 (c)).
+ * ARP for the simulated hosts (RFC 826, RFC 5227). Probes get a reply, too: the prober must see
+ * that the address is taken. If another station uses the address of a host, the host announces it
+ * to all stations, at most once in DEFEND_INTERVAL (RFC 5227 sec. 2.4 (c)).
  */
 import { NSEC_PER_SEC } from 'vnet/internal/base/clock'
 import { setPlain, toArpReply } from 'vnet/internal/drivers/far/reply'

@@ -1,4 +1,7 @@
-/** HostTable: hosts by index, name, address. A host takes some 300 bytes; a HostKind is shared. */
+/**
+ * HostTable: the simulated hosts by index, name and address. Properties that many hosts share are
+ * stored once (HostKind), the others in typed arrays: a host takes about 300 bytes.
+ */
 import { EEXIST, EINVAL, VnetError } from 'vnet/internal/base/errno'
 import { formatAddress, formatMac, parseAddress, parseMac, plus } from 'vnet/internal/packet/address'
 import { copyAddress, ETH_ALEN, isStationAddress } from 'vnet/internal/packet/ethernet'
@@ -9,6 +12,7 @@ import { AddressTable } from '../switch/address-table.ts'
 import type { HostDefinition, HostRange, Icmpv6Handler, SegmentHost, SmallService, UdpHandler } from './host.ts'
 import { SMALL_SERVICE_PORTS } from './host.ts'
 
+/** The properties that all hosts of a range share. */
 export interface HostKind {
   readonly router: boolean
   readonly udp: ReadonlyMap<number, UdpHandler | SmallService>
@@ -25,6 +29,7 @@ export interface NewHost {
   readonly ip6: readonly Uint8Array[]
 }
 
+/** The hosts of a segment, without their behaviour. Hosts are added, never removed. */
 export class HostTable {
   /** Hardware addresses, six bytes a host. */
   macs = new Uint8Array(16 * ETH_ALEN)
@@ -78,7 +83,10 @@ export class HostTable {
     return this.#ip4.slice(index * ipv4.IPV4_ALEN, (index + 1) * ipv4.IPV4_ALEN)
   }
 
-  /** Returns its index. VnetError EEXIST on a name or address in use, EINVAL on a bad address. */
+  /**
+   * Adds a host and returns its index. Throws a VnetError, EEXIST for a name or an address that
+   * another host has, EINVAL for an address that no host can have. The table is unchanged then.
+   */
   add(host: NewHost, kind: HostKind): number {
     const { name, mac, ip, ip6 } = host
     this.#check(host)
@@ -104,6 +112,10 @@ export class HostTable {
     return index
   }
 
+  /**
+   * Returns a description of a host, with copies of its addresses. The last description is kept,
+   * because a server is described for each of its datagrams.
+   */
   describe(index: number): SegmentHost {
     if (this.#last?.index === index) return this.#last
     const mac = this.macs.slice(index * ETH_ALEN, (index + 1) * ETH_ALEN)
@@ -159,7 +171,10 @@ function linkLocal(mac: Uint8Array): Uint8Array {
 
 const SMALL_SERVICES = Object.entries(SMALL_SERVICE_PORTS).map(([name, port]) => [port, name as SmallService] as const)
 
-/** VnetError EINVAL on a port, an ICMPv6 type or a small service that does not exist. */
+/**
+ * Returns the shared properties of a definition. Throws a VnetError EINVAL for a port, an ICMPv6
+ * type or a small service that does not exist.
+ */
 export function kindOf(definition: HostDefinition | HostRange): HostKind {
   const { services = true, on = {} } = definition
   const router = 'router' in definition && definition.router === true
@@ -178,7 +193,10 @@ export function kindOf(definition: HostDefinition | HostRange): HostKind {
   }
 }
 
-/** Throws a VnetError, EINVAL on a malformed address or without any address. */
+/**
+ * Returns the host of a definition; a hardware address that is not given is made from `oui` and the
+ * first IP address. Throws a VnetError EINVAL for a malformed address, or if there is no address.
+ */
 export function hostOf({ name, mac, ip, ip6 }: HostDefinition, oui: Uint8Array): NewHost {
   const all4 = listOf(ip).map(text => addressOf(text, ipv4.IPV4_ALEN))
   const all6 = listOf(ip6).map(text => addressOf(text, ipv6.IPV6_ALEN))
@@ -187,6 +205,7 @@ export function hostOf({ name, mac, ip, ip6 }: HostDefinition, oui: Uint8Array):
   return { name, mac: mac === undefined ? macFor(first, oui) : macOf(mac), ip: all4, ip6: all6 }
 }
 
+/** Yields the hosts of a range, made while they are read. Throws a VnetError EINVAL like hostOf. */
 export function* hostsOf(range: HostRange, oui: Uint8Array): Generator<NewHost> {
   const { count, name, except = () => false } = range
   const ip = range.ip === undefined ? undefined : addressOf(range.ip, ipv4.IPV4_ALEN)
@@ -214,6 +233,7 @@ function macFor(address: Uint8Array, oui: Uint8Array): Uint8Array {
   return mac
 }
 
+/** Returns a list of one text, or the list itself. */
 export const listOf = (value: string | readonly string[] = []): readonly string[] =>
   typeof value === 'string' ? [value] : value
 

@@ -3,6 +3,7 @@ import { type Clock, type Rate, TokenBucket } from 'vnet/internal/base/index'
 import { copyAddress, ETH_ALEN, isMulticastAddress } from 'vnet/internal/packet/ethernet'
 import { RecentAddresses } from '../switch/address-table.ts'
 
+/** A host as a user defines it. It needs `ip` or `ip6`. */
 export interface HostDefinition {
   /** Its key in `Hosts.byName`, and its name in the DNS of the segment. */
   readonly name?: string | undefined
@@ -18,10 +19,20 @@ export interface HostDefinition {
   readonly on?: HostHandlers | undefined
 }
 
+/**
+ * The parts of a host that a user programs. A handler that throws loses the frame and is logged.
+ */
 export interface HostHandlers {
-  /** By port: datagrams to the host and, except for small services, to groups and broadcasts. */
+  /**
+   * By port: datagrams to the host's address, to groups, and to broadcast addresses. A small
+   * service gets the first kind only.
+   */
   readonly udp?: Readonly<Record<number, UdpHandler | SmallService>> | undefined
-  /** By type: verified messages to host or group, no echo requests or neighbour solicitations. */
+  /**
+   * By type: messages to the host or to a group, after their checksum was verified. Neighbour
+   * solicitations are not passed on; of messages to the host itself, neither are echo requests and
+   * errors.
+   */
   readonly icmpv6?: Readonly<Record<number, Icmpv6Handler>> | undefined
   /** By port: the service for connections, as known to `Hosts.services`. Other ports are closed. */
   readonly tcp?: Readonly<Record<number, unknown>> | undefined
@@ -37,9 +48,13 @@ export const SMALL_SERVICE_PORTS: Readonly<Record<SmallService, number>> = {
   chargen: 19,
 }
 
-/** `reply` sends a datagram back to the source; it returns false if it cannot. */
+/**
+ * Reads a datagram. `reply` sends a datagram back to its source, now or later; it returns false if
+ * it cannot.
+ */
 export type UdpHandler = (message: UdpMessage, reply: (data: Uint8Array) => boolean) => void
 
+/** Reads a message. It cannot reply itself: see Hosts.sendIcmpv6. */
 export type Icmpv6Handler = (message: Icmpv6Message) => void
 
 /** `data` is a view of the frame, valid during the call only. Addresses are copies. */
@@ -86,6 +101,10 @@ export interface HostRange {
   readonly on?: HostHandlers | undefined
 }
 
+/**
+ * The hardware addresses of stations on the segment, by IP address. The hosts learn them from
+ * received frames. A full table forgets the address that was added first.
+ */
 export class NeighbourTable {
   /** Hardware addresses, six bytes an entry; `find` returns a position in it. */
   readonly macs: Uint8Array
@@ -113,6 +132,7 @@ export class NeighbourTable {
     if (entry >= 0) this.macs.fill(0xff, entry * ETH_ALEN, (entry + 1) * ETH_ALEN)
   }
 
+  /** Sets the hardware address at `macAt` for the address at `at`. Copies both. */
   learn(bytes: Uint8Array, at: number, mac: Uint8Array, macAt: number): void {
     const known = this.#known.table.get(bytes, at)
     const entry = known < 0 ? this.#known.add(bytes, at) : known
@@ -132,6 +152,10 @@ export class NeighbourTable {
 /** Clients that a budget remembers; beyond that the first is forgotten. */
 const CLIENTS = 4096
 
+/**
+ * Limits the requests of each client and of all clients together, so that no client can use up the
+ * time or the memory of a service. A client that was forgotten starts with a full budget.
+ */
 export class Budget {
   readonly #each: TokenBucket
   readonly #all: TokenBucket

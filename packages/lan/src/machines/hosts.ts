@@ -25,6 +25,11 @@ import { receiveUdp } from './udp.ts'
 
 const DEFAULT_OUI = Uint8Array.of(0x02, 0x4c, 0x4e)
 
+/**
+ * The station with all hosts. A driver file creates it through createNetwork(), or on a Segment of
+ * its own; close() detaches it. It owns each frame from receive() until the frame is back on the
+ * segment, or freed.
+ */
 export class Hosts extends HostState {
   readonly #oui: Uint8Array
 
@@ -39,7 +44,10 @@ export class Hosts extends HostState {
     return this.table.size
   }
 
-  /** VnetError EINVAL on a bad definition, EEXIST on an address or a name of another host. */
+  /**
+   * Adds a host. Throws a VnetError, EINVAL for a bad definition, EEXIST for an address or a name
+   * of another host; no host is added then.
+   */
   add(definition: HostDefinition): SegmentHost {
     const { table, handlers } = this
     const index = table.add(hostOf(definition, this.#oui), kindOf(definition))
@@ -58,12 +66,13 @@ export class Hosts extends HostState {
     return this.table.describe(index)
   }
 
+  /** Returns the host of this name; undefined if there is none. */
   byName(name: string): SegmentHost | undefined {
     const index = this.table.byName(name)
     return index === undefined ? undefined : this.host(index)
   }
 
-  /** The host that has an address of 4 or 16 bytes. */
+  /** Returns the host that has an address of 4 or 16 bytes; undefined if none has it. */
   byAddress(address: Uint8Array): SegmentHost | undefined {
     const index = this.table.byIp(address, 0, address.length === IPV6_ALEN)
     return index < 0 ? undefined : this.host(index)

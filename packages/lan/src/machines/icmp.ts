@@ -125,10 +125,11 @@ const MAX_LENGTH_4 = 576
 const MAX_LENGTH_6 = 1280
 
 /**
- * Takes over a frame and turns it into the error about its packet. It quotes as much as fits, as on
- * a wire: the first segment of a GSO datagram, with a complete checksum. The source is the address
- * that the packet was sent to, or the host's first. Callers send no errors about a group, a
- * fragment, another error, or a packet without a unicast source. The rate is limited here.
+ * Takes over a frame and sends the error about its packet in the same frame. The error quotes as
+ * much of the packet as fits, as it would be on a wire: of a GSO datagram the first segment, with a
+ * complete checksum. It is sent from the address that the packet was sent to or, if that is not the
+ * host's own, from the host's first address. Callers send no error about a group, a fragment,
+ * another error, or a packet without a unicast source. The rate is limited here.
  */
 export function sendError(state: HostState, skb: SkBuff, packet: Packet, error: IcmpError): void {
   if (!prepareQuote(state, skb, packet)) return

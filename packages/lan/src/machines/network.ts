@@ -9,6 +9,9 @@ import type { HostsEnvironment } from './state.ts'
 export const DEFAULT_NETWORK = '198.18.0.0/24'
 export const DEFAULT_NETWORK6 = '2001:db8:0:1::/64'
 
+/**
+ * The addresses and hosts of a network. Every part has a default: a gateway without other hosts.
+ */
 export interface NetworkOptions {
   /** `198.18.0.0/24`, at most /30. */
   readonly network?: string | undefined
@@ -30,6 +33,7 @@ export interface NetworkOptions {
   readonly oui?: Uint8Array | undefined
 }
 
+/** A segment with its gateway and hosts. Detach the hosts with `hosts.close()`. */
 export interface Network {
   readonly segment: Segment
   readonly hosts: Hosts
@@ -39,7 +43,11 @@ export interface Network {
   readonly prefix6: Prefix | undefined
 }
 
-/** VnetError EINVAL on a bad or too small network, EEXIST on a name or address used twice. */
+/**
+ * Puts a gateway and hosts on a segment. Throws a VnetError, EINVAL for a malformed network or one
+ * that is too small for the hosts, EEXIST for an address or a name of two hosts. Hosts that were
+ * added before the error remain on a given segment.
+ */
 export function createNetwork(
   env: HostsEnvironment,
   options: NetworkOptions = {},

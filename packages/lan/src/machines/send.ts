@@ -14,6 +14,7 @@ import type { HostState } from './state.ts'
 /** Bytes of IP packet that Ethernet carries. */
 const MTU = 1500
 
+/** A message that a host sends on its own (Hosts.sendIcmpv6). All its bytes are copied. */
 export interface Icmpv6Datagram {
   /** Default: its first address of the family; its link-local one to link-local IPv6 and groups. */
   readonly source?: Uint8Array | undefined
@@ -26,6 +27,7 @@ export interface Icmpv6Datagram {
   readonly hops?: number | undefined
 }
 
+/** A datagram that a host sends on its own (Hosts.sendUdp). All its bytes are copied. */
 export interface UdpDatagram extends Omit<Icmpv6Datagram, 'address'> {
   readonly sourcePort: number
   /** 4 or 16 bytes, or an IPv4 address as an unsigned number. */

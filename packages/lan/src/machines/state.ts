@@ -1,4 +1,7 @@
-/** HostState: hosts, neighbours, limits, counters, shared by the protocols. It imports none. */
+/**
+ * HostState: the state that the hosts' protocols share: hosts, neighbours, limits, counters, and
+ * the path of a frame that they send. It imports no protocol; hosts.ts puts both together.
+ */
 import type { Alarm, Clock, Log, Random } from 'vnet/internal/base/index'
 import { describeException, LimitedLog, NSEC_PER_MSEC, TokenBucket } from 'vnet/internal/base/index'
 import { createPacket } from 'vnet/internal/drivers/far/packet'
@@ -29,6 +32,7 @@ export interface HostsEnvironment {
   readonly pool: SkBuffPool
 }
 
+/** The environment of one Hosts. */
 export interface HostsOptions {
   readonly segment: Segment
   readonly env: HostsEnvironment
@@ -64,6 +68,10 @@ export interface Services extends Station {
   readonly address: Uint8Array
 }
 
+/**
+ * The shared state. A function of a protocol takes over a frame with it, and ends the frame by
+ * forward(), done(), or the segment's take() or drop().
+ */
 export abstract class HostState implements Inhabitant {
   readonly segment: Segment
   readonly env: HostsEnvironment
@@ -130,7 +138,10 @@ export abstract class HostState implements Inhabitant {
   }
 }
 
-/** Handlers of users and the gateway. An exception loses a frame; one a second is logged. */
+/**
+ * Handlers of users and of the gateway. A handler that throws loses its frame and logs a line, at
+ * most one a second, because it may throw for every frame. A rejected promise is logged, too.
+ */
 class Handlers {
   exceptions = 0
   /** By port: the hosts that receive group and broadcast datagrams. */

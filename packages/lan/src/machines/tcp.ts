@@ -1,9 +1,10 @@
 /**
- * TCP for the simulated hosts. A segment to a closed or link-local port is reset (RFC 9293 sec.
- * 3.10.7.1); others, and ICMP errors about their packets, go to the services, such as sockets in a
- * namespace that has all addresses. Frames cross whole, with GSO and partial checksums; only their
- * hardware addresses change. The host is found by its IP address, so the services may have a
- * point-to-point or NOARP interface.
+ * TCP for the simulated hosts. A segment to a closed port is reset (RFC 9293 sec. 3.10.7.1). A
+ * segment to an open port, and an ICMP error about a packet from there, goes to the services, for
+ * example sockets in a network namespace that has all addresses. On link-local addresses all ports
+ * are closed. Frames cross whole, with GSO and partial checksums; only their hardware addresses
+ * change. The host is found by its IP address, so the services may have a point-to-point or NOARP
+ * interface.
  */
 import { isChecksumRight, type Packet } from 'vnet/internal/drivers/far/packet'
 import { makeReply } from 'vnet/internal/drivers/far/reply'

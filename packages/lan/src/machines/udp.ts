@@ -81,7 +81,11 @@ function callHandler(state: HostState, skb: SkBuff, packet: Packet, index: numbe
   return succeeded
 }
 
-/** As in inetd(8), it replies to no port below 1024 or of a service: two would reply endlessly. */
+/**
+ * Takes over a frame with a datagram (RFC 862, 863, 864, 867). As in inetd(8), it replies neither
+ * to a port below 1024 nor to a service port of any host: two services would reply to each other
+ * endlessly.
+ */
 type UdpService = (state: HostState, skb: SkBuff, packet: Packet) => void
 
 const UDP_SERVICES: Readonly<Record<SmallService, UdpService>> = { echo, discard, daytime, chargen }
@@ -119,10 +123,12 @@ function daytime(state: HostState, skb: SkBuff, packet: Packet): void {
   respond(state, skb, packet, text.length, i => text.charCodeAt(i))
 }
 
+/** Sends a random number of characters, CHARGEN_MAX at most. */
 function chargen(state: HostState, skb: SkBuff, packet: Packet): void {
   respond(state, skb, packet, state.env.random.below(CHARGEN_MAX + 1), chargenCharacter)
 }
 
+/** Returns byte `i` of the endless pattern, from 0 (RFC 864). */
 export function chargenCharacter(i: number): number {
   const line = Math.floor(i / (CHARGEN_LINE + 2))
   const column = i % (CHARGEN_LINE + 2)

@@ -1,7 +1,8 @@
 /**
- * The ports of lan: interfaces like a network card's on a simulated segment, without IP addresses.
- * The link comes up after a negotiation; `vnet trigger IF flap` takes it down and up again. A port
- * is on the segment only while it has a carrier, as if a cable was pulled.
+ * The ports of lan: Ethernet interfaces on a simulated segment that look like a network card's. The
+ * link comes up after a negotiation; `vnet trigger IF flap` takes it down and up again. A port is
+ * on the segment only while it has a carrier, as if a cable was pulled. The interfaces have no IP
+ * addresses: a DHCP client requests them from the segment.
  */
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
@@ -23,6 +24,7 @@ const LINE_OVERHEAD = 24
 /** How far frames may be ahead of the line, s: with less, the granularity of timers costs speed. */
 const AHEAD = 0.001
 
+/** The private data of a lan device. */
 export interface LanPriv {
   /** Set when the device is allocated. */
   port: LanPort
@@ -145,7 +147,10 @@ function setup(dev: netdev.NetDevice<LanPriv>, speed: number, address: () => Uin
 const LOCALLY_ADMINISTERED = 0x02
 const GROUP = 0x01
 
-/** The MAC of a port, the same for one name on one machine: with `oui`, or locally administered. */
+/**
+ * Returns the default MAC address of a port: the same for the same name on the same machine. Its
+ * first three bytes are `oui`; without `oui` it is a locally administered address.
+ */
 export function portAddress(name: string, oui?: Uint8Array): Uint8Array {
   const digest = createHash('sha256').update(`${machineId()}\n${name}`).digest()
   const address = Uint8Array.from(digest.subarray(0, 6))
@@ -161,8 +166,9 @@ function machineId(): string {
 }
 
 /**
- * Keeps only an IPv4 default route, through `gateway` (4 bytes), while its namespace's primary port
- * is up. IPv6 has router advertisements. Returns a function that changes the gateway.
+ * Keeps an IPv4 default route through the segment's gateway while one of `ports`, the primary
+ * interfaces of their namespaces, is up. Router advertisements do so for IPv6. Other routes are not
+ * changed. `gateway` is the gateway's IPv4 address, 4 bytes. Returns a function that changes it.
  */
 export function keepPrimaryRoute(
   net: netdev.Net,

@@ -1,4 +1,8 @@
-/** LanPort: the wire side of a lan interface, a station of the segment while its link is up. */
+/**
+ * LanPort: the wire side of a lan interface, and a station of the segment while its link is up,
+ * after a negotiation. Frames pass a wire in each direction; `--rate-limit` adds the speed of the
+ * line to it.
+ */
 import { type Alarm, type Clock, NSEC_PER_MSEC } from 'vnet/internal/base/clock'
 import { ETH_ZLEN, type NetDevice } from 'vnet/internal/netdev/index'
 import * as netif from 'vnet/internal/netdev/netif'
@@ -7,6 +11,7 @@ import type { SkBuff } from 'vnet/internal/skb/sk-buff'
 import type { DirectedWire, WireEnd } from 'vnet/internal/wire/directed-wire'
 import type { Segment, Station } from '../switch/segment.ts'
 
+/** The port of one device. The device's operations call up(), down() and transmit(). */
 export class LanPort implements Station {
   readonly dev: NetDevice
   readonly #segment: Segment
@@ -36,6 +41,7 @@ export class LanPort implements Station {
     else this.#linkUp.at(this.#clock.now() + this.#negotiation)
   }
 
+  /** Leaves the segment and takes the carrier away. Frames that a wire holds are dropped later. */
   down(): void {
     this.#linkUp.cancel()
     this.#segment.detach(this)
@@ -69,6 +75,7 @@ export class LanPort implements Station {
     this.wires[0].wire.push(skb)
   }
 
+  /** Takes ownership of a frame from the segment. */
   receive(skb: SkBuff): void {
     this.wires[1].wire.push(skb)
   }

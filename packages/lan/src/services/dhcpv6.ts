@@ -1,11 +1,13 @@
 /**
- * Stateless DHCPv6 (RFC 8415 sec. 6.1, 18.3.6): gives resolvers and domains to INFORMATION-REQUEST,
- * also through relays, but no addresses. Log lines have the form of dnsmasq.
+ * Stateless DHCPv6 (RFC 8415 sec. 6.1, 18.3.6): gives resolvers and domains, but no addresses, so
+ * it replies only to INFORMATION-REQUEST. The reply to a relayed message goes back through the
+ * relays. Log lines have the form of dnsmasq's.
  */
 import * as dhcpv6 from 'vnet/internal/packet/dhcpv6'
 import { nameOf } from 'vnet/internal/packet/dns'
 import { formatHex, get16, long, sameBytes } from 'vnet/internal/packet/index'
 
+/** The data that clients get. */
 export interface Dhcpv6Config {
   /** Identifies the server: duidOf(mac). */
   readonly duid: Uint8Array
@@ -24,7 +26,11 @@ const DUID_MAX = 130
 /** Smallest information refresh time, s (RFC 8415 sec. 7.6). */
 const IRT_MINIMUM = 600
 
-/** Returns the reply to a message to port 547, if any. `hops` relays may follow. Never throws. */
+/**
+ * Returns the reply to a message sent to port 547, for its sender: port 546 of a client, or port
+ * 547 of a relay. At most `hops` further relays may have relayed it. Returns undefined if it gets
+ * no reply. Never throws.
+ */
 export function dhcpv6Reply(
   bytes: Uint8Array,
   config: Dhcpv6Config,

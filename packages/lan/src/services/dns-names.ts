@@ -1,6 +1,7 @@
 /** The names of the gateway's DNS. Every query is a lookup; none walks all hosts or leases. */
 import { labelsOf, nameOf } from 'vnet/internal/packet/dns'
 
+/** The names that the gateway resolves. */
 export interface ResolverConfig {
   /** `lan`, or '' for none. */
   readonly domain: string
@@ -28,6 +29,7 @@ export interface LeaseNames {
 /** An address, or the first digits of one: bytes under in-addr.arpa, nibbles under ip6.arpa. */
 export type Digits = Readonly<{ family: 4 | 6; digits: readonly number[] }>
 
+/** The lookups of namesOf(). */
 export type Names = ReturnType<typeof namesOf>
 
 const REVERSE4 = ['in-addr', 'arpa']

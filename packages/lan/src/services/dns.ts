@@ -1,6 +1,7 @@
 /**
- * The gateway's DNS, over UDP and TCP: it resolves itself, hosts and clients with a lease, each
- * with or without the domain. All other names do not exist; it queries no other server.
+ * The gateway's DNS, over UDP and TCP. It resolves the names of itself, of its hosts and of clients
+ * with a lease, each with or without the domain. All other names do not exist: it queries no other
+ * server. The codec is packet/dns.ts.
  */
 import type { Socket } from 'node:net'
 import * as dns from 'vnet/internal/packet/dns'
@@ -24,6 +25,7 @@ const IDLE_MS = 10_000
  */
 export type Resolver = (query: Uint8Array, maxSize?: number, onReply?: OnReply) => Uint8Array | undefined
 
+/** Called with a query and its reply before the reply is written, for the log. */
 export type OnReply = (question: dns.DnsQuestion, reply: dns.DnsReply) => void
 
 /** Names that are not valid host names are ignored. */
@@ -91,6 +93,7 @@ function dataOf({ type, data: [first] }: dns.DnsRecord): string {
 
 const typeName = (type: number): string => dns.DNS_TYPES[type] ?? `type=${type}`
 
+/** The parts of a server that its connections use. */
 export interface DnsTcpServer {
   readonly turns: TimeForWork
   /** Returns the reply to a query, undefined if it gets none. */
@@ -100,9 +103,11 @@ export interface DnsTcpServer {
 }
 
 /**
- * Replies to a TCP connection in order, each after its length (RFC 1035 sec. 4.2.2), in the time of
- * work without rights. A query waits while the client reads no replies, or beyond its budget: a
- * disconnected client would open another connection, which costs more.
+ * Replies to the queries of a TCP connection in order, each after its length (RFC 1035 sec. 4.2.2),
+ * within the time of work without rights. Queries wait while the client does not read its replies.
+ * A query beyond the client's budget waits, and nothing more is read: a disconnected client would
+ * open another connection, which costs more than its queries. Owns the socket, and destroys it
+ * after IDLE_MS of silence.
  */
 export function serveDnsOverTcp(socket: Socket, { turns, answer, take }: DnsTcpServer): void {
   let rest = Buffer.alloc(0)

@@ -203,6 +203,7 @@ export const STATE_DIRECTORY = '/var/lib/vnet'
 /** Named network namespaces (ip-netns(8)). */
 const NAMESPACES = '/run/netns'
 
+/** Keeps no leases: they end with the program. */
 const NO_STORE: LeaseStore = { load: () => [], save: () => undefined }
 
 /** Only the initial network namespace has files: other namespaces may have the same names. */

@@ -1,8 +1,9 @@
 /**
- * An unnamed network namespace for servers that have every address. Received packets use a routing
- * table in which all addresses are local (AnyIP), sent packets another, so a client and a server
- * may share a network. The sockets are transparent. The namespace ends with the process at the
- * latest.
+ * An unnamed network namespace for servers that have every address: a packet that its interface
+ * receives is for one of them, and a packet that they send leaves by it. Received packets use a
+ * routing table in which every address is local (AnyIP), sent packets another one, so a client and
+ * a server may have addresses of the same network. The sockets are transparent: they use addresses
+ * that no interface has. The namespace ends with the process at the latest.
  */
 import { EACCES, ENODEV } from 'vnet/internal/base/errno'
 import { check, closeFd, closingOnError, type Native } from 'vnet/internal/linux/index'
@@ -15,6 +16,9 @@ import { IPV6_ALEN } from 'vnet/internal/packet/ipv6'
 const TABLE = 100
 const LOW_PORT_ADVICE = 'a port below 1024 takes CAP_NET_BIND_SERVICE, which is dropped once ready: start again'
 
+/**
+ * One namespace, from its constructor to its disposal. Sockets and interfaces keep it alive longer.
+ */
 export class PrivateNetns implements Disposable {
   readonly #native: Native
   readonly #fd: number

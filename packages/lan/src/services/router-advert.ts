@@ -13,6 +13,7 @@ const MAX_INITIAL_RTR_ADVERTISEMENTS = 3
 const MIN_DELAY_BETWEEN_RAS = 3 * NSEC_PER_SEC
 const MAX_RA_DELAY_TIME = 500 * NSEC_PER_MSEC
 
+/** The advertisement, and the environment of its sender. */
 export interface RaSenderOptions {
   readonly clock: Clock
   readonly random: Random
@@ -23,6 +24,7 @@ export interface RaSenderOptions {
   send(icmpv6Body: Uint8Array, destination: Uint8Array): void
 }
 
+/** Advertises one router from its constructor to stop(), which its owner calls last. */
 export class RaSender {
   readonly #options: RaSenderOptions
   readonly #alarm: Alarm

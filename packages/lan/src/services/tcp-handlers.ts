@@ -11,16 +11,21 @@ import { CHARGEN_PERIOD, chargenCharacter, daytimeText } from '../machines/udp.t
 export const MAPPED = /^::ffff:(?=[\d.]+$)/
 
 /**
- * Serves one connection to `host` and owns the socket. An exception of the handler, or of its
- * promise, is logged and ends the connection; an exception of the socket's listener ends the
- * program. After a silent minute it is closed: `socket.setTimeout(0)` sets another time.
+ * Serves one connection to `host`; the handler owns the socket. An exception of the handler, or of
+ * its promise, is logged and ends the connection; an exception of a listener of the socket ends the
+ * program, as everywhere in Node. A connection that is silent for a minute is closed, unless the
+ * handler sets another time, or none with `socket.setTimeout(0)`.
  */
 export type TcpHandler = (socket: Socket, host: SegmentHost) => unknown
 
+/**
+ * The handlers of a host of a driver file. TCP needs a kernel; without one all ports are closed.
+ */
 export interface LanHandlers extends HostHandlers {
   readonly tcp?: Readonly<Record<number, TcpHandler | SmallService>> | undefined
 }
 
+/** A host of a driver file, or a range of hosts. */
 export interface LanHost extends HostDefinition {
   /** This many hosts, with consecutive addresses and no `mac`; `name` has one %d. */
   readonly count?: number | undefined
@@ -106,6 +111,7 @@ export const LATER = undefined
 /** Milliseconds until a LATER reply is tried again. */
 const LATER_MS = 100
 
+/** The turns of work without rights: a service may use them to reply in steps. */
 export type TimeForWork = Pick<Turns, 'add' | 'delete'>
 
 type Reply = (chunk: Buffer) => Iterable<Buffer | typeof LATER>
@@ -163,7 +169,11 @@ class Paced extends Transform implements Work {
   wait(): void {}
 }
 
-/** Replies to a socket's data, one yield of `reply` a step; after LATER it tries again later. */
+/**
+ * Replies to the data of a socket, and returns the socket. `reply` yields the replies to a chunk,
+ * one a step; an empty one is not sent. After LATER, the next one is requested LATER_MS later. The
+ * socket is not read while replies are pending.
+ */
 export function replyPaced(socket: Socket, turns: TimeForWork, reply: Reply): Socket {
   const paced = new Paced(turns, reply)
   socket.on('close', () => paced.destroy())

@@ -19,6 +19,10 @@ const BACKLOG = 16
 /** Drops segments until the sockets are open; clients send them again. */
 const OPENING: Services = { address: new Uint8Array(6), receive: skb => skb.free() }
 
+/**
+ * The sockets of all hosts of a segment, in a namespace of their own. Its owner calls serve() after
+ * each change of the hosts, and disposes of it, which closes all connections.
+ */
 export class TcpServices implements AsyncDisposable {
   readonly #net: netdev.Net
   /** Settles once ports are served, or after a failure, which is logged and closes all ports. */
@@ -127,7 +131,11 @@ export class Connections {
     return this.#sockets.size
   }
 
-  /** Closes the connection once it is idle. Above a limit, destroys it and returns false. */
+  /**
+   * Admits a connection from address `client` to address `host` and returns true. It is closed once
+   * it is idle for too long; its handler may set another time. Above a limit, destroys it and
+   * returns false.
+   */
   admit(socket: Socket, host: string, client: string): boolean {
     // A client may reset its connection.
     socket.on('error', () => socket.destroy())
@@ -156,7 +164,11 @@ export class Connections {
   }
 }
 
-/** Opens the sockets' namespace, a station. VnetError EPERM without CAP_SYS_ADMIN. */
+/**
+ * Opens the namespace of the hosts' sockets; its interface is a station of the segment. `receive`
+ * takes over the sockets' frames. The caller calls `close`. Rejects with a VnetError EPERM without
+ * CAP_SYS_ADMIN; nothing is left open then.
+ */
 async function openSocketNamespace(native: Native, net: netdev.Net, receive: (skb: SkBuff) => void) {
   const netns = new PrivateNetns(native)
   const dev = createDevice(receive)

@@ -3,6 +3,11 @@
  * 20 bytes an entry. Reads keys in place. Open addressing, linear probing, at most half full.
  */
 
+/**
+ * AddressTable: a map from addresses of one length (6, 4 or 16 bytes) to whole numbers of 0 or
+ * more. Keys are read in place from a frame, without allocation, and copied to typed arrays: about
+ * 20 bytes an entry. Open addressing with linear probing, at most half full.
+ */
 export class AddressTable {
   /** Bytes of a key. */
   readonly length: number

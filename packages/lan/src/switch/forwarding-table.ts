@@ -12,6 +12,7 @@ import type { Station } from './segment.ts'
 /** Entries are checked this many times in the ageing time. */
 const TICKS = 10
 
+/** The table of one segment. */
 export class ForwardingTable {
   readonly #table = new AddressTable(ETH_ALEN)
   readonly #max: number
@@ -42,11 +43,13 @@ export class ForwardingTable {
     return this.#table.size
   }
 
+  /** Returns the station of the address at `at`; undefined if it is unknown. */
   get(bytes: Uint8Array, at: number): Station | undefined {
     const entry = this.#table.get(bytes, at)
     return entry < 0 ? undefined : this.#stations[entry]
   }
 
+  /** Notes that the address at `at` was heard from a station now. Copies the address. */
   learn(bytes: Uint8Array, at: number, station: Station): void {
     const entry = this.#table.get(bytes, at)
     if (entry < 0) this.#add(bytes, at, station)
@@ -59,6 +62,7 @@ export class ForwardingTable {
     }
   }
 
+  /** Removes the addresses of a station that is unplugged. */
   forget(station: Station): void {
     for (const entry of [...(this.#ofStation.get(station) ?? [])]) this.#remove(entry)
     if (this.size === 0) this.#alarm.cancel()

@@ -1,4 +1,7 @@
-/** The ports of routers, which alone get reports and solicitations (RFC 4541 sec. 2.1.1). */
+/**
+ * The ports of routers, and messages that only these ports get (RFC 4541 sec. 2.1.1): hosts do not
+ * need each other's reports and solicitations, which would be most of the traffic of many hosts.
+ */
 import { NDISC_ROUTER_ADVERTISEMENT, NDISC_ROUTER_SOLICITATION } from 'vnet/internal/packet/icmpv6'
 import { ETH_HLEN, ETH_P_IP, ETH_P_IPV6, etherType, get16 } from 'vnet/internal/packet/index'
 import * as ipv4 from 'vnet/internal/packet/ipv4'

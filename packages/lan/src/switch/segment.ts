@@ -1,7 +1,9 @@
 /**
- * Segment: an Ethernet switch with a station at each port. It floods groups and unknown addresses,
- * in copies; messages to routers go to routers only. It consumes frames to 01:80:c2:00:00:00 to 0f
- * (IEEE 802.1D sec. 7.12.6). At any moment in = out + taken + dropped + held.
+ * Segment: an Ethernet switch with a station at each port. A frame goes to the station from which
+ * its destination was last heard. A frame to a group or an unknown address is flooded, in copies;
+ * messages to routers go to routers only. The switch consumes frames to 01:80:c2:00:00:00 to 0f
+ * (IEEE 802.1D sec. 7.12.6). Every frame is accounted for: in = out + taken + dropped + held, at
+ * any moment. Only the copies of a flooded frame take memory.
  */
 import type { Clock } from 'vnet/internal/base/clock'
 import { ETH_HLEN, isMulticastAddress, isStationAddress, sourceAt } from 'vnet/internal/packet/ethernet'
@@ -20,7 +22,10 @@ export interface Station {
   receive(skb: SkBuff): void
 }
 
-/** A station of the segment itself. It calls forward, take (consumed) or drop (lost) per frame. */
+/**
+ * A station that is part of the segment and alone gets the frames to its addresses. It ends each
+ * frame with one of `segment.forward`, `segment.take` (consumed) and `segment.drop` (lost).
+ */
 export interface Inhabitant extends Station {
   /** Whether it has the hardware address at `at`. */
   owns(bytes: Uint8Array, at: number): boolean
@@ -29,6 +34,7 @@ export interface Inhabitant extends Station {
 /** Returns whether a station is part of the segment itself. */
 export const isInhabitant = (station: Station): station is Inhabitant => 'owns' in station
 
+/** Counts of frames. They never decrease, except `held`. */
 export interface SegmentStats {
   /** Frames that stations sent, copies included. */
   in: number
@@ -43,6 +49,7 @@ export interface SegmentStats {
   held: number
 }
 
+/** The environment and the limits of a segment. */
 export interface SegmentOptions {
   readonly clock: Clock
   /** The capacity of the forwarding table. */
@@ -51,6 +58,7 @@ export interface SegmentOptions {
   readonly ageing?: number
 }
 
+/** The switch. Stations attach while their link is up, and pass it frames by send(). */
 export class Segment {
   readonly stats: SegmentStats = { in: 0, made: 0, out: 0, taken: 0, dropped: 0, held: 0 }
   /** Drops by reason, SKB_DROP_REASON_*. */

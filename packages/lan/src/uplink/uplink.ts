@@ -1,7 +1,8 @@
 /**
- * Uplink: an existing interface as a station of the segment, attached while its link is up. Every
- * frame is accounted for: a received one is sent to the segment or in `drops`; one from the segment
- * is sent, in `drops`, or waiting.
+ * Uplink: an existing interface as a station of the segment, attached like a port while its link is
+ * up. Frames that the interface receives go to the segment; frames for its network go through it.
+ * Every frame is accounted for: a received frame is sent to the segment or counted in `drops`; a
+ * frame from the segment is sent, counted in `drops`, or waiting.
  */
 import { EINVAL, ENOBUFS, ENODEV, type Log, VnetError } from 'vnet/internal/base/index'
 import { closingOnError, type Native, VIRTIO_NET_HDR_LEN } from 'vnet/internal/linux/index'
@@ -22,6 +23,7 @@ export interface UplinkQueue extends PortQueue {
   close(): void
 }
 
+/** The interface behind an uplink, and the environment. */
 export interface UplinkOptions {
   readonly net: Net
   /** `[NETNS/]IF` as given, for the log. */
@@ -34,6 +36,10 @@ export interface UplinkOptions {
   readonly onClose?: (() => void) | undefined
 }
 
+/**
+ * The station of one interface. Its owner calls join() once, changed() at each change of the
+ * interface, and close() at the end; the interface itself remains.
+ */
 export class Uplink implements Station, SkBuffDevice, Disposable {
   readonly name: string
   readonly leadsToRouters = true
@@ -183,7 +189,11 @@ export class Uplink implements Station, SkBuffDevice, Disposable {
   }
 }
 
-/** Opens `--uplink [NETNS/]IF`; undefined if it is to be created. VnetError if not Ethernet. */
+/**
+ * Opens `--uplink [NETNS/]IF`; the caller closes it. Returns undefined if a named namespace lacks
+ * the interface, or has an idle TAP of this name: a port is created there. Throws a VnetError,
+ * ENODEV if the interface does not exist here, EINVAL if it is not Ethernet.
+ */
 export function openUplink(native: Native, net: Net, text: string): Uplink | undefined {
   const { name, netns } = interfaceArg(text)
   const what = `uplink ${text}`

@@ -1,4 +1,8 @@
-/** The DHCP configuration: its schema, DhcpSpec as written, the checked DhcpConfig. */
+/**
+ * The DHCP configuration: its schema, DhcpSpec as written, and DhcpConfig for the server. The
+ * schema and networks have been checked (lan/config); this file checks options, boot fields and
+ * times.
+ */
 import { EINVAL, VnetError } from 'vnet/internal/base/errno'
 import * as schema from 'vnet/internal/base/schema'
 import { get32, ipv4Bytes, maskOf, parseIpv4, parsePrefix } from 'vnet/internal/packet/index'
@@ -55,6 +59,7 @@ export const dhcp = schema.object({
 type OptionsSpec = schema.TypeOf<typeof options>
 type ReservationSpec = schema.TypeOf<typeof reservation>
 type BootSpec = schema.TypeOf<typeof boot>
+/** The part of a configuration file about DHCP, as written. */
 export type FileDhcp = schema.TypeOf<typeof dhcp>
 
 /** The part of a file with its defaults: lists of options include what other parts determine. */
@@ -67,9 +72,14 @@ export interface DhcpSpec extends Omit<FileDhcp, 'pool'> {
   readonly ranges: readonly string[]
 }
 
+/**
+ * The checked configuration for the server. Addresses are unsigned numbers, options are encoded.
+ */
 export type DhcpConfig = ReturnType<typeof dhcpConfig>
+/** The address that a client gets in any case, with the client's own options. */
 export type Reservation = ReturnType<typeof toReservation>
 
+/** Addresses as unsigned numbers, both ends included. */
 export type AddressRange = Readonly<{ first: number; last: number }>
 
 /** The lease time that never ends (RFC 2131 sec. 3.3). */

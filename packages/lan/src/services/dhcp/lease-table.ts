@@ -17,6 +17,7 @@ interface Entry extends HeapItem {
   readonly change: number
 }
 
+/** The leases of one server, in memory, and the writer that stores them. */
 export class LeaseTable {
   readonly writer: LeaseWriter
   readonly #byAddress = new Map<number, Entry>()
@@ -52,6 +53,7 @@ export class LeaseTable {
     return this.#byClient.get(client.key)?.lease
   }
 
+  /** The lease that has not ended of the client with this name. */
   named(hostname: string): Lease | undefined {
     return this.#ifHeld(this.#byName.get(hostname))
   }
@@ -66,6 +68,7 @@ export class LeaseTable {
     return this.#byAddress.get(address)?.lease
   }
 
+  /** The leases of clients that have not ended. */
   live(): Lease[] {
     return [...this.#byAddress.values()].flatMap(entry => {
       const lease = this.#ifHeld(entry)

@@ -1,4 +1,8 @@
-/** LeaseWriter: saves all changes in one write. The next one starts PAUSE after its end. */
+/**
+ * LeaseWriter: decides when leases are saved. A write saves all changes that were made before it
+ * starts. The next write starts PAUSE after the end of the last one at the earliest. A caller may
+ * wait for the write of its change.
+ */
 import { type Alarm, type Clock, NSEC_PER_MSEC, NSEC_PER_SEC } from 'vnet/internal/base/clock'
 import type { Lease, LeaseStore } from './lease.ts'
 
@@ -12,11 +16,13 @@ const RETRY = 5 * NSEC_PER_SEC
 export interface LeaseWriterOptions {
   readonly store: LeaseStore
   readonly clock: Clock
+  /** Returns all leases, ended ones included. Called at the start of each write. */
   readonly leases: () => Iterable<Lease>
   /** Called with the error of each failed write, and with undefined once one succeeds again. */
   readonly onWritten: (error: unknown) => void
 }
 
+/** The writes to one store, one at a time. A failed write is repeated until one succeeds. */
 export class LeaseWriter {
   readonly #options: LeaseWriterOptions
   readonly #alarm: Alarm
@@ -41,10 +47,12 @@ export class LeaseWriter {
     return this.#next
   }
 
+  /** Whether a write that succeeded has saved the change. */
   isSaved(change: number): boolean {
     return change <= this.#saved
   }
 
+  /** The number of callers that wait for a write. */
   get waiting(): number {
     return this.#waiting.length
   }

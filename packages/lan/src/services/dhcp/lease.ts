@@ -1,5 +1,6 @@
 /** A lease, and the contract of the store that keeps leases between runs. */
 
+/** An address that a client has or had, or that is kept from all clients. */
 export interface Lease {
   /** An unsigned number. */
   readonly address: number
@@ -15,6 +16,7 @@ export interface Lease {
   readonly expires: number
 }
 
+/** Keeps leases for the next run. LeaseTable calls load() once, and LeaseWriter save(). */
 export interface LeaseStore {
   /** @throws VnetError if the leases cannot be read, or could not be saved */
   load(): readonly Lease[]

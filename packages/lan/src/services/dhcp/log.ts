@@ -7,6 +7,7 @@ import type { DhcpClient } from './request.ts'
 /** Limit for lines about the server itself. */
 const RARELY = { lines: 1, seconds: 60 }
 
+/** The log of one server. */
 export class DhcpLog {
   readonly #log: LimitedLog
   readonly #rareLog: LimitedLog
@@ -28,6 +29,7 @@ export class DhcpLog {
     })
   }
 
+  /** Logs a warning about a client. The number of lines is limited for each `kind`. */
   warn(kind: string, text: string): void {
     this.#log.warn(`DHCP(${this.#name}) ${kind}`, `DHCP(${this.#name}) ${text}`)
   }

@@ -46,6 +46,7 @@ const PROBE_TIME = 250 * NSEC_PER_MSEC
 const PROBES_EACH = 4
 const PROBES_ALL = 1024
 
+/** Decides which address a DHCPDISCOVER is offered, and when. */
 export class Offering {
   readonly #options: OfferingOptions
   readonly #alarm: Alarm
@@ -106,7 +107,11 @@ export class Offering {
     return lease?.address !== address || !leases.isLive(lease)
   }
 
-  /** Returns the MAC of a known user except the client and last lessee. Sends an ARP request. */
+  /**
+   * Sends an ARP request for the address. Returns the MAC address that was known to use it before;
+   * undefined for the client itself and for the last lessee, which replies to ARP if it still uses
+   * it.
+   */
   #knownOwner({ mac }: DhcpClient, address: number): string | undefined {
     const { neighbours, leases } = this.#options
     const owner = neighbours?.macOf(address)

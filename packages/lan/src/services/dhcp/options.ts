@@ -2,8 +2,10 @@
 import { parseAddress, parsePrefix } from 'vnet/internal/packet/address'
 import codes from './options.json' with { type: 'json' }
 
+/** A value as in a configuration file. */
 export type OptionValue = string | number | boolean | readonly (string | number)[]
 
+/** The name of an encoding. */
 export type OptionType = keyof typeof encoders
 
 /** Codes by type and name, from RFC 2132 and the IANA registry of BOOTP parameters. */
@@ -19,7 +21,10 @@ const RESERVED = [0, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 61, 82, 255]
 /** The names of all options, in the order of their codes. */
 export const optionNames: readonly string[] = NAMED.map(({ name }) => name)
 
-/** Finds an option by name or number (`bytes` if unnamed); undefined if it cannot be set. */
+/**
+ * Finds an option by its name, `router`, or its number, `224`. A number without a name has the type
+ * `bytes`. Returns undefined for an unknown option, and for one that cannot be set.
+ */
 export function optionOf(name: string): { code: number; type: OptionType } | undefined {
   const code = Number(name)
   const known = NAMED.find(option => option.name === name || option.code === code)

@@ -1,6 +1,7 @@
 /**
- * The address pool. A client gets the first of: its reservation, its present or last lease, its
- * pending offer, the address it requests, a never leased one, the one with the oldest ended lease.
+ * The address pool: which addresses a client may have, and which one it gets. It gets the first of
+ * these that is free: its reservation, its present or last lease, its pending offer, the address
+ * that it requests, an address that was never leased, the address with the oldest ended lease.
  */
 import { type Clock, type HeapItem, MomentHeap, NSEC_PER_SEC } from 'vnet/internal/base/index'
 import type { DhcpMessage } from 'vnet/internal/packet/dhcp'
@@ -11,6 +12,7 @@ import type { DhcpClient, DhcpSender } from './request.ts'
 /** Lapsed offers and ended leases that one call of choose() collects at most. */
 const SWEEP = 64
 
+/** The addresses of one server, with the pending offers. Leases are in a LeaseTable. */
 export class Pool {
   readonly offers: Offers
   readonly #leases: LeaseTable
@@ -31,6 +33,10 @@ export class Pool {
     return this.#config
   }
 
+  /**
+   * Replaces the configuration. Offers and leases remain; objection() refuses those that no longer
+   * fit.
+   */
   reload(config: DhcpConfig): void {
     this.#config = config
     this.#free = new FreeAddresses(config.ranges)
@@ -107,16 +113,21 @@ export class Offers {
     this.#onEnd = onEnd
   }
 
+  /** The address offered to a client; undefined once the offer has lapsed. */
   of({ key }: DhcpClient): number | undefined {
     const offer = this.#byClient.get(key)
     return offer !== undefined && offer.until > this.#clock.now() ? offer.address : undefined
   }
 
+  /** The client that has been offered an address; undefined once the offer has lapsed. */
   taker(address: number): DhcpClient | undefined {
     const offer = this.#byAddress.get(address)
     return offer !== undefined && offer.until > this.#clock.now() ? offer.client : undefined
   }
 
+  /**
+   * Offers an address for some seconds, and drops other offers of the client and of the address.
+   */
   make(client: DhcpClient, address: number, seconds: number): void {
     this.drop(client)
     this.#drop(this.#byAddress.get(address))
@@ -144,7 +155,10 @@ export class Offers {
   }
 }
 
-/** Addresses that may be free, found without a search. take() discards used ones. */
+/**
+ * The addresses that may be free, found without a search. An address may have been taken in the
+ * meantime: take() discards it, and putBack() puts it back when its offer or lease ends.
+ */
 export class FreeAddresses {
   readonly #ranges: readonly AddressRange[]
   /** The range that is counted through, and how many of its addresses were passed. */

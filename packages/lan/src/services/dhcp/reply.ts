@@ -5,6 +5,7 @@ import { formatIpv4, get16, ipv4Bytes, long } from 'vnet/internal/packet/index'
 import { DHCP_INFINITE, type DhcpConfig, type Reservation } from './config.ts'
 import { type DhcpClient, numberIn } from './request.ts'
 
+/** A reply and its destination. */
 export interface DhcpReply {
   readonly data: Uint8Array
   /** Destination, an unsigned number, or 255.255.255.255. */
@@ -16,6 +17,7 @@ export interface DhcpReply {
   readonly omitted: readonly number[]
 }
 
+/** Sends a reply. Called once for a reply, never for a message that gets none. */
 export type SendReply = (reply: DhcpReply) => void
 
 /** A client's message and the server's data about the client. */

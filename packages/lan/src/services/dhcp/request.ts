@@ -3,6 +3,7 @@ import { ARPHRD_ETHER } from 'vnet/internal/packet/arp'
 import * as dhcp from 'vnet/internal/packet/dhcp'
 import { formatHex, get32 } from 'vnet/internal/packet/index'
 
+/** The identity of a client, which it states itself. */
 export interface DhcpClient {
   /** Its client identifier, or its hardware address if it sends none (RFC 2131 sec. 4.2). */
   readonly key: string
@@ -12,6 +13,7 @@ export interface DhcpClient {
   readonly clientId: string | undefined
 }
 
+/** How a message arrived. */
 export interface DhcpSender {
   /** Source MAC address of the frame. */
   readonly mac: Uint8Array
@@ -53,6 +55,7 @@ function clientOf({ htype, chaddr, options }: dhcp.DhcpMessage): DhcpClient | un
   return asClient(`${hardware}${formatHex(chaddr)}`, clientId)
 }
 
+/** Returns the client with this MAC address and client identifier, in the form of DhcpClient. */
 export const asClient = (mac: string, clientId: string | undefined): DhcpClient => ({
   key: clientId === undefined ? `mac ${mac}` : `id ${clientId}`,
   mac,
@@ -84,7 +87,10 @@ function toHostname(name: string): string | undefined {
   return /^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/.test(label) ? label.toLowerCase() : undefined
 }
 
-/** Names that programs or /etc/hosts use: a client with one would attract others' traffic. */
+/**
+ * Names that programs look up on their own to configure proxies, tunnels, mail, keys or telephony,
+ * and the entries of every /etc/hosts. A client with such a name would attract others' traffic.
+ */
 const WELL_KNOWN: readonly string[] = [
   'wpad isatap teredo autodiscover autoconfig mta-sts openpgpkey lyncdiscover lyncdiscoverinternal',
   'localhost localdomain broadcasthost',

@@ -1,4 +1,7 @@
-/** The DHCP server (RFC 2131) never throws or walks all leases. New leases are stored first. */
+/**
+ * The DHCP server (RFC 2131). It never throws. A new lease is acknowledged once it is stored, a
+ * renewal immediately. No message makes it walk all addresses or leases.
+ */
 import type { Clock, Log } from 'vnet/internal/base/index'
 import { formatIpv4 } from 'vnet/internal/packet/address'
 import * as dhcp from 'vnet/internal/packet/dhcp'
@@ -11,6 +14,7 @@ import { Pool } from './pool.ts'
 import * as replies from './reply.ts'
 import { type DhcpClient, type DhcpSender, hostnameOf, isWellKnown, numberIn, readDhcpMessage } from './request.ts'
 
+/** The environment of a server. */
 export interface DhcpServerSpec {
   readonly config: DhcpConfig
   readonly clock: Clock
@@ -29,6 +33,9 @@ export interface DhcpServerSpec {
 /** Acknowledgements that may wait for a write. */
 const MAX_WAITING = 4096
 
+/**
+ * A server of one network. The gateway passes it the messages to UDP port 67 and sends its replies.
+ */
 export class DhcpServer {
   readonly #log: DhcpLog
   readonly #leases: LeaseTable
@@ -53,6 +60,7 @@ export class DhcpServer {
     return this.#leases.named(hostname)
   }
 
+  /** The lease of the client that has the address now. */
   leaseOf(address: number): Lease | undefined {
     const lease = this.#leases.held(address)
     return lease?.state === 'bound' ? lease : undefined
@@ -64,13 +72,16 @@ export class DhcpServer {
     this.#pool.reload(config)
   }
 
-  /** Saves unsaved leases. */
+  /** Saves unsaved leases. Requests that wait for a probe or a write get no reply. */
   close(): Promise<void> {
     this.#offering.clear()
     return this.#leases.writer.close()
   }
 
-  /** `send` gets the reply now, after a probe, or after a write. Reads `bytes` in the call only. */
+  /**
+   * Handles a message and calls `send` with the reply, if there is one: immediately, or after an
+   * address was probed or a lease was stored. Reads `bytes` during the call only.
+   */
   receive(bytes: Uint8Array, from: DhcpSender, send: replies.SendReply): void {
     const read = readDhcpMessage(bytes)
     if (read === undefined) return void this.#log.malformed(bytes.length)
