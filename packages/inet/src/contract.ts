@@ -6,6 +6,7 @@
  */
 import type { Clock, Random } from 'vnet/internal/base/index'
 
+/** An address with a port. Ports are numbers from 0 to 65535. */
 export type Endpoint = Readonly<{ address: Uint8Array; port: number }>
 
 /** A received packet. It is lent: a protocol copies what it keeps. */
@@ -46,6 +47,7 @@ export interface Protocol {
   error(error: IpError): void
 }
 
+/** The fields of the IP header that a protocol chooses for one packet. */
 export interface SendOptions {
   /** Time to live, or hop limit. Default 64. */
   readonly ttl?: number
@@ -103,6 +105,10 @@ export interface TcpEvents {
   onError(errno: number): void
 }
 
+/**
+ * A connection as its user has it, from `connect` or a listener. Its user calls `close` or `reset`
+ * once; a connection that has failed frees itself. Calls return immediately and never throw.
+ */
 export interface TcpConnection {
   events: TcpEvents
   readonly local: Endpoint
@@ -134,15 +140,19 @@ export interface TcpConnection {
   setKeepAlive(on: boolean, idle?: number, interval?: number, probes?: number): void
 }
 
+/** A listening port. It passes each connection to the `accept` of `listen`. */
 export interface TcpListener {
   readonly local: Endpoint
-  /** Resets the connections that are not accepted yet. */
+  /**
+   * Stops listening, and resets the connections that are not accepted yet. Accepted ones continue.
+   */
   close(): void
 }
 
 /** The address of a listener; undefined for all addresses, or with `family` 4 for all of IPv4. */
 export type Bound = Readonly<{ address: Uint8Array | undefined; family?: 4 | 6 }>
 
+/** Events of a UDP socket. They are called inside the call that delivers the packet to the host. */
 export interface UdpEvents {
   /** A datagram, which the receiver owns. */
   onMessage(data: Uint8Array, from: Endpoint): void
@@ -150,6 +160,7 @@ export interface UdpEvents {
   onError(errno: number): void
 }
 
+/** The address, port and options with which a UDP socket is bound. */
 export interface UdpBinding {
   /** Undefined for all addresses of `family`, and, for 6 without `ipv6Only`, of IPv4 also. */
   readonly address: Uint8Array | undefined

@@ -24,6 +24,7 @@ export type { TcpOptions } from './tcp/host.ts'
 export type { Tcp } from './tcp/tcp.ts'
 export type { Udp, UdpSocket } from './udp.ts'
 
+/** The environment of a host. */
 export interface InetOptions {
   /** All times are its nanoseconds. */
   readonly clock: Clock
@@ -33,6 +34,10 @@ export interface InetOptions {
   readonly tcp?: Partial<TcpOptions>
 }
 
+/**
+ * A host with its IP, UDP and TCP. Its user passes frames to the interfaces and calls `close` at
+ * the end, after which no alarm of the clock remains.
+ */
 export class InetHost {
   readonly ip: IpStack
   readonly udp: Udp

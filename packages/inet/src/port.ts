@@ -8,13 +8,20 @@ interface PortOptions extends Pick<StackInterfaceOptions, 'isNoArp'> {
   readonly queueOf?: (frame: Uint8Array) => number
 }
 
+/**
+ * The interface of a joined port. A port does not report its changes to the host: whoever changes
+ * the port calls `follow` after it.
+ */
 export interface JoinedPort {
   readonly dev: StackInterface
   /** Gives the interface the MTU and the carrier that the port has now. */
   follow(): void
 }
 
-/** Adds an interface with the name, the MAC, the MTU and the addresses of the port. */
+/**
+ * Adds an interface with the name, the MAC, the MTU and the addresses of the port. From now on it
+ * receives the frames of the port (`port.onFrame`) and transmits to it.
+ */
 export function joinPort(ip: IpStack, port: MemoryPort, { isNoArp, queueOf }: PortOptions = {}): JoinedPort {
   const { name, address, mtu } = port.link
   const transmit = (frame: Uint8Array) => port.transmit(frame, queueOf?.(frame))

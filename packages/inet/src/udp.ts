@@ -32,6 +32,10 @@ export function unmapped(address: Uint8Array): Uint8Array {
 /** A socket can join groups on `lo`, but none can send to groups there. */
 type Joined = Readonly<{ group: Uint8Array; dev: StackInterface | 'lo' }>
 
+/**
+ * A socket, from Udp.bind() until close(). Errors are returned as negative errno numbers; events
+ * stop at close().
+ */
 export class UdpSocket {
   readonly binding: UdpBinding
   readonly events: UdpEvents
@@ -65,6 +69,7 @@ export class UdpSocket {
     this.events = events
   }
 
+  /** The address and port that the socket is bound to; the address has zeros for all addresses. */
   get local(): Endpoint {
     const { family } = this.binding
     const address = this.#bound === undefined ? new Uint8Array(family === 4 ? 4 : 16) : this.shown(this.#bound)
@@ -188,6 +193,7 @@ export class UdpSocket {
     return 0
   }
 
+  /** Leaves all groups and frees the port. No event follows. */
   close(): void {
     this.isClosed = true
     this.#leave(0, this.#joined.length)
@@ -236,6 +242,7 @@ function isMulticast(address: Uint8Array): boolean {
 const FIRST_PORT = 32_768
 const PORTS = 28_232
 
+/** UDP of one host: its sockets by port. */
 export class Udp implements Protocol {
   readonly #ip: IpStack
   /** The sockets of each port, the newest first, like Linux's hash chains. */
@@ -246,7 +253,10 @@ export class Udp implements Protocol {
     ip.use(IPPROTO_UDP, this)
   }
 
-  /** Throws a VnetError: EADDRINUSE, EADDRNOTAVAIL. */
+  /**
+   * Makes a socket. Throws a VnetError, EADDRINUSE for a port that another socket has,
+   * EADDRNOTAVAIL for an address that is neither an own one nor for all.
+   */
   bind(binding: UdpBinding, events: UdpEvents): UdpSocket {
     const { address, port: wanted } = binding
     const own = address === undefined || isUnspecified(address) ? undefined : unmapped(address).slice()
@@ -300,6 +310,7 @@ export class Udp implements Protocol {
     if (socket?.remote !== undefined && (isFatal || mtu > 0)) socket.events.onError(errno)
   }
 
+  /** Forgets all sockets: no datagram reaches them. The host ends. */
   close(): void {
     this.#sockets.clear()
   }

@@ -2,6 +2,7 @@
 import type { Case } from '../conform/notation.ts'
 import type { CaseFailure } from '../conform/run-case.ts'
 
+/** The result of one case. It passed if `skipped` and `failure` are undefined. */
 export interface Result {
   readonly group: string
   readonly one: Case
@@ -20,6 +21,7 @@ export interface Result {
 const isFailure = ({ one, failure, isFatal }: Result): boolean =>
   failure !== undefined && (one.level === 'must' || isFatal)
 
+/** Returns the line about a case that failed. */
 export function asText(result: Result): string {
   const { one, failure, capture, after } = result
   const { name, level, source, title, linux } = one
@@ -30,6 +32,7 @@ export function asText(result: Result): string {
   return `${word} ${name}: ${title} (${level}, ${source}): ${reason}; capture: ${capture}${cause}${difference}`
 }
 
+/** Returns the event about a case. */
 export function asJson({ group, one, skipped, failure, capture, after, isFatal }: Result): object {
   const { name, level, source, title } = one
   return {
@@ -42,6 +45,9 @@ export function asJson({ group, one, skipped, failure, capture, after, isFatal }
   }
 }
 
+/**
+ * Returns the numbers of results. `failedOther` are failures that do not decide the exit status.
+ */
 export function countsOf(results: readonly Result[]) {
   const failed = results.filter(({ failure }) => failure !== undefined)
   const failedMust = failed.filter(isFailure).length

@@ -25,6 +25,7 @@ const LAST_PORT = 0xf000
 
 const PORT_BLOCKS = (LAST_PORT - FIRST_PORT) / PORTS
 
+/** The options of the command, parsed and checked one by one. */
 export interface ConformOptions {
   readonly address?: readonly Uint8Array[]
   readonly peer?: readonly Uint8Array[]

@@ -29,6 +29,10 @@ const AS_WRITTEN: ReadonlySet<string> = new Set(['shutdown', 'close', 'reset', '
 /** Errors of a call that would block. */
 const NOT_YET: ReadonlySet<string> = new Set(['EAGAIN', 'EINPROGRESS'])
 
+/**
+ * A connection to a program's control port, shared by all cases. After the first failure it gets no
+ * more requests.
+ */
 export class ControlPort {
   /** Why the program gets no more requests. */
   failure: string | undefined
@@ -45,6 +49,7 @@ export class ControlPort {
     this.#chunks = socket[Symbol.asyncIterator]()
   }
 
+  /** Connects. Rejects with a UsageError if no program listens there within LIMIT_MS. */
   static async open(host: string, port: number): Promise<ControlPort> {
     const socket = connect({ host, port, noDelay: true })
     try {
@@ -56,7 +61,10 @@ export class ControlPort {
     }
   }
 
-  /** Returns the reply to a line. Requests wait for each other. */
+  /**
+   * Sends a line with the bytes that belong to it, and returns its reply. Requests wait for each
+   * other. Rejects if no proper reply comes within LIMIT_MS; the connection has then ended.
+   */
   ask(line: string, bytes: Uint8Array = new Uint8Array(0)): Promise<Reply> {
     const reply = this.#last.then(() => this.#exchange(line, bytes))
     this.#last = reply.catch(() => {})

@@ -11,6 +11,7 @@ import { INTERFACE_TOLERANCE, type Sent, type World } from './world.ts'
 const LARGE = 9216
 const OFFLOADS = 'it joins segments and does not report their size: turn that off with ethtool -K IF lro off gro off'
 
+/** The world of one case. It uses the link, which its maker closes after the last case. */
 export class InterfaceWorld implements World {
   readonly tolerance = INTERFACE_TOLERANCE
   readonly host: Station

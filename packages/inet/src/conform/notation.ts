@@ -4,6 +4,7 @@ import { type Layer, parseLayers } from './layers.ts'
 
 export const LEVELS = ['must', 'should', 'may'] as const
 
+/** A case, as parsed. It has no state: it can run any number of times. */
 export interface Case {
   /** In kebab-case. */
   readonly name: string
@@ -29,6 +30,7 @@ export interface Case {
   readonly memoryOnly: string | undefined
 }
 
+/** A line of a case. */
 export interface Step {
   /** The line as written, for messages. */
   readonly text: string
@@ -65,6 +67,7 @@ export interface Items {
   peer: number
 }
 
+/** Positions in a stream of bytes, without `to`. */
 export type Range = readonly [from: number, to: number]
 
 const PORTS: Readonly<Record<string, number>> = { echo: 7, discard: 9, chargen: 19 }
@@ -197,6 +200,7 @@ function parseItems(text: string, rest: string): Items {
   return items
 }
 
+/** Parses `FROM..TO`. */
 export function range(text: string): Range {
   const [from = '', to = ''] = text.split('..')
   return [Number(from), Number(to)]

@@ -34,6 +34,10 @@ const FRAME_MAX = 70_000
 /** How many frames wait at most: a stack may send without end. */
 const FRAMES_MAX = 10_000
 
+/**
+ * A link, from open() to close(). It keeps up to FRAMES_MAX received frames until next() or
+ * drain().
+ */
 export class PacketLink {
   readonly name: string
   /** All addresses of the namespace of the interface, with their networks. */
@@ -65,7 +69,10 @@ export class PacketLink {
     this.#poller = startPoller(native, fd, () => this.#receive())
   }
 
-  /** Opens `[NETNS/]IF`. The peer has `mac`. Throws a VnetError if it is not for Ethernet. */
+  /**
+   * Opens `[NETNS/]IF`. The peer has `mac`. Throws a VnetError: ENODEV if the interface does not
+   * exist, EINVAL if it is not for Ethernet, ENETDOWN if it is down.
+   */
   static open(text: string, mac: Uint8Array): PacketLink {
     const native = loadNative()
     const { name, netns } = interfaceArg(text)

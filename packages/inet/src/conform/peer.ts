@@ -25,6 +25,9 @@ const WINDOW = 65_535
 
 const wrap = (value: number): number => value >>> 0
 
+/**
+ * One port of the peer, with the state of its connection. `now` returns the time in nanoseconds.
+ */
 export class Peer {
   readonly #port: number
   #hostPort = 0

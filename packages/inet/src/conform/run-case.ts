@@ -56,6 +56,7 @@ export async function runCase({ steps, family }: Case, world: World): Promise<st
   }
 }
 
+/** The result of a case: skipped, failed, or passed if both are undefined. */
 export interface Outcome {
   /** Why the case does not apply to the host. */
   readonly skipped: string | undefined
@@ -67,7 +68,11 @@ const ATTEMPTS = 5
 /** Nanoseconds until a stack that limits its ICMP errors sends one again. */
 const ERROR_INTERVAL = 1100 * NSEC_PER_MSEC
 
-/** Runs a case, and again if that may help. */
+/**
+ * Runs a case in a new world, up to ATTEMPTS times: again if this process was held up, or if the
+ * host may have limited its ICMP errors. Each world is closed. Rejects only with a defect of the
+ * runner.
+ */
 export async function runPatiently(one: Case, makeWorld: () => World): Promise<Outcome> {
   const isLimited = one.steps.some(({ layers }) => layers?.some(({ quotes }) => quotes))
   for (let left = ATTEMPTS; ; left--) {

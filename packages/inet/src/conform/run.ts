@@ -27,6 +27,7 @@ export const CLOSED_PORT = 1
 /** The host does not offer an option that the case needs. */
 export class NotOffered extends Error {}
 
+/** A frame of a case, with its time in nanoseconds. */
 export interface Recorded {
   readonly frame: Uint8Array
   readonly at: number
@@ -55,6 +56,10 @@ export class WrongFrame extends Error {
   }
 }
 
+/**
+ * One run of a case. `log` and `frames` are complete up to the step that failed. After the last
+ * step, its owner calls close() and then clean().
+ */
 export class Run {
   readonly log: string[] = []
   readonly frames: Recorded[] = []
@@ -86,6 +91,10 @@ export class Run {
     this.#before = this.#start
   }
 
+  /**
+   * Runs a step. Rejects with an Error if the host did something else, with a WrongFrame if a frame
+   * shows it, with a NotOffered if the host lacks an option that the case needs.
+   */
   async step(step: Step): Promise<void> {
     const { verb, words, time, items, layers } = step
     const world = this.#world

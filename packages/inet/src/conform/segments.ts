@@ -8,6 +8,7 @@ import type { Sent } from './world.ts'
 /** Slots for frames of more than a usual MTU. */
 const LARGE = 64
 
+/** A pool of frame memory for cutting. Each call of cut() frees all that it took. */
 export class Segments {
   readonly #pool = new SkBuffPool({ large: LARGE, small: GSO_SEGS_MAX })
   readonly #ring = new Ring(GSO_SEGS_MAX)

@@ -3,12 +3,14 @@ import { formatMac, parseAddress, parseMac, plus } from 'vnet/internal/packet/ad
 import { BROADCAST, groupAddress } from 'vnet/internal/packet/ethernet'
 import { ALL_NODES } from 'vnet/internal/packet/ipv6'
 
+/** An end of the link. An address that a case does not use is undefined. */
 export interface Station {
   readonly mac: Uint8Array
   readonly ip: Uint8Array | undefined
   readonly ip6: Uint8Array | undefined
 }
 
+/** Both ends of the link. */
 export interface Stations {
   readonly host: Station
   readonly peer: Station

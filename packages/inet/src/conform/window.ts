@@ -7,6 +7,10 @@ import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
  */
 const PROBE_AFTER = 20 * NSEC_PER_MSEC
 
+/**
+ * The window of one direction of a connection. Sequence numbers are relative; times are
+ * nanoseconds.
+ */
 export class OfferedWindow {
   /** The end of the largest window: one that shrinks does not forbid bytes in flight (MAY-7). */
   #edge = 0

@@ -5,6 +5,7 @@
 import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
 import type { Stations } from './stations.ts'
 
+/** The surroundings of one case. Its maker makes a new one for each run; runCase closes it. */
 export interface World extends Stations {
   readonly tolerance: {
     /** How much too early a segment may seem to be sent, because of the timer's resolution. */
@@ -50,6 +51,7 @@ export interface Program {
   call(verb: string, words: readonly string[]): Promise<void>
 }
 
+/** A frame that the host sent, and when, in nanoseconds of the world's clock. */
 export interface Sent {
   readonly frame: Uint8Array
   readonly at: number

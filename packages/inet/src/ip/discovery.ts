@@ -19,6 +19,7 @@ import type { StackInterface } from './interface.ts'
 import type { Output } from './output.ts'
 import { isAddressAt, isGroup, isLoopback, isUnspecified } from './version.ts'
 
+/** The parts of a stack that ARP and neighbour discovery use. */
 export interface DiscoveryOwner extends Pick<Ip, 'count' | 'isOwn'> {
   readonly forwarding: boolean
   readonly output: Pick<Output, 'sendDiscovery'>

@@ -21,8 +21,9 @@ function sizeOf(bytes: Uint8Array, h: number, protocol: number): number {
 }
 
 /**
- * Returns the position of an IPv6 packet's upper protocol byte, or of the fragment header if
- * `throughFragments` is false.
+ * Returns the position of the byte that names the upper protocol of an IPv6 packet, after all its
+ * extension headers. If `throughFragments` is false, the search stops at a fragment header and
+ * returns the position of the byte that names it.
  */
 export function nextHeaderAt(bytes: Uint8Array, nh: number, end: number, throughFragments: boolean): number {
   let at = nh + 6

@@ -45,6 +45,10 @@ const NO_OPTIONS = new Uint8Array(0)
 export const USUAL: Replying = { isMuted: false, options: NO_OPTIONS }
 export const MUTED: Replying = { isMuted: true, options: NO_OPTIONS }
 
+/**
+ * ICMP and ICMPv6 of one stack: handles received messages, and reports packets that others could
+ * not deliver. Packets are lent to it.
+ */
 export class Icmp {
   readonly #stack: IpStack
   readonly #upper = new UpperHeader()

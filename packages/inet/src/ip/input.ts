@@ -20,6 +20,10 @@ const LOCAL_GROUPS = 0xe000_00
 /** Multicast routing (RFC 7761). */
 const IPPROTO_PIM = 103
 
+/**
+ * The receiving half of one stack. Frames are lent to it: it copies the packets that it keeps or
+ * forwards.
+ */
 export class Input {
   readonly #stack: IpStack
   readonly protocols = new Map<number, Protocol>()

@@ -18,6 +18,7 @@ import { receiveArp } from './discovery.ts'
 import { type Neighbour, Neighbours, type NeighboursOwner } from './neighbours.ts'
 import { type AddressKey, addressKey, IPV6_MIN_MTU, isAddressAt, isUnspecified, versionOf } from './version.ts'
 
+/** The properties of an interface, and where its frames go. */
 export interface StackInterfaceOptions {
   readonly name: string
   readonly mac: Uint8Array
@@ -28,6 +29,7 @@ export interface StackInterfaceOptions {
   transmit(frame: Uint8Array): void
 }
 
+/** The parts of a stack that an interface uses. */
 interface Owner extends NeighboursOwner {
   removed(dev: StackInterface): void
   readonly input: {
@@ -35,6 +37,10 @@ interface Owner extends NeighboursOwner {
   }
 }
 
+/**
+ * An interface, from IpStack.addInterface() until remove(). It is up and has a carrier at first.
+ * Its owner passes received frames to receive(); frames to send come out of `transmit`.
+ */
 export class StackInterface {
   readonly name: string
   readonly mac: Uint8Array
@@ -78,7 +84,10 @@ export class StackInterface {
     return this.#carrier
   }
 
-  /** Without carrier, frames count as TxDropped; only routes remain (arp_evict_nocarrier). */
+  /**
+   * Without carrier every frame is dropped and counted as TxDropped. Routes remain, but neighbours
+   * are forgotten (arp_evict_nocarrier).
+   */
   set carrier(carrier: boolean) {
     if (this.#carrier && !carrier) this.neighbours.flush()
     this.#carrier = carrier
@@ -108,7 +117,10 @@ export class StackInterface {
     this.#stack.routes.changed()
   }
 
-  /** A down interface passes no frames, and its routes are ignored. Its addresses remain own. */
+  /**
+   * Takes the interface up or down. While it is down, its routes are not used, frames are dropped,
+   * and neighbours are forgotten.
+   */
   setUp(isUp: boolean): void {
     this.#isUp = isUp
     if (!isUp) this.neighbours.flush()
@@ -120,6 +132,7 @@ export class StackInterface {
     this.neighbours.setPermanent(address, mac)
   }
 
+  /** Takes the interface down and removes it from its host, with its routes. */
   remove(): void {
     this.#isUp = false
     this.neighbours.flush()

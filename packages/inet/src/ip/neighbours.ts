@@ -1,6 +1,7 @@
 /**
- * The hardware addresses of an interface's neighbours, by ARP (RFC 826) and neighbour discovery
- * (RFC 4861), and packets that wait for them. Unlike in Linux, entries do not age.
+ * Neighbours: the hardware addresses of the neighbours of an interface. It asks for them by ARP
+ * (RFC 826) and neighbour discovery (RFC 4861), and keeps the packets that wait for a reply. Unlike
+ * in Linux, entries do not age.
  */
 import { type Alarm, NSEC_PER_SEC } from 'vnet/internal/base/index'
 import { sameBytes } from 'vnet/internal/packet/address'
@@ -22,6 +23,7 @@ const LOCKED = NSEC_PER_SEC
 /** Linux's gc_thresh3, which is for each family. */
 const ENTRIES_MAX = 2 * 1024
 
+/** The entry of an address. Hops keep it, so it is changed in place. */
 export class Neighbour {
   readonly address: Uint8Array
   /** Undefined if it is not known. */
@@ -45,11 +47,13 @@ export class Neighbour {
   }
 }
 
+/** The parts of a stack that Neighbours use. */
 export interface NeighboursOwner extends DiscoveryOwner, Pick<Ip, 'clock'> {
   readonly routes: { changed(): void }
   readonly icmp: { unreachable(frame: Uint8Array, nh: number): void }
 }
 
+/** The table of one interface, for both families: at most ENTRIES_MAX entries. */
 export class Neighbours {
   readonly #stack: NeighboursOwner
   readonly #dev: StackInterface

@@ -13,6 +13,7 @@ import { IP4, IP6, type IpVersion, isGroup, versionAt } from './version.ts'
 const DEFAULT_TTL = 64
 export const LOOPBACK_MTU = 65_536
 
+/** SendOptions, and those of sockets that send to groups or with options of IPv4. */
 export interface StackSendOptions extends SendOptions {
   /** The interface for packets to groups; undefined for the usual one. */
   readonly dev?: StackInterface | undefined
@@ -33,12 +34,17 @@ export interface ForwardedPacket {
   readonly to: StackInterface | undefined
 }
 
+/** The parts of a stack that Output uses. */
 interface Owner extends Pick<Ip, 'clock' | 'count' | 'random'> {
   readonly filter: ((packet: ForwardedPacket) => boolean) | undefined
   readonly pathMtu: Pick<PathMtu, 'isLocked' | 'to'>
   readonly input: { deliver(dev: StackInterface | undefined, bytes: Uint8Array, nh: number, end: number): void }
 }
 
+/**
+ * The sending half of one stack. A packet for the host itself is delivered by an alarm, never
+ * inside the call that sends it.
+ */
 export class Output {
   readonly #stack: Owner
   /** Frames for this host, and the interfaces by which groups among them left. */
@@ -104,6 +110,9 @@ export class Output {
     for (const piece of pieces) route.dev.output(piece, neighbour, from)
   }
 
+  /**
+   * Sends a message of neighbour discovery on an interface, and fills in its checksum. Copies it.
+   */
   sendDiscovery(dev: StackInterface, from: Uint8Array, to: Uint8Array, message: Uint8Array): void {
     const frame = new Uint8Array(ETH_HLEN + ipv6.IPV6_HLEN + message.length)
     frame.set(message, ETH_HLEN + ipv6.IPV6_HLEN)

@@ -30,6 +30,7 @@ interface Piece {
   readonly data: Uint8Array
 }
 
+/** A received fragment. Its bytes are copies. */
 export interface Fragment extends Piece {
   /** Addresses, protocol and identification. */
   readonly key: string
@@ -58,10 +59,15 @@ interface Partial {
   ecn: number
 }
 
+/** The parts of a stack that Reassembly uses. */
 interface Owner extends Pick<Ip, 'clock' | 'count'> {
   readonly icmp: Pick<Icmp, 'parameterProblem' | 'reassemblyTimeExceeded'>
 }
 
+/**
+ * The incomplete packets of one stack, in MAX_BYTES of memory at most; beyond that fragments are
+ * dropped. A packet that is incomplete after its time is dropped, and reported to its sender.
+ */
 export class Reassembly {
   readonly #stack: Owner
   readonly #whole: (frame: Uint8Array, first: Fragment) => void

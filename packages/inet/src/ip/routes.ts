@@ -7,6 +7,7 @@ import type { StackInterface } from './interface.ts'
 import type { Neighbour } from './neighbours.ts'
 import { type AddressKey, addressKey, IPV6_MIN_MTU, isAddressAt, isGroup, isLoopback, keyOf } from './version.ts'
 
+/** A route to a network, over a router or directly. */
 export interface StackRoute {
   readonly prefix: Prefix
   /** The router; undefined for neighbours. */
@@ -14,6 +15,7 @@ export interface StackRoute {
   readonly dev: StackInterface
 }
 
+/** The next hop to an address. It is valid until routes change. */
 export interface Hop {
   readonly route: StackRoute
   readonly neighbour: Neighbour
@@ -30,6 +32,10 @@ const LINK_LOCAL: Prefix = { bytes: Uint8Array.of(0xfe, 0x80, ...new Array(14).f
 const GROUPS4: Prefix = { bytes: Uint8Array.of(224, 0, 0, 0), prefixLen: 4 }
 const GROUPS: Prefix = { bytes: Uint8Array.of(0xff, ...new Array(15).fill(0)), prefixLen: 8 }
 
+/**
+ * The routes of one host. The routes to the networks of its addresses follow the interfaces; others
+ * are added.
+ */
 export class Routes {
   /** The oldest first. */
   readonly interfaces: StackInterface[] = []
@@ -52,6 +58,7 @@ export class Routes {
     this.changed()
   }
 
+  /** Removes the added routes over an interface. */
   removeOf(dev: StackInterface): void {
     for (const [network, route] of this.#added) if (route.dev === dev) this.#added.delete(network)
     this.changed()
@@ -102,6 +109,7 @@ export class Routes {
     return route && this.over(route, to)
   }
 
+  /** Returns the next hop to an address over a route. */
   over(route: StackRoute, to: Uint8Array): Hop {
     const { dev } = route
     const isToAll = isGroup(to, 0, to.length) || dev.isBroadcast(to)
@@ -189,11 +197,16 @@ export class PathMtu {
     return known === undefined || known.mtu > link ? link : known.mtu
   }
 
+  /** Whether packets to an address may be fragmented although they should not be. */
   isLocked(address: Uint8Array): boolean {
     return this.#find(address)?.isLocked === true
   }
 
-  /** Keeps an MTU below `current`; false if no link has it. */
+  /**
+   * Keeps a reported MTU that is smaller than `current` for EXPIRES_NS. Returns false for an MTU
+   * that no link of IPv6 has; it is ignored. An MTU below MIN_PMTU counts as MIN_PMTU, and packets
+   * to the address may then be fragmented.
+   */
   report(address: Uint8Array, mtu: number, current: number): boolean {
     const isV4 = address.length === 4
     if (!isV4 && mtu < IPV6_MIN_MTU) return false

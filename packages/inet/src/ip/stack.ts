@@ -19,6 +19,7 @@ export type { ForwardedPacket, StackRoute }
 
 const NO_OPTIONS: StackSendOptions = {}
 
+/** IP of one host, with its interfaces. InetHost makes and closes it. */
 export class IpStack implements Ip {
   readonly clock: Clock
   readonly random: Random
@@ -67,6 +68,7 @@ export class IpStack implements Ip {
     this.routes.add(route)
   }
 
+  /** Removes the added routes over an interface; routes to its own networks remain. */
   removeRoutesOf(dev: StackInterface): void {
     this.routes.removeOf(dev)
   }
@@ -136,6 +138,7 @@ export class IpStack implements Ip {
     for (const dev of this.interfaces) dev.neighbours.dropQueued()
   }
 
+  /** Cancels the alarms, and removes the interfaces. */
   close(): void {
     this.output.close()
     this.input.close()

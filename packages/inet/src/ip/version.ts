@@ -7,6 +7,7 @@ import * as ipv4 from 'vnet/internal/packet/ipv4'
 import * as ipv6 from 'vnet/internal/packet/ipv6'
 import { get16, get32, put16 } from 'vnet/internal/packet/octets'
 
+/** The numbers and field accessors of one version. `at` is the position of a packet's IP header. */
 export interface IpVersion {
   readonly etherType: number
   /** The names of its counters, as nstat(8) prints them. */
@@ -127,6 +128,7 @@ export const IPV6_MIN_MTU = 1280
 /** Returns the version of the packet at `nh`. */
 export const versionAt = (bytes: Uint8Array, nh: number): IpVersion => ((bytes[nh] as number) >>> 4 === 4 ? IP4 : IP6)
 
+/** Returns the version of an address, by its length. */
 export const versionOf = (address: Uint8Array): IpVersion => (address.length === ipv4.IPV4_ALEN ? IP4 : IP6)
 
 /** The key of an address in a Map: a character a byte. */
@@ -139,6 +141,7 @@ export function keyOf(bytes: Uint8Array, at = 0, length = bytes.length): string 
 /** The key of an address of 4 or 16 bytes: a number or 8 characters. */
 export type AddressKey = number | string
 
+/** Returns the key of the address of `length` bytes at `at`. */
 export function addressKey(bytes: Uint8Array, at: number, length: number): AddressKey {
   if (length === ipv4.IPV4_ALEN) return get32(bytes, at)
   return String.fromCharCode(
@@ -153,6 +156,7 @@ export function addressKey(bytes: Uint8Array, at: number, length: number): Addre
   )
 }
 
+/** Whether the bytes at `at` are an address; all of its bytes are compared. */
 export function isAddressAt(bytes: Uint8Array, at: number, address: Uint8Array): boolean {
   let i = address.length - 1
   while (i >= 0 && bytes[at + i] === address[i]) i--

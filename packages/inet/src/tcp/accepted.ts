@@ -5,6 +5,9 @@
 import type { Connection } from './connection.ts'
 import type { TcpOptions } from './host.ts'
 
+/**
+ * The counts of one host. A connection is added after its SYN is accepted, and deleted at its end.
+ */
 export class Accepted {
   readonly #options: Pick<TcpOptions, 'acceptedMax' | 'acceptedOfPeerMax'>
   readonly #open = new Set<Connection>()

@@ -4,6 +4,7 @@ import type { Ip, TcpEvents } from '../contract.ts'
 import { RTO_MIN } from './rtt.ts'
 import type { Header } from './segment.ts'
 
+/** The owner of connections (Tcp), as they use it. `remove` is the last call of a connection. */
 export interface ConnectionHost<C> {
   readonly ip: Ip
   readonly options: TcpOptions

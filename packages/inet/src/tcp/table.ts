@@ -9,6 +9,7 @@ const FIRST_PORT = 32_768
 const LAST_PORT = 60_999
 const PORTS = LAST_PORT - FIRST_PORT + 1
 
+/** All connections and listeners of one Tcp, which adds and removes them. */
 export class TcpTable {
   readonly connections = new Map<string, Connection>()
   /** By port. */
@@ -101,6 +102,7 @@ export function keyOf(local: Uint8Array, localPort: number, remote: Uint8Array, 
 /** somaxconn of Linux. */
 const MAX_BACKLOG = 4096
 
+/** A listening port with its queue. Its `onClose` removes it from the table. */
 export class Listener implements TcpListener {
   readonly local: Endpoint
   readonly bound: Bound

@@ -30,6 +30,10 @@ const ANY_V6 = new Uint8Array(16)
 const ECN = 3
 const SEND_OPTIONS = { dontFragment: true }
 
+/**
+ * TCP of one host. Only `connect`, `listen`, `abort`, `crash` and `close` are for its users; IP and
+ * connections call the others.
+ */
 export class Tcp implements contract.Protocol, ConnectionHost<Connection> {
   readonly ip: contract.Ip
   readonly options: TcpOptions
