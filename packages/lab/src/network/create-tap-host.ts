@@ -2,6 +2,7 @@
 import type { WireSpec } from '../world/wire-spec.ts'
 import type { TapHost } from './tap-host.ts'
 
+/** The options of tapHost, which rejects with a UsageError for one that it does not understand. */
 export interface TapHostOptions {
   /** The TAP of the machine; `%d` is the first free number. Default `host%d`. */
   readonly interface?: string

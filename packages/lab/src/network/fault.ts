@@ -2,6 +2,11 @@
 import { noteOfFilter } from 'vnet/internal/packet/filter-note'
 import { COUNT, checkForm } from '../model/options.ts'
 
+/**
+ * A fault that a test has set in one direction of a link, as `link.ab.fault()` returns it. It lasts
+ * until it is removed, or until its link or lab is closed. Its hits can be read at any time, also
+ * after that.
+ */
 export class LabFault implements AsyncDisposable {
   readonly #hits: Int32Array
   readonly #calls: Pick<LabFault, 'hit' | 'remove'>
@@ -40,7 +45,11 @@ export class LabFault implements AsyncDisposable {
     return hits > 0 ? `${hits} ${hits === 1 ? 'packet was' : 'packets were'} hit by ${this.#text}` : undefined
   }
 
-  /** Settles when it has hit `n` packets, default 1. Rejects if it, its link or lab ends before. */
+  /**
+   * Settles when the fault has hit `n` packets, one by default. Rejects if the fault is removed
+   * before, or if its link or lab is closed, and with a UsageError for a wrong `n`. A rejection
+   * that nobody handles is ignored.
+   */
   hit(n = 1): Promise<void> {
     try {
       checkForm('hit(n)', n, COUNT)

@@ -11,12 +11,16 @@ const LAB_NAME_MAX = 40
 /** The most lines about dropped packets, and about faults, in the message of a failed test. */
 const MOST_LINES = 5
 
+/** The error of a failed test, to which lines are added. */
 export interface TestError {
   message?: string | undefined
   stack?: string | undefined
 }
 
-/** Adds at most MOST_LINES lines of `lab.drops()`, and the seed that repeats them. */
+/**
+ * Adds lines of `lab.drops()` to the message of a failed test, at most MOST_LINES of them, and then
+ * the seed that repeats them. Adds nothing if nothing was dropped.
+ */
 export function addDrops(error: TestError | undefined, drops: readonly string[], seed: number): void {
   if (drops.length === 0) return
   addLines(error, [...cut(drops).map(line => `dropped on ${line}`), `the seed was VNET_SEED=${seed}`])
@@ -33,7 +37,10 @@ function cut(lines: readonly string[]): readonly string[] {
   return lines.length > MOST_LINES ? [...lines.slice(0, -rest), `${rest} more`] : lines
 }
 
-/** Returns a line: the world, its clock in memory and, after a timeout, what the clock awaited. */
+/**
+ * Returns a line about the world of a lab. For memory it has the clock and, if the test `hasWaited`
+ * to its timeout, what the clock waited for.
+ */
 export function worldLine(lab: Pick<Lab, 'world' | 'now' | 'isIdle' | 'awaited'>, hasWaited: boolean): string {
   const { world, now, isIdle, awaited } = lab
   if (world !== 'memory') return world === 'kernel' ? 'the lab was in the kernel' : 'the lab was in a guest'
@@ -53,7 +60,10 @@ export function addLines(error: TestError | undefined, lines: readonly string[])
   error.message = message
 }
 
-/** Rejects if the lab has not ended after `limit` real ms, not counting waits for a CPU. */
+/**
+ * Closes a lab. Rejects if it has not ended after `limit` real milliseconds, in which waits of this
+ * thread for a CPU do not count.
+ */
 export async function closeWithin(lab: Lab, limit: number): Promise<void> {
   const schedstat = schedstatOf()
   const end = ownTime(schedstat) + limit
@@ -76,7 +86,10 @@ export function labName(test: string): string {
   return words.join('-').slice(0, LAB_NAME_MAX).replace(/-$/, '')
 }
 
-/** Returns why a test is skipped for lack of labs. Throws other errors, and if it must not be. */
+/**
+ * Returns why a test is skipped: its lab failed with this error, because the machine cannot make
+ * labs. Throws the error if it has another cause, or if tests must not be skipped (VNET_REQUIRED).
+ */
 export function reasonToSkip(error: unknown): string {
   if (error instanceof LabUnavailableError && !error.isInstallation && !isRequired()) return error.message
   throw error

@@ -11,6 +11,9 @@ interface Started {
   readonly reject: (reason: unknown) => void
 }
 
+/**
+ * The programs that host.start has run. A crash ends their runs, and a restart runs them all again.
+ */
 export class HostStart {
   readonly #host: LabHost
   readonly #started: Started[] = []

@@ -46,6 +46,12 @@ const RESPONSE_MEMBERS = membersOf(Response)
 /** Returns what calls of code that a crash has ended return. */
 const never = () => new Promise<never>(() => {})
 
+/**
+ * A host of a lab, as `lab.hosts` returns it: sockets, servers, programs and workers that a test
+ * opens on it are in its network, not in this process's. The lab owns it, and closes all of these
+ * at its end; their calls fail from then on. Calls that need what the world of the lab does not
+ * have reject with a UsageError, or throw it.
+ */
 export class LabHost {
   readonly name: string
   /** Oldest first, without the loopback interface. */

@@ -20,6 +20,9 @@ const LINK_MEMBERS = membersOf(LabLink, 'ab', 'ba', 'on', 'once')
 const LAN_MEMBERS = membersOf(LabLan, 'gateway', 'network', 'network6')
 const ROUTER_MEMBERS = [...membersOf(LabRouter), ...membersOf(LabHost, 'name', 'interfaces')]
 
+/**
+ * The options of createLab, which rejects with a UsageError for one that it does not understand.
+ */
 export interface LabOptions {
   /** Names its links in `vnet list`, as `NAME:HOST/IF`. Default `lab`. */
   readonly name?: string
@@ -54,6 +57,11 @@ export const LAB_OPTIONS: Forms<LabOptions> = {
   signal: SIGNAL,
 }
 
+/**
+ * A network for a test, as createLab returns it. It owns all hosts, links, routers and programs
+ * that are made with it, and removes them when it is closed: by `close`, by `await using`, by its
+ * signal, and with the process. Nothing can be made with it afterwards.
+ */
 export class Lab implements AsyncDisposable {
   readonly name: string
   /** The seed of all random decisions. */

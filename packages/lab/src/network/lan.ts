@@ -33,6 +33,10 @@ export const LAN_OPTIONS: Forms<LabLanOptions> = {
 const FIRST_HOST = 201
 const MAX_PORTS = 4094
 
+/**
+ * A segment that hosts of a lab are joined to, as `lab.lan` returns it. Closing it closes the links
+ * of its ports; the lab closes it otherwise.
+ */
 export class LabLan implements AsyncDisposable {
   /** The address of the gateway, which serves DHCP and DNS. */
   readonly gateway: string

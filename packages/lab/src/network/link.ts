@@ -55,7 +55,10 @@ const OWN_EVENTS: readonly (string | symbol)[] = ['error', 'newListener', 'remov
 /** The packets that one cause has dropped, and a line for people. */
 export type DropLine = Readonly<{ packets: number; text: string }>
 
-/** One direction of a link. */
+/**
+ * One direction of a link, `link.ab` or `link.ba`. Changes apply to packets that are sent after the
+ * call; packets that were sent before pass the wire as it was.
+ */
 export class LinkDirection {
   readonly #link: LabLink
   readonly #direction: Direction
@@ -111,7 +114,7 @@ export interface LinkEvents {
   close: []
 }
 
-/** The calls that a link makes to its lab. */
+/** The part of its lab that a link needs. */
 export interface LinkLab {
   /** The names of its ends: `client-server`. */
   readonly name: string
@@ -126,6 +129,11 @@ export interface LinkLab {
   onUp?(): void
 }
 
+/**
+ * A cable between two hosts, as `lab.cable` returns it, or a port of a segment (`lan.portOf`).
+ * Changes take effect in the order in which they are called, each after the packets that were sent
+ * before it. The lab closes the link, unless a test does.
+ */
 export class LabLink extends EventEmitter<LinkEvents> implements AsyncDisposable {
   /** From the first host to the second. */
   readonly ab: LinkDirection

@@ -47,6 +47,9 @@ export interface LabSetup {
   readonly onDirectory?: (directory: string) => void
 }
 
+/**
+ * The options of lab.cable, which rejects with a UsageError for one that it does not understand.
+ */
 export interface LabCableOptions extends LabLinkOptions {
   /**
    * The addresses of both ends, with their prefixes: `[['192.0.2.1/24'], ['192.0.2.2/24']]`. The
@@ -99,6 +102,9 @@ export function checkCableOptions(options: LabCableOptions): void {
   if (common !== undefined) throw new UsageError(`cable: both ends have the address ${common}`)
 }
 
+/**
+ * All links of a lab: makes and closes them, numbers their networks, and keeps the routes to them.
+ */
 export class Links {
   stages: readonly string[]
   readonly lab: LabParts

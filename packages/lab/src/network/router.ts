@@ -1,4 +1,7 @@
-/** LabRouter: a host that forwards packets. With a NAT, IPv4 hosts share its address outside. */
+/**
+ * LabRouter: a host that forwards IPv4 and IPv6 packets. With a NAT, IPv4 hosts inside share the
+ * router's address outside.
+ */
 import http from 'node:http'
 import { durationOf, explain, UsageError, VnetError } from 'vnet/internal/base/index'
 import type { WayOut } from 'vnet/internal/linux/way-out'
@@ -20,6 +23,10 @@ import { LabHost, nameOf } from './host.ts'
 import type { DropLine, LabLink } from './link.ts'
 import type { Links } from './links.ts'
 
+/**
+ * The options of lab.router: the links of the router, and what it does between them. Options of a
+ * link hold for all links that are made with the router.
+ */
 export interface LabRouterOptions extends AccessOptions, LabLinkOptions {
   /** Hosts to be joined to the router, by a cable each: `ab` leads to the router. */
   readonly inside?: readonly LabHost[]
@@ -31,7 +38,10 @@ export interface LabRouterOptions extends AccessOptions, LabLinkOptions {
    * namespace. A lab has one such router. Default false.
    */
   readonly internet?: boolean
-  /** With `internet`: TCP ports of the machine's loopback, at 127.0.0.1 of hosts inside. */
+  /**
+   * With `internet`: TCP ports of the machine's loopback that hosts inside reach past the link, at
+   * their own 127.0.0.1.
+   */
   readonly localhost?: readonly number[]
 }
 
@@ -87,6 +97,10 @@ const SYSCTLS: readonly Sysctl[] = [
   ['net/ipv6/conf/all/forwarding', '1'],
 ]
 
+/**
+ * A router of a lab, as `lab.router` returns it. It is a host, too: it can listen, run programs and
+ * be the end of further cables.
+ */
 export class LabRouter extends LabHost {
   /** @internal For routes. */
   readonly isRouter = true
@@ -204,7 +218,11 @@ export class LabRouter extends LabHost {
     if (kind !== 'none') rules.firewall(outer.name, this.#access)
   }
 
-  /** @internal Serves a captive portal: redirects (RFC 8910 sec. 5) to a page with status 511. */
+  /**
+   * @internal Starts the web server of a captive portal. It redirects every request to its own page
+   * (RFC 8910 section 5), which has the status 511 (RFC 6585 section 6). Does nothing on a router
+   * without a portal.
+   */
   async openPortal(): Promise<void> {
     if (this.#access.firewall !== 'captive-portal' || this.outer === undefined) return
     const server = http.createServer(({ url, socket: { localAddress = '' } }, response) => {
@@ -243,7 +261,10 @@ export class LabRouter extends LabHost {
     return { ...counters, FirewallInDrops: arriving, FirewallOutDrops: leaving }
   }
 
-  /** @internal Packets lost by the way out: fragments, and answers too long for the MTU inside. */
+  /**
+   * @internal Packets that the way out has lost: fragments that leave, and answers that are longer
+   * than the MTU inside and must not be cut.
+   */
   get tooLong(): { readonly out: number; readonly in: number } {
     if (this.#wayOut === undefined) return { out: 0, in: 0 }
     const { IpFragFails = 0, Ip6FragFails = 0 } = super.stats()
@@ -319,7 +340,10 @@ export class LabRouter extends LabHost {
     }
   }
 
-  /** Returns the addresses outside NPTv6 of a host. Throws a UsageError with another NAT. */
+  /**
+   * Returns the addresses that a host inside has outside NPTv6. Throws a UsageError if the router
+   * has another NAT or none.
+   */
   addressesOutside(host: LabHost): readonly string[] {
     const { translatedFrom } = this
     if (translatedFrom === undefined) throw new UsageError(`router ${this.name}: addressesOutside needs nat: 'nptv6'`)

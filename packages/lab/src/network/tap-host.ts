@@ -26,6 +26,10 @@ const OPTIONS: Forms<TapHostOptions> = {
 /** The name of the machine on the host, and of the host's interface. */
 const MACHINE = 'machine'
 
+/**
+ * A host on a TAP of this machine, as tapHost returns it. It owns the TAP and the link with the
+ * machine, and removes both when it is closed.
+ */
 export class TapHost extends LabHost implements AsyncDisposable {
   /** The link with the machine. Its direction `ab` leads from the machine to the host. */
   link!: LabLink

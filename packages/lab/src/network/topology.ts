@@ -24,7 +24,10 @@ export interface RouterEntry extends Omit<LabRouterOptions, 'inside' | 'outside'
   readonly outside?: string
 }
 
-/** A network. Routers may be joined to routers that come before them. */
+/**
+ * A network as one object, for lab.topology and lab files. Hosts and routers have different names. A router
+ * may be joined to routers that come before it.
+ */
 export interface Topology {
   readonly hosts: readonly string[]
   readonly routers?: Readonly<Record<string, RouterEntry>>
@@ -47,7 +50,10 @@ const TOPOLOGY: Forms<Topology> = { hosts: LIST, routers: OBJECT, cables: OBJECT
 /** Reports a mistake in the part of a topology at `path`, such as `routers.home.outside`. */
 export type ReportProblem = (path: string, error: UsageError) => void
 
-/** Reports mistakes before it is made. Throws a UsageError for wrong lists and objects. */
+/**
+ * Reports the mistakes that can be found without making the topology. Throws a UsageError for a
+ * topology that is not an object with lists and objects.
+ */
 export function checkTopology(topology: Topology, report: ReportProblem): void {
   checkForms('topology', topology, TOPOLOGY)
   if (topology.hosts === undefined) throw new UsageError('a topology needs `hosts`, a list of names')
