@@ -62,7 +62,10 @@ export class FileLab implements AsyncDisposable {
     this.env = { VNET_LAB: `${name}-${process.pid}`, ...addressVariables(this.hosts) }
   }
 
-  /** `signal` ends the lab. Settles when its programs are ready and its scenario runs. */
+  /**
+   * Makes a lab with this name, which ends when the signal of the options aborts. Settles when its
+   * programs are ready and its scenario has started. If that fails, closes the lab and rejects.
+   */
   static async start(plan: LabPlan, name: string, options: FillOptions): Promise<FileLab> {
     const { signal } = options
     const seed = plan.seed === undefined ? {} : { seed: plan.seed }
@@ -212,7 +215,10 @@ export class FileLab implements AsyncDisposable {
   }
 }
 
-/** Settles when the changes at time 0 are made; a later one that fails is logged. */
+/**
+ * Starts a scenario, which ends when `signal` aborts. Settles when the changes at time 0 are made,
+ * and rejects if one of them fails. A later change that fails is logged.
+ */
 export async function playScenario(
   list: ScenarioList<string>,
   change: (step: ScenarioStep<string>) => Promise<void>,

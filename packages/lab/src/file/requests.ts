@@ -101,7 +101,11 @@ export function greeting({ name, hosts, links }: FileLab): object {
 /** Milliseconds that requests have to finish after the end of the lines. */
 const LAST_REQUESTS_MS = 60_000
 
-/** Calls `print` with each response. Settles on `end`, or after the last line and its requests. */
+/**
+ * Serves requests, one a line, and calls `print` with each response. Settles on the request `end`.
+ * At the end of the lines it settles when the pending requests have finished, or `limit`
+ * milliseconds later.
+ */
 export function serveLines(
   lab: FileLab,
   lines: Interface,

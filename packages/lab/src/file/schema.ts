@@ -1,6 +1,8 @@
 /**
- * The file of `vnet lab` as JSON Schema, the source of packages/lab/docs/lab.schema.json
- * (scripts/generate-schemas.mjs). Options are from the tables that the lab checks them with.
+ * The file of `vnet lab`, described once as JSON Schema: the topology of lab.topology, and the
+ * programs, faults and scenario in it. The options of routers, cables, segments and faults are from
+ * the tables that the lab checks them with. packages/lab/docs/lab.schema.json is made from it
+ * (scripts/generate-schemas.mjs).
  */
 import { lanSchema } from '@vnet/lan/internal/config/schema'
 import * as schema from 'vnet/internal/base/schema'

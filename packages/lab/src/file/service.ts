@@ -46,7 +46,10 @@ function shortened(text: string, length: number): string {
   return line.length > length ? `${line.slice(0, length)}...` : line
 }
 
-/** Settles when it is ready. ServiceError if it is late, or ends and is not started again. */
+/**
+ * Starts a program in a host. Settles when the program is ready. Rejects with a ServiceError if it
+ * is not ready in time, or if it ends before and is not to be started again.
+ */
 export function startService(host: LabHost, service: Service, lab: ServiceOptions): Promise<void> {
   const { command, env, cwd, ready, restart = false } = service
   const [program, ...args] = wordsOf(command)
