@@ -22,7 +22,10 @@ export function undecided(message: string, check: Check): AssertionError {
   return new AssertionError({ message, stackStartFn: check })
 }
 
-/** Throws a UsageError for other names, and for an empty history, which would always pass. */
+/**
+ * Returns the operations by their keys. Throws a UsageError for operations of other names, and for
+ * an empty history, with which a check would always pass.
+ */
 export function byKey(
   check: string,
   history: Iterable<Operation>,

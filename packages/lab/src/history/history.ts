@@ -1,4 +1,7 @@
-/** History: the operations of a test's clients in order, with names as in Jepsen. */
+/**
+ * History: the operations of the clients of a test, in the order in which they start and end. Names
+ * are the same as in Jepsen. Checks are in the other files.
+ */
 import { inspect } from 'node:util'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { copyOf } from './values.ts'
@@ -6,6 +9,7 @@ import { copyOf } from './values.ts'
 /** `fail`: it has certainly not happened. `info`: it may have happened, or may happen later. */
 export type OperationOutcome = 'ok' | 'fail' | 'info'
 
+/** Who does an operation, and on what. */
 export interface OperationOptions {
   /** The client, such as the name of a host. Only texts have it. */
   readonly process?: string | number

@@ -59,7 +59,10 @@ function stepsOf(operation: Operation, numbers: Values): RegisterStep[] {
   return outcome === 'info' ? [] : [{ ...place, finds, leaves: SAME }]
 }
 
-/** Returns contradicting operations and the writes of their values. No order ends `blocked`. */
+/**
+ * Returns a small set of operations that contradict each other by their results and times, and the
+ * writes of the values that they have read. `all` has no order that reaches the end of `blocked`.
+ */
 function shortest(all: readonly RegisterStep[], blocked: RegisterStep, initial: number): Operation[] {
   let steps = all.flatMap(step =>
     step.from > blocked.to ? [] : step.to > blocked.to ? weaker(step, step.from) : [step],

@@ -109,7 +109,10 @@ class Search {
     }
   }
 
-  /** Takes steps that change nothing, as later is not better. No options: it was tried before. */
+  /**
+   * Takes the steps that change nothing and can come now: in no order is it better if they come
+   * later. Returns a frame, without options if the same state was tried before.
+   */
   #enter(value: number, before: readonly number[]): Frame {
     const taken = [...before]
     const options: number[] = []

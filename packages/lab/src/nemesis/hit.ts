@@ -68,6 +68,7 @@ export function isUnrepaired(plan: readonly PlannedFault[], spans: readonly Span
   return isPlanned && spans.some(({ fault, to }) => to === undefined && needsRepair(fault))
 }
 
+/** The faults and repairs of a run up to now. */
 export class Spans {
   readonly #lab: Pick<Lab, 'now'>
   #spans: Span[] = []
@@ -79,7 +80,10 @@ export class Spans {
     this.#lab = lab
   }
 
-  /** When the last fault ends, or starts if it has no end, in ms since the lab was made. */
+  /**
+   * When the last fault up to now ends, in milliseconds since the lab was made. A fault that does
+   * not end counts from its start.
+   */
   get over(): number {
     return this.#over
   }
@@ -90,7 +94,10 @@ export class Spans {
     return this.#spans.map(span => ({ ...span, to: span.to === undefined || span.to > now ? undefined : span.to }))
   }
 
-  /** Adds a fault of hosts. The links' clock was at `time` ns when the lab was at `at` ms. */
+  /**
+   * Adds a fault that has happened to hosts now. The clock of the links was at `time` ns when the
+   * lab was at `at` ms.
+   */
   add(fault: PlannedFault, hosts: readonly LabHost[], time: number, at: number): void {
     const { now } = this.#lab
     this.#origin = time - Math.round(at * NSEC_PER_MSEC)

@@ -1,6 +1,7 @@
 /**
- * Nemesis: does faults of hosts when their packets appear, while links hold packets. Links do their
- * own faults: only their hosts are checked, and a repair ends them.
+ * Nemesis: does the faults of hosts of a lab when their packets appear. The links hold their
+ * packets meanwhile. Faults of links have happened already: only their hosts are checked, and a
+ * repair ends them.
  */
 import { NSEC_PER_MSEC, UsageError } from 'vnet/internal/base/index'
 import { type Cut, cutOfHost } from '../carrier/cuts.ts'
