@@ -8,7 +8,10 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { TestError } from '../network/fixture.ts'
 import { GUEST_TESTS, type GuestRecord, type Order, plain } from './guest-protocol.ts'
 
-/** Timeout in ms of tests that set none: a timer's longest, 24 days, some seconds here. */
+/**
+ * Timeout in milliseconds of tests and hooks that set none: the longest of a timer, 24 days. In
+ * virtual time, a test that waits in vain reaches it after some seconds.
+ */
 const USUAL_TIMEOUT_MS = 2 ** 31 - 1
 const RESULTS = 3
 /** The compiled files of this package and of the core, except files that import vitest. */

@@ -1,6 +1,7 @@
 /**
- * Tests of vitest with the world 'guest'. They run in a guest (guest-tests.ts), which skips others.
- * Here a hook sets their results, and they, their fixtures and their hooks do not run.
+ * Tests of vitest with the world 'guest'. They run in a guest (guest-tests.ts), where the other
+ * tests of the file are skipped. Here a hook before the first test of a file sets their results,
+ * and they, their fixtures and their hooks do not run.
  */
 
 import type { RunnerTestCase as Test, TestAPI } from 'vitest'
@@ -23,7 +24,10 @@ const chosen = process.env[GUEST_TESTS]?.split(' ')
 const guestTests = new WeakSet<object>()
 const seen = new WeakSet<object>()
 
-/** Returns an API with the fixture `world`. Its tests run in a guest if that is their world. */
+/**
+ * Returns an API of vitest with the fixture `world`. Its tests, and the tests of its extensions,
+ * run in a guest if that is their world.
+ */
 export function byWorld<Context>(api: TestAPI<Context>, world: unknown = wantedWorld(undefined)): TestAPI<Context> {
   const extend = api.extend as unknown as (...args: unknown[]) => TestAPI<Context>
   const extended = (...args: unknown[]) => {

@@ -31,8 +31,9 @@ const LOOK_MS = 10
 const UNDELIVERED: readonly number[] = [4, 5, 9, 11]
 
 /**
- * Waits until packets are delivered: servers of closed connections have closed, too (the process
- * outside may hold data), the link is empty, and sockets are read; 2 s at most, or until `signal`.
+ * Waits until the command's packets are delivered. That is so when the servers of closed TCP
+ * connections have closed them, too (the process outside may still hold data), the link holds no
+ * packet, and the router's sockets have been read. Ends after 2 s, and when `signal` aborts.
  */
 async function drain(host: LabHost, router: LabHost, link: LabLink, signal: AbortSignal): Promise<void> {
   const end = performance.now() + LIMIT_MS
@@ -224,7 +225,10 @@ async function play(
   return ended
 }
 
-/** Returns functions that set the faults; each direction counts its own. Throws a UsageError. */
+/**
+ * Returns functions that set the faults of the options, in both directions; each of the two counts
+ * its own packets. Throws a UsageError for options that do not fit together.
+ */
 async function checkFaults(
   { drop, delay, nth, first, every, quiet = false }: RunOptions,
   log: (line: string) => void,

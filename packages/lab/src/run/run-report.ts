@@ -15,7 +15,10 @@ type Causes = readonly { readonly packets: number; readonly by: string }[]
 /** What the wire does to packets besides dropping them. `marked` is ECN's. */
 const CHANGES = ['duplicated', 'corrupted', 'reordered', 'marked'] as const
 
-/** A direction's packets since the start or repetition; without a wire, frames of up to 64 KiB. */
+/**
+ * The packets of a direction, from the start of the link or of a repetition. Without a wire they
+ * are the kernel's frames, of up to 64 KiB.
+ */
 interface Traffic extends Readonly<Record<(typeof CHANGES)[number], Causes>> {
   readonly packets: number
   /** Without Ethernet headers. */
@@ -26,6 +29,10 @@ interface Traffic extends Readonly<Record<(typeof CHANGES)[number], Causes>> {
   readonly tooLong: number
 }
 
+/**
+ * The report of one run of a command. `out` is the direction from the command to the network, and
+ * `in` the direction back.
+ */
 export interface RunReport {
   readonly seed: number
   /** The exit status of the command; 128 plus the number of a signal. */

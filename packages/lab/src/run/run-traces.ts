@@ -1,4 +1,6 @@
-/** The traces of `vnet run` outside its process, which another process removes after a kill. */
+/**
+ * The traces of `vnet run` outside its process. If vnet is killed, another process removes them.
+ */
 import { randomBytes } from 'node:crypto'
 import { rmdirSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
