@@ -35,7 +35,7 @@ export interface Loss {
   isDuplicate: boolean
 }
 
-/** The acknowledgments of the receiver. */
+/** What the receiver of the bytes has acknowledged. */
 interface Receiver {
   readonly acked: number
   /** The same before the last packet. */

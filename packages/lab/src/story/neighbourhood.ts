@@ -10,7 +10,11 @@ import { wantedWorld } from '../world/world.ts'
 import type { Story } from './story.ts'
 import { storyModule, type WriteOptions } from './write-text.ts'
 
-/** Runs the lab with one fault changed at a time. Programs of the options have absolute URLs. */
+/**
+ * Runs the lab of a story with each of its faults changed in turn, and the others as they are.
+ * Returns a table of the verdicts, one row for a run. The programs of the options must have
+ * absolute URLs.
+ */
 export function neighbourhood(story: Story, options: WriteOptions): Promise<string> {
   const { faults, text, timeout } = storyModule(story, options)
   // A module runs outside of this thread, so that it can be ended.

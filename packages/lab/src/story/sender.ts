@@ -1,4 +1,4 @@
-/** The order of a sender's packets, by their numbers, and its clock, by its timestamps. */
+/** What the numbers and timestamps of a sender show: the order of its packets, and its clock. */
 import type { PacketView } from './packet-view.ts'
 
 /** The order is known after so many steps, and so many more of them than jumps. */

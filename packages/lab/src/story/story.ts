@@ -3,7 +3,10 @@ import type { FaultVerb } from 'vnet/internal/wire/stages/fault-verbs'
 import type { Direction } from 'vnet/internal/wire/wire'
 import type { PacketPart } from '../model/packet-name.ts'
 
-/** `seen` in frames, `inferred` as the only explanation, or a `guess` among several. */
+/**
+ * How certain a statement is: `seen` in frames, `inferred` from frames as the only explanation, or
+ * a `guess`, one of several explanations.
+ */
 export type Certainty = 'seen' | 'inferred' | 'guess'
 
 /** `ab` leads from the client, which sent the first packet or SYN, to the server. */
@@ -37,6 +40,10 @@ export interface StoryPacket {
   readonly copy: number
 }
 
+/**
+ * One thing that happened to the packets of a flow, with how certain it is, the frames that show
+ * it, and, if it can be repeated, the fault that repeats it.
+ */
 export interface Statement {
   readonly kind: StatementKind
   readonly way: Way
@@ -68,6 +75,10 @@ export interface Message {
   readonly content: Uint8Array
 }
 
+/**
+ * The distribution of round trips. `median` and `p95` are of the kept samples, evenly spread over
+ * time.
+ */
 export interface Distribution {
   readonly samples: number
   /** Nanoseconds. */
@@ -79,6 +90,7 @@ export interface Distribution {
   readonly trend?: readonly (readonly [time: number, roundTrip: number])[]
 }
 
+/** One direction of a flow. A value that the capture does not show is undefined. */
 export interface WayStory {
   readonly packets: number
   /** Payload of TCP and UDP, in bytes, without repeated bytes. */
@@ -89,6 +101,10 @@ export interface WayStory {
   readonly queue: number | undefined
 }
 
+/**
+ * One connection of TCP, or the UDP packets between two endpoints. Times are nanoseconds from the
+ * first frame of the capture. A value that the capture does not show is undefined.
+ */
 export interface FlowStory {
   readonly protocol: 'tcp' | 'udp'
   readonly client: { readonly address: string; readonly port: number }
@@ -116,6 +132,7 @@ export interface FlowStory {
   readonly messages: readonly Message[]
 }
 
+/** What a capture shows, as data: `vnet test-from` makes a test of it. */
 export interface Story {
   readonly packets: number
   /** Packets without a time. */

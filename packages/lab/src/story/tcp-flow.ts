@@ -75,7 +75,7 @@ export class TcpFlow {
     const end = n + p.length + (isSyn ? 1 : 0) + (flags & TCP_FIN)
     const isTwin = half.count(p)
     if (isReset) return void this.#reset(p, half, other)
-    // A SYN with another number belongs to another connection.
+    // A SYN with another number starts another connection, whose packets are not these.
     if ((isSyn && n !== 0) || n - half.sent > WINDOW_MAX) return
     if (isTwin) return void half.repeatTwin(p, n, end)
     // An end that continues has not sent the RST.

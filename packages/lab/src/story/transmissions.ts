@@ -1,6 +1,7 @@
 /**
- * Transmissions: an end's last segments with data, SYN or FIN, in order, numbered from 0. Old ones,
- * acknowledged first, are forgotten; all connections together have at most SLOTS_MAX.
+ * Transmissions: the last segments with data, SYN or FIN that one end of a connection sent, in the
+ * order of the capture. Numbers count them from 0. Old ones are forgotten, acknowledged ones first;
+ * all connections together have at most SLOTS_MAX.
  */
 
 export interface Packet {
