@@ -51,8 +51,18 @@ const JUDGES: Readonly<Record<string, (stage: Stage, item: Item) => Verdict>> = 
   reset_peer: ({ values: { timeout = 0 } }, { at }) => ({ until: at + timeout, end: 'reset' }),
 }
 
+/**
+ * Where a stage sends what it lets pass: the pump that has made the stage, which leads it to the
+ * next stage or to the socket. A stage calls it inside `push`, `change` and `remove`, and from
+ * timers until it is closed.
+ */
 export interface StageOutput {
+  /**
+   * The next bytes of the stream, in their order, which belong to the output now; undefined for its
+   * end.
+   */
   pass(stage: Stage, bytes: Buffer | undefined): void
+  /** A toxic ends the connection: `close` after the bytes that have passed, `reset` immediately. */
   end(stage: Stage, how: Ending): void
 }
 
