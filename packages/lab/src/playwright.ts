@@ -66,6 +66,9 @@ export interface NetworkTestOptions {
   network: string | LabNetworkOptions
 }
 
+/**
+ * The fixtures of a test, besides Playwright's. They belong to one test and are closed after it.
+ */
 export interface NetworkFixtures {
   /** The link of the test's pages. Its direction `ab` leads from the browser to the server. */
   network: LabLink
@@ -241,8 +244,9 @@ function linking<Test extends Base>(test: Test): Test {
 }
 
 /**
- * The worker of labs starts slowly, so it starts while Playwright loads test files. It is not
- * released, to outlive pauses between labs. The process that lists the tests makes no lab.
+ * The worker of the labs takes longer to start than the rest of a lab, so it starts while a worker
+ * of Playwright loads its test files. It is not released, so that it outlives pauses between labs;
+ * it ends with the process. The process that lists the tests makes no lab.
  */
 if (process.env.TEST_WORKER_INDEX !== undefined) LabWorker.take()
 

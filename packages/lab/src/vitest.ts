@@ -43,6 +43,9 @@ declare module 'vitest' {
   }
 }
 
+/**
+ * The fixtures of a test. The lab is made when a test first uses it, and is closed after the test.
+ */
 export interface LabFixtures {
   /**
    * A lab of this test alone. Its seed is the environment variable VNET_SEED, or by default is made
@@ -162,6 +165,10 @@ const withLab: TestAPI<LabFixtures> = base.extend<LabFixtures>({
   },
 } as never)
 
+/**
+ * Defines a test, `test.explore`, or `test.explore(name, options, scenario)` with the options of
+ * explore.
+ */
 export interface ExploreTest {
   /**
    * A test that explores a scenario, and fails with the failures that explore prints. Its timeout
