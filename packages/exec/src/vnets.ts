@@ -17,8 +17,8 @@ const SETTLED_MS = 50
 export type RemoteDevice = Readonly<{ vnet: Entry; device: EntryInterface }>
 
 /**
- * The running vnets whose files this user can read. A vnet that started less than LOOK_MS ago may
- * be missing.
+ * The running vnets, as far as this user can read their files. A vnet that started less than
+ * LOOK_MS ago may be missing.
  */
 export class ReachableVnets {
   readonly #options: FindOptions

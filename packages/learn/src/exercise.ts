@@ -189,7 +189,7 @@ export const notRun = (title: string, where: CheckPlace, why: string): Result =>
 /** The heading for a failure that names none. */
 export const USUAL_HEADING = 'What to do'
 
-/** Returns the result of a check; a failure of the driver file as a whole has no `read`. */
+/** Returns the result of a check. If the whole driver file fails, the result has no `read`. */
 export function resultOf(
   where: CheckPlace,
   { title, read: usual = USUAL_HEADING }: { readonly title: string; readonly read?: string },

@@ -163,7 +163,7 @@ function noteStarts(dev: NetDevice, started: string[]): void {
   }
 }
 
-/** The driver's operations are the prototype of those that the debug mode checks. */
+/** The driver's operations are the prototype of the debug mode's checked operations. */
 function noteOperations({ netdevOps }: NetDevice, entered: Entered): void {
   const drivers = Object.getPrototypeOf(netdevOps) as Record<string, unknown>
   for (const [name, code] of Object.entries(drivers)) {

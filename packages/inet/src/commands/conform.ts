@@ -1,4 +1,4 @@
-/** `vnet conform`: runs the cases against a stack behind an interface, and reports the results. */
+/** `vnet conform`: runs the cases against a stack at the far end of an interface. */
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { messageOrDescription } from 'vnet/internal/base/exception'

@@ -1,4 +1,4 @@
-/** A World on a link: a stack behind an interface, with echo, discard and chargen, or a program. */
+/** A World on a link: its far stack has echo, discard and chargen, or a controlled program. */
 import { setTimeout } from 'node:timers/promises'
 import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
 import { isSameAddress, sourceAt } from 'vnet/internal/packet/ethernet'

@@ -13,7 +13,7 @@ export interface Case {
   readonly level: (typeof LEVELS)[number]
   /** `RFC 9293, 3.10.7.4` */
   readonly source: string
-  /** Where Linux, as the case has it, is not as the RFC says. */
+  /** How Linux, which passes the case, differs from the RFC. */
   readonly note: string | undefined
   /** What Linux does instead, and why: the case fails there. */
   readonly linux: string | undefined
@@ -124,7 +124,7 @@ const HEADER = /^(must|should|may|note|linux|ipv6|with|slow|memory-only)\b/
 const LINE = /^(?:\+(\d+)(?:\.\.(\d+))?\s+)?(\S+)\s*(.*)$/
 
 const PACKET_VERBS: ReadonlySet<string> = new Set(['send', 'clean', 'recv', 'none'])
-/** After `none`: nothing, and the words for segments. */
+/** The arguments of `none` that are not layers: nothing, or a name for segments. */
 const NO_LAYERS = /^(|data( \d+\.\.\d+)?|rst|syn|fin)$/
 const SEGMENT_VERBS: ReadonlySet<string> = new Set(['in', 'out', 'finally', 'some', 'backs-off'])
 /** Verbs of the peer alone: the others are calls of a program on the host. */

@@ -160,7 +160,7 @@ export class Peer {
     return this.#window.problem(this.#relative(segment.sequence), segment.length, at)
   }
 
-  /** Whether the bytes are those of the streams of cases. The bytes of chargen are others. */
+  /** Whether the bytes belong to the stream of a case. Chargen sends other bytes, unchecked. */
   #isPattern({ bytes, at, length, sequence, sourcePort }: Segment): boolean {
     const from = this.#relative(sequence)
     return sourcePort === CHARGEN || sameBytes(bytes.subarray(at, at + length), pattern([from, from + length]))

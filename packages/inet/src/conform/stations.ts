@@ -1,4 +1,4 @@
-/** The addresses of the two ends of a case, and those that a case names. */
+/** The addresses of the two ends of a case, and the addresses that a case names. */
 import { formatMac, parseAddress, parseMac, plus } from 'vnet/internal/packet/address'
 import { BROADCAST, groupAddress } from 'vnet/internal/packet/ethernet'
 import { ALL_NODES } from 'vnet/internal/packet/ipv6'

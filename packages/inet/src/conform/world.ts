@@ -31,7 +31,7 @@ export interface World extends Stations {
    */
   next(until: number): Promise<Sent | undefined>
   readonly program?: Program | undefined
-  /** Ends all sockets. What they send is not returned. */
+  /** Ends all sockets. Frames that they still send are not returned. */
   close(): void
 }
 

@@ -37,7 +37,7 @@ export interface OptionsHost {
   isOther(address: Uint8Array): boolean
 }
 
-/** What the options of a received packet mean for its host. */
+/** The consequences of a received packet's options for its host. */
 export interface Options {
   /** Offset of the mistake in the packet; 0 without one. */
   readonly problem: number

@@ -13,7 +13,7 @@ import { IP4, IP6, type IpVersion, isGroup, versionAt } from './version.ts'
 const DEFAULT_TTL = 64
 export const LOOPBACK_MTU = 65_536
 
-/** SendOptions, and those of sockets that send to groups or with options of IPv4. */
+/** SendOptions, and more for sockets that send to groups or with options of IPv4. */
 export interface StackSendOptions extends SendOptions {
   /** The interface for packets to groups; undefined for the usual one. */
   readonly dev?: StackInterface | undefined

@@ -255,7 +255,7 @@ function fragment4(bytes: Uint8Array, nh: number, replying: Replying): Fragment 
   const h = nh + ipv4.headerLength(bytes, nh)
   const isLast = (ipv4.flags(bytes, nh) & ipv4.IP_MF) === 0
   const length = nh + ipv4.totalLength(bytes, nh) - h
-  // Linux cuts what is no multiple of 8.
+  // Linux cuts the data to a multiple of 8 bytes.
   const data = bytes.slice(h, h + (isLast ? length : length & ~7))
   const key = `4${keyOf(bytes, nh + 12, 8)}${ipv4.protocol(bytes, nh)}.${ipv4.identification(bytes, nh)}`
   const [offset, head] = [ipv4.fragmentOffset(bytes, nh), bytes.slice(nh, h)]

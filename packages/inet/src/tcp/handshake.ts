@@ -69,7 +69,7 @@ export function arriveInSynSent(c: Connection, s: Segment): boolean {
 export function completeHandshake(c: Connection, s: Segment): boolean {
   if (unwrap(s.acknowledgment, c.iss, 0) !== 1) return false
   establish(c, s)
-  // Linux limits the replies of a request apart from those of its connection.
+  // Linux limits the replies of a request separately from its connection's.
   if (!c.isActive) c.acks.allowInvalid()
   if (!c.isActive) c.count('TcpPassiveOpens')
   c.notify(c.isActive ? CONNECT : ACCEPT)

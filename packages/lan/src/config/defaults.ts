@@ -16,7 +16,7 @@ const VALID_LIFETIME = 86_400
 const PREFERRED_LIFETIME = 14_400
 const REFRESH_TIME = 3600
 
-/** A configuration with all defaults, whose parts agree. */
+/** A configuration with all defaults. Its parts agree. */
 export type LanConfig = ReturnType<typeof complete>
 
 /** What depends on other machines on the segment. The flags are true by default. */

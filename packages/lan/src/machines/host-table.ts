@@ -195,7 +195,7 @@ export function kindOf(definition: HostDefinition | HostRange): HostKind {
 
 /**
  * Returns the host of a definition; a hardware address that is not given is made from `oui` and the
- * first IP address. Throws a VnetError EINVAL for a malformed address, or if there is no address.
+ * first IP address. Throws a VnetError EINVAL for a malformed address, or without any address.
  */
 export function hostOf({ name, mac, ip, ip6 }: HostDefinition, oui: Uint8Array): NewHost {
   const all4 = listOf(ip).map(text => addressOf(text, ipv4.IPV4_ALEN))

@@ -66,7 +66,7 @@ export class Hosts extends HostState {
     return this.table.describe(index)
   }
 
-  /** Returns the host of this name; undefined if there is none. */
+  /** Returns the host of this name; undefined for an unknown name. */
   byName(name: string): SegmentHost | undefined {
     const index = this.table.byName(name)
     return index === undefined ? undefined : this.host(index)

@@ -23,7 +23,7 @@ export interface UplinkQueue extends PortQueue {
   close(): void
 }
 
-/** The interface behind an uplink, and the environment. */
+/** The interface of an uplink, and the environment. */
 export interface UplinkOptions {
   readonly net: Net
   /** `[NETNS/]IF` as given, for the log. */

@@ -16,7 +16,7 @@ export interface TypeTable {
 export const own = <T>(record: Readonly<Record<string, T>>, name: string): T | undefined =>
   Object.hasOwn(record, name) ? record[name] : undefined
 
-/** The usual names of parameters and variables that are no members. */
+/** The usual names of parameters and variables, which are not members. */
 const USUAL: Readonly<Record<string, string>> = {
   peer: 'NetDevice',
   skb: 'SkBuff',

@@ -34,8 +34,8 @@ export class Pool {
   }
 
   /**
-   * Replaces the configuration. Offers and leases remain; objection() refuses those that no longer
-   * fit.
+   * Replaces the configuration. Offers and leases remain, but objection() refuses an address that
+   * no longer fits.
    */
   reload(config: DhcpConfig): void {
     this.#config = config
