@@ -40,7 +40,7 @@ export class CableFault {
     return new Promise((resolve, reject) => this.#waiting.add({ n, resolve, reject }))
   }
 
-  /** Rejects the pending calls of `hit`. `why` begins their message. */
+  /** Rejects the pending calls of `hit`. Their message starts with `why`. */
   end(why: string): void {
     for (const { n, reject } of this.#waiting)
       reject(new Error(`${why} after ${Atomics.load(this.#hits, 0)} of ${n} hits`))

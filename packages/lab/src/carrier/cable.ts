@@ -36,7 +36,7 @@ const READ_TURNS = 100
 /** A turn may end before it has read all frames that were waiting; the next turn reads them. */
 const QUIET_TURNS = 2
 
-/** What the worker adds to a cable while it is made. */
+/** Parts that the worker adds to a cable while it makes the cable. */
 export interface Joining {
   /** Called with each end before its interface is made. */
   readonly onDevice?: ((dev: NetDevice, end: EndSpec) => void) | undefined

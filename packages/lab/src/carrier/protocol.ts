@@ -91,7 +91,7 @@ export interface FaultEvent {
 
 export type FaultListener = (event: FaultEvent) => void
 
-/** A segment of `vnet lan`, whose ports are links of the lab. */
+/** A segment of `vnet lan`. Its ports are links of the lab. */
 export interface LanSpec extends LinkSpec {
   /** A name that no other segment of the lab has, for drawings. */
   readonly name: string
@@ -118,7 +118,7 @@ export interface DirectionReport {
 
 /**
  * The frames of one end of a link, seen from its kernel. They count since the link was made or last
- * reset. An end without an interface, such as the segment behind a port, has zeros.
+ * reset. An end without an interface, such as the segment past a port, has zeros.
  */
 export interface EndReport {
   /** Frames that the kernel of this end sent. */
@@ -144,7 +144,9 @@ export interface LinkReport {
   readonly ba: DirectionReport
 }
 
-/** A fault that a test adds to one direction of a link: which packets it hits, and what it does. */
+/**
+ * A fault that a test adds to one direction of a link: its action, and the packets that it hits.
+ */
 export interface FaultSpec {
   readonly direction: Direction
   /** `pass` only counts packets. */

@@ -1,4 +1,7 @@
-/** `vnet explore`: every packet lost, doubled, late or damaged (packages/lab/docs/explore.md). */
+/**
+ * `vnet explore`: every packet lost, doubled, late or damaged, one in each run
+ * (packages/lab/docs/explore.md).
+ */
 import { closeSync, existsSync, fstatSync, ftruncateSync, writeFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { pathToFileURL } from 'node:url'

@@ -30,8 +30,8 @@ export interface RunningLab {
 export type RunningHost = Readonly<{ lab: RunningLab; host: string }>
 
 /**
- * Returns the running labs of `user`, or by default those of this user and of root. A lab whose PID
- * namespace has ended is left out: its files remain until the next lab starts.
+ * Returns the running labs of `user`, or by default the labs of this user and of root. Leaves out a
+ * lab if its PID namespace has ended: its files remain until the next lab starts.
  */
 export function runningLabs(
   user?: number,

@@ -28,7 +28,7 @@ export function burstKind(count: number): FaultKind {
 }
 
 /**
- * Marks a fault as one whose hosts the run asks `hit` for, if it can hit a host and names none. A
+ * Marks a fault, if it can hit a host and names none: the run then asks `hit` for its hosts. A
  * forgotten connection has its hosts already.
  */
 export function withHit<F extends Pick<FaultKind, 'verb' | 'on'>>(fault: F): F & Pick<FaultKind, 'isAsked'> {
@@ -47,7 +47,7 @@ export function checkNamed(fault: PlannedFault): void {
 
 /**
  * Returns `kinds`, but with each fault of hosts that names no host as one fault for each host at an
- * end of a flow of the packets. Faults whose hosts `hit` names remain as they are.
+ * end of a flow of the packets. Faults that `hit` names the hosts of remain as they are.
  */
 export function withEnds(kinds: readonly FaultKind[], packets: readonly Pick<PacketName, 'flow'>[]): FaultKind[] {
   const ends = [...new Set(packets.flatMap(({ flow }) => hostsOfFlow(flow)))]

@@ -9,8 +9,8 @@ import type { RunResult, RunSpec } from './run-once.ts'
 import type { Runner } from './runners.ts'
 
 /**
- * What the runs with one set of faults have shown. Packets, faults, operations and output are those
- * of the first run; the verdict counts all of them.
+ * The verdict on one set of faults, and the run that shows it. Packets, faults, operations and
+ * output are of the first run; the verdict counts all runs.
  */
 export interface Judgement extends Outcome {
   readonly output?: string | undefined

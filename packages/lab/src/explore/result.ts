@@ -80,8 +80,8 @@ export interface ResultPoint extends Partial<Outcome> {
 export type ScheduleCounts = Readonly<Record<Exclude<Verdict, 'slower'>, number>>
 
 /**
- * A set of faults that breaks the scenario, reduced to the smallest that still does, with what is
- * needed to see it again: faults for explore.repeat, a wire, captures and a test.
+ * A set of faults that breaks the scenario, reduced to the smallest that still does, with
+ * everything that repeats it: faults for explore.repeat, a wire, captures and a test.
  */
 export interface Failure {
   /** The smallest set of faults that fails, as explore.repeat takes them. */
@@ -238,7 +238,7 @@ export interface RunPacket {
   readonly hit?: string | undefined
 }
 
-/** What a failed run did around its faults, for the diagram of a failure. */
+/** The part of a failed run around its faults, for the diagram of a failure. */
 export interface FailedRun {
   /** The packets around the faults. */
   readonly packets: readonly RunPacket[]

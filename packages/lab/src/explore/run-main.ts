@@ -21,14 +21,14 @@ interface ModuleRequest {
 }
 
 /**
- * What the process of a run has sent up to now. Each message has one field, and the receiver merges
- * them. A request without a run is replied with `facts`. A request for a run is replied with
- * `started` and then `result`, and after that with `ready` if the process stays for another
- * request, or with `left` if it ends. `refusal` replaces all that has not been sent. A process that
- * is killed or crashes sends no more: the receiver then knows only how it ended.
+ * The replies that the process of a run has sent up to now. Each message has one field, and the
+ * receiver merges them. A request without a run is replied with `facts`. A request for a run is
+ * replied with `started` and then `result`, and after that with `ready` if the process remains for
+ * another request, or with `left` if it ends. `refusal` replaces all that has not been sent. A
+ * process that is killed or crashes sends no more: the receiver then knows only how it ended.
  */
 export interface RunReplies {
-  /** The module is loaded, and the time of the run begins. */
+  /** The module is loaded, and the time of the run starts. */
   readonly started?: true
   /** The options and exports of the module. The process ends after this reply. */
   readonly facts?: ModuleFacts
@@ -43,7 +43,7 @@ export interface RunReplies {
    * Why nothing was run: the module or the lab cannot be used. The process ends after this reply.
    */
   readonly refusal?: Refusal
-  /** The process has stayed for another request, because the run passed and left nothing. */
+  /** The process remains for another request, because the run passed and left nothing. */
   readonly ready?: true
 }
 

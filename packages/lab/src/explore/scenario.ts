@@ -43,7 +43,7 @@ export type Invariant = (lab: Lab) => Promise<unknown> | unknown
 /**
  * The options of explore. Durations are milliseconds, or texts with a unit such as '60s'. An option
  * that is not understood rejects with a UsageError before the first run. A module may export them
- * as `options`; those of the call replace them one by one.
+ * as `options`; options of the call replace them one by one.
  */
 export interface ExploreOptions {
   /** The links with faults in their packets, such as `client-server`. All by default. */

@@ -17,8 +17,8 @@ interface NamedTrial extends Trial {
 type SchedulesOptions = Readonly<{ count: number; seed: number }>
 
 /**
- * Draws sets of two to five faults from those that runs survive one by one. Each iteration draws
- * the same sets.
+ * Draws sets of two to five faults from the faults that runs survive one by one. Each iteration
+ * draws the same sets.
  */
 export class Schedules implements Iterable<Trial> {
   /** The faults by their kinds, so that each kind is drawn as often as others. */

@@ -1,6 +1,6 @@
 /**
- * The kernel's counters: those of a host's network stack, and of the neighbour tables, which all
- * network namespaces share.
+ * The kernel's counters: of a host's network stack, and of the neighbour tables, which all network
+ * namespaces share.
  */
 import { readFileSync } from 'node:fs'
 import { attempt } from 'vnet/internal/base/errno'

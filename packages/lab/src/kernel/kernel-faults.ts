@@ -1,6 +1,6 @@
 /**
- * KernelFaults: the faults of a host in the kernel, whose programs run below its init. Its errors
- * do not say which fault failed: the caller does.
+ * KernelFaults: the faults of a host in the kernel. Its programs run below its init. Its errors do
+ * not say which fault failed: the caller does.
  */
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { destroyConnections } from 'vnet/internal/linux/sock-diag'

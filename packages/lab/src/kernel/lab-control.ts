@@ -1,6 +1,6 @@
 /**
  * Makes the links of a thread's labs visible to `vnet list` and the other commands. A client finds
- * a socket and a file; the server behind them is loaded when the first client connects.
+ * a socket and a file; their server is loaded when the first client connects.
  */
 import { describeException } from 'vnet/internal/base/exception'
 import { Presence } from 'vnet/internal/control/server/presence'

@@ -1,6 +1,6 @@
 /**
- * LabWorker: starts and calls the worker thread that runs the links of labs. A thread has one for all
- * its labs, because a worker takes longer to start than the rest of a lab.
+ * LabWorker: starts and calls the worker thread that runs the links of labs. A thread has one for
+ * all its labs, because a worker takes longer to start than the rest of a lab.
  */
 // Imported because a test may replace the timers of globalThis.
 import { clearTimeout, setTimeout } from 'node:timers'

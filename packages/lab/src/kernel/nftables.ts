@@ -224,8 +224,8 @@ export const dnat =
 const NAME = 'vnet-lab'
 
 /**
- * Adds chains, unless they exist, and appends rules to them. Throws a VnetError, whose message
- * starts with `what`, if the kernel refuses; then nothing is added.
+ * Adds chains, unless they exist, and appends rules to them. Throws a VnetError if the kernel
+ * refuses; its message starts with `what`, and nothing is added.
  */
 export function addRules(
   { native, nsfd }: SocketPlace,

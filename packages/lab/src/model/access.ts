@@ -10,9 +10,7 @@ import { DURATION, FLAG, type Forms, OBJECT, wordOf } from './options.ts'
 const NATS = ['masquerade', 'full-cone', 'restricted', 'port-restricted', 'symmetric', 'nat64', 'nptv6'] as const
 const FIREWALLS = ['none', 'block-inbound', 'corporate', 'captive-portal'] as const
 
-/**
- * What a router does with the packets between `inside` and `outside`: a NAT, a firewall, or both.
- */
+/** The NAT and the firewall of a router, between `inside` and `outside`. Each may be left out. */
 export interface AccessOptions {
   /** The options of a kind of network. Options beside it replace its own. */
   readonly preset?: keyof typeof PRESETS

@@ -60,7 +60,7 @@ export const endpoint = (address: number, port: number): number => address * 0x1
 export const addressOf = (end: number): number => Math.floor(end / 0x1_0000)
 export const portOf = (end: number): number => end % 0x1_0000
 
-/** What a NAT knows of the packets between a mapping and one peer. */
+/** The packets between a mapping and one peer, as far as the NAT follows them. */
 export interface NatConnection {
   /** When it ends, in ns. */
   expires: number
@@ -239,7 +239,7 @@ function permit({ sentTo }: NatMapping, peer: number): void {
 
 /**
  * Returns the connection of a mapping to `peer`, a new one if necessary. If the mapping has
- * MAX_PEERS, the new one replaces the one that would end first.
+ * MAX_PEERS, the new one replaces the connection that would end first.
  */
 export function connectionTo({ connections }: NatMapping, peer: number): NatConnection {
   const known = connections.get(peer)

@@ -47,8 +47,8 @@ export class LabFault implements AsyncDisposable {
 
   /**
    * Settles when the fault has hit `n` packets, one by default. Rejects if the fault is removed
-   * before, or if its link or lab is closed, and with a UsageError for a wrong `n`. A rejection
-   * that nobody handles is ignored.
+   * before, or if its link or lab is closed, and with a UsageError for a wrong `n`. An unhandled
+   * rejection is ignored.
    */
   hit(n = 1): Promise<void> {
     try {

@@ -24,8 +24,8 @@ import type { DropLine, LabLink } from './link.ts'
 import type { Links } from './links.ts'
 
 /**
- * The options of lab.router: the links of the router, and what it does between them. Options of a
- * link hold for all links that are made with the router.
+ * The options of lab.router: the links of the router, and its NAT and firewall between them.
+ * Options of a link hold for all links that are made with the router.
  */
 export interface LabRouterOptions extends AccessOptions, LabLinkOptions {
   /** Hosts to be joined to the router, by a cable each: `ab` leads to the router. */
@@ -262,7 +262,7 @@ export class LabRouter extends LabHost {
   }
 
   /**
-   * @internal Packets that the way out has lost: fragments that leave, and answers that are longer
+   * @internal Packets that the way out has lost: fragments that leave, and replies that are longer
    * than the MTU inside and must not be cut.
    */
   get tooLong(): { readonly out: number; readonly in: number } {

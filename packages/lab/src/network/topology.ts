@@ -25,8 +25,8 @@ export interface RouterEntry extends Omit<LabRouterOptions, 'inside' | 'outside'
 }
 
 /**
- * A network as one object, for lab.topology and lab files. Hosts and routers have different names. A router
- * may be joined to routers that come before it.
+ * A network as one object, for lab.topology and lab files. Hosts and routers have different names.
+ * A router may be joined to routers that come before it.
  */
 export interface Topology {
   readonly hosts: readonly string[]

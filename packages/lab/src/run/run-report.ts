@@ -16,8 +16,8 @@ type Causes = readonly { readonly packets: number; readonly by: string }[]
 const CHANGES = ['duplicated', 'corrupted', 'reordered', 'marked'] as const
 
 /**
- * The packets of a direction, from the start of the link or of a repetition. Without a wire they
- * are the kernel's frames, of up to 64 KiB.
+ * The packets of a direction, from the start of the link or of a repetition. They are the kernel's
+ * frames, of up to 64 KiB, unless a wire cuts them.
  */
 interface Traffic extends Readonly<Record<(typeof CHANGES)[number], Causes>> {
   readonly packets: number

@@ -35,7 +35,7 @@ export interface Loss {
   isDuplicate: boolean
 }
 
-/** What the receiver of the bytes has acknowledged. */
+/** The bytes that their receiver has acknowledged. */
 interface Receiver {
   readonly acked: number
   /** The same before the last packet. */

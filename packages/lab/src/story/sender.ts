@@ -1,4 +1,6 @@
-/** What the numbers and timestamps of a sender show: the order of its packets, and its clock. */
+/**
+ * The order of a sender's packets, which their numbers show, and its clock, which timestamps show.
+ */
 import type { PacketView } from './packet-view.ts'
 
 /** The order is known after so many steps, and so many more of them than jumps. */

@@ -132,7 +132,7 @@ export interface FlowStory {
   readonly messages: readonly Message[]
 }
 
-/** What a capture shows, as data: `vnet test-from` makes a test of it. */
+/** The contents of a capture, as data. `vnet test-from` makes a test of it. */
 export interface Story {
   readonly packets: number
   /** Packets without a time. */

@@ -18,7 +18,7 @@ type TimedFault = PlannedFault & { readonly at: number }
 
 /** The most flows of a lab without faults. */
 const FLOWS_MAX = 10
-/** What the path of each trace starts with: a constant of the test, in a template. */
+/** The start of the path of each trace: a constant of the test, in a template. */
 export const TRACES = `\${traces}`
 /** The longest time at the end of a capture in which a silence may have ended, in ns. */
 const END = 1e9

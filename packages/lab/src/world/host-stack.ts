@@ -64,7 +64,7 @@ export interface HostPrograms {
   exec(command: string, args: readonly string[], options: ExecOptions): Promise<ExecResult>
   launcher(command: string): string
   /**
-   * Returns the arguments of Worker for a thread whose sockets are the host's. `hosts` is the path
+   * Returns the arguments of Worker for a thread that has the host's sockets. `hosts` is the path
    * of the host's hosts file.
    */
   worker(url: URL, options: WorkerOptions, hosts: string): [file: URL, options: WorkerOptions]
@@ -90,9 +90,9 @@ export interface HostParts extends Pick<CodeHost, 'onOpen' | 'lookup' | 'worker'
 }
 
 /**
- * What a host of a lab is made of, in the kernel or in memory. LabHost owns it and calls `end`,
- * then `endPrograms`, and `close` after its sockets and workers have ended. Functions that change
- * the network throw a VnetError if the kernel refuses.
+ * The part of a host that its world makes, in the kernel or in memory. LabHost owns it and calls
+ * `end`, then `endPrograms`, and `close` after its sockets and workers have ended. Functions that
+ * change the network throw a VnetError if the kernel refuses.
  */
 export interface HostStack {
   /** Where drivers make its interfaces: `/proc/self/fd/23`, or a name of the world in memory. */

@@ -1,7 +1,7 @@
 /**
  * The parts of Node that ask for the host of the code which calls them. All packages reach these
- * methods by a prototype, however and whenever they have loaded node:net and what is built on it,
- * so nothing depends on the order of imports. They remain replaced until the process ends.
+ * methods by a prototype, however and whenever they have loaded node:net and the modules on top of
+ * it, so nothing depends on the order of imports. They remain replaced until the process ends.
  */
 import dgram from 'node:dgram'
 import { syncBuiltinESMExports } from 'node:module'

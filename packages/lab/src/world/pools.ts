@@ -95,7 +95,7 @@ function divideDispatchers(): void {
   }
 }
 
-/** The options of host.fetch: those of fetch(), and `tls`. */
+/** The options of host.fetch: the options of fetch(), and `tls`. */
 export interface LabRequestInit extends RequestInit {
   /** For https: `ca`, `rejectUnauthorized`, `servername` and other options of tls.connect. */
   readonly tls?: ConnectionOptions

@@ -1,5 +1,5 @@
 /**
- * DNS lookups by a socket of a host, whose packets cross its links. getaddrinfo(3) would send them
+ * DNS lookups by a socket of a host. Their packets cross its links. getaddrinfo(3) would send them
  * from the network of this process.
  */
 import { randomInt } from 'node:crypto'

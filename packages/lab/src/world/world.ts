@@ -24,9 +24,7 @@ export function checkInGuest(what: string): void {
   )
 }
 
-/**
- * The time of a world. In the kernel it is real, and all that concerns stopping it does nothing.
- */
+/** The time of a world. Only virtual time can be stopped; in the kernel, time is real. */
 export interface WorldTime {
   /** Milliseconds since the lab was made. */
   readonly now: number
