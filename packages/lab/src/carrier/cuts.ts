@@ -31,6 +31,10 @@ export function cutOfLink(verb: LinkVerb, { link, direction }: Pick<Place, 'link
   return { link, directions: BOTH.filter(each => (each === direction) === (verb === 'mute')) }
 }
 
+/**
+ * The dead directions of one lab. All links of the lab share it and look at every packet that
+ * enters one.
+ */
 export class Cuts {
   readonly #clock: Clock
   readonly #cuts = new Map<string, { readonly cuts: readonly Cut[]; readonly until: number }>()

@@ -52,6 +52,10 @@ interface Flow {
   syn: number
 }
 
+/**
+ * The name of a packet within its link and direction, as PacketName describes it, and the flow that
+ * counted it.
+ */
 export interface NamedPacket {
   half: HalfFlow
   number: number
@@ -61,6 +65,10 @@ export interface NamedPacket {
   copy: number
 }
 
+/**
+ * Names the packets of one link. Each packet must be named once, in the order in which the link
+ * carries them, because the names count.
+ */
 export class Flows {
   readonly #hosts: ReadonlyMap<string, string>
   readonly #upper = new UpperHeader()

@@ -367,7 +367,10 @@ type OfLink<F> = F extends (...args: infer A) => infer R ? (link: number, ...arg
 /** The calls of a lab's thread. */
 export type WorkerCalls = Omit<Calls, 'found' | 'inOrder'> & { [K in keyof LinkCalls]: OfLink<LinkCalls[K]> }
 
-/** Carries out the calls of links. */
+/**
+ * Carries out the calls of links: a LabWorker by messages to its worker, and a world in memory in
+ * this thread.
+ */
 export interface LinkCaller {
   /** Rejects with a UsageError, a VnetError, or an Error of the same message. */
   call<Name extends keyof WorkerCalls>(

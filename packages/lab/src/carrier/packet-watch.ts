@@ -18,6 +18,7 @@ const SNAPLEN = 128
 /** The most packets that a direction holds while a fault of hosts happens. */
 const FROZEN_LIMIT = { packets: 1000 }
 
+/** The packets of one link of a run, in the order in which they entered it. */
 export interface WatchedLink {
   readonly packets: readonly WatchedPacket[]
   /** Packets that were not recorded, because there were too many. */

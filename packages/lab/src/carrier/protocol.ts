@@ -159,6 +159,10 @@ export interface FaultSpec {
   readonly hits: SharedArrayBuffer
 }
 
+/**
+ * A call from the lab's thread. Its reply has the same `id`; replies come in the order in which
+ * calls settle.
+ */
 export type WorkerRequest = Readonly<{ id: number; call: string; args: readonly unknown[] }>
 
 /** The class of an error in the worker. */
@@ -172,6 +176,10 @@ export interface ErrorForm {
   readonly failed: boolean
 }
 
+/**
+ * A message from the worker: the value or the error of a call, a line for standard error, or a
+ * fault that happens in a lab.
+ */
 export type WorkerReply =
   | { readonly id: number; readonly value: unknown }
   | ({ readonly id: number; readonly error: string } & ErrorForm)
