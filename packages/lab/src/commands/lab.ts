@@ -17,6 +17,7 @@ import { STAGE } from '../world/world.ts'
 
 const LAB_NAME_MAX = 63
 
+/** The options of `vnet lab FILE`. Options of the guest are for `time` virtual only. */
 export interface LabCommandOptions extends GuestCommandOptions {
   readonly host?: string
   readonly scenario?: string

@@ -27,6 +27,7 @@ export interface RunningLab {
   readonly hosts: ReadonlyMap<string, readonly EntryInterface[]>
 }
 
+/** A host of a running lab, which may be another user's: see checkOwner. */
 export type RunningHost = Readonly<{ lab: RunningLab; host: string }>
 
 /**

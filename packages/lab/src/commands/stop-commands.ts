@@ -38,6 +38,7 @@ function readResult(text: string): LookResult {
   return { status: EXIT_FAILURE, stdout: '', stderr: 'vnet: a program in the guest has stopped it\n' }
 }
 
+/** The hosts and the streams of the commands. Their owner closes the streams. */
 export interface StopCommandsOptions {
   /** The hosts of the lab, with the host of the command first. */
   readonly hosts: readonly string[]

@@ -27,6 +27,7 @@ export interface StopReply {
   readonly looks?: boolean
 }
 
+/** The end of a command that looked at a copy of the guest, and the end of its output. */
 export type LookResult = Readonly<{ status: number; stdout: string; stderr: string }>
 
 const PACKET = /^(\S+) (ab|ba)(?: (?!nth \d+$)(.+?))?(?: nth ([1-9]\d*))?$/
