@@ -10,6 +10,7 @@ import { builtModule } from '../model/built-module.ts'
 import type { Lab } from '../network/lab.ts'
 import type { ScenarioRun } from './scenario.ts'
 
+/** A command that is explored: it runs on `host` of the lab of `file`. */
 export interface CommandRun {
   readonly file: string
   readonly host: string

@@ -11,6 +11,7 @@ import { Schedules } from './schedules.ts'
 import * as sets from './sets.ts'
 import { type Group, Trials, type TrialsSetup } from './trials.ts'
 
+/** The parts of an exploration that its search needs. */
 export interface SearchSetup extends TrialsSetup {
   /** Returns the packets that may be faulted. */
   select(packets: readonly ExploredPacket[]): readonly ExploredPacket[]

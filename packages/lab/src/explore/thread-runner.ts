@@ -13,6 +13,10 @@ import { brokenRun, errorOf, type ModuleFacts, type Refusal, type Runner } from 
 /** A request for a run, without `spec` for the facts of the module, or for a beat. */
 export type ThreadRequest = { readonly spec?: RunSpec } | { readonly beats: true }
 
+/**
+ * The reply of a thread to a request: `facts` for a request without a run, otherwise `result`, or
+ * `refusal` if the module or the lab cannot be used.
+ */
 export type ThreadReply =
   | { readonly result: RunResult }
   | { readonly facts: ModuleFacts }
