@@ -26,6 +26,10 @@ interface FillOptions extends Pick<ServiceOptions, 'signal' | 'log'> {
 
 const namesDisk = (command: string): boolean => command.includes('VNET_DISK')
 
+/**
+ * A lab of a file while it runs: its hosts and links by the names of the file, its programs and its
+ * scenario. Disposing of it ends the programs and closes the lab.
+ */
 export class FileLab implements AsyncDisposable {
   readonly name: string
   readonly hosts: readonly LabHost[]

@@ -21,6 +21,7 @@ import * as schema from './schema.ts'
 
 const MAX_BYTES = 1 << 20
 
+/** A lab file that was read and checked, from which labs are made. */
 export interface LabPlan {
   readonly seed: number | undefined
   readonly stages: readonly string[]

@@ -48,6 +48,7 @@ export const serviceKeys = {
 const serviceSchema = schema.object(serviceKeys, 'command')
 export type Service = schema.TypeOf<typeof serviceSchema>
 
+/** A fault of a lab file or of a request, with the names that the file uses. */
 export interface FaultEntry extends FaultWhen {
   readonly link: string
   readonly direction: Direction

@@ -18,6 +18,10 @@ const LAST_LINES = 3
 const LINE_CHARS = 160
 const COMMAND_CHARS = 60
 
+/**
+ * The lab of a program. When `signal` aborts, a pending start rejects and the program is not
+ * started again.
+ */
 export interface ServiceOptions {
   readonly env: NodeJS.ProcessEnv
   /** Called with each line that a program prints, and with a line when it ends. */

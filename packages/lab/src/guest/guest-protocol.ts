@@ -15,6 +15,7 @@ export interface Order {
   readonly project: string
 }
 
+/** The result of one test, which is set for the test outside. */
 export interface GuestResult {
   readonly id: string
   readonly state: 'passed' | 'failed' | 'skipped'

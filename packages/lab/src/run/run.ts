@@ -8,6 +8,7 @@ import { addressesOf, RouteSocket } from 'vnet/internal/linux/rtnetlink'
 import { prepareWayOut, takenPort } from 'vnet/internal/linux/way-out'
 import { addressesOf as addressesOnLink, LabUnavailableError, RUN_ROUTER } from '../model/index.ts'
 
+/** The options of `vnet run`, under the names of its flags. Times are milliseconds. */
 export interface RunOptions {
   readonly wire?: string
   readonly wireIn?: string
