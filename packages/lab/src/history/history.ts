@@ -17,6 +17,10 @@ export interface OperationOptions {
   readonly key?: string | number
 }
 
+/**
+ * An operation of a client, as `history.invoke` returns it. The history changes it when it ends;
+ * checks only read it. Values are copies, so that later changes by the test do not count.
+ */
 export interface Operation extends OperationOptions {
   readonly name: string
   readonly value: unknown
@@ -33,6 +37,10 @@ export interface Operation extends OperationOptions {
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 
+/**
+ * The operations of one run, for checks. explore makes one for each run; a test can make its own.
+ * It is never cleared.
+ */
 export class History implements Iterable<Operation> {
   readonly #clock: { readonly now: number }
   readonly #operations: Mutable<Operation>[] = []

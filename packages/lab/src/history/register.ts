@@ -5,6 +5,7 @@ import type { Operation } from './history.ts'
 import { ANY, SAME, type Step, search } from './search.ts'
 import { Values } from './values.ts'
 
+/** Options of the check `linearizable`. */
 export interface LinearizableOptions {
   /** The value before the first write; null by default, which is the same as undefined. */
   readonly initial?: unknown

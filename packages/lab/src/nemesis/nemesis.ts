@@ -38,6 +38,10 @@ interface Lasting {
   readonly end: () => Promise<void> | void
 }
 
+/**
+ * Listens to the faults of one lab from its construction until `close`. Its user must watch
+ * `broken`, or a fault that fails goes unnoticed.
+ */
 export class Nemesis {
   readonly spans: Spans
   /** Rejects when a fault cannot be done, or a program does not start again. */
