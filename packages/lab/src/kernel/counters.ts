@@ -44,6 +44,7 @@ export function unsentBy({ native, nsfd }: SocketPlace, name: string): number {
   return getLink(sock, { name })?.stats64[TX_DROPPED] ?? 0
 }
 
+/** A TCP socket of a host at one time, as /proc/net/tcp shows it. */
 export interface TcpSocket {
   /** A number of include/net/tcp_states.h. */
   readonly state: number

@@ -35,6 +35,7 @@ const COMMANDS = { stop: 's', continue: 'c', kill: 'k', fill: 'f', free: 'd' } a
 /** The options of a program that decide which file is executed. */
 export type ProgramOptions = Pick<SpawnOptions, 'env' | 'cwd'>
 
+/** The host that an init is for. The descriptor remains its owner's. */
 export interface InitPlace {
   readonly native: Native
   /** A descriptor of the network namespace of the host. */
@@ -47,6 +48,10 @@ export interface InitPlace {
   readonly diskBytes: number
 }
 
+/**
+ * The first process of a host's programs. They run below it, so that one request stops, continues
+ * or kills them all. Its owner ends it.
+ */
 export class HostInit {
   /** Its process id. */
   readonly pid: number

@@ -13,6 +13,7 @@ import { type HostAddress, placesIn } from '../model/place.ts'
 import { type CodeHost, state } from '../world/code.ts'
 import { codeIn } from './sockets.ts'
 
+/** The workerData of the thread: the host that it enters, and the worker that it runs there. */
 export interface HostWorkerData {
   readonly nsfd: number
   /** The path of the hosts file of the host. */

@@ -22,6 +22,10 @@ const IDLE_MS = 5000
 
 const LAB_WORKER = Symbol('the worker of this thread')
 
+/**
+ * The worker of a thread, for all of its labs. `take` and `release` count the labs that use it.
+ * When the worker ends early, all pending and later calls reject with the reason.
+ */
 export class LabWorker implements LinkCaller {
   readonly #worker: Worker
   readonly #pending = new Map<number, Pending>()

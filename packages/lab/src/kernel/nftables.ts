@@ -101,6 +101,7 @@ export const NFPROTO_IPV6 = 10
 /** A part of a rule: matches packets, or decides on packets that match all parts before it. */
 export type NftExpr = (rule: MessageBuilder) => void
 
+/** A chain and the rules that are added to it. A rule is a list of expressions. */
 export interface NftChain {
   readonly name: string
   readonly type: 'filter' | 'nat'

@@ -15,6 +15,7 @@ import type { ProgramOptions } from './host-init.ts'
 import type { HostWorkerData } from './host-worker.ts'
 import type { KernelFaults } from './kernel-faults.ts'
 
+/** The host that programs run on. The descriptor remains its owner's. */
 export interface ProgramPlace {
   /** A descriptor of the network namespace. */
   readonly nsfd: number
@@ -181,6 +182,7 @@ function checkDirectory(command: string, cwd: SpawnOptions['cwd']): void {
   if (!isThere) throw new VnetError(ENOENT, `start ${command}`, `the directory ${cwd} does not exist`)
 }
 
+/** Parts of an ELF file that decide whether the clock of programs can be set for it. */
 export interface Executable {
   /** The name of its dynamic loader; undefined for a statically linked program. */
   readonly loader: string | undefined
