@@ -13,6 +13,7 @@ import type { Action } from './words.ts'
 /** Which segments, of those to which a word applies: all for a time in ns, the first N, the Nth. */
 export type When = Readonly<{ for?: number; first?: number; nth?: number; every?: number }>
 
+/** One word of host.misbehave, with the segments that it applies to. */
 export interface Rule {
   readonly action: Action
   /** All of them match the segments. */

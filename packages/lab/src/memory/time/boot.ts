@@ -14,6 +14,7 @@ import { promisify } from 'node:util'
 import { type Code, type CodeHost, state } from '../../world/code.ts'
 import { thread } from './real.ts'
 
+/** One boot of a host, or the code of no host. MemoryStack makes a new one for each restart. */
 export class Boot implements Code {
   readonly id = ++state.made
   /** The host that it is of. */

@@ -213,6 +213,7 @@ type Method = (...args: unknown[]) => unknown
 
 type Patched = Readonly<{ owner: object; name: string; value: unknown; was: PropertyDescriptor | undefined }>
 
+/** Properties that are replaced until `restore`. The newest is restored first. */
 export class Patches {
   readonly #patched: Patched[] = []
 

@@ -19,6 +19,7 @@ import { forgetTimers, newTick } from './timers.ts'
 
 state.onRequestEnd = id => thread.shared?.outside.ended(id)
 
+/** Options of VirtualTime. Only the options of the first open world of a thread count. */
 export interface VirtualTimeOptions {
   /**
    * Real milliseconds without an event after which the clock no longer waits for real sockets and
@@ -47,6 +48,10 @@ interface Shared extends SharedParts {
   readonly restore: () => void
 }
 
+/**
+ * The time of one world in memory. All worlds of a thread share a timeline and the patched timers.
+ * With the last world that is closed, the real clock and timers return.
+ */
 export class VirtualTime implements Owner, Disposable {
   /** In ns since this object was made. Armed alarms keep the process alive, like open sockets. */
   readonly clock: Clock
