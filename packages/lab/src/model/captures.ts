@@ -7,6 +7,10 @@ import { join, resolve } from 'node:path'
 import { asUsageError } from 'vnet/internal/base/usage-error'
 import { makeDirectories, makeTemporaryDirectory } from 'vnet/internal/linux/files'
 
+/**
+ * The capture files of one lab. `add` names them, `keep` decides that they remain, and `move` moves
+ * kept files there at the end of the lab.
+ */
 export class LabCaptures {
   readonly #place: { readonly directory: string }
   readonly #names: string[] = []

@@ -24,6 +24,7 @@ export interface Host {
   readonly isOnline?: boolean
 }
 
+/** An interface of a host and its addresses. */
 export interface HostInterface {
   readonly name: string
   /** The link that it is an end of. Ends of one link reach each other without a router. */

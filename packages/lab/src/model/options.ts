@@ -17,6 +17,7 @@ export interface Form {
   readonly accepts?: (value: unknown) => boolean
 }
 
+/** A form for each option of a function, so that the compiler finds an option without one. */
 export type Forms<Options> = { readonly [Key in keyof Options]-?: Form }
 
 /** For options that are checked where they are used. */

@@ -24,6 +24,7 @@ export function checkPort(port: number): void {
   throw new UsageError(`port ${shown(port)}: a port is a number from 0 to 65535`)
 }
 
+/** An address without a prefix, and its family. */
 export type HostAddress = Readonly<{ address: string; family: 4 | 6 }>
 
 /** A DNS server. */

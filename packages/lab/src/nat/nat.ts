@@ -29,6 +29,10 @@ const TRANSITORY_SECONDS = 240
 /** 224.0.0.0 */
 const FIRST_MULTICAST = 0xe000_0000
 
+/**
+ * Options of a NAT. Times are ns without a packet from inside; by default the shortest that the
+ * RFCs allow.
+ */
 export interface NatOptions extends Pick<tables.NatSpec, 'udp' | 'tcp' | 'blocks'> {
   /** Translates the packets of IPv6 hosts inside to IPv4, before this NAT, and back after it. */
   readonly siit?: Siit | undefined
