@@ -8,6 +8,7 @@ const OPEN_MAX = 3000
 /** Multipliers of two hashes: 53 bits of both identify a flow. */
 const PRIMES = [0x01000193, 0x27d4eb2f] as const
 
+/** An open flow, its ends, and the state of its clock. */
 export interface Entry<F> {
   readonly flow: F
   readonly key: number

@@ -1,6 +1,10 @@
 /** Losses: transmissions that were repeated, or that never reached the capture, and why. */
 import type { Packet, Transmission } from './transmissions.ts'
 
+/**
+ * A transmission that was repeated, and what later packets show about it. Times are ns of the
+ * capture.
+ */
 export interface Loss {
   readonly start: number
   readonly end: number

@@ -4,6 +4,7 @@
  * all connections together have at most SLOTS_MAX.
  */
 
+/** The place of a packet in the capture, and its marks by which acknowledgments are matched. */
 export interface Packet {
   readonly time: number
   readonly frame: number
