@@ -17,6 +17,7 @@ const VERSION = '2.12.0'
 const REQUEST_MS = 15_000
 const SILENCE_MS = 60_000
 
+/** Options of the API's server. */
 export interface ApiOptions {
   /** Names of the server in requests, besides addresses and names without a dot. */
   readonly hosts: readonly string[]

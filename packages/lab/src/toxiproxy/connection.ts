@@ -11,6 +11,10 @@ import type { Toxic } from './toxics.ts'
 
 export const STREAMS = ['upstream', 'downstream'] as const
 
+/**
+ * The part of its proxy that a connection needs. The connection owns the sockets that `link`
+ * returns, and closes them.
+ */
 export interface ConnectionPlace {
   readonly random: Random
   /** Returns the toxics of a direction that are stages. */

@@ -45,6 +45,10 @@ interface Pending {
   reject(error: Error): void
 }
 
+/**
+ * The other process, in which the lab runs. Sockets that a call returns are the caller's. After the
+ * process has ended, calls reject with the reason.
+ */
 export class LabProcess {
   /** Settles with an error when the process ends. */
   readonly ended: Promise<Error>

@@ -30,6 +30,7 @@ export interface ProxyPlace {
 
 export type ProxyEnds = Pick<ProxyFields, 'listen' | 'upstream'>
 
+/** A proxy as the API shows it, without its toxics. */
 export interface ProxyFields {
   readonly name: string
   readonly listen: string

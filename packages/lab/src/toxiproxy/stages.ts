@@ -66,6 +66,10 @@ export interface StageOutput {
   end(stage: Stage, how: Ending): void
 }
 
+/**
+ * A toxic on one direction of one connection. The pump that has made it pushes bytes, removes it
+ * when its toxic is deleted, and closes it with the connection.
+ */
 export class Stage {
   readonly toxic: Toxic
   readonly random: Random

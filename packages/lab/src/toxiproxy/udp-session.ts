@@ -14,6 +14,7 @@ const HOPS_MAX = 16
 /** Datagrams that wait for a session to be made; further ones are lost. */
 const WAITING_MAX = 64
 
+/** The part of its relay that a session needs, shared by all sessions of the relay. */
 export interface UdpPlace {
   readonly at: LinkAddress
   /** The server's end of the link, for all sessions. */
