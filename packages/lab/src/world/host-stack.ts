@@ -17,6 +17,7 @@ export type HostCounters = Readonly<Record<string, number>>
 /** A route to a network, by a gateway on a link. */
 export type LabRoute = Readonly<{ network: Network; via: Gateway; link: number; dev: string }>
 
+/** The network of a link, or all networks of a family. */
 export interface Network {
   readonly prefix: Prefix
   /** As text: `198.18.1.0/24`. */
@@ -57,11 +58,24 @@ export type RunningPrograms = Readonly<{ nsfd: number; pids: readonly number[] }
 export interface HostPrograms {
   /** Whether a program was ever started. */
   readonly hasStarted: boolean
+  /** The process ids of the programs that spawn and exec have started and that run. */
   readonly pids: readonly number[]
   /** The programs that run: `program sleep (pid 7)`. */
   readonly names: readonly string[]
+  /**
+   * Starts a program. The caller owns the child, as with node:child_process. Throws a VnetError if
+   * the directory `cwd` does not exist.
+   */
   spawn(command: string, args: readonly string[], options: LabSpawnOptions): ChildProcess
+  /**
+   * Runs a program to its end, and returns its whole output, whatever its status is. Rejects with a
+   * VnetError if the program cannot be executed.
+   */
   exec(command: string, args: readonly string[], options: ExecOptions): Promise<ExecResult>
+  /**
+   * Writes a script that starts `command` on the host while this process runs, and returns its
+   * path. It is removed with the lab.
+   */
   launcher(command: string): string
   /**
    * Returns the arguments of Worker for a thread that has the host's sockets. `hosts` is the path
@@ -157,15 +171,34 @@ export interface Outside {
 export interface RouterRules {
   /** The NAT of vnet that replaces the kernel's in memory; undefined in the kernel. */
   readonly masqueradeKind: NatKind | undefined
+  /**
+   * Makes the kernel masquerade IPv4 packets that leave by `outside`. In memory it does nothing:
+   * the NAT of `masqueradeKind` does that on the cable.
+   */
   masquerade(outside: Outside, options: AccessOptions): void
+  /**
+   * Makes the kernel's NAT forward a port to a host inside, with `hairpin` also for packets from
+   * inside. In memory it does nothing: the NAT on the cable forwards.
+   */
   forward(outside: Outside, hairpin: boolean, forward: NatForward): void
+  /** Drops requests for ports that arrive by the interface outside. */
   refusePortControl(name: string): void
+  /** Sets up the firewall of the options between the interface outside and all others. */
   firewall(name: string, options: AccessOptions): void
+  /** Leads HTTP requests from inside to `port` of the router, except of accepted hosts. */
   captureHttp(name: string, port: number): void
+  /** Returns the addresses that the router reaches by another interface than `name`. */
   reachedInside(name: string, addresses: readonly Uint8Array[]): readonly Uint8Array[]
+  /** Lets packets from these addresses pass the captive portal. */
   acceptSource(name: string, addresses: readonly Uint8Array[]): void
+  /**
+   * Routes packets from inside that are for the NAT's ports outside to the NAT, which turns them
+   * back.
+   */
   routeHairpin(outside: Outside): void
+  /** The same for a forwarded port. */
   routeHairpinPort(outside: Outside, port: number): void
+  /** Routes packets for a network to the link outside, where a translator is. */
   routeOutside(name: string, network: Prefix, nextHop: string | undefined): void
   /** Returns the packets that the rules have dropped, from outside and to outside. */
   drops(): { readonly arriving: number; readonly leaving: number }

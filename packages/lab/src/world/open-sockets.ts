@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { ENETDOWN, VnetError } from 'vnet/internal/base/errno'
 
+/** A socket or a server of Node, as far as closing it needs. */
 export interface Closable extends NodeJS.EventEmitter {
   /** For a socket of TCP: whether it has emitted `close`. */
   readonly closed?: boolean

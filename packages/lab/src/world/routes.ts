@@ -7,6 +7,7 @@ import { type LabInterface, withoutPrefix } from '../model/hosts.ts'
 import { externalNetwork, INTERNAL_NETWORK, LINK_NETWORKS, NAT64_NETWORK } from '../model/subnet.ts'
 import type { Gateway, HostStack, LabRoute, Network } from './host-stack.ts'
 
+/** A host, as far as routes depend on it. */
 export interface Routed {
   readonly interfaces: readonly LabInterface[]
   readonly isRouter?: boolean

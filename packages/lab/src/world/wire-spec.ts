@@ -14,6 +14,7 @@ export interface WireDirections {
   readonly ba?: string
 }
 
+/** The impairments of a link: a text for both directions, or one for each. */
 export type WireSpec = string | WireDirections
 
 export const WIRE_TEXT: Form = { text: "a text such as 'delay 20ms'", schema: anyText }

@@ -8,6 +8,7 @@ import type { LinkCaller } from '../carrier/lab-calls.ts'
 import type { HostParts, HostStack, RunningPrograms } from './host-stack.ts'
 
 export const WORLDS = ['kernel', 'memory', 'guest'] as const
+/** The world of a lab: see LabOptions.world. */
 export type WorldName = (typeof WORLDS)[number]
 
 /** Whether this process runs in a guest (packages/guest/docs/virtual-time.md). */
