@@ -71,12 +71,15 @@ export function withMistake(solution: string, { name, replace }: Mistake): strin
   return found.reduce((text, { at, from, to }) => text.slice(0, at) + to + text.slice(at + from.length), solution)
 }
 
+/** An explanation for the failures whose `seen` matches; the text itself is kept. */
 export interface Rule extends Required<Omit<Explanation, 'seen'>> {
   readonly seen: RegExp
 }
 
+/** Where a check runs: on a test bed in memory, or on live interfaces. */
 export type CheckPlace = 'memory' | 'live'
 
+/** Parameters of a driver by their names. */
 export type ParamChoices = Readonly<Record<string, unknown>>
 
 interface Check {
@@ -94,6 +97,10 @@ export interface Bench {
   another(params?: Readonly<Record<string, unknown>>, options?: TestBedOptions): Promise<TestBed>
 }
 
+/**
+ * A check in memory. `run` fails it by verify() or fail(); any other exception, a warning in the
+ * log and a frame that is left fail it, too.
+ */
 export interface MemoryCheck extends Check {
   /** Parameters that replace the exercise's. */
   readonly params?: ParamChoices
@@ -109,6 +116,7 @@ export interface Live {
   run(program: string, ...args: readonly string[]): Promise<ProgramOutput>
 }
 
+/** The result of a program. A program that fails does not fail the check by itself. */
 export interface ProgramOutput {
   /** The exit status; -1 if the program did not end in time. */
   readonly status: number
@@ -126,6 +134,7 @@ export interface LiveStatistics {
   readonly drops: { readonly tx: Readonly<Record<string, number>>; readonly rx: Readonly<Record<string, number>> }
 }
 
+/** A vnet that a live check has started. */
 export interface LiveVnet {
   /** Its interfaces, in the driver's order. */
   readonly interfaces: readonly string[]
@@ -135,6 +144,10 @@ export interface LiveVnet {
   stop(): Promise<readonly LiveStatistics[]>
 }
 
+/**
+ * A check on live interfaces. `run` fails it like a check in memory's. It is not run if a program
+ * fails because of this machine.
+ */
 export interface LiveCheck extends Check {
   /** Programs without which it is not run. */
   readonly needs?: readonly string[]
@@ -179,6 +192,7 @@ export interface Result {
   readonly why?: string
 }
 
+/** Returns the result of a check that was not run, with the reason. */
 export const notRun = (title: string, where: CheckPlace, why: string): Result => ({
   title,
   where,
@@ -218,6 +232,7 @@ export const VERDICTS = { passed: 'ok', failed: 'FAILED', 'not run': 'not run' }
 export const titleOf = ({ title, where, why }: Result): string =>
   `${where === 'live' ? 'live: ' : ''}${title}${why ? `: ${why}` : ''}`
 
+/** Returns a function that counts the results of one kind. */
 export const counter = (results: readonly Result[]) => (which: Result['result']) =>
   results.filter(({ result }) => result === which).length
 

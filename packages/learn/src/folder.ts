@@ -9,6 +9,9 @@ import { makeDirectories, readTextFile, writeFile } from 'vnet/internal/linux/in
 import type { Exercise } from './exercise.ts'
 import { jsconfig, packageJson } from './exercise-files.ts'
 
+/**
+ * Whether a learner has not begun an exercise, has changed its files, or has passed all its checks.
+ */
 export type State = 'new' | 'begun' | 'done'
 
 /** Where the exercises of vnet are; src and dist are equally deep. */

@@ -22,6 +22,10 @@ const START_CPU_MS = 5_000
 const STOP_LIMIT_MS = 20_000
 const LOOPS = `no interface is up after ${START_CPU_MS / 1000} s of CPU time`
 
+/**
+ * A vnet that is starting. `ready` resolves once its interfaces are up, and rejects with the reason
+ * if they do not come up in time.
+ */
 export interface Started extends exercises.LiveVnet {
   /** Warnings and errors of its log, each once. */
   readonly complaints: readonly string[]
@@ -38,6 +42,10 @@ export interface LivePlace {
   readonly broken?: Promise<never>
 }
 
+/**
+ * Returns the place where live checks run on vnet with a driver file. If `isConfined`, vnet has no
+ * rights but on its network (networkOnly).
+ */
 export function onVnet(file: string, isConfined = false): LivePlace {
   const cwd = dirname(file)
   return {
@@ -208,7 +216,11 @@ async function inTime(ms: number, promise: Promise<unknown>, late: () => never):
   if (!(await within(promise, ms))) late()
 }
 
-/** Runs a program for PROGRAM_LIMIT_MS at most, in its own group: pipelines outlive a shell. */
+/**
+ * Runs a program to its end, or for PROGRAM_LIMIT_MS: then its status is -1. It has a process group
+ * of its own, because the programs of a shell's pipeline would outlive the shell and keep its
+ * output open. Never rejects: a program that does not start has the status 127.
+ */
 export async function runProgram(
   program: string,
   args: readonly string[],

@@ -44,6 +44,7 @@ export function recordCalls(methods: Readonly<Record<string, object>>): string[]
   return called
 }
 
+/** The pings of verifyNothingLost(). */
 export interface Pings {
   readonly count: number
   /** Seconds between pings. A flood by default. */
@@ -59,7 +60,9 @@ const MIRRORED = 'a request and a reply for each ping, each mirrored'
 
 /**
  * Starts vnet with `args` and pings each target. Fails unless the kernel received all frames that
- * it transmitted, by its own counters: ping's socket may lose replies. Returns the last statistics.
+ * it transmitted, by its own counters: a driver may print any. The count of ping is not used,
+ * because ping's socket may lose replies that it does not read in time. Returns the last
+ * statistics.
  */
 export async function verifyNothingLost({ vnet, run }: Live, args: readonly string[], pings: Pings) {
   const { count, interval, targets = [FAR], because = MIRRORED } = pings

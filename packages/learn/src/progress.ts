@@ -9,6 +9,10 @@ export class NotChecked extends Error {
 
 export const EARLIER_FAILED = 'an earlier check failed'
 
+/**
+ * The results of the checks of one place. The worker's reports go in; end() adds the checks without
+ * a result.
+ */
 export class Progress {
   readonly #where: CheckPlace
   /** The checks without a result. */

@@ -1,4 +1,7 @@
-/** Runs the checks in memory of an exercise on a driver, in a process or in a browser's worker. */
+/**
+ * Runs the checks in memory of an exercise one by one, in a process or in a browser's worker: the
+ * driver in test beds, with the rules for every driver.
+ */
 import { callerOf, describeException, isOwnDefect, LOGLEVEL_WARNING } from 'vnet/internal/base/index'
 import { TestBed } from 'vnet/internal/bed/test-bed'
 import * as drivers from 'vnet/internal/drivers/index'
@@ -6,10 +9,12 @@ import * as vnet from 'vnet/internal/index'
 import { type Driver, type NetDevice, netifRunning } from 'vnet/internal/netdev/index'
 import * as exercises from './exercise.ts'
 
+/** The start of a check, by its title, or its result. */
 export type Report = { readonly begin: string } | { readonly end: exercises.Result }
 
 /** The parts that differ between a process and a browser's worker. */
 export interface Runner {
+  /** Returns the driver of the file. Rejects with the reason if it does not load. */
   load(): Promise<Driver>
   report(report: Report): void
   /** Returns the number of timers that run. */
@@ -19,7 +24,10 @@ export interface Runner {
   turn(): Promise<unknown>
 }
 
-/** Runs checks until one fails: later checks assume more, and would mislead. */
+/**
+ * Runs checks until one fails: later checks would mislead about a driver that does less than they
+ * assume.
+ */
 export async function runMemoryChecks(exercise: exercises.Exercise, runner: Runner): Promise<void> {
   const title = 'the driver file loads'
   runner.report({ begin: title })
@@ -44,6 +52,7 @@ export async function runMemoryChecks(exercise: exercises.Exercise, runner: Runn
   await runEach(exercise.memory, run, report => runner.report(report))
 }
 
+/** Runs checks one by one until one fails, and reports the start and the result of each. */
 export async function runEach<C extends { readonly title: string }>(
   checks: readonly C[],
   run: (check: C) => Promise<exercises.Result>,

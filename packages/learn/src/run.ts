@@ -1,6 +1,7 @@
 /**
- * The worker of `vnet check`: runs an exercise's checks in one place, in a process that can be
- * ended. It prints one JSON line when a check starts and one when it has ended.
+ * The worker of `vnet check`: a process that runs the checks of one exercise in one place, so that
+ * a driver that does not return can be ended from outside. It prints one JSON line when a check
+ * starts and one when it has ended.
  */
 import { writeFileSync } from 'node:fs'
 import { setImmediate } from 'node:timers/promises'

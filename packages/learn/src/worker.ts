@@ -14,7 +14,10 @@ import type { Report } from './run-memory.ts'
 /** src and dist are equally deep. */
 const WORKER = fileURLToPath(new URL('../dist/commands/check-worker.js', import.meta.url))
 
-/** Seconds. Programs of live checks have limits of their own; the watchdog is earlier. */
+/**
+ * Seconds that a check may take. Live checks wait for programs, which have limits of their own. The
+ * lockup watchdog notices a stuck driver earlier.
+ */
 const LIMITS_S = { memory: 30, live: 120 } as const
 /** The line that only `report` of the watchdog (src/cli/lockup-worker.ts) makes. */
 const LOCKUP = /^vnet: (.+) has not returned for (\d+) s/m

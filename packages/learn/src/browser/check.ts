@@ -9,6 +9,7 @@ const LIMIT_MS = 5000
 /** Calls of operations in a second. All checks of an exercise make at most 1,500. */
 const CALLS_MAX = 20_000
 
+/** The only message to check-worker.ts: the driver to check. */
 export interface ToWorker {
   /** The name of the exercise, `03-ring`. */
   readonly exercise: string
@@ -18,6 +19,10 @@ export interface ToWorker {
   readonly syntaxError?: string | undefined
 }
 
+/**
+ * The messages of check-worker.ts: reports, first the titles of all checks, at the end `done`.
+ * `broken` is a defect of the worker itself.
+ */
 export type FromWorker =
   | Report
   | { readonly titles: readonly string[]; readonly live: readonly string[] }
@@ -28,8 +33,9 @@ export type FromWorker =
 
 /**
  * Runs the checks in memory on a driver until one fails. `url` is the bundle's check-worker.js;
- * `add` gets each result. Returns the titles of the live checks. Rejects with a NotChecked if the
- * worker fails without the driver's fault, and with the signal's reason, which ends the worker.
+ * `add` gets each result. Returns the titles of the live checks, which no browser can run. Rejects
+ * with a NotChecked if the worker fails without the driver's fault, and with the signal's reason if
+ * that ends the worker. The worker has ended in any case.
  */
 export async function checkInBrowser(
   url: URL | string,

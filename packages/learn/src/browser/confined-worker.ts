@@ -3,14 +3,23 @@
  * so the worker is a blob, which inherits the policy of a hidden frame: only the bundle's files.
  */
 
+/**
+ * A worker for the driver of a link, which must connect to nothing. A static site sends no headers,
+ * so a worker that is loaded from it would have no policy. A worker of a blob inherits the policy
+ * of the document that made the blob: a hidden frame, which permits only the files of the bundle.
+ */
 export interface ConfinedWorker {
   readonly worker: Worker
+  /** Ends the worker and removes its frame. Its maker calls it once. */
   end(): void
 }
 
 type FrameWindow = Window & Pick<typeof globalThis, 'Blob' | 'URL' | 'Worker'>
 
-/** Returns a script with a dynamic import: Firefox asks the service worker only for these. */
+/**
+ * Returns a script that loads a module and passes on the messages that arrived before. It uses a
+ * dynamic import, because Firefox asks the service worker only for these.
+ */
 const loaderOf = (href: string): string => `
   const early = []
   const keep = event => early.push(event.data)

@@ -3,6 +3,7 @@ import { strFromU8, strToU8, type UnzipFileInfo, unzipSync, zipSync } from 'ffla
 import { jsconfig, packageJson } from '../exercise-files.ts'
 import { limitLength } from './kept-driver.ts'
 
+/** An exercise's folder, as `vnet learn` makes it. */
 export interface Folder {
   /** `01-drop`. */
   readonly name: string

@@ -18,7 +18,11 @@ export async function loadImports(text: string): Promise<void> {
   await Promise.all(names.map(name => import(urlOf(name))))
 }
 
-/** Throws a UsageError if none loads. `syntaxError` is an error's place, `4:13`, from a page. */
+/**
+ * Returns the driver of a text. Rejects with a UsageError if the text does not load or exports no
+ * driver. `syntaxError` is the place of an error in the text, as `4:13`, which only a page can find
+ * (syntaxErrorIn).
+ */
 export async function driverOf(text: string, file: string, syntaxError?: string): Promise<Driver> {
   const imports = importsOf(text)
   const url = URL.createObjectURL(new Blob([linked(text, file, imports)], { type: 'text/javascript' }))

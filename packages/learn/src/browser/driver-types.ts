@@ -1,11 +1,13 @@
 /**
- * Completions and explanations in the editor, from the table of scripts/editor-types.mjs. No type
- * checker runs: types are read from JSDoc, simple initializers, and the usual names.
+ * Completions and explanations in the editor: names of 'vnet' and members of its types, from the
+ * table of scripts/editor-types.mjs. No type checker runs: the types of variables are read from
+ * JSDoc, from simple initializers, and from the usual names.
  */
 import { type Entries, type Entry, own, type TypeTable, textTypes } from './text-types.ts'
 
 type Change = Readonly<{ from: number; insert: string }>
 
+/** A completion: a name, its declaration on one line, and its explanation. */
 export interface Option {
   readonly name: string
   readonly code: string
@@ -17,6 +19,7 @@ export interface Option {
 /** Options for the text from a position up to the cursor. */
 export type Options = Readonly<{ from: number; options: readonly Option[] }>
 
+/** The explanation of the name from `from` to `to` in the text. */
 export interface Info extends Pick<Option, 'code' | 'doc'> {
   readonly from: number
   readonly to: number

@@ -32,6 +32,10 @@ export function save(blob: Blob, download: string): void {
 /** A line to mark, from 1, and the reason. */
 export type Mark = Readonly<{ line: number; message: string }>
 
+/**
+ * An editor of a driver. Its maker puts `element` into the page, and calls close() when the page is
+ * left.
+ */
 export interface Editor {
   readonly element: HTMLElement
   readonly text: string
@@ -44,6 +48,7 @@ export interface Editor {
   close(): void
 }
 
+/** The first text of an editor, and its listeners. */
 export interface EditorOptions {
   readonly text: string
   readonly label: string
@@ -90,7 +95,11 @@ export function plainEditor({ text, label, describedBy, onChange, onCheck }: Edi
   }
 }
 
-/** Replaces an editor and keeps its text, unless the page is left. Typing is not interrupted. */
+/**
+ * Puts another editor in the place of one, once that does not have the focus, so that typing is not
+ * interrupted. `make` gets the editor before, for its text, and returns the new one. Nothing
+ * happens if the page has been left, which aborts the signal.
+ */
 export function replaceEditor(before: Editor, signal: AbortSignal, make: (before: Editor) => Editor): void {
   const replace = () => {
     if (!signal.aborted) before.element.replaceWith(make(before).element)

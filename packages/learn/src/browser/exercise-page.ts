@@ -1,4 +1,7 @@
-/** The part of an exercise's page where it is solved: an editor, the checks, and their verdicts. */
+/**
+ * The part of an exercise's page where it is solved: an editor with the driver, the checks, and
+ * their verdicts. The text of the exercise is the page around it.
+ */
 import { counter, countsOf, notRun, type Result, titleOf } from '../exercise.ts'
 import { EARLIER_FAILED } from '../progress.ts'
 import { checkInBrowser } from './check.ts'
@@ -9,6 +12,7 @@ import { driverInMotion, type MountMotion, realInterface } from './in-motion.ts'
 import { fragmentOf, KeptDriver, textOfFragment } from './kept-driver.ts'
 import { marksOf, verdictList } from './verdict-list.ts'
 
+/** An exercise, and the parts of the site that its page loads on request. */
 export interface ExercisePage extends Folder {
   readonly skeleton: string
   /** The bundle's check-worker.js. */
@@ -24,6 +28,7 @@ export interface ExercisePage extends Folder {
   readonly onPassed?: () => void
 }
 
+/** Hints for the visitor. */
 export interface Help {
   readonly element: HTMLElement
   /** Called with the driver that has passed, or undefined if it has changed since. */
@@ -33,7 +38,10 @@ export interface Help {
 const NO_KERNEL = 'a browser has no network interfaces'
 const KEYS_ID = 'driver-keys'
 
-/** Fills the element. Returns what ends checks that run. */
+/**
+ * Fills the element. The caller calls the returned function when the page is left: it ends checks
+ * that run, and the playground.
+ */
 export function mountExercise(parent: HTMLElement, page: ExercisePage): () => void {
   const { name, driver, skeleton } = page
   const kept = new KeptDriver(name)

@@ -11,6 +11,7 @@ interface Playground {
 /** Loads the playground and mounts it in an element. */
 export type MountMotion = (element: HTMLElement, driver: { name: string; text: string }) => Promise<Playground>
 
+/** The elements of a driver in motion, for the page to place. */
 export interface Motion {
   /** The button that runs the driver. */
   readonly button: HTMLElement

@@ -5,14 +5,17 @@
 
 /** A declaration on one line, its first sentence, and the type of its value if it has members. */
 export type Entry = readonly [code: string, doc: string, type?: string]
+/** Declarations by their names. */
 export type Entries = Readonly<Record<string, Entry>>
 
+/** The table that scripts/editor-types.mjs makes of the declarations of 'vnet'. */
 export interface TypeTable {
   readonly names: Readonly<Record<'vnet' | 'vnet/drivers', Entries>>
   /** Members, by the names of types and of namespaces. */
   readonly types: Readonly<Record<string, Entries>>
 }
 
+/** Returns a record's own property of this name: names in a text may be `constructor`. */
 export const own = <T>(record: Readonly<Record<string, T>>, name: string): T | undefined =>
   Object.hasOwn(record, name) ? record[name] : undefined
 
@@ -32,6 +35,7 @@ const DEPTH_MAX = 4
 /** The last declarations of a name that are read. */
 const DECLARATIONS_MAX = 3
 
+/** Returns functions that find the types of names in a text. Nothing is kept between texts. */
 export function textTypes({ names, types }: TypeTable, text: string) {
   const entries = [...Object.values(types), names['vnet/drivers'], names.vnet].flatMap(Object.entries<Entry>)
   const known = new Map(entries.flatMap(([name, [, , type]]) => (type === undefined ? [] : [[name, type]])))

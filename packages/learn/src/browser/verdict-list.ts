@@ -2,6 +2,7 @@
 import { type Result, titleOf, VERDICTS } from '../exercise.ts'
 import { button, element, type Mark } from './element.ts'
 
+/** The page around a list. */
 export interface Page {
   /** The file that the results name, `drop.js`. */
   readonly driver: string
@@ -20,6 +21,9 @@ export function marksOf({ title, seen = '', logged = [] }: Result, driver: strin
   )
 }
 
+/**
+ * Returns a list with an item for each result; its places in the driver, and headings, are links.
+ */
 export const verdictList = (results: readonly Result[], page: Page): HTMLElement =>
   element('ul', { className: 'verdicts' }, ...results.map(result => verdict(result, page)))
 

@@ -69,7 +69,9 @@ process.on('uncaughtException', error => {
   report({ end: strayException(where, begun.at(-1) ?? '', error) })
   self.exit(1)
 })
-// Ends the programs of live checks; confined, nothing: a driver could signal or start a debugger.
+// Ends the programs that live checks have started. If confined, the signals do nothing, and only
+// the launcher ends this process: a driver could send signals, too, and SIGUSR1 would start a
+// debugger.
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGUSR1']) process.on(signal, () => confined ?? process.exit(1))
 
 if (where === 'memory') {

@@ -57,6 +57,9 @@ export async function check(paths: readonly string[], options: CheckOptions, io:
   return status
 }
 
+/**
+ * Returns the exercise of this directory, or the exercises in it. Throws a UsageError without any.
+ */
 function tasksHere(exercises: readonly course.Exercise[]): Task[] {
   const here = exerciseIn('.', exercises)
   if (here !== undefined) return [taskIn('.', here)]
@@ -69,7 +72,11 @@ function tasksHere(exercises: readonly course.Exercise[]): Task[] {
   throw new UsageError('check: no exercise is in this directory; vnet learn lists them')
 }
 
-/** A directory of another exercise is a UsageError: its program has all rights and needs --from. */
+/**
+ * Returns the exercise with the directory's name; undefined if there is none. Throws a UsageError
+ * if the directory is, or was written for, another exercise: the program of an exercise runs with
+ * all rights, so only --from selects it.
+ */
 function exerciseIn(directory: string, exercises: readonly course.Exercise[]): course.Exercise | undefined {
   const named = exercises.find(({ name }) => name === basename(resolve(directory)))
   if (named !== undefined) return named

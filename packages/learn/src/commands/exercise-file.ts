@@ -9,9 +9,14 @@ import { COURSE } from '../folder.ts'
 
 const DEFINITION = 'exercise.js'
 
+/** Whether a directory is an exercise. Its definition may be broken. */
 export const isExercise = (directory: string): boolean => existsSync(join(directory, DEFINITION))
 
-/** Returns the exercises of a directory or installed package, or its own. Throws a UsageError. */
+/**
+ * Returns the exercises in a directory, sorted by name, or the exercise that the directory is.
+ * `from` may also be an installed package. Rejects with a UsageError of one line if there is none,
+ * or one is broken. Loading an exercise runs its program with all rights.
+ */
 export async function loadExercises(from: string = COURSE): Promise<Exercise[]> {
   const directory = directoryOf(from)
   if (isExercise(directory)) return [await loadExercise(directory)]

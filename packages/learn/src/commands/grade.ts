@@ -13,6 +13,7 @@ import { MEMORY_ONLY, runWorker } from '../worker.ts'
 import { loadExercises } from './exercise-file.ts'
 import { csvLine, readSheet, scoreOf, sheetOf, titlesOf } from './points.ts'
 
+/** The options of both commands. */
 export interface GradeOptions {
   readonly memoryOnly?: boolean
   readonly json?: boolean
@@ -23,6 +24,7 @@ export interface GradeOptions {
   readonly points?: string
 }
 
+/** A student's directory for one exercise. */
 interface Submission {
   readonly student: string
   readonly exercise: Exercise
@@ -39,6 +41,7 @@ interface Grade extends Partial<ReturnType<typeof scoreOf>> {
   readonly results: readonly Result[]
 }
 
+/** Returns the error for a path that does not exist; its cause is the path. */
 export function missingFile(path: string, by = 'check'): UsageError {
   return new UsageError(`${by}: '${path}' is neither an exercise nor a file; vnet learn lists them`, { cause: path })
 }

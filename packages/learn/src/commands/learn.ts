@@ -14,6 +14,10 @@ import { loadExercises } from './exercise-file.ts'
 
 type LearnOptions = Readonly<{ json?: boolean; kernel?: boolean; from?: string }>
 
+/**
+ * Lists the exercises, or writes the files of one. Existing files are not changed. Returns the exit
+ * status.
+ */
 export async function learn(name: string | undefined, options: LearnOptions, io: Io): Promise<number> {
   const { json = false, from } = options
   const exercises = await loadExercises(from)

@@ -9,6 +9,7 @@ type Sheet = ReadonlyMap<string, number>
 
 const keyOf = (exercise: string, title: string): string => `${exercise}: ${title}`
 
+/** Returns the titles of all checks of an exercise, in their order. */
 export const titlesOf = ({ memory, live }: Exercise): string[] => [...memory, ...live].map(({ title }) => title)
 
 /** Returns a sheet with one point for each check. */

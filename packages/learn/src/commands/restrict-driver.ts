@@ -64,7 +64,10 @@ export function restrictProcess(end: (printer: LinePrinter) => void): void {
   })
 }
 
-/** Lets drivers start no program and open no file. Later vnet modules get the true `process`. */
+/**
+ * Restricts what the driver imports, so that it can start no program and open no file. Modules of
+ * vnet that are loaded later have the true `process`.
+ */
 export function restrictImports(file: string): void {
   // The hook that is registered last runs first: this one, with the true importer of 'vnet'.
   provideOwnPackage()
@@ -86,6 +89,7 @@ function set(name: string, value: object): void {
   Object.defineProperty(globalThis, name, { value, configurable: false, writable: false })
 }
 
+/** Called by Node in the thread of its hooks, with the `data` of module.register(). */
 export function initialize(directory: string): void {
   driver.directory = directory
 }

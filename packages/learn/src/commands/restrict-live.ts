@@ -4,7 +4,8 @@ import { restrictImports, restrictProcess } from './restrict-driver.ts'
 
 const [, , file = ''] = process.argv
 restrictImports(file)
-// Imported now: `process` is still the true one, and native code and the inspector are permitted.
+// Imported now, to have the true `process`. Nothing native can be loaded later, and the watchdog
+// needs Node's inspector, which is refused then.
 const { loadNative } = await import('vnet/internal/linux/native')
 loadNative()
 await import('vnet/internal/cli/lockup')

@@ -56,6 +56,7 @@ export function buildGuest(): string {
   return program
 }
 
+/** A kernel with the files that building and loading a module takes. */
 export interface KernelFiles extends Kernel {
   /** The build directory for modules. */
   readonly headers: string

@@ -1,4 +1,7 @@
-/** `vnet check --kernel`: runs live checks on a learner's module in a virtual machine only. */
+/**
+ * `vnet check --kernel`: builds the learner's module, starts a virtual machine with it, and runs
+ * the live checks of the exercise from outside. The learner's code runs in the machine only.
+ */
 import { mkdirSync, readFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { cpio } from '@vnet/guest/internal/cpio'
@@ -9,12 +12,20 @@ import { buildModule, type KernelFiles, moduleName } from './build.ts'
 import type { Guest } from './guest.ts'
 import { type Addresses, lineOf, onGuest, reportsIn } from './live.ts'
 
+/**
+ * A learner's module, the kernel and the guest program to test it with, and the interfaces'
+ * addresses.
+ */
 export type KernelTask = Readonly<{ file: string; kernel: KernelFiles; guest: string; addresses: Addresses }>
 
 /** The input of a module's checks: `module` is the one with debug information. */
 export type KernelJob = Exclude<ReturnType<typeof prepare>, Result>
 
-/** Builds a module and the machine's files, or returns a Result. `print` gets the messages. */
+/**
+ * Builds a module and the files that the machine starts from, in a new directory of `parent`, which
+ * the caller removes. Returns a failed Result if the module does not compile. `print` is called
+ * with each message of the compiler.
+ */
 export function prepare({ file, kernel, guest, addresses }: KernelTask, parent: string, print: (line: string) => void) {
   const directory = makeTemporaryDirectory('vnet-kernel-', parent)
   const build = join(directory, 'build')

@@ -32,6 +32,7 @@ export class GuestEnded extends Error {
   override readonly name = 'GuestEnded'
 }
 
+/** A machine, from its constructor until close(). One command runs at a time. */
 export class Guest {
   /** The kernel's console so far. */
   console = ''
@@ -140,6 +141,7 @@ export class Guest {
     return this.#reply(COMMAND_LIMIT_MS[this.#accelerator])
   }
 
+  /** Ends the machine and waits for its end. Idempotent. */
   async close(): Promise<void> {
     this.#child.kill('SIGKILL')
     await this.ended.catch(() => {})

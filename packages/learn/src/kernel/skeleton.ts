@@ -8,6 +8,7 @@ import { type Driver, IFF_NOARP, kernelName, type NetDevice } from 'vnet/interna
  */
 const SKELETON = new URL('../../course/kernel/skeleton.c', import.meta.url)
 
+/** The exercise from which a skeleton in C is made. */
 export interface SkeletonSource {
   /** `3. A ring: frames that stay for a while`. */
   readonly title: string

@@ -18,6 +18,7 @@ interface WirePriv {
   socket: Socket | undefined
 }
 
+/** The outer end of one wire of a machine. */
 export interface GuestEnd {
   /** `sw0`, or `a/sw0` in a network namespace. */
   readonly name: string

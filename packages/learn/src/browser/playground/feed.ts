@@ -16,6 +16,7 @@ import type { Recorder } from './recorder.ts'
 /** The page shows one vnet, which is not a process. */
 const PLACE = { vnet: 'playground', pid: 1 }
 
+/** The vnet to report about, and the receiver of the messages. */
 export interface FeedOptions {
   readonly net: Net
   readonly module: RunningDriver
@@ -25,6 +26,10 @@ export interface FeedOptions {
   readonly send: (message: FeedMessage) => void
 }
 
+/**
+ * The messages of one world. Its methods send them when they are called; events are sent as they
+ * happen, until close().
+ */
 export class Feed {
   readonly vnet: LocalVnet
   readonly #options: FeedOptions

@@ -4,6 +4,7 @@ import type { CommandResult, DeviceId, FeedMessage, PageCommand } from '@vnet/we
 /** A driver of the site, or one of the visitor: its file's name, and its text. */
 export type PlaygroundDriver = 'cable' | 'snull' | 'loop' | { readonly name: string; readonly text: string }
 
+/** A message from the page to the worker. */
 export type PlaygroundRequest =
   /** Loads the driver and starts it, once in each worker. `wire` is like `loss 5% delay 9ms`. */
   | {
@@ -23,8 +24,12 @@ export type PlaygroundRequest =
   /** The latest frames since the start, with drops and their reasons, as a pcapng file. */
   | { readonly do: 'capture'; readonly seq: number }
 
+/** A message from the worker to the page. `reply` has the number of the request (`seq`). */
 export type PlaygroundReply =
-  /** The messages of the live page; those about one device are sent for every device. */
+  /**
+   * The messages of the live page: hello, stats, parts, wire, flights, frames, params, step and
+   * event. Messages about one device are sent for every device.
+   */
   | { readonly feed: FeedMessage }
   /** The output of the programs at the hosts: `udp: 198 of 200 arrived`. */
   | { readonly told: string }

@@ -1,4 +1,7 @@
-/** The playground: a driver in a worker, its picture, buttons that send frames, and a log. */
+/**
+ * The playground: a driver that runs in a worker of the page, its picture, buttons that send frames
+ * through it, and a log of the programs at its ends.
+ */
 import type { DeviceId, FeedMessage, PageCommand } from '@vnet/web/internal/feed-types'
 import type { Picture, PictureOptions, PictureView } from '@vnet/web/internal/picture-types'
 import { button, element, type MakeEditor, messageOf, plainEditor, replaceEditor, save } from '../element.ts'
@@ -15,9 +18,10 @@ function addLine(list: HTMLElement, line: string): void {
   if (isAtEnd) list.scrollTop = list.scrollHeight
 }
 
-/** Mounts the picture of @vnet/web. */
+/** `mountPicture` of @vnet/web, with the site's style. */
 export type MountPicture = (element: Element, options: Omit<PictureOptions, 'style'>) => Picture
 
+/** The parts of the site that a playground loads, and its driver. */
 export interface PlaygroundOptions {
   /** The bundle's playground-worker.js. */
   readonly worker: string
@@ -30,8 +34,11 @@ export interface PlaygroundOptions {
   readonly driver?: PlaygroundDriver
 }
 
+/** A mounted playground. */
 export interface Playground {
+  /** Ends the current driver and runs another one, in a new worker. */
   run(driver: PlaygroundDriver): void
+  /** Ends the worker and the picture. The elements remain in the page. */
   close(): void
 }
 
@@ -48,6 +55,10 @@ const WIRE = 'delay 400ms 100ms | loss 10%'
 const FLOW = 5
 const WIRES = [WIRE, 'delay 2s', 'loss 50%', 'off']
 
+/**
+ * Fills the element and starts the driver, once the picture has loaded. The caller calls close()
+ * when the page is left.
+ */
 export function mountPlayground(parent: HTMLElement, options: PlaygroundOptions): Playground {
   const { loadPicture } = options
   const hasChoice = options.driver === undefined

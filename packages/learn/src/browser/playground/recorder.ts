@@ -16,6 +16,7 @@ const FILE_BYTES = 4 << 20
 const FRAMES_MAX = 200
 const FLIGHTS_MAX = 40
 
+/** A recorded device, and its peer's name. */
 export type Recorded = Readonly<{ id: DeviceId; name: string; peer: string | undefined }>
 
 /** The rows of a device since the last message about it. */
@@ -30,6 +31,10 @@ interface Rows extends Recorded {
   stride: number
 }
 
+/**
+ * A capture of all devices of a world. Its owner calls read() after each step of the time, before
+ * the buffer overflows, and close() at the end.
+ */
 export class Recorder {
   readonly #capture: Capture
   readonly #reader = new CaptureReader('playground')

@@ -59,8 +59,10 @@ const FLOW_SIZE = 32
 const DISCARD = 9
 const BURST = 5001
 
+/** What a visitor can send once. */
 export type Sendable = Extract<PlaygroundRequest, { readonly do: 'send' }>['what']
 
+/** The hosts of the traffic. `tell` gets a line for the log about each result. */
 export interface TrafficOptions {
   readonly clock: Clock
   readonly a: Host
@@ -74,6 +76,7 @@ type Ping = Readonly<{ sent: number[]; rtts: number[]; alarm: Alarm }>
 
 type Burst = Readonly<{ arrived: Set<number>; alarm: Alarm }>
 
+/** The programs at the hosts of one world: pings, bursts of datagrams, transfers, and a flow. */
 export class Traffic {
   readonly #options: TrafficOptions
   readonly #pings = new Map<number, Ping>()
@@ -100,6 +103,7 @@ export class Traffic {
     this.#flow = clock.alarm(() => this.#flows())
   }
 
+  /** Starts a ping, a burst or a transfer. A line about its result follows at its end. */
   send(what: Sendable): void {
     this.#last = (this.#last + 1) & 0xffff
     if (what === 'ping') this.#ping(this.#last)

@@ -10,6 +10,7 @@ const PORT = 5002
 /** After which the progress of a transfer is reported. */
 const PROGRESS_NS = 10 * NSEC_PER_SEC
 
+/** The transfers of one world, any number at a time. */
 export class Transfers {
   readonly #options: TrafficOptions
   /** Bytes that b received, by the port of a. */

@@ -11,6 +11,7 @@ const LOADING_MS = 60_000
 /** Lines of the log in a second; each takes the page a third of a millisecond. */
 const LINES_MAX = 1000
 
+/** The page, as its worker sees it. */
 export interface LinkListener {
   receive(message: FeedMessage): void
   /** A line about what programs at the hosts see, or about the worker. */
@@ -22,6 +23,10 @@ export interface LinkListener {
 type Reply = Extract<PlaygroundReply, { readonly reply: number }>
 type Sent = Exclude<PlaygroundRequest, { readonly do: 'start' | 'command' | 'capture' }>
 
+/**
+ * The page's link to the worker of the current driver; there is none before start() and after its
+ * end. A worker that is silent for SILENCE_MS, or logs without end, is ended.
+ */
 export class CarriedLink {
   readonly #url: string
   readonly #listener: LinkListener
@@ -68,6 +73,10 @@ export class CarriedLink {
     this.#worker?.postMessage(request)
   }
 
+  /**
+   * Sends a command and returns its result. Never rejects: if the worker has ended, the result says
+   * so.
+   */
   async command({ id, command }: CommandRequest): Promise<CommandResult> {
     const reply = await this.#ask(seq => ({ do: 'command', seq, id, command }))
     return reply !== undefined && 'result' in reply ? reply.result : { ok: false, message: 'The driver has ended.' }

@@ -1,6 +1,8 @@
 /**
- * World: a driver between hosts a and b, or with one device a host that may talk to itself. The
- * same seed gives the same result.
+ * World: a driver between simulated hosts. A test moves its time, or a worker does so in step with
+ * the real time; with the same seed, the same happens. With two devices there are two hosts, a and
+ * b. With one device the driver itself replies, or the host talks to itself over it: then a and b
+ * are one host.
  */
 import type { CommandResult, DeviceId, FeedMessage, PageCommand } from '@vnet/web/internal/feed-types'
 import { deviceId } from '@vnet/web/internal/rows'
@@ -34,6 +36,7 @@ function logLines(state: LogState, isOwn: boolean, tell: (line: string) => void)
   }
 }
 
+/** The environment of a world, and the receivers of its messages. */
 export interface WorldOptions {
   readonly wire?: string | undefined
   readonly seed?: number | undefined
@@ -52,6 +55,10 @@ const CYCLES = [
   [1000, ['hello', 'stats', 'wires']],
 ] as const
 
+/**
+ * A started driver with its hosts, until close(). All its messages are sent inside calls of its
+ * methods.
+ */
 export class World {
   readonly bed: TestBed
   readonly #options: WorldOptions
@@ -116,6 +123,7 @@ export class World {
     return this.#options.start + this.#skipped + this.bed.clock.now() / base.NSEC_PER_MSEC
   }
 
+  /** Runs a command of the page on a device and returns its result. Throws only on a defect. */
   command(id: DeviceId, command: PageCommand): CommandResult {
     const found = this.#feed.devices.find(device => deviceId(device) === id)
     if (found === undefined) return { ok: false, message: `there is no device ${id}` }
@@ -149,6 +157,7 @@ export class World {
     this.advance(0)
   }
 
+  /** Sends from host a, as PlaygroundRequest says. */
   send(what: Sendable): void {
     this.#programs.send(what)
     this.advance(0)
@@ -158,10 +167,15 @@ export class World {
     this.#programs.flow(perSecond)
   }
 
+  /** Returns a pcapng file of the latest frames. */
   capture(): Uint8Array<ArrayBuffer> {
     return this.#recorder.file()
   }
 
+  /**
+   * Unregisters the devices and ends the hosts. A mistake that the driver makes then is passed to
+   * `tell`, if the driver is the visitor's.
+   */
   async close(): Promise<void> {
     this.#log.isClosed = true
     this.#programs.close()
