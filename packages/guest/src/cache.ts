@@ -46,8 +46,9 @@ export class Making {
 }
 
 /**
- * Returns the directory `KIND-KEY` of the cache. `make` fills a new one, and the `kept` newest of
- * its kind remain; if it returns false, nothing is kept (undefined).
+ * Returns the entry `KIND-KEY` of the cache for guests, a directory. If it does not exist, `make`
+ * fills a new one, and the `kept` newest entries of its kind remain. Returns undefined if `make`
+ * returns false: then there is nothing to keep. If `make` rejects, nothing is kept either.
  */
 export async function cachedEntry(
   kind: string,
@@ -69,7 +70,10 @@ export async function cachedEntry(
 export const isUsed = (entry: string): boolean =>
   attempt(() => utimesSync(entry, new Date(), new Date()) ?? true) === true
 
-/** Removes matching entries but the `kept` newest and those used in `sparedMs`, for other runs. */
+/**
+ * Removes the entries of a directory with matching names, except the `kept` newest and the ones
+ * used in the last `sparedMs` milliseconds: another run may be about to open their files.
+ */
 export function removeOld(directory: string, pattern: RegExp, kept: number, sparedMs = MINUTE_MS): void {
   const entries = readdirSync(directory)
     .filter(name => pattern.test(name))

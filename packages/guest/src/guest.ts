@@ -20,6 +20,10 @@ const USUAL_DATE = Date.UTC(2026, 0, 1)
 const USUAL_MEMORY_MB = 1024
 const USUAL_SEED = 1
 
+/**
+ * The environment of a command in a guest. Every run with equal values, images and QEMU is the
+ * same.
+ */
 export interface GuestOptions {
   /** All random numbers in the guest follow from it (1). */
   readonly seed?: number
@@ -34,9 +38,11 @@ export interface GuestOptions {
   readonly programs?: readonly string[]
   /** Absolute paths of other files that the guest shall have. */
   readonly files?: readonly string[]
+  /** Called with the output of the command, in order. */
   readonly onOutput: OnOutput
   /** Called with a line about what is prepared. */
   readonly onMessage: (line: string) => void
+  /** Ends the machine; the run then rejects with the signal's reason. */
   readonly signal?: AbortSignal
   /** Changed files are not written to the directory. */
   readonly discards?: boolean
@@ -51,6 +57,7 @@ export interface GuestOptions {
   readonly onStops?: () => run.OnGuestStop
 }
 
+/** The end of a command, and the files that it has changed. */
 export interface GuestReport extends run.GuestEnd {
   /** The changed files of the directory, as paths in it. */
   readonly files: readonly string[]
@@ -146,7 +153,11 @@ export function runSeeds(
   })
 }
 
-/** Runs a guest until its image has all programs; `onOutput` leaves out earlier runs' output. */
+/**
+ * Prepares a guest and calls `run`, again and again until the image has all programs that the guest
+ * asks for. `run` gets the options with an `onOutput` that leaves out what the runs before have
+ * written.
+ */
 async function withPrograms<Result>(
   command: readonly string[],
   options: GuestOptions,
@@ -186,13 +197,17 @@ export function addProgram(
 /** Directories that only root changes. */
 const OF_SYSTEM = ['/usr', '/bin', '/sbin', '/lib', '/lib64']
 
-/** Whether a program is of PATH or a package: any program in the guest may ask for any file. */
+/**
+ * Whether a guest gets a program that it asks for: a program of PATH, or of the packages of the
+ * system. Any program in the guest can ask, also for files that only this user can read.
+ */
 function isOffered(program: string): boolean {
   if (/\p{Cc}/u.test(program)) return false
   const path = findProgram(program)
   return path === undefined || [...searchPath(), ...OF_SYSTEM].some(directory => isBelow(path, directory))
 }
 
+/** Returns the real path of the guest's directory. Throws a UsageError if it is not a directory. */
 function directoryOf({ directory = '.' }: Pick<GuestOptions, 'directory'>): string {
   const path = attempt(() => realpathSync(resolve(directory)))
   if (path === undefined || !statSync(path).isDirectory())

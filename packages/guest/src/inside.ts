@@ -5,7 +5,11 @@ import { closeSync, openSync, readSync, writeFileSync } from 'node:fs'
 const REQUESTS = '/dev/vnet-guest'
 const REPLY = '/dev/vnet-reply'
 
-/** Stops the machine until its host replies; copies may get other replies. One thread at a time. */
+/**
+ * Stops the machine until its host has a reply, and returns the reply. The host can copy the
+ * stopped machine and give each copy another reply. No other thread may ask at the same time.
+ * Throws outside of a guest.
+ */
 export function stopMachine(why: string): Buffer {
   return withFile(REQUESTS, 'w', requests =>
     withFile(REPLY, 'r', reply => {

@@ -1,4 +1,7 @@
-/** The kernel of virtual machines: the user's, or Debian's cloud kernel, in a cache. */
+/**
+ * The kernel of virtual machines: a kernel of the user, or Debian's cloud kernel, which apt-get
+ * downloads. It is unpacked into a cache, never installed.
+ */
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
@@ -6,6 +9,7 @@ import { DOWNLOAD_PROGRAMS, missingPrograms, writeFile } from 'vnet/internal/lin
 import { cacheDirectory, Making } from './cache.ts'
 import { GuestSetupError } from './programs.ts'
 
+/** A kernel to start a machine with, and its modules. */
 export interface Kernel {
   /** `6.1.0-56-cloud-amd64`. */
   readonly release: string
@@ -21,7 +25,10 @@ const flavour = (): string => `cloud-${ARCHITECTURES[process.arch] ?? process.ar
 
 const DOWNLOAD_LIMIT_MS = 300_000
 
-/** Returns the kernel of VNET_KERNEL, the cache or apt, in this order. Throws a GuestSetupError. */
+/**
+ * Returns the kernel of VNET_KERNEL and VNET_KERNEL_MODULES, else the cached one, else apt's newest
+ * cloud kernel, which `print` reports. Throws a GuestSetupError.
+ */
 export const findKernel = (print: (line: string) => void): Kernel =>
   givenKernel() ?? cachedKernel() ?? newestKernel(print)
 
@@ -88,7 +95,10 @@ export function dependenciesOf(name: string): string[] {
   return [...stdout.matchAll(/^ +\|?Depends: ([^<\s]+)/gm)].map(([, dependency]) => dependency as string)
 }
 
-/** Unpacks packages into the new directory `to`, after `prepare`. Throws a GuestSetupError. */
+/**
+ * Downloads packages and unpacks them into the new directory `to`. `prepare` changes the files
+ * before they get there. Throws a GuestSetupError; `to` then does not exist.
+ */
 export function downloadPackages(packages: readonly string[], to: string, prepare?: (root: string) => void): void {
   using making = new Making(dirname(to))
   succeed('apt-get', ['-q', 'download', ...packages], making.path, 'sudo apt-get update, or look at the network')

@@ -1,6 +1,7 @@
 /**
- * A virtual machine of QEMU in virtual time (packages/guest/docs/virtual-time.md): it counts one
- * instruction a ns, and its time jumps when idle. Nothing arrives while it runs.
+ * A virtual machine of QEMU in virtual time (packages/guest/docs/virtual-time.md): it counts
+ * instructions, one a nanosecond, and its time jumps when it is idle. None of its devices works in
+ * real time: files are memory, and nothing arrives while it runs.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { closeSync, ftruncateSync, openSync, readFileSync } from 'node:fs'
@@ -17,9 +18,13 @@ export const QEMU = 'qemu-system-x86_64'
 
 /** Memories of a machine besides its RAM, in order, in MiB. Snapshots need files of these sizes. */
 export const MEMORIES = { image: 2048, outbox: 1024, inbox: 128, project: 2048 } as const
+/** The paths of the files of these memories. */
 export type Memories = Readonly<Record<keyof typeof MEMORIES, string>>
 
-/** Settings of virtual time; reasons are in packages/guest/docs/virtual-time.md. */
+/**
+ * The settings of virtual time for QEMU; TIME_WORDS are the kernel's. The reason of each is in
+ * packages/guest/docs/virtual-time.md.
+ */
 export const TIME_ARGUMENTS: readonly string[] = [
   ...['-accel', 'tcg,tb-size=512', '-seed', '1', '-rtc', 'base=2026-01-01,clock=vm'],
   ...['-icount', 'shift=0,sleep=off,rr=record,rrfile=/dev/null'],
@@ -33,6 +38,7 @@ export const KERNEL_LINE = `console=ttyS0 tsc=reliable ${TIME_WORDS}`
 /** The start of a machine: a kernel, or the state of the devices of a snapshot. */
 export type Start = { readonly kernel: string; readonly initramfs: string } | { readonly devices: string }
 
+/** A machine to start. Its files belong to the caller, and outlive the machine. */
 export interface MachineSpec {
   readonly memoryMb: number
   /** The file of its RAM. */
@@ -59,12 +65,17 @@ export function machineArguments(memoryMb: number): string[] {
   ]
 }
 
+/** The machine has ended without a request. The message is its last words. */
 export class MachineEnded extends Error {
   override readonly name = 'MachineEnded'
 }
 
 type Waiter = Readonly<{ resolve: (value: unknown) => void; reject: (error: Error) => void }>
 
+/**
+ * A process of QEMU, from its constructor until close(). A command of it rejects with a
+ * MachineEnded once the process has ended.
+ */
 export class Machine {
   readonly #child: ChildProcess
   readonly #console: string
@@ -73,6 +84,7 @@ export class Machine {
   #errors = ''
   #isWaiting: boolean
   #isStopped = false
+  /** Whether the guest has asked for its stop. */
   #isAsked = false
   /** Rejects with a MachineEnded. */
   readonly #ended: Promise<never>
@@ -121,6 +133,7 @@ export class Machine {
     await Promise.race([new Promise((resolve, reject) => this.#stops.push({ resolve, reject })), this.#ended])
   }
 
+  /** Lets a restored guest continue. Waits until QEMU has read the state of its devices. */
   async resume(): Promise<void> {
     while (this.#isWaiting) {
       const { status } = (await this.command('query-status')) as { status: string }
@@ -129,7 +142,11 @@ export class Machine {
     await this.command('cont')
   }
 
-  /** Writes a stopped machine's device state, to continue from: its own clock may have moved. */
+  /**
+   * Writes the state of the devices of a stopped machine, from which another machine can continue.
+   * This machine cannot continue: its clock may have moved. Rejects with a GuestSetupError if vnet
+   * does not know the format of this QEMU.
+   */
   async saveDevices(path: string): Promise<void> {
     await this.command('xen-save-devices-state', { filename: path, live: false })
     const devices = readFileSync(path)
@@ -144,6 +161,7 @@ export class Machine {
     return panic ?? (text.split('\n').at(-1) || 'without a message')
   }
 
+  /** Kills the machine and waits for its end. Idempotent. */
   async close(): Promise<void> {
     this.#child.kill('SIGKILL')
     await this.#ended.catch(() => {})

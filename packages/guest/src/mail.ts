@@ -53,7 +53,10 @@ export class Outbox {
     return this.#at - this.#rest.length
   }
 
-  /** Passes new records to `take`; returns whether more exist. RangeError for an unknown record. */
+  /**
+   * Calls `take` with each new record and its bytes, for BATCH bytes at most. Returns whether there
+   * are more. Throws a RangeError for a record that init does not write.
+   */
   read(take: (record: MailRecord, bytes: Buffer) => void): boolean {
     const end = this.#readHead()
     const last = this.#at + BATCH
@@ -129,7 +132,7 @@ const NS_PER_S = 1e9
 /** Characters of a text around its first difference. */
 const SHOWN = 60
 
-/** What records are about, by their first letter. */
+/** The subjects of records, by their kind. */
 const NAMES: Readonly<Record<string, string>> = {
   o: 'standard output',
   e: 'standard error',

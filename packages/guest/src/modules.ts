@@ -1,6 +1,7 @@
 /**
- * The modules of a kernel, their dependencies and aliases: from the section .modinfo of their
- * files, texts KEY=VALUE that end with a zero byte. No depmod has to run.
+ * The modules of a kernel: the other modules that each needs, and the aliases by which the kernel
+ * asks for it. All of it is in the section .modinfo of their files, as texts KEY=VALUE, each
+ * followed by a zero byte: no depmod has to run.
  */
 import { Buffer } from 'node:buffer'
 import { spawnSync } from 'node:child_process'
@@ -11,6 +12,7 @@ import { installing } from 'vnet/internal/linux/programs'
 import type { Kernel } from './kernel.ts'
 import { GuestSetupError } from './programs.ts'
 
+/** A loadable module of a kernel. */
 export interface KernelModule {
   /** `nf_tables`: as lsmod(8) shows it, without '-'. */
   readonly name: string
@@ -27,13 +29,17 @@ export interface KernelModule {
 /** The modules that the first program of the machine loads to find its files, in order. */
 export const START_MODULES = ['nfit', 'nd_pmem', 'squashfs', 'overlay']
 
-/** Modules of `kernel` that networks and tools may ask for. The machine has no real hardware. */
+/**
+ * Modules that networks and their tools may ask for, by their files in the directory `kernel`.
+ * Drivers for hardware are left out, because the machine has no such hardware.
+ */
 const NETWORK =
   /^(?!net\/(ceph|rds|smc|sunrpc)\/)(net|crypto|lib|arch\/\w+\/crypto|fs\/(fuse|overlayfs)|drivers\/net(\/(bonding|ipvlan|macvlan|netdevsim|ppp|team|vxlan|wireguard))?(?=\/[^/]+$))\//
 
 const SUFFIX = /\.ko(\.(?:xz|zst|gz))?$/
 const nameOf = (path: string): string => basename(path).replace(SUFFIX, '').replaceAll('-', '_')
 
+/** The modules of one kernel. Files are read when they are first needed. */
 export class ModuleDirectory {
   readonly #kernel: Kernel
   readonly #paths = new Map<string, string>()
@@ -49,13 +55,17 @@ export class ModuleDirectory {
     this.#builtin = new Set(builtin.split('\n').filter(Boolean).map(nameOf))
   }
 
+  /** Returns the names of all modules for networks. */
   networkNames(): string[] {
     const directory = this.#kernel.modules
     const place = (path: string) => relative(directory, path).replace(/^kernel\//, '')
     return [...this.#paths].filter(([, path]) => NETWORK.test(place(path))).map(([name]) => name)
   }
 
-  /** Returns loadable modules, each after its dependencies. GuestSetupError if one is missing. */
+  /**
+   * Returns modules with their dependencies, each module after its own dependencies. Modules that
+   * are compiled into the kernel are left out. Throws a GuestSetupError if a module does not exist.
+   */
   inOrder(names: Iterable<string>): KernelModule[] {
     const ordered = new Map<string, KernelModule>()
     const add = (given: string): void => {
@@ -92,9 +102,10 @@ export class ModuleDirectory {
 }
 
 /**
- * Returns a text for the machine's modprobe: a line has a pattern for fnmatch(3) and the files of
- * `NAME.ko` to load in this order, separated by spaces. '-' outside of brackets is '_' in patterns,
- * and in the names to match. All matching lines apply.
+ * Returns a text for the machine's modprobe. A line has a pattern for fnmatch(3) and the files of
+ * `NAME.ko` to load for it, in this order, separated by spaces. In patterns each '-' outside of
+ * brackets is a '_', and so it must be in the name that is looked up. A name may match several
+ * lines, all of which apply.
  */
 export function moduleTable(modules: readonly KernelModule[]): string {
   const byName = new Map(modules.map(module => [module.name, module]))

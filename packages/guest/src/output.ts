@@ -2,6 +2,7 @@
 import { Buffer } from 'node:buffer'
 import type { MailRecord } from './mail.ts'
 
+/** Takes output of the command. The bytes are valid during the call only. */
 export type OnOutput = (stream: 'out' | 'err', bytes: Buffer) => void
 
 /** Passes on a record of output. Returns whether it is one. */
@@ -29,7 +30,10 @@ export class LastOutput {
 /** Bytes of each stream that are compared. Later ones are only counted. */
 const KEPT = 1 << 20
 
-/** Writes the first run's output, then later runs' from a difference on, after a line about it. */
+/**
+ * Passes on the output of a first run, and the output of later runs after the part that is the
+ * same. If the output of a run differs, a line to `print` says so, and the rest follows.
+ */
 export function trialOutput(write: OnOutput, print: (line: string) => void) {
   const kept = { out: Buffer.alloc(KEPT), err: Buffer.alloc(KEPT) }
   const length = { out: 0, err: 0 }
@@ -48,6 +52,7 @@ export function trialOutput(write: OnOutput, print: (line: string) => void) {
       write(stream, rest)
     },
 
+    /** The command starts again: its next output is compared from the beginning. */
     restart(): void {
       at.out = at.err = 0
     },

@@ -1,4 +1,7 @@
-/** Writes a guest's changed files back, except into directories that it did not get (.git). */
+/**
+ * Writes the files that a guest has changed into the directory from which the guest had them,
+ * except into directories that it did not get, such as .git.
+ */
 import type { Buffer } from 'node:buffer'
 import * as fs from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -16,6 +19,10 @@ const FILES_MAX = 300_000
 /** The contents of a bare repository. */
 const OF_REPOSITORY = ['HEAD', 'objects', 'refs']
 
+/**
+ * The changed files of one run. A failure of a file is kept in `failures`; the other files are
+ * written.
+ */
 export class Results {
   /** The paths in the directory, in the order of arrival. */
   readonly files: string[] = []
@@ -63,7 +70,10 @@ export class Results {
     }
   }
 
-  /** Returns changed Git repositories: Git runs programs that their configuration names. */
+  /**
+   * Returns the places in the directory that Git takes for repositories, and in which the guest has
+   * changed something, as text: Git runs programs that the configuration of a repository names.
+   */
   get repositories(): string[] {
     const root = this.#directory
     if (root === undefined) return []
@@ -117,7 +127,10 @@ export class Results {
     fs.symlinkSync(to, target)
   }
 
-  /** Returns a guest path's place, with directories made. Throws an Error if it is outside. */
+  /**
+   * Returns the place of a path of the guest, and makes the directories above it. Returns undefined
+   * if files are only named. Throws an Error if the path leads out of the directory.
+   */
   #target(path: string): string | undefined {
     const root = this.#directory
     if (root === undefined) return undefined

@@ -21,6 +21,7 @@ const USE_INTERVAL_MS = 20_000
 /** The most programs in a report of CPU time. */
 const PROGRAMS_MAX = 10_000
 
+/** A command for a guest, with everything that it depends on besides the images. */
 export interface GuestJob {
   readonly command: readonly string[]
   /** All random numbers of the guest's kernel follow from it. */
@@ -36,6 +37,7 @@ export interface GuestJob {
 /** Files of a machine's size: see MEMORIES. */
 export type GuestImages = Readonly<{ image: string; project: string }>
 
+/** The end of a command. `status` is null if a signal ended it. */
 export interface GuestEnd {
   readonly status: number | null
   readonly signal: NodeJS.Signals | null
@@ -83,6 +85,7 @@ export type GuestStop =
   | (GuestRequest & { readonly end?: undefined })
   | { readonly why?: undefined; readonly end: GuestEnd }
 
+/** A program in the guest has stopped it, and waits for a reply. */
 export interface GuestRequest {
   readonly why: string
   /** How long the command has run, in the guest's time, ns. */
@@ -140,7 +143,10 @@ export class GuestRun {
     }
   }
 
-  /** Continues to the next stop. Rejects: MachineEnded, ProgramMissing, or the signal's reason. */
+  /**
+   * Lets the guest continue until it stops. `take` is called with each record in order. Rejects
+   * with a MachineEnded, a ProgramMissing, or the reason of the signal.
+   */
   async next(take: Take, signal?: AbortSignal): Promise<GuestStop> {
     const { devices, ...rest } = this.#snapshot
     const console = join(this.#directory, 'console')
@@ -213,7 +219,10 @@ export class GuestRun {
     putInbox(this.#memories.inbox, continueText(reply))
   }
 
-  /** Lets a copy continue with a reply: returns why it stops; undefined if its command ends. */
+  /**
+   * Lets a copy of the stopped guest continue with a reply, and returns why the copy stops;
+   * undefined if its command ends before. The guest itself does not change.
+   */
   async look(reply: string, signal?: AbortSignal): Promise<string | undefined> {
     const outbox = { path: this.#memories.outbox, position: this.#outbox.position }
     const copy = new GuestRun(this.#snapshot, this.#memories, continueText(reply), false, outbox)
@@ -266,6 +275,7 @@ export type LookInGuest = (reply: string) => Promise<string | undefined>
 /** Returns the reply with which a stopped guest continues. */
 export type OnGuestStop = (stop: GuestRequest, look: LookInGuest) => Promise<string>
 
+/** The options of runJob(). */
 export interface JobOptions {
   readonly signal?: AbortSignal
   /** Where the outbox shall remain. */

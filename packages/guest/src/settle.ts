@@ -1,7 +1,8 @@
 /**
- * Corrects the clock of a stopped machine: QEMU moves it to the next timer if it sees the idle CPU
- * before the stop. The guest has left its time stamp in a register (stopMachine in
- * native/guest/mail.cc), from which the clock in the saved state is set.
+ * Takes back what a stop may do to the clock. The CPU of a stopped machine is idle, and if QEMU's
+ * main thread notices that before the stop, it moves the clock to the next timer. The guest has
+ * left its time stamp in a register (stopMachine in native/guest/mail.cc), so that the clock can be
+ * set in the saved state of the devices.
  */
 import { Buffer } from 'node:buffer'
 import { GuestSetupError } from './programs.ts'

@@ -1,4 +1,7 @@
-/** The snapshot of a kernel, init, QEMU and memory size, made once, before images are mounted. */
+/**
+ * The snapshot of a started kernel, from which every run continues. It is made once for a kernel,
+ * an init, a QEMU and a size of memory, before an image is mounted.
+ */
 import { createHash } from 'node:crypto'
 import { readFileSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
@@ -35,7 +38,11 @@ const BOOTS_KEPT = 3
 /** The newest snapshots of stages that the cache keeps. Each takes some 300 MB. */
 const STAGES_KEPT = 4
 
-/** Returns a job's snapshot at its first stop, cached by `key`; or what `run` returns instead. */
+/**
+ * Returns the snapshot of a job at its first stop. If the cache does not have it, `run` makes its
+ * files in a directory, and returns undefined; if `run` returns something else, that is returned in
+ * its place, and nothing is cached. `key` names all that the snapshot depends on.
+ */
 export async function stageSnapshot<End>(
   key: string,
   memoryMb: number,

@@ -14,6 +14,7 @@ import { MachineEnded } from '../machine.ts'
 import { firstDifference } from '../mail.ts'
 import { GuestSetupError } from '../programs.ts'
 
+/** The options of the command, and what `vnet explore` adds for its runs in a guest. */
 export interface GuestCommandOptions extends Pick<GuestOptions, 'seed' | 'date' | 'directory' | 'reply' | 'onStops'> {
   readonly verify?: boolean
   /** Runs, with seeds one after the other. */
@@ -26,7 +27,10 @@ export interface GuestCommandOptions extends Pick<GuestOptions, 'seed' | 'date' 
   readonly memory?: number
 }
 
-/** Returns the command's status, like a shell; 1 without a guest, or if two runs differ. */
+/**
+ * Runs the command. Returns its status, like a shell; 1 if no guest can run here, if the guest's
+ * files could not all be written back, or if two runs differ.
+ */
 export async function guest(command: readonly string[], options: GuestCommandOptions, io: Io): Promise<number> {
   const { verify = false, repeat, program = [], file = [], env = [], memory, ...rest } = options
   using end = endOf(io)
@@ -169,7 +173,10 @@ export function guestTime(ns: number): string {
   return [...parts, `${rest.toFixed(2)} s`].join(' ')
 }
 
-/** Returns `2 h 0.32 s in the guest, 1.41 s here; busy 0.36 s: node 0.30 s; sha256 ...`. */
+/**
+ * Returns `2 h 0.32 s in the guest, 1.41 s here; busy 0.36 s: node 0.30 s; sha256 ...`. If the run
+ * took at least twice as long here, the text says how many times.
+ */
 export function reportText({ guestNs, wallMs, usage, digest }: GuestReport): string {
   const busy = usage.reduce((sum, { ns }) => sum + ns, 0)
   const seconds = (ns: number) => `${(ns / NS_PER_S).toFixed(2)} s`

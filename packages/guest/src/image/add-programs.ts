@@ -19,7 +19,10 @@ const START_BYTES = 256
 const ELF = '\x7fELF'
 const LIBRARY = /\.so(\.|$)/
 
-/** Adds files that exist to a tree, with their dependencies. `find` looks a name up in PATH. */
+/**
+ * Adds programs and libraries to a tree, with their dependencies. Paths that do not exist are left
+ * out. `find` looks a name up in PATH.
+ */
 export function addPrograms(
   tree: HostTree,
   paths: readonly string[],
@@ -58,6 +61,7 @@ function withoutShim(tree: HostTree, path: string): string {
   return program ?? path
 }
 
+/** Adds the files of packages and of all their dependencies. */
 function addPackages(tree: HostTree, packages: DebianPackages, ids: ReadonlySet<string>): void {
   const files = packages.filesOf(packages.closureOf(ids))
   for (const path of files) tree.addHost(path)
@@ -81,6 +85,9 @@ const SMALL = /-(minimal|base)$/
 /** Changes with every package. */
 const STATUS = '/var/lib/dpkg/status'
 
+/**
+ * The installed packages of this machine, as they are when it is made. Without dpkg there are none.
+ */
 export class DebianPackages {
   /** The dependencies of packages, in groups of alternatives. */
   readonly #needs = new Map<string, readonly (readonly string[])[]>()
@@ -135,6 +142,7 @@ export class DebianPackages {
     return [...found]
   }
 
+  /** Returns the paths of all files, links and directories of packages. */
   filesOf(ids: readonly string[]): string[] {
     if (ids.length === 0) return []
     return query('--listfiles', ...ids)

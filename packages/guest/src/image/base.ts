@@ -14,6 +14,7 @@ import base from './base.json' with { type: 'json' }
 import { below, installedPythonPackages } from './scripts.ts'
 import { HostTree } from './tree.ts'
 
+/** What the base image depends on, besides this version of vnet. */
 export interface BaseImage {
   /** Names in PATH, or paths, beside the usual programs. */
   readonly programs: readonly string[]
@@ -78,7 +79,10 @@ function programOf(name: string, find: (name: string) => string | undefined): st
   )
 }
 
-/** Adds vnet and this Node: Debian's with its package, others without npm. Returns paths to add. */
+/**
+ * Adds vnet and this Node, without the rest of Node's package, such as npm. Debian's own Node is
+ * different: it needs the libraries and modules of its package. Returns paths for addPrograms.
+ */
 function addVnet(tree: HostTree): string[] {
   const libraries = librariesOf([process.execPath, ...addOwnFiles(tree)])
   if (libraries.some(path => path.includes('/libnode'))) return [process.execPath, ...libraries]
@@ -130,7 +134,10 @@ interface Manifest {
   readonly optionalDependencies?: Readonly<Record<string, string>>
 }
 
-/** Adds vnet, with a command in /usr/local/bin. Returns paths of its programs and libraries. */
+/**
+ * Adds vnet and its dependencies to a tree, with a command in /usr/local/bin. Returns the paths of
+ * their programs and libraries.
+ */
 function addOwnFiles(tree: HostTree): string[] {
   const root = realpathSync(join(dirname(PROGRAM), '..'))
   const guest = realpathSync(fileURLToPath(new URL('../..', import.meta.url)))

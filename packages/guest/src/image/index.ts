@@ -28,7 +28,10 @@ export function baseImage(base: BaseImage, print: (line: string) => void): Promi
   })
 }
 
-/** Returns the path of a directory's image, mounted there. GuestSetupError if it is too large. */
+/**
+ * Returns the path of the image of a directory, which the machine mounts at the same path. Rejects
+ * with a GuestSetupError if the directory is too large.
+ */
 export const directoryImage = (directory: string): Promise<string> =>
   imageOf('project', directoryTree(fs.realpathSync(resolve(directory))))
 
@@ -44,8 +47,10 @@ const OPTIONS = [
 ]
 
 /**
- * Returns the path of a cached image, of memory `name`'s size. `onMaking` is called with its
- * directory if it has to be made. Throws a GuestSetupError.
+ * Returns the path of the image with these files. It is made if the cache does not have it; then
+ * `onMaking` is called first, with the directory of the new entry. The image has the size of the
+ * machine's memory `name`. Rejects with a GuestSetupError if the files do not fit, or mksquashfs
+ * fails.
  */
 export async function imageOf(
   name: 'image' | 'project',
@@ -109,7 +114,10 @@ export function leftOut(directory: string): (at: string) => boolean {
   return at => LEFT_OUT.test(at) || `${directory}${at}/`.startsWith(`${cache}/`)
 }
 
-/** Returns a directory's readable files, no sockets or devices. GuestSetupError if too large. */
+/**
+ * Returns the files of a directory, which is `/` in the tree. Sockets, devices, and files that this
+ * user cannot read are left out. Throws a GuestSetupError if the directory is over the limits.
+ */
 export function directoryTree(directory: string, limits: Readonly<typeof LIMITS> = LIMITS): Tree {
   const tree = new Tree()
   const count = { bytes: 0, files: 0 }

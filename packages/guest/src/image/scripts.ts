@@ -15,7 +15,10 @@ export function interpretersOf(start: string, find: (name: string) => string | u
   return program === undefined ? [interpreter] : [interpreter, program]
 }
 
-/** Returns whole directories for a program: a Node script's package, Python's libraries. */
+/**
+ * Returns the directories that a program needs with everything in them: the package of a script for
+ * Node, the library of a Python, and the packages beside a script for Python.
+ */
 export function directoriesOf(path: string, start: string): string[] {
   const [own] = /^.*\/node_modules\/(@[^/]+\/)?[^/]+/.exec(path) ?? []
   if (own !== undefined) return [own]

@@ -1,10 +1,14 @@
-/** The files of an image, as a list by path: mksquashfs copies each from its place. */
+/**
+ * The files of an image: a list by path, not a copy. mksquashfs reads the list as definitions of
+ * pseudo-files, and copies each file from its place.
+ */
 import { Buffer } from 'node:buffer'
 import { createHash } from 'node:crypto'
 import { accessSync, constants, lstatSync, readlinkSync, realpathSync, type Stats } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { attempt } from 'vnet/internal/base/errno'
 
+/** A file of an image. Content comes from a file of this machine (`source`), or from a text. */
 export type Entry =
   | { readonly kind: 'directory'; readonly mode: number }
   | { readonly kind: 'link'; readonly target: string }
@@ -13,6 +17,7 @@ export type Entry =
 
 const PERMISSIONS = 0o7777
 
+/** A list of files. A later entry of the same path replaces the earlier one. */
 export class Tree {
   /** Entries by path. A directory precedes its content. */
   protected readonly entries = new Map<string, Entry>()
@@ -117,7 +122,11 @@ export class HostTree extends Tree {
   /** The real paths of directories. */
   readonly #real = new Map<string, string | undefined>([['/', '/']])
 
-  /** Adds a file with the directories above it and a link's target, if this user can read it. */
+  /**
+   * Adds a file, directory or link of this machine, with the directories above it, and the target
+   * of the link. A path that does not exist, or that this user cannot read, is left out; so are
+   * documents, and directories that the machine mounts.
+   */
   addHost(path: string): void {
     const at = MOUNTED.test(path) ? undefined : this.place(path)
     if (at === undefined || this.entries.has(at) || LEFT_OUT.test(at)) return
