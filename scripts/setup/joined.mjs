@@ -29,6 +29,7 @@ export const JOINED = {
       'netlink/index',
       'packet/index',
       'packet/bpf',
+      'packet/bpf-codes',
       'packet/dns',
       'packet/filter-note',
       'packet/icmpv6',

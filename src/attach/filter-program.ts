@@ -8,6 +8,7 @@
 import * as bpf from '../linux/bpf.ts'
 import * as uapi from '../linux/uapi.ts'
 import type { BpfInstruction, BpfProgram } from '../packet/bpf.ts'
+import * as codes from '../packet/bpf-codes.ts'
 
 const A = 0
 const CONTEXT = 6
@@ -27,31 +28,30 @@ const TAG = -76
 const KEPT = -80
 
 /** Size fields of loads: ld, ldh, ldb. */
-const SIZES: Readonly<Record<number, number>> = { 0: 4, 8: 2, 16: 1 }
-const size = (code: number) => SIZES[code & 0x18] as number
+const SIZES: Readonly<Record<number, number>> = {
+  [codes.SIZE_W]: 4,
+  [codes.SIZE_H]: 2,
+  [codes.SIZE_B]: 1,
+}
+const size = (code: number) => SIZES[code & codes.SIZE_MASK] as number
 
-const LD_ABS = 0x20
-const LD_IND = 0x40
-const loadAbsolute = (field: number, k: number) => bpf.instruction(LD_ABS | field, 0, 0, 0, k)
+const loadAbsolute = (field: number, k: number) => bpf.instruction(codes.LD_W_ABS | field, 0, 0, 0, k)
 const loadIndirect = (field: number, register: number, k: number) =>
-  bpf.instruction(LD_IND | field, 0, register, 0, k | 0)
-const BYTE = 0x10
+  bpf.instruction(codes.LD_W_IND | field, 0, register, 0, k | 0)
 
 const alu32 = (code: number, dst: number, imm: number) => bpf.instruction(code, dst, 0, 0, imm | 0)
-const mov32 = (dst: number, src: number) => bpf.instruction(0xbc, dst, src, 0, 0)
+const mov32 = (dst: number, src: number) => bpf.instruction(codes.EBPF_MOV32_X, dst, src, 0, 0)
 const jumpImm = (code: number, dst: number, imm: number, to: string): bpf.Jump => ({ code, dst, src: 0, imm, to })
-const IF_LESS = 0xa5
-const IF_AT_LEAST = 0x35
-const IF_ABOVE_32 = 0x26
 /** A position that no frame has. */
 const FAR = 2 ** 31 - 1
 /**
  * Loads the length again before each use: if the verifier knew more and more of it, it would look
  * at each instruction once for each way there.
  */
-const LOAD_LENGTH = [bpf.load32(LENGTH, CONTEXT, uapi.SKB_LEN), bpf.instruction(0x1f, LENGTH, BEHIND, 0, 0)]
+const LOAD_LENGTH = [bpf.load32(LENGTH, CONTEXT, uapi.SKB_LEN), bpf.instruction(codes.EBPF_SUB_X, LENGTH, BEHIND, 0, 0)]
 /** Makes a number of `bytes` bytes from the order of the network. */
-const toHost = (dst: number, bytes: number) => (bytes === 1 ? [] : [bpf.instruction(0xdc, dst, 0, 0, bytes * 8)])
+const toHost = (dst: number, bytes: number) =>
+  bytes === 1 ? [] : [bpf.instruction(codes.EBPF_TO_BE, dst, 0, 0, bytes * 8)]
 
 /** A place in a program of several filters: its own labels, and where to go. */
 interface Place {
@@ -75,8 +75,8 @@ export function filterLines(filters: readonly BpfProgram[], reject: string): bpf
     bpf.movImm(BEHIND, TAG_START - TAG_END),
     bpf.load32(1, CONTEXT, uapi.SKB_VLAN_PROTO),
     ...toHost(1, 2),
-    alu32(0x64, 1, 16),
-    bpf.instruction(0x4c, 2, 1, 0, 0),
+    alu32(codes.LSH_K, 1, 16),
+    bpf.instruction(codes.OR_X, 2, 1, 0, 0),
     'untagged',
     bpf.store32(STACK, TAG, 2),
     ...LOAD_LENGTH,
@@ -100,111 +100,118 @@ function linesOf(instructions: readonly BpfInstruction[], nth: number, reject: s
     bpf.movImm(X, 0),
     ...LOAD_LENGTH,
     // A way there, for a filter that matches all frames.
-    jumpImm(IF_LESS, LENGTH, 1, reject),
+    jumpImm(codes.EBPF_JLT_K, LENGTH, 1, reject),
     ...instructions.flatMap((each, i) => (reached.has(i) ? [at(i), ...translated(each, { i, at, reject })] : [])),
   ]
 }
 
 /** Returns the instructions that may follow instruction `i`. */
 function nextOf({ code, jt, jf, k }: BpfInstruction, i: number): number[] {
-  if (code === 0x05) return [i + 1 + k]
-  if ((code & 0x07) === 0x06) return []
-  return (code & 0x07) === 0x05 ? [i + 1 + jt, i + 1 + jf] : [i + 1]
+  if (code === codes.JA) return [i + 1 + k]
+  if ((code & codes.CLASS_MASK) === codes.CLASS_RET) return []
+  return (code & codes.CLASS_MASK) === codes.CLASS_JMP ? [i + 1 + jt, i + 1 + jf] : [i + 1]
 }
 
 function translated(instruction: BpfInstruction, place: Place): bpf.Line[] {
   const { code, k } = instruction
   const { i, at, reject } = place
   switch (code) {
-    case 0x00:
+    case codes.LD_IMM:
       return [bpf.mov32Imm(A, k | 0)]
-    case 0x01:
+    case codes.LDX_IMM:
       return [bpf.mov32Imm(X, k | 0)]
-    case 0x20:
-    case 0x28:
-    case 0x30:
+    case codes.LD_W_ABS:
+    case codes.LD_H_ABS:
+    case codes.LD_B_ABS:
       return absolute(code, k, place)
-    case 0x40:
-    case 0x48:
-    case 0x50:
+    case codes.LD_W_IND:
+    case codes.LD_H_IND:
+    case codes.LD_B_IND:
       return indirect(code, k, place)
-    case 0xb1: // ldxb 4*([k]&0xf)
+    case codes.LDX_B_MSH: // ldxb 4*([k]&0xf)
       return [
         bpf.store32(STACK, KEPT, A),
-        ...absolute(BYTE, k, place),
-        alu32(0x54, A, 0x0f),
-        alu32(0x64, A, 2),
+        ...absolute(codes.SIZE_B, k, place),
+        alu32(codes.AND_K, A, 0x0f),
+        alu32(codes.LSH_K, A, 2),
         mov32(X, A),
         bpf.load32(A, STACK, KEPT),
       ]
-    case 0x60:
+    case codes.LD_MEM:
       return [bpf.load32(A, STACK, SCRATCH + 4 * k)]
-    case 0x61:
+    case codes.LDX_MEM:
       return [bpf.load32(X, STACK, SCRATCH + 4 * k)]
-    case 0x02:
+    case codes.ST:
       return [bpf.store32(STACK, SCRATCH + 4 * k, A)]
-    case 0x03:
+    case codes.STX:
       return [bpf.store32(STACK, SCRATCH + 4 * k, X)]
-    case 0x80:
+    case codes.LD_LEN:
       return [...LOAD_LENGTH, mov32(A, LENGTH)]
-    case 0x81:
+    case codes.LDX_LEN:
       return [...LOAD_LENGTH, mov32(X, LENGTH)]
-    case 0x07:
+    case codes.TAX:
       return [mov32(X, A)]
-    case 0x87:
+    case codes.TXA:
       return [mov32(A, X)]
-    case 0x06:
+    case codes.RET_K:
       return [bpf.jump(k === 0 ? reject : 'match')]
-    case 0x16:
+    case codes.RET_A:
       return [bpf.jumpIfZero(A, reject), bpf.jump('match')]
-    case 0x05:
+    case codes.JA:
       return [bpf.jump(at(i + 1 + k))]
     default:
-      return (code & 0x07) === 0x05 ? conditional(instruction, place) : arithmetic(instruction, place)
+      return (code & codes.CLASS_MASK) === codes.CLASS_JMP
+        ? conditional(instruction, place)
+        : arithmetic(instruction, place)
   }
 }
 
 /** jeq, jgt, jge and jset, which have the same operations in 32 bits. */
 function conditional({ code, jt, jf, k }: BpfInstruction, { i, at }: Place): bpf.Line[] {
-  const condition = { code: code + 1, dst: A, src: (code & 0x08) === 0 ? 0 : X, to: at(i + 1 + jt) }
-  return [{ ...condition, imm: (code & 0x08) === 0 ? k | 0 : 0 }, bpf.jump(at(i + 1 + jf))]
+  const condition = {
+    code: (code & ~codes.CLASS_MASK) | codes.EBPF_CLASS_JMP32,
+    dst: A,
+    src: (code & codes.OPERAND_X) === 0 ? 0 : X,
+    to: at(i + 1 + jt),
+  }
+  return [{ ...condition, imm: (code & codes.OPERAND_X) === 0 ? k | 0 : 0 }, bpf.jump(at(i + 1 + jf))]
 }
 
 /** Arithmetic has the same codes in eBPF, but other results for some values of X. */
 function arithmetic({ code, k }: BpfInstruction, { i, at, reject }: Place): bpf.Line[] {
   switch (code) {
-    case 0x3c: // div x
-    case 0x9c: // mod x
+    case codes.DIV_X: // div x
+    case codes.MOD_X: // mod x
       return [bpf.jumpIfZero(X, reject), bpf.instruction(code, A, X, 0, 0)]
-    case 0x6c: // lsh x
-    case 0x7c: // rsh x
+    case codes.LSH_X: // lsh x
+    case codes.RSH_X: // rsh x
       return [
-        jumpImm(IF_ABOVE_32, X, 31, `${at(i)} out`),
+        jumpImm(codes.EBPF_JGT32_K, X, 31, `${at(i)} out`),
         bpf.instruction(code, A, X, 0, 0),
         bpf.jump(at(i + 1)),
         `${at(i)} out`,
         bpf.movImm(A, 0),
       ]
-    case 0x84: // neg: its constant must be 0
+    case codes.NEG: // neg: its constant must be 0
       return [alu32(code, A, 0)]
     default:
-      return [(code & 0x08) === 0 ? alu32(code, A, k) : bpf.instruction(code, A, X, 0, 0)]
+      return [(code & codes.OPERAND_X) === 0 ? alu32(code, A, k) : bpf.instruction(code, A, X, 0, 0)]
   }
 }
 
 /** Loads from position k. */
 function absolute(code: number, k: number, { i, at, reject }: Place): bpf.Line[] {
   const bytes = size(code)
-  const field = code & 0x18
-  const checked = [...LOAD_LENGTH, jumpImm(IF_LESS, LENGTH, Math.min(k + bytes, FAR), reject)]
+  const field = code & codes.SIZE_MASK
+  const checked = [...LOAD_LENGTH, jumpImm(codes.EBPF_JLT_K, LENGTH, Math.min(k + bytes, FAR), reject)]
   if (k + bytes <= TAG_START) return [...checked, loadAbsolute(field, k)]
   if (k >= TAG_END) return [...checked, loadIndirect(field, BEHIND, k)]
   const across = Array.from({ length: bytes }, (_, nth): bpf.Line[] => {
     const byte = k + nth
     const isTag = byte >= TAG_START && byte < TAG_END
     const load = isTag
-      ? [bpf.load32(A, STACK, TAG), alu32(0x74, A, (TAG_END - 1 - byte) * 8)]
-      : [loadAbsolute(BYTE, byte < TAG_START ? byte : byte + TAG_START - TAG_END)]
+      ? [bpf.load32(A, STACK, TAG), alu32(codes.RSH_K, A, (TAG_END - 1 - byte) * 8)]
+      : [loadAbsolute(codes.SIZE_B, byte < TAG_START ? byte : byte + TAG_START - TAG_END)]
     return [...load, storeByte(nth)]
   })
   return [...checked, ...unlessTagged([loadAbsolute(field, k)], across.flat(), bytes, at(i))]
@@ -216,19 +223,19 @@ function indirect(code: number, k: number, { i, at, reject }: Place): bpf.Line[]
   const across = Array.from({ length: bytes }, (_, nth): bpf.Line[] => [
     bpf.mov(1, X),
     bpf.addImm(1, k + nth),
-    jumpImm(IF_AT_LEAST, 1, TAG_END, `${at(i)} behind ${nth}`),
-    jumpImm(IF_AT_LEAST, 1, TAG_START, `${at(i)} in ${nth}`),
-    loadIndirect(BYTE, X, k + nth),
+    jumpImm(codes.JGE_K, 1, TAG_END, `${at(i)} behind ${nth}`),
+    jumpImm(codes.JGE_K, 1, TAG_START, `${at(i)} in ${nth}`),
+    loadIndirect(codes.SIZE_B, X, k + nth),
     bpf.jump(`${at(i)} store ${nth}`),
     `${at(i)} behind ${nth}`,
-    loadIndirect(BYTE, X, k + nth + TAG_START - TAG_END),
+    loadIndirect(codes.SIZE_B, X, k + nth + TAG_START - TAG_END),
     bpf.jump(`${at(i)} store ${nth}`),
     `${at(i)} in ${nth}`,
     bpf.movImm(2, TAG_END - 1),
-    bpf.instruction(0x1f, 2, 1, 0, 0),
-    alu32(0x64, 2, 3),
+    bpf.instruction(codes.EBPF_SUB_X, 2, 1, 0, 0),
+    alu32(codes.LSH_K, 2, 3),
     bpf.load32(A, STACK, TAG),
-    bpf.instruction(0x7c, A, 2, 0, 0),
+    bpf.instruction(codes.RSH_X, A, 2, 0, 0),
     `${at(i)} store ${nth}`,
     storeByte(nth),
   ])
@@ -237,13 +244,20 @@ function indirect(code: number, k: number, { i, at, reject }: Place): bpf.Line[]
     bpf.mov(1, X),
     bpf.addImm(1, Math.min(k + bytes, FAR)),
     bpf.jumpIfGreater(1, LENGTH, reject),
-    ...unlessTagged([loadIndirect(code & 0x18, X, k)], across.flat(), bytes, at(i)),
+    ...unlessTagged([loadIndirect(code & codes.SIZE_MASK, X, k)], across.flat(), bytes, at(i)),
   ]
+}
+
+/** Loads from memory by their bytes. */
+const LOAD_BY_SIZE: Readonly<Record<number, number>> = {
+  4: codes.EBPF_LDX_W,
+  2: codes.EBPF_LDX_H,
+  1: codes.EBPF_LDX_B,
 }
 
 /** Loads by `whole` or, from a frame with a tag beside it, a byte after the other by `across`. */
 function unlessTagged(whole: bpf.Line[], across: bpf.Line[], bytes: number, at: string): bpf.Line[] {
-  const loadAcross = bpf.instruction({ 4: 0x61, 2: 0x69, 1: 0x71 }[bytes] as number, A, STACK, ACROSS, 0)
+  const loadAcross = bpf.instruction(LOAD_BY_SIZE[bytes] as number, A, STACK, ACROSS, 0)
   return [
     bpf.jumpIfZero(BEHIND, `${at} whole`),
     ...across,
@@ -256,4 +270,4 @@ function unlessTagged(whole: bpf.Line[], across: bpf.Line[], bytes: number, at: 
   ]
 }
 
-const storeByte = (nth: number) => bpf.instruction(0x73, STACK, A, ACROSS + nth, 0)
+const storeByte = (nth: number) => bpf.instruction(codes.EBPF_STX_B, STACK, A, ACROSS + nth, 0)

@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs'
 import { E2BIG, EAGAIN, EINVAL, EOPNOTSUPP, VnetError } from '../base/errno.ts'
 import { getU32, putU32 } from '../netlink/host-order.ts'
+import * as codes from '../packet/bpf-codes.ts'
 import { bpfAside } from './aside.ts'
 import { check, closing } from './errno.ts'
 import type { Native } from './native.ts'
@@ -70,27 +71,37 @@ export function assemble(lines: readonly Line[]): Instruction[] {
 
 const JUMP_MAX = 0x7fff
 
-export const mov = (dst: number, src: number): Instruction => instruction(0xbf, dst, src, 0, 0)
-export const movImm = (dst: number, imm: number): Instruction => instruction(0xb7, dst, 0, 0, imm)
+export const mov = (dst: number, src: number): Instruction => instruction(codes.EBPF_MOV_X, dst, src, 0, 0)
+export const movImm = (dst: number, imm: number): Instruction => instruction(codes.EBPF_MOV_K, dst, 0, 0, imm)
 /** Sets the lower 32 bits and clears the others. */
-export const mov32Imm = (dst: number, imm: number): Instruction => instruction(0xb4, dst, 0, 0, imm)
-export const load32 = (dst: number, src: number, offset: number): Instruction => instruction(0x61, dst, src, offset, 0)
-export const load64 = (dst: number, src: number, offset: number): Instruction => instruction(0x79, dst, src, offset, 0)
-export const store32 = (dst: number, offset: number, src: number): Instruction => instruction(0x63, dst, src, offset, 0)
-const store64 = (dst: number, offset: number, src: number): Instruction => instruction(0x7b, dst, src, offset, 0)
-export const addImm = (dst: number, imm: number): Instruction => instruction(0x07, dst, 0, 0, imm)
+export const mov32Imm = (dst: number, imm: number): Instruction => instruction(codes.EBPF_MOV32_K, dst, 0, 0, imm)
+export const load32 = (dst: number, src: number, offset: number): Instruction =>
+  instruction(codes.EBPF_LDX_W, dst, src, offset, 0)
+export const load64 = (dst: number, src: number, offset: number): Instruction =>
+  instruction(codes.EBPF_LDX_DW, dst, src, offset, 0)
+export const store32 = (dst: number, offset: number, src: number): Instruction =>
+  instruction(codes.EBPF_STX_W, dst, src, offset, 0)
+const store64 = (dst: number, offset: number, src: number): Instruction =>
+  instruction(codes.EBPF_STX_DW, dst, src, offset, 0)
+export const addImm = (dst: number, imm: number): Instruction => instruction(codes.EBPF_ADD_K, dst, 0, 0, imm)
 /** Adds atomically to 64 bits in memory. */
 export const addAtomic64 = (dst: number, offset: number, src: number): Instruction =>
-  instruction(0xdb, dst, src, offset, 0)
-export const jump = (to: string): Jump => ({ code: 0x05, dst: 0, src: 0, imm: 0, to })
-export const jumpIfEqual = (dst: number, src: number, to: string): Jump => ({ code: 0x1d, dst, src, imm: 0, to })
-export const jumpIfGreater = (dst: number, src: number, to: string): Jump => ({ code: 0x2d, dst, src, imm: 0, to })
-export const jumpIfZero = (dst: number, to: string): Jump => ({ code: 0x15, dst, src: 0, imm: 0, to })
-export const call = (helper: number): Instruction => instruction(0x85, 0, 0, 0, helper)
-export const exit = (): Instruction => instruction(0x95, 0, 0, 0, 0)
+  instruction(codes.EBPF_ATOMIC_DW, dst, src, offset, 0)
+export const jump = (to: string): Jump => ({ code: codes.JA, dst: 0, src: 0, imm: 0, to })
+export const jumpIfEqual = (dst: number, src: number, to: string): Jump => ({ code: codes.JEQ_X, dst, src, imm: 0, to })
+export const jumpIfGreater = (dst: number, src: number, to: string): Jump => ({
+  code: codes.JGT_X,
+  dst,
+  src,
+  imm: 0,
+  to,
+})
+export const jumpIfZero = (dst: number, to: string): Jump => ({ code: codes.JEQ_K, dst, src: 0, imm: 0, to })
+export const call = (helper: number): Instruction => instruction(codes.EBPF_CALL, 0, 0, 0, helper)
+export const exit = (): Instruction => instruction(codes.EBPF_EXIT, 0, 0, 0, 0)
 /** Loads the address of the first value of an array. Two instructions. */
 export const mapValue = (dst: number, map: number): Instruction[] => [
-  instruction(0x18, dst, uapi.BPF_PSEUDO_MAP_VALUE, 0, map),
+  instruction(codes.EBPF_LD_IMM64, dst, uapi.BPF_PSEUDO_MAP_VALUE, 0, map),
   instruction(0, 0, 0, 0, 0),
 ]
 
@@ -100,7 +111,7 @@ export const countPerCpu = (map: number, at: number): Line[] => [
   store32(FRAME_POINTER, -4, 1),
   mov(2, FRAME_POINTER),
   addImm(2, -4),
-  instruction(0x18, 1, uapi.BPF_PSEUDO_MAP_FD, 0, map),
+  instruction(codes.EBPF_LD_IMM64, 1, uapi.BPF_PSEUDO_MAP_FD, 0, map),
   instruction(0, 0, 0, 0, 0),
   call(uapi.BPF_FUNC_MAP_LOOKUP_ELEM),
   jumpIfZero(0, `counted ${at}`),

@@ -10,7 +10,8 @@
  */
 import { EPERM } from '../base/errno.ts'
 import { putU16, putU32 } from '../netlink/index.ts'
-import { type Condition, JSET, not, or, programOf, testing } from '../packet/condition.ts'
+import * as codes from '../packet/bpf-codes.ts'
+import { type Condition, not, or, programOf, testing } from '../packet/condition.ts'
 import { loading } from '../packet/filter-primitives.ts'
 import { check, closingOnError, setBuffer } from './errno.ts'
 import type { Native } from './native.ts'
@@ -28,7 +29,7 @@ const VLAN_VID_MASK = 0x0fff
 
 const IS_UNTAGGED = or(
   testing([loading(uapi.SKF_AD_OFF + uapi.SKF_AD_VLAN_TAG_PRESENT, 4)], 0),
-  not(testing([loading(uapi.SKF_AD_OFF + uapi.SKF_AD_VLAN_TAG, 4)], VLAN_VID_MASK, JSET)),
+  not(testing([loading(uapi.SKF_AD_OFF + uapi.SKF_AD_VLAN_TAG, 4)], VLAN_VID_MASK, codes.JSET_K)),
 )
 
 /**

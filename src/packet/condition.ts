@@ -4,6 +4,7 @@
  * inside of `not`: that is how BPF loads.
  */
 import type { BpfInstruction } from './bpf.ts'
+import * as codes from './bpf-codes.ts'
 
 type Load = Pick<BpfInstruction, 'code' | 'k'>
 
@@ -21,19 +22,10 @@ export type Condition =
   | { readonly op: 'and' | 'or'; readonly first: Condition; readonly second: Condition }
   | { readonly op: 'not'; readonly of: Condition }
 
-/** Conditional jumps; with JUMP_X, they compare with the index register. */
-export const JEQ = 0x15
-export const JGT = 0x25
-export const JGE = 0x35
-export const JSET = 0x45
-export const JUMP_X = 0x08
-
-const BPF_JA = 0x05
-const BPF_RET = 0x06
 /** The value that a program returns for accepted frames, as from libpcap. */
 const ACCEPT = 0xffff
 /** A program that accepts every frame. */
-export const EVERY_FRAME: BpfInstruction = { code: BPF_RET, jt: 0, jf: 0, k: ACCEPT }
+export const EVERY_FRAME: BpfInstruction = { code: codes.RET_K, jt: 0, jf: 0, k: ACCEPT }
 /** The longest distance of a conditional jump. */
 const JUMP_MAX = 255
 
@@ -44,7 +36,7 @@ export const all = (...of: readonly [Condition, ...Condition[]]): Condition => o
 export const any = (...of: readonly [Condition, ...Condition[]]): Condition => of.reduce(or)
 
 /** Tests loaded values: by default, whether they are equal to `k`. */
-export const testing = (loads: readonly Load[], k: number, code = JEQ): Test => ({
+export const testing = (loads: readonly Load[], k: number, code: number = codes.JEQ_K): Test => ({
   op: 'test',
   loads,
   code,
@@ -80,9 +72,9 @@ export function programOf(condition: Condition, accept = ACCEPT): BpfInstruction
   const [yes, no]: [Label, Label] = [{ at: 0 }, { at: 0 }]
   add(condition, yes, no)
   put(yes)
-  steps.push({ code: BPF_RET, k: accept })
+  steps.push({ code: codes.RET_K, k: accept })
   put(no)
-  steps.push({ code: BPF_RET, k: 0 })
+  steps.push({ code: codes.RET_K, k: 0 })
   while (place(steps, places)) {
     // A far jump moves the places after it.
   }
@@ -122,7 +114,7 @@ function instructionsOf(steps: readonly Step[]) {
     const jumps: BpfInstruction[] = []
     const distances = to.map((label, j) => {
       if (!far[j]) return label.at - at - 1
-      jumps.push({ code: BPF_JA, jt: 0, jf: 0, k: label.at - at - 2 - jumps.length })
+      jumps.push({ code: codes.JA, jt: 0, jf: 0, k: label.at - at - 2 - jumps.length })
       return jumps.length - 1
     })
     return [{ code, jt: distances[0] as number, jf: distances[1] as number, k }, ...jumps]

@@ -1,6 +1,5 @@
 /** DHCPv6 messages (RFC 8415 sec. 7 to 9, 21): a header, then options. Nothing here throws. */
 
-import names from './names.json' with { type: 'json' }
 import { get16, word } from './octets.ts'
 
 export const DHCPV6_SERVER_PORT = 547
@@ -29,7 +28,16 @@ export const DHCPV6_HLEN = 4
 export const DHCPV6_RELAY_HLEN = 34
 
 /** Messages of a client to servers by name, for people. */
-export const DHCPV6_REQUESTS: Readonly<Record<number, string>> = names.dhcpv6Requests
+export const DHCPV6_REQUESTS: Readonly<Record<number, string>> = {
+  1: 'SOLICIT',
+  3: 'REQUEST',
+  4: 'CONFIRM',
+  5: 'RENEW',
+  6: 'REBIND',
+  8: 'RELEASE',
+  9: 'DECLINE',
+  [DHCPV6_INFORMATION_REQUEST]: 'INFORMATION-REQUEST',
+}
 
 export interface Dhcpv6Message {
   readonly type: number

@@ -4,7 +4,6 @@
  * them. Nothing here throws on any input.
  */
 
-import names from './names.json' with { type: 'json' }
 import { get16, get32 } from './octets.ts'
 
 export const DNS_PORT = 53
@@ -40,8 +39,31 @@ export const DNS_RD = 0x0100
 export const DNS_RA = 0x0080
 export const DNS_CD = 0x0010
 
-// Types by name, for people.
-export const DNS_TYPES: Readonly<Record<number, string>> = names.dnsTypes
+/** Types of records by number, as people write them. */
+export const DNS_TYPES: Readonly<Record<number, string>> = {
+  [T_A]: 'A',
+  [T_NS]: 'NS',
+  5: 'CNAME',
+  [T_SOA]: 'SOA',
+  [T_PTR]: 'PTR',
+  15: 'MX',
+  16: 'TXT',
+  [T_AAAA]: 'AAAA',
+  33: 'SRV',
+  [T_OPT]: 'OPT',
+  65: 'HTTPS',
+  [T_ANY]: 'ANY',
+}
+
+/** Response codes in words. */
+export const DNS_RCODE_NAMES: Readonly<Record<number, string>> = {
+  [NOERROR]: 'no error',
+  [FORMERR]: 'format error',
+  2: 'server failure',
+  [NXDOMAIN]: 'no such name',
+  [NOTIMP]: 'not implemented',
+  [REFUSED]: 'refused',
+}
 
 export interface DnsQuestion {
   /** In wire form, with the case of the query. */

@@ -11,7 +11,7 @@ import * as icmpv6 from './icmpv6.ts'
 import * as ipv4 from './ipv4.ts'
 import * as ipv6 from './ipv6.ts'
 import type { Layer } from './layers.ts'
-import names from './names.json' with { type: 'json' }
+import { DHCP_MESSAGE_NAMES, ICMP_TYPE_NAMES, ICMPV6_TYPE_NAMES } from './names.ts'
 import { get16, get32 } from './octets.ts'
 import { flagText, ipv6Text, optionText } from './print.ts'
 import * as tcp from './tcp.ts'
@@ -107,7 +107,7 @@ function icmpHeader(bytes: Uint8Array, at: number, end: number): Header {
   const isEcho = type === icmp.ICMP_ECHO || type === icmp.ICMP_ECHOREPLY
   const isTooBig = type === icmp.ICMP_DEST_UNREACH && code === icmp.ICMP_FRAG_NEEDED
   return header('ICMP', {
-    Type: named(names.icmpTypes, type),
+    Type: named(ICMP_TYPE_NAMES, type),
     Code: code,
     Checksum: hex(icmp.checksum(bytes, at), 4),
     ...(isEcho && { Identifier: icmp.identifier(bytes, at), 'Sequence number': icmp.sequenceNumber(bytes, at) }),
@@ -124,7 +124,7 @@ function icmpv6Header(bytes: Uint8Array, at: number, end: number): Header {
     [icmpv6.NDISC_NEIGHBOUR_SOLICITATION, icmpv6.NDISC_NEIGHBOUR_ADVERTISEMENT, icmpv6.NDISC_REDIRECT].includes(type) &&
     end - at >= TARGET_END
   return header('ICMPv6', {
-    Type: named(names.icmpv6Types, type),
+    Type: named(ICMPV6_TYPE_NAMES, type),
     Code: icmpv6.code(bytes, at),
     Checksum: hex(icmpv6.checksum(bytes, at), 4),
     ...(isEcho && { Identifier: icmpv6.identifier(bytes, at), 'Sequence number': icmpv6.sequenceNumber(bytes, at) }),
@@ -150,7 +150,7 @@ export function dhcpHeader(data: Uint8Array): Header {
   const lease = options.get(dhcp.DHO_LEASE_TIME)
   const name = options.get(dhcp.DHO_HOST_NAME)
   return header('DHCP', {
-    'Message type': type === undefined ? 'none (BOOTP)' : named(names.dhcpTypes, type),
+    'Message type': type === undefined ? 'none (BOOTP)' : named(DHCP_MESSAGE_NAMES, type),
     Operation: op === dhcp.BOOTREQUEST ? 'request' : op === dhcp.BOOTREPLY ? 'reply' : op,
     'Transaction id': hex(xid, 8),
     Seconds: secs,
@@ -176,7 +176,7 @@ export function dnsHeader(data: Uint8Array): Header {
   return header('DNS', {
     Id: hex(get16(data, 0), 4),
     Kind: isReply ? 'reply' : 'query',
-    Result: isReply ? named(names.dnsRcodes, flags & 0xf) : undefined,
+    Result: isReply ? named(dns.DNS_RCODE_NAMES, flags & 0xf) : undefined,
     Question: question && `${dns.formatName(question.name)} ${named(dns.DNS_TYPES, question.type)}`,
     Answers: isReply ? get16(data, 6) : undefined,
     Note: questions > 0 && question === undefined ? 'the question is malformed or cut off' : undefined,

@@ -11,7 +11,7 @@ import { cutOff, type Header, header, hex, named, upperHeaders } from './fields-
 import * as ipv4 from './ipv4.ts'
 import * as ipv6 from './ipv6.ts'
 import { isWholeIpv4, type Layer, layersOf } from './layers.ts'
-import names from './names.json' with { type: 'json' }
+import { ARP_OPERATION_NAMES, ETHER_TYPE_NAMES, PROTOCOL_NAMES } from './names.ts'
 import { get16 } from './octets.ts'
 import { ipv6Text } from './print.ts'
 import { dei, pcp, VLAN_HLEN, vid } from './vlan.ts'
@@ -64,12 +64,12 @@ function extensionHeader(_: Uint8Array, { at, end }: Layer, upper: Layer | undef
   if (upper === undefined) return cutOff('IPv6 extension', end - at, undefined)
   return header('IPv6 extension', {
     Length: `${end - at} bytes`,
-    'Next header': named(names.protocols, upper.protocol),
+    'Next header': named(PROTOCOL_NAMES, upper.protocol),
   })
 }
 
 function typeText(type: number): string {
-  return type < ethernet.ETH_P_802_3_MIN ? `${type} (802.3 length)` : named(names.etherTypes, type, hex(type, 4))
+  return type < ethernet.ETH_P_802_3_MIN ? `${type} (802.3 length)` : named(ETHER_TYPE_NAMES, type, hex(type, 4))
 }
 
 function arpHeader(bytes: Uint8Array, { at, end }: Layer): Header {
@@ -77,7 +77,7 @@ function arpHeader(bytes: Uint8Array, { at, end }: Layer): Header {
   const operation = arp.op(bytes, at)
   const isUsual = arp.parse(bytes, at, end - at) >= 0
   return header('ARP', {
-    Operation: named(names.arpOperations, operation),
+    Operation: named(ARP_OPERATION_NAMES, operation),
     ...(isUsual
       ? {
           'Sender MAC': formatMac(bytes, arp.shaAt(at)),
@@ -107,7 +107,7 @@ function ipv4Header(bytes: Uint8Array, { at, end }: Layer): Header {
     Flags: bits.length === 0 ? 'none' : bits.join(' '),
     'Fragment offset': ipv4.fragmentOffset(bytes, at),
     TTL: ipv4.timeToLive(bytes, at),
-    Protocol: named(names.protocols, protocol),
+    Protocol: named(PROTOCOL_NAMES, protocol),
     Checksum: `${hex(ipv4.headerChecksum(bytes, at), 4)}${isRight || !isWhole ? '' : ' (wrong)'}`,
     Source: formatIpv4(ipv4.source(bytes, at)),
     Destination: formatIpv4(ipv4.destination(bytes, at)),
@@ -128,7 +128,7 @@ function ipv6Header(bytes: Uint8Array, { at, end }: Layer): Header {
     ECN: ECN[traffic & 3],
     'Flow label': hex(ipv6.flowLabel(bytes, at), 5),
     'Payload length': `${payload} bytes`,
-    'Next header': named(names.protocols, ipv6.nextHeader(bytes, at)),
+    'Next header': named(PROTOCOL_NAMES, ipv6.nextHeader(bytes, at)),
     'Hop limit': ipv6.hopLimit(bytes, at),
     Source: ipv6Text(bytes, ipv6.sourceAt(at)),
     Destination: ipv6Text(bytes, ipv6.destinationAt(at)),

@@ -1,4 +1,5 @@
 /** Numbers in a filter: `tcp[13] & 2`. The program computes them from bytes of the frame. */
+import * as codes from './bpf-codes.ts'
 import { all, type Condition } from './condition.ts'
 import * as filter from './filter-primitives.ts'
 
@@ -11,16 +12,16 @@ export type Value =
   | { readonly op: Operator; readonly left: Value; readonly right: Value }
 
 const ALU = {
-  '+': 0x04,
-  '-': 0x14,
-  '*': 0x24,
-  '/': 0x34,
-  '|': 0x44,
-  '&': 0x54,
-  '<<': 0x64,
-  '>>': 0x74,
-  '%': 0x94,
-  '^': 0xa4,
+  '+': codes.ADD_K,
+  '-': codes.SUB_K,
+  '*': codes.MUL_K,
+  '/': codes.DIV_K,
+  '|': codes.OR_K,
+  '&': codes.AND_K,
+  '<<': codes.LSH_K,
+  '>>': codes.RSH_K,
+  '%': codes.MOD_K,
+  '^': codes.XOR_K,
 } as const
 export type Operator = keyof typeof ALU
 export const isOperator = (text: string): text is Operator => Object.hasOwn(ALU, text)
@@ -28,13 +29,6 @@ export const isOperator = (text: string): text is Operator => Object.hasOwn(ALU,
 /** Operators with the result 0 if the first operand is 0. */
 const KEEP_ZERO: readonly Operator[] = ['*', '/', '%', '&', '<<', '>>']
 
-const FROM_X = 0x08
-const LOAD_NUMBER = 0x00
-const LOAD_SCRATCH = 0x60
-const STORE = 0x02
-const NEGATE = 0x84
-const ADD_X = 0x0c
-const TO_X = 0x07
 const SCRATCH_WORDS = 16
 
 /** The protocols of IPv4 with a header that a filter may index. */
@@ -152,7 +146,7 @@ function hasHeader(protocol: string): Condition | undefined {
   if (ETHER.includes(protocol)) return undefined
   const type = filter.LINK_PROTOCOLS.get(protocol)
   if (type !== undefined) return filter.isEtherType(type)
-  const [number] = filter.IP_PROTOCOLS.get(protocol) as readonly [number]
+  const { number } = filter.IP_PROTOCOLS.get(protocol) as filter.IpProtocol
   return protocol === 'icmp6' ? filter.isProtocol(number, 6) : all(filter.isProtocol(number, 4), filter.isFirstFragment)
 }
 
@@ -161,14 +155,14 @@ type Load = { readonly code: number; readonly k: number }
 /** Returns instructions that load a value into the accumulator; they use scratch from `free` on. */
 export function loadsOf(value: Value, free = 0): Load[] {
   const constant = constantOf(value)
-  if (constant !== undefined) return [{ code: LOAD_NUMBER, k: constant }]
+  if (constant !== undefined) return [{ code: codes.LD_IMM, k: constant }]
   if (value.op === 'length') return [filter.LOAD_LEN]
-  if (value.op === 'negative') return [...loadsOf(value.of, free), { code: NEGATE, k: 0 }]
+  if (value.op === 'negative') return [...loadsOf(value.of, free), { code: codes.NEG, k: 0 }]
   if (value.op === 'bytes') return loadBytes(value.protocol, value.at, value.size, free)
   const { op, left, right } = value as Extract<Value, { left: Value }>
   const code = ALU[op]
   const k = constantOf(right)
-  if (k === undefined) return [...loadBoth(left, right, free), { code: code | FROM_X, k: 0 }]
+  if (k === undefined) return [...loadBoth(left, right, free), { code: code | codes.OPERAND_X, k: 0 }]
   checkOperand(op, k)
   return [...loadsOf(left, free), { code, k }]
 }
@@ -176,13 +170,13 @@ export function loadsOf(value: Value, free = 0): Load[] {
 /** Returns instructions that load a value into the accumulator and one into the index register. */
 export function loadBoth(left: Value, right: Value, free = 0): Load[] {
   if (free >= SCRATCH_WORDS) throw new RangeError('the expression is too deep')
-  const stored = { code: STORE, k: free }
+  const stored = { code: codes.ST, k: free }
   return [
     ...loadsOf(left, free),
     stored,
     ...loadsOf(right, free + 1),
-    { code: TO_X, k: 0 },
-    { code: LOAD_SCRATCH, k: free },
+    { code: codes.TAX, k: 0 },
+    { code: codes.LD_MEM, k: free },
   ]
 }
 
@@ -198,7 +192,12 @@ function loadBytes(protocol: string, at: Value, size: number, free: number): Loa
   }
   if (free >= SCRATCH_WORDS) throw new RangeError('the expression is too deep')
   const added: Load[] = isTransport
-    ? [{ code: STORE, k: free }, filter.LOAD_HEADER_LEN, { code: LOAD_SCRATCH, k: free }, { code: ADD_X, k: 0 }]
+    ? [
+        { code: codes.ST, k: free },
+        filter.LOAD_HEADER_LEN,
+        { code: codes.LD_MEM, k: free },
+        { code: codes.ADD_X, k: 0 },
+      ]
     : []
-  return [...loadsOf(at, free), ...added, { code: TO_X, k: 0 }, { code: filter.LOAD_X[size] as number, k: start }]
+  return [...loadsOf(at, free), ...added, { code: codes.TAX, k: 0 }, { code: filter.LOAD_X[size] as number, k: start }]
 }

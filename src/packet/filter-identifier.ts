@@ -35,7 +35,7 @@ export function identifier(cursor: Cursor, qualifiers: Qualifiers): Condition {
 }
 
 function ports(cursor: Cursor, { protocol, direction, type }: Qualifiers): Condition {
-  const number = protocol === undefined ? undefined : filter.IP_PROTOCOLS.get(protocol)?.[0]
+  const number = protocol === undefined ? undefined : filter.IP_PROTOCOLS.get(protocol)?.number
   if (protocol !== undefined && !['tcp', 'udp', 'sctp'].includes(protocol))
     throw new RangeError(`'${protocol}' has no ports`)
   const low = port(cursor)
@@ -60,7 +60,7 @@ function protocolNumber(cursor: Cursor, { protocol, direction }: Qualifiers): Co
       throw new RangeError("'ether proto' takes libpcap for this")
     return filter.isEtherType(type)
   }
-  const number = name === undefined ? cursor.number() : filter.IP_PROTOCOLS.get(name)?.[0]
+  const number = name === undefined ? cursor.number() : filter.IP_PROTOCOLS.get(name)?.number
   if (number === undefined || number > 0xff)
     throw new RangeError(`'proto ${name ?? number}' is not known without libpcap`)
   if (protocol !== undefined && protocol !== 'ip' && protocol !== 'ip6')

@@ -1,5 +1,6 @@
 /** Relations of numbers in a filter: `tcp[13] & 2 != 0`. */
-import { and, type Condition, JEQ, JGE, JGT, JUMP_X, not, testing } from './condition.ts'
+import * as codes from './bpf-codes.ts'
+import { and, type Condition, not, testing } from './condition.ts'
 import * as values from './filter-arithmetic.ts'
 import type { Cursor } from './filter-tokens.ts'
 
@@ -29,7 +30,9 @@ export function relation(cursor: Cursor): Condition {
   const right = arithmetic(cursor, 0)
   const k = values.constantOf(right)
   const compare = (code: number) =>
-    k === undefined ? testing(values.loadBoth(left, right), 0, code | JUMP_X) : testing(values.loadsOf(left), k, code)
+    k === undefined
+      ? testing(values.loadBoth(left, right), 0, code | codes.OPERAND_X)
+      : testing(values.loadsOf(left), k, code)
   const exists = values.allOf(values.existsIf(left), values.existsIf(right))
   const test = compared(sign.text, compare)
   return exists === undefined ? test : and(exists, test)
@@ -91,14 +94,14 @@ function continuesValue(cursor: Cursor, at: number): boolean {
 function compared(sign: string, compare: (code: number) => Condition): Condition {
   switch (sign) {
     case '>':
-      return compare(JGT)
+      return compare(codes.JGT_K)
     case '>=':
-      return compare(JGE)
+      return compare(codes.JGE_K)
     case '<':
-      return not(compare(JGE))
+      return not(compare(codes.JGE_K))
     case '<=':
-      return not(compare(JGT))
+      return not(compare(codes.JGT_K))
     default:
-      return sign === '!=' ? not(compare(JEQ)) : compare(JEQ)
+      return sign === '!=' ? not(compare(codes.JEQ_K)) : compare(codes.JEQ_K)
   }
 }

@@ -10,7 +10,7 @@ import * as icmpv6 from './icmpv6.ts'
 import * as ipv4 from './ipv4.ts'
 import * as ipv6 from './ipv6.ts'
 import { type Layer, layersOf } from './layers.ts'
-import names from './names.json' with { type: 'json' }
+import { ICMP_UNREACHABLE_NAMES, ICMPV6_UNREACHABLE_NAMES, TCPDUMP_DISCOVERY_NAMES } from './names.ts'
 import { get16, get32 } from './octets.ts'
 import * as tcp from './tcp.ts'
 import * as udp from './udp.ts'
@@ -185,7 +185,7 @@ export function icmpErrorText(bytes: Uint8Array, at: number, type: number): stri
   const code = icmp.code(bytes, at)
   if (type === icmp.ICMP_DEST_UNREACH) {
     const mtu = code === 4 ? ` (mtu ${icmp.nextHopMtu(bytes, at)})` : ''
-    return `unreachable - ${names.icmpUnreachable[code] ?? `code ${code}`}${mtu}`
+    return `unreachable - ${ICMP_UNREACHABLE_NAMES[code] ?? `code ${code}`}${mtu}`
   }
   if (type === icmp.ICMP_SOURCE_QUENCH) return 'source quench'
   if (type === icmp.ICMP_REDIRECT) return `redirect to ${formatIpv4(icmp.gateway(bytes, at))}`
@@ -214,7 +214,7 @@ export function printIcmpv6(bytes: Uint8Array, at: number, end: number): string 
   if (icmpv6.isNeighbourDiscovery(type)) {
     const solicited = type === icmpv6.NDISC_NEIGHBOUR_SOLICITATION || type === icmpv6.NDISC_NEIGHBOUR_ADVERTISEMENT
     const target = solicited && length >= 24 ? `, target ${ipv6Text(bytes, icmpv6.targetAt(at))}` : ''
-    return `ICMP6, ${names.icmpv6Discovery[type - icmpv6.NDISC_ROUTER_SOLICITATION]}${target}, length ${length}`
+    return `ICMP6, ${TCPDUMP_DISCOVERY_NAMES[type - icmpv6.NDISC_ROUTER_SOLICITATION]}${target}, length ${length}`
   }
   const about = icmpv6.isError(type) ? quote6(bytes, at + icmpv6.ICMPV6_HLEN, end) : ''
   return `ICMP6, ${icmpv6ErrorText(bytes, at, type)}${about}, length ${length}`
@@ -223,7 +223,7 @@ export function printIcmpv6(bytes: Uint8Array, at: number, end: number): string 
 /** Returns what an ICMPv6 error reports. */
 export function icmpv6ErrorText(bytes: Uint8Array, at: number, type: number): string {
   const code = icmpv6.code(bytes, at)
-  if (type === icmpv6.ICMPV6_DEST_UNREACH) return `unreachable - ${names.icmpv6Unreachable[code] ?? `code ${code}`}`
+  if (type === icmpv6.ICMPV6_DEST_UNREACH) return `unreachable - ${ICMPV6_UNREACHABLE_NAMES[code] ?? `code ${code}`}`
   if (type === icmpv6.ICMPV6_PKT_TOOBIG) return `packet too big, mtu ${icmpv6.mtu(bytes, at)}`
   if (type === icmpv6.ICMPV6_TIME_EXCEED) return code === 0 ? 'time exceeded in-transit' : 'reassembly time exceeded'
   if (type === icmpv6.ICMPV6_PARAMPROB) return `parameter problem at octet ${icmpv6.mtu(bytes, at)}`

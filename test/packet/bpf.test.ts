@@ -2,9 +2,11 @@
  * Classic BPF: each instruction, each rule, and random programs against the slow model of
  * bpf-model.ts.
  */
+import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { random } from '#src/base/random.ts'
 import { type BpfInstruction, BpfProgram } from '#src/packet/bpf.ts'
+import * as codes from '#src/packet/bpf-codes.ts'
 import { SEED, scaled } from '#support/scale.ts'
 import { CODE, isValid, model, type Name, op, randomProgram } from './bpf-model.ts'
 
@@ -309,5 +311,22 @@ describe('random programs', () => {
     expect(accepted).toBeGreaterThan(PROGRAMS / 4)
     expect(accepted).toBeLessThan(PROGRAMS * 0.9)
     expect(matched).toBeGreaterThan(accepted)
+  })
+})
+
+describe('the names of codes', () => {
+  const source = readFileSync(new URL('../../src/packet/bpf.ts', import.meta.url), 'utf8')
+  const cases = [...source.matchAll(/case (0x[0-9a-f]+): \/\/ (\w+)/g)]
+
+  test('the interpreter has one case for each code, and its comment is the name of the code', () => {
+    const named = cases.map(([, code, name]) => [name, Number(code)] as const)
+    for (const [name, code] of named) expect(codes, `case ${code}`).toHaveProperty(name, code)
+    expect(new Set(named.map(([, code]) => code))).toEqual(new Set(Object.values(CODE)))
+    expect(named).toHaveLength(Object.values(CODE).length)
+  })
+
+  test('the interpreter has no case without a comment, and none that is not a literal', () => {
+    const body = source.slice(source.indexOf('  run(bytes'), source.indexOf('function isOutside'))
+    expect(body.match(/\bcase .*/g)).toHaveLength(cases.length)
   })
 })

@@ -9,25 +9,8 @@ import { finish, onesComplementSum, pseudoHeaderSum4, pseudoHeaderSum6 } from 'v
 import { IPPROTO_ICMP, IPV4_HLEN } from 'vnet/internal/packet/ipv4'
 import { NEXTHDR_NONE } from 'vnet/internal/packet/ipv6'
 import { concat, get16, put16 } from 'vnet/internal/packet/octets'
-import kinds from './layers.json' with { type: 'json' }
+import { type Fields, LAYER_KINDS, type LayerKind } from './layer-kinds.ts'
 import { addressNamed, type Stations } from './stations.ts'
-
-type Fields = Readonly<Record<string, number>>
-
-interface Kind {
-  /** EtherType or protocol number, `0x0806`; undefined for an option. */
-  readonly number?: string
-  readonly length: number
-  /** Position and size of each field, in bytes. */
-  readonly fields: Readonly<Record<string, readonly number[]>>
-  /** Position of the checksum over the upper layer. */
-  readonly check?: number
-  readonly usual?: Readonly<Record<string, number | string>>
-  /** Words for values of fields. */
-  readonly names?: Readonly<Record<string, Fields>>
-}
-
-const KINDS = new Map<string, Kind>(Object.entries(kinds))
 
 export interface Layer {
   readonly name: string
@@ -65,7 +48,7 @@ function parseLayer(text: string): Layer {
   const words = rest.split(/\s+/)
   if (name === 'data' || name === 'pad') return { ...none, data: [Number(words[2] ?? 1), Number(words[0])] }
   if (name === 'hex' || ['hop', 'dest', 'route'].includes(name)) return { ...none, hex: hexOf(words[0]) }
-  const kind = KINDS.get(name)
+  const kind = LAYER_KINDS.get(name)
   if (kind === undefined) throw new Error(`${text}: no layer is called '${name}'`)
   const fields: Record<string, number | string> = {}
   let { hex, piece, hasMore, quotes } = none as Layer
@@ -86,8 +69,7 @@ function parseLayer(text: string): Layer {
 
 /** Returns the EtherType or protocol number of a layer; undefined for an option or for data. */
 function numberOf(layer: Layer | undefined): number | undefined {
-  const { number } = KINDS.get(layer?.name ?? '') ?? {}
-  return number === undefined ? undefined : Number(number)
+  return LAYER_KINDS.get(layer?.name ?? '')?.number
 }
 
 function fieldBytes(stations: Stations, value: number | string, size: number): Uint8Array {
@@ -108,7 +90,7 @@ export function build(context: Context, layers: readonly Layer[], raw: Uint8Arra
 
 /** Returns a header with its given and usual fields. `next` is the number of the layer above. */
 function headerOf({ stations, port }: Context, { name, fields, hex, piece, hasMore }: Layer, next: number): Uint8Array {
-  const kind = KINDS.get(name) as Kind
+  const kind = LAYER_KINDS.get(name) as LayerKind
   const bytes = new Uint8Array(kind.length + (hex?.length ?? 0))
   bytes.set(hex ?? [], kind.length)
   const computed: Readonly<Record<string, Fields>> = {
@@ -142,7 +124,7 @@ function upper(
   const { name, fields, data, hex, piece } = layer
   if (data !== undefined) return concat([pattern([data[0], data[0] + data[1]]), upper(context, layers, i + 1, raw, ip)])
   if (name === 'hex') return concat([hex as Uint8Array, upper(context, layers, i + 1, raw, ip)])
-  const kind = KINDS.get(name) as Kind
+  const kind = LAYER_KINDS.get(name) as LayerKind
   const isWhole = name === 'tcp' && raw.length > 0
   const header = isWhole ? raw.slice() : headerOf(context, layer, numberOf(layers[i + 1]) ?? NEXTHDR_NONE)
   const isIp = name === 'ip' || name === 'ip6'
@@ -183,7 +165,7 @@ export function differences(context: Context, frame: Uint8Array, layers: readonl
       if (!sameBytes(rest, expected as Uint8Array)) wrong.push(`the ${rest.length} bytes of data differ`)
       continue
     }
-    const kind = KINDS.get(name) as Kind
+    const kind = LAYER_KINDS.get(name) as LayerKind
     for (const [key, value] of Object.entries(fields)) {
       const [offset, size] = kind.fields[key] as readonly [number, number]
       const actual = frame.subarray(at + offset, at + offset + size)

@@ -4,7 +4,7 @@
  * simpler packet.
  */
 import { type Random, random } from 'vnet/internal/base/random'
-import kinds from '../../src/conform/layers.json' with { type: 'json' }
+import { LAYER_KINDS } from '../../src/conform/layer-kinds.ts'
 
 /** A layer with its items: `{ name: 'ip', items: ['ttl 1'] }`. */
 export interface Part {
@@ -411,7 +411,7 @@ export class PacketSource {
     const all: Packet = parts[0]?.name === 'ether' ? parts : [{ name: 'ether', items: [] }, ...parts]
     const at = this.#random.below(all.length)
     const { name } = all[at] as Part
-    const { fields } = (kinds as unknown as Record<string, { fields: Record<string, number[]> }>)[name] ?? {}
+    const fields = LAYER_KINDS.get(name)?.fields
     if (fields === undefined || ['hop', 'dest', 'route'].includes(name)) return parts
     const key = this.#pick(Object.keys(fields))
     return replaced(all, at, `${key} ${this.#value(key, name, fields[key]?.[1] as number)}`)
