@@ -4,7 +4,9 @@ function startXmit(skb) {
   const { bytes, data } = skb
   const [ip, icmp] = [data + 14, data + 34]
   if (skb.len < 42 || bytes[ip] !== 0x45 || bytes[ip + 9] !== 1 || bytes[icmp] !== 8) return skb.drop()
-  for (let i = ip + 12; i < ip + 16; i++) [bytes[i], bytes[i + 4]] = [bytes[i + 4], bytes[i]]
+  const source = bytes.slice(ip + 12, ip + 16)
+  bytes.copyWithin(ip + 12, ip + 16, ip + 20)
+  bytes.set(source, ip + 16)
   const sum = ((bytes[icmp + 2] << 8) | bytes[icmp + 3]) + 0x800
   bytes[icmp] = 0 // type 8, request, becomes 0, reply; the checksum grows by 8 << 8 (RFC 1624)
   bytes[icmp + 2] = (sum + (sum >> 16)) >> 8

@@ -128,7 +128,9 @@ export async function followContainers(socket: string, follower: ContainerFollow
     if (rest.length > BODY_MAX) throw new VnetError(EIO, socket, 'an event of the engine is too long')
     for (const line of lines) {
       const { id, isRemoved } = eventOf(line)
-      if (NAME.test(id)) (isRemoved ? removed : changed)(id)
+      if (!NAME.test(id)) continue
+      if (isRemoved) removed(id)
+      else changed(id)
     }
   }
 }

@@ -177,7 +177,10 @@ export class MemoryPort implements netdev.Port {
     if (this.#gone || this.#closed || !this.#differs(change)) return
     const { kind, ...part } = change
     const flags = bit(this.#link.flags, IFF_UP, kind === 'up')
-    if (kind === 'down') [this.defaultRoute, this.routes] = [undefined, []]
+    if (kind === 'down') {
+      this.defaultRoute = undefined
+      this.routes = []
+    }
     this.#link = { ...this.#link, ...(kind === 'up' || kind === 'down' ? { flags } : part) }
     if (kind === 'gone') {
       this.#gone = true

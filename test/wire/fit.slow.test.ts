@@ -43,7 +43,7 @@ function measured(text: string, count: number, rate?: number): Measured {
     trip: undefined,
   }))
   for (const { n, time } of returned(text, sent, BYTES))
-    (probes[n] as { trip: number }).trip = time - 1000 - n * 20 * MS
+    Object.assign(probes[n] as object, { trip: time - 1000 - n * 20 * MS })
   return { probes, bytes: BYTES, rate }
 }
 

@@ -92,7 +92,8 @@ export function wireInfo(replies: readonly WireReply[]): types.WireInfo {
       bypassed[direction] = reply.bypassed ?? 0
       if (isOutgoing) outgoing = direction
     }
-    if (stage !== undefined) (stage.former ? former : stages).push(stageReport(stage))
+    if (stage?.former) former.push(stageReport(stage))
+    else if (stage !== undefined) stages.push(stageReport(stage))
   }
   const [{ time, only, seed }] = replies as [WireReply]
   return { time, text, outgoing, ...(only && { only, passed }), seed, beforeVnet, bypassed, stages, former }

@@ -207,7 +207,10 @@ export class Half {
     const before = this.acked
     if (ack > before) this.#advance(p, ack, isPure, from)
     else if (ack === before && isPure && this.sent > ack) this.#duplicateAcks++
-    else if (ack === before && isPure && p.sackBlocks === 0) [this.#ackTime, this.#ackNumber] = [p.time, from.acks]
+    else if (ack === before && isPure && p.sackBlocks === 0) {
+      this.#ackTime = p.time
+      this.#ackNumber = from.acks
+    }
     for (let i = 0; i < p.sackBlocks; i++)
       this.#sack(p, this.relative(p.edge(2 * i)), this.relative(p.edge(2 * i + 1)), i === 0, from)
     if (!this.losses.hasOpen) return

@@ -107,7 +107,7 @@ export class LabProcess {
   #settle({ id, isSocket = false, value, error, isUsage }: LabReply, handle: unknown): void {
     const pending = this.#pending.get(id)
     if (isSocket) {
-      if (handle !== undefined) (pending?.sockets ?? []).push(socketOf(handle))
+      if (handle !== undefined) pending?.sockets.push(socketOf(handle))
       return
     }
     this.#pending.delete(id)

@@ -102,8 +102,13 @@ function adder(registry: Registry<RegistryContentType>, isCounter: boolean): Add
     const metric = registry.getSingleMetric(name)
     const options = { name, help, labelNames: Object.keys(labels), registers: [registry] }
     const shown = Object.fromEntries(Object.entries(labels).map(([label, text]) => [label, distinct(`${text}`)]))
-    if (isCounter) ((metric as Counter | undefined) ?? new Counter(options)).inc(shown, value)
-    else ((metric as Gauge | undefined) ?? new Gauge(options)).set(shown, value)
+    if (isCounter) {
+      const counter = (metric as Counter | undefined) ?? new Counter(options)
+      counter.inc(shown, value)
+    } else {
+      const gauge = (metric as Gauge | undefined) ?? new Gauge(options)
+      gauge.set(shown, value)
+    }
   }
 }
 

@@ -55,7 +55,10 @@ export class History {
       this.#devices.set(device.id, { samples, seen: this.#messages })
       const visited = this.#visited.get(device.id)
       samples.add(time, countersOf(device), { held: device.held, ...visited?.before, ...visited?.most })
-      if (visited !== undefined) [visited.before, visited.most] = [visited.most, {}]
+      if (visited !== undefined) {
+        visited.before = visited.most
+        visited.most = {}
+      }
     }
     for (const [id, { seen }] of this.#devices) {
       if (this.#messages - seen <= ABSENT_MAX && this.#devices.size <= DEVICES_MAX) break

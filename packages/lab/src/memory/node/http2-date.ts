@@ -4,8 +4,6 @@
  */
 import type { EventEmitter } from 'node:events'
 
-type Respond = (...args: unknown[]) => void
-
 type RespondOptions = Readonly<{ sendDate?: boolean | null }>
 
 /** The methods of a stream that send response headers, and which argument the headers are. */
@@ -29,7 +27,7 @@ function patch(prototype: Record<string, unknown>): void {
     const value = function (this: object, ...args: unknown[]): void {
       const { sendDate } = (args[at + 1] ?? {}) as RespondOptions
       if (sendDate ?? true) args[at] = withDate(args[at])
-      ;(nodes as Respond).apply(this, args)
+      Reflect.apply(nodes, this, args)
     }
     Object.defineProperty(prototype, name, { value, configurable: true, writable: true })
   }

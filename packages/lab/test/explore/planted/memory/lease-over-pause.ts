@@ -22,7 +22,11 @@ function storeOf(writes: number[], isBroken: boolean): (request: Message) => Mes
       return { isValid }
     }
     if (verb === 'release') until = given === token ? 0 : until
-    else if (Date.now() >= until || holder === name) [holder, until, token] = [name, Date.now() + LEASE, token + 1]
+    else if (Date.now() >= until || holder === name) {
+      holder = name
+      until = Date.now() + LEASE
+      token++
+    }
     return { token: holder === name ? token : undefined }
   }
 }

@@ -15,7 +15,10 @@ function witness(): (request: Message) => Message {
   let [leader, renewed]: [unknown, number] = [undefined, 0]
   return ({ name }) => {
     const isLeader = name === leader || Date.now() - renewed >= GRACE
-    if (isLeader) [leader, renewed] = [name, Date.now()]
+    if (isLeader) {
+      leader = name
+      renewed = Date.now()
+    }
     return { isLeader }
   }
 }
