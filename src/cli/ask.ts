@@ -8,13 +8,22 @@ import { interfaceArg } from '../netdev/driver.ts'
 import { isAmong, isNamed, isOwnerName, label, type NamedDevice, ownerLabel } from './device-text.ts'
 import { complain, EXIT_FAILURE, EXIT_OK, type Io } from './process/io.ts'
 
+/**
+ * The vnets that a command looks at: root's and the caller's own in this network namespace, unless
+ * an option says otherwise. The command line fills it.
+ */
 export interface AskOptions {
   /** Query this user's vnets instead of root's and the caller's. */
   readonly user?: number | undefined
+  /** Look at interfaces in all network namespaces, not only in this one. */
   readonly everywhere?: boolean | undefined
 }
 
-/** Calls `ask` with the vnets of `names` (none: all), or reports missing ones. Returns a status. */
+/**
+ * Finds the vnets that have one of the interfaces `names`, or all vnets if `names` is empty. Calls
+ * `ask` with a client, which is closed when `ask` settles, and the result, or reports which names
+ * are missing. Returns the exit status.
+ */
 export async function askVnets(
   names: readonly string[],
   io: Io,
@@ -30,7 +39,11 @@ export async function askVnets(
   return await ask(client, found)
 }
 
-/** Finds the vnets of interfaces `names` (none: all). `complaints` are lines about missing ones. */
+/**
+ * Finds the vnets that have one of the interfaces `names`, or all vnets if `names` is empty.
+ * `complaints` are the lines about missing interfaces, empty if none is missing; the caller reports
+ * them.
+ */
 export async function findNamed(
   client: ControlClient,
   names: readonly string[],
@@ -52,7 +65,10 @@ export function checkUser(user: number | undefined): void {
   throw new UsageError(`--user ${user}: only root may query the vnets of another user`)
 }
 
-/** Calls `ask` with the interface `[NETNS/]IF` (else a UsageError), or reports none or several. */
+/**
+ * Calls `ask` with the interface `name`, or reports that it is missing or ambiguous. Returns the
+ * exit status. Throws a UsageError if `name` is not [NETNS/]IF.
+ */
 export async function askInterface(
   name: string,
   io: Io,
@@ -134,9 +150,11 @@ function enter({ pid, uid }: { pid: number; uid: number }, user?: number): strin
 }
 
 /**
- * Executes the program again, as the same process, in `pid`'s user namespace if that is another,
- * and in more of its namespaces (options of nsenter(1)): only there may the owner of a rootless lab
- * change links and enter hosts. The kernel lets the owner and root in.
+ * Executes the program again, as the same process, in the user namespace of the process `pid` if
+ * that is another one, and in more of its namespaces (options of nsenter(1)). Only there may the
+ * owner of a rootless lab change its links and enter its hosts. The kernel lets the owner and root
+ * in. Returns if nothing is to be entered, and otherwise never: throws a VnetError if the program
+ * cannot be executed.
  */
 export function enterUserNamespace(pid: number | undefined, ...more: readonly string[]): void {
   if (pid === undefined || sharesUserNamespace(pid)) return

@@ -35,7 +35,10 @@ export async function openStreams(
   return { streams, failed }
 }
 
-/** Returns failures to report: with a stream and `isAll`, neither refusals nor ended vnets. */
+/**
+ * Returns the failures to report: with `isAll`, neither refusals nor vnets that have ended, unless
+ * no stream was opened.
+ */
 export function complaintsOf({ streams, failed }: OpenedStreams, isAll: boolean): readonly VnetError[] {
   const isLeftOut = (error: VnetError) => isAll && streams.length > 0 && (isErrno(error, EPERM) || hasEnded(error))
   return failed.filter(error => !isLeftOut(error))
@@ -45,7 +48,10 @@ export async function writeAll(stream: CaptureStream, to: { write(bytes: Uint8Ar
   for await (const bytes of stream) await to.write(bytes)
 }
 
-/** Opens streams of `names`, or all permitted; reports failures, which make `isWhole` false. */
+/**
+ * Opens the streams of the interfaces `names`, or of all that this user may capture if `names` is
+ * empty. Reports failures; `isWhole` is false if it reported one. The caller stops the streams.
+ */
 export async function openNamed(
   client: ControlClient,
   { devices, here, failed: silent }: Found,

@@ -72,7 +72,10 @@ function tryReload(driver: Driver, log: Log): void {
   }
 }
 
-/** Returns the capabilities to keep: CAP_SYS_ADMIN enters namespaces, CAP_NET_ADMIN configures. */
+/**
+ * Returns the capabilities to keep. Entering a network namespace takes CAP_SYS_ADMIN; configuring
+ * an interface, in any namespace, takes CAP_NET_ADMIN.
+ */
 async function needed(driver: Driver, plans: readonly Plan[]): Promise<readonly number[]> {
   const entered = plans.some(({ netns }) => netns !== undefined) ? [CAP_SYS_ADMIN] : []
   return [CAP_NET_ADMIN, ...entered, ...((await driver.capabilities?.()) ?? [])]

@@ -25,7 +25,11 @@ export interface LockupWorkerData {
   readonly json: boolean
 }
 
-/** Watches the calling main thread to the end. Settles once it may unshare its descriptors. */
+/**
+ * Watches the main thread, which calls it, to the end of the process. Settles when the worker has
+ * opened its descriptors, which the main thread writes to: the main thread may unshare its own from
+ * then on. Resolves to undefined, without a worker, while a debugger is attached.
+ */
 export async function watchLockups(name: string, limitMs = 2000): Promise<Deputy | undefined> {
   // A debugger may pause the program.
   if (inspector?.url() !== undefined) return undefined

@@ -3,7 +3,10 @@ import { printable, printableLines, shellWord } from '../base/printable.ts'
 import { packageVersion } from './own-package.ts'
 import { EXIT_OK, type Io } from './process/io.ts'
 
-/** Runs `vnet ARGS`. Never throws: an error is a line on stderr, or, in a file, one a problem. */
+/**
+ * Runs `vnet ARGS`; `argv` is ARGS. Resolves to the exit status and never rejects: an error is one
+ * line on stderr, and an error in a file is one line for each problem.
+ */
 export async function main(argv: readonly string[], raw: Io): Promise<number> {
   // All output except by `pass` is escaped: names and texts of strangers cannot control terminals.
   const commandLine = ['vnet', ...argv.map(shellWord)].join(' ')

@@ -1,4 +1,7 @@
-/** `import 'vnet'` in a driver file means this package, unless another is installed for it. */
+/**
+ * `import 'vnet'` in a driver file. If no package of that name is installed for the file, it means
+ * this package, which runs the file: a driver in an empty directory needs nothing else.
+ */
 import module, { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 

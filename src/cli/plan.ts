@@ -59,7 +59,10 @@ function refuseQueues({ name, numTxQueues, numRxQueues }: NetDevice, { txqs, rxq
   throw new UsageError(`${name} always has ${numTxQueues} tx and ${numRxQueues} rx queues: omit --txqs and --rxqs`)
 }
 
-/** Returns each device's addresses: for the named interface, else the nth, or the last. */
+/**
+ * Returns the addresses of each device. An address is for the interface that is named before it;
+ * without a name the nth is for the nth interface, and further ones are for the last interface.
+ */
 function addressesOf(specs: readonly DeviceSpec[], options: CommonOptions): string[][] {
   const { address } = options
   if (address === false) return specs.map(() => [])
@@ -86,7 +89,10 @@ function withoutOffload(specs: readonly DeviceSpec[], options: CommonOptions): R
   return new Set(offload.flatMap(text => specsNamed(text, `--no-offload=${offload}`, specs, options)))
 }
 
-/** Returns interfaces of `[NETNS/]IF`, in any namespace without NETNS. Throws without a match. */
+/**
+ * Returns the interfaces that `[NETNS/]IF` names, in any namespace if NETNS is absent. Throws a
+ * UsageError without a match.
+ */
 function specsNamed(text: string, option: string, specs: readonly DeviceSpec[], options: CommonOptions): DeviceSpec[] {
   const found = specs.filter(spec => text === spec.dev.name || text === `${placeOf(spec, options)}/${spec.dev.name}`)
   if (found.length > 0) return found

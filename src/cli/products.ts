@@ -1,4 +1,7 @@
-/** Packages with their own commands. The core knows them only here, and loads each when needed. */
+/**
+ * The products: packages with commands of their own. The core knows them only by this table. Each
+ * is loaded when one of its commands is given, or when all commands are listed.
+ */
 import { createRequire } from 'node:module'
 import { UsageError } from '../base/usage-error.ts'
 import { packageVersion } from './own-package.ts'
@@ -38,7 +41,10 @@ export async function productCommands(product: Product): Promise<readonly LazyCo
   }
 }
 
-/** Loads a package's module for `what`. UsageError if it is missing or of another version. */
+/**
+ * Loads a module of a package, which `what` needs. Throws a UsageError, with the command that
+ * installs the package, if it is not installed, or if its version is not vnet's.
+ */
 export async function fromPackage<T>(name: string, module: string, what: string): Promise<T> {
   const version = packageVersion()
   const advice = `run npm run pack ${name.replace('@vnet/', '')} in a clone of vnet, and the command that it prints`

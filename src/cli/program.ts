@@ -79,7 +79,10 @@ export async function printHelp(command: LazyCommand | undefined, io: Io, isFull
   }
 }
 
-/** Returns a command or subcommand, or undefined; loads a driver. No `name`: the usual driver. */
+/**
+ * Returns a command, or the subcommand of `under`; undefined if it does not exist. Loads the code
+ * of a driver if it is one. Without `name` it returns the usual driver.
+ */
 export async function commandNamed(name = USUAL, under?: string, io?: Io): Promise<LazyCommand | undefined> {
   const found = controlCommands.find(each => each.name === name && each.under === under)
   if (found !== undefined) return found

@@ -18,7 +18,10 @@ const OF_LABS = [CAP_NET_ADMIN, CAP_SYS_ADMIN, CAP_NET_BROADCAST]
 /** Set to the process id after the program has entered; children inherit it, but not the id. */
 const ENTERED = 'VNET_ROOTLESS'
 
-/** Returns the command to enter this program's own namespaces; undefined if it has none. */
+/**
+ * Returns the command with which another terminal enters the namespaces of this program; undefined
+ * if the program has not entered namespaces of its own.
+ */
 export function enterCommand(): string | undefined {
   const { pid, env } = process
   return env[ENTERED] === String(pid) ? `nsenter --preserve-credentials -U -n -t ${pid}` : undefined
@@ -60,7 +63,8 @@ export async function enterForLab(native: Native, prepare?: () => readonly numbe
     ? OF_LABS.every(hasCapability) && canReturn(native)
     : hasCapability(CAP_NET_ADMIN) && prepare === undefined
   if (canStay || enterCommand() !== undefined) return
-  // A signal that Node had caught but not handled would be lost: its poll is between immediates.
+  // A signal that Node has caught and not yet handled would be lost by the exec. Node looks for
+  // signals between two immediates.
   native.endBySignals(1)
   for (let i = 0; i < 2; i++) await setImmediate()
   checkTun(native, sudoCommand())

@@ -54,7 +54,10 @@ export async function startCapture(run: CapturedRun): Promise<(() => Promise<boo
   return end
 }
 
-/** UsageError if root writes there only by a capability, which it drops before the second file. */
+/**
+ * Throws a UsageError if root can make files in a directory only by a capability, which it drops
+ * before a ring needs its second file.
+ */
 function refuseForeign(directory: string): void {
   const { mode, uid, gid } = statSync(directory, { throwIfNoEntry: false }) ?? { mode: 0o777, uid: 0, gid: 0 }
   if (process.geteuid?.() !== 0) return

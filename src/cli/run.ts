@@ -85,7 +85,9 @@ export async function run(
 
 /** Prepares the main thread, which carries the frames. */
 function prepareThread(native: Native, { busyPoll = 0 }: CommonOptions, io: Io): void {
-  // Shared descriptor tables cost some percent (fdget in fs/file.c). unshare(2) may be forbidden.
+  // Each read or write with a descriptor table that threads share takes a reference, which costs a
+  // few percent of a small frame (fdget in fs/file.c). A container may forbid unshare(2): the table
+  // then remains shared.
   if (io.sole) {
     native.unshare(CLONE_FILES)
     native.shortenSlice()

@@ -39,7 +39,10 @@ export function statisticsOf(dev: NetDevice, netns: string | undefined, time: nu
   }
 }
 
-/** Returns a table of devices' sums, several queues' too, with drops and other counters. */
+/**
+ * Returns a table: the sums of each device, and the sums of its queues if it has several. Lines
+ * below it give the reasons for drops, and the other counters that are not 0.
+ */
 export function statisticsTable(devices: readonly DeviceStatistics[]): string {
   const rows: string[][] = [['', 'packets', 'bytes', 'errors', 'dropped']]
   const notes: string[] = []
@@ -82,7 +85,10 @@ export type WireStatistics = StageReport & Sided & { readonly name: string; read
 
 type Sided = Readonly<{ side?: WireSide | undefined }>
 
-/** Returns `ab loss 2`, `ab match then loss` inside another, or `in loss` on an attachment. */
+/**
+ * Returns the name of a stage in tables: `ab loss 2`, `ab match then loss` for a stage inside
+ * another, or `in loss` on an attachment.
+ */
 export function stageName({ direction, side, path, stage }: StageReport & Sided): string {
   return `${side ?? direction} ${path}${stage}`
 }

@@ -10,7 +10,10 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 /** `vnet exec` also passes on signals that would end the process or start Node's debugger. */
 const SIGNALS_PASSED_ON = [...SIGNALS, 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGALRM'] as const
 
-/** Signals within so many ms are one: npm and timeout(1) repeat them, faster than a person. */
+/**
+ * Signals within this time after the first one, in ms, have the same cause: npm passes a terminal's
+ * Ctrl-C on, and timeout(1) signals a process and then its group. A person takes longer.
+ */
 const SAME_CAUSE_MS = 100
 
 export interface ProcessIo extends Io {

@@ -44,7 +44,10 @@ const ROOM = 256 * 1024
 /** Writes a text, then calls `done` once; `good` is false if it can no longer be written. */
 type WriteText = (text: string, done: (good: boolean) => void) => void
 
-/** Text for a descriptor that may not be read. No caller waits; excess log lines are dropped. */
+/**
+ * A queue of text for a descriptor that may not be read: a stopped terminal (Ctrl-S), a full pipe,
+ * a slow disk. The caller never waits. Log lines beyond a limit are dropped and counted.
+ */
 export class LateOutput {
   readonly #write: WriteText
   #waiting: string[] = []
@@ -80,7 +83,10 @@ export class LateOutput {
     if (this.#writing === 0) this.#next()
   }
 
-  /** Queues a line, or drops it without room: `lostLine` later makes a line with the count. */
+  /**
+   * Queues a line, or drops it if the queue is full. When there is room again, `lostLine` makes a
+   * line with the number of dropped lines.
+   */
   pushLine(line: string, lostLine: (lines: number) => string): void {
     this.#lostLine = lostLine
     if (this.#lost > 0 || this.#length + line.length > ROOM) this.#lost++

@@ -1,4 +1,7 @@
-/** Injector: `vnet replay`'s FrameSink to a vnet. It fills a request while the last is handled. */
+/**
+ * Injector: the FrameSink of `vnet replay`, which has an interface of a running vnet receive the
+ * frames. While the vnet handles one request, the next is filled.
+ */
 import type { ControlClient, FoundDevice } from '../../control/index.ts'
 import { VNET_INJECT_FRAMES_MAX } from '../../control/protocol/family.ts'
 import { FRAME_PREFIX, INJECT_FRAMES } from '../../control/protocol/frame-list.ts'

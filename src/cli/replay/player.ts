@@ -1,4 +1,7 @@
-/** Player: plays playable frames of a capture at their times, with checksums, cut to fit. */
+/**
+ * Player: plays a capture to a sink: reads packets, skips packets that cannot be played, completes
+ * checksums, cuts packets that are too long, and waits until each frame is due.
+ */
 import { setImmediate } from 'node:timers/promises'
 import { type Alarm, type Clock, NSEC_PER_SEC } from '../../base/clock.ts'
 import { CaptureError } from '../../capture/input.ts'
@@ -34,7 +37,10 @@ export interface FrameSink {
 const SEGMENTS = 4096
 const LARGE = 64
 
-/** Cuts TCP frames longer than the MTU, as cards do: captures have frames from before or after. */
+/**
+ * Cuts TCP frames that are longer than the MTU, as a card's segmentation offload does. A capture
+ * has such frames if it was made before a card cut them, or after they were merged.
+ */
 export class Cutter {
   readonly #mtu: number
   readonly #upper = new UpperHeader()
@@ -51,7 +57,10 @@ export class Cutter {
     return length > this.#mtu && length - networkOffset(bytes, at, length) > this.#mtu
   }
 
-  /** Cuts a long frame. Returns how many segments next() then returns; 0 if it cannot be cut. */
+  /**
+   * Cuts a long frame. Returns the number of segments, which next() then returns; 0 if it cannot be
+   * cut, or if memory for it is missing.
+   */
   cut(bytes: Uint8Array, at: number, length: number): number {
     const gsoSize = this.#segmentSize(bytes, at, length)
     if (gsoSize <= 0) return 0

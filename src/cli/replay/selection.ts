@@ -38,7 +38,10 @@ function isOther(record: CaptureRecord, direction: Selection['direction']): bool
 /** Returns the number of the interface that sent a frame which a vnet captured. */
 export const senderOf = (packetId: number): number => Math.floor(packetId / packet.PACKET_IDS)
 
-/** True for received frames of vnet's file that another interface sent, or that the wire made. */
+/**
+ * Returns true for a received frame of a vnet's capture that another interface of the file sent, so
+ * that it is also recorded as sent, or that the wire made.
+ */
 export function isArrival({ flags = 0, interfaceIndex, packetId }: CaptureRecord): boolean {
   if ((flags & FLAG_DIRECTION) !== packet.FLAG_INBOUND || packetId === undefined) return false
   return senderOf(packetId) !== interfaceIndex || isOffWire(packetId)
