@@ -39,6 +39,10 @@ export type { CaptureRecord } from './capture/record.ts'
 export type { FrameDrop, WireDrop } from './netdev/frame-drop.ts'
 export { print } from './packet/print.ts'
 
+/**
+ * The frames that a capture records, and the file that it writes. Options are read once, at the
+ * start.
+ */
 export interface CaptureOptions extends Pick<CaptureFileOptions, 'ring' | 'tlsKeys'> {
   /** Bytes of each frame that are kept, at least 1; all by default. */
   readonly snaplen?: number

@@ -26,6 +26,10 @@ export * from './skb/drop-reason-name.ts'
 /** Loads the native addon. Throws a VnetError with what to do if it is missing, or off Linux. */
 export const loadNative = load as () => unknown as () => Addon
 
+/**
+ * The options of runDriver: the driver's parameters, arguments and interface names as on the
+ * command line, and how the run is visible from outside.
+ */
 export interface RunDriverOptions<P extends Params = Params> extends Omit<ModuleOptions<P>, 'net'> {
   /** False: `vnet list` and the other commands do not find it. */
   readonly control?: boolean

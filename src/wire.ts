@@ -28,6 +28,10 @@ interface CommonOptions {
   readonly log?: (line: string) => void
 }
 
+/**
+ * The options of openCable. The wires are without stages by default, and can be changed at any time
+ * by `ab.set` and `ba.set`.
+ */
 export interface CableOptions extends CommonOptions {
   /** The stages from a to b and back: impairments, or a text. */
   readonly ab?: readonly Impairment[] | string
@@ -36,6 +40,7 @@ export interface CableOptions extends CommonOptions {
   readonly addresses?: { readonly a?: readonly string[]; readonly b?: readonly string[] }
 }
 
+/** The options of attach. `in` and `out` are as seen from the interface. */
 export interface AttachOptions extends CommonOptions {
   /** The stages of received frames, and of transmitted frames: impairments, or a text. */
   readonly in?: readonly Impairment[] | string

@@ -5,6 +5,11 @@
  * is bed/fake-clock.ts.
  */
 
+/**
+ * A source of time, which the program chooses: a TimerfdClock on Linux, a FakeClock in tests. It
+ * makes alarms for its callers, and each caller cancels its alarms at its own end. A driver uses
+ * `net.clock`, on which an alarm may throw: the error is logged.
+ */
 export interface Clock {
   /** Nanoseconds since some fixed moment. Never decreases. */
   now(): number
@@ -14,6 +19,10 @@ export interface Clock {
   alarm(fn: () => void): Alarm
 }
 
+/**
+ * A timer of a Clock. It is disarmed until `at`, rings once for each `at`, and may be armed again,
+ * also while it rings. It belongs to the caller of `alarm`.
+ */
 export interface Alarm {
   /** Arms it for the moment `ns` of `Clock.now()`, or moves it there. It rings once. */
   at(ns: number): void

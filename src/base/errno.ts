@@ -154,8 +154,8 @@ function remedyFor(call: string, errno: number, object = ''): string | undefined
 }
 
 /**
- * Returns the failed call that an error reports, which is no defect of a program: a VnetError, or a
- * call of Node's, about its path, program or address. Returns undefined for any other error.
+ * Returns the failed call that an error reports, which is not a defect of a program: a VnetError,
+ * or a call of Node's, about its path, program or address. Returns undefined for any other error.
  */
 export function failedCall(error: unknown): VnetError | undefined {
   if (error instanceof VnetError) return error

@@ -66,7 +66,7 @@ function describeError(error: Error): string {
   const isExplained = isSystems || syscall !== undefined || code === 'ERR_MODULE_NOT_FOUND'
   const isShown = place !== undefined && !(isExplained && !isDrivers(place))
   const [, importer = ''] = (code === 'ERR_MODULE_NOT_FOUND' && / imported from (.*)/.exec(error.message)) || []
-  // With too few descriptors, Node takes a package for missing whose files it cannot open.
+  // With too few descriptors, Node takes a package for missing if it cannot open its files.
   if (isOwn(importer) || OF_PACKAGES.test(importer)) return `${error.message}; raise ulimit -n, or install vnet again`
   const isNodes = isSystems && !(error instanceof VnetError)
   return `${isNodes ? explain(error) : `${error.name}: ${error.message}`}${isShown ? ` (at ${place})` : ''}`

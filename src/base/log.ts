@@ -8,6 +8,10 @@ export const LOGLEVEL_WARNING = 4
 export const LOGLEVEL_INFO = 6
 export const LOGLEVEL_DEBUG = 7
 
+/**
+ * A log of a program. Each line goes to `write` immediately, with control characters escaped; a log
+ * itself owns no file.
+ */
 export class Log {
   /** Messages above this level are not written. Check it before building a costly message. */
   readonly level: number

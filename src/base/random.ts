@@ -1,5 +1,9 @@
 /** Chance as streams of numbers from a seed, so that a run can be replayed. Not for secrets. */
 
+/**
+ * A stream of numbers that its seed determines. Each draw moves it on. A part that must draw the
+ * same numbers whatever the others do takes a stream of its own, by `fork`.
+ */
 export interface Random {
   /** Returns a number in [0, 1). */
   next(): number

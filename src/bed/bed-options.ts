@@ -4,6 +4,10 @@ import type { AnyDevice, WireResources } from '../netdev/index.ts'
 import type { FrameAddress } from './frames.ts'
 import type { FrameInfo } from './memory-port.ts'
 
+/**
+ * The options of testBed, which are read once, when the bed is made. They stand for the command
+ * line of the driver, and for the state of the machine.
+ */
 export interface TestBedOptions {
   /** The arguments of the command, and what --name, --txqs and --rxqs would give. */
   readonly args?: readonly string[]
@@ -27,6 +31,7 @@ export interface TestBedOptions {
   readonly allowErrors?: boolean
 }
 
+/** The options of TestBed.ping(). Times are of the bed's clock, so a ping takes no real time. */
 export interface PingOptions<Dev extends AnyDevice = AnyDevice> {
   /** The device from which the kernel pings; the first by default. */
   readonly from?: Dev
@@ -46,6 +51,10 @@ export interface PingOptions<Dev extends AnyDevice = AnyDevice> {
   readonly queue?: number
 }
 
+/**
+ * The outcome of a ping. A request is lost, not an error, if no reply arrives in time: `received`
+ * is then below `sent`.
+ */
 export interface PingResult {
   readonly sent: number
   readonly received: number
@@ -53,12 +62,20 @@ export interface PingResult {
   readonly rtts: readonly number[]
 }
 
+/**
+ * The device and queue on which the kernel transmits a frame, and the state of its checksum and
+ * segments. By default the frame is a plain packet on queue 0.
+ */
 export interface TransmitOptions<Dev extends AnyDevice = AnyDevice> extends FrameInfo {
   /** By default the first device. */
   readonly dev?: Dev
   readonly queue?: number
 }
 
+/**
+ * The caller of an ioctl in a test bed. The driver works on a copy of `data`; BedIoctlResult has it
+ * after the call.
+ */
 export interface IoctlOptions<Dev extends AnyDevice = AnyDevice> {
   readonly dev?: Dev
   /** The memory at ifr_data, which the driver reads and writes; none by default. */
@@ -69,6 +86,10 @@ export interface IoctlOptions<Dev extends AnyDevice = AnyDevice> {
   readonly mayChange?: boolean
 }
 
+/**
+ * The result of TestBed.ioctl(). A refusal of the driver is a negative `result`, not an exception.
+ * `ifr` and `data` are the caller's to keep.
+ */
 export interface BedIoctlResult {
   /** 0, the driver's own positive result, or -errno. */
   readonly result: number

@@ -1,6 +1,10 @@
 /** FakeClock: a Clock that stands still until a test moves it. All its times are in ns. */
 import { type Alarm, type Clock, VirtualClock } from '../base/index.ts'
 
+/**
+ * A clock that starts at 0 and moves only in `advance`, which runs the alarms before it returns.
+ * `armed` is 0 once everything that was made with the clock has cancelled its alarms.
+ */
 export class FakeClock implements Clock {
   readonly #clock = new VirtualClock(0)
   #ringing = false

@@ -23,6 +23,7 @@ export interface PacketFields extends LinkFields {
   readonly to: FrameAddress
 }
 
+/** The fields of a UDP packet; the builder computes lengths and checksums. */
 export interface DatagramFields extends PacketFields {
   readonly sourcePort?: number
   readonly destinationPort?: number

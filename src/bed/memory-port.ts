@@ -20,6 +20,7 @@ export interface FrameInfo {
   readonly gsoType?: number
 }
 
+/** A frame that the kernel received from a device: a copy, which the test may keep and change. */
 export interface Frame extends Required<FrameInfo> {
   readonly bytes: Uint8Array
   readonly queue: number
@@ -29,6 +30,10 @@ export interface Frame extends Required<FrameInfo> {
 const MIN_FRAME = 14
 const MIN_PACKET = 20
 
+/**
+ * The interfaces of a test, in one object in place of the kernel. A name is free again when its
+ * port is closed. It knows no network namespaces.
+ */
 export class MemoryPlatform implements netdev.Platform {
   /** Every open port, in the order of opening. */
   readonly ports: MemoryPort[] = []
@@ -60,6 +65,10 @@ export class MemoryPlatform implements netdev.Platform {
   }
 }
 
+/**
+ * One interface, seen from both sides: a device uses it as its Port, and a test uses the members
+ * beyond Port, which stand for the kernel. The device closes it when it is unregistered.
+ */
 export class MemoryPort implements netdev.Port {
   features: number
   readonly announced: boolean = true

@@ -47,6 +47,12 @@ async function loadDebug(options: true | DebugOptions): Promise<(net: Net) => De
   return debugWith({ pool: { reserve: RESERVE }, placeOf: functionPlace, ...(options === true ? {} : options) })
 }
 
+/**
+ * A loaded driver and the kernel above its devices. Methods act in the present of the bed's clock
+ * and return when all that follows at this moment has happened; only `advance`, `ping` and
+ * `transmitPcap` move the clock. `close()`, or the end of an `await using` block, unloads the
+ * driver and throws if frames, timers or errors in the log remain.
+ */
 export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevice> implements AsyncDisposable {
   readonly net: Net
   readonly clock = new FakeClock()

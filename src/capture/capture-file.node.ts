@@ -41,6 +41,7 @@ export function ringName(path: string, number: number, { seconds }: Moment): str
   return `${path.slice(0, at)}_${String(number % NUMBERS).padStart(5, '0')}_${time}${path.slice(at)}`
 }
 
+/** How a capture file is written, for its whole life. */
 export interface CaptureFileOptions {
   /** Continues in another file when one has this many bytes, and keeps the last files. */
   readonly ring?: FileRing | undefined

@@ -107,7 +107,10 @@ export class Capture {
     })
   }
 
-  /** Captures a registered device, once, as soon as the buffer has room for its interfaces. */
+  /**
+   * Captures a registered device, once. If the buffer has no room for its interfaces now, it does
+   * so later.
+   */
   add(dev: NetDevice): void {
     if (!this.#isClosed && !this.#devices.has(dev)) this.#add(dev, this.#sides.length * PACKET_IDS)
   }

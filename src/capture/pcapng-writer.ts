@@ -101,6 +101,10 @@ const LIBPCAP_FILTER = '\0'
 
 export type Section = { hardware?: string; os?: string; userAppl?: string }
 
+/**
+ * The description of an interface in a pcapng file. All of it is optional, and nothing checks that
+ * packets fit it.
+ */
 export interface CaptureInterface {
   /** LINKTYPE_ETHERNET unless given. */
   linkType?: number

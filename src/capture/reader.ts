@@ -104,6 +104,11 @@ class PcapReader {
   }
 }
 
+/**
+ * A reader of pcapng or classic pcap, which it recognizes by the first bytes. It opens no file:
+ * push() the bytes as they arrive, take packets by next() until it returns undefined, and call
+ * end() after the last byte.
+ */
 export class CaptureReader {
   readonly #input: Input
   readonly #record = new CaptureRecord()
@@ -123,6 +128,9 @@ export class CaptureReader {
     this.#input.push(chunk)
   }
 
+  /**
+   * Marks the end of the bytes: next() then throws a CaptureError if the file ends within a packet.
+   */
   end(): void {
     this.#input.end()
   }

@@ -8,6 +8,10 @@ import type { CapturedPacket } from './packet.ts'
 
 const NO_COMMENTS: readonly string[] = []
 
+/**
+ * The packet that was read last. It belongs to its reader: its fields and bytes are valid until the
+ * reader is called again.
+ */
 export class CaptureRecord implements CapturedPacket {
   seconds = 0
   nanoseconds = 0

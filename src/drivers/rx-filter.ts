@@ -11,6 +11,11 @@ import { SKB_DROP_REASON_OTHERHOST } from '../skb/drop-reason.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import type { Wire } from '../wire/wire.ts'
 
+/**
+ * The filter of one device. A driver makes it with the device and calls `setRxMode` from
+ * ndoSetRxMode. `passes`, or the wire of `filtered`, then decides about each frame for the kernel.
+ * The filter itself never owns a frame.
+ */
 export class RxFilter {
   readonly #table: Uint8Array
   #inTable = 0

@@ -36,6 +36,11 @@ interface HeapAlarm extends Alarm, HeapItem {
   readonly fn: () => void
 }
 
+/**
+ * The clock of a program on Linux (CLOCK_MONOTONIC), with all its alarms on one timerfd. The
+ * program disposes of it at the end, after which no alarm rings. It does not keep the process
+ * alive.
+ */
 export class TimerfdClock implements Clock, AsyncDisposable {
   /** A wake-up by a timer takes 10 to 20 us of CPU time. */
   readonly slack = 50_000

@@ -1,4 +1,4 @@
-/** Files and directories of Node's file system, whose errors name them. */
+/** Files and directories of Node's file system, with errors that name them. */
 import { existsSync, mkdirSync, mkdtempSync, statSync, type WriteFileOptions, writeFileSync } from 'node:fs'
 import { homedir, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'

@@ -46,6 +46,10 @@ interface Heard {
   overrun: boolean
 }
 
+/**
+ * The source of TAP interfaces on Linux. The program makes one, and disposes of it after all
+ * devices are unregistered.
+ */
 export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
   readonly #native: Native
   readonly #monitor: LinkMonitor

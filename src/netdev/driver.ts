@@ -95,7 +95,10 @@ export function formatParam(param: Param<unknown>, value: unknown): string {
   return param.format?.(value) ?? (value === undefined ? '' : String(value))
 }
 
-/** The context that init gets besides its own parameters. */
+/**
+ * The context that `init` gets besides its own parameters. Everything in it is valid until `exit`;
+ * the Net is the program's, so the driver closes nothing of it.
+ */
 export interface DriverContext {
   /** The arguments of the command, in order. */
   readonly args: readonly string[]
@@ -114,7 +117,11 @@ export interface DriverContext {
 /** A device of any private data. */
 export type AnyDevice = NetDevice<never> | NetDevice
 
-/** One device for the program to register and configure. */
+/**
+ * One device for the program to register and configure. The program owns the device from then on
+ * and unregisters it at the end. An error of `prepare` or `complete` ends the run: all devices are
+ * unregistered, and `exit` is called.
+ */
 export interface DeviceSpec<Dev extends AnyDevice = AnyDevice> {
   readonly dev: Dev
   /** Network namespace, by name or path; undefined is the program's. */
@@ -127,7 +134,13 @@ export interface DeviceSpec<Dev extends AnyDevice = AnyDevice> {
   complete?(): Promise<void>
 }
 
-/** `Dev`: the type of its devices, which gives tests the type of their private data. */
+/**
+ * A driver module. The program reads the texts to make a command of it, calls `init` once for each
+ * run, registers the returned devices in order, and calls `exit` at the end. One module may be
+ * loaded several times in a process, so state of a run belongs to its devices, not to the module.
+ *
+ * `Dev` is the type of its devices, which gives tests the type of their private data.
+ */
 export interface Driver<P extends Params = Params, Dev extends AnyDevice = AnyDevice> {
   readonly name: string
   readonly description: string

@@ -10,6 +10,11 @@ import * as netif from './if.ts'
 import { NetDevice } from './net-device.ts'
 import type { HeaderOps } from './ops.ts'
 
+/**
+ * The choices of a driver for a device that it allocates. `setup` is called once, before the device
+ * is returned. `priv` is the driver's own: the framework changes nothing in it, and reads only the
+ * rings there, for monitoring.
+ */
 export interface AllocNetdevOptions<Priv> {
   /** A name, or a pattern with one %d for the first free number. */
   name: string

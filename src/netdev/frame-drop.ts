@@ -3,6 +3,7 @@
 /** The direction of an attachment as seen from its interface: `in` is ab, `out` is ba. */
 export type WireSide = 'in' | 'out'
 
+/** Why one frame was dropped. A capture writes it with the frame and reads it back. */
 export interface FrameDrop {
   /** The name of a reason, as statistics have it: `NEIGH`, `WIRE_LOSS`. */
   readonly reason: string
@@ -10,6 +11,10 @@ export interface FrameDrop {
   readonly wire?: WireDrop | undefined
 }
 
+/**
+ * The decision of a wire's stage that dropped a packet: enough to find it in a log of decisions, or
+ * to repeat it with the same seed.
+ */
 export interface WireDrop {
   readonly direction: 'ab' | 'ba'
   /** Only on an attachment. */

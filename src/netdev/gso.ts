@@ -22,8 +22,8 @@ import { NETIF_F_CSUM_MASK, NETIF_F_GSO_UDP_L4, NETIF_F_TSO, NETIF_F_TSO6 } from
  * Completes a partial checksum in place: the sum from csumStart to the end of the frame, which
  * includes the pseudo-header's sum in the field, is complemented into the field. The frame is then
  * CHECKSUM_NONE. A frame without a partial checksum is not changed. Returns false if the field lies
- * outside the frame, and logs a warning and returns false for a GSO frame, whose segments each have
- * a checksum: the frame is then unchanged. (skb_checksum_help)
+ * outside the frame, and logs a warning and returns false for a GSO frame, because each segment has
+ * its own checksum: the frame is then unchanged. (skb_checksum_help)
  */
 export function skbChecksumHelp(skb: SkBuff): boolean {
   if (skb.owner < OWNER_HOLDER) throw handedOn(skb.owner, skbChecksumHelp, 'skb_checksum_help')

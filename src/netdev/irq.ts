@@ -16,6 +16,10 @@ export const IRQ_HANDLED = 1
 // biome-ignore lint/suspicious/noExplicitAny: a driver knows what data its device has.
 export type IrqHandler = (dev: NetDevice<any>) => number
 
+/**
+ * An interrupt line of one device. Simulated hardware raises, masks and clears its bits; the driver
+ * requests it when the device is opened, and frees it when the device is stopped.
+ */
 export class Irq {
   readonly dev: NetDevice
   /** Bits raised and not acknowledged. A bit set here without `raise` is a lost interrupt. */

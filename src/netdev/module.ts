@@ -17,6 +17,7 @@ export interface ModuleOptions<P extends Params = Params> extends Partial<Driver
   readonly params?: Partial<ParamValues<P>>
 }
 
+/** How Module.up() registers and configures the devices of a module. */
 export interface UpOptions {
   /** How the interface of a device is made, besides its network namespace. */
   readonly register?: Omit<RegisterOptions, 'netns'>

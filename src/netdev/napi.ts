@@ -13,6 +13,11 @@ import type { Part } from './parts.ts'
 /** Frames one poll may handle (NAPI_POLL_WEIGHT). */
 export const NAPI_POLL_WEIGHT = 64
 
+/**
+ * A poll of one device. The driver makes it with the device, enables it when the device is opened,
+ * and disables it when the device is stopped. Between the two, the Net calls the poll each time
+ * that it was scheduled.
+ */
 export class Napi {
   readonly dev: NetDevice
   readonly weight: number

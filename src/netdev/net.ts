@@ -26,6 +26,10 @@ const ROUND_IRQS = 64
 /** Notified of a device's life. A negative errno vetoes NETDEV_POST_INIT and NETDEV_REGISTER. */
 export type NetdeviceNotifier = (event: number, dev: NetDevice) => number | void
 
+/**
+ * The parts of a Net. The program makes them and closes the clock and the platform after the last
+ * device is unregistered; a Net itself has nothing to close.
+ */
 export interface NetOptions {
   platform: Platform
   clock: Clock

@@ -12,6 +12,12 @@ import type { Part } from './parts.ts'
 /** 0 or nothing: success. Negative: an errno. */
 export type Errno = number | void
 
+/**
+ * The operations of a device, which the framework calls from the event loop, from the device's
+ * registration to its end. All but ndoStartXmit may be absent, which means that the device does not
+ * have the operation, or that the default applies. They return before anything else runs: none may
+ * be async or wait. An exception in one is logged with its place and counts as -EIO.
+ */
 export interface NetDeviceOps<Priv> {
   /** Called once while registering, before the interface exists. A positive result becomes -EIO. */
   ndoInit?(dev: NetDevice<Priv>): Errno

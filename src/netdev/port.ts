@@ -113,7 +113,10 @@ export interface PortSpec {
   readonly group?: number | undefined
 }
 
-/** The kernel's state of an interface at one moment. */
+/**
+ * The kernel's state of an interface at one moment. A port replaces the whole object when it learns
+ * of a change, so a state that was kept does not change.
+ */
 export interface LinkState {
   readonly name: string
   readonly ifindex: number

@@ -126,8 +126,8 @@ export function checksumGrow(checksum: number, growth: number): number {
 }
 
 /**
- * Updates the checksum at `at`, whose words grew by `delta`. With `zeroIsNone`, as in UDP, 0 means
- * no checksum, which remains 0, and a checksum of 0 is written as 0xffff.
+ * Updates the checksum at `at` after its data grew by `delta`. With `zeroIsNone`, as in UDP, 0
+ * means no checksum, which remains 0, and a checksum of 0 is written as 0xffff.
  */
 export function growChecksum(bytes: Uint8Array, at: number, delta: number, zeroIsNone = false): void {
   const before = get16(bytes, at)

@@ -79,7 +79,7 @@ function readOptions(field: Uint8Array, into: Map<number, Uint8Array>): boolean 
 
 /**
  * Packs options, in order, into at most `room` bytes, each if it fits whole. The relay agent option
- * is the last (RFC 3046 sec. 2.2). Returns the codes of those that do not fit, too.
+ * is the last (RFC 3046 sec. 2.2). Returns the codes of options that do not fit, too.
  */
 function packed(options: DhcpOptions, room: number): { octets: readonly number[]; left: readonly number[] } {
   let free = room - 1

@@ -64,6 +64,10 @@ export interface SlotAccount {
   onRoom: () => void
 }
 
+/**
+ * The size of a pool, which is fixed when it is made. Memory is only reserved: a slot that no frame
+ * has used takes none.
+ */
 export interface SkBuffPoolOptions {
   /** Slots of each size. Together they have less than 2 GiB. */
   large?: number
@@ -72,6 +76,10 @@ export interface SkBuffPoolOptions {
   reserve?: number
 }
 
+/**
+ * The frame memory of a Net. A caller of `alloc` owns the frame and frees or hands it on, once. A
+ * pool is not closed: its memory is garbage-collected.
+ */
 export class SkBuffPool {
   readonly bytes: Uint8Array
   readonly large: SlotClass

@@ -8,6 +8,10 @@ import type { SkBuff } from './sk-buff.ts'
 /** Slots of a ring. A device has at most some thousands. */
 const CAPACITY_MAX = 1 << 24
 
+/**
+ * A queue of frames. It owns a frame from a successful `push` to the `shift` that returns it to a
+ * caller. Purge a ring at its owner's end, or its frames remain in use.
+ */
 export class Ring {
   readonly capacity: number
   readonly #slots: (SkBuff | undefined)[]

@@ -62,7 +62,7 @@ export class SimulationRun {
 
   /**
    * Makes the remaining changes, which may deliver packets that a wire would hold forever: all, or
-   * those of one more round. Then lets time run until the wires are empty.
+   * one more round. Then lets time run until the wires are empty.
    */
   finish(): void {
     if (!this.#hasBegun) this.setWires(0)

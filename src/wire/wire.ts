@@ -12,6 +12,10 @@
 import type { Clock, Random } from '../base/index.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 
+/**
+ * A wire, or a stage of one, as the sender of its packets sees it. `push` takes over the packet:
+ * the wire hands it on, drops it or holds it, exactly once, and the caller must not touch it again.
+ */
 export interface Wire {
   push(skb: SkBuff): void
   /** Drops the packets it holds (`env.drop(skb, 'closed')`). May be called again. */

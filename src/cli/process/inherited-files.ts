@@ -1,4 +1,4 @@
-/** What the shell left open, such as `9</etc/shadow` or a socket: vnet needs none of it. */
+/** Files that the shell left open, such as `9</etc/shadow` or a socket: vnet needs none of them. */
 import { closeSync, fstatSync, readdirSync } from 'node:fs'
 import { attempt } from '../../base/errno.ts'
 import { loadNative } from '../../linux/native.ts'

@@ -36,6 +36,7 @@ const AGAIN_MS = 1
 const ROOT = 0
 const NO_REPLY = netlink.policy({}) as netlink.Policy<never>
 
+/** The options of a client, for all vnets and for its whole life. */
 export interface ControlClientOptions {
   /** How long a vnet may take for the next part of its reply, in milliseconds. */
   readonly timeoutMs?: number | undefined
@@ -50,6 +51,11 @@ interface Command<F extends netlink.Fields, R extends netlink.Fields> {
   readonly reply?: netlink.Policy<R>
 }
 
+/**
+ * A client of any number of vnets, each named by the path of its socket. It connects to a vnet at
+ * the first request and keeps the connection. `close()`, or the end of a `using` block, closes all
+ * connections: pending requests reject with ECANCELED, subscriptions and captures end.
+ */
 export class ControlClient {
   /** The network namespace that the client was made in. */
   readonly namespace: NetNamespace

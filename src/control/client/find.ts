@@ -8,6 +8,10 @@ import { namedDirectory, otherUsers, trustedDirectories, untrustedDirectories } 
 import type { ControlClient } from './client.ts'
 import type { DeviceInfo } from './types.ts'
 
+/**
+ * A device that findVnets found, with the vnet to send requests about it to: a client takes `vnet`
+ * and the device itself.
+ */
 export interface FoundDevice extends DeviceInfo, LabNames {
   /** The path of its vnet's socket. */
   readonly vnet: string
@@ -17,11 +21,19 @@ export interface FoundDevice extends DeviceInfo, LabNames {
   readonly namespace?: NetNamespace | undefined
 }
 
+/**
+ * The result of findVnets, at one moment: a vnet may end, and an interface may be renamed, at any
+ * time after it. It lists all that could not be queried, so that a command can report it.
+ */
 export interface Found {
   /** All devices of the vnets that were started here, and the devices here of other vnets. */
   readonly devices: readonly FoundDevice[]
   /** The interfaces' vnets, including vnets that were not queried. */
   readonly here: readonly Entry[]
+  /**
+   * Errors of vnets that are running but could not be queried, each with the vnet's name. Vnets
+   * that ended meanwhile are left out.
+   */
   readonly failed: readonly VnetError[]
   /** Vnets of other network namespaces, but not of other pid namespaces. */
   readonly elsewhere: readonly Entry[]
@@ -31,6 +43,10 @@ export interface Found {
   readonly untrusted: readonly Untrusted[]
 }
 
+/**
+ * Which vnets findVnets looks for. By default these are root's and the caller's own vnets, if they
+ * were started in the client's network namespace, have an interface in it, or are labs.
+ */
 export interface FindOptions {
   /** Selects the vnets that are queried, by their interfaces; all by default. */
   readonly isWanted?: ((device: Pick<EntryInterface, 'name' | 'netns'> & LabNames) => boolean) | undefined

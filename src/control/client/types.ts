@@ -58,6 +58,10 @@ export interface StepHalt extends StepPlace {
 /** Lines of a file. `line` runs next; `first` is the number of the first line. */
 export type StepSource = Readonly<{ file: string; line: number; first: number; lines: readonly string[] }>
 
+/**
+ * Whether the frames of a vnet are stepped, and the frame that waits now. Stepping is one state of
+ * the whole vnet, whichever client turned it on.
+ */
 export interface StepState {
   readonly mode: 'on' | 'off'
   /** Milliseconds after which a halt continues by itself; 0 is never. */
@@ -66,6 +70,7 @@ export interface StepState {
   readonly halt: StepHalt | undefined
 }
 
+/** The options of ControlClient.step(), each for one mode; others ignore it. */
 export interface StepOptions {
   /** With `on`: milliseconds after which a halt continues by itself; never by default. */
   readonly every?: number | undefined
@@ -101,6 +106,10 @@ export interface DeviceStats extends Device {
   readonly busy?: number | undefined
 }
 
+/**
+ * The events that a subscription reports. It replaces this client's earlier subscription to the
+ * vnet.
+ */
 export interface SubscribeOptions {
   /** The device of the events to send, which need not exist yet; all devices by default. */
   readonly device?: Partial<Device> | undefined
@@ -112,6 +121,10 @@ export interface SubscribeOptions {
   readonly onLost?: (() => void) | undefined
 }
 
+/**
+ * A subscription to the events of a vnet. It keeps the process alive until it ends; its subscriber
+ * closes it.
+ */
 export interface Subscription extends AsyncDisposable {
   /** Settles when no more events arrive: it or the client was closed, or the vnet has ended. */
   readonly ended: Promise<void>
@@ -164,11 +177,16 @@ export interface MistakeInfo {
   readonly present: readonly { readonly who: string; readonly why: string }[]
 }
 
+/** The options of ControlClient.setWire(). */
 export interface SetWireOptions {
   /** The direction that is changed; both by default. */
   readonly direction?: WireDirection | undefined
 }
 
+/**
+ * The frames of a capture. By default it has all bytes of all frames of the vnet, passed or
+ * dropped.
+ */
 export interface CaptureRequest {
   /** The devices to capture; all by default, including later ones. */
   readonly devices?: readonly Device[] | undefined
@@ -180,6 +198,10 @@ export interface CaptureRequest {
   readonly dropsOnly?: boolean | undefined
 }
 
+/**
+ * The arguments of a private ioctl. The client reads `ifreq` and `data` and changes neither: the
+ * result has the driver's copies.
+ */
 export interface IoctlRequest {
   /** SIOCDEVPRIVATE to SIOCDEVPRIVATE + 15, SIOCSIFMAP or SIOCGIFMAP. */
   readonly cmd: number
@@ -189,6 +211,10 @@ export interface IoctlRequest {
   readonly data?: Uint8Array | undefined
 }
 
+/**
+ * The reply to an IoctlRequest. A driver's refusal is a negative `result`; ControlClient.ioctl()
+ * rejects only if the request did not reach the driver.
+ */
 export interface IoctlResult {
   /** The result of ioctl(2): 0 or more, or -errno. */
   readonly result: number
@@ -220,6 +246,10 @@ export type RuntimeInfo = Reply<'getRuntime'>['runtime'] & {
 
 type Counts = Readonly<Record<string, number>>
 
+/**
+ * The segment that a device leads to, such as the simulated network of `vnet lan`, at one moment.
+ * The lists that a driver does not have are empty.
+ */
 export interface SegmentInfo {
   readonly hosts: readonly HostInfo[]
   readonly leases: readonly LeaseInfo[]

@@ -40,6 +40,10 @@ export interface EntryInterface extends NetNamespace, LabNames {
   readonly netns?: string | undefined
 }
 
+/**
+ * A running vnet as its file describes it, without a request to it: it may be a moment old. The
+ * contents are checked, but come from the vnet's user.
+ */
 export interface Entry {
   /** The path of its socket, with which clients name it. */
   readonly vnet: string

@@ -1,6 +1,10 @@
 /** A queue's counters besides the fields of rtnl_link_stats64 and its drops. */
 import type { NetDevice } from '../../netdev/net-device.ts'
 
+/**
+ * Counters of vnet about one queue, or their sums for a device. They only grow, until the
+ * statistics are reset.
+ */
 export interface QueueCounters {
   /** Times that the driver was offered a frame again after NETDEV_TX_BUSY. */
   readonly requeues: number

@@ -29,6 +29,11 @@ const LAST_REQUESTS = 64
 /** Milliseconds in which clients may read the rest of their captures at the end. */
 const LAST_READ_MS = 1000
 
+/**
+ * The things that a vnet shows and permits to clients, from the start of its server to the end. By
+ * default only the program's user and root may change anything, and clients see devices without a
+ * driver.
+ */
 export interface ServerOptions extends PresenceOptions {
   /** The driver, for reading and setting its parameters. */
   readonly module?: RunningDriver

@@ -75,6 +75,12 @@ export const isFault = (name: string): name is Fault => Object.hasOwn(faults, na
 
 type Faults = ParamValues<typeof faultParams>
 
+/**
+ * The simulated card of one snull device: its buffers, receive ring, interrupt line and faults. The
+ * driver makes one with each device, connects it to the peer's card by `outgoing`, and starts and
+ * stops it with the device. It owns the frames in its ring, and frames that a fault has stuck,
+ * until the driver takes them or the card is stopped.
+ */
 export class SnullHw {
   readonly irq: Irq
   /** Frames that arrived and that the driver has not taken. */

@@ -49,7 +49,7 @@ export interface TapFrame extends Required<TapFrameInfo> {
   copy(): Uint8Array<ArrayBuffer>
   /**
    * Completes a partial checksum in place. Returns false if its field is not in the frame, and for
-   * a GSO frame, whose segments each have one: `segment` completes these.
+   * a GSO frame, because each segment has its own: `segment` completes these.
    */
   completeChecksum(): boolean
   /**

@@ -14,6 +14,10 @@ import type { TapLayer } from './frame.ts'
 /** Frame memory of a Tap. Reads take large slots, short frames that are written take small ones. */
 const SLOTS = { large: 128, small: 512 }
 
+/**
+ * The options of openTap: of the interface that it makes, or of an open descriptor that it takes
+ * over.
+ */
 export interface TapOptions {
   /** A name, or a pattern with one %d for the first free number. Default `tap%d` or `tun%d`. */
   readonly name?: string | undefined

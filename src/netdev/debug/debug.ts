@@ -18,6 +18,10 @@ import type { DebugHooks, Finding } from './hooks.ts'
 import { RULES } from './rules.ts'
 import { calledByDriver, driverPlace, type Trace, trace } from './trace.ts'
 
+/**
+ * The options of the driver checks (`--debug`, or `debug` of a test bed). The checks themselves are
+ * always all on.
+ */
 export interface DebugOptions {
   /** Causes events at awkward moments; the seed chooses them. */
   readonly chaos?: number | undefined

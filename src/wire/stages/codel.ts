@@ -18,6 +18,7 @@ const TARGET = 5 * NSEC_PER_MSEC
 const INTERVAL = 100 * NSEC_PER_MSEC
 const NEVER = Number.POSITIVE_INFINITY
 
+/** The options of codel(), RFC 8289. */
 export interface CodelOptions {
   /** The wait that a queue may keep up, in ms or with a unit; default 5ms. */
   readonly target?: number | string

@@ -9,6 +9,7 @@ import { formatShare, join, parseShare, shareOf, trimmed } from '../units.ts'
 import { type Impairment, impairment, StageWire, type Wire } from '../wire.ts'
 import { CorrelatedEvents } from './correlated.ts'
 
+/** The options of corrupt(). */
 export interface CorruptOptions {
   readonly correlation?: number | string
   /** The byte to invert, from the start of the frame; without it one random bit is flipped. */

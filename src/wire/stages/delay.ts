@@ -14,6 +14,7 @@ import { DelayQueue } from './delay-queue.ts'
 import type { Distribution } from './distribution.ts'
 import { known, printDistribution, readDistribution, readTable, TABLE_FACTOR } from './distribution.ts'
 
+/** The options of delay(). Without any, every packet takes the same time and the order remains. */
 export interface DelayOptions {
   /** The spread of the delays, in ms or with a unit. Its meaning depends on the distribution. */
   readonly jitter?: number | string
@@ -29,6 +30,10 @@ export interface DelayOptions {
   readonly limit?: LimitSpec
 }
 
+/**
+ * Packets that are sent immediately and so overtake delayed ones, like `reorder` and `gap` of
+ * netem.
+ */
 export interface ReorderOptions {
   readonly share: number | string
   readonly correlation?: number | string

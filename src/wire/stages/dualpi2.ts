@@ -28,6 +28,7 @@ const TH_LEN = 1
 /** The shortest target, in ns: it sets the time between two corrections. */
 const MIN_TARGET = NSEC_PER_MSEC
 
+/** The options of dualpi2(), RFC 9332. */
 export interface DualPi2Options {
   /** The wait that the queues are steered to, in ms or with a unit; default 15ms. */
   readonly target?: number | string

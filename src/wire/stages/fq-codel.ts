@@ -26,6 +26,7 @@ const FLOWS = 1024
 /** The most packets that a full queue loses at a time. */
 const BATCH = 64
 
+/** The options of fqCodel(), RFC 8290: CoDel's for each of its queues, and the turn of a queue. */
 export interface FqCodelOptions extends CodelOptions {
   /** Bytes that a queue may send in its turn; default 1514. */
   readonly quantum?: number

@@ -157,6 +157,9 @@ const KINDS = Object.fromEntries(NAMES.map(name => [name, linkKind(name)])) as R
 
 export const linkKinds: readonly StageKind<LinkSpec>[] = Object.values(KINDS)
 
+/**
+ * The options of link(). The figures of the models and their sources are in docs/wires-links.md.
+ */
 export interface LinkOptions {
   /** The time between handovers, in milliseconds or with a unit: from 1s to 1h. */
   readonly handover?: number | string

@@ -198,6 +198,7 @@ function checkModel(model: LossParams): void {
     throw new UsageError(`p31 and p32 are ${formatShare(p31 + p32)} together: at most 100%`)
 }
 
+/** The common options of loss(), lossState(), lossGemodel() and lossEvery(). */
 export interface LossOptions {
   /** Marks packets of ECN-capable transports (RFC 3168) in place of dropping them. */
   readonly ecn?: boolean

@@ -24,6 +24,10 @@ interface Selection {
   readonly nth?: number
 }
 
+/**
+ * The packets that match() selects: packets that meet all given conditions. Without a condition all
+ * packets match.
+ */
 export interface MatchOptions extends Omit<Selection, 'flow'> {
   readonly filter?: WireFilter
   /** The share of the flows: '10%', or 0.1. */

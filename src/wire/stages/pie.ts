@@ -28,6 +28,7 @@ const MEAN_PKTSIZE = 1500
 /** With a larger probability packets are dropped, not marked. */
 const MARK_ECNTH = 0.1
 
+/** The options of pie(), RFC 8033. */
 export interface PieOptions {
   /** The wait that PIE steers to, in ms or with a unit; default 15ms. */
   readonly target?: number | string

@@ -16,6 +16,10 @@ import { type Impairment, impairment, type QueueEnv, type Wire } from '../wire.t
 import { limitText, printQueue, queueOf, queuePart, type WrittenQueue } from './disciplines.ts'
 import { type QueueKind, type QueueParams, QueueWire } from './queue.ts'
 
+/**
+ * The line of rate(), and the queue before it: by default one that drops new packets when 1000
+ * packets wait.
+ */
 export interface RateOptions extends Partial<QueueParams> {
   /** Bytes added to every packet on the line; may be negative. */
   readonly overhead?: number | string

@@ -18,6 +18,7 @@ import { type DisciplineKind, ParamDiscipline, type QueueSpec } from './queue.ts
 /** Bytes of a packet, where the default thresholds are derived from a limit in packets. */
 const USUAL_PACKET = 1500
 
+/** The options of red(), named as in tc-red(8). */
 export interface RedOptions {
   /** Average lengths of the queue, in bytes or with a unit. `max` is by default 3 * `min`. */
   readonly min: number | string

@@ -15,6 +15,7 @@ import type { Distribution } from './distribution.ts'
 import { known, printDistribution, readDistribution, readTable, TABLE_FACTOR } from './distribution.ts'
 import { type QueueParams, QueueWire, queueParams } from './queue.ts'
 
+/** The options of slot(), named as in `slot` of tc-netem(8). */
 export interface SlotOptions {
   /** Times from slot to slot, in ms or with a unit; `max` is `min` by default. */
   readonly min?: number | string

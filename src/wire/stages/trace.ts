@@ -20,6 +20,7 @@ import { limitText, printQueue, queueOf, queuePart, type WrittenQueue } from './
 import { countUpTo, isLinkTrace, type LinkTraceParams, LinkTraceWire, parseLinkTrace } from './link-trace.ts'
 import { type QueueParams, QueueWire } from './queue.ts'
 
+/** The options of trace(), besides its trace: how it ends, and the queue before it. */
 export interface TraceOptions extends Partial<QueueParams> {
   /** The trace ends with its last line; packets that come later wait until the stage is changed. */
   readonly once?: boolean
