@@ -23,7 +23,11 @@ const TIMER_MAX = 0x7fff_ffff
 /** Milliseconds that vnets may take for the rest of their captures. */
 const REST_MS = 2000
 
-/** Captures the interfaces of all words but the last, or all permitted, to the file of the last. */
+/**
+ * Captures the interfaces that all words but the last name, or all interfaces that this user may
+ * capture if there is only one word, and writes them to the file that the last word names. Returns
+ * the exit status: a failure if a named interface was refused.
+ */
 export function capture(words: readonly string[], options: CaptureCommandOptions, io: Io): Promise<number> {
   const [names, path] = [words.slice(0, -1), words.at(-1) as string]
   for (const name of names) interfaceArg(name)

@@ -25,7 +25,10 @@ export async function listInterfaces(io: Io): Promise<number> {
   return EXIT_OK
 }
 
-/** Captures an interface or all into a FIFO until SIGTERM or its end. Returns the exit status. */
+/**
+ * Captures an interface, or all, into a FIFO, until SIGTERM or until its reader or the vnets have
+ * ended. Returns the exit status.
+ */
 export async function capture(value: string, fifo: string, options: CaptureRequest, io: Io): Promise<number> {
   using end = endOf(io)
   using client = new ControlClient(loadNative())

@@ -1,7 +1,7 @@
 /**
- * `vnet extcap`: Wireshark's program to list and capture interfaces of vnets (extcap(4)). Options
- * of newer versions are ignored. Wireshark waits for several calls when it starts, so each loads
- * only the code that it needs.
+ * `vnet extcap`: the program that Wireshark runs to list the interfaces of running vnets, and to
+ * capture on them (extcap(4)). Newer versions give more options, which are ignored. Wireshark makes
+ * several calls when it starts, and waits for them, so each loads only the code that it needs.
  */
 import { UsageError } from '../../base/usage-error.ts'
 import { EXIT_OK, type Io } from '../process/io.ts'

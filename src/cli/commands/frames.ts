@@ -65,7 +65,10 @@ async function printAll({ devices, stream }: VnetStream, json: boolean, io: Io):
 export class FrameLines {
   readonly #printer = new FramePrinter()
 
-  /** Returns `02:00:00.125000 red/eth0 tx-0 IP 198.18.0.1 > ...`: in UTC, with a drop's reason. */
+  /**
+   * Returns `02:00:00.125000 red/eth0 tx-0 IP 198.18.0.1 > ...`: the time in UTC, the interface,
+   * its direction and queue, the frame as tcpdump prints it, and the reason for its drop, if any.
+   */
   line(device: string, packet: CapturedPacket): string {
     const reason = dropReasonOf(packet)
     const why = reason === 'dropped' ? reason : `dropped: ${reason}`

@@ -16,7 +16,10 @@ import { CAP_BPF, CAP_NET_ADMIN, CAP_SYS_ADMIN, CAP_SYS_PTRACE, CLONE_FILES } fr
 import { Net } from '../../netdev/net.ts'
 import { EXIT_OK, endOf, type Io, logLine } from '../process/io.ts'
 
-/** For new BPF programs and TAPs; CAP_SYS_PTRACE opens /proc/PID/ns/net of other users. */
+/**
+ * Kept after `ready`, because new attachments take BPF programs, and TAPs in namespaces that are
+ * entered. CAP_SYS_PTRACE opens /proc/PID/ns/net of other users' processes.
+ */
 const KEPT = [CAP_NET_ADMIN, CAP_BPF, CAP_SYS_ADMIN, CAP_SYS_PTRACE]
 
 interface NodeOptions {

@@ -187,7 +187,10 @@ export function show(name: string, { json, user }: QueryOptions, io: Io): Promis
   return askInterface(name, io, print, { user })
 }
 
-/** Returns the driver's parameters; the directions of its wire alone if it has them. */
+/**
+ * Returns the driver's parameters; undefined if the vnet has no driver. If each direction of its
+ * wire has a parameter, the one for both is left out.
+ */
 function params(
   client: control.ControlClient,
   device: control.FoundDevice,
@@ -275,7 +278,11 @@ export function faults(name: string, { json, queue }: QueryOptions & { queue?: n
   })
 }
 
-/** `vnet ioctl IF N [HEX]`: SIOCDEVPRIVATE + N, on `given` with zeros up to `length`. */
+/**
+ * `vnet ioctl IF N [HEX]`: SIOCDEVPRIVATE + N. ifr_data points to `given`, with zeros after it up
+ * to `length`. Throws a UsageError if `given` is longer than that, and a VnetError for a refusal of
+ * the driver.
+ */
 export function ioctl(
   name: string,
   number: number,

@@ -1,4 +1,7 @@
-/** `vnet record HOST|IF`: measures a path by ping; writes a trace and a similar wire's text. */
+/**
+ * `vnet record HOST|IF`: measures a path by the program ping, and writes a trace and the text of a
+ * wire that resembles it.
+ */
 import { spawn } from 'node:child_process'
 import { closeSync, existsSync, unlinkSync, writeFileSync } from 'node:fs'
 import { NSEC_PER_MSEC, NSEC_PER_SEC } from '../../base/clock.ts'
@@ -105,7 +108,10 @@ async function hostOf(target: string): Promise<string[]> {
   return gateway === undefined ? [target] : ['-I', target, gateway]
 }
 
-/** Measures the rate by packets sent back to back: returns it, if found, and its text. */
+/**
+ * Measures the distance at which packets arrive that were sent back to back. Returns the rate,
+ * undefined if none was found or the line is not limited, and its text.
+ */
 async function rateOf(to: readonly string[], headers: number): Promise<{ rate?: number; said: string }> {
   const trains: number[][] = []
   for (let i = 0; i < fits.TRAINS; i++) {
@@ -122,7 +128,10 @@ async function rateOf(to: readonly string[], headers: number): Promise<{ rate?: 
   return { rate, said: formatRate(Number(rate.toPrecision(3))) }
 }
 
-/** Runs ping. Returns round trips and arrivals in ns, by number, and its last message. */
+/**
+ * Runs ping. Returns the round trips and the arrival times of replies in ns, by their numbers from
+ * 1, and the last message of ping.
+ */
 async function ping(args: readonly string[]) {
   const { stdout, stderr } = await run('ping', ['-n', '-D', '-W', '2', ...args])
   const [trips, arrivals] = [new Map<number, number>(), new Map<number, number>()]

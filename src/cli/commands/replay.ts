@@ -107,6 +107,7 @@ function isFileError(error: unknown): error is NodeJS.ErrnoException {
   return error instanceof Error && !(error instanceof VnetError) && 'syscall' in error
 }
 
+/** The state of a replay, for its progress line and its last line. */
 export interface ReplayProgress {
   /** Bytes of the capture that were read, and its size if that is known. */
   readonly read: number

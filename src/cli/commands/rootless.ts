@@ -34,14 +34,18 @@ export async function rootless(command: readonly string[], { internet = false }:
     return execHere(native, command, Int32Array.from([...given.filter(each => each !== prepared), fd]))
   }
   checkTun(native)
-  // Playwright names its cache after the user id, root's here: the user could not write to root's.
+  // The cache of Playwright is named after the user id, which is root's in here. If root has run
+  // tests, the user could not write to it.
   process.env.PLAYWRIGHT_TRANSFORM_CACHE_DIR ??=
     process.env.PWTEST_CACHE_DIR ?? join(tmpdir(), `playwright-transform-cache-${process.geteuid?.()}`)
   if (!internet) return execRootless(native, command, Int32Array.from(given))
   return execRootless(native, ownCommand(), Int32Array.from([...given, ...prepareWayOut(native, { isAside: true })]))
 }
 
-/** Connects this process's namespaces to the machine's network, while the descriptor is open. */
+/**
+ * Connects the namespaces of this process to the machine's network. Returns the descriptor that
+ * keeps the connection: it ends when the last copy is closed.
+ */
 async function connect(native: Native): Promise<number> {
   const directory = makeTemporaryDirectory('vnet-way-out-')
   try {
@@ -59,7 +63,10 @@ async function connect(native: Native): Promise<number> {
   }
 }
 
-/** Gives interfaces that `fn` makes usable IPv6 addresses immediately: no other could have them. */
+/**
+ * Calls `fn`, and gives an interface that it makes its IPv6 addresses immediately, without
+ * duplicate address detection: no other interface could have them. Restores the setting afterwards.
+ */
 async function withoutDad<T>(native: Native, fn: () => Promise<T>): Promise<T> {
   if (!hasSysctl(native, -1, ACCEPT_DAD)) return await fn()
   const before = readSysctl(native, -1, ACCEPT_DAD)

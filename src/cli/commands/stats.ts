@@ -96,7 +96,10 @@ export function statsTable(
 
 type Count = (stats: DeviceStats) => number
 
-/** Returns a function for rates per second since `before`; undefined without, or after a reset. */
+/**
+ * Returns a function for the rates of counters per second since `before`; undefined without an
+ * earlier reading. A counter that fell was reset between the two rounds: its rate is undefined.
+ */
 function rateOf(
   stats: PlacedStats,
   before: readonly PlacedStats[],

@@ -1,4 +1,7 @@
-/** `vnet step IF [on|off|next]`: prints the waiting frame, and the function that runs next. */
+/**
+ * `vnet step IF [on|off|next]`: prints the frame that waits for a step, and the function that runs
+ * next.
+ */
 import { printable, UsageError } from '../../base/index.ts'
 import { FramePrinter } from '../../capture/frame-text.ts'
 import type { ControlClient, DeviceStats, FoundDevice, StepHalt, StepState } from '../../control/index.ts'
