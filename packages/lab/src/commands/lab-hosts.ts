@@ -21,6 +21,10 @@ interface LabsOptions {
   readonly user?: number
 }
 
+/**
+ * `vnet lab list`: prints the running labs, or with `json` one line for a program. Other users with
+ * vnets, which only root finds, are named on standard error. Returns EXIT_OK, also without a lab.
+ */
 export function listLabs({ json, user }: LabsOptions & { readonly json?: boolean }, io: Io): number {
   checkUser(user)
   const labs = runningLabs(user)

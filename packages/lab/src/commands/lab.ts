@@ -131,6 +131,10 @@ function report(running: FileLab | undefined, io: Io): void {
   }
 }
 
+/**
+ * `vnet lab check FILE`: reads and checks a lab file without making the lab, prints the number of
+ * its parts, and returns EXIT_OK. Rejects with a UsageError for a file that is not one of a lab.
+ */
 export async function checkLab(path: string, io: Io): Promise<number> {
   const { hosts, routers = {}, cables = {}, lans = {} } = readLabFile(path).topology
   const counts = { host: hosts, router: routers, cable: cables, lan: lans }

@@ -130,6 +130,9 @@ export function capturesIn(captures: string | false | undefined): string | false
   return captures ?? tmpdir()
 }
 
+/**
+ * Returns a packet as tcpdump prints it, without the time. Bytes that were not recorded count as 0.
+ */
 export function bareText({ head, length }: ExploredPacket): string {
   const long = new Uint8Array(Math.max(head.length, length))
   long.set(head)

@@ -23,6 +23,7 @@ export interface FaultKind {
 /** A packet later than this many round trips is overtaken by all of the packets after it. */
 const DELAY_RTTS = 3
 
+/** Returns the fault that loses `count` packets in a row, from the given packet on. */
 export function burstKind(count: number): FaultKind {
   return { text: `burst ${count}`, verb: 'drop', time: 0, rtts: 0, count }
 }

@@ -24,6 +24,7 @@ export interface ExploredPacket extends WatchedPacket {
 /** Delays are multiples of at least this round trip, so that later packets overtake. */
 const RTT_MIN_MS = 2
 
+/** Returns the packets of all links of a run in the order of their times, with their names. */
 export function packetsOf({ links }: RunResult): ExploredPacket[] {
   const all = [...links].flatMap(([link, { packets }]) =>
     packets.map(packet => ({ ...packet, link, name: formatName({ ...packet, link }) })),

@@ -47,6 +47,10 @@ export function brokenRun(error: string, output = '', ms = 0): RunResult {
   return { error, ms, links: new Map(), left: [], output }
 }
 
+/**
+ * Returns a runner for a function. It runs in this process, so that its `close` cannot end a run
+ * that hangs or blocks the thread.
+ */
 export function functionRunner(scenario: Scenario): Runner {
   return { concurrency: 1, run: spec => runOnce(scenario, spec), close: () => {} }
 }

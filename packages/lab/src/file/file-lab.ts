@@ -110,7 +110,10 @@ export class FileLab implements AsyncDisposable {
     throw new UsageError(`the lab has no host ${name}; it has ${namesFor(name, known)}`)
   }
 
-  /** Throws a UsageError. */
+  /**
+   * Returns a link by its name in the file: a cable's own, ROUTER/HOST, or LAN/HOST. Throws a
+   * UsageError for an unknown name.
+   */
   link(name: string): LabLink {
     const found = this.#plan.links.get(name)
     if (found === undefined) throw new UsageError(`the lab has no link ${name}; it has ${namesFor(name, this.links)}`)
@@ -120,6 +123,10 @@ export class FileLab implements AsyncDisposable {
     return (lan === undefined ? cables[name] : lans[lan]?.portOf(this.host(host))) as LabLink
   }
 
+  /**
+   * Makes a change of hosts, as a request or a step of the scenario asks for it. Rejects with a
+   * UsageError for unknown names.
+   */
   async change({ accept, switch: switched }: HostChanges): Promise<void> {
     if (switched !== undefined) await this.host(switched.host).switchTo(this.host(switched.uplink))
     if (accept !== undefined) await this.router('accept', accept.router).accept(this.host(accept.host))
@@ -143,6 +150,10 @@ export class FileLab implements AsyncDisposable {
     return router
   }
 
+  /**
+   * Returns the counters of a host since it was made, or since the last reset of the lab. Throws a
+   * UsageError for an unknown name.
+   */
   counters(name: string): HostCounters {
     const host = this.host(name)
     const before = this.#before.get(host)

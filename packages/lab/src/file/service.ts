@@ -29,6 +29,7 @@ export interface ServiceOptions {
   readonly signal: AbortSignal
 }
 
+/** Returns the program and the arguments of a command: a text is a line for sh(1). */
 export function wordsOf(command: string | readonly string[]): [string, ...string[]] {
   return (typeof command === 'string' ? ['sh', '-c', command] : command) as [string, ...string[]]
 }
