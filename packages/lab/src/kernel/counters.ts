@@ -15,6 +15,10 @@ const TABLES = ['snmp', 'netstat']
 /** A name and a value a line. */
 const LIST = 'snmp6'
 
+/**
+ * Returns all counters of a host's network stack since the host was made. A counter that the kernel
+ * does not have is missing.
+ */
 export function countersOf(place: SocketPlace): HostCounters {
   const counters: Record<string, number> = {}
   for (const table of TABLES) {
@@ -52,6 +56,7 @@ export interface TcpSocket {
   readonly unread: number
 }
 
+/** Returns all TCP sockets of a host, also those without a process that still close. */
 export function tcpSocketsOf(place: SocketPlace): TcpSocket[] {
   const lines = ['tcp', 'tcp6'].flatMap(table => read(place, table).trimEnd().split('\n').slice(1))
   return lines.map(line => {

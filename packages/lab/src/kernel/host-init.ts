@@ -124,7 +124,7 @@ export class HostInit {
     closeFd(this.#native, this.#fd)
   }
 
-  /** Settles when it has ended. */
+  /** Kills all programs, and settles when the init has ended. */
   async close(): Promise<void> {
     const { exitCode, signalCode, pid } = this.#child
     const hasExited = pid === undefined || exitCode !== null || signalCode !== null

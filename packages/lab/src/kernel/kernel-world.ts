@@ -14,6 +14,7 @@ import type { LabWorker } from './lab-worker.ts'
 import { makeLabDirectory, removeLeftovers } from './leftovers.ts'
 import { killProcesses } from './processes.ts'
 
+/** Returns the time of a world that cannot stop it. It counts from this call. */
 export function realTime(): WorldTime {
   const began = performance.now()
   return {

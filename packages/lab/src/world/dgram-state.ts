@@ -24,6 +24,7 @@ interface DgramState {
   readonly bindState: number
 }
 
+/** Returns the state of a socket. Throws an Error if this version of Node has none. */
 export function dgramState(socket: dgram.Socket): DgramState {
   return (socket as unknown as Record<symbol, DgramState>)[symbolOf(socket, 'state symbol')] as DgramState
 }

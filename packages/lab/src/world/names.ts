@@ -45,6 +45,10 @@ interface Cares {
 const NO_NAME = -3008
 const NO_REPLY = -3001
 
+/**
+ * Replaces the lookups of Node: code of a host gets the addresses that its host finds. All other
+ * code gets Node's own. Call it once in a process.
+ */
 export function patchNames(): void {
   const { binding } = process as unknown as { binding(name: string): Cares }
   const cares = binding.call(process, 'cares_wrap')

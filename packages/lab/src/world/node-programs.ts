@@ -17,6 +17,10 @@ interface Spawning {
 /** Packages with addons that open sockets by themselves. */
 const OWN_SOCKETS = ['udx-native', 'raw-socket', 'zeromq', 'node-rdkafka', 'pg-native', 'libpq']
 
+/**
+ * Replaces the start of programs and workers in Node: if code of a host starts them, they run on
+ * the host. Call it once in a process.
+ */
 export function patchPrograms(): void {
   const { binding } = process as unknown as { binding(name: string): Spawning & { Process: { prototype: Spawning } } }
   patchSpawn(binding.call(process, 'process_wrap').Process.prototype)

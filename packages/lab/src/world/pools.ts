@@ -22,6 +22,10 @@ const DIVIDED = Symbol('divided')
 type Coded = { [CODE]?: Code | undefined }
 const owner = globalThis as unknown as Record<symbol, Dispatcher | undefined>
 
+/**
+ * Replaces the pools of node:http and of fetch, so that hosts share no connections. Call it once in
+ * a process.
+ */
 export function patchPools(): void {
   const { prototype } = http.Agent
   const nodes = prototype.getName

@@ -44,6 +44,7 @@ const MTU: Form = {
 
 export const LINK_OPTIONS: Forms<LabLinkOptions> = { wire: WIRE, mtu: MTU, capture: FLAG }
 
+/** Returns the text of each direction. A text for both is the text of each. */
 export function directionsOf(wire: WireSpec): WireDirections {
   return typeof wire === 'string' ? { ab: wire, ba: wire } : wire
 }

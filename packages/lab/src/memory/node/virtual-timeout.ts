@@ -81,6 +81,7 @@ export function setVirtualTimeout<T extends TimedStream>(
   return stream
 }
 
+/** Ends the virtual timeout of a stream, if it has one. */
 export function clearVirtualTimeout(stream: object): void {
   const owner = stream as Record<symbol, NodeJS.Timeout | null>
   const key = symbolOf(stream, 'timeout')
