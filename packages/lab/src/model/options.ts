@@ -63,6 +63,10 @@ export function shown(value: unknown): string {
   return inspect(value, { depth: 0, breakLength: Number.POSITIVE_INFINITY, maxArrayLength: 3, maxStringLength: 200 })
 }
 
+/**
+ * Throws a UsageError, in one line that starts with `what`, for a value that does not have the
+ * form.
+ */
 export function checkForm(what: string, value: unknown, { text, schema, accepts }: Form): void {
   if (accepts?.(value) ?? (schema === undefined || admits(schema, value))) return
   const words = schema?.enum?.filter(word => word !== false) ?? []
@@ -90,6 +94,7 @@ export function schemaOf(forms: Readonly<Record<string, Form>>, own: Readonly<Re
   return { type: 'object', properties: { ...Object.fromEntries(properties), ...own }, additionalProperties: false }
 }
 
+/** Throws a UsageError if a function that takes no arguments is given one, other than undefined. */
 export function checkNone(what: string, values: readonly unknown[]): void {
   for (const value of values) if (value !== undefined) checkForm(what, value, NONE)
 }

@@ -74,6 +74,7 @@ export function isMeant(
   return part === 'seq' ? n <= fault.n && fault.n < end : n === fault.n
 }
 
+/** Returns a name as a text, as reports print it and parseName reads it. */
 export function formatName({ link, direction, flow, part, n, copy }: PacketName): string {
   return `${link} ${direction} ${flow} ${part} ${n}${copy === 1 ? '' : ` copy ${copy}`}`
 }

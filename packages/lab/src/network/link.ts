@@ -41,6 +41,10 @@ export const ACTION: Form = {
 }
 export const WHEN: Forms<FaultWhen> = { first: COUNT, nth: COUNT, every: COUNT, after: TIME }
 
+/**
+ * Throws a UsageError for arguments of `fault` of a wrong form. The worker checks the filter
+ * itself.
+ */
 export function checkFault(action: FaultAction, filter: string | undefined, when: FaultWhen): void {
   checkForm('fault', action, ACTION)
   if (typeof action === 'object') checkForms('fault', action, { delay: TIME })

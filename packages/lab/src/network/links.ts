@@ -84,6 +84,10 @@ export const CABLE_OPTIONS: Forms<LabCableOptions> = {
   addresses: { ...ANY, schema: list(list(anyText)) },
 }
 
+/**
+ * Throws a UsageError for options of a cable that are not understood, or addresses that cannot be
+ * on one link.
+ */
 export function checkCableOptions(options: LabCableOptions): void {
   checkForms('cable', options, CABLE_OPTIONS)
   const { addresses } = options

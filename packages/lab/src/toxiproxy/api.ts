@@ -39,6 +39,10 @@ type Handler = (body: string, ...names: string[]) => Reply | Promise<Reply>
 /** A request's method, or several, and its path. */
 type Route = readonly [methods: string, path: RegExp, handler: Handler]
 
+/**
+ * Returns the server of the API, which the caller makes listen and closes. It refuses requests of
+ * browsers, of other origins, and with another name of the server, so that no web page reaches it.
+ */
 export function apiServer(proxies: Proxies, options: ApiOptions): Server {
   const routes = routesOf(proxies, options)
 

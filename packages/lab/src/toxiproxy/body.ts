@@ -19,7 +19,7 @@ const SHOWN_MAX = 60
 
 const typeOf = (value: unknown) => (Array.isArray(value) ? 'array' : value === null ? 'null' : typeof value)
 
-/** Throws an ApiError. */
+/** Returns a body as JSON. Throws an ApiError with status 400 for an empty or a malformed one. */
 export function jsonOf(body: string): unknown {
   if (body.trim() === '') throw bad('EOF')
   try {

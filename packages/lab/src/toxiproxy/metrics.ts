@@ -4,6 +4,7 @@ import type { Proxies } from './proxies.ts'
 
 export type Measures = Readonly<{ proxies: boolean; runtime: boolean }>
 
+/** Returns the measures that were asked for, in the text format of Prometheus. */
 export function metricsText({ all }: Proxies, measures: Measures): string {
   const lines: string[] = []
   for (const kind of measures.proxies ? (['received', 'sent'] as const) : []) {
