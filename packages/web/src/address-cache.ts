@@ -4,8 +4,10 @@
  */
 import type { DeviceId } from './feed-types.ts'
 
+/** Addresses with prefix lengths; undefined if they cannot be read. */
 export type Addresses = readonly string[] | undefined
 
+/** The addresses of the devices that one server shows. */
 export class AddressCache {
   readonly #known = new Map<DeviceId, { readonly addresses: Addresses; readonly due: number }>()
   readonly #ms: number
@@ -20,6 +22,7 @@ export class AddressCache {
     return this.#known.size
   }
 
+  /** Returns the addresses of a device, by `read` if they are not known or too old. */
   of(id: DeviceId, read: () => Addresses): Addresses {
     const known = this.#known.get(id)
     if (known !== undefined && performance.now() < known.due) return known.addresses

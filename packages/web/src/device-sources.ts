@@ -122,6 +122,10 @@ function latenessReader(vnets: Vnets, client: control.ControlClient) {
   }
 }
 
+/**
+ * Returns a new source of messages about one device. It reads nothing before a page is added. The
+ * caller deletes all pages from it at the end.
+ */
 export function deviceSource(vnets: Vnets, client: control.ControlClient, id: DeviceId, want: Want): Source {
   if (want === 'frames' || want === 'dhcp') {
     const filter = want === 'dhcp' ? DHCP : undefined

@@ -43,6 +43,7 @@ export interface DeviceRow extends Pick<client.DeviceInfo, Kept> {
     | undefined
 }
 
+/** A vnet with its devices. `pid` is the process id in the server's namespace. */
 export type VnetRow = Readonly<{ pid: number; driver: string; devices: readonly DeviceRow[] }>
 
 type Total = client.DeviceStats['total']
@@ -56,6 +57,7 @@ export interface DeviceCounters extends Pick<client.DeviceStats, 'held' | 'drops
   readonly txTimeouts?: number
 }
 
+/** A frame as the page shows it. */
 export interface FrameContents {
   readonly length: number
   /** The frame in tcpdump's format. */
@@ -91,6 +93,7 @@ export interface FlightRow {
   readonly dropped: FlightDrop | undefined
 }
 
+/** Why and where a frame in flight was dropped. */
 export interface FlightDrop {
   /** `wire ab, stage 1 loss 5%`, `NEIGH`. */
   readonly text: string
@@ -107,8 +110,10 @@ export interface StepInfo extends Pick<client.StepHalt, 'next' | 'queue' | 'coun
   readonly frame: FrameContents | undefined
 }
 
+/** The messages of one type. */
 export type Message<T extends FeedMessage['type']> = Extract<FeedMessage, { readonly type: T }>
 
+/** A message from the server to the page. */
 export type FeedMessage =
   /** The first message, repeated whenever a vnet or a device is added, removed or changed. */
   | {
@@ -195,6 +200,7 @@ export const WANTS = [
   'scenario',
   'step',
 ] as const
+/** A type of messages that a page can ask for, besides `hello`, `stats` and `event`. */
 export type Want = (typeof WANTS)[number]
 /** The messages that a page gets only with the token. */
 export const SECRET_WANTS: readonly Want[] = ['frames', 'flights', 'dhcp']
@@ -217,6 +223,7 @@ export type PageCommand =
 /** The body of POST /command, JSON. */
 export type CommandRequest = Readonly<{ id: DeviceId; command: PageCommand }>
 
+/** The reply to POST /command, JSON. */
 export type CommandResult =
   /** `program`: the compiled filter. */
   | { readonly ok: true; readonly program?: readonly BpfInstruction[] }

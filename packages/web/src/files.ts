@@ -5,6 +5,7 @@ import { basename, dirname, extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { PROGRAM } from 'vnet/internal/cli/own-package'
 
+/** A file with its media type. */
 export type PageFile = Readonly<{ type: string; bytes: Buffer }>
 
 /** src and dist are equally deep. */

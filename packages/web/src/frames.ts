@@ -17,6 +17,7 @@ const INTERVAL_MS = 200
 /** Bytes read in that time: waiting frames would be shown late. The rest is lost, and counted. */
 export const READ_MAX = 4 << 20
 
+/** The device whose frames a FlightSource reads. */
 export interface FlightOptions {
   readonly id: DeviceId
   /** Starts a capture of the device and its peer; returns undefined without the device. */
@@ -114,6 +115,10 @@ export class FlightSource implements Source {
   }
 }
 
+/**
+ * The frames of a device, each as a row. The capture runs while there is a page, and ends with the
+ * last one. Frames that arrive faster than pages can show them are skipped, and counted.
+ */
 export class FrameSource implements Source {
   readonly #open: FlightOptions['open']
   readonly #id: DeviceId

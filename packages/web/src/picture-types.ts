@@ -1,8 +1,10 @@
 /** The views of the page inside another page (page/picture.tsx). */
 import type { CommandRequest, CommandResult, FeedMessage } from './feed-types.ts'
 
+/** The views that another page can show, by their names. */
 export type PictureView = 'driver' | 'frames' | 'hands-on' | 'step'
 
+/** The views, and the functions of the page around them. */
 export interface PictureOptions {
   /** The first view is always shown, and one of the others below it. */
   readonly views: readonly PictureView[]
@@ -12,6 +14,7 @@ export interface PictureOptions {
   readonly command: (request: CommandRequest) => Promise<CommandResult>
 }
 
+/** Views in another page. The page passes them its messages, and calls close() at the end. */
 export interface Picture {
   receive(message: FeedMessage): void
   /** Shows one of the views below the first one. */

@@ -61,6 +61,7 @@ function hintOf(device: FoundDevice, addresses: ReadonlyMap<FoundDevice, readonl
   return printable(`${enter} ping ${formatAddress(found)}`.trim())
 }
 
+/** Whether the first device is at the other end of the second one's cable. */
 export const isPeer = ({ name, netns }: FoundDevice, { peer }: FoundDevice) =>
   peer === (netns === undefined ? name : `${netns}/${name}`)
 
@@ -98,12 +99,14 @@ function deviceRow(device: FoundDevice): feed.DeviceRow {
   }
 }
 
+/** Returns a device's counters for the page; error counters of 0 are left out. */
 export function rowCounters(id: feed.DeviceId, { total, held, drops }: DeviceStats): feed.DeviceCounters {
   const { txPackets, txBytes, rxPackets, rxBytes, txErrors, rxErrors, txTimeouts } = total
   const trouble = Object.entries({ txErrors, rxErrors, txTimeouts }).filter(([, count]) => count > 0)
   return { id, txPackets, txBytes, rxPackets, rxBytes, ...Object.fromEntries(trouble), held, drops }
 }
 
+/** Returns a halted frame for the page. */
 export function stepInfo({ vnet, pid }: Pick<FoundDevice, 'vnet' | 'pid'>, halt: StepHalt): feed.StepInfo {
   const { number, device, frame, ...rest } = halt
   const { length: originalLength = 0, bytes = new Uint8Array(0) } = frame ?? {}
@@ -133,6 +136,7 @@ function frameContents(frame: CapturedFrame, printer = new FramePrinter()): feed
   }
 }
 
+/** Returns a captured frame for the page. `printer` may be used for any number of frames. */
 export function frameRow(
   packet: CaptureRecord,
   { id, number }: Pick<feed.FrameRow, 'id' | 'number'>,
@@ -151,6 +155,7 @@ export function frameRow(
   }
 }
 
+/** Returns a captured frame as a moment of its flight. */
 export function flightRow(packet: CaptureRecord, isFar: boolean): feed.FlightRow {
   const { packetId = 0 } = packet
   return {

@@ -1,6 +1,7 @@
 /**
- * The server of the live page, a control client like any other: it costs frames only its requests.
- * It makes none before the first page, and none ten minutes after the last.
+ * The server of the live page. It is a control client of vnets like any other, so it costs their
+ * frames nothing but its requests. It makes none before the first page is open, and none after no
+ * page has been open for ten minutes.
  */
 import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
@@ -17,6 +18,7 @@ import { snapshot } from './metrics/snapshot.ts'
 import { Feed, type Source } from './source.ts'
 import { Vnets, type VnetsOptions } from './vnets.ts'
 
+/** The vnets to show, and where to listen. */
 export interface WebOptions extends VnetsOptions, HttpOptions {}
 
 /** Feeds at one time. Those without the token get half of them. */

@@ -23,6 +23,7 @@ export interface Packed {
 /** Messages about a moment: a later one does not replace them. */
 const PASSING: ReadonlySet<FeedMessage['type']> = new Set(['event', 'frames', 'flights', 'dhcp'])
 
+/** Writes a message once for all pages. `secret` is what pages with the token get instead. */
 export function pack(message: FeedMessage, secret?: FeedMessage): Packed {
   const text = JSON.stringify(message)
   const id = 'id' in message ? message.id : ''
@@ -133,6 +134,10 @@ export class Recent {
 
 type Listener = Pick<Feed, 'send'>
 
+/**
+ * A source of messages of one type, shared by the pages that show the same. It works only while it
+ * has pages.
+ */
 export interface Source {
   /** The page gets the messages from now on, first the latest. Harmless if it does already. */
   add(feed: Feed): void
@@ -147,11 +152,13 @@ const SHORTEST_MS = 100
 /** Failures that are not reported to pages, since `hello` carries their consequence. */
 export const QUIET: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ENODEV', 'ECANCELED', 'EBADF', 'ETIMEDOUT'])
 
+/** How often a source is read, and what becomes of its messages. */
 export interface PollOptions {
   /** Milliseconds from one reading to the next. */
   readonly interval: number
   /** A message is sent only if it differs from the one before. */
   readonly isState?: boolean
+  /** Numbers and keeps the messages for later pages. */
   readonly recent?: Recent
 }
 

@@ -24,6 +24,7 @@ const STUCK_MS = 500
 /** Events that change nothing in `hello`. */
 const PASSING: ReadonlySet<DeviceEvent['event']> = new Set(['timeout', 'drops', 'wire', 'step'])
 
+/** The vnets that a server shows, and the client that reads them. */
 export interface VnetsOptions {
   readonly client: ControlClient
   readonly version: string
@@ -37,6 +38,7 @@ export interface VnetsOptions {
   readonly directory?: string | undefined
 }
 
+/** The source of `hello`, `stats` and `event` of one server. Its owner calls stop() at the end. */
 export class Vnets {
   readonly #options: VnetsOptions
   readonly #onEvent: (event: DeviceEvent) => void
@@ -113,6 +115,7 @@ export class Vnets {
     return this.#devices.get(id)
   }
 
+  /** The devices as they were read last. */
   get all(): ReadonlyMap<DeviceId, FoundDevice> {
     return this.#devices
   }

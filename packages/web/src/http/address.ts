@@ -11,6 +11,7 @@ export function bindAdvice(errno: number, host: string): string | undefined {
   return isLoopback ? 'the loopback interface is down: run `ip link set lo up`' : 'no interface has this address'
 }
 
+/** Where a server listens; port 0 takes a free one. */
 export type Address = Readonly<{ host: string; port: number }>
 
 /** Parses `[ADDR:]PORT`: `9100`, `192.0.2.1:9100`, `[::1]:9100`. Undefined if malformed. */

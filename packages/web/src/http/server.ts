@@ -15,6 +15,7 @@ const REQUEST_MS = 10_000
 const SILENCE_MS = 30_000
 const REQUESTS_A_CONNECTION = 100
 
+/** Where a server listens, under which names, and for which users. */
 export interface HttpOptions {
   readonly address: Address
   /** Names of the server, besides its addresses and `localhost`. */
@@ -22,6 +23,7 @@ export interface HttpOptions {
   readonly access: Access
 }
 
+/** A listening server. Disposing of it closes all connections. */
 export interface HttpServer extends AsyncDisposable {
   /** Without a path. */
   readonly url: string
@@ -129,8 +131,10 @@ export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
 }
 
 /**
- * Returns why a request is refused, if so. A stranger's web page has another Host, which DNS
- * resolves to here, or another origin (Origin, Sec-Fetch-Site). `hosts` are this server's names.
+ * Returns why a request is refused, whatever its path; undefined if it is not. `hosts` are names
+ * for this server. A stranger's web page, open in the user's browser, can send requests here, too.
+ * Its requests have a Host that DNS resolves to this server, or another origin (Origin,
+ * Sec-Fetch-Site).
  */
 function refusalOf({ url = '', headers }: IncomingMessage, hosts: readonly string[]) {
   if (!isAddressOrLocalhost(headers.host) && !hosts.includes(hostName(headers.host).toLowerCase())) {

@@ -1,6 +1,8 @@
 /**
- * Returns a function that returns a reading which starts after the call. Callers share it: one runs
- * at a time, and starts are at least `interval` milliseconds apart.
+ * Returns a function that returns the result of a reading that starts after the call. All waiting
+ * callers share it: there is one reading at a time, and at least `interval` milliseconds pass from
+ * the start of one to the start of the next. If `read` rejects, all callers of that reading get the
+ * error, and the next reading runs as usual.
  */
 export function sharedReading<T>(read: () => Promise<T>, interval: number): () => Promise<T> {
   let started = Number.NEGATIVE_INFINITY

@@ -1,7 +1,9 @@
 /**
- * Tokens: whoever has a server's token may do what its user may. Each is made from a kept secret,
- * the kind and the address, so a stranger on one port learns nothing that another server accepts. A
- * page never sends it: it requests a proof, then shows a key that this process alone accepts.
+ * Tokens: a client with the token of a server may see and do what the server's user may. Each
+ * server has its own token, made from a secret that the user keeps, the kind of the server and its
+ * address. So a stranger on the port of one server learns nothing that another server accepts. A
+ * page never sends its token. It requests a proof, which only a server with the same token can
+ * make, and then shows a key that this process alone accepts.
  */
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import { closeSync, constants, fstatSync, linkSync, openSync, readFileSync, rmSync } from 'node:fs'
@@ -17,6 +19,7 @@ const SECRET_BYTES = 24
 const OTHERS = 0o077
 const ROOT = 0
 
+/** The rights of a server's clients. */
 export interface Access {
   /** Whether requests without the token may read the data that a vnet gives to everybody. */
   readonly isPublic: boolean
@@ -47,6 +50,7 @@ export const pageUrl = (url: string, { tokenFor }: Access): string => `${url}/#t
 export const metricsUrl = (url: string, { isPublic, tokenFor }: Access): string =>
   `${url}/metrics${isPublic ? '' : `?token=${tokenFor(url)}`}`
 
+/** Returns the token of the server of this kind at `url`: always the same for the same secret. */
 export const tokenOf = (secret: string, kind: Kind, url: string): string =>
   hmac(secret, `vnet ${kind} ${url}`, 'base64url').slice(0, 32)
 
@@ -89,6 +93,7 @@ function readKept(path: string): string | undefined {
   return undefined
 }
 
+/** Whether a request has shown a token or a key, and an accepted one. */
 export type Proof = 'right' | 'missing' | 'wrong'
 
 /** The authenticated texts. The page has the same two (page/session.ts). */

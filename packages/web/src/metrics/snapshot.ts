@@ -3,6 +3,7 @@ import { VnetError } from 'vnet/internal/base/errno'
 import { netnsOf } from 'vnet/internal/control/client/addresses'
 import * as control from 'vnet/internal/control/index'
 
+/** A device with its replies. They are not of one moment. */
 export interface DeviceSnapshot {
   readonly device: control.FoundDevice
   readonly stats: control.DeviceStats
@@ -11,6 +12,7 @@ export interface DeviceSnapshot {
   readonly stages: readonly control.StageReport[]
 }
 
+/** The data for one scrape. */
 export interface Snapshot {
   readonly devices: readonly DeviceSnapshot[]
   readonly vnets: readonly {

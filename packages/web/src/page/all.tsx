@@ -108,6 +108,7 @@ function Sparkline({ values }: { readonly values: readonly number[] }) {
   )
 }
 
+/** The view of running labs, offered while there are any. */
 export function labsView(app: App): View {
   const isOffered = () => app.vnets.some(({ devices }) => devices.some(({ lab }) => lab !== undefined))
   return { name: 'labs', title: 'Labs', isGeneral: true, isOffered, wants: ['late'], Body: () => <Labs app={app} /> }

@@ -9,6 +9,7 @@ import { History, named } from './traffic-history.ts'
 
 /** Messages of which only the last one about the selected device matters. */
 export const LAST_TYPES = ['wire', 'late', 'params', 'segment', 'scenario', 'step'] as const
+/** A type of these messages. */
 export type LastType = (typeof LAST_TYPES)[number]
 
 /** One view of the device looked at. Views are made once, by `xView(app)`, and are kept. */
@@ -40,7 +41,10 @@ options.debounceRendering = draw => requestAnimationFrame(() => draw())
 
 /** The functions of a page for its views. */
 export interface AppOptions {
-  /** Returns the path of a request with the token: `/capture?...`; undefined without a server. */
+  /**
+   * Returns the path of a request that needs the token: `/capture?...&token=...`. Undefined without
+   * a server.
+   */
   readonly path?: (name: string, query: Readonly<Record<string, string>>) => string
   select(id: DeviceId): void
   /** Sends a command to the vnet. Never rejects. */
@@ -234,6 +238,7 @@ export function parsePlace(hash: string): { readonly view: string; readonly devi
   return { view, device: decoded(device) }
 }
 
+/** Returns the fragment of an address, which parsePlace reads. */
 export const placeHash = ({ view, device }: ReturnType<typeof parsePlace>): string =>
   `#${view}${device === '' ? '' : `/${encodeURIComponent(device).replaceAll('%2F', '/')}`}`
 

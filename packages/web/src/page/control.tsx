@@ -9,6 +9,7 @@ import { CommandBox } from './table.tsx'
 
 export const NO_TOKEN = 'The address of this page has no token: it can look, but change nothing.'
 
+/** A direction of a wire. */
 export type Direction = 'ab' | 'ba'
 
 /** Common to all controls of a page. */
@@ -33,6 +34,7 @@ interface ControlProps {
   readonly children: ComponentChildren
 }
 
+/** A form for one change. It shows the command line that does the same, and the result. */
 export function Control({ hands, button, change, shown, done, children }: ControlProps) {
   const { app } = hands
   const { device, mayChange } = app

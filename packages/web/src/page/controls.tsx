@@ -6,6 +6,10 @@ import { Control, type Hands, NO_TOKEN } from './control.tsx'
 import { ScenarioSteps } from './scenario.tsx'
 import { WireForm } from './wire-form.tsx'
 
+/**
+ * The view of the changeable properties. What is typed into its fields remains while other views
+ * are shown.
+ */
 export function controlsView(app: App): View {
   const hands: Hands = {
     app,

@@ -14,6 +14,7 @@ interface ListProps {
   readonly isOpen: boolean
 }
 
+/** The list, with links to each device in the current view. */
 export function DeviceList({ app, view: { name: view, isGeneral }, isOpen }: ListProps) {
   const text = useSignal('')
   const nav = useRef<HTMLElement>(null)

@@ -11,6 +11,7 @@ import { Arrow, Box, type BoxLine, Cells, Circle, Cut, drawn, Label } from './sh
 const HEAD = 9
 const TAIL = 2
 
+/** The box of a part, or of a stage. */
 export type ItemBox = Extract<layout.DriverBox, { kind: 'item' }>
 
 /** `perSecond` is the rate of the part's counter. */
@@ -130,8 +131,9 @@ export function ArrowShape({ arrow, isVertical, state }: ArrowProps) {
 }
 
 /**
- * A line on an arrow, as wide as the rate in frames per second. It is over the drawing: a browser
- * moves such elements by `transform` without painting, but not inside of SVG.
+ * A line that moves along an arrow, as wide as the rate in frames per second. It is an element over
+ * the drawing, moved by `transform`: a browser moves such an element without painting anything
+ * again, which it does not do inside of SVG.
  */
 export function Flow({ arrow, rate }: { readonly arrow: layout.Arrow; readonly rate: number }) {
   const { lane, x1, y1, x2, y2 } = arrow
@@ -202,6 +204,7 @@ export function Frames({ flights, drawing, isMoving }: FramesProps) {
   )
 }
 
+/** The texts of an end, and the link that it may be. */
 export type EndState = Readonly<{ lines: readonly BoxLine[]; label: string; href?: string | undefined }>
 
 /** An end of the path: a kernel, a segment, a driver. A link if it leads somewhere. */

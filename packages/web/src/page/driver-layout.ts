@@ -2,8 +2,12 @@
 import type { Column, DrawnGroup, DrawnItem, Lane, Model } from './driver-text.ts'
 import { CHARACTER, labelLines } from './driver-text.ts'
 
+/** A place in the drawing, in CSS pixels. */
 export type Rect = Readonly<{ x: number; y: number; width: number; height: number }>
 
+/**
+ * A box of the drawing: an end, a frame around one side's groups, a group, or an item of a group.
+ */
 export type DriverBox = Rect & { readonly id: string } & (
     | { readonly kind: 'near' | 'far' | 'near frame' | 'far frame' }
     | { readonly kind: 'group'; readonly group: DrawnGroup; readonly lane: Lane }
@@ -26,6 +30,7 @@ export interface Arrow {
   readonly y2: number
 }
 
+/** All boxes and arrows with their places. */
 export interface Drawing {
   readonly isVertical: boolean
   readonly width: number

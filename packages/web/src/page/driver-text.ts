@@ -13,6 +13,7 @@ export type DrawnItem =
 /** Away from the kernel of the device looked at, or toward it. */
 export type Lane = 'away' | 'toward'
 
+/** Parts of one kind, or the stages of one direction, in the order in which frames pass them. */
 export type DrawnGroup = Readonly<{ id: string; title: string; items: readonly DrawnItem[] }>
 
 /** Groups that are beside each other on the path, one for each direction. */
@@ -23,6 +24,7 @@ export interface Column {
   readonly toward: DrawnGroup | undefined
 }
 
+/** The path of frames through a device and its peer, without places. */
 export interface Model {
   readonly device: DeviceRow
   readonly peer: DeviceRow | undefined
@@ -60,6 +62,7 @@ interface ShownDriver {
   readonly peerParts: readonly PartInfo[]
 }
 
+/** Returns the model of a device, from the last messages about it. */
 export function modelOf({ device, vnets, parts, wire, peerParts }: ShownDriver): Model {
   const peer = peerOf(device, vnets)
   const near = sortParts('near', parts)
@@ -128,6 +131,7 @@ function wireColumn({ text, stages, outgoing = 'ab' }: WireInfo, device: DeviceR
   return { owner: 'wire', away: direction(outgoing), toward: direction(outgoing === 'ab' ? 'ba' : 'ab') }
 }
 
+/** The colour of a text: neutral, good, a warning, or a loss. */
 export type Tone = 'plain' | 'ok' | 'warn' | 'drop'
 
 /** A name, a value beside it and a note below it; `title` has all of it. */

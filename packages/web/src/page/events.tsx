@@ -2,6 +2,7 @@
 import type { DeviceId, Message, PageCommand } from '../feed-types.ts'
 import { clockText, directionName, type Tone } from './driver-text.ts'
 
+/** An event as the page lists it. */
 export interface PageEvent {
   readonly id: DeviceId
   /** Milliseconds since 1970. */

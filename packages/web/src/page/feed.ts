@@ -4,15 +4,20 @@ import { sha256 } from '@noble/hashes/sha2.js'
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js'
 import type { FeedMessage } from '../feed-types.ts'
 
-/** `connecting`: just opened. `lost`: no reply. `refused`: an error. `foreign`: another token. */
+/**
+ * `live`: messages arrive. `connecting`: the feed was just opened. `lost`: the server does not
+ * reply. `refused`: it replies with an error. `foreign`: it does not have the token of the page.
+ */
 export type FeedState = 'connecting' | 'live' | FeedFailure
 export type FeedFailure = 'lost' | 'refused' | 'foreign'
 
+/** The user of a source. It closes the source after `failed`. */
 export interface SourceListener {
   received(data: string): void
   failed(how: FeedFailure): void
 }
 
+/** How a feed is opened, and who is notified. */
 export interface FeedOptions {
   /** Opens a source of server-sent events. */
   readonly open: (address: string, listener: SourceListener) => { close(): void }
@@ -26,6 +31,10 @@ const LONGEST_WAIT = 8000
 /** Milliseconds without a message, which arrives every second, after which it is opened again. */
 const SILENCE = 10_000
 
+/**
+ * The feed of one page. It reads one address at a time, from the first look() on, until the page is
+ * left.
+ */
 export class FeedReader {
   readonly #options: FeedOptions
   #source: { close(): void } | undefined
@@ -91,19 +100,24 @@ const TOKEN = /^#token=([^#&]*)[#&]?(.*)$/s
 const NONCE_BYTES = 24
 
 /**
- * The page's side of the token (http/token.ts), which is never sent: a stranger may have the port
- * of an ended server. The server proves that it has the token; then requests show a key that only
- * its process accepts.
+ * The page's side of the token (http/token.ts). The token follows the # in the address that vnet
+ * printed. It is never sent: a stranger may have taken over the port of a server that has ended.
+ * Before the page opens a feed, the server proves that it has the token. Requests show a key that
+ * only this process of the server accepts.
  */
 export class PageSession {
   #token: string | undefined
   #key: string | undefined
-  /** The last numbers of kept messages: of all devices, and of each one's wire, by address. */
+  /**
+   * The numbers of the last messages that the server keeps for pages that connect again: about all
+   * devices, and about the wire of each device, by the addresses that asked for it.
+   */
   readonly #last = new Map<string, string>()
 
   /**
-   * Returns a page's fragment without its token; undefined without one. Neither history nor a
-   * reload may have the token: a reload might load a stranger's page.
+   * Takes the token from the fragment of the page's address and returns the rest for the address,
+   * or undefined without a token. Neither the history nor a reload may have the token: a reload
+   * might load a stranger's page.
    */
   takeToken(hash: string): string | undefined {
     const [, token, place] = TOKEN.exec(hash) ?? []

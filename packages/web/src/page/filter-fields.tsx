@@ -5,10 +5,12 @@ import { BpfProgram } from 'vnet/internal/packet/bpf'
 import type { CommandResult, DeviceRow, FrameRow } from '../feed-types.ts'
 import { type App, askAfterTyping } from './app.ts'
 
+/** Whether the filter chooses a frame. */
 export type FrameTest = (frame: FrameRow) => boolean
 
 /** Empty values choose every frame. */
 export const EVERY = { expression: '', direction: '', fate: '', queue: '', text: '' } as const
+/** The values of the fields; an empty one chooses every frame. */
 export type Wanted = Readonly<Record<keyof typeof EVERY, string>>
 
 /** Words that pcap-filter(7) does not have or cannot decide here, and what to do instead. */
@@ -21,8 +23,10 @@ const INSTEAD: readonly (readonly [words: RegExp, advice: string])[] = [
   [/"/, "type the text into 'contains' beside the filter"],
 ]
 
+/** A filter with its error, for the fields and the view. */
 export type FrameFilter = ReturnType<typeof frameFilter>
 
+/** Returns the filter of a view. The server compiles the expression after typing pauses. */
 export function frameFilter(app: Pick<App, 'device' | 'command'>, wanted: Signal<Wanted> = signal(EVERY)) {
   /** Why the expression was refused. The last correct one applies until another is correct. */
   const error = signal('')

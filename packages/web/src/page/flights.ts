@@ -46,6 +46,7 @@ const REASON_MS = 3000
 /** More frames are not drawn, the oldest ones first. */
 const FLIGHTS_MAX = 60
 
+/** The flights of one device, from the `flights` messages to the dots of a moment. */
 export class Flights {
   readonly #flights = new Map<string, Flight>()
   /** The clock of the page minus the server's, plus the delay of the fastest message. */
@@ -205,7 +206,10 @@ const span = ({ x, y, width, height }: Rect, isVertical: boolean) =>
 const toward = (a: number, b: number, pixels: number): number =>
   a + Math.sign(b - a) * Math.min(Math.abs(b - a), Math.max(0, pixels))
 
-/** Returns pixels along the route; undefined: it has left. `ahead` frames wait in front of it. */
+/**
+ * Returns where a frame moves or waits, in pixels along its route, or where it was lost; undefined
+ * once it has left. `ahead` is the number of frames that wait in front of it.
+ */
 function placeOf({ sent, arrived, dropped }: Flight, time: number, route: Route, ahead: number) {
   const { from, enter, leave, to } = route
   const drop = dropped && route.dropAt(dropped)

@@ -13,6 +13,7 @@ const BLOB_SIZE = 8 * 1024 * 1024
 /** Milliseconds for which a saved file is kept for the browser to read. */
 const SAVED_MS = 60_000
 
+/** The capture of a view, for its bar. */
 export type PageCapture = ReturnType<typeof pageCapture>
 
 /** At most one capture at a time. It continues while other views are shown. */
@@ -61,6 +62,7 @@ export function pageCapture(app: App, path: NonNullable<App['path']>) {
     status.value = { text, isError: why !== '' }
     running.value = undefined
   }
+  /** Starts a capture, or ends the running one. */
   const toggle = (): void => {
     const { device, mayChange } = app
     if (running.value !== undefined) running.value.abort()
@@ -69,6 +71,7 @@ export function pageCapture(app: App, path: NonNullable<App['path']>) {
   return { filter, running, status, saved, toggle }
 }
 
+/** The filter, the button, and the result of the capture. */
 export function CaptureBar({ app, capture }: { readonly app: App; readonly capture: PageCapture }) {
   const { device, mayChange } = app
   const { text, isError } = capture.status.value

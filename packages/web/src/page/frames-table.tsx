@@ -25,6 +25,10 @@ interface TableProps {
   readonly note: string
 }
 
+/**
+ * The table of a log's frames. Only rows in sight are elements. It follows the newest frame unless
+ * the log is held.
+ */
 export function FrameTable({ host, log, hasQueues, note }: TableProps) {
   const { frames, isHeld } = log
   const selected = log.selected.value

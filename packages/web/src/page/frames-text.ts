@@ -13,6 +13,7 @@ export function timeText(ms: number): string {
   return `${clockText(ms / 1000)}.${`${micros}`.padStart(6, '0')}`
 }
 
+/** Returns what became of a frame. */
 export const verdict = ({ dropped }: Pick<FrameRow, 'dropped'>): string =>
   dropped === undefined ? 'passed' : `dropped: ${dropped}`
 

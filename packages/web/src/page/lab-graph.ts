@@ -1,6 +1,7 @@
 /** The topology of the running labs, and where each host and link is drawn. */
 import type { DeviceId, DeviceRow, VnetRow } from '../feed-types.ts'
 
+/** A host, a router or a segment of a lab. */
 export type LabNode = Readonly<{ name: string; kind: 'host' | 'router' | 'segment' }>
 
 /** A cable, or the port of a host on a segment. */
@@ -13,6 +14,7 @@ export interface LabLink {
   readonly peer: DeviceRow | undefined
 }
 
+/** The topology of a running lab, as far as its interfaces show it. */
 export type Lab = Readonly<{ name: string; nodes: readonly LabNode[]; links: readonly LabLink[] }>
 
 /** Finds the labs, with their hosts and links in the order in which they were made. */
@@ -51,6 +53,7 @@ function labOf(name: string, all: readonly DeviceRow[]): Lab {
 
 type Point = Readonly<{ x: number; y: number }>
 
+/** The place of a node's box. */
 export interface NodeBox extends Point {
   readonly node: LabNode
 }

@@ -1,6 +1,7 @@
 /** A segment as lists of rows, with a search, and its DHCP conversations. */
 import type { FrameRow, SegmentInfo } from '../feed-types.ts'
 
+/** A list of a segment. */
 export type SegmentPart = 'hosts' | 'leases' | 'neighbours' | 'stations'
 export const PARTS: readonly SegmentPart[] = ['hosts', 'leases', 'neighbours', 'stations']
 
@@ -59,6 +60,7 @@ interface DhcpRow {
   readonly dropped: string | undefined
 }
 
+/** The messages of one client with one transaction id, the oldest first. */
 export interface DhcpTransaction {
   readonly client: string
   readonly transaction: string

@@ -12,6 +12,7 @@ const COUNTERS = { frames: 'Frames of the segment', dropped: 'Dropped', answered
 /** The DHCP conversations on the port of this id. */
 type Dhcp = Readonly<{ id: string; list: readonly segments.DhcpTransaction[]; skipped: number }>
 
+/** The view of a device's segment, offered for ports of segments. */
 export function lanView(app: App): View {
   const dhcp = signal<Dhcp>({ id: '', list: [], skipped: 0 })
   const dhcpOf = (id: string): Dhcp => (dhcp.value.id === id ? dhcp.value : { id, list: [], skipped: 0 })

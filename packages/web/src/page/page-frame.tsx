@@ -23,6 +23,7 @@ const KEYS = [
   ['s n', 'halt frames, and run a step, in Step'],
 ] as const
 
+/** A text that the user closes, and when it appeared. */
 export type Notice = Readonly<{ text: string; time: number }>
 
 /** The contents of the frame. It opens and closes lists, and closes notices. */
@@ -39,6 +40,7 @@ export interface Shown {
   hashOf(view: string): string
 }
 
+/** The whole page. The current view is in it. */
 export function Frame({ shown }: { readonly shown: Shown }) {
   const { state, trouble, isListOpen, hashOf } = shown
   const view = shown.view.value

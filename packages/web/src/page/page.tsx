@@ -22,6 +22,7 @@ const SENTENCES: Readonly<Partial<Record<FeedState, string>>> = {
     'Open the address that vnet printed.',
 }
 
+/** The page of one server. It is made once, and ends with the document. */
 export class Page implements Shown {
   readonly #session = new PageSession()
   readonly #feed = new FeedReader({

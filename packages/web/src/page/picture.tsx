@@ -11,7 +11,11 @@ import { isTyping, KeysFrom } from './table.tsx'
 
 const VIEWS = { driver: driverView, frames: framesView, 'hands-on': controlsView, step: stepView }
 
-/** Shows views in a shadow root, which keeps styles apart. Keys work while it has the focus. */
+/**
+ * Shows views in an element. They are in a shadow root, so neither the styles of the page around it
+ * nor the styles of the views disturb the other. Keys are commands while the focus is in it. The
+ * caller closes the picture.
+ */
 export function mountPicture(element: Element, { views, style, command }: PictureOptions): Picture {
   const host = document.createElement('div')
   const root = host.attachShadow({ mode: 'open' })

@@ -16,6 +16,7 @@ export type DeviceRate = Readonly<Record<`${'tx' | 'rx'}${'Packets' | 'Bits' | '
 /** After a reset, which sets counters to 0, the whole count is new. */
 const since = (now: number, before: number): number => (now >= before ? now - before : now)
 
+/** Returns the rates between two messages that are `seconds` apart. */
 export function rate(now: DeviceCounters, before: DeviceCounters, seconds: number): DeviceRate {
   const per = (a: number, b: number) => since(a, b) / seconds
   return {
@@ -41,11 +42,15 @@ export class Rates {
   readonly #samples = signal<readonly Sample[]>([])
   readonly #rates = signal<ReadonlyMap<DeviceId, DeviceRate | undefined>>(new Map())
 
-  /** Returns the rate of the last two messages, of more for slow frames; undefined if unknown. */
+  /**
+   * Returns the rate between the last two messages, and for slow frames between the last few;
+   * undefined for a device that was not in the last two.
+   */
   of(id: DeviceId): DeviceRate | undefined {
     return this.#rates.value.get(id)
   }
 
+  /** Returns the counters of the last message; undefined for a device that was not in it. */
   counters(id: DeviceId): DeviceCounters | undefined {
     return this.#samples.value.at(-1)?.counters.get(id)
   }

@@ -90,6 +90,7 @@ export function onPath(
   return new Map([...changes(before, now), ...((!isNewPath(before, now) && known) || [])])
 }
 
+/** Whether the halted frame has begun its path again, or is another frame. */
 export const isNewPath = (before: StepInfo | undefined, now: StepInfo | undefined): boolean =>
   before !== undefined && now !== undefined && !isLater(now, before)
 

@@ -2,6 +2,7 @@
 import { type ComponentChildren, createContext, type RefObject } from 'preact'
 import { useContext, useEffect, useLayoutEffect, useReducer, useRef, useState } from 'preact/hooks'
 
+/** A column of a Table. */
 export interface Column<Row> {
   /** An empty one is of a column of buttons. */
   readonly title: string
@@ -76,6 +77,7 @@ export function CommandBox({ line }: { readonly line: string | undefined }) {
 
 type CopyProps = Readonly<{ title: string; label?: string; disabled?: boolean; text: () => string }>
 
+/** A button that copies a text, and says for a while whether it could. */
 export function CopyButton({ title, label, disabled = false, text }: CopyProps) {
   const [result, setResult] = useState<string>()
   useEffect(() => {

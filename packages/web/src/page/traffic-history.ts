@@ -21,6 +21,7 @@ interface Visited {
   readonly late: Map<string, NonNullable<StageReport['late']>['counts']>
 }
 
+/** The samples of all devices, and more of the devices that were looked at. */
 export class History {
   readonly #devices = new Map<DeviceId, { readonly samples: Samples; seen: number }>()
   readonly #visited = new Map<DeviceId, Visited>()
@@ -109,7 +110,11 @@ function raise(most: Record<string, number>, key: string, value: number): void {
   most[key] = Math.max(value, most[key] ?? 0)
 }
 
-/** Names stages, also removed ones with packets: `delay`, `delay removed`, `delay removed 2`. */
+/**
+ * Returns a message with names for the stages of its wire. Removed stages follow the others as long
+ * as they hold packets, and may have the names of new ones: `delay`, `delay removed`, `delay
+ * removed 2`.
+ */
 export function named(message: FeedMessage): FeedMessage {
   if (message.type !== 'wire' || message.wire === undefined) return message
   const counts = new Map<string, number>()

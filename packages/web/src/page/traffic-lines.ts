@@ -9,6 +9,7 @@ import { OTHER, type Samples } from './traffic-samples.ts'
 export const COLOURS = ['tx', 'rx', 'drop', 'warn', 'text', 'muted'] as const
 export type LineColour = (typeof COLOURS)[number]
 
+/** A line of a plot; null breaks it. */
 export interface PlotLine {
   readonly label: string
   readonly colour: LineColour
@@ -24,6 +25,7 @@ export interface PlotContent {
   readonly more: number
 }
 
+/** A plot: its texts, and how its lines are made from the history. */
 export interface PlotSpec {
   title(device: Pick<DeviceRow, 'isAttached'> | undefined): string
   readonly unit: string

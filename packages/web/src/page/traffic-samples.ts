@@ -21,6 +21,7 @@ type Values = Readonly<Record<string, number>>
 type Column = Float32Array<ArrayBuffer>
 const UNKNOWN: Column = new Float32Array(SLOTS).fill(Number.NaN)
 
+/** The samples of one device, or of one wire, in a bounded amount of memory. */
 export class Samples {
   readonly #times = new Float64Array(SLOTS).fill(Number.NEGATIVE_INFINITY)
   /** The rates of a counter that does not grow: 0, but unknown after gaps and resets. */
