@@ -29,6 +29,10 @@ import { type Mistake, Mistakes } from './mistakes.ts'
 import { ownerText } from './owner.ts'
 import { inOneLine, lineOf, paramsOf, type Spec, StrangerResources } from './spec.ts'
 
+/**
+ * A request to attach to an interface with a wire: from a client of the daemon, a label, an
+ * annotation or CNI. It is kept in the daemon's file, so each field must survive JSON.
+ */
 export interface AttachRequest extends Spec {
   readonly name: string
   /** The inode of the interface's namespace; undefined is our own. */

@@ -13,6 +13,10 @@ interface KeptText {
   readonly attachments: readonly (Omit<WireAttachment, 'bytes'> & { readonly base64: string })[]
 }
 
+/**
+ * The changes of users for one owner, all together: a later change of a field replaces the earlier
+ * one. It is kept in the daemon's file as JSON. An absent field was not changed.
+ */
 export interface Change {
   readonly ab?: KeptText | undefined
   readonly ba?: KeptText | undefined

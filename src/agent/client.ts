@@ -29,6 +29,7 @@ export const requestSchema = object(
 type Asked = TypeOf<typeof requestSchema>
 export type AgentRequest = { readonly [K in keyof Asked]: K extends 'do' ? Asked[K] : Asked[K] | undefined }
 
+/** The daemon's reply to a request, which the client's program prints and exits with. */
 export interface AgentReply {
   /** The exit status for the client's program. */
   readonly status: number

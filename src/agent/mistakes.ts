@@ -1,6 +1,10 @@
 /** The containers and pods that have no wire, or not the wanted one, because of a mistake. */
 import type { MistakeList } from '../control/server/subject.ts'
 
+/**
+ * Why a container or pod has no wire, or not the wanted one. It is shown until its owner ends or
+ * the mistake is corrected.
+ */
 export interface Mistake {
   /** `container web`, `pod shop/web-7f` or another name for people. */
   readonly who: string

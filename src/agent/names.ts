@@ -2,6 +2,7 @@
 import { printable, UsageError } from '../base/index.ts'
 import { didYouMean } from '../base/usage-error.ts'
 
+/** The names of one source, such as labels, by which strangers write a wire. */
 export interface KnownNames {
   /** What one is, for messages: `label`. */
   readonly what: string

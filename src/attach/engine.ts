@@ -10,6 +10,7 @@ const BODY_MAX = 16 << 20
 /** A name or an id: RestrictedNameChars of both engines. */
 const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}$/
 
+/** A container as its engine describes it at one moment. */
 export interface Container {
   readonly id: string
   readonly name: string

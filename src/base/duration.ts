@@ -23,6 +23,7 @@ const UNITS: Units = {
 }
 const NS_PER_MS = 1e6
 
+/** How parseDuration reads a number without a unit. */
 export interface DurationOptions {
   /** True takes a number without a unit as microseconds, like tc(8). Otherwise only 0 has none. */
   readonly bareUs?: boolean | undefined

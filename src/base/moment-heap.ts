@@ -4,6 +4,7 @@
  * Items of the same moment keep the order in which they were set.
  */
 
+/** An item of a MomentHeap, which alone writes `index`. An item is in one heap at most. */
 export interface HeapItem {
   /** Place in the heap; -1 if it is not in it. */
   index: number

@@ -1,6 +1,7 @@
 /** TokenBucket limits how often work is done that every frame may cause. For logs: LimitedLog. */
 import { type Clock, NSEC_PER_SEC } from './clock.ts'
 
+/** The limit of a TokenBucket, in tokens. */
 export interface Rate {
   /** On average. */
   readonly perSecond: number

@@ -31,6 +31,10 @@ const URGENT_NS_MAX = 5 * NSEC_PER_MSEC
 /** Steps of such a turn, even if they take longer: an event is read and reported in one turn. */
 const URGENT_STEPS = 4
 
+/**
+ * Work that others cause, as Turns calls it. Turns keeps a reference from `add` until `step`
+ * returns false or `delete` is called.
+ */
 export interface Work {
   /** Whose work it is: equal shares have one part of the time. A uid, or a text: `netns 5`. */
   readonly share: number | string

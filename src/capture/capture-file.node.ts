@@ -57,6 +57,7 @@ export interface CaptureFileOptions {
   readonly stdout?: BinaryOutput | undefined
 }
 
+/** One source's end of a capture file: the source writes to it, one call after the other. */
 export interface CaptureSink {
   /** Writes the next bytes of a pcapng stream. Settles when `bytes` may be reused. */
   write(bytes: Uint8Array): Promise<void>

@@ -11,6 +11,10 @@ export interface BinaryOutput {
   write(bytes: Uint8Array, done: (error?: Error | null) => void): unknown
 }
 
+/**
+ * The destination of a capture file. The file calls its methods one after the other and closes it
+ * once; one without `close` belongs to the process.
+ */
 export interface CaptureOutput {
   /** Writes all bytes. Rejects with the system's error; `position` is how far it got. */
   write(bytes: Uint8Array): Promise<void>

@@ -29,6 +29,10 @@ const STATISTICS_MAX = 128
 const CHUNK = 256 * 1024
 const PATIENCE = 50 * NSEC_PER_MSEC
 
+/**
+ * The options of a Capture, for its whole life. They name all that the system provides, so that a
+ * capture also works in a browser.
+ */
 export interface CaptureSetup {
   readonly net: Net
   readonly wallTime: () => Moment

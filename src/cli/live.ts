@@ -9,6 +9,10 @@ import { netnsOf, type Plan } from './plan.ts'
 import { complain, type End, EXIT_FAILURE, EXIT_OK, type Io } from './process/io.ts'
 import { type DeviceStatistics, statisticsOf, Wires } from './statistics.ts'
 
+/**
+ * A run of a driver, from its loaded module on. The caller unloads the module and closes all
+ * others.
+ */
 export interface Run {
   readonly module: Module
   readonly plans: readonly Plan[]

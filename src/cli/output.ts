@@ -8,6 +8,7 @@ import type { Plan } from './plan.ts'
 import { type Io, logLine } from './process/io.ts'
 import { type DeviceStatistics, stageLines, statisticsTable, type WireStatistics } from './statistics.ts'
 
+/** The output of a run, for people or as JSON. It writes through Io. */
 export interface Output {
   /** Writes a log line; passed to Log. */
   readonly log: (level: number, text: string) => void

@@ -7,6 +7,7 @@ import type { DeviceSpec, LinkRequest, NetDevice } from '../netdev/index.ts'
 import { prefixesIntersect, toPrefix } from '../packet/address.ts'
 import type { CommonOptions } from './parse/options.ts'
 
+/** A device and the settings that its interface gets when it is brought up. */
 export interface Plan {
   readonly dev: NetDevice
   readonly netns: string | undefined

@@ -10,6 +10,7 @@ import type { Driver, Net } from '../netdev/index.ts'
 import type { CommonOptions } from './parse/options.ts'
 import { netnsOf, type Plan } from './plan.ts'
 
+/** The run that `--capture` records. */
 export interface CapturedRun {
   readonly net: Net
   readonly driver: Driver

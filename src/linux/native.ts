@@ -49,6 +49,10 @@ export interface Addon {
   readonly [addon]: true
 }
 
+/**
+ * The functions of the addon, for the modules of vnet alone: a caller owns the descriptors that it
+ * gets, and checks each result. Tests replace single functions to let system calls fail.
+ */
 export interface Native {
   /**
    * open(2) with O_CLOEXEC. `nsfd` is a descriptor of the namespace to open in, or -1 for the

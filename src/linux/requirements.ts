@@ -64,6 +64,9 @@ export interface System {
 /** The result of a check: what works, or a refusal with the command that mends it. */
 export type Found = { readonly works: string } | { readonly refusal: string }
 
+/**
+ * A thing that vnet needs of the machine, for one line of `vnet doctor`. `check` changes nothing.
+ */
 export interface Requirement {
   readonly name: string
   /** What needs it. */

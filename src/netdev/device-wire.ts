@@ -117,6 +117,10 @@ export interface KernelFilter {
   change(filter: PacketFilter | undefined): void
 }
 
+/**
+ * A wire of a device, one direction, as the control plane and the program see it. The driver makes
+ * it and returns it from ndoGetWires; it is closed when the device is unregistered.
+ */
 export interface DeviceWire {
   readonly direction: 'ab' | 'ba'
   /** Only on an attachment. */

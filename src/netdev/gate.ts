@@ -38,6 +38,11 @@ interface GatedQueue {
   readonly waiting: SkBuff | undefined
 }
 
+/**
+ * The step gate of a Net. While it is set, frames wait before each step of their path, and calls
+ * that are due wait with them. It owns the frames that it has taken over by `received`; `off` lets
+ * everything continue.
+ */
 export interface Gate {
   /** The time in ns after which a step runs by itself; 0 is never. */
   every: number

@@ -73,6 +73,7 @@ export type Decoded<F extends Fields> = {
 /** The values of a set to encode; an undefined one is left out. */
 export type Encodable<F extends Fields> = { readonly [K in keyof F]?: Input<F[K]> | undefined }
 
+/** A set of attributes by name, which policy() makes. */
 export interface Policy<F extends Fields> {
   readonly fields: F
   /** Unknown attributes are an error; otherwise they are ignored. */

@@ -135,6 +135,7 @@ const OPTIONS = COOKIE + 4
 /** The least length of a BOOTP message (RFC 1542 sec. 2.1). Old relays drop shorter ones. */
 const BOOTP_LEN = 300
 
+/** A parsed DHCP message; addresses are numbers. */
 export interface DhcpMessage extends Numbers {
   /** `hlen` bytes. */
   readonly chaddr: Uint8Array

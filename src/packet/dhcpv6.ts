@@ -39,6 +39,7 @@ export const DHCPV6_REQUESTS: Readonly<Record<number, string>> = {
   [DHCPV6_INFORMATION_REQUEST]: 'INFORMATION-REQUEST',
 }
 
+/** A parsed DHCPv6 message. All bytes are views of the message that was parsed. */
 export interface Dhcpv6Message {
   readonly type: number
   /** The whole header: type and transaction id, or a relay's type, hop count and addresses. */

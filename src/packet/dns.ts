@@ -65,6 +65,7 @@ export const DNS_RCODE_NAMES: Readonly<Record<number, string>> = {
   [REFUSED]: 'refused',
 }
 
+/** The question of a query. `name` is a copy. */
 export interface DnsQuestion {
   /** In wire form, with the case of the query. */
   readonly name: Uint8Array
@@ -72,6 +73,7 @@ export interface DnsQuestion {
   readonly class: number
 }
 
+/** A parsed query, even a wrong one: `rcode` is then the error to reply with. */
 export interface DnsQuery {
   readonly id: number
   readonly flags: number
@@ -217,6 +219,7 @@ export type RecordData = Uint8Array | { readonly name: Uint8Array }
 
 export type DnsRecord = Readonly<{ name: Uint8Array; type: number; ttl: number; data: readonly RecordData[] }>
 
+/** The parts of a reply that its query does not determine. */
 export interface DnsReply {
   readonly rcode: number
   /** DNS_AA, DNS_RA. */

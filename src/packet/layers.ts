@@ -9,6 +9,7 @@ import * as ipv6 from './ipv6.ts'
 import { get16 } from './octets.ts'
 import { isVlan, VLAN_HLEN } from './vlan.ts'
 
+/** One header of a frame. Positions count in the same bytes as the argument of layersOf. */
 export interface Layer {
   /**
    * `vlan` is a tag of four bytes, `extension` all IPv6 extension headers, `upper` the header that

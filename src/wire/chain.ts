@@ -27,6 +27,10 @@ const FORMER_MAX = 100
 /** The difference between packets and the GSO frames that they were. */
 export type Extra = Readonly<{ packets: number; bytes: number }>
 
+/**
+ * The surroundings of a Chain, for its whole life. The pool, the ring and both ends remain the
+ * caller's.
+ */
 export interface ChainOptions {
   readonly direction: Direction
   readonly side?: WireSide | undefined

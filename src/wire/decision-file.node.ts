@@ -34,7 +34,12 @@ const closed = promisify(close)
 const written = promisify(write)
 const truncated = promisify(ftruncate)
 
+/** The options of a DecisionFile. */
 export interface DecisionFileOptions {
+  /**
+   * Characters that may wait for the disk, 16 Mi by default; lines beyond them are left out and
+   * counted.
+   */
   readonly room?: number
   /** Called once, as soon as a write fails: the log ends there. */
   readonly failed?: ((error: VnetError) => void) | undefined

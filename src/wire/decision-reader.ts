@@ -23,6 +23,7 @@ interface Line {
   readonly direction: 'ab' | 'ba'
 }
 
+/** The text and seed that a direction got at a time. */
 export interface LoggedSet extends Line {
   readonly verdict: 'set'
   readonly side: WireSide | undefined
@@ -30,6 +31,7 @@ export interface LoggedSet extends Line {
   readonly seed: number
 }
 
+/** A frame that arrived at a wire, with the bytes of it that the log has. */
 export interface LoggedArrival extends Line {
   readonly verdict: 'arrive'
   readonly id: number

@@ -36,6 +36,10 @@ export interface WireEnd {
   beforeVnet?(now: boolean): number
 }
 
+/**
+ * The two ends of a DirectedWire and its surroundings, for its whole life. They remain the
+ * caller's.
+ */
 export interface DirectedWireOptions extends Pick<ChainOptions, 'direction' | 'side' | 'seed' | 'log'> {
   readonly net: Net
   readonly clock?: Clock | undefined

@@ -9,6 +9,7 @@ import { formatRate, formatShare, join } from './units.ts'
 /** A probe: when it was sent, and its round trip; both in ns. */
 export type Probe = Readonly<{ sent: number; trip: number | undefined }>
 
+/** The measurement that fitWire() turns into a wire. */
 export interface Measured {
   readonly probes: readonly Probe[]
   /** The length of a probe, in bytes from the Ethernet header on. */
@@ -17,6 +18,7 @@ export interface Measured {
   readonly rate: number | undefined
 }
 
+/** A fitted wire, and how well it agrees with the measurement. */
 export interface Fit {
   readonly text: string
   /** Kolmogorov-Smirnov distance of the round trips, 0 to 1; undefined for a constant delay. */

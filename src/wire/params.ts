@@ -48,6 +48,9 @@ export const wireParams = {
 /** Returns the seed of a run: `seed`, or one taken at random if that is 0. */
 export const takenSeed = (seed: number, net: Net): number => (seed === 0 ? net.random.below(2 ** 31) + 1 : seed)
 
+/**
+ * How directedWires() makes a pair of wires; by default the first pair, on the clock of the Net.
+ */
 export interface WirePairOptions {
   readonly nth?: number
   /** The device of an attachment. Its directions are called `in` and `out`. */

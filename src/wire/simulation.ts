@@ -33,6 +33,10 @@ export interface Arrival {
   transport: number
 }
 
+/**
+ * The observers of a Simulation. It runs in its own time, and calls them only during calls of its
+ * own methods.
+ */
 export interface SimulationOptions {
   readonly log?: DecisionLog | undefined
   /**

@@ -5,6 +5,11 @@ import { LOGLEVEL_ERR, LOGLEVEL_INFO, LOGLEVEL_WARNING, printable, within } from
 import type { FindOptions } from '../../control/client/find.ts'
 import type { Deputy } from '../../control/server/snapshot.ts'
 
+/**
+ * The surroundings of a command: its output, signals and thread. Every command gets them from
+ * main(), so that it runs alike in a process of its own (ProcessIo) and in a test. Absent methods
+ * are things that these surroundings do not have.
+ */
 export interface Io {
   /**
    * Writes unchanged text to standard output and standard error; in a colour, which applies to

@@ -16,6 +16,7 @@ const SIGNALS_PASSED_ON = [...SIGNALS, 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGALRM
  */
 const SAME_CAUSE_MS = 100
 
+/** The Io of a real process, which its main program ends. */
 export interface ProcessIo extends Io {
   /** Ends the process. Output that is not read within FLUSH_MS is lost. */
   end(): Promise<void>

@@ -93,6 +93,7 @@ export class Cutter {
   }
 }
 
+/** The options of a Player. The player writes `counts` while it plays. */
 export interface PlayerOptions {
   readonly clock: Clock
   readonly sink: FrameSink

@@ -5,6 +5,7 @@ import { ETH_HLEN } from '../../netdev/if.ts'
 
 export const DIRECTIONS = ['out', 'in', 'all'] as const
 
+/** The frames of a capture that are replayed; without a field, all of them. */
 export interface Selection {
   /** Name of an interface in the capture. */
   readonly interface?: string | undefined

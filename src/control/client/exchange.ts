@@ -21,6 +21,10 @@ const AGAIN_MS = 2
 /** The whole reply may take this many times as long as one part: a trickle must end. */
 const WHOLE_REPLY = 6
 
+/**
+ * One request, before it has a sequence number. `write` adds the attributes; it is called once,
+ * synchronously, when the request is made.
+ */
 export interface Request {
   readonly cmd: number
   readonly flags: number

@@ -20,6 +20,10 @@ export interface WireChange {
   readonly attachments: readonly WireAttachment[]
 }
 
+/**
+ * How wireChange() reads a wire's text. The files that it names are read with the rights of this
+ * process, unless `resources` says otherwise.
+ */
 export interface WireChangeOptions {
   /** The direction that is changed; both by default. */
   readonly direction?: DeviceWire['direction'] | undefined

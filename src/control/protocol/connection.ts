@@ -41,11 +41,16 @@ export interface Detached {
   readonly output: Uint8Array
 }
 
+/**
+ * The owner of a Connection, as the Connection calls it. It may send on the connection, pause or
+ * close it in each of these calls.
+ */
 export interface ConnectionListener {
   /** Called with each message, `length` bytes at `at`, valid during the call. */
   onMessage(bytes: Uint8Array, at: number, length: number): void
   /** Called while data can be read. Without it, messages are received as they arrive. */
   onReadable?(): void
+  /** Called when the queue of messages to the peer has become empty. */
   onDrain?(): void
   /** Called once, unless close() was called first: 0 if the peer ended it, or an errno. */
   onEnd(errno: number): void

@@ -17,6 +17,7 @@ const OPEN = 'others may write'
 /** A directory, and the only user that may write it. */
 export type RunDirectory = Readonly<{ path: string; uid: number }>
 
+/** A directory with vnets that this process does not use, for a command to report. */
 export interface Untrusted {
   readonly path: string
   /** The reason, with the path in it. */

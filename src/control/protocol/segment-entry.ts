@@ -1,5 +1,6 @@
 /** The entries of a segment for clients. Hardware addresses have 6 bytes, IP addresses 4 or 16. */
 
+/** A simulated host of a segment. `router` is true for a gateway. */
 export interface HostEntry {
   readonly kind: 'host'
   readonly name: string | undefined

@@ -13,6 +13,10 @@ const PART_BYTES = 8192
 /** The parts of a dump; the last is returned. A part is valid until anything else is written. */
 export type Parts = Iterator<Uint8Array, Uint8Array>
 
+/**
+ * The sender of a request, as dispatch() replies to it. `send` and `dump` never wait: a Session
+ * queues what the client has not read, and serves no further request until then.
+ */
 export interface Client extends Caller {
   /** Sends messages; `bytes` is valid during the call only. */
   send(bytes: Uint8Array): void
@@ -22,6 +26,7 @@ export interface Client extends Caller {
   readonly isDeferred?: boolean
 }
 
+/** The parts of a server that all its clients share. */
 export interface Dispatch {
   readonly families: ReadonlyMap<number, Family>
   /** All replies are written into it, one after the other. */

@@ -69,6 +69,10 @@ export interface FrontData {
   readonly operations: readonly { readonly cmd: number; readonly doit: boolean; readonly dumpit: boolean }[]
 }
 
+/**
+ * The options of a Front: the process that serves clients without rights, so that they take no time
+ * from frames.
+ */
 export interface FrontOptions extends Pick<FrontData, 'isRefusing' | 'owners' | 'captureGroup' | 'beats'> {
   readonly native: Native
   readonly turns: Turns

@@ -48,6 +48,11 @@ export interface Later {
   close(): void
 }
 
+/**
+ * One command of a family. The dispatcher has decoded nothing but the header, and has checked
+ * `changes` against the client's rights. An exception that is a VnetError refuses the request; any
+ * other is a defect, which is logged.
+ */
 export interface Operation {
   readonly cmd: number
   /** The command of its replies. */
@@ -61,6 +66,10 @@ export interface Operation {
   readonly dumpit: ((bytes: Uint8Array, offset: number, length: number, caller: Caller) => Iterable<Write>) | undefined
 }
 
+/**
+ * A generic netlink family, as nlctrl describes it to clients and as the dispatcher finds its
+ * operations.
+ */
 export interface Family {
   /** The type of its messages. */
   readonly id: number

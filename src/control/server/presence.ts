@@ -26,6 +26,7 @@ const MODE = 0o644
 const PERIOD_MS = 100
 const QUIET_MS = 1000
 
+/** How a vnet announces itself: where its files are, and the namespaces of its devices. */
 export interface PresenceOptions {
   /** The network namespace that a device is in; undefined is the program's own. */
   readonly netnsOf?: (dev: NetDevice) => string | undefined

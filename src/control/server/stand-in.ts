@@ -15,6 +15,10 @@ import { matches, type Which } from './subject.ts'
 /** Milliseconds for which accepted clients still get replies when the thread has returned. */
 const LAST_MS = 1000
 
+/**
+ * The vnet that a stand-in represents. The stand-in runs in another thread, so all of this is read
+ * while the vnet's own thread is busy.
+ */
 export interface StandInOptions {
   readonly native: Native
   /** A descriptor of the socket on which the vnet listens. */

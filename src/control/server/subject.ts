@@ -8,6 +8,10 @@ import { vnetAttributes } from '../protocol/family.ts'
 import { type Caller, MissingAttribute } from './operation.ts'
 import type { Runtime } from './runtime.ts'
 
+/**
+ * The running program as its operations see it. Absent parts are things that this program does not
+ * have; a request that needs one is refused with EOPNOTSUPP.
+ */
 export interface Subject {
   readonly devices: readonly NetDevice[]
   /** The network namespace that a device is in; undefined for the program's own. */
@@ -37,6 +41,7 @@ export interface DeviceOwner {
   readonly interface?: string | undefined
 }
 
+/** The mistakes in labels and annotations that `vnet node` found, for GET_MISTAKES. */
 export interface MistakeList {
   /** Since the program started. */
   readonly count: number
@@ -63,6 +68,7 @@ export interface RunningDriver {
   readonly flips?: true | undefined
 }
 
+/** The place of a device in its lab, for a client that draws or lists the lab. */
 export interface LabPart {
   readonly isRouter?: boolean | undefined
   /** The translation of addresses that its router does on it. */
@@ -83,6 +89,7 @@ export interface WantedCapture {
   readonly dropsOnly: boolean
 }
 
+/** The events that a client subscribes to, decoded and checked. */
 export interface SubscriptionSpec {
   /** Bits 1 << VNET_EVENT_*; all by default. */
   readonly events?: number | undefined

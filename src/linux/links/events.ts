@@ -33,6 +33,10 @@ const INDEX_END = 8
 /** The position of tcm_parent. TC_H_CLSACT is the lowest parent of clsact. */
 const PARENT_AT = 12
 
+/**
+ * The receiver of the events of a LinkMonitor. `nsid` is the id of a namespace as the monitor's
+ * socket sees it. Calls come in the order of the events, in the time that Turns grants.
+ */
 export interface LinkListener {
   /** Returns true if the listener wants the events of an interface; by default of all. */
   wants?(nsid: number, ifindex: number): boolean

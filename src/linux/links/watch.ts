@@ -17,6 +17,10 @@ import { LinkMonitor } from './monitor.ts'
  */
 export type WatchedState = 'up' | 'down' | 'gone'
 
+/**
+ * The interface to watch, by its index, since its name may change. The descriptor remains the
+ * caller's.
+ */
 export interface WatchTarget {
   readonly ifindex: number
   /** Its namespace by name, and a descriptor of that; undefined and -1 for our own. */

@@ -17,6 +17,7 @@ const FRA_PRIORITY = 6
 const FRA_FWMARK = 10
 const FRA_DPORT_RANGE = 24
 
+/** A route of a routing table, as far as vnet compares routes. */
 export interface Route {
   readonly family: uapi.AddressFamily
   /** 4 or 16 bytes; zeros for a default route. */

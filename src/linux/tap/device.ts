@@ -30,6 +30,7 @@ interface PromiseSettlers {
   reject(error: Error): void
 }
 
+/** Everything that openTap opened for a Tap, which owns it from then on. */
 export interface OpenParts {
   readonly port: Port
   readonly slots: SlotAccount

@@ -49,6 +49,10 @@ export interface TapPortOwner {
   closeTap(fds: readonly number[]): Promise<void>
 }
 
+/**
+ * The interface and descriptors of a TapPort. The port owns the queues and closes them, unless they
+ * are `borrowed`.
+ */
 export interface TapPortOptions {
   /** The state of the interface that was just read. */
   readonly link: Link

@@ -17,6 +17,7 @@ const IDLE = OWN_REASON
 
 export type OnFrames = (frames: readonly TapFrame[]) => void
 
+/** The parts of a Tap that its reader uses. They remain the Tap's, which closes them. */
 export interface TapReaderOptions {
   readonly queues: readonly PortQueue[]
   readonly slots: SlotAccount

@@ -11,6 +11,7 @@ import type { Native } from '../index.ts'
 import { check, checkTap, closingOnError, hasCapability, sudoCommand, tunAdvice } from '../index.ts'
 import * as uapi from '../uapi.ts'
 
+/** How openTun opens /dev/net/tun and makes or attaches to the interface. */
 export interface TunOptions extends Pick<PortSpec, 'name' | 'queues' | 'features'>, Pick<Tun, 'layer'> {
   /** The name in errors, if it is another. */
   shownName?: string

@@ -17,6 +17,7 @@ const RING = 256
 /** Milliseconds until waiting frames are written again: the kernel does not report room. */
 const RETRY_MS = 1
 
+/** The parts of a Tap that its writer uses. They remain the Tap's, which closes them. */
 export interface TapWriterOptions {
   readonly port: Port
   readonly pool: SkBuffPool

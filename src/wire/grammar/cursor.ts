@@ -8,11 +8,16 @@ import { ETH_FRAME_LEN, ETH_ZLEN } from '../../packet/ethernet.ts'
 import { noteOfFilter } from '../../packet/filter-note.ts'
 import { formatRate, parseRate, parseShare, quote } from '../units.ts'
 
+/** How the text of a wire is read. */
 export interface TextOptions extends DurationOptions {
   /** Called with a line about a part of the text that is correct and may be a mistake. */
   readonly note?: (line: string) => void
 }
 
+/**
+ * A token of a wire's text. Positions count characters of the whole text, for errors that point at
+ * it.
+ */
 export interface Token {
   readonly text: string
   /** From the first character to the end of the last, quotes included. */

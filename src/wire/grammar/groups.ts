@@ -47,6 +47,10 @@ export interface Building {
   readonly resources: WireResources
 }
 
+/**
+ * A part that completes a stage of the same group from elsewhere in it, such as the queue of a
+ * rate.
+ */
 export interface StagePart {
   /** The property of the spec that they set. */
   readonly key: string

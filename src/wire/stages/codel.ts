@@ -38,6 +38,10 @@ export interface CodelParams {
   readonly ceThreshold: number
 }
 
+/**
+ * The queue that CoDel manages, as CoDel sees it. `shift` hands the frame over; CoDel returns it,
+ * or drops it by `drop`.
+ */
 export interface CodelQueue {
   readonly env: QueueEnv
   readonly bytes: number
