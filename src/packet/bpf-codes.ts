@@ -4,7 +4,7 @@
  * is the constant in the instruction, X the index register). eBPF has the same codes of arithmetic,
  * on the lower 32 bits, and of jumps, on all 64; their operands are the registers of the
  * instruction in place of A and X. Codes that only eBPF has, or that mean something else there,
- * begin with EBPF_ (Documentation/bpf/standardization/instruction-set.rst).
+ * start with EBPF_ (Documentation/bpf/standardization/instruction-set.rst).
  */
 
 // Parts of a code.
