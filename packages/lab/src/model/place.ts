@@ -11,7 +11,10 @@ export interface StreamServer extends NodeJS.EventEmitter {
   close(): unknown
 }
 
-/** The namespace in which sockets are made. */
+/**
+ * The namespace in which sockets are made. The host that has it keeps the descriptor open until it
+ * is closed; users of a place do not close it.
+ */
 export interface SocketPlace {
   readonly native: Native
   /** A descriptor of the namespace. */

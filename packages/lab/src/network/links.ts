@@ -25,7 +25,10 @@ import { type DropLine, LabLink, type LinkLab } from './link.ts'
 /** A wire of one link, by its name, or of all links. */
 export type ExtraWire = Readonly<{ link?: string | undefined; ab: string; ba: string }>
 
-/** What fixtures, explore and `vnet run` set in a lab, besides its options. */
+/**
+ * Settings of a lab besides its options, which fixtures, explore and `vnet run` make. A lab of
+ * createLab has none of them.
+ */
 export interface LabSetup {
   /** Faults of packets. The packets of all links are then recorded by name. */
   readonly plan?: readonly PlannedFault[] | undefined

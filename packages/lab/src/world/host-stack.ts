@@ -84,7 +84,10 @@ export interface HostPrograms {
   worker(url: URL, options: WorkerOptions, hosts: string): [file: URL, options: WorkerOptions]
 }
 
-/** What a host gives the world that makes it. */
+/**
+ * Parts that a host gives the world for its stack. The stack may call the functions until it is
+ * closed.
+ */
 export interface HostParts extends Pick<CodeHost, 'onOpen' | 'lookup' | 'worker' | 'onWorker'> {
   readonly name: string
   /** Settings that the world does not have are left out. */
