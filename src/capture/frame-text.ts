@@ -28,6 +28,9 @@ export class FramePrinter {
 
 export const isGso = ({ flags = 0 }: CapturedPacket): boolean => (flags & FLAG_TCP_SEGMENTATION_OFFLOADED) !== 0
 
+/**
+ * Returns `rx` for a frame that the kernel received, and `tx` for all others, also without flags.
+ */
 export function directionOf({ flags = 0 }: CapturedPacket): 'tx' | 'rx' {
   return (flags & DIRECTIONS) === FLAG_INBOUND ? 'rx' : 'tx'
 }

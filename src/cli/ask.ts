@@ -93,6 +93,9 @@ export async function askInterface(
 /** True if the vnet has ended, or its interface was deleted, since they were found. */
 export const hasEnded = (error: unknown): boolean => isErrno(error, ECONNREFUSED, ENODEV)
 
+/**
+ * Reports a problem in one line on standard error. Returns EXIT_FAILURE, for the caller to return.
+ */
 export function fail(io: Io, problem: string | Error): number {
   complain(io, problem instanceof Error ? explain(problem) : problem)
   return EXIT_FAILURE

@@ -44,6 +44,9 @@ export function complaintsOf({ streams, failed }: OpenedStreams, isAll: boolean)
   return failed.filter(error => !isLeftOut(error))
 }
 
+/**
+ * Writes a stream to its end, part by part. Rejects with the first error of the stream or of `to`.
+ */
 export async function writeAll(stream: CaptureStream, to: { write(bytes: Uint8Array): Promise<void> }): Promise<void> {
   for await (const bytes of stream) await to.write(bytes)
 }

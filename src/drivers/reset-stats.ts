@@ -6,6 +6,9 @@ import type { NetDevice, UserData } from '../netdev/index.ts'
 /** Sets a device's statistics to zero; ifr_data is not used. */
 export const VNET_IOCTL_RESET_STATS = SIOCDEVPRIVATE + 0
 
+/**
+ * Sets the statistics to zero and returns 0. Returns -EPERM if the caller may not change anything.
+ */
 export function resetStats<Priv>(dev: NetDevice<Priv>, { mayChange }: UserData): number {
   if (!mayChange) return -EPERM
   dev.resetStats()

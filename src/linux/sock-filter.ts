@@ -7,6 +7,7 @@ import type { BpfInstruction } from '../packet/bpf.ts'
 
 export const INSTRUCTION_LEN = 8
 
+/** Returns the program as an array of struct sock_filter, for the kernel, libpcap or a request. */
 export function encodeProgram(instructions: readonly BpfInstruction[]): Uint8Array {
   const bytes = new Uint8Array(instructions.length * INSTRUCTION_LEN)
   for (const [i, { code, jt, jf, k }] of instructions.entries()) {

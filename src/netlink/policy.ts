@@ -33,6 +33,7 @@ export interface NlaType {
   readonly maxLength?: number
 }
 
+/** Writes a kind as a reply to CTRL_CMD_GETPOLICY: absent bounds are left out. */
 export function writeNlaType(builder: MessageBuilder, { type, minLength, maxLength }: NlaType): void {
   builder.u32(NL_POLICY_TYPE_ATTR_TYPE, type)
   if (minLength !== undefined) builder.u32(NL_POLICY_TYPE_ATTR_MIN_LENGTH, minLength)

@@ -106,6 +106,7 @@ export function isInPrefix(address: Uint8Array, prefix: Prefix): boolean {
   return sameBytes(networkOf({ bytes: address, prefixLen: prefix.prefixLen }), networkOf(prefix))
 }
 
+/** Addresses of different families are never the same. */
 export function sameBytes(one: Uint8Array, other: Uint8Array): boolean {
   return one.length === other.length && one.every((byte, i) => byte === other[i])
 }

@@ -137,6 +137,7 @@ export function existsIf(value: Value): Condition | undefined {
   return allOf(existsIf(value.at), hasHeader(value.protocol))
 }
 
+/** Returns the condition that all given conditions hold; undefined if none is given. */
 export function allOf(...of: readonly (Condition | undefined)[]): Condition | undefined {
   const [first, ...others] = of.filter(each => each !== undefined)
   return first === undefined ? undefined : all(first, ...others)

@@ -111,6 +111,10 @@ export interface UserEnd extends Disposable {
   within(ms: number): Promise<boolean>
 }
 
+/**
+ * Starts to listen for the end that the user or a defect brings. Dispose of the result when the
+ * command ends.
+ */
 export function endOf(io: Io): UserEnd {
   let stop = () => {}
   const asked = new Promise<NodeJS.Signals | undefined>((resolve, reject) => {

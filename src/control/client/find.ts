@@ -60,6 +60,7 @@ export interface FindOptions {
   readonly users?: readonly number[] | undefined
 }
 
+/** Returns the directories to look in: the named directory, or all that this process trusts. */
 export function directoriesOf({ user, directory }: FindOptions): RunDirectory[] {
   return directory === undefined ? trustedDirectories(user) : namedDirectory(directory)
 }

@@ -57,6 +57,7 @@ export function attached(attachments: readonly WireAttachment[]): CompilingResou
   }
 }
 
+/** Returns the attachment of a filter: its text, and its program as bytes. */
 export function encodeFilter(text: string, filter: CompiledFilter): WireAttachment {
   return { filter: text, bytes: encodeProgram(filter.program.instructions) }
 }

@@ -18,6 +18,10 @@ export interface NetNamespace {
   readonly cookie?: number | undefined
 }
 
+/**
+ * Compares the cookies too if both are known: a later namespace may have the inode of an earlier
+ * one.
+ */
 export function isSameNamespace(a: NetNamespace, b: NetNamespace): boolean {
   return a.inode === b.inode && (a.cookie === undefined || b.cookie === undefined || a.cookie === b.cookie)
 }

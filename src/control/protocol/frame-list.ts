@@ -29,6 +29,9 @@ export function encodeFrames(
   return { list, count }
 }
 
+/**
+ * Returns the length of the frame that the prefix at `at` announces, which may not be there whole.
+ */
 export const frameLength = (list: Uint8Array, at: number): number => (list[at] << 8) | list[at + 1]
 
 /** Returns whether the list ends with the end of a frame. */

@@ -16,6 +16,10 @@ export interface QueueCounters {
   readonly made: number
 }
 
+/**
+ * Returns the counters of each queue. Row q has transmit queue q and, if it exists, receive queue
+ * q.
+ */
 export function queueCounters({ tx, counters: { groMerged, made } }: NetDevice): QueueCounters[] {
   return tx.map(({ requeues, transTimeout }, q) => ({
     requeues,
@@ -25,6 +29,7 @@ export function queueCounters({ tx, counters: { groMerged, made } }: NetDevice):
   }))
 }
 
+/** Returns the sums over all queues of a device. */
 export function deviceCounters({ tx, counters }: NetDevice): QueueCounters {
   const sum = { requeues: 0, txTimeouts: 0, groMerged: 0, made: 0 }
   for (let q = 0; q < tx.length; q++) {

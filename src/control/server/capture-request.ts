@@ -7,6 +7,10 @@ import { commands, vnetAttributes } from '../protocol/family.ts'
 import { MissingAttribute, type Operation, operation, Refusal } from './operation.ts'
 import { type Subject, theOne } from './subject.ts'
 
+/**
+ * CAPTURE: also for clients of the capture group, so the right is checked here and not by
+ * `changes`.
+ */
 export function capture(subject: Subject): Operation {
   return operation(commands.capture, {
     doit({ devices, snaplen, filter, program, drops }, caller) {

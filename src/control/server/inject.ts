@@ -11,6 +11,10 @@ import { type Subject, theOne } from './subject.ts'
 /** Frames per write batch. */
 const BATCH = 32
 
+/**
+ * INJECT: an interface receives frames. The reply says how many were taken; the client sends the
+ * rest again.
+ */
 export function inject(subject: Subject): Operation {
   return operation(commands.inject, {
     doit({ frames, ...which }) {

@@ -79,6 +79,10 @@ export interface Server extends Disposable, AsyncDisposable {
   onReadable(): void
 }
 
+/**
+ * Serves clients of a Presence, which has made its socket already. For serveControl, and for
+ * processes that make their own Presence.
+ */
 export function serveAt(presence: Presence, native: Native, net: Net, options: ServerOptions): Server {
   const { netnsOf = () => undefined, labPartOf, module, changed, mistakes, ownerOf } = options
   const { owner, captureGroup, deputy, now = Date.now } = options

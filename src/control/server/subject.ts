@@ -99,6 +99,7 @@ export interface SubscriptionSpec {
   readonly which?: Which
 }
 
+/** Returns the devices that a request names; all devices if it names none. */
 export function chosen({ devices, netnsOf }: Subject, which: Which): NetDevice[] {
   return devices.filter(dev => isMeant(dev, which, netnsOf))
 }
@@ -108,6 +109,7 @@ export function isMeant(dev: NetDevice, which: Which, netnsOf: Subject['netnsOf'
   return matches(identify({ netnsOf }, dev), which)
 }
 
+/** True if a device has all properties that are given; absent ones match every device. */
 export function matches(device: Partial<ReturnType<typeof identify>>, { ifindex, ifname, netns }: Which): boolean {
   return (
     (ifindex ?? device.ifindex) === device.ifindex &&

@@ -60,6 +60,7 @@ const SEGMENT_KINDS = Object.keys(family.segmentPartNumbers) as SegmentEntryKind
 const ROW = new Float64Array(LINK_STATS64_LENGTH)
 const DROPS = new Drops()
 
+/** Returns the family of a program: all operations on its `subject`. */
 export function vnetFamily(subject: Subject): Family {
   const echo = operation(family.commands.echo, {
     doit({ text }) {

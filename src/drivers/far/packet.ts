@@ -14,6 +14,7 @@ export const ICMP_CHECK = 2
 /** Offset and M flag in a fragment header: 0 in one that holds a whole packet (RFC 6946). */
 const FRAGMENT_MASK = 0xfff9
 
+/** Returns an empty record, which parse4() and parse6() fill for each frame. */
 export function createPacket() {
   return {
     isIpv6: false,

@@ -34,6 +34,7 @@ export interface DebugOptions {
 const SWEEP = NSEC_PER_SEC
 const FINDINGS_MAX = 1000
 
+/** Returns the `debug` option of a Net, which makes the checks for it. */
 export function debugWith(options: DebugOptions): (net: Net) => Debug {
   return net => new Debug(net, options)
 }
