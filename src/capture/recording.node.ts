@@ -74,6 +74,10 @@ export function captureHead(): Pick<CaptureSetup, 'wallTime' | 'os' | 'program'>
   return { wallTime, os: `${type()} ${release()}`, program: `vnet ${version}` }
 }
 
+/**
+ * A capture into a file. It owns the file and closes it in stop(); the devices remain the caller's,
+ * and may be unregistered meanwhile.
+ */
 export class Recording implements AsyncDisposable {
   readonly #file: CaptureFile
   readonly #captures: Capture[] = []

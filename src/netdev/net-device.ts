@@ -30,6 +30,11 @@ interface DeviceParts {
   readonly lost: () => void
 }
 
+/**
+ * A device of a driver. Until it is registered its fields are the driver's to set; from then on
+ * name, flags, features, MTU and addresses follow the kernel. The program that registered it
+ * unregisters it. A device is registered once: after it is unregistered, make another.
+ */
 export class NetDevice<Priv = unknown> implements SkBuffDevice {
   /** The given name until registered, then the interface's. */
   name: string

@@ -60,6 +60,11 @@ interface ScheduledPoll extends Softirq {
   run(): boolean
 }
 
+/**
+ * One network stack for the devices that are registered on it, on one thread. It notifies,
+ * schedules and counts, and owns the frame memory; the platform, the clock and the log remain the
+ * program's.
+ */
 export class Net {
   readonly platform: Platform
   readonly clock: Clock

@@ -23,6 +23,10 @@ const RETRY = NSEC_PER_MSEC
 /** Segments and copies made of each frame of a batch after which the next batch has one frame. */
 const MADE_MAX = 128
 
+/**
+ * A transmit queue, which its device makes and the framework reads. A driver stops, starts and
+ * wakes it by the netif functions, and does not read it itself.
+ */
 export class TxQueue extends PortReader {
   readonly index: number
   readonly dev: NetDevice

@@ -54,6 +54,10 @@ export interface ChainOptions {
   readonly failed?: (stage: string, error: unknown) => void
 }
 
+/**
+ * The stages of one direction and the packets in them. Its sender pushes; close() drops all packets
+ * that it holds.
+ */
 export class Chain implements Wire, StageOwner {
   readonly direction: Direction
   readonly clock: WireClock

@@ -58,6 +58,11 @@ export interface ReadText extends WireText {
   readonly notes: readonly string[]
 }
 
+/**
+ * The wire of one direction of a cable or an attachment, as its program uses it: read its text and
+ * reports, and change it by `set`. It ends with the devices that it joins; a program does not close
+ * it.
+ */
 export class DirectedWire implements DeviceWire {
   readonly direction: Direction
   readonly side: WireSide | undefined
@@ -114,6 +119,11 @@ export class DirectedWire implements DeviceWire {
     this.set(this.#stages)
   }
 
+  /**
+   * Replaces the stages, immediately. A stage of the same kind and ordinal as before continues with
+   * its new parameters and its held packets; packets that removed stages hold still leave. `text`
+   * is the text that clients see.
+   */
   set(stages: readonly Impairment[], text = textOf(stages)): void {
     this.#stages = stages
     const all = this.#around?.(stages)
