@@ -8,6 +8,7 @@ import type { OtherProcesses } from './other-process.ts'
 
 const RECEIVE_BYTES = 65536
 
+/** Returns the request that asks a vnet for its part of a dump: the family vnet_nl alone. */
 export function ourPart(seq: number): Uint8Array {
   const request = new netlink.MessageBuilder().message(netlink.GENL_ID_CTRL, netlink.NLM_F_REQUEST, seq)
   return request
@@ -76,6 +77,7 @@ export function packed(all: readonly Uint8Array[]): Uint8Array[] {
   return datagrams.map(parts => Buffer.concat(parts))
 }
 
+/** Returns a copy of a whole message with its header, padded to a multiple of 4 bytes. */
 export function messageAt(bytes: Uint8Array, { offset, length }: { readonly offset: number; readonly length: number }) {
   const part = new Uint8Array(netlink.align4(netlink.NLMSG_HDRLEN + length))
   part.set(bytes.subarray(offset - netlink.NLMSG_HDRLEN, offset + length))

@@ -39,6 +39,10 @@ export interface Sent {
  */
 export type Relay = (vnet: Entry, sent: Sent, done: RelayDone) => void
 
+/**
+ * Returns the relay of a supervisor. A SUBSCRIBE goes through `subscriptions`, so that its events
+ * arrive on the same connection; other requests share the connection of their user.
+ */
 export function relayOf(supervision: Supervision, replies: Replies, subscriptions: Subscriptions): Relay {
   function dump(vnet: Entry, requester: Requester | undefined, sent: Sent, done: RelayDone): void {
     const { native, processes } = supervision

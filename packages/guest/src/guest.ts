@@ -29,6 +29,7 @@ export interface GuestOptions {
   readonly seed?: number
   /** The time of day at the start, milliseconds since 1970. */
   readonly date?: number
+  /** The machine's RAM in MiB (1024). */
   readonly memoryMb?: number
   /** The directory that the guest gets (the current one). Changed files come back. */
   readonly directory?: string

@@ -44,6 +44,7 @@ export interface Protocol {
   receive(packet: Packet): void
   /** Whether it may have sent the packet that an ICMP error quotes. Other errors are forged. */
   hasSent(packet: Packet): boolean
+  /** Takes an error about a packet for which hasSent() returns true. */
   error(error: IpError): void
 }
 
@@ -110,6 +111,7 @@ export interface TcpEvents {
  * once; a connection that has failed frees itself. Calls return immediately and never throw.
  */
 export interface TcpConnection {
+  /** The user's listener. `accept` of a listener sets it before it returns. */
   events: TcpEvents
   readonly local: Endpoint
   readonly remote: Endpoint

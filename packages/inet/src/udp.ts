@@ -40,6 +40,7 @@ export class UdpSocket {
   readonly binding: UdpBinding
   readonly events: UdpEvents
   port = 0
+  /** The only peer, as set by connect(); undefined if the socket takes and sends to all. */
   remote: Endpoint | undefined
   isClosed = false
   /** IP_TTL, and IP_MULTICAST_TTL for groups. */
@@ -310,7 +311,7 @@ export class Udp implements Protocol {
     if (socket?.remote !== undefined && (isFatal || mtu > 0)) socket.events.onError(errno)
   }
 
-  /** Forgets all sockets: no datagram reaches them. The host ends. */
+  /** Forgets all sockets, when the host ends: no datagram reaches them any more. */
   close(): void {
     this.#sockets.clear()
   }

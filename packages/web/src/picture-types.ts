@@ -16,10 +16,12 @@ export interface PictureOptions {
 
 /** Views in another page. The page passes them its messages, and calls close() at the end. */
 export interface Picture {
+  /** Takes a message of the feed. The views change with the next frame of the screen. */
   receive(message: FeedMessage): void
   /** Shows one of the views below the first one. */
   show(view: string): void
   /** Stops what moves, or lets it continue. */
   pause(isPaused: boolean): void
+  /** Removes the views from the element. */
   close(): void
 }

@@ -141,6 +141,7 @@ type Listener = Pick<Feed, 'send'>
 export interface Source {
   /** The page gets the messages from now on, first the latest. Harmless if it does already. */
   add(feed: Feed): void
+  /** The page gets no more messages. The source stops reading without pages. */
   delete(feed: Feed): void
   /** Something has changed: reads soon. */
   soon(): void

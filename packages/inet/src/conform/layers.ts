@@ -12,13 +12,20 @@ import { concat, get16, put16 } from 'vnet/internal/packet/octets'
 import { type Fields, LAYER_KINDS, type LayerKind } from './layer-kinds.ts'
 import { addressNamed, type Stations } from './stations.ts'
 
+/**
+ * A layer of a packet, as parsed. Fields that it does not name have their usual values when a
+ * packet is built, and are not compared when one is received.
+ */
 export interface Layer {
   readonly name: string
   readonly fields: Readonly<Record<string, number | string>>
   /** Bytes of `options`, `hex`, and of extension headers. */
   readonly hex: Uint8Array | undefined
+  /** The fragment of the payload to send, in bytes; undefined for the whole payload. */
   readonly piece: readonly [from: number, to: number] | undefined
+  /** Whether the fragment says that more follow. */
   readonly hasMore: boolean
+  /** Whether a received layer must be followed by the start of the latest packet of `send`. */
   readonly quotes: boolean
   /** Position and number of the bytes of `data`, the latter also of `pad`. */
   readonly data: readonly [from: number, length: number] | undefined
@@ -37,6 +44,9 @@ export function pattern([from, to]: readonly [from: number, to: number]): Uint8A
   return new Uint8Array(to - from).map((_, i) => (from + i) * 7 + ((from + i) >>> 8))
 }
 
+/**
+ * Parses the layers of a line. Throws an Error that quotes a layer or field that does not exist.
+ */
 export function parseLayers(text: string): readonly Layer[] {
   return text.split('/').map(part => parseLayer(part.trim()))
 }

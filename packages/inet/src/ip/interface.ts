@@ -22,10 +22,11 @@ import { type AddressKey, addressKey, IPV6_MIN_MTU, isAddressAt, isUnspecified, 
 export interface StackInterfaceOptions {
   readonly name: string
   readonly mac: Uint8Array
+  /** The largest IP packet, in bytes. */
   readonly mtu: number
   /** Whether it sends everything to its own hardware address, and asks for no other (IFF_NOARP). */
   readonly isNoArp?: boolean
-  /** Takes over an Ethernet frame. */
+  /** Takes over an Ethernet frame. It is called inside the call that sends, or by an alarm. */
   transmit(frame: Uint8Array): void
 }
 
@@ -191,6 +192,7 @@ export class StackInterface {
     this.#groups.set(key, (this.#groups.get(key) ?? 0) + 1)
   }
 
+  /** Leaves a group once. Does nothing if it is not joined. */
   leave(group: Uint8Array): void {
     const key = addressKey(group, 0, group.length)
     const joined = this.#groups.get(key) ?? 0

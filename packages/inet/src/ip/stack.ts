@@ -129,6 +129,7 @@ export class IpStack implements Ip {
     this.#counters.set(name, (this.#counters.get(name) ?? 0) + n)
   }
 
+  /** Returns a copy of all counters that have counted, by their names. */
   counters(): Record<string, number> {
     return Object.fromEntries(this.#counters)
   }

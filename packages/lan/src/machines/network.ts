@@ -30,6 +30,7 @@ export interface NetworkOptions {
   readonly reserved?: ((address: number) => boolean) | undefined
   /** Milliseconds since 1970. */
   readonly now?: (() => number) | undefined
+  /** The first three bytes of generated hardware addresses; default 02:4c:4e. */
   readonly oui?: Uint8Array | undefined
 }
 

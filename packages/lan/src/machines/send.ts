@@ -18,6 +18,7 @@ const MTU = 1500
 export interface Icmpv6Datagram {
   /** Default: its first address of the family; its link-local one to link-local IPv6 and groups. */
   readonly source?: Uint8Array | undefined
+  /** The destination, 16 bytes. */
   readonly address: Uint8Array
   /** Destination. Default: from the neighbour table, or the address of the group or broadcast. */
   readonly mac?: Uint8Array | undefined

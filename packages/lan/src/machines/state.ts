@@ -29,6 +29,7 @@ export interface HostsEnvironment {
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
+  /** The memory of the frames that hosts send on their own, and of copies. */
   readonly pool: SkBuffPool
 }
 

@@ -75,6 +75,7 @@ export class Segment {
     this.table = new ForwardingTable(clock, maxAddresses, ageing)
   }
 
+  /** All attached stations, inhabitants last. */
   get stations(): readonly Station[] {
     return this.#stations
   }
