@@ -14,9 +14,10 @@ export type Errno = number | void
 
 /**
  * The operations of a device, which the framework calls from the event loop, from the device's
- * registration to its end. All but ndoStartXmit may be absent, which means that the device does not
- * have the operation, or that the default applies. They return before anything else runs: none may
- * be async or wait. An exception in one is logged with its place and counts as -EIO.
+ * registration to its end. All but ndoStartXmit may be absent: the device then does not have the
+ * operation, or the default applies. They return before anything else runs, so none may be async or
+ * wait. An exception in one is logged with its place and counts as -EIO; a frame that ndoStartXmit
+ * had not handed on is then dropped.
  */
 export interface NetDeviceOps<Priv> {
   /** Called once while registering, before the interface exists. A positive result becomes -EIO. */
