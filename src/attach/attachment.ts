@@ -14,7 +14,18 @@ import { followLink } from '../linux/links/watch.ts'
 import { inNetns } from '../linux/netns-name.ts'
 import { getLink, type Link, RouteSocket } from '../linux/rtnetlink.ts'
 import { etherSetup } from '../netdev/eth.ts'
-import * as netif from '../netdev/if.ts'
+import {
+  ETH_MAX_MTU,
+  ETH_MIN_MTU,
+  IFF_UP,
+  NETDEV_CHANGENAME,
+  NETDEV_POST_INIT,
+  NETDEV_TX_OK,
+  NETDEV_UNREGISTER,
+  NETDEV_WIRE,
+  NETIF_F_ALL_TAP,
+  NETREG_REGISTERED,
+} from '../netdev/if.ts'
 import { devSetMtu } from '../netdev/link-change.ts'
 import { Net } from '../netdev/net.ts'
 import { NetDevice } from '../netdev/net-device.ts'
@@ -202,7 +213,7 @@ export class Attachment {
     for (const dev of [near, far]) {
       etherSetup(dev)
       dev.mtu = mtuOf(target.link)
-      dev.features = netif.NETIF_F_ALL_TAP
+      dev.features = NETIF_F_ALL_TAP
     }
     near.netdevOps = {
       keepsCarrier: true,
@@ -259,14 +270,14 @@ export class Attachment {
         this.#net.log.warn(`${this.#name}: ${describeException(error)}`)
       }
     }
-    if (this.far.regState === netif.NETREG_REGISTERED) await unregisterNetdev(this.far)
+    if (this.far.regState === NETREG_REGISTERED) await unregisterNetdev(this.far)
     await detached
   }
 
   #receive(skb: SkBuff): number {
     if (!this.near.cut) return this.#push(skb, this.#in)
     netifRxDrop(skb, this.near, SKB_DROP_REASON_CUT)
-    return netif.NETDEV_TX_OK
+    return NETDEV_TX_OK
   }
 
   #push(skb: SkBuff, nth: number): number {
@@ -274,7 +285,7 @@ export class Attachment {
     const shown = this.#shown
     if (shown === undefined) {
       wire.push(skb)
-      return netif.NETDEV_TX_OK
+      return NETDEV_TX_OK
     }
     shown.word[0] = shown.number
     try {
@@ -282,7 +293,7 @@ export class Attachment {
     } finally {
       shown.word[0] = 0
     }
-    return netif.NETDEV_TX_OK
+    return NETDEV_TX_OK
   }
 
   /** A received frame leaves its wire. */
@@ -302,16 +313,16 @@ export class Attachment {
   /** The first call for each device is before its interface is up. */
   #notified(event: number, dev: NetDevice): void {
     if (dev !== this.near && dev !== this.far) return
-    if (event === netif.NETDEV_WIRE) this.#only?.followStages()
-    else if (event === netif.NETDEV_POST_INIT) {
+    if (event === NETDEV_WIRE) this.#only?.followStages()
+    else if (event === NETDEV_POST_INIT) {
       this.#turnOffIpv6(dev.name)
       if (dev !== this.near) return
       dev.ifindex = this.target.link.ifindex
       dev.rename(this.#name)
-    } else if (event === netif.NETDEV_CHANGENAME && dev === this.near) {
+    } else if (event === NETDEV_CHANGENAME && dev === this.near) {
       if (dev.ifindex !== this.target.link.ifindex) this.#end('its TAP was moved to another network namespace')
       dev.rename(this.#name)
-    } else if (event === netif.NETDEV_UNREGISTER && dev === this.far && this.#closed === undefined) {
+    } else if (event === NETDEV_UNREGISTER && dev === this.far && this.#closed === undefined) {
       this.#end('its TAP was deleted')
     }
   }
@@ -414,13 +425,12 @@ export class Attachment {
   /** A TAP was brought down, by an administrator unless the attachment ends. */
   #stopped(dev: NetDevice): void {
     void this.#detach()
-    if (dev.regState === netif.NETREG_REGISTERED) this.#end('its TAP was brought down')
+    if (dev.regState === NETREG_REGISTERED) this.#end('its TAP was brought down')
   }
 
   #linkChanged(link: Link | undefined): void {
     // The kernel brings an interface down before it deletes or moves it.
-    if (link === undefined || (link.flags & netif.IFF_UP) === 0)
-      this.#end('the interface was brought down, moved or deleted')
+    if (link === undefined || (link.flags & IFF_UP) === 0) this.#end('the interface was brought down, moved or deleted')
     else {
       if (link.name !== this.#name) this.#rename(link.name)
       const mtu = mtuOf(link)
@@ -435,14 +445,14 @@ export class Attachment {
     near.changeLog.info('renamed to', `renamed to ${name}`)
     this.#name = name
     near.rename(name)
-    near.net.callNetdeviceNotifiers(netif.NETDEV_CHANGENAME, near)
+    near.net.callNetdeviceNotifiers(NETDEV_CHANGENAME, near)
   }
 
   /** Ends the attachment, after the present event. Logs why, once. */
   #end(why: string): void {
     queueMicrotask(() => {
       const { near } = this
-      if (near.regState !== netif.NETREG_REGISTERED) return
+      if (near.regState !== NETREG_REGISTERED) return
       near.log.warn(`${why}: the attachment ends`)
       void unregisterNetdev(near)
     })
@@ -452,4 +462,4 @@ export class Attachment {
 const NONE: Sides = { in: 0, out: 0 }
 
 /** Returns the MTU of its TAPs. Larger frames than a TAP can take are dropped. */
-const mtuOf = ({ mtu }: Pick<Link, 'mtu'>): number => Math.min(Math.max(mtu, netif.ETH_MIN_MTU), netif.ETH_MAX_MTU)
+const mtuOf = ({ mtu }: Pick<Link, 'mtu'>): number => Math.min(Math.max(mtu, ETH_MIN_MTU), ETH_MAX_MTU)

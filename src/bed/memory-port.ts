@@ -5,7 +5,16 @@
  */
 import { EBADFD, ECANCELED, EEXIST, EINVAL, ENETDOWN, ENOBUFS, inNextTurn, VnetError } from '../base/index.ts'
 import { IFF_BROADCAST, IFF_MULTICAST, IFF_NOARP, IFF_POINTOPOINT, IFF_UP } from '../netdev/if.ts'
-import type * as netdev from '../netdev/port.ts'
+import type {
+  LinkChange,
+  LinkKsettings,
+  LinkRequest,
+  LinkState,
+  Platform,
+  Port,
+  PortQueue,
+  PortSpec,
+} from '../netdev/port.ts'
 import { LINK_STATS64_LENGTH, RX_BYTES, RX_PACKETS, TX_BYTES, TX_PACKETS } from '../netdev/stats.ts'
 import { formatAddress, formatPrefix, toPrefix } from '../packet/address.ts'
 import type { Ring, SkBuff, SlotAccount } from '../skb/index.ts'
@@ -34,7 +43,7 @@ const MIN_PACKET = 20
  * The interfaces of a test, in one object in place of the kernel. A name is free again when its
  * port is closed. It knows no network namespaces.
  */
-export class MemoryPlatform implements netdev.Platform {
+export class MemoryPlatform implements Platform {
   /** Every open port, in the order of opening. */
   readonly ports: MemoryPort[] = []
   #ifindex = 1
@@ -45,7 +54,7 @@ export class MemoryPlatform implements netdev.Platform {
     return pattern.replace('%d', String(number))
   }
 
-  async open(spec: netdev.PortSpec): Promise<MemoryPort> {
+  async open(spec: PortSpec): Promise<MemoryPort> {
     const name = this.allocName(spec.name)
     if (this.#has(name)) throw new VnetError(EEXIST, ['open', name])
     const port = new MemoryPort(name, ++this.#ifindex, spec, () => this.ports.splice(this.ports.indexOf(port), 1))
@@ -69,7 +78,7 @@ export class MemoryPlatform implements netdev.Platform {
  * One interface, seen from both sides: a device uses it as its Port, and a test uses the members
  * beyond Port, which stand for the kernel. The device closes it when it is unregistered.
  */
-export class MemoryPort implements netdev.Port {
+export class MemoryPort implements Port {
   features: number
   readonly announced: boolean = true
   readonly created: boolean = true
@@ -86,13 +95,13 @@ export class MemoryPort implements netdev.Port {
   /** Every address that was requested. */
   readonly addresses: string[] = []
   /** The last settings that were requested. */
-  linkKsettings: netdev.LinkKsettings | undefined
+  linkKsettings: LinkKsettings | undefined
   /** The routes that were requested since the link is up, as `192.0.2.0/24 via 198.18.0.1`. */
   routes: readonly string[] = []
   /** The router of the default route, if there is one. */
   defaultRoute: Uint8Array | undefined
-  #link: netdev.LinkState
-  #listener: (change: netdev.LinkChange) => void = () => {}
+  #link: LinkState
+  #listener: (change: LinkChange) => void = () => {}
   #gone = false
   #closed = false
   /** Runs a function that polls a queue, by default in the next turn of the event loop. */
@@ -103,7 +112,7 @@ export class MemoryPort implements netdev.Port {
   constructor(
     name: string,
     ifindex: number,
-    spec: netdev.PortSpec,
+    spec: PortSpec,
     onClose: () => void = () => {},
     soon: (fn: () => void) => void = inNextTurn,
   ) {
@@ -120,7 +129,7 @@ export class MemoryPort implements netdev.Port {
     this.#onClose = onClose
   }
 
-  get link(): netdev.LinkState {
+  get link(): LinkState {
     return this.#link
   }
 
@@ -133,16 +142,16 @@ export class MemoryPort implements netdev.Port {
     return features
   }
 
-  refresh(): netdev.LinkState {
+  refresh(): LinkState {
     if (this.#gone || this.#closed) throw new VnetError(EBADFD, this.#link.name)
     return this.#link
   }
 
-  onChange(fn: (change: netdev.LinkChange) => void): void {
+  onChange(fn: (change: LinkChange) => void): void {
     this.#listener = fn
   }
 
-  async apply(request: netdev.LinkRequest): Promise<void> {
+  async apply(request: LinkRequest): Promise<void> {
     if (this.#gone || this.#closed) throw new VnetError(EBADFD, this.#link.name)
     const { up, carrier, mtu, address, noarp, txQueueLen, addresses = [], defaultRoute, routes = [] } = request
     if (carrier !== undefined) this.carrier = carrier
@@ -182,7 +191,7 @@ export class MemoryPort implements netdev.Port {
   }
 
   /** Changes the interface, like a user, and notifies the driver if the value differs. */
-  change(change: netdev.LinkChange): void {
+  change(change: LinkChange): void {
     if (this.#gone || this.#closed || !this.#differs(change)) return
     const { kind, ...part } = change
     const flags = bit(this.#link.flags, IFF_UP, kind === 'up')
@@ -211,7 +220,7 @@ export class MemoryPort implements netdev.Port {
     this.change({ kind: 'addresses', addresses: this.addresses.map(address => toPrefix(address).bytes) })
   }
 
-  #differs(change: netdev.LinkChange): boolean {
+  #differs(change: LinkChange): boolean {
     const { flags, mtu, address, txQueueLen } = this.#link
     if (change.kind === 'up' || change.kind === 'down') return this.up !== (change.kind === 'up')
     if (change.kind === 'mtu') return change.mtu !== mtu
@@ -222,7 +231,7 @@ export class MemoryPort implements netdev.Port {
 }
 
 /** One queue of a MemoryPort. */
-export class MemoryQueue implements netdev.PortQueue {
+export class MemoryQueue implements PortQueue {
   readonly #port: MemoryPort
   readonly #queue: number
   readonly #slots: SlotAccount

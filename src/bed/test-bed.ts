@@ -25,7 +25,14 @@ import { formatAddress, isInPrefix, plus } from '../packet/address.ts'
 import { print } from '../packet/print.ts'
 import { dropsByName, type SkBuff, SkBuffPool } from '../skb/index.ts'
 import { BedCapture, capturedFrames } from './bed-capture.ts'
-import type * as bed from './bed-options.ts'
+import type {
+  BedIoctlResult,
+  IoctlOptions,
+  PingOptions,
+  PingResult,
+  TestBedOptions,
+  TransmitOptions,
+} from './bed-options.ts'
 import { type Balance, balance } from './conservation.ts'
 import { FakeClock } from './fake-clock.ts'
 import { echoRequest, ipv4Of } from './frames.ts'
@@ -62,7 +69,7 @@ export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevic
   readonly #driver: Driver<P, Dev>
   readonly #given: Partial<ParamValues<P>>
   #module: Module<P, Dev> | undefined
-  readonly #options: bed.TestBedOptions
+  readonly #options: TestBedOptions
   readonly #devices: Dev[] = []
   readonly #stacks = new Map<AnyDevice, NetworkStack>()
   readonly #capture = new BedCapture()
@@ -74,7 +81,7 @@ export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevic
   private constructor(
     driver: Driver<P, Dev>,
     params: Partial<ParamValues<P>>,
-    options: bed.TestBedOptions,
+    options: TestBedOptions,
     debug: ((net: Net) => Debug) | undefined,
   ) {
     const { seed = 1, logLevel = LOGLEVEL_INFO, onLog } = options
@@ -93,7 +100,7 @@ export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevic
   static async make<P extends Params, Dev extends AnyDevice>(
     driver: Driver<P, Dev>,
     params: Partial<ParamValues<P>>,
-    options: bed.TestBedOptions,
+    options: TestBedOptions,
   ): Promise<TestBed<P, Dev>> {
     const bed = new TestBed(driver, params, options, options.debug ? await loadDebug(options.debug) : undefined)
     try {
@@ -141,7 +148,7 @@ export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevic
    * stopped, and whatever that caused at this moment has happened. Throws for a frame that the
    * kernel would not send.
    */
-  transmit(frame: Uint8Array, options: bed.TransmitOptions<Dev> = {}): void {
+  transmit(frame: Uint8Array, options: TransmitOptions<Dev> = {}): void {
     const { dev = this.dev, queue = 0, ...info } = options
     refuse(dev, frame, info)
     this.#transmit(dev, frame, queue, info)
@@ -173,7 +180,7 @@ export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevic
   }
 
   /** Pings like ping(8). The clock moves until the last reply arrives or the timeout ends. */
-  ping(options: bed.PingOptions<Dev> = {}): bed.PingResult {
+  ping(options: PingOptions<Dev> = {}): PingResult {
     const { from = this.dev, count = 1, interval = '1s', size = 56, timeout = '10s', queue = 0 } = options
     const stack = this.#stack(from)
     const to = options.to === undefined ? this.targetOf(from) : ipv4Of(options.to)
@@ -209,7 +216,7 @@ export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevic
   }
 
   /** Performs an ioctl on a device. */
-  ioctl(cmd: number, options: bed.IoctlOptions<Dev> = {}): bed.BedIoctlResult {
+  ioctl(cmd: number, options: IoctlOptions<Dev> = {}): BedIoctlResult {
     const { dev = this.dev, ifru, mayChange = true } = options
     const data = options.data?.slice() ?? new Uint8Array(0)
     const ifr = new Uint8Array(IFREQ_LEN)

@@ -5,7 +5,14 @@
  */
 import { dropComment, type FrameDrop } from '../netdev/frame-drop.ts'
 import { CHECKSUM_PARTIAL, type SkBuff, type SkBuffPool } from '../skb/index.ts'
-import * as packet from './packet.ts'
+import {
+  FLAG_CHECKSUM_NOT_READY,
+  FLAG_TCP_SEGMENTATION_OFFLOADED,
+  type Moment,
+  PACKET_ID_OFF_WIRE,
+  TC_ACT_SHOT,
+  VERDICT_TC,
+} from './packet.ts'
 import * as pcapng from './pcapng.ts'
 
 /** The first bytes of a ring, which its blocks use while its reader keeps up. */
@@ -123,7 +130,7 @@ export class FrameBlocks {
   readonly #low: number
 
   /** `origin` is the wall clock when the clock of the frames was at 0. */
-  constructor(ring: BlockRing, pool: SkBuffPool, snaplen: number, origin: packet.Moment) {
+  constructor(ring: BlockRing, pool: SkBuffPool, snaplen: number, origin: Moment) {
     this.#ring = ring
     this.#to = wordsOf(ring.bytes)
     this.#pool = pool.bytes
@@ -141,7 +148,7 @@ export class FrameBlocks {
    */
   write(skb: SkBuff, side: Side, time: number, drop: FrameDrop | undefined): boolean {
     const { len, packetId } = skb
-    const id = packetId === 0 ? 0 : side.idBase + (packetId > 0 ? packetId : packet.PACKET_ID_OFF_WIRE - packetId)
+    const id = packetId === 0 ? 0 : side.idBase + (packetId > 0 ? packetId : PACKET_ID_OFF_WIRE - packetId)
     const captured = len < this.#snaplen ? len : this.#snaplen
     // The number of the packet on its wire is the id in one direction only.
     const texts = drop === undefined ? undefined : textsOf(drop, packetId <= 0 || id === packetId ? undefined : id)
@@ -224,7 +231,7 @@ export class FrameBlocks {
   #drop(at: number, { fields, comment }: DropTexts): number {
     const to = this.#to
     to[at] = option(pcapng.EPB_VERDICT, 9)
-    to[at + 1] = packet.VERDICT_TC + packet.TC_ACT_SHOT * 0x100
+    to[at + 1] = VERDICT_TC + TC_ACT_SHOT * 0x100
     to[at + 2] = 0
     to[at + 3] = 0
     return this.#text(this.#text(at + 4, pcapng.EPB_DROP, fields), pcapng.OPT_COMMENT, comment)
@@ -255,6 +262,6 @@ function textsOf(drop: FrameDrop, id: number | undefined): DropTexts {
 const roomFor = ({ fields, comment }: DropTexts): number => 16 + 3 * (fields.length + comment.length)
 
 function flagsOf({ ipSummed, gsoSize }: SkBuff, direction: number): number {
-  const checksum = ipSummed === CHECKSUM_PARTIAL ? packet.FLAG_CHECKSUM_NOT_READY : 0
-  return direction | checksum | (gsoSize === 0 ? 0 : packet.FLAG_TCP_SEGMENTATION_OFFLOADED)
+  const checksum = ipSummed === CHECKSUM_PARTIAL ? FLAG_CHECKSUM_NOT_READY : 0
+  return direction | checksum | (gsoSize === 0 ? 0 : FLAG_TCP_SEGMENTATION_OFFLOADED)
 }

@@ -11,7 +11,11 @@ import { ETH_HLEN, IFF_UP, NETDEV_TX_OK, NETIF_F_ALL_TAP, VLAN_HLEN } from '../n
 import type { NetDevice } from '../netdev/net-device.ts'
 import { netifCarrierOff, netifCarrierOn } from '../netdev/netif.ts'
 import type { NetDeviceOps } from '../netdev/ops.ts'
-import * as drop from '../skb/drop-reason.ts'
+import {
+  SKB_DROP_REASON_DEV_READY,
+  SKB_DROP_REASON_PKT_TOO_BIG,
+  SKB_DROP_REASON_PKT_TOO_SMALL,
+} from '../skb/drop-reason.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import { type DirectedWire, direct, type WireEnd } from '../wire/directed-wire.ts'
 import { directedWires, wireParams } from '../wire/params.ts'
@@ -44,10 +48,9 @@ function stop(dev: NetDevice<CablePriv>): void {
 
 function startXmit(skb: SkBuff, dev: NetDevice<CablePriv>): number {
   const { peer, outgoing } = dev.priv
-  if (peer === undefined || outgoing === undefined || (peer.flags & IFF_UP) === 0)
-    skb.drop(drop.SKB_DROP_REASON_DEV_READY)
-  else if (skb.len < ETH_HLEN) skb.drop(drop.SKB_DROP_REASON_PKT_TOO_SMALL)
-  else if (skb.gsoSize === 0 && skb.len > peer.mtu + ETH_HLEN + VLAN_HLEN) skb.drop(drop.SKB_DROP_REASON_PKT_TOO_BIG)
+  if (peer === undefined || outgoing === undefined || (peer.flags & IFF_UP) === 0) skb.drop(SKB_DROP_REASON_DEV_READY)
+  else if (skb.len < ETH_HLEN) skb.drop(SKB_DROP_REASON_PKT_TOO_SMALL)
+  else if (skb.gsoSize === 0 && skb.len > peer.mtu + ETH_HLEN + VLAN_HLEN) skb.drop(SKB_DROP_REASON_PKT_TOO_BIG)
   else outgoing.wire.push(skb) // (3) The wire takes the frame over.
   return NETDEV_TX_OK
 }

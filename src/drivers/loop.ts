@@ -10,7 +10,15 @@
  */
 import { bool, type DriverContext, defineDriver, int, interfaceArgs } from '../netdev/driver.ts'
 import { allocNetdevMqs, etherSetup, ethHwAddrRandom } from '../netdev/eth.ts'
-import * as netif from '../netdev/if.ts'
+import {
+  ETH_ALEN,
+  ETH_ZLEN,
+  IFF_NOARP,
+  NETDEV_TX_OK,
+  NETIF_F_ALL_TAP,
+  NETIF_MSG_RX_STATUS,
+  NETIF_MSG_TX_QUEUED,
+} from '../netdev/if.ts'
 import type { NetDevice } from '../netdev/net-device.ts'
 import { ethTypeTrans, netifRx, netifTxStartAllQueues, netifTxStopAllQueues } from '../netdev/netif.ts'
 import type { NetDeviceOps } from '../netdev/ops.ts'
@@ -41,7 +49,7 @@ function setMacAddress(dev: NetDevice<LoopPriv>, address: Uint8Array): void {
   const { far } = dev.priv
   if (far === undefined) return
   far.address.set(address)
-  far.address[netif.ETH_ALEN - 1] ^= 1
+  far.address[ETH_ALEN - 1] ^= 1
 }
 
 function stop(dev: NetDevice<LoopPriv>): void {
@@ -52,18 +60,18 @@ function stop(dev: NetDevice<LoopPriv>): void {
 function startXmit(skb: SkBuff, dev: NetDevice<LoopPriv>): number {
   const { far, flows, rxRings } = dev.priv
   if (far !== undefined && answerFar(skb, far, dev.addresses, dev.addresses)) {
-    skb.padto(netif.ETH_ZLEN)
+    skb.padto(ETH_ZLEN)
     netifRx(skb)
-    return netif.NETDEV_TX_OK
+    return NETDEV_TX_OK
   }
   const reason = flipNetwork(skb)
   if (reason !== 0) {
     skb.drop(reason)
-    return netif.NETDEV_TX_OK
+    return NETDEV_TX_OK
   }
   addressToHost(skb, dev.devAddr)
-  skb.padto(netif.ETH_ZLEN)
-  const log = (dev.msgEnable & netif.NETIF_MSG_TX_QUEUED) !== 0
+  skb.padto(ETH_ZLEN)
+  const log = (dev.msgEnable & NETIF_MSG_TX_QUEUED) !== 0
   if (log) dev.logEvent(`TX queue ${skb.queueMapping}: enqueue, len ${skb.len}`)
   flows?.steer(skb)
   const queue = skb.queueMapping % dev.numRxQueues
@@ -71,7 +79,7 @@ function startXmit(skb: SkBuff, dev: NetDevice<LoopPriv>): number {
   // (3) The frame moves to a ring of the driver's own.
   if (rxRings[queue].push(skb)) processRxRing(queue, dev)
   else skb.drop(SKB_DROP_REASON_FULL_RING)
-  return netif.NETDEV_TX_OK
+  return NETDEV_TX_OK
 }
 
 /** Gives the kernel everything in a receive ring, as an interrupt handler would. */
@@ -79,7 +87,7 @@ function processRxRing(queue: number, dev: NetDevice<LoopPriv>): void {
   const ring = dev.priv.rxRings[queue]
   for (let skb = ring.shift(); skb !== undefined; skb = ring.shift()) {
     ethTypeTrans(skb, dev)
-    if ((dev.msgEnable & netif.NETIF_MSG_RX_STATUS) !== 0) dev.logEvent(`RX queue ${queue}: delivering, len ${skb.len}`)
+    if ((dev.msgEnable & NETIF_MSG_RX_STATUS) !== 0) dev.logEvent(`RX queue ${queue}: delivering, len ${skb.len}`)
     netifRx(skb)
   }
 }
@@ -95,8 +103,8 @@ const loopOps: NetDeviceOps<LoopPriv> = {
 function setup(dev: NetDevice<LoopPriv>, { net }: DriverContext): void {
   etherSetup(dev)
   dev.netdevOps = loopOps
-  if (dev.priv.far === undefined) dev.flags |= netif.IFF_NOARP
-  dev.features = netif.NETIF_F_ALL_TAP
+  if (dev.priv.far === undefined) dev.flags |= IFF_NOARP
+  dev.features = NETIF_F_ALL_TAP
   dev.linkKsettings = { speed: 10_000, duplex: 'full' }
   ethHwAddrRandom(dev, net.random)
 }
@@ -114,7 +122,7 @@ export const driver = defineDriver({
     const { txqs = TX_QUEUES, rxqs = Math.min(RX_QUEUES, txqs) } = context
     const [where] = interfaceArgs(context, ['vnet%d'])
     const rxRings = Array.from({ length: rxqs }, () => new Ring(params.ringSize))
-    const far = params.arp ? farNetwork(new Uint8Array(netif.ETH_ALEN)) : undefined
+    const far = params.arp ? farNetwork(new Uint8Array(ETH_ALEN)) : undefined
     const flows = txqs > 1 ? new FlowQueues(context.net.clock) : undefined
     const priv: LoopPriv = { rxRings, flows, far }
     const dev = allocNetdevMqs({ name: where.name, setup: d => setup(d, context), txqs, rxqs, priv })

@@ -14,7 +14,16 @@ import type { Addon, Native } from './native.ts'
 import { inNetns, isNamed, netnsName, placeOf, watchNetnsName } from './netns-name.ts'
 import { addressesOf, conflictWith, getLink, getLinks, type Link, nsidOf, RouteSocket } from './rtnetlink.ts'
 import { FrameBatches, FrameQueue } from './tap/frame-queue.ts'
-import * as taps from './tap/interface.ts'
+import {
+  adoptTun,
+  attachTap,
+  checkQueues,
+  createTap,
+  devAllocName,
+  linkOfTun,
+  netnsOfTun,
+  removeTap,
+} from './tap/interface.ts'
 import { TapPort, type TapPortOwner } from './tap/port.ts'
 import { setPersist, type Tun } from './tap/tap.ts'
 import { TUNSETPERSIST } from './uapi.ts'
@@ -95,7 +104,7 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
     if (!pattern.includes('%d')) return pattern
     return this.#there(netns, there => {
       const links = getLinks(there)
-      return taps.devAllocName(pattern, new Set(links.flatMap(({ name, altNames }) => [name, ...altNames])))
+      return devAllocName(pattern, new Set(links.flatMap(({ name, altNames }) => [name, ...altNames])))
     })
   }
 
@@ -117,9 +126,9 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
     // As in open().
     await undefined
     const native = this.#native
-    const tap = taps.adoptTun(native, fd, spec.layer, spec.features)
+    const tap = adoptTun(native, fd, spec.layer, spec.features)
     try {
-      const found = taps.netnsOfTun(native, tap)
+      const found = netnsOfTun(native, tap)
       if (found < 0) return await this.#adopt(spec, tap, -1)
       return await closing(native, found, () => this.#adopt(spec, tap, placeOf(native, found)))
     } catch (error) {
@@ -132,7 +141,7 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
     const netns = netnsName(nsfd)
     using there = RouteSocket.open(this.#native, nsfd)
     if (netns !== undefined) this.#checkEvents(netns)
-    taps.linkOfTun(this.#native, there, tap)
+    linkOfTun(this.#native, there, tap)
     await this.#monitor.sync()
     const adopted = { ...spec, name: tap.name, netns, queues: 1, borrowed: true }
     const port = this.#port(adopted, tap, there, nsfd, undefined)
@@ -146,8 +155,8 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
       if (nsfd >= 0) this.#checkEvents(spec.netns as string)
       const existing = getLink(there, { name: spec.name })
       // nsid() before the move: a namespace sends events only once it has an id.
-      const create = () => taps.createTap(this.#native, spec, nsfd, () => this.nsid(nsfd))
-      const tap = existing === undefined ? await create() : taps.attachTap(this.#native, spec, existing, nsfd)
+      const create = () => createTap(this.#native, spec, nsfd, () => this.nsid(nsfd))
+      const tap = existing === undefined ? await create() : attachTap(this.#native, spec, existing, nsfd)
       try {
         if (spec.persist) setPersist(this.#native, tap, true)
         // Events up to now are part of the link that is read next. Later ones are reported.
@@ -165,7 +174,7 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
 
   /** Removes a persistent TAP that no program is attached to. */
   async remove(name: string, netns: string | undefined): Promise<void> {
-    this.#there(netns, (there, nsfd) => taps.removeTap(this.#native, there, name, nsfd))
+    this.#there(netns, (there, nsfd) => removeTap(this.#native, there, name, nsfd))
   }
 
   /** An interface's addresses, as `198.18.0.1/24`, without the kernel's link-local ones. */
@@ -256,7 +265,7 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
     const nsid = this.nsid(nsfd)
     const link = getLink(there, { name: tap.name })
     if (link === undefined) throw new VnetError(ENODEV, ['RTM_GETLINK', tap.name])
-    taps.checkQueues(link, spec.queues)
+    checkQueues(link, spec.queues)
     const { ifindex } = link
     const { multicastList = false } = spec
     const port = new TapPort(this.#native, tap, {

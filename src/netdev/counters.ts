@@ -6,12 +6,52 @@
  * kernel counts at the same moments, so both agree to the frame.
  */
 import { isBroadcastAddress } from '../packet/ethernet.ts'
-import * as drop from '../skb/drop-reason.ts'
-import { SKB_DROP_REASON_MAX, SKB_DROP_REASON_NOT_SPECIFIED } from '../skb/drop-reason.ts'
+import {
+  SKB_DROP_REASON_FULL_RING,
+  SKB_DROP_REASON_HDR_TRUNC,
+  SKB_DROP_REASON_MAX,
+  SKB_DROP_REASON_NOT_SPECIFIED,
+  SKB_DROP_REASON_OTHERHOST,
+  SKB_DROP_REASON_PKT_TOO_BIG,
+  SKB_DROP_REASON_PKT_TOO_SMALL,
+  SKB_DROP_REASON_RX_CRC,
+  SKB_DROP_REASON_RX_FIFO,
+  SKB_DROP_REASON_RX_FRAME,
+  SKB_DROP_REASON_RX_NOHANDLER,
+  SKB_DROP_REASON_RX_OVER,
+  SKB_DROP_REASON_TX_ABORTED,
+  SKB_DROP_REASON_TX_CARRIER,
+  SKB_DROP_REASON_TX_FIFO,
+  SKB_DROP_REASON_TX_HEARTBEAT,
+  SKB_DROP_REASON_TX_WINDOW,
+} from '../skb/drop-reason.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import type { Port } from './port.ts'
-import * as stats from './stats.ts'
-import { LINK_STATS64_LENGTH, MULTICAST, RX_BYTES, RX_PACKETS, TX_BYTES, TX_PACKETS } from './stats.ts'
+import {
+  LINK_STATS64_LENGTH,
+  MULTICAST,
+  RX_BYTES,
+  RX_CRC_ERRORS,
+  RX_DROPPED,
+  RX_ERRORS,
+  RX_FIFO_ERRORS,
+  RX_FRAME_ERRORS,
+  RX_LENGTH_ERRORS,
+  RX_MISSED_ERRORS,
+  RX_NOHANDLER,
+  RX_OTHERHOST_DROPPED,
+  RX_OVER_ERRORS,
+  RX_PACKETS,
+  TX_ABORTED_ERRORS,
+  TX_BYTES,
+  TX_CARRIER_ERRORS,
+  TX_DROPPED,
+  TX_ERRORS,
+  TX_FIFO_ERRORS,
+  TX_HEARTBEAT_ERRORS,
+  TX_PACKETS,
+  TX_WINDOW_ERRORS,
+} from './stats.ts'
 
 /**
  * The fields of LinkStats64 that count a drop, by its reason and the side it is on. One field
@@ -20,29 +60,29 @@ import { LINK_STATS64_LENGTH, MULTICAST, RX_BYTES, RX_PACKETS, TX_BYTES, TX_PACK
  */
 type Fields = readonly number[]
 
-const rxByReason = byReason([stats.RX_DROPPED], {
-  [drop.SKB_DROP_REASON_PKT_TOO_SMALL]: [stats.RX_ERRORS, stats.RX_LENGTH_ERRORS],
-  [drop.SKB_DROP_REASON_PKT_TOO_BIG]: [stats.RX_ERRORS, stats.RX_LENGTH_ERRORS],
-  [drop.SKB_DROP_REASON_HDR_TRUNC]: [stats.RX_ERRORS, stats.RX_FRAME_ERRORS],
-  [drop.SKB_DROP_REASON_RX_OVER]: [stats.RX_ERRORS, stats.RX_OVER_ERRORS],
-  [drop.SKB_DROP_REASON_RX_CRC]: [stats.RX_ERRORS, stats.RX_CRC_ERRORS],
-  [drop.SKB_DROP_REASON_RX_FRAME]: [stats.RX_ERRORS, stats.RX_FRAME_ERRORS],
-  [drop.SKB_DROP_REASON_RX_FIFO]: [stats.RX_ERRORS, stats.RX_FIFO_ERRORS],
-  [drop.SKB_DROP_REASON_FULL_RING]: [stats.RX_MISSED_ERRORS],
-  [drop.SKB_DROP_REASON_OTHERHOST]: [stats.RX_OTHERHOST_DROPPED],
-  [drop.SKB_DROP_REASON_RX_NOHANDLER]: [stats.RX_NOHANDLER],
+const rxByReason = byReason([RX_DROPPED], {
+  [SKB_DROP_REASON_PKT_TOO_SMALL]: [RX_ERRORS, RX_LENGTH_ERRORS],
+  [SKB_DROP_REASON_PKT_TOO_BIG]: [RX_ERRORS, RX_LENGTH_ERRORS],
+  [SKB_DROP_REASON_HDR_TRUNC]: [RX_ERRORS, RX_FRAME_ERRORS],
+  [SKB_DROP_REASON_RX_OVER]: [RX_ERRORS, RX_OVER_ERRORS],
+  [SKB_DROP_REASON_RX_CRC]: [RX_ERRORS, RX_CRC_ERRORS],
+  [SKB_DROP_REASON_RX_FRAME]: [RX_ERRORS, RX_FRAME_ERRORS],
+  [SKB_DROP_REASON_RX_FIFO]: [RX_ERRORS, RX_FIFO_ERRORS],
+  [SKB_DROP_REASON_FULL_RING]: [RX_MISSED_ERRORS],
+  [SKB_DROP_REASON_OTHERHOST]: [RX_OTHERHOST_DROPPED],
+  [SKB_DROP_REASON_RX_NOHANDLER]: [RX_NOHANDLER],
 })
 
-const txByReason = byReason([stats.TX_DROPPED], {
-  [drop.SKB_DROP_REASON_TX_ABORTED]: [stats.TX_ERRORS, stats.TX_ABORTED_ERRORS],
-  [drop.SKB_DROP_REASON_TX_CARRIER]: [stats.TX_ERRORS, stats.TX_CARRIER_ERRORS],
-  [drop.SKB_DROP_REASON_TX_FIFO]: [stats.TX_ERRORS, stats.TX_FIFO_ERRORS],
-  [drop.SKB_DROP_REASON_TX_HEARTBEAT]: [stats.TX_ERRORS, stats.TX_HEARTBEAT_ERRORS],
-  [drop.SKB_DROP_REASON_TX_WINDOW]: [stats.TX_ERRORS, stats.TX_WINDOW_ERRORS],
+const txByReason = byReason([TX_DROPPED], {
+  [SKB_DROP_REASON_TX_ABORTED]: [TX_ERRORS, TX_ABORTED_ERRORS],
+  [SKB_DROP_REASON_TX_CARRIER]: [TX_ERRORS, TX_CARRIER_ERRORS],
+  [SKB_DROP_REASON_TX_FIFO]: [TX_ERRORS, TX_FIFO_ERRORS],
+  [SKB_DROP_REASON_TX_HEARTBEAT]: [TX_ERRORS, TX_HEARTBEAT_ERRORS],
+  [SKB_DROP_REASON_TX_WINDOW]: [TX_ERRORS, TX_WINDOW_ERRORS],
 })
 
 function byReason(others: Fields, fields: Readonly<Record<number, Fields>>): readonly Fields[] {
-  return Array.from({ length: drop.SKB_DROP_REASON_MAX }, (_, reason) => fields[reason] ?? others)
+  return Array.from({ length: SKB_DROP_REASON_MAX }, (_, reason) => fields[reason] ?? others)
 }
 
 /** Returns the fields that count a drop of this reason on the receive or the transmit side. */

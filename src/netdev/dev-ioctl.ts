@@ -3,7 +3,15 @@
  * ndoSiocdevprivate, SIOCSIFMAP goes to ndoSetConfig, and SIOCGIFMAP returns `dev.map`.
  */
 import { EFAULT, EINVAL, EIO, ENODEV, EOPNOTSUPP, EPERM, isErrno, VnetError } from '../base/errno.ts'
-import * as netif from './if.ts'
+import {
+  IFR_IFRU,
+  IFREQ_LEN,
+  NETREG_REGISTERED,
+  SIOCDEVPRIVATE,
+  SIOCDEVPRIVATES,
+  SIOCGIFMAP,
+  SIOCSIFMAP,
+} from './if.ts'
 import { callNdo, logBadReturn, MAX_ERRNO } from './ndo.ts'
 import type { NetDevice } from './net-device.ts'
 import type { Ifmap, UserData } from './ops.ts'
@@ -66,12 +74,12 @@ export function devIoctl(
   mayChange = false,
 ): number {
   const device = dev as NetDevice
-  if (ifr.length !== netif.IFREQ_LEN) return -EINVAL
-  if (dev.regState !== netif.NETREG_REGISTERED) return -ENODEV
-  if (cmd >= netif.SIOCDEVPRIVATE && cmd < netif.SIOCDEVPRIVATE + netif.SIOCDEVPRIVATES)
+  if (ifr.length !== IFREQ_LEN) return -EINVAL
+  if (dev.regState !== NETREG_REGISTERED) return -ENODEV
+  if (cmd >= SIOCDEVPRIVATE && cmd < SIOCDEVPRIVATE + SIOCDEVPRIVATES)
     return siocdevprivate(device, cmd, ifr, memory, mayChange)
-  if (cmd === netif.SIOCGIFMAP) return getIfmap(device, ifr)
-  if (cmd === netif.SIOCSIFMAP) return setIfmap(device, ifr, mayChange)
+  if (cmd === SIOCGIFMAP) return getIfmap(device, ifr)
+  if (cmd === SIOCSIFMAP) return setIfmap(device, ifr, mayChange)
   return -EOPNOTSUPP
 }
 
@@ -80,7 +88,7 @@ function siocdevprivate(dev: NetDevice, cmd: number, ifr: Uint8Array, memory: Us
   if (netdevOps.ndoSiocdevprivate === undefined) return -EOPNOTSUPP
   // Data that a driver writes before it fails is not copied back.
   const copy = ifr.slice()
-  const address = new DataView(copy.buffer).getBigUint64(netif.IFR_IFRU, true)
+  const address = new DataView(copy.buffer).getBigUint64(IFR_IFRU, true)
   try {
     const result: unknown = netdevOps.ndoSiocdevprivate(dev, copy, userData(memory, address, mayChange), cmd) ?? 0
     if (Number.isInteger(result) && (result as number) >= -MAX_ERRNO && (result as number) <= INT_MAX) {
@@ -150,7 +158,7 @@ function setIfmap(dev: NetDevice, ifr: Uint8Array, mayChange: boolean): number {
 }
 
 function ifmapOf({ buffer, byteOffset }: Uint8Array): DataView {
-  return new DataView(buffer, byteOffset + netif.IFR_IFRU, IFMAP_LEN)
+  return new DataView(buffer, byteOffset + IFR_IFRU, IFMAP_LEN)
 }
 
 function check(result: number, what: string): void {

@@ -6,7 +6,20 @@
 import { E2BIG, EADDRNOTAVAIL, EBUSY, EINVAL, type Random, VnetError } from '../base/index.ts'
 import * as ethernet from '../packet/ethernet.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
-import * as netif from './if.ts'
+import {
+  ARPHRD_ETHER,
+  DEFAULT_TX_QUEUE_LEN,
+  devValidName,
+  ETH_ALEN,
+  ETH_DATA_LEN,
+  ETH_HLEN,
+  ETH_MAX_MTU,
+  ETH_MIN_MTU,
+  IFF_BROADCAST,
+  IFF_MULTICAST,
+  IFF_UP,
+  MAX_TAP_QUEUES,
+} from './if.ts'
 import { NetDevice } from './net-device.ts'
 import type { HeaderOps } from './ops.ts'
 
@@ -34,11 +47,11 @@ export interface AllocNetdevOptions<Priv> {
  */
 export function allocNetdevMqs<Priv>(options: AllocNetdevOptions<Priv>): NetDevice<Priv> {
   const { name, setup, txqs = 1, rxqs = 1, priv } = options
-  if (!netif.devValidName(name))
+  if (!devValidName(name))
     throw new VnetError(EINVAL, `interface name '${name}'`, '1 to 15 bytes, no / or : or white space, at most one %d')
   if (!isQueueCount(txqs) || !isQueueCount(rxqs) || rxqs > txqs) {
-    const advice = `from 1 to ${netif.MAX_TAP_QUEUES}, and no more receive than transmit queues`
-    const errno = txqs > netif.MAX_TAP_QUEUES || rxqs > netif.MAX_TAP_QUEUES ? E2BIG : EINVAL
+    const advice = `from 1 to ${MAX_TAP_QUEUES}, and no more receive than transmit queues`
+    const errno = txqs > MAX_TAP_QUEUES || rxqs > MAX_TAP_QUEUES ? E2BIG : EINVAL
     throw new VnetError(errno, `${name}: ${txqs} tx and ${rxqs} rx queues`, advice)
   }
   const dev = new NetDevice(name, txqs, rxqs, priv)
@@ -63,24 +76,24 @@ export function allocEtherdevMqs<Priv>(
 /** ether_setup: sets the common properties of Ethernet devices. */
 export function etherSetup<Priv>(dev: NetDevice<Priv>): void {
   dev.headerOps = ethHeaderOps
-  dev.type = netif.ARPHRD_ETHER
-  dev.hardHeaderLen = netif.ETH_HLEN
-  dev.addrLen = netif.ETH_ALEN
-  dev.mtu = netif.ETH_DATA_LEN
-  dev.minMtu = netif.ETH_MIN_MTU
-  dev.maxMtu = netif.ETH_MAX_MTU
-  dev.txQueueLen = netif.DEFAULT_TX_QUEUE_LEN
-  dev.flags = netif.IFF_BROADCAST | netif.IFF_MULTICAST
+  dev.type = ARPHRD_ETHER
+  dev.hardHeaderLen = ETH_HLEN
+  dev.addrLen = ETH_ALEN
+  dev.mtu = ETH_DATA_LEN
+  dev.minMtu = ETH_MIN_MTU
+  dev.maxMtu = ETH_MAX_MTU
+  dev.txQueueLen = DEFAULT_TX_QUEUE_LEN
+  dev.flags = IFF_BROADCAST | IFF_MULTICAST
   dev.broadcast.fill(0xff)
 }
 
 /** eth_hw_addr_random: gives the device a random address, locally administered and unicast. */
 export function ethHwAddrRandom<Priv>(dev: NetDevice<Priv>, random: Random): void {
-  for (let i = 0; i < netif.ETH_ALEN; i++) dev.devAddr[i] = random.below(256)
+  for (let i = 0; i < ETH_ALEN; i++) dev.devAddr[i] = random.below(256)
   dev.devAddr[0] = (dev.devAddr[0] & 0xfe) | 0x02
 }
 
-const isQueueCount = (n: number): boolean => Number.isInteger(n) && n >= 1 && n <= netif.MAX_TAP_QUEUES
+const isQueueCount = (n: number): boolean => Number.isInteger(n) && n >= 1 && n <= MAX_TAP_QUEUES
 
 /**
  * eth_header: pushes an Ethernet header and returns ETH_HLEN. The source is the device's own
@@ -89,12 +102,12 @@ const isQueueCount = (n: number): boolean => Number.isInteger(n) && n >= 1 && n 
  */
 function create(skb: SkBuff, dev: NetDevice, type: number, destination: Uint8Array, source = dev.devAddr): number {
   const length = skb.len
-  const at = skb.push(netif.ETH_HLEN)
+  const at = skb.push(ETH_HLEN)
   const { bytes } = skb
   ethernet.setEtherType(bytes, at, type === ethernet.ETH_P_802_3 || type === ethernet.ETH_P_802_2 ? length : type)
   ethernet.copyAddress(bytes, ethernet.destinationAt(at), destination)
   ethernet.copyAddress(bytes, ethernet.sourceAt(at), source)
-  return netif.ETH_HLEN
+  return ETH_HLEN
 }
 
 /**
@@ -103,9 +116,9 @@ function create(skb: SkBuff, dev: NetDevice, type: number, destination: Uint8Arr
  */
 function parse(skb: SkBuff, into: Uint8Array): number {
   const at = skb.mac === 0 ? skb.data : skb.mac
-  if (at + netif.ETH_HLEN > skb.data + skb.len) return 0
+  if (at + ETH_HLEN > skb.data + skb.len) return 0
   ethernet.copyAddress(into, 0, skb.bytes, ethernet.sourceAt(at))
-  return netif.ETH_ALEN
+  return ETH_ALEN
 }
 
 /** eth_header_ops */
@@ -133,8 +146,8 @@ export function devParseHeader(skb: SkBuff, into: Uint8Array): number {
  * if the device is up, or -EADDRNOTAVAIL for a group address or zero.
  */
 export function ethMacAddr(dev: NetDevice, address: Uint8Array): number {
-  if ((dev.flags & netif.IFF_UP) !== 0) return -EBUSY
-  if (address.length !== netif.ETH_ALEN || !ethernet.isStationAddress(address, 0)) return -EADDRNOTAVAIL
+  if ((dev.flags & IFF_UP) !== 0) return -EBUSY
+  if (address.length !== ETH_ALEN || !ethernet.isStationAddress(address, 0)) return -EADDRNOTAVAIL
   dev.devAddr.set(address)
   return 0
 }

@@ -15,7 +15,14 @@ import { networkOffset } from '../packet/vlan.ts'
 import type { Ring } from '../skb/index.ts'
 import { FRAME_MAX, handedOn, OWNER_HOLDER, SKB_DROP_REASON_NOMEM, SKB_DROP_REASON_SKB_GSO_SEG } from '../skb/index.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
-import * as sk from '../skb/sk-buff.ts'
+import {
+  CHECKSUM_NONE,
+  CHECKSUM_PARTIAL,
+  SKB_GSO_TCP_ECN,
+  SKB_GSO_TCPV4,
+  SKB_GSO_TCPV6,
+  SKB_GSO_UDP_L4,
+} from '../skb/sk-buff.ts'
 import { NETIF_F_CSUM_MASK, NETIF_F_GSO_UDP_L4, NETIF_F_TSO, NETIF_F_TSO6 } from './if.ts'
 
 /**
@@ -28,13 +35,13 @@ import { NETIF_F_CSUM_MASK, NETIF_F_GSO_UDP_L4, NETIF_F_TSO, NETIF_F_TSO6 } from
 export function skbChecksumHelp(skb: SkBuff): boolean {
   if (skb.owner < OWNER_HOLDER) throw handedOn(skb.owner, skbChecksumHelp, 'skb_checksum_help')
   if (skb.gsoSize !== 0) return warnBadOffload(skb)
-  if (skb.ipSummed !== sk.CHECKSUM_PARTIAL) return true
+  if (skb.ipSummed !== CHECKSUM_PARTIAL) return true
   const { bytes, csumStart, csumOffset } = skb
   const end = skb.data + skb.len
   if (csumStart < skb.data || csumOffset < 0 || csumStart + csumOffset + 2 > end) return false
   const check = finish(onesComplementSum(bytes, csumStart, end - csumStart))
   put16(bytes, csumStart + csumOffset, check === 0 && csumOffset === udp.UDP_CHECK ? 0xffff : check)
-  skb.ipSummed = sk.CHECKSUM_NONE
+  skb.ipSummed = CHECKSUM_NONE
   return true
 }
 
@@ -103,8 +110,8 @@ export function skbGsoSegment(skb: SkBuff, into: Ring, partial = false): number 
     segment.h = at + h - data
     if (isTcp) editTcp(bytes, segment.h, i * gsoSize, i === 0, i === count - 1)
     else udp.setLength(bytes, segment.h, header + size)
-    const none = !isTcp && skb.ipSummed !== sk.CHECKSUM_PARTIAL && udp.checksum(bytes, h) === 0
-    finishSegment(segment, protocol, i, none, partial && skb.ipSummed === sk.CHECKSUM_PARTIAL, view)
+    const none = !isTcp && skb.ipSummed !== CHECKSUM_PARTIAL && udp.checksum(bytes, h) === 0
+    finishSegment(segment, protocol, i, none, partial && skb.ipSummed === CHECKSUM_PARTIAL, view)
     into.push(segment)
   }
   skb.free()
@@ -143,7 +150,7 @@ function transportOf(skb: SkBuff, protocol: number): number {
 /** Returns the length of the transport header at `h`, -1 for a frame that cannot be cut. */
 function headerOf(skb: SkBuff, h: number, protocol: number): number {
   const { bytes, data, len } = skb
-  if (skb.ipSummed === sk.CHECKSUM_PARTIAL && skb.csumStart !== h) return -1
+  if (skb.ipSummed === CHECKSUM_PARTIAL && skb.csumStart !== h) return -1
   const length = endOf(bytes, data + networkOffset(bytes, data, len)) - h
   return protocol === ipv4.IPPROTO_TCP ? tcp.parse(bytes, h, length) : udp.parse(bytes, h, length)
 }
@@ -155,9 +162,9 @@ function endOf(bytes: Uint8Array, nh: number): number {
 
 /** Returns the transport protocol of a GSO frame's kind, 0 if the kind is unknown. */
 function gsoProtocol(skb: SkBuff): number {
-  if (skb.gsoType === sk.SKB_GSO_UDP_L4) return ipv4.IPPROTO_UDP
-  const kind = skb.gsoType & ~sk.SKB_GSO_TCP_ECN
-  return kind === sk.SKB_GSO_TCPV4 || kind === sk.SKB_GSO_TCPV6 ? ipv4.IPPROTO_TCP : 0
+  if (skb.gsoType === SKB_GSO_UDP_L4) return ipv4.IPPROTO_UDP
+  const kind = skb.gsoType & ~SKB_GSO_TCP_ECN
+  return kind === SKB_GSO_TCPV4 || kind === SKB_GSO_TCPV6 ? ipv4.IPPROTO_TCP : 0
 }
 
 const isIpv4 = (bytes: Uint8Array, nh: number): boolean => get16(bytes, nh - 2) === ETH_P_IP
@@ -167,12 +174,12 @@ function transportHeader(skb: SkBuff, nh: number, protocol: number): number {
   const { bytes, gsoType } = skb
   const length = skb.data + skb.len - nh
   const type = get16(bytes, nh - 2)
-  if (type === ETH_P_IP && (gsoType & sk.SKB_GSO_TCPV6) === 0) {
+  if (type === ETH_P_IP && (gsoType & SKB_GSO_TCPV6) === 0) {
     const header = ipv4.parse(bytes, nh, length)
     if (header < 0 || ipv4.protocol(bytes, nh) !== protocol || ipv4.isFragment(bytes, nh)) return -1
     return nh + header
   }
-  if (type === ETH_P_IPV6 && (gsoType & sk.SKB_GSO_TCPV4) === 0 && ipv6.parse(bytes, nh, length) >= 0) {
+  if (type === ETH_P_IPV6 && (gsoType & SKB_GSO_TCPV4) === 0 && ipv6.parse(bytes, nh, length) >= 0) {
     const upper = ipv6.upperLayer(bytes, nh, ipv6.IPV6_HLEN + ipv6.payloadLength(bytes, nh), false)
     return upper >= 0 && (upper & 0xff) === protocol ? nh + (upper >>> 8) : -1
   }
@@ -212,7 +219,7 @@ function finishSegment(
   const field = h + offset
   if (partial) {
     put16(bytes, field, sum)
-    segment.ipSummed = sk.CHECKSUM_PARTIAL
+    segment.ipSummed = CHECKSUM_PARTIAL
     segment.csumStart = h
     segment.csumOffset = offset
     return
@@ -237,7 +244,7 @@ export function canOffload(skb: SkBuff, features: number): boolean {
   if ((features & NETIF_F_CSUM_MASK) === 0) return false
   if (skb.gsoSize === 0) return true
   const { gsoType } = skb
-  if ((gsoType & sk.SKB_GSO_TCPV4) !== 0) return (features & NETIF_F_TSO) !== 0
-  if ((gsoType & sk.SKB_GSO_TCPV6) !== 0) return (features & NETIF_F_TSO6) !== 0
-  return (gsoType & sk.SKB_GSO_UDP_L4) !== 0 && (features & NETIF_F_GSO_UDP_L4) !== 0
+  if ((gsoType & SKB_GSO_TCPV4) !== 0) return (features & NETIF_F_TSO) !== 0
+  if ((gsoType & SKB_GSO_TCPV6) !== 0) return (features & NETIF_F_TSO6) !== 0
+  return (gsoType & SKB_GSO_UDP_L4) !== 0 && (features & NETIF_F_GSO_UDP_L4) !== 0
 }

@@ -7,7 +7,17 @@
  */
 import { EINVAL, errnoName, VnetError } from '../base/errno.ts'
 import { sameBytes } from '../packet/address.ts'
-import * as netif from './if.ts'
+import {
+  IFF_DEBUG,
+  IFF_UP,
+  NETDEV_CHANGE,
+  NETDEV_CHANGEADDR,
+  NETDEV_CHANGEMTU,
+  NETDEV_CHANGENAME,
+  NETDEV_DOWN,
+  NETDEV_UP,
+  NETIF_MSG_FRAMES,
+} from './if.ts'
 import { callNdo, request } from './ndo.ts'
 import type { NetDevice } from './net-device.ts'
 import type { LinkChange, LinkState } from './port.ts'
@@ -17,8 +27,8 @@ const RESTRICTED =
 
 /** Sets the fields of a device that is being registered from its interface. It counts as down. */
 export function adoptLink(dev: NetDevice, link: LinkState): void {
-  dev.flags = link.flags & ~netif.IFF_UP
-  if ((dev.flags & netif.IFF_DEBUG) !== 0) dev.msgEnable = netif.NETIF_MSG_FRAMES
+  dev.flags = link.flags & ~IFF_UP
+  if ((dev.flags & IFF_DEBUG) !== 0) dev.msgEnable = NETIF_MSG_FRAMES
   dev.mtu = link.mtu
   dev.txQueueLen = link.txQueueLen
   dev.mc = link.multicast
@@ -48,7 +58,7 @@ export function linkChanged(dev: NetDevice, change: Exclude<LinkChange, { kind: 
     if (isMoved && change.restricted) dev.changeLog.warn('moved without CAP_SYS_ADMIN', RESTRICTED)
     dev.rename(change.name)
     if (isMoved) dev.ifindex = change.ifindex
-    dev.net.callNetdeviceNotifiers(netif.NETDEV_CHANGENAME, dev)
+    dev.net.callNetdeviceNotifiers(NETDEV_CHANGENAME, dev)
   }
 }
 
@@ -62,17 +72,17 @@ export function openDevice(dev: NetDevice): void {
     request(dev, { up: false })
     return
   }
-  dev.flags |= netif.IFF_UP
+  dev.flags |= IFF_UP
   setRxMode(dev)
   for (const txq of dev.tx) txq.activate()
   dev.changeLog.info('device opened', 'device opened')
-  dev.net.callNetdeviceNotifiers(netif.NETDEV_UP, dev)
+  dev.net.callNetdeviceNotifiers(NETDEV_UP, dev)
 }
 
 /** __dev_close: the link is down or about to go. Frames under way are dropped and counted. */
 export function closeDevice(dev: NetDevice): void {
-  if ((dev.flags & netif.IFF_UP) === 0) return
-  dev.flags &= ~netif.IFF_UP
+  if ((dev.flags & IFF_UP) === 0) return
+  dev.flags &= ~IFF_UP
   dev.watchdog.down()
   // Before ndoStop, which may wake a queue: the driver is given no frame while it closes. After it
   // once more, for frames that could not be read while the driver held all slots.
@@ -82,21 +92,21 @@ export function closeDevice(dev: NetDevice): void {
   dev.net.flush()
   dev.purge()
   dev.changeLog.info('device closed', 'device closed')
-  dev.net.callNetdeviceNotifiers(netif.NETDEV_DOWN, dev)
+  dev.net.callNetdeviceNotifiers(NETDEV_DOWN, dev)
 }
 
 /** dev_set_rx_mode: for a device that is down it is done when it is opened. */
 function setRxMode(dev: NetDevice): void {
-  if ((dev.flags & netif.IFF_UP) === 0) return
+  if ((dev.flags & IFF_UP) === 0) return
   callNdo(dev, 'ndoSetRxMode', () => dev.netdevOps.ndoSetRxMode?.(dev))
 }
 
 function flagsChanged(dev: NetDevice, flags: number): void {
-  if (((flags ^ dev.flags) & netif.IFF_DEBUG) !== 0)
-    dev.msgEnable = (flags & netif.IFF_DEBUG) !== 0 ? netif.NETIF_MSG_FRAMES : dev.net.msgEnable
-  dev.flags = (flags & ~netif.IFF_UP) | (dev.flags & netif.IFF_UP)
+  if (((flags ^ dev.flags) & IFF_DEBUG) !== 0)
+    dev.msgEnable = (flags & IFF_DEBUG) !== 0 ? NETIF_MSG_FRAMES : dev.net.msgEnable
+  dev.flags = (flags & ~IFF_UP) | (dev.flags & IFF_UP)
   setRxMode(dev)
-  dev.net.callNetdeviceNotifiers(netif.NETDEV_CHANGE, dev)
+  dev.net.callNetdeviceNotifiers(NETDEV_CHANGE, dev)
 }
 
 /** dev_set_mtu: calls ndoChangeMtu, then changes the interface. Rejects, undone, if one refuses. */
@@ -130,7 +140,7 @@ function changeMtu(dev: NetDevice, mtu: number): number {
   const error = callNdo(dev, 'ndoChangeMtu', () => dev.netdevOps.ndoChangeMtu?.(dev, mtu))
   if (error !== 0) return error
   dev.mtu = mtu
-  dev.net.callNetdeviceNotifiers(netif.NETDEV_CHANGEMTU, dev)
+  dev.net.callNetdeviceNotifiers(NETDEV_CHANGEMTU, dev)
   return 0
 }
 
@@ -146,5 +156,5 @@ function addressChanged(dev: NetDevice, address: Uint8Array): void {
     return
   }
   dev.devAddr.set(address)
-  dev.net.callNetdeviceNotifiers(netif.NETDEV_CHANGEADDR, dev)
+  dev.net.callNetdeviceNotifiers(NETDEV_CHANGEADDR, dev)
 }

@@ -3,12 +3,31 @@
  * (register.ts). From then on the framework calls the driver's netdevOps.
  */
 import { type Alarm, describeException, EINVAL, LimitedLog, type Log, NSEC_PER_SEC, VnetError } from '../base/index.ts'
-import * as drop from '../skb/drop-reason.ts'
+import {
+  SKB_DROP_REASON_CUT,
+  SKB_DROP_REASON_DEV_READY,
+  SKB_DROP_REASON_DEV_STOPPED,
+  SKB_DROP_REASON_TX_CARRIER,
+} from '../skb/drop-reason.ts'
 import type { SkBuff, SkBuffDevice, SlotAccount } from '../skb/index.ts'
 import { Counters, DevStats, wrap } from './counters.ts'
 import type { DeviceWire } from './device-wire.ts'
 import type { Gate } from './gate.ts'
-import * as netif from './if.ts'
+import {
+  ARPHRD_ETHER,
+  DEFAULT_TX_QUEUE_LEN,
+  ETH_ALEN,
+  ETH_DATA_LEN,
+  ETH_HLEN,
+  ETH_MAX_MTU,
+  ETH_MIN_MTU,
+  IFF_DEBUG,
+  NETIF_F_GRO,
+  NETIF_MSG_PKTDATA,
+  NETIF_MSG_RX_ERR,
+  NETIF_MSG_TX_ERR,
+  NETREG_UNINITIALIZED,
+} from './if.ts'
 import { type FrameProbe, logBadReturn } from './ndo.ts'
 import type { Net } from './net.ts'
 import type { HeaderOps, Ifmap, NetDeviceOps } from './ops.ts'
@@ -39,27 +58,27 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
   /** The given name until registered, then the interface's. */
   name: string
   ifindex = 0
-  type = netif.ARPHRD_ETHER
-  mtu = netif.ETH_DATA_LEN
-  minMtu = netif.ETH_MIN_MTU
-  maxMtu = netif.ETH_MAX_MTU
-  hardHeaderLen = netif.ETH_HLEN
-  addrLen = netif.ETH_ALEN
+  type = ARPHRD_ETHER
+  mtu = ETH_DATA_LEN
+  minMtu = ETH_MIN_MTU
+  maxMtu = ETH_MAX_MTU
+  hardHeaderLen = ETH_HLEN
+  addrLen = ETH_ALEN
   /** IFF_*: the driver's flags until registered, then the kernel's. */
   flags = 0
   /** NETIF_F_*: the driver's offer until registered, then the features that the port grants. */
   features = 0
-  txQueueLen = netif.DEFAULT_TX_QUEUE_LEN
+  txQueueLen = DEFAULT_TX_QUEUE_LEN
   /** Hardware address; all zero leaves the choice to the kernel. */
-  readonly devAddr = new Uint8Array(netif.ETH_ALEN)
-  readonly broadcast = new Uint8Array(netif.ETH_ALEN)
+  readonly devAddr = new Uint8Array(ETH_ALEN)
+  readonly broadcast = new Uint8Array(ETH_ALEN)
   /** The kernel's multicast list, 6 bytes each; kept for devices with ndoSetRxMode. */
   mc: readonly Uint8Array[] = []
   /** The kernel's protocol addresses on the interface, 4 or 16 bytes each. */
   addresses: readonly Uint8Array[] = []
   /** Put before the name in log lines: `red/` if two devices of a program have one name. */
   logPrefix = ''
-  regState = netif.NETREG_UNINITIALIZED
+  regState = NETREG_UNINITIALIZED
   /** NETIF_MSG_*: the events to log; all about single frames while the interface has IFF_DEBUG. */
   msgEnable = 0
   /** The settings that ethtool(8) shows with a carrier; undefined leaves them to the kernel. */
@@ -126,7 +145,7 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
   }
 
   get cutReason(): number {
-    return this.netdevOps.keepsCarrier ? drop.SKB_DROP_REASON_CUT : drop.SKB_DROP_REASON_TX_CARRIER
+    return this.netdevOps.keepsCarrier ? SKB_DROP_REASON_CUT : SKB_DROP_REASON_TX_CARRIER
   }
 
   /** The Net it is registered on; throws before. */
@@ -158,7 +177,7 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
 
   set mergesWire(merges: boolean) {
     this.#mergesWire = merges
-    for (const rxq of this.#rx) rxq.merge(merges || (this.features & netif.NETIF_F_GRO) !== 0)
+    for (const rxq of this.#rx) rxq.merge(merges || (this.features & NETIF_F_GRO) !== 0)
   }
 
   /** Notified of every frame; undefined while nothing captures them. */
@@ -201,14 +220,13 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
 
   countDrop(skb: SkBuff, reason: number): void {
     if (this.#frameProbe !== undefined) this.#frameProbe.dropped(skb, reason)
-    if ((this.msgEnable & (netif.NETIF_MSG_RX_ERR | netif.NETIF_MSG_TX_ERR)) !== 0) this.#logDrop(skb, reason)
+    if ((this.msgEnable & (NETIF_MSG_RX_ERR | NETIF_MSG_TX_ERR)) !== 0) this.#logDrop(skb, reason)
     this.counters.dropped(skb, reason)
   }
 
   #logDrop(skb: SkBuff, reason: number): void {
     const rx = skb.rxDev !== undefined
-    if ((this.msgEnable & (rx ? netif.NETIF_MSG_RX_ERR : netif.NETIF_MSG_TX_ERR)) === 0 || this.#net === undefined)
-      return
+    if ((this.msgEnable & (rx ? NETIF_MSG_RX_ERR : NETIF_MSG_TX_ERR)) === 0 || this.#net === undefined) return
     this.logFrame(rx ? 'rx' : 'tx', skb, reason)
   }
 
@@ -289,7 +307,7 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
   /** Puts a frame on the receive queue that belongs to the queue it came from. For netifRx. */
   receive(skb: SkBuff): void {
     const rxq = this.#rx[wrap(skb.queueMapping, this.#rx.length)]
-    if (rxq === undefined) return void skb.drop(drop.SKB_DROP_REASON_DEV_READY)
+    if (rxq === undefined) return void skb.drop(SKB_DROP_REASON_DEV_READY)
     rxq.push(skb)
   }
 
@@ -307,7 +325,7 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
 
   /** The log of single frames if only IFF_DEBUG, which anyone may have set, requests them. */
   get debugLog(): LimitedLog | undefined {
-    const isDebugged = (this.flags & netif.IFF_DEBUG) !== 0 && (this.net.msgEnable & netif.NETIF_MSG_PKTDATA) === 0
+    const isDebugged = (this.flags & IFF_DEBUG) !== 0 && (this.net.msgEnable & NETIF_MSG_PKTDATA) === 0
     return isDebugged ? this.changeLog : undefined
   }
 
@@ -386,7 +404,7 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
 
   purge(): void {
     this.gate?.purge(this as NetDevice)
-    for (const rxq of this.#rx) rxq.purge(drop.SKB_DROP_REASON_DEV_STOPPED)
+    for (const rxq of this.#rx) rxq.purge(SKB_DROP_REASON_DEV_STOPPED)
   }
 
   /** Undoes enlist and attach; the caller closes the port. For unregisterNetdev. */

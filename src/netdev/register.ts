@@ -3,7 +3,29 @@
  * handles the changes in between.
  */
 import { EINVAL, EIO, VnetError } from '../base/errno.ts'
-import * as netif from './if.ts'
+import {
+  devValidName,
+  IFF_NOARP,
+  IFF_UP,
+  NETDEV_POST_INIT,
+  NETDEV_REGISTER,
+  NETDEV_UNREGISTER,
+  NETIF_F_CSUM_MASK,
+  NETIF_F_GSO,
+  NETIF_F_GSO_UDP_L4,
+  NETIF_F_HW_CSUM,
+  NETIF_F_IP_CSUM,
+  NETIF_F_IPV6_CSUM,
+  NETIF_F_NO_CSUM,
+  NETIF_F_SG,
+  NETIF_F_TSO,
+  NETIF_F_TSO_ECN,
+  NETIF_F_TSO6,
+  NETREG_REGISTERED,
+  NETREG_UNINITIALIZED,
+  NETREG_UNREGISTERED,
+  NETREG_UNREGISTERING,
+} from './if.ts'
 import { adoptLink, closeDevice, linkChanged, openDevice } from './link-change.ts'
 import { callNdo } from './ndo.ts'
 import type { Net } from './net.ts'
@@ -29,7 +51,7 @@ export async function registerNetdev<Priv>(
   net: Net,
   options: RegisterOptions = {},
 ): Promise<AsyncDisposable> {
-  if (dev.regState !== netif.NETREG_UNINITIALIZED)
+  if (dev.regState !== NETREG_UNINITIALIZED)
     throw new VnetError(EINVAL, `register_netdev ${dev.name}`, 'a device is registered once')
   if (typeof dev.netdevOps.ndoStartXmit !== 'function')
     throw new VnetError(EINVAL, `register_netdev ${dev.name}`, 'dev.netdevOps has no function ndoStartXmit')
@@ -52,7 +74,7 @@ export async function registerNetdev<Priv>(
     undo.push(() => uninit(dev))
     step('ndo_init')
 
-    if (!netif.devValidName(dev.name))
+    if (!devValidName(dev.name))
       throw new VnetError(EINVAL, `dev_get_valid_name '${dev.name}'`, 'ndoInit chose that name')
     if (dev.name !== chosen) allocName()
     step(`dev_get_valid_name: ${dev.name}`)
@@ -83,11 +105,11 @@ export async function registerNetdev<Priv>(
     step(`netdev_fix_features: 0x${dev.features.toString(16)}`)
 
     adoptLink(dev, port.link)
-    succeed(net.callNetdeviceNotifiers(netif.NETDEV_POST_INIT, dev), `netdevice notifier for ${dev.name}`)
+    succeed(net.callNetdeviceNotifiers(NETDEV_POST_INIT, dev), `netdevice notifier for ${dev.name}`)
     step('call_netdevice_notifiers: NETDEV_POST_INIT')
     // A notifier that learned of it also learns of its end, even if another one vetoes.
-    undo.push(() => void dev.net.callNetdeviceNotifiers(netif.NETDEV_UNREGISTER, dev))
-    succeed(net.callNetdeviceNotifiers(netif.NETDEV_REGISTER, dev), `netdevice notifier for ${dev.name}`)
+    undo.push(() => void dev.net.callNetdeviceNotifiers(NETDEV_UNREGISTER, dev))
+    succeed(net.callNetdeviceNotifiers(NETDEV_REGISTER, dev), `netdevice notifier for ${dev.name}`)
     step('call_netdevice_notifiers: NETDEV_REGISTER')
 
     const { queues } = port.refresh()
@@ -97,9 +119,9 @@ export async function registerNetdev<Priv>(
     dev.attach(port, { watchdog: new Watchdog(dev), receiver, lost: () => gone(dev) })
     step(`netdev_register_kobject: /sys/class/net/${dev.name}, ${queues} queues`)
 
-    dev.regState = netif.NETREG_REGISTERED
+    dev.regState = NETREG_REGISTERED
     undo.push(() => {
-      dev.regState = netif.NETREG_UNINITIALIZED
+      dev.regState = NETREG_UNINITIALIZED
     })
     step('reg_state: NETREG_REGISTERED')
     step('set_bit: __LINK_STATE_PRESENT')
@@ -127,23 +149,23 @@ export async function registerNetdev<Priv>(
     }
     throw error
   }
-  if (((dev.port?.link.flags ?? 0) & netif.IFF_UP) !== 0) openDevice(dev)
+  if (((dev.port?.link.flags ?? 0) & IFF_UP) !== 0) openDevice(dev)
   return {
     async [Symbol.asyncDispose]() {
-      if (dev.regState === netif.NETREG_REGISTERED) await unregister(dev)
+      if (dev.regState === NETREG_REGISTERED) await unregister(dev)
     },
   }
 }
 
 /** unregister_netdev: stops the device, then deletes the interface. EINVAL if not registered. */
 export async function unregisterNetdev<Priv>(dev: NetDevice<Priv>): Promise<void> {
-  if (dev.regState !== netif.NETREG_REGISTERED)
+  if (dev.regState !== NETREG_REGISTERED)
     throw new VnetError(EINVAL, `unregister_netdev ${dev.name}`, 'it is not registered')
   await unregister(dev)
 }
 
-const ALL_TSO = netif.NETIF_F_TSO | netif.NETIF_F_TSO6 | netif.NETIF_F_TSO_ECN
-const PROTOCOL_CSUM = netif.NETIF_F_IP_CSUM | netif.NETIF_F_IPV6_CSUM
+const ALL_TSO = NETIF_F_TSO | NETIF_F_TSO6 | NETIF_F_TSO_ECN
+const PROTOCOL_CSUM = NETIF_F_IP_CSUM | NETIF_F_IPV6_CSUM
 
 /** netdev_fix_features: returns the features that work together, with a notice of each dropped. */
 export function netdevFixFeatures(features: number, notice: (text: string) => void): number {
@@ -154,27 +176,19 @@ export function netdevFixFeatures(features: number, notice: (text: string) => vo
     notice(text)
     fixed &= ~mask
   }
-  drop(PROTOCOL_CSUM, has(netif.NETIF_F_HW_CSUM), 'mixed HW and IP checksum settings.')
-  drop(PROTOCOL_CSUM | netif.NETIF_F_HW_CSUM, has(netif.NETIF_F_NO_CSUM), 'mixed no checksumming and other settings.')
-  drop(netif.NETIF_F_SG, !has(netif.NETIF_F_CSUM_MASK), 'Dropping NETIF_F_SG since no checksum feature.')
-  drop(ALL_TSO, !has(netif.NETIF_F_SG), 'Dropping TSO features since no SG feature.')
-  drop(
-    netif.NETIF_F_TSO_ECN,
-    !has(netif.NETIF_F_TSO | netif.NETIF_F_TSO6),
-    'Dropping NETIF_F_TSO_ECN since no TSO feature.',
-  )
-  drop(
-    netif.NETIF_F_GSO_UDP_L4,
-    !has(netif.NETIF_F_CSUM_MASK),
-    'Dropping NETIF_F_GSO_UDP_L4 since no checksum feature.',
-  )
-  drop(netif.NETIF_F_GSO_UDP_L4, !has(netif.NETIF_F_SG), 'Dropping NETIF_F_GSO_UDP_L4 since no SG feature.')
-  return has(netif.NETIF_F_SG) ? fixed | netif.NETIF_F_GSO : fixed
+  drop(PROTOCOL_CSUM, has(NETIF_F_HW_CSUM), 'mixed HW and IP checksum settings.')
+  drop(PROTOCOL_CSUM | NETIF_F_HW_CSUM, has(NETIF_F_NO_CSUM), 'mixed no checksumming and other settings.')
+  drop(NETIF_F_SG, !has(NETIF_F_CSUM_MASK), 'Dropping NETIF_F_SG since no checksum feature.')
+  drop(ALL_TSO, !has(NETIF_F_SG), 'Dropping TSO features since no SG feature.')
+  drop(NETIF_F_TSO_ECN, !has(NETIF_F_TSO | NETIF_F_TSO6), 'Dropping NETIF_F_TSO_ECN since no TSO feature.')
+  drop(NETIF_F_GSO_UDP_L4, !has(NETIF_F_CSUM_MASK), 'Dropping NETIF_F_GSO_UDP_L4 since no checksum feature.')
+  drop(NETIF_F_GSO_UDP_L4, !has(NETIF_F_SG), 'Dropping NETIF_F_GSO_UDP_L4 since no SG feature.')
+  return has(NETIF_F_SG) ? fixed | NETIF_F_GSO : fixed
 }
 
 /** For an existing interface: only no ARP, if nothing replies to it, and the driver's medium. */
 function needed({ flags, linkKsettings }: NetDevice): LinkRequest {
-  return { ...(linkKsettings && { linkKsettings }), ...((flags & netif.IFF_NOARP) !== 0 && { noarp: true }) }
+  return { ...(linkKsettings && { linkKsettings }), ...((flags & IFF_NOARP) !== 0 && { noarp: true }) }
 }
 
 function wanted(dev: NetDevice): LinkRequest {
@@ -196,23 +210,23 @@ function asBefore(dev: NetDevice): () => void {
 
 async function unregister(dev: NetDevice): Promise<void> {
   const { port } = dev
-  dev.regState = netif.NETREG_UNREGISTERING
+  dev.regState = NETREG_UNREGISTERING
   closeDevice(dev)
   unlist(dev)
   // Before the notification: the last statistics have the packets that the wires held.
   callNdo(dev, 'ndoGetWires', () => {
     for (const wire of dev.netdevOps.ndoGetWires?.(dev) ?? []) wire.close()
   })
-  dev.net.callNetdeviceNotifiers(netif.NETDEV_UNREGISTER, dev)
+  dev.net.callNetdeviceNotifiers(NETDEV_UNREGISTER, dev)
   uninit(dev)
   dev.discharge()
   await port?.close()
-  dev.regState = netif.NETREG_UNREGISTERED
+  dev.regState = NETREG_UNREGISTERED
 }
 
 /** The interface was deleted from outside: the device is unregistered, with nothing to delete. */
 function gone(dev: NetDevice): void {
-  if (dev.regState !== netif.NETREG_REGISTERED) return
+  if (dev.regState !== NETREG_REGISTERED) return
   dev.log.warn('interface was deleted from outside')
   void unregister(dev)
 }

@@ -3,7 +3,11 @@
  * up, the driver has not stopped it, and the pool has a slot.
  */
 import { type Alarm, EBADFD, errnoName, NSEC_PER_MSEC } from '../base/index.ts'
-import * as drop from '../skb/drop-reason.ts'
+import {
+  SKB_DROP_REASON_DEV_STOPPED,
+  SKB_DROP_REASON_DRIVER_EXCEPTION,
+  SKB_DROP_REASON_QDISC_DROP,
+} from '../skb/drop-reason.ts'
 import { OWNER_XMIT, Ring, type SkBuff } from '../skb/index.ts'
 import { wrap } from './counters.ts'
 import { IFF_UP, NETDEV_TX_BUSY, NETDEV_TX_OK, NETIF_MSG_PKTDATA, NETIF_MSG_TX_QUEUED } from './if.ts'
@@ -116,14 +120,14 @@ export class TxQueue extends PortReader {
     this.set(DEV_DOWN)
     this.#retry?.cancel()
     this.state &= DEV_DOWN | DRV_STOPPED
-    this.#requeue.purge(drop.SKB_DROP_REASON_DEV_STOPPED)
+    this.#requeue.purge(SKB_DROP_REASON_DEV_STOPPED)
     // Not the batch of a poll: a driver may close its device in the middle of one.
     const batch: SkBuff[] = []
     // The kernel holds no more than this: a program that keeps sending must not block the loop.
     for (let left = this.dev.txQueueLen; left > 0; ) {
       const n = this.#read(batch)
       if (n <= 0) break
-      for (let i = 0; i < n; i++) batch[i].drop(drop.SKB_DROP_REASON_DEV_STOPPED)
+      for (let i = 0; i < n; i++) batch[i].drop(SKB_DROP_REASON_DEV_STOPPED)
       left -= n
     }
   }
@@ -166,8 +170,8 @@ export class TxQueue extends PortReader {
   }
 
   #park(skb: SkBuff): void {
-    if ((this.state & DEV_DOWN) !== 0) skb.drop(drop.SKB_DROP_REASON_DEV_STOPPED)
-    else if (!this.#requeue.push(skb)) skb.drop(drop.SKB_DROP_REASON_QDISC_DROP)
+    if ((this.state & DEV_DOWN) !== 0) skb.drop(SKB_DROP_REASON_DEV_STOPPED)
+    else if (!this.#requeue.push(skb)) skb.drop(SKB_DROP_REASON_QDISC_DROP)
     else this.dev.gate?.holds(this)
   }
 
@@ -286,7 +290,7 @@ export class TxQueue extends PortReader {
     } catch (error) {
       if (skb.owner === OWNER_XMIT) {
         skb.dev = dev
-        skb.drop(drop.SKB_DROP_REASON_DRIVER_EXCEPTION)
+        skb.drop(SKB_DROP_REASON_DRIVER_EXCEPTION)
       }
       dev.logException('ndoStartXmit', error)
       return
@@ -298,7 +302,7 @@ export class TxQueue extends PortReader {
   /** After an invalid result, drops a frame that was not handed on: it would leak. */
   #refuse(skb: SkBuff, result: unknown): void {
     logBadReturn(this.dev, 'ndoStartXmit', result, 'NETDEV_TX_OK or NETDEV_TX_BUSY')
-    if (skb.owner === OWNER_XMIT) skb.drop(drop.SKB_DROP_REASON_DRIVER_EXCEPTION)
+    if (skb.owner === OWNER_XMIT) skb.drop(SKB_DROP_REASON_DRIVER_EXCEPTION)
   }
 
   /** NETDEV_TX_BUSY: the framework owns the frame again, and offers it first. */
@@ -309,8 +313,8 @@ export class TxQueue extends PortReader {
     }
     this.requeues++
     this.#log('busy: the frame is offered again')
-    if ((this.state & DEV_DOWN) !== 0) skb.drop(drop.SKB_DROP_REASON_DEV_STOPPED)
-    else if (!this.#requeue.unshift(skb)) skb.drop(drop.SKB_DROP_REASON_QDISC_DROP)
+    if ((this.state & DEV_DOWN) !== 0) skb.drop(SKB_DROP_REASON_DEV_STOPPED)
+    else if (!this.#requeue.unshift(skb)) skb.drop(SKB_DROP_REASON_QDISC_DROP)
     if (this.state !== 0) return
     this.set(REQUEUED)
     this.#retry?.at(this.dev.net.clock.now() + RETRY)

@@ -5,7 +5,15 @@
  */
 import type { MessageBuilder } from './builder.ts'
 import { getCounter64, getS32, getU16, getU32, getU64 } from './host-order.ts'
-import * as message from './message.ts'
+import {
+  align4,
+  attributeSize,
+  attributes,
+  attributeType,
+  checkRange,
+  NetlinkParseError,
+  NLA_HDRLEN,
+} from './message.ts'
 import { decodeName } from './name.ts'
 
 // include/uapi/linux/netlink.h: enum netlink_attribute_type, netlink_policy_type_attr
@@ -107,30 +115,30 @@ export function decodeAttributes<F extends Fields>(
   offset = 0,
   length = bytes.length - offset,
 ): Decoded<F> {
-  message.checkRange(bytes, offset, length)
+  checkRange(bytes, offset, length)
   const decoded: Record<string, unknown> = {}
   const end = offset + length
   // Not by attributes(), which makes an object for each: any namespace can send events for ever.
-  for (let at = offset, size = 0; at < end; at += message.align4(size)) {
-    size = message.attributeSize(bytes, at, end)
-    const type = message.attributeType(bytes, at)
+  for (let at = offset, size = 0; at < end; at += align4(size)) {
+    size = attributeSize(bytes, at, end)
+    const type = attributeType(bytes, at)
     const entry = byType.get(type)
     if (entry === undefined) {
-      if (strict) throw new message.NetlinkParseError(`unknown attribute type ${type}`, at)
+      if (strict) throw new NetlinkParseError(`unknown attribute type ${type}`, at)
       continue
     }
     const [name, field] = entry
     try {
-      decoded[name] = field.decode(bytes, at + message.NLA_HDRLEN, size - message.NLA_HDRLEN)
+      decoded[name] = field.decode(bytes, at + NLA_HDRLEN, size - NLA_HDRLEN)
     } catch (error) {
-      throw error instanceof message.NetlinkParseError ? error.within(name) : error
+      throw error instanceof NetlinkParseError ? error.within(name) : error
     }
   }
   for (const name in fields) {
     if (name in decoded) continue
     const { required, absent, type } = fields[name]
     if (absent !== undefined) decoded[name] = absent
-    else if (required) throw new message.NetlinkParseError('is missing', offset, name, type)
+    else if (required) throw new NetlinkParseError('is missing', offset, name, type)
   }
   return decoded as Decoded<F>
 }
@@ -154,8 +162,7 @@ function fixed<T>(
   encode: Field<T>['encode'],
 ): (type: number) => Field<T, false> {
   const decode: Field<T>['decode'] = (bytes, offset, length) => {
-    if (length !== size)
-      throw new message.NetlinkParseError(`has ${length} bytes, not ${size}`, offset - message.NLA_HDRLEN)
+    if (length !== size) throw new NetlinkParseError(`has ${length} bytes, not ${size}`, offset - NLA_HDRLEN)
     return read(bytes, offset)
   }
   return type => ({ type, required: false, decode, encode, nla: { type: kind } })
@@ -209,8 +216,7 @@ function text(
     let size = 0
     let all = 0
     for (; size < length && bytes[offset + size] !== 0; size++) all |= bytes[offset + size]
-    if (size > maxLength)
-      throw new message.NetlinkParseError(`has ${size} bytes, more than ${maxLength}`, offset - message.NLA_HDRLEN)
+    if (size > maxLength) throw new NetlinkParseError(`has ${size} bytes, more than ${maxLength}`, offset - NLA_HDRLEN)
     if (all >= 0x80 || size > SHORT_TEXT) return decodeText(bytes.subarray(offset, offset + size))
     // Most texts are short and ASCII, which takes neither a view nor a decoder.
     let decoded = ''
@@ -223,10 +229,8 @@ function text(
 /** `min` to `max` bytes, as a view of the parsed buffer. */
 export function binary(type: number, min = 0, max = 0xffff): Field<Uint8Array, false> {
   const decode: Field<Uint8Array>['decode'] = (bytes, offset, length) => {
-    if (length < min)
-      throw new message.NetlinkParseError(`has ${length} bytes, fewer than ${min}`, offset - message.NLA_HDRLEN)
-    if (length > max)
-      throw new message.NetlinkParseError(`has ${length} bytes, more than ${max}`, offset - message.NLA_HDRLEN)
+    if (length < min) throw new NetlinkParseError(`has ${length} bytes, fewer than ${min}`, offset - NLA_HDRLEN)
+    if (length > max) throw new NetlinkParseError(`has ${length} bytes, more than ${max}`, offset - NLA_HDRLEN)
     return bytes.subarray(offset, offset + length)
   }
   const nla = { type: NL_ATTR_TYPE_BINARY, minLength: min, maxLength: max }
@@ -268,9 +272,7 @@ export function indexedArray<F extends Fields>(
     required: false,
     nla: { type: NL_ATTR_TYPE_NESTED_ARRAY },
     decode: (bytes, offset, length) =>
-      Array.from(message.attributes(bytes, offset, length), each =>
-        decodeAttributes(inner, bytes, each.offset, each.length),
-      ),
+      Array.from(attributes(bytes, offset, length), each => decodeAttributes(inner, bytes, each.offset, each.length)),
     encode: (b, type, sets) =>
       b.nested(type, () => {
         let index = 1

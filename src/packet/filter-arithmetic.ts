@@ -1,7 +1,18 @@
 /** Numbers in a filter: `tcp[13] & 2`. The program computes them from bytes of the frame. */
 import * as codes from './bpf-codes.ts'
 import { all, type Condition } from './condition.ts'
-import * as filter from './filter-primitives.ts'
+import {
+  IP_PROTOCOLS,
+  type IpProtocol,
+  isEtherType,
+  isFirstFragment,
+  isProtocol,
+  LINK_PROTOCOLS,
+  LOAD,
+  LOAD_HEADER_LEN,
+  LOAD_LEN,
+  LOAD_X,
+} from './filter-primitives.ts'
 
 export type Value =
   | { readonly op: 'number'; readonly value: number }
@@ -36,7 +47,7 @@ const TRANSPORTS = ['tcp', 'udp', 'sctp', 'icmp', 'igmp', 'igrp', 'pim', 'vrrp']
 const ETHER = ['ether', 'link']
 
 export const canIndex = (name: string) =>
-  ETHER.includes(name) || TRANSPORTS.includes(name) || name === 'icmp6' || filter.LINK_PROTOCOLS.has(name)
+  ETHER.includes(name) || TRANSPORTS.includes(name) || name === 'icmp6' || LINK_PROTOCOLS.has(name)
 
 /** Constants for positions and values of bytes, such as tcp-syn. */
 export const CONSTANTS: Readonly<Record<string, number>> = {
@@ -145,10 +156,10 @@ export function allOf(...of: readonly (Condition | undefined)[]): Condition | un
 
 function hasHeader(protocol: string): Condition | undefined {
   if (ETHER.includes(protocol)) return undefined
-  const type = filter.LINK_PROTOCOLS.get(protocol)
-  if (type !== undefined) return filter.isEtherType(type)
-  const { number } = filter.IP_PROTOCOLS.get(protocol) as filter.IpProtocol
-  return protocol === 'icmp6' ? filter.isProtocol(number, 6) : all(filter.isProtocol(number, 4), filter.isFirstFragment)
+  const type = LINK_PROTOCOLS.get(protocol)
+  if (type !== undefined) return isEtherType(type)
+  const { number } = IP_PROTOCOLS.get(protocol) as IpProtocol
+  return protocol === 'icmp6' ? isProtocol(number, 6) : all(isProtocol(number, 4), isFirstFragment)
 }
 
 type Load = { readonly code: number; readonly k: number }
@@ -157,7 +168,7 @@ type Load = { readonly code: number; readonly k: number }
 export function loadsOf(value: Value, free = 0): Load[] {
   const constant = constantOf(value)
   if (constant !== undefined) return [{ code: codes.LD_IMM, k: constant }]
-  if (value.op === 'length') return [filter.LOAD_LEN]
+  if (value.op === 'length') return [LOAD_LEN]
   if (value.op === 'negative') return [...loadsOf(value.of, free), { code: codes.NEG, k: 0 }]
   if (value.op === 'bytes') return loadBytes(value.protocol, value.at, value.size, free)
   const { op, left, right } = value as Extract<Value, { left: Value }>
@@ -187,18 +198,11 @@ function loadBytes(protocol: string, at: Value, size: number, free: number): Loa
   const position = constantOf(at)
   if (position !== undefined) {
     const k = start + position
-    return isTransport
-      ? [filter.LOAD_HEADER_LEN, { code: filter.LOAD_X[size] as number, k }]
-      : [{ code: filter.LOAD[size] as number, k }]
+    return isTransport ? [LOAD_HEADER_LEN, { code: LOAD_X[size] as number, k }] : [{ code: LOAD[size] as number, k }]
   }
   if (free >= SCRATCH_WORDS) throw new RangeError('the expression is too deep')
   const added: Load[] = isTransport
-    ? [
-        { code: codes.ST, k: free },
-        filter.LOAD_HEADER_LEN,
-        { code: codes.LD_MEM, k: free },
-        { code: codes.ADD_X, k: 0 },
-      ]
+    ? [{ code: codes.ST, k: free }, LOAD_HEADER_LEN, { code: codes.LD_MEM, k: free }, { code: codes.ADD_X, k: 0 }]
     : []
-  return [...loadsOf(at, free), ...added, { code: codes.TAX, k: 0 }, { code: filter.LOAD_X[size] as number, k: start }]
+  return [...loadsOf(at, free), ...added, { code: codes.TAX, k: 0 }, { code: LOAD_X[size] as number, k: start }]
 }

@@ -6,7 +6,16 @@
 import type { BpfInstruction } from './bpf.ts'
 import { and, type Condition, EVERY_FRAME, not, or, programOf } from './condition.ts'
 import { identifier, identifiers, type Qualifiers, TYPES } from './filter-identifier.ts'
-import * as filter from './filter-primitives.ts'
+import {
+  type Direction,
+  isBroadcast,
+  isIp6Multicast,
+  isIpMulticast,
+  isLonger,
+  isMulticast,
+  isShorter,
+  protocolNamed,
+} from './filter-primitives.ts'
 import { isArithmetic, relation } from './filter-relation.ts'
 import { Cursor, tokensOf } from './filter-tokens.ts'
 
@@ -53,10 +62,10 @@ function parsed(cursor: Cursor): Condition {
     if (word === 'less' || word === 'greater') {
       cursor.move()
       last = undefined
-      return word === 'less' ? filter.isShorter(cursor.number()) : filter.isLonger(cursor.number())
+      return word === 'less' ? isShorter(cursor.number()) : isLonger(cursor.number())
     }
     const named = word === 'ether' || word === 'link' ? 'ether' : word
-    const isProtocolName = named !== undefined && (named === 'ether' || filter.protocolNamed(named) !== undefined)
+    const isProtocolName = named !== undefined && (named === 'ether' || protocolNamed(named) !== undefined)
     const protocol = isProtocolName ? named : undefined
     if (protocol !== undefined) cursor.move()
     if (cursor.takes('broadcast')) return cast(protocol, 'broadcast')
@@ -72,19 +81,18 @@ function parsed(cursor: Cursor): Condition {
       throw cursor.unexpected()
     }
     last = undefined
-    return filter.protocolNamed(protocol) as Condition
+    return protocolNamed(protocol) as Condition
   }
 
   function cast(protocol: string | undefined, kind: 'broadcast' | 'multicast'): Condition {
     last = undefined
-    if (protocol === undefined || protocol === 'ether')
-      return kind === 'broadcast' ? filter.isBroadcast : filter.isMulticast
-    if (kind === 'multicast' && protocol === 'ip') return filter.isIpMulticast
-    if (kind === 'multicast' && protocol === 'ip6') return filter.isIp6Multicast
+    if (protocol === undefined || protocol === 'ether') return kind === 'broadcast' ? isBroadcast : isMulticast
+    if (kind === 'multicast' && protocol === 'ip') return isIpMulticast
+    if (kind === 'multicast' && protocol === 'ip6') return isIp6Multicast
     throw new RangeError(`'${protocol} ${kind}' is not compiled without libpcap`)
   }
 
-  function readDirection(): filter.Direction | undefined {
+  function readDirection(): Direction | undefined {
     const first = (['src', 'dst'] as const).find(each => cursor.takes(each))
     if (first === undefined) return undefined
     const second = first === 'src' ? 'dst' : 'src'

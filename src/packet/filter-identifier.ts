@@ -2,13 +2,23 @@
 import { maskOf, networkOf, sameBytes } from './address.ts'
 import { and, type Condition, not, or } from './condition.ts'
 import { ETH_P_802_3_MIN } from './ethernet.ts'
-import * as filter from './filter-primitives.ts'
+import {
+  type Direction,
+  IP_PROTOCOLS,
+  isEtherType,
+  isHost4,
+  isHost6,
+  isMac,
+  isPort,
+  isProtocol,
+  LINK_PROTOCOLS,
+} from './filter-primitives.ts'
 import type { Cursor } from './filter-tokens.ts'
 
 /** The qualifiers before an identifier. They also hold for the identifiers that follow. */
 export interface Qualifiers {
   readonly protocol: string | undefined
-  readonly direction: filter.Direction
+  readonly direction: Direction
   readonly type: 'host' | 'net' | 'port' | 'portrange' | 'proto'
 }
 
@@ -35,12 +45,12 @@ export function identifier(cursor: Cursor, qualifiers: Qualifiers): Condition {
 }
 
 function ports(cursor: Cursor, { protocol, direction, type }: Qualifiers): Condition {
-  const number = protocol === undefined ? undefined : filter.IP_PROTOCOLS.get(protocol)?.number
+  const number = protocol === undefined ? undefined : IP_PROTOCOLS.get(protocol)?.number
   if (protocol !== undefined && !['tcp', 'udp', 'sctp'].includes(protocol))
     throw new RangeError(`'${protocol}' has no ports`)
   const low = port(cursor)
   const high = type === 'portrange' && cursor.takes('-') ? port(cursor) : low
-  return filter.isPort(Math.min(low, high), Math.max(low, high), direction, number)
+  return isPort(Math.min(low, high), Math.max(low, high), direction, number)
 }
 
 function port(cursor: Cursor): number {
@@ -55,23 +65,23 @@ function protocolNumber(cursor: Cursor, { protocol, direction }: Qualifiers): Co
   const name = token?.kind === 'escaped' ? token.text.slice(1).toLowerCase() : undefined
   if (name !== undefined) cursor.move()
   if (protocol === 'ether') {
-    const type = name === undefined ? cursor.number() : filter.LINK_PROTOCOLS.get(name)
+    const type = name === undefined ? cursor.number() : LINK_PROTOCOLS.get(name)
     if (type === undefined || type < ETH_P_802_3_MIN || type > 0xffff)
       throw new RangeError("'ether proto' takes libpcap for this")
-    return filter.isEtherType(type)
+    return isEtherType(type)
   }
-  const number = name === undefined ? cursor.number() : filter.IP_PROTOCOLS.get(name)?.number
+  const number = name === undefined ? cursor.number() : IP_PROTOCOLS.get(name)?.number
   if (number === undefined || number > 0xff)
     throw new RangeError(`'proto ${name ?? number}' is not known without libpcap`)
   if (protocol !== undefined && protocol !== 'ip' && protocol !== 'ip6')
     throw new RangeError(`'${protocol} proto' has no meaning`)
-  return filter.isProtocol(number, protocol === undefined ? undefined : protocol === 'ip' ? 4 : 6)
+  return isProtocol(number, protocol === undefined ? undefined : protocol === 'ip' ? 4 : 6)
 }
 
 function hosts(cursor: Cursor, { protocol, direction, type }: Qualifiers): Condition {
   const { token } = cursor
   cursor.move()
-  if (token?.kind === 'mac' && protocol === 'ether' && type === 'host') return filter.isMac(token.bytes, direction)
+  if (token?.kind === 'mac' && protocol === 'ether' && type === 'host') return isMac(token.bytes, direction)
   if (token?.kind === 'ip6' && (protocol === undefined || protocol === 'ip6'))
     return hosts6(cursor, token, direction, type)
   const isOn4 = protocol === undefined || protocol === 'ip' || protocol === 'arp' || protocol === 'rarp'
@@ -84,7 +94,7 @@ function hosts(cursor: Cursor, { protocol, direction, type }: Qualifiers): Condi
   const mask = type === 'net' && token.kind === 'quad' ? netMask(cursor, bits) : maskOf(bits)
   if (type !== 'net' && cursor.takes('/')) throw new RangeError("'/' is for networks: net 198.18.0.0/24")
   if ((address & ~mask) !== 0) throw new RangeError(`${token.text} has bits outside of its network`)
-  return filter.isHost4(address, mask, direction, protocol)
+  return isHost4(address, mask, direction, protocol)
 }
 
 /** Like libpcap, which takes 10 for a network's first byte, and 0 for the address 0.0.0.0. */
@@ -108,7 +118,7 @@ function prefixLength(cursor: Cursor, most: number): number {
 function hosts6(
   cursor: Cursor,
   { bytes, text }: { bytes: Uint8Array; text: string },
-  direction: filter.Direction,
+  direction: Direction,
   type: string,
 ): Condition {
   const isPrefixed = cursor.takes('/')
@@ -117,5 +127,5 @@ function hosts6(
   if (!sameBytes(networkOf({ bytes, prefixLen }), bytes))
     throw new RangeError(`${text} has bits outside of its network`)
   const mask = networkOf({ bytes: new Uint8Array(16).fill(0xff), prefixLen })
-  return filter.isHost6(bytes, mask, direction)
+  return isHost6(bytes, mask, direction)
 }

@@ -1,13 +1,24 @@
 /** Relations of numbers in a filter: `tcp[13] & 2 != 0`. */
 import * as codes from './bpf-codes.ts'
 import { and, type Condition, not, testing } from './condition.ts'
-import * as values from './filter-arithmetic.ts'
+import {
+  allOf,
+  CONSTANTS,
+  canIndex,
+  constantOf,
+  existsIf,
+  isOperator,
+  loadBoth,
+  loadsOf,
+  type Operator,
+  type Value,
+} from './filter-arithmetic.ts'
 import type { Cursor } from './filter-tokens.ts'
 
 const RELATIONS = ['=', '==', '!=', '>', '<', '>=', '<=']
 /** `%` and `^` bind to the value before them, and to all of the expression after them. */
 const LOOSE = ['%', '^']
-const PRECEDENCE: Readonly<Record<values.Operator, number>> = {
+const PRECEDENCE: Readonly<Record<Operator, number>> = {
   '|': 1,
   '&': 2,
   '<<': 3,
@@ -28,27 +39,25 @@ export function relation(cursor: Cursor): Condition {
   if (sign?.kind !== 'sign' || !RELATIONS.includes(sign.text)) throw cursor.unexpected()
   cursor.move()
   const right = arithmetic(cursor, 0)
-  const k = values.constantOf(right)
+  const k = constantOf(right)
   const compare = (code: number) =>
-    k === undefined
-      ? testing(values.loadBoth(left, right), 0, code | codes.OPERAND_X)
-      : testing(values.loadsOf(left), k, code)
-  const exists = values.allOf(values.existsIf(left), values.existsIf(right))
+    k === undefined ? testing(loadBoth(left, right), 0, code | codes.OPERAND_X) : testing(loadsOf(left), k, code)
+  const exists = allOf(existsIf(left), existsIf(right))
   const test = compared(sign.text, compare)
   return exists === undefined ? test : and(exists, test)
 }
 
-function arithmetic(cursor: Cursor, least: number): values.Value {
+function arithmetic(cursor: Cursor, least: number): Value {
   let left = operand(cursor)
   for (;;) {
     const { kind, text } = cursor.token ?? {}
-    if (kind !== 'sign' || text === undefined || !values.isOperator(text) || PRECEDENCE[text] <= least) return left
+    if (kind !== 'sign' || text === undefined || !isOperator(text) || PRECEDENCE[text] <= least) return left
     cursor.move()
     left = { op: text, left, right: arithmetic(cursor, LOOSE.includes(text) ? 0 : PRECEDENCE[text]) }
   }
 }
 
-function operand(cursor: Cursor): values.Value {
+function operand(cursor: Cursor): Value {
   if (cursor.takes('-')) return { op: 'negative', of: arithmetic(cursor, SIGN_PRECEDENCE) }
   if (cursor.takes('(')) {
     const value = arithmetic(cursor, 0)
@@ -61,8 +70,8 @@ function operand(cursor: Cursor): values.Value {
   if (word === undefined) throw cursor.unexpected()
   cursor.move()
   if (word === 'len' || word === 'length') return { op: 'length' }
-  if (Object.hasOwn(values.CONSTANTS, word)) return { op: 'number', value: values.CONSTANTS[word] as number }
-  if (!values.canIndex(word) || !cursor.takes('[')) {
+  if (Object.hasOwn(CONSTANTS, word)) return { op: 'number', value: CONSTANTS[word] as number }
+  if (!canIndex(word) || !cursor.takes('[')) {
     cursor.move(-1)
     throw cursor.unexpected()
   }
@@ -79,8 +88,8 @@ export function isArithmetic(cursor: Cursor): boolean {
   const { token } = cursor
   if (token?.kind === 'number') return continuesValue(cursor, cursor.at + 1)
   if (token?.kind === 'word') {
-    const isIndexed = values.canIndex(token.text) && cursor.tokenAt(cursor.at + 1)?.text === '['
-    return isIndexed || token.text === 'len' || token.text === 'length' || Object.hasOwn(values.CONSTANTS, token.text)
+    const isIndexed = canIndex(token.text) && cursor.tokenAt(cursor.at + 1)?.text === '['
+    return isIndexed || token.text === 'len' || token.text === 'length' || Object.hasOwn(CONSTANTS, token.text)
   }
   if (token?.text === '-') return true
   return token?.text === '(' && continuesValue(cursor, cursor.closing() + 1)
@@ -88,7 +97,7 @@ export function isArithmetic(cursor: Cursor): boolean {
 
 function continuesValue(cursor: Cursor, at: number): boolean {
   const { kind, text = '' } = cursor.tokenAt(at) ?? {}
-  return kind === 'sign' && (values.isOperator(text) || RELATIONS.includes(text))
+  return kind === 'sign' && (isOperator(text) || RELATIONS.includes(text))
 }
 
 function compared(sign: string, compare: (code: number) => Condition): Condition {

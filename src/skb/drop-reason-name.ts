@@ -1,7 +1,7 @@
 /** Drop reasons by name without their prefix, as commands print them: `PKT_TOO_SMALL`. */
-import * as reasons from './drop-reason.ts'
+import * as dropReasons from './drop-reason.ts'
 
-const { SKB_DROP_REASON_MAX, ...constants } = reasons
+const { SKB_DROP_REASON_MAX, ...constants } = dropReasons
 const names: readonly string[] = Object.entries(constants)
   .sort(([, one], [, other]) => one - other)
   .map(([name]) => name.replace(/^SKB_(DROP_REASON_)?/, ''))
@@ -14,7 +14,7 @@ export function dropReasonName(reason: number): string {
 /** The reason of that name; undefined unless a frame can be dropped for it. */
 export function dropReasonOf(name: string): number | undefined {
   const reason = names.indexOf(name)
-  return reason > reasons.SKB_NOT_DROPPED_YET ? reason : undefined
+  return reason > dropReasons.SKB_NOT_DROPPED_YET ? reason : undefined
 }
 
 /** The drops of some rows together, by the names of the reasons that occurred. */

@@ -5,7 +5,16 @@
 import { didYouMean, parseDuration, type UsageError } from '../base/index.ts'
 import type { WireResources } from '../netdev/device-wire.ts'
 import { Cursor, type TextOptions, type Token, whole } from './grammar/cursor.ts'
-import * as groups from './grammar/groups.ts'
+import {
+  buildGroups,
+  directed,
+  type Group,
+  type GroupLimit,
+  type Item,
+  limitOf,
+  noResources,
+  type StagePart,
+} from './grammar/groups.ts'
 import presets from './presets.json' with { type: 'json' }
 import { STAGES } from './stages.ts'
 import { parseSize } from './units.ts'
@@ -14,8 +23,8 @@ import type { Direction, Impairment } from './wire.ts'
 /** How deep branches may be nested: their stages call each other for every packet. */
 const DEPTH_MAX = 16
 
-const PARTS: ReadonlyMap<string, groups.StagePart> = new Map(
-  STAGES.flatMap(({ part }) => Object.keys(part?.keywords ?? {}).map(word => [word, part as groups.StagePart])),
+const PARTS: ReadonlyMap<string, StagePart> = new Map(
+  STAGES.flatMap(({ part }) => Object.keys(part?.keywords ?? {}).map(word => [word, part as StagePart])),
 )
 
 /** The keywords of stages and between stages. A filter without quotes must not be one. */
@@ -52,9 +61,9 @@ function hints(words: readonly string[], hint: (word: string) => string): Record
 }
 
 interface GroupText {
-  readonly items: groups.Item[]
-  readonly parts: Map<groups.StagePart, { readonly value: unknown; readonly token: Token }>
-  limit: groups.GroupLimit | undefined
+  readonly items: Item[]
+  readonly parts: Map<StagePart, { readonly value: unknown; readonly token: Token }>
+  limit: GroupLimit | undefined
 }
 
 /**
@@ -64,15 +73,15 @@ interface GroupText {
  */
 export function parseWire(
   text: string,
-  resources: WireResources = groups.noResources,
+  resources: WireResources = noResources,
   direction: Direction = 'ab',
   options?: TextOptions,
 ): Impairment[] {
-  return groups.buildGroups(groups.directed(readText(text, options), direction), resources)
+  return buildGroups(directed(readText(text, options), direction), resources)
 }
 
 /** Returns the groups of `text` for both directions; none if it is empty. Throws a UsageError. */
-export function readText(text: string, options?: TextOptions): groups.Group[] {
+export function readText(text: string, options?: TextOptions): Group[] {
   const c = new Cursor(text, options)
   if (c.peek() === undefined) return []
   const groups = readGroups(c)
@@ -80,8 +89,8 @@ export function readText(text: string, options?: TextOptions): groups.Group[] {
   return groups
 }
 
-function readGroups(c: Cursor): groups.Group[] {
-  const groups: groups.Group[] = []
+function readGroups(c: Cursor): Group[] {
+  const groups: Group[] = []
   do {
     if (c.is('preset')) groups.push(readPreset(c))
     else groups.push(readGroup(c))
@@ -89,7 +98,7 @@ function readGroups(c: Cursor): groups.Group[] {
   return groups
 }
 
-function readGroup(c: Cursor): groups.Group {
+function readGroup(c: Cursor): Group {
   const group: GroupText = { items: [], parts: new Map(), limit: undefined }
   const { items, parts } = group
   const seen = new Map<string, Token>()
@@ -103,7 +112,7 @@ function readGroup(c: Cursor): groups.Group {
     throw c.error('limit needs rate, trace, delay, slot or hold beside it: rate 10mbit limit 100', seen.get('limit'))
   if (group.limit?.time !== undefined && !items.some(({ kind }) => kind.bits))
     throw c.error('a limit in time needs a rate beside it: rate 10mbit limit 50ms', seen.get('limit'))
-  const { bytes } = groups.limitOf(group) ?? {}
+  const { bytes } = limitOf(group) ?? {}
   if (bytes !== undefined) c.checkRoom(bytes, seen.get('limit'))
   items.sort((a, b) => STAGES.indexOf(a.kind) - STAGES.indexOf(b.kind))
   for (const part of new Set(PARTS.values())) {
@@ -165,7 +174,7 @@ function wordBefore(number: string): string {
   return word === undefined ? '' : `: put a word before it, such as ${word} ${number}`
 }
 
-function readBranch(c: Cursor, missing: string): groups.Group[] {
+function readBranch(c: Cursor, missing: string): Group[] {
   const open = c.peek()
   if (open === undefined || !c.takes('(')) throw c.error(missing)
   if (c.takes(')')) return []
@@ -176,7 +185,7 @@ function readBranch(c: Cursor, missing: string): groups.Group[] {
   return groups
 }
 
-function readPreset(c: Cursor): groups.Group {
+function readPreset(c: Cursor): Group {
   c.next()
   const name = c.peek()
   const preset = c.value(`preset needs a name: ${[...PRESETS.keys()].join(', ')}`, text => PRESETS.get(text))

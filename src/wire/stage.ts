@@ -4,7 +4,12 @@
  */
 import type { Clock, Random } from '../base/index.ts'
 import type { DecisionLog } from '../netdev/device-wire.ts'
-import * as reasons from '../skb/drop-reason.ts'
+import {
+  SKB_DROP_REASON_COPIES,
+  SKB_DROP_REASON_DEV_STOPPED,
+  SKB_DROP_REASON_NOMEM,
+  SKB_DROP_REASON_WIRE_LOSS,
+} from '../skb/drop-reason.ts'
 import { OWNER_STAGE, OWNER_WIRE, type SkBuff, skbPanic } from '../skb/index.ts'
 import { packetsOf, type SharedLimit } from './held.ts'
 import { Lateness } from './lateness.ts'
@@ -133,7 +138,7 @@ export class Stage implements Wire, WireEnv {
   drop(
     skb: SkBuff,
     why: string,
-    reason = why === 'closed' ? reasons.SKB_DROP_REASON_DEV_STOPPED : reasons.SKB_DROP_REASON_WIRE_LOSS,
+    reason = why === 'closed' ? SKB_DROP_REASON_DEV_STOPPED : SKB_DROP_REASON_WIRE_LOSS,
   ): void {
     this.#release(skb, this.drop)
     const n = packetsOf(skb)
@@ -154,7 +159,7 @@ export class Stage implements Wire, WireEnv {
     this.stats.duplicated += packetsOf(skb)
     skb.dev?.countMade?.(skb, 1)
     if (isTaken) return copy
-    this.drop(copy, 'copies', reasons.SKB_DROP_REASON_COPIES)
+    this.drop(copy, 'copies', SKB_DROP_REASON_COPIES)
     return undefined
   }
 
@@ -176,7 +181,7 @@ export class Stage implements Wire, WireEnv {
       if (skb === this.#pushed) this.#pushed = undefined
       return true
     }
-    this.drop(skb, 'memory', reasons.SKB_DROP_REASON_NOMEM)
+    this.drop(skb, 'memory', SKB_DROP_REASON_NOMEM)
     return false
   }
 
@@ -208,7 +213,7 @@ export class Stage implements Wire, WireEnv {
     skb.owner = OWNER_STAGE
     this.stats.duplicated += packetsOf(skb)
     skb.dev?.countMade?.(skb, 1)
-    this.drop(skb, 'copies', reasons.SKB_DROP_REASON_COPIES)
+    this.drop(skb, 'copies', SKB_DROP_REASON_COPIES)
     return false
   }
 

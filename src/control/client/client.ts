@@ -20,8 +20,37 @@ import { encodeFrames } from '../protocol/frame-list.ts'
 import type { SegmentEntryKind } from '../protocol/segment-entry.ts'
 import { type CaptureStream, VnetCapture } from './capture-stream.ts'
 import { Exchanges, type Request } from './exchange.ts'
-import * as replies from './replies.ts'
-import type * as types from './types.ts'
+import {
+  deviceEvent,
+  deviceInfo,
+  deviceStats,
+  runtimeInfo,
+  scenarioInfo,
+  segmentInfo,
+  stepState,
+  wireInfo,
+} from './replies.ts'
+import type {
+  CaptureRequest,
+  Device,
+  DeviceEvent,
+  DeviceInfo,
+  DeviceStats,
+  DriverParam,
+  IoctlRequest,
+  IoctlResult,
+  MistakeInfo,
+  PartInfo,
+  RuntimeInfo,
+  ScenarioInfo,
+  SegmentInfo,
+  SetWireOptions,
+  StepOptions,
+  StepState,
+  SubscribeOptions,
+  Subscription,
+  WireInfo,
+} from './types.ts'
 import type { WireChange } from './wire-request.ts'
 
 /** How long a vnet may take for the next part of its reply. */
@@ -83,64 +112,64 @@ export class ControlClient {
   }
 
   /** Returns the devices of a vnet. */
-  async devices(vnet: string): Promise<types.DeviceInfo[]> {
-    return (await this.#dump(vnet, commands.getDevices, {})).map(replies.deviceInfo)
+  async devices(vnet: string): Promise<DeviceInfo[]> {
+    return (await this.#dump(vnet, commands.getDevices, {})).map(deviceInfo)
   }
 
   /** Returns the statistics of a device and its queues; undefined if the device does not exist. */
-  async stats(vnet: string, { ifindex, name, netns }: types.Device): Promise<types.DeviceStats | undefined> {
+  async stats(vnet: string, { ifindex, name, netns }: Device): Promise<DeviceStats | undefined> {
     const found = await this.#dump(vnet, commands.getStats, { ifindex, ifname: name, scope: scopeNumbers.queue }, name)
     // Two namespaces may have the same name and number.
-    return replies.deviceStats(found.filter(reply => reply.netns === netns))
+    return deviceStats(found.filter(reply => reply.netns === netns))
   }
 
   /** Returns the statistics of all devices, without the slow ones of queues and of the kernel. */
-  async allStats(vnet: string): Promise<types.DeviceStats[]> {
+  async allStats(vnet: string): Promise<DeviceStats[]> {
     const found = await this.#dump(vnet, commands.getStats, { scope: scopeNumbers.own })
-    return found.flatMap(reply => replies.deviceStats([reply]) ?? [])
+    return found.flatMap(reply => deviceStats([reply]) ?? [])
   }
 
   /** Sets the statistics of a device to 0: vnet's own, and vnet's view of the kernel's. */
-  async resetStats(vnet: string, device: types.Device): Promise<void> {
+  async resetStats(vnet: string, device: Device): Promise<void> {
     await this.#change(vnet, commands.resetStats, which(device), device.name)
   }
 
   /** Cuts the cable of a device: neither end has a carrier until `plug`, whatever the links do. */
-  async cut(vnet: string, device: types.Device): Promise<void> {
+  async cut(vnet: string, device: Device): Promise<void> {
     await this.#change(vnet, commands.cut, which(device), device.name)
   }
 
   /** Plugs the cable of a device in again, at both ends. */
-  async plug(vnet: string, device: types.Device): Promise<void> {
+  async plug(vnet: string, device: Device): Promise<void> {
     await this.#change(vnet, commands.plug, which(device), device.name)
   }
 
   /** Returns the wires of a device: their texts, stages and counts. EOPNOTSUPP if it has none. */
-  async wire(vnet: string, device: types.Device): Promise<types.WireInfo> {
-    return replies.wireInfo(await this.#dump(vnet, commands.getWire, which(device), device.name))
+  async wire(vnet: string, device: Device): Promise<WireInfo> {
+    return wireInfo(await this.#dump(vnet, commands.getWire, which(device), device.name))
   }
 
   /** Returns the scenario that changes the wires of a device. EOPNOTSUPP if it has none. */
-  async scenario(vnet: string, device: types.Device): Promise<types.ScenarioInfo> {
-    return replies.scenarioInfo(await this.#dump(vnet, commands.getScenario, which(device), device.name))
+  async scenario(vnet: string, device: Device): Promise<ScenarioInfo> {
+    return scenarioInfo(await this.#dump(vnet, commands.getScenario, which(device), device.name))
   }
 
   /** Returns the state of a device's parts: queues, rings, interrupts, polls, frame memory. */
-  async parts(vnet: string, device: types.Device): Promise<types.PartInfo[]> {
+  async parts(vnet: string, device: Device): Promise<PartInfo[]> {
     const found = await this.#dump(vnet, commands.getParts, which(device), device.name)
     return found.map(({ part }) => part)
   }
 
   /** Returns the mistakes of `vnet node`. EOPNOTSUPP if the vnet is another program. */
-  async mistakes(vnet: string): Promise<types.MistakeInfo> {
+  async mistakes(vnet: string): Promise<MistakeInfo> {
     const found = await this.#dump(vnet, commands.getMistakes, {})
     const present = found.flatMap(({ mistake }) => mistake ?? [])
     return { count: found[0]?.mistakeCount ?? 0, present }
   }
 
   /** Returns the resources that a vnet uses: event loop, garbage collection, memory, CPU time. */
-  async runtime(vnet: string): Promise<types.RuntimeInfo> {
-    return replies.runtimeInfo(await this.#one(vnet, commands.getRuntime, {}))
+  async runtime(vnet: string): Promise<RuntimeInfo> {
+    return runtimeInfo(await this.#one(vnet, commands.getRuntime, {}))
   }
 
   /**
@@ -152,42 +181,42 @@ export class ControlClient {
    */
   async setWire(
     vnet: string,
-    device: types.Device,
+    device: Device,
     text: string | WireChange | undefined,
-    { direction }: types.SetWireOptions = {},
+    { direction }: SetWireOptions = {},
   ): Promise<void> {
     const change = typeof text === 'object' ? text : (await import('./wire-request.ts')).wireChange(text, { direction })
     await this.#change(vnet, commands.setWire, { ...which(device), ...change }, device.name)
   }
 
   /** Turns the carrier of a device on or off as its driver would: a fault of this end alone. */
-  async setCarrier(vnet: string, device: types.Device, carrier: boolean): Promise<void> {
+  async setCarrier(vnet: string, device: Device, carrier: boolean): Promise<void> {
     await this.#change(vnet, commands.setCarrier, { ...which(device), carrier }, device.name)
   }
 
   /** Returns the parameters of the driver that has the device. */
-  async params(vnet: string, device: types.Device): Promise<types.DriverParam[]> {
+  async params(vnet: string, device: Device): Promise<DriverParam[]> {
     return this.#dump(vnet, commands.getParam, which(device), device.name)
   }
 
   /** Returns one of these parameters. */
-  async param(vnet: string, device: types.Device, name: string): Promise<types.DriverParam> {
+  async param(vnet: string, device: Device, name: string): Promise<DriverParam> {
     return this.#one(vnet, commands.getParam, { ...which(device), name }, `${name} of ${device.name}`)
   }
 
   /** Sets a parameter that may change while running; `value` is as on the command line. */
-  async setParam(vnet: string, device: types.Device, name: string, value: string): Promise<void> {
+  async setParam(vnet: string, device: Device, name: string, value: string): Promise<void> {
     await this.#change(vnet, commands.setParam, { ...which(device), name, value }, `${name} of ${device.name}`)
   }
 
   /** Returns entries of the devices' segment, all or of some kinds. EOPNOTSUPP without one. */
-  async segment(vnet: string, device: types.Device, kinds?: readonly SegmentEntryKind[]): Promise<types.SegmentInfo> {
+  async segment(vnet: string, device: Device, kinds?: readonly SegmentEntryKind[]): Promise<SegmentInfo> {
     const parts = kinds?.reduce((mask, kind) => mask | segmentPartNumbers[kind], 0)
-    return replies.segmentInfo(await this.#dump(vnet, commands.getSegment, { ...which(device), parts }, device.name))
+    return segmentInfo(await this.#dump(vnet, commands.getSegment, { ...which(device), parts }, device.name))
   }
 
   /** Causes one fault now: one of `faults` of the device, or another that the driver has. */
-  async trigger(vnet: string, device: types.Device, fault: string, queue?: number): Promise<void> {
+  async trigger(vnet: string, device: Device, fault: string, queue?: number): Promise<void> {
     await this.#change(vnet, commands.trigger, { ...which(device), fault, queue }, `${fault} of ${device.name}`)
   }
 
@@ -198,13 +227,11 @@ export class ControlClient {
    */
   async step(
     vnet: string,
-    device: types.Device,
+    device: Device,
     mode?: 'on' | 'off' | 'next',
-    { every, count }: types.StepOptions = {},
-  ): Promise<types.StepState> {
-    return replies.stepState(
-      await this.#one(vnet, commands.step, { ...which(device), mode, every, count }, device.name),
-    )
+    { every, count }: StepOptions = {},
+  ): Promise<StepState> {
+    return stepState(await this.#one(vnet, commands.step, { ...which(device), mode, every, count }, device.name))
   }
 
   /**
@@ -212,11 +239,7 @@ export class ControlClient {
    * them. Returns how many it dropped because they are shorter than an Ethernet header, or longer
    * than the MTU, the header and a VLAN tag. Rejects with ENETDOWN if the interface is down.
    */
-  async inject(
-    vnet: string,
-    device: types.Device,
-    frames: readonly Uint8Array[],
-  ): Promise<{ readonly refused: number }> {
+  async inject(vnet: string, device: Device, frames: readonly Uint8Array[]): Promise<{ readonly refused: number }> {
     let refused = 0
     for (let from = 0; from < frames.length; ) {
       const { list, count } = encodeFrames(frames, from)
@@ -236,11 +259,7 @@ export class ControlClient {
   }
 
   /** Runs a private ioctl. A refusal is the -errno in `result`: -EOPNOTSUPP without any. */
-  async ioctl(
-    vnet: string,
-    device: types.Device,
-    { cmd, ifreq, data }: types.IoctlRequest,
-  ): Promise<types.IoctlResult> {
+  async ioctl(vnet: string, device: Device, { cmd, ifreq, data }: IoctlRequest): Promise<IoctlResult> {
     const values = { ...which(device), cmd, ifreq: ifreq ?? ifreqOf(device), data }
     const call = `0x${cmd.toString(16)} ${device.name}`
     const reply = await this.#one(vnet, commands.ioctl, values, call)
@@ -261,14 +280,13 @@ export class ControlClient {
    */
   async subscribe(
     vnet: string,
-    onEvent: (event: types.DeviceEvent) => void,
-    { device = {}, events, dropThreshold, onLost = () => {} }: types.SubscribeOptions = {},
-  ): Promise<types.Subscription> {
+    onEvent: (event: DeviceEvent) => void,
+    { device = {}, events, dropThreshold, onLost = () => {} }: SubscribeOptions = {},
+  ): Promise<Subscription> {
     let end = () => {}
     const ended = new Promise<void>(resolve => (end = resolve))
     const message = (cmd: number, attributes: Uint8Array) => {
-      if (cmd === commands.event.cmd)
-        onEvent(replies.deviceEvent(netlink.decodeAttributes(commands.event.reply, attributes)))
+      if (cmd === commands.event.cmd) onEvent(deviceEvent(netlink.decodeAttributes(commands.event.reply, attributes)))
     }
     const mask = events?.reduce((mask, name) => mask | (1 << eventNumbers[name]), 0)
     // An event may precede the acknowledgement.
@@ -293,7 +311,7 @@ export class ControlClient {
    * wrong, EPERM if this user may not capture, ENODEV for an unknown device, EBUSY for too many
    * captures.
    */
-  async capture(vnet: string, options: types.CaptureRequest = {}): Promise<CaptureStream> {
+  async capture(vnet: string, options: CaptureRequest = {}): Promise<CaptureStream> {
     const { devices, snaplen, filter, dropsOnly } = options
     const values = {
       devices: devices?.map(which),
@@ -367,9 +385,9 @@ function requestOf<F extends netlink.Fields>(
 
 const whatOf = ({ name }: { readonly name: string }, object = 'vnet'): Call => [name, object]
 
-const which = ({ ifindex, name: ifname, netns }: Partial<types.Device>) => ({ ifindex, ifname, netns })
+const which = ({ ifindex, name: ifname, netns }: Partial<Device>) => ({ ifindex, ifname, netns })
 
-function ifreqOf({ name }: types.Device): Uint8Array {
+function ifreqOf({ name }: Device): Uint8Array {
   const ifreq = new Uint8Array(VNET_IFREQ_LEN)
   ifreq.set(netlink.encodeName(name).subarray(0, IFNAMSIZ - 1))
   return ifreq

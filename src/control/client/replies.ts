@@ -5,14 +5,26 @@ import type { LinkStats64, StageReport } from '../../netdev/index.ts'
 import type { Reply } from '../protocol/family.ts'
 import type { QueueCounters } from '../protocol/queue-counters.ts'
 import type { SegmentEntryKind } from '../protocol/segment-entry.ts'
-import type * as types from './types.ts'
+import type {
+  DeviceEvent,
+  DeviceInfo,
+  DeviceStats,
+  RuntimeInfo,
+  ScenarioInfo,
+  SegmentInfo,
+  StepPlace,
+  StepSource,
+  StepState,
+  WireDirection,
+  WireInfo,
+} from './types.ts'
 
 type StepReply = NonNullable<Reply<'step'>['step']>
 type WireReply = Reply<'getWire'>
 type Entry<K extends SegmentEntryKind> = NonNullable<Reply<'getSegment'>[K]>
 
 /** Decodes a message with times in ns. */
-export function runtimeInfo({ time, runtime }: Reply<'getRuntime'>): types.RuntimeInfo {
+export function runtimeInfo({ time, runtime }: Reply<'getRuntime'>): RuntimeInfo {
   const { loopActive, loopIdle, loopDelay, gc, cpuUser, cpuSystem, ...rest } = runtime
   const delays = Object.entries(loopDelay ?? {}).map(([name, ns]) => [name, inMs(ns)])
   return {
@@ -37,7 +49,7 @@ function named<R extends { readonly ifname: string; readonly netns?: string | un
   return { ...rest, name: ifname, netns }
 }
 
-export function deviceInfo({ faults, faultTexts, ...reply }: Reply<'getDevices'>): types.DeviceInfo {
+export function deviceInfo({ faults, faultTexts, ...reply }: Reply<'getDevices'>): DeviceInfo {
   return {
     ...named(reply),
     ...(faults !== undefined && { faults: faults.split(' ').filter(Boolean) }),
@@ -45,21 +57,21 @@ export function deviceInfo({ faults, faultTexts, ...reply }: Reply<'getDevices'>
   }
 }
 
-export function deviceEvent(reply: Reply<'event'>): types.DeviceEvent {
+export function deviceEvent(reply: Reply<'event'>): DeviceEvent {
   const { wireDirection: direction, wireText: text, stepMode: mode, step, ...event } = reply
   return {
     ...named(event),
-    ...(direction !== undefined && { direction: direction as types.WireDirection, text }),
-    ...(mode !== undefined && { mode: mode as types.StepState['mode'], step: step && stepPlace(step) }),
+    ...(direction !== undefined && { direction: direction as WireDirection, text }),
+    ...(mode !== undefined && { mode: mode as StepState['mode'], step: step && stepPlace(step) }),
   }
 }
 
-function stepPlace({ number, ifindex, ifname: name, netns, queue, next }: StepReply): types.StepPlace {
+function stepPlace({ number, ifindex, ifname: name, netns, queue, next }: StepReply): StepPlace {
   return { number, device: { ifindex, name, netns }, queue, next }
 }
 
-export function stepState({ mode, every, step, count }: Reply<'step'>): types.StepState {
-  if (step === undefined) return { mode: mode as types.StepState['mode'], every, halt: undefined }
+export function stepState({ mode, every, step, count }: Reply<'step'>): StepState {
+  if (step === undefined) return { mode: mode as StepState['mode'], every, halt: undefined }
   const { length, frame: bytes } = step
   const halt = {
     ...stepPlace(step),
@@ -67,23 +79,23 @@ export function stepState({ mode, every, step, count }: Reply<'step'>): types.St
     source: stepSource(step),
     count,
   }
-  return { mode: mode as types.StepState['mode'], every, halt }
+  return { mode: mode as StepState['mode'], every, halt }
 }
 
-function stepSource({ file, line, lines = '', first }: StepReply): types.StepSource | undefined {
+function stepSource({ file, line, lines = '', first }: StepReply): StepSource | undefined {
   if (file === undefined || line === undefined) return undefined
   return { file, line, first: first ?? line, lines: lines.split('\n') }
 }
 
 /** Builds the information from the messages of a dump: first the directions, then the stages. */
-export function wireInfo(replies: readonly WireReply[]): types.WireInfo {
+export function wireInfo(replies: readonly WireReply[]): WireInfo {
   const text = { ab: '', ba: '' }
   const stages: StageReport[] = []
   const former: StageReport[] = []
   const passed = { ab: 0, ba: 0 }
   const beforeVnet = { ab: 0, ba: 0 }
   const bypassed = { ab: 0, ba: 0 }
-  let outgoing: types.WireDirection | undefined
+  let outgoing: WireDirection | undefined
   for (const { direction, text: given, outgoing: isOutgoing, passed: count = 0, stage, ...reply } of replies) {
     if (direction === 'ab' || direction === 'ba') {
       text[direction] = given ?? ''
@@ -100,7 +112,7 @@ export function wireInfo(replies: readonly WireReply[]): types.WireInfo {
 }
 
 /** Builds the information from the messages of a dump: first the scenario, then its steps. */
-export function scenarioInfo(replies: readonly Reply<'getScenario'>[]): types.ScenarioInfo {
+export function scenarioInfo(replies: readonly Reply<'getScenario'>[]): ScenarioInfo {
   const { file = '', started, repeat } = replies[0]?.scenario ?? {}
   const steps = replies.flatMap(({ step }) => (step === undefined ? [] : { ...step, at: inMs(step.at) }))
   return { file, started, repeat: repeat && inMs(repeat), steps }
@@ -131,7 +143,7 @@ function countsIn(bytes: Uint8Array = new Uint8Array()): (readonly [number, numb
 }
 
 /** From the message with the sums, and the messages of the queues. */
-export function deviceStats([sum, ...queues]: readonly Reply<'getStats'>[]): types.DeviceStats | undefined {
+export function deviceStats([sum, ...queues]: readonly Reply<'getStats'>[]): DeviceStats | undefined {
   if (sum === undefined) return undefined
   const dropsOf = (direction: 'tx' | 'rx') =>
     Object.fromEntries(sum.drops.flatMap(each => (each.direction === direction ? [[each.reason, each.frames]] : [])))
@@ -148,9 +160,9 @@ function counters(reply: Reply<'getStats'>): LinkStats64 & QueueCounters {
 }
 
 /** From the messages of a dump. */
-export function segmentInfo(replies: readonly Reply<'getSegment'>[]): types.SegmentInfo {
+export function segmentInfo(replies: readonly Reply<'getSegment'>[]): SegmentInfo {
   const all = <K extends SegmentEntryKind>(kind: K) => replies.flatMap(reply => (reply[kind] as Entry<K>) ?? [])
-  const countersOf = (group: keyof types.SegmentInfo['counters']) =>
+  const countersOf = (group: keyof SegmentInfo['counters']) =>
     Object.fromEntries(all('counter').flatMap(each => (each.group === group ? [[each.name, each.value]] : [])))
   return {
     hosts: all('host').map(host => ({ ...host, addresses: host.addresses.map(({ address }) => address) })),

@@ -7,17 +7,17 @@
 import type { LinkStats64 } from '../../netdev/stats.ts'
 import * as netlink from '../../netlink/index.ts'
 import { strict, toCount } from './codec.ts'
-import * as generated from './family.generated.ts'
+import { echoAttributes, eventNumbers, commands as generatedCommands, linkStatsPolicy } from './family.generated.ts'
 
 export * from './family.generated.ts'
 
-const { echo, getStats } = generated.commands
+const { echo, getStats } = generatedCommands
 
 /** Bit 1 << VNET_EVENT_* of each. */
-export const VNET_EVENTS_ALL = Object.values(generated.eventNumbers).reduce((mask, event) => mask | (1 << event), 0)
+export const VNET_EVENTS_ALL = Object.values(eventNumbers).reduce((mask, event) => mask | (1 << event), 0)
 
 /** The text of an echo: a string for the client, bytes for the server. */
-const text = netlink.string(generated.echoAttributes.text.type)
+const text = netlink.string(echoAttributes.text.type)
 const textBytes = netlink.binary(text.type)
 
 /** Statistics of a device: a row of counters. Those that are 0 are left out if `isBrief`. */
@@ -26,7 +26,7 @@ type Counted = Readonly<{ row: ArrayLike<number>; isBrief?: boolean }>
 /** Statistics: an object for the client, in which omitted counters are 0. */
 function linkStats({ type }: { readonly type: number }): netlink.Field<LinkStats64, false, Counted> {
   return {
-    ...netlink.nested(type, generated.linkStatsPolicy),
+    ...netlink.nested(type, linkStatsPolicy),
     encode: (builder, type, { row, isBrief = false }) =>
       builder.nested(type, () => {
         for (let i = 0; i < row.length; i++) {
@@ -37,11 +37,11 @@ function linkStats({ type }: { readonly type: number }): netlink.Field<LinkStats
   }
 }
 
-const zeros = netlink.decodeAttributes(generated.linkStatsPolicy, new Uint8Array(0))
+const zeros = netlink.decodeAttributes(linkStatsPolicy, new Uint8Array(0))
 const { stats, kernelStats, ...otherStats } = getStats.reply.fields
 
 export const commands = {
-  ...generated.commands,
+  ...generatedCommands,
   echo: {
     ...echo,
     request: strict({ text: netlink.required({ ...textBytes, encode: text.encode }) }),

@@ -6,7 +6,16 @@
  */
 import { type Alarm, NSEC_PER_MSEC, type Work } from '../../base/index.ts'
 import { Drops } from '../../netdev/counters.ts'
-import * as netif from '../../netdev/if.ts'
+import {
+  NETDEV_CHANGE,
+  NETDEV_DOWN,
+  NETDEV_REGISTER,
+  NETDEV_STEP,
+  NETDEV_TX_TIMEOUT,
+  NETDEV_UNREGISTER,
+  NETDEV_UP,
+  NETDEV_WIRE,
+} from '../../netdev/if.ts'
 import type { DeviceWire, Net, NetDevice } from '../../netdev/index.ts'
 import { encodeAttributes, genlmsghdr, MessageBuilder, NLMSG_OVERRUN } from '../../netlink/index.ts'
 import { commands, eventNumbers, VNET_EVENTS_ALL, VNET_GENL_ID, VNET_GENL_VERSION } from '../protocol/family.ts'
@@ -25,12 +34,12 @@ const DROPS = new Drops()
 type EventName = keyof typeof eventNumbers
 
 const eventOf: ReadonlyMap<number, EventName> = new Map([
-  [netif.NETDEV_REGISTER, 'registered'],
-  [netif.NETDEV_UNREGISTER, 'unregistered'],
-  [netif.NETDEV_UP, 'up'],
-  [netif.NETDEV_DOWN, 'down'],
-  [netif.NETDEV_TX_TIMEOUT, 'timeout'],
-  [netif.NETDEV_STEP, 'step'],
+  [NETDEV_REGISTER, 'registered'],
+  [NETDEV_UNREGISTER, 'unregistered'],
+  [NETDEV_UP, 'up'],
+  [NETDEV_DOWN, 'down'],
+  [NETDEV_TX_TIMEOUT, 'timeout'],
+  [NETDEV_STEP, 'step'],
 ])
 
 const overrun = new MessageBuilder().message(NLMSG_OVERRUN, 0, 0).bytes
@@ -74,8 +83,8 @@ export class Events {
     this.#stop = net.registerNetdeviceNotifier((happened, dev) => {
       const event = eventOf.get(happened)
       if (event !== undefined) this.#notify(dev, event)
-      if (happened === netif.NETDEV_REGISTER || happened === netif.NETDEV_CHANGE) this.#reportCarrier(dev)
-      if (happened === netif.NETDEV_REGISTER || happened === netif.NETDEV_WIRE) this.#reportWires(dev)
+      if (happened === NETDEV_REGISTER || happened === NETDEV_CHANGE) this.#reportCarrier(dev)
+      if (happened === NETDEV_REGISTER || happened === NETDEV_WIRE) this.#reportWires(dev)
     })
   }
 

@@ -2,7 +2,14 @@
  * GET_RUNTIME: the resources that the program uses. The delay of the event loop and garbage
  * collection are watched only while clients request them, because watching costs time.
  */
-import * as perf from 'node:perf_hooks'
+import {
+  type Histogram,
+  type IntervalHistogram,
+  monitorEventLoopDelay,
+  type PerformanceEntry,
+  PerformanceObserver,
+  performance,
+} from 'node:perf_hooks'
 import { NSEC_PER_MSEC } from '../../base/clock.ts'
 import type { SkBuffPool } from '../../skb/pool.ts'
 
@@ -20,13 +27,13 @@ const GC_KINDS: Readonly<Record<number, string>> = {
   16: 'weakcb',
 }
 
-type GcEntry = perf.PerformanceEntry & { readonly detail: { readonly kind: number } }
+type GcEntry = PerformanceEntry & { readonly detail: { readonly kind: number } }
 
 export class Runtime implements Disposable {
   readonly #pool: Pick<SkBuffPool, 'out' | 'large' | 'small'>
   /** Their numbers and total times in ns. */
   readonly #pauses = new Map<string, { readonly count: number; readonly time: number }>()
-  #watched: { readonly delay: perf.IntervalHistogram; readonly pauses: perf.PerformanceObserver } | undefined
+  #watched: { readonly delay: IntervalHistogram; readonly pauses: PerformanceObserver } | undefined
   #timer: NodeJS.Timeout | undefined
 
   constructor(pool: Pick<SkBuffPool, 'out' | 'large' | 'small'>) {
@@ -46,7 +53,7 @@ export class Runtime implements Disposable {
     this.#watched ??= this.#watch()
     clearTimeout(this.#timer)
     this.#timer = setTimeout(() => this[Symbol.dispose](), WATCH_MS).unref()
-    const { active, idle } = perf.performance.eventLoopUtilization()
+    const { active, idle } = performance.eventLoopUtilization()
     const { rss: resident, heapTotal, heapUsed, external, arrayBuffers } = process.memoryUsage()
     const cpu = process.cpuUsage()
     return {
@@ -75,9 +82,9 @@ export class Runtime implements Disposable {
   }
 
   #watch() {
-    const delay = perf.monitorEventLoopDelay({ resolution: RESOLUTION_MS })
+    const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
     delay.enable()
-    const pauses = new perf.PerformanceObserver(list => {
+    const pauses = new PerformanceObserver(list => {
       for (const { detail, duration } of list.getEntries() as GcEntry[]) {
         const kind = GC_KINDS[detail.kind] ?? 'other'
         const { count, time } = this.#pauses.get(kind) ?? { count: 0, time: 0 }
@@ -90,7 +97,7 @@ export class Runtime implements Disposable {
 }
 
 /** Returns how late a timer was, in ns, from the times between its expirations. */
-export function delayOf(times: perf.Histogram, interval: number) {
+export function delayOf(times: Histogram, interval: number) {
   const late = (ns: number) => Math.max(0, Math.round(ns - interval))
   const { min, mean, max, stddev } = times
   const [p50, p90, p99] = [50, 90, 99].map(p => late(times.percentile(p))) as [number, number, number]

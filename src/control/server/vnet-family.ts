@@ -16,7 +16,18 @@ import { partsOf } from '../../netdev/parts.ts'
 import { LINK_STATS64_LENGTH } from '../../netdev/stats.ts'
 import { getU64, putU64 } from '../../netlink/index.ts'
 import { dropReasonName } from '../../skb/drop-reason-name.ts'
-import * as family from '../protocol/family.ts'
+import {
+  commands,
+  scopeNumbers,
+  segmentPartNumbers,
+  VNET_GENL_ID,
+  VNET_GENL_NAME,
+  VNET_GENL_VERSION,
+  VNET_IOCTL_DATA_ADDRESS,
+  VNET_MCGRP_EVENTS,
+  VNET_MCGRP_EVENTS_NAME,
+  vnetAttributes,
+} from '../protocol/family.ts'
 import { deviceCounters, queueCounters } from '../protocol/queue-counters.ts'
 import type { SegmentEntry, SegmentEntryKind } from '../protocol/segment-entry.ts'
 import { capture } from './capture-request.ts'
@@ -27,12 +38,12 @@ import { chosen, identify, moduleOf, type RunningDriver, type Subject, theOne, t
 import { wires, wireText } from './wire.ts'
 
 function ioctl(subject: Subject): Operation {
-  return operation(family.commands.ioctl, {
+  return operation(commands.ioctl, {
     doit({ cmd, ifreq, data, ...which }, { missing }) {
       const dev = theOne(subject, which)
       const ifr = ifreq.slice()
       if (data !== undefined && data.length > 0 && getU64(ifr, IFR_IFRU) === 0n)
-        putU64(ifr, IFR_IFRU, BigInt(family.VNET_IOCTL_DATA_ADDRESS))
+        putU64(ifr, IFR_IFRU, BigInt(VNET_IOCTL_DATA_ADDRESS))
       const memory = data && new RequestMemory(data.slice(), getU64(ifr, IFR_IFRU))
       const result = devIoctl(dev, cmd, ifr, memory ?? noMemory, missing === undefined)
       return { result, ifreq: ifr, data: memory?.written }
@@ -55,39 +66,39 @@ class RequestMemory extends ByteMemory {
   }
 }
 
-const NAME = family.vnetAttributes.paramName.type
-const SEGMENT_KINDS = Object.keys(family.segmentPartNumbers) as SegmentEntryKind[]
+const NAME = vnetAttributes.paramName.type
+const SEGMENT_KINDS = Object.keys(segmentPartNumbers) as SegmentEntryKind[]
 const ROW = new Float64Array(LINK_STATS64_LENGTH)
 const DROPS = new Drops()
 
 /** Returns the family of a program: all operations on its `subject`. */
 export function vnetFamily(subject: Subject): Family {
-  const echo = operation(family.commands.echo, {
+  const echo = operation(commands.echo, {
     doit({ text }) {
       const end = text.indexOf(0)
       return { text: Uint8Array.of(...(end < 0 ? text : text.subarray(0, end)), 0) }
     },
   })
-  const getDevices = operation(family.commands.getDevices, {
+  const getDevices = operation(commands.getDevices, {
     doit: which => describe(subject, theOne(subject, which)),
     dumpit: which => describeAll(subject, chosen(subject, which)),
   })
-  const getStats = operation(family.commands.getStats, {
+  const getStats = operation(commands.getStats, {
     doit: (which, caller) => deviceStats(subject, theOne(subject, which), { caller }),
     dumpit: ({ scope = 0, ...which }, caller) => allStats(subject, chosen(subject, which), scope, caller),
   })
-  const getParts = operation(family.commands.getParts, {
+  const getParts = operation(commands.getParts, {
     // All of one moment, however late the client reads them.
     dumpit: which => partsOf(theOne(subject, which)).map(part => ({ part })),
   })
-  const getRuntime = operation(family.commands.getRuntime, {
+  const getRuntime = operation(commands.getRuntime, {
     doit() {
       const { runtime, now } = subject
       if (runtime === undefined) throw new VnetError(EOPNOTSUPP, 'vnet_nl', 'the program is not known here')
       return { time: now(), runtime: runtime.read() }
     },
   })
-  const getMistakes = operation(family.commands.getMistakes, {
+  const getMistakes = operation(commands.getMistakes, {
     dumpit() {
       const { mistakes } = subject
       if (mistakes === undefined) throw new VnetError(EOPNOTSUPP, 'vnet_nl', 'only vnet node has mistakes')
@@ -99,10 +110,10 @@ export function vnetFamily(subject: Subject): Family {
     },
   })
   return {
-    id: family.VNET_GENL_ID,
-    name: family.VNET_GENL_NAME,
-    version: family.VNET_GENL_VERSION,
-    maxattr: Math.max(...Object.values(family.vnetAttributes).map(({ type }) => type)),
+    id: VNET_GENL_ID,
+    name: VNET_GENL_NAME,
+    version: VNET_GENL_VERSION,
+    maxattr: Math.max(...Object.values(vnetAttributes).map(({ type }) => type)),
     operations: [
       echo,
       getDevices,
@@ -120,7 +131,7 @@ export function vnetFamily(subject: Subject): Family {
       inject(subject),
       step(subject),
     ].sort((a, b) => a.cmd - b.cmd),
-    groups: [{ name: family.VNET_MCGRP_EVENTS_NAME, id: family.VNET_MCGRP_EVENTS }],
+    groups: [{ name: VNET_MCGRP_EVENTS_NAME, id: VNET_MCGRP_EVENTS }],
   }
 }
 
@@ -181,9 +192,9 @@ function peerName(subject: Subject, dev: NetDevice): string | undefined {
 
 /** The sums of each device and, if `scope` requests them, its queues, read when its turn comes. */
 function* allStats(subject: Subject, devices: readonly NetDevice[], scope: number, caller: Caller) {
-  const isOwn = (scope & family.scopeNumbers.own) !== 0
+  const isOwn = (scope & scopeNumbers.own) !== 0
   for (const dev of devices) {
-    if ((scope & family.scopeNumbers.queue) === 0) {
+    if ((scope & scopeNumbers.queue) === 0) {
       yield deviceStats(subject, dev, { caller, isOwn })
       continue
     }
@@ -249,7 +260,7 @@ function addDrops(drops: DropCount[], direction: DropCount['direction'], frames:
 
 /** SUBSCRIBE: events on the connection of the request. */
 function subscribe({ events }: Subject): Operation {
-  return operation(family.commands.subscribe, {
+  return operation(commands.subscribe, {
     doit({ events: mask, dropThreshold, ...which }, caller) {
       if (events === undefined) throw new VnetError(EOPNOTSUPP, 'vnet_nl', 'there are no events here')
       events.subscribe(caller, { events: mask, dropThreshold, which })
@@ -261,8 +272,8 @@ function subscribe({ events }: Subject): Operation {
 /** RESET_STATS, SET_CARRIER, CUT, PLUG, TRIGGER: the operations that change a device. */
 function changes(subject: Subject): Operation[] {
   return [
-    operation(family.commands.resetStats, { doit: request => void theOne(subject, request).resetStats() }),
-    operation(family.commands.setCarrier, {
+    operation(commands.resetStats, { doit: request => void theOne(subject, request).resetStats() }),
+    operation(commands.setCarrier, {
       doit({ carrier, ...which }) {
         const set = carrier ? netifCarrierOn : netifCarrierOff
         const dev = theOne(subject, which)
@@ -273,9 +284,9 @@ function changes(subject: Subject): Operation[] {
         return void set(dev)
       },
     }),
-    operation(family.commands.cut, { doit: request => setCut(subject, request, true) }),
-    operation(family.commands.plug, { doit: request => setCut(subject, request, false) }),
-    operation(family.commands.trigger, {
+    operation(commands.cut, { doit: request => setCut(subject, request, true) }),
+    operation(commands.plug, { doit: request => setCut(subject, request, false) }),
+    operation(commands.trigger, {
       doit: ({ fault, queue, ...which }) => trigger(theOne(subject, which), fault, queue),
     }),
   ]
@@ -291,24 +302,20 @@ function setCut(subject: Subject, which: Which, cut: boolean): undefined {
 function trigger(dev: NetDevice, fault: string, queue: number | undefined): undefined {
   const { netdevOps } = dev
   if (queue !== undefined && queue >= dev.numTxQueues) {
-    throw new Refusal(
-      EINVAL,
-      family.vnetAttributes.queue.type,
-      `queue: ${dev.name} has ${dev.numTxQueues}, counted from 0`,
-    )
+    throw new Refusal(EINVAL, vnetAttributes.queue.type, `queue: ${dev.name} has ${dev.numTxQueues}, counted from 0`)
   }
   if (netdevOps.ndoTrigger === undefined)
     throw new VnetError(EOPNOTSUPP, 'vnet_nl', `the driver of ${dev.name} has no faults to trigger`)
   const error = callNdo(dev, 'ndoTrigger', () => netdevOps.ndoTrigger?.(dev, fault, queue))
   if (error === -EOPNOTSUPP)
-    throw new Refusal(EOPNOTSUPP, family.vnetAttributes.fault.type, unknown('fault', fault, faultsOf(dev) ?? []))
+    throw new Refusal(EOPNOTSUPP, vnetAttributes.fault.type, unknown('fault', fault, faultsOf(dev) ?? []))
   if (error === -ENETDOWN) throw new VnetError(ENETDOWN, 'vnet_nl', `${dev.name} is down`)
   if (error < 0) throw new VnetError(error, ['ndoTrigger', `${fault} of ${dev.name}`])
 }
 
 /** GET_PARAM and SET_PARAM: the parameters of the driver, as text, as on its command line. */
 function parameters(subject: Subject): Operation[] {
-  const getParam = operation(family.commands.getParam, {
+  const getParam = operation(commands.getParam, {
     doit({ name, ...which }) {
       const module = moduleOf(subject, which)
       if (name === undefined) throw new MissingAttribute(NAME, 'the request names no parameter')
@@ -322,7 +329,7 @@ function parameters(subject: Subject): Operation[] {
         .map(([name, param]) => describeParam(module, name, param, now))
     },
   })
-  const setParam = operation(family.commands.setParam, {
+  const setParam = operation(commands.setParam, {
     doit({ name, value, ...which }) {
       const module = moduleOf(subject, which)
       const param = findParam(module, name)
@@ -353,7 +360,7 @@ function parseParam(name: string, param: Param<unknown>, text: string): unknown 
     return param.parse(text)
   } catch (error) {
     if (error instanceof UsageError)
-      throw new Refusal(EINVAL, family.vnetAttributes.paramValue.type, `${optionName(name)}: ${error.message}`)
+      throw new Refusal(EINVAL, vnetAttributes.paramValue.type, `${optionName(name)}: ${error.message}`)
     throw error
   }
 }
@@ -384,11 +391,11 @@ function describeParam(
 
 /** GET_SEGMENT: the entries of the segment that the devices lead to, one per message. */
 function segment(subject: Subject): Operation {
-  return operation(family.commands.getSegment, {
+  return operation(commands.getSegment, {
     dumpit({ parts, ...which }) {
       const { name, segment } = moduleOf(subject, which)
       if (segment === undefined) throw new VnetError(EOPNOTSUPP, 'vnet_nl', `${name} has no segment behind its devices`)
-      const kinds = SEGMENT_KINDS.filter(kind => parts === undefined || (parts & family.segmentPartNumbers[kind]) !== 0)
+      const kinds = SEGMENT_KINDS.filter(kind => parts === undefined || (parts & segmentPartNumbers[kind]) !== 0)
       return segmentMessages(segment(new Set(kinds)) as Iterable<SegmentEntry>)
     },
   })

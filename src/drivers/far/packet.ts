@@ -5,7 +5,12 @@
 import { fold, get16, onesComplementSum, pseudoHeaderSum4, pseudoHeaderSum6 } from '../../packet/index.ts'
 import * as ipv4 from '../../packet/ipv4.ts'
 import * as ipv6 from '../../packet/ipv6.ts'
-import * as drop from '../../skb/drop-reason.ts'
+import {
+  SKB_DROP_REASON_IP_CSUM,
+  SKB_DROP_REASON_IP_INHDR,
+  SKB_DROP_REASON_IP_SOURCE_ROUTE,
+  SKB_NOT_DROPPED_YET,
+} from '../../skb/drop-reason.ts'
 import { CHECKSUM_PARTIAL, CHECKSUM_UNNECESSARY, type SkBuff } from '../../skb/sk-buff.ts'
 
 /** Bytes of ICMP and ICMPv6 before the checksum. */
@@ -41,31 +46,31 @@ export type Packet = ReturnType<typeof createPacket>
 export function parse4(packet: Packet, skb: SkBuff, nh: number): number {
   const { bytes } = skb
   const header = ipv4.parse(bytes, nh, skb.data + skb.len - nh)
-  if (header < 0) return drop.SKB_DROP_REASON_IP_INHDR
-  if (onesComplementSum(bytes, nh, header) !== 0xffff) return drop.SKB_DROP_REASON_IP_CSUM
-  if (ipv4.hasSourceRoute(bytes, nh)) return drop.SKB_DROP_REASON_IP_SOURCE_ROUTE
+  if (header < 0) return SKB_DROP_REASON_IP_INHDR
+  if (onesComplementSum(bytes, nh, header) !== 0xffff) return SKB_DROP_REASON_IP_CSUM
+  if (ipv4.hasSourceRoute(bytes, nh)) return SKB_DROP_REASON_IP_SOURCE_ROUTE
   setPositions(packet, false, nh, nh + header)
   packet.end = nh + ipv4.totalLength(bytes, nh)
   packet.protocol = ipv4.protocol(bytes, nh)
   packet.isFragment = ipv4.isFragment(bytes, nh)
   packet.isLaterFragment = ipv4.fragmentOffset(bytes, nh) !== 0
-  return drop.SKB_NOT_DROPPED_YET
+  return SKB_NOT_DROPPED_YET
 }
 
 /** Reads the IPv6 packet at `nh`. Returns as parse4 does. */
 export function parse6(packet: Packet, skb: SkBuff, nh: number): number {
   const { bytes } = skb
-  if (ipv6.parse(bytes, nh, skb.data + skb.len - nh) < 0) return drop.SKB_DROP_REASON_IP_INHDR
+  if (ipv6.parse(bytes, nh, skb.data + skb.len - nh) < 0) return SKB_DROP_REASON_IP_INHDR
   const length = ipv6.IPV6_HLEN + ipv6.payloadLength(bytes, nh)
   const upper = ipv6.upperLayer(bytes, nh, length)
-  if (upper < 0) return drop.SKB_DROP_REASON_IP_INHDR
+  if (upper < 0) return SKB_DROP_REASON_IP_INHDR
   const offset = upper >>> 8
   setPositions(packet, true, nh, nh + offset)
   packet.end = nh + length
   packet.protocol = upper & 0xff
   packet.isFragment = offset !== ipv6.IPV6_HLEN && isFragment6(bytes, nh, length)
   packet.isLaterFragment = offset === 0
-  return drop.SKB_NOT_DROPPED_YET
+  return SKB_NOT_DROPPED_YET
 }
 
 /** Notes where a header of `packet` is, without touching the frame. */

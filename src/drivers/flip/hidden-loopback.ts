@@ -43,7 +43,18 @@ import * as ipv4 from '../../packet/ipv4.ts'
 import * as ipv6 from '../../packet/ipv6.ts'
 import { get16, put16 } from '../../packet/octets.ts'
 import { networkOffset } from '../../packet/vlan.ts'
-import * as drop from '../../skb/drop-reason.ts'
+import {
+  SKB_DROP_REASON_IP_AUTH,
+  SKB_DROP_REASON_IP_INHDR,
+  SKB_DROP_REASON_IP_NOT_TRANSLATABLE,
+  SKB_DROP_REASON_IP_SOURCE_ROUTE,
+  SKB_DROP_REASON_L4_HDR,
+  SKB_DROP_REASON_NEIGH,
+  SKB_DROP_REASON_PKT_TOO_SMALL,
+  SKB_DROP_REASON_SKB_CSUM,
+  SKB_DROP_REASON_UNHANDLED_PROTO,
+  SKB_NOT_DROPPED_YET,
+} from '../../skb/drop-reason.ts'
 import { CHECKSUM_PARTIAL, type SkBuff } from '../../skb/sk-buff.ts'
 import {
   adjust,
@@ -107,29 +118,29 @@ export function addressToHost(skb: SkBuff, address: Uint8Array): void {
 function flipFrame(skb: SkBuff): number {
   const { bytes, data, len } = skb
   const offset = networkOffset(bytes, data, len)
-  if (offset < 0) return drop.SKB_DROP_REASON_PKT_TOO_SMALL
+  if (offset < 0) return SKB_DROP_REASON_PKT_TOO_SMALL
   const type = get16(bytes, data + offset - 2)
   if (type === ETH_P_IP) return flipIpv4(skb, data + offset)
   if (type === ETH_P_IPV6) return flipIpv6(skb, data + offset)
-  return type === ETH_P_ARP ? drop.SKB_DROP_REASON_NEIGH : drop.SKB_DROP_REASON_UNHANDLED_PROTO
+  return type === ETH_P_ARP ? SKB_DROP_REASON_NEIGH : SKB_DROP_REASON_UNHANDLED_PROTO
 }
 
 function flipIpv4(skb: SkBuff, nh: number): number {
   const { bytes } = skb
   const header = ipv4.parse(bytes, nh, skb.data + skb.len - nh)
-  if (header < 0) return drop.SKB_DROP_REASON_IP_INHDR
-  if (ipv4.hasSourceRoute(bytes, nh)) return drop.SKB_DROP_REASON_IP_SOURCE_ROUTE
+  if (header < 0) return SKB_DROP_REASON_IP_INHDR
+  if (ipv4.hasSourceRoute(bytes, nh)) return SKB_DROP_REASON_IP_SOURCE_ROUTE
   const protocol = ipv4.protocol(bytes, nh)
-  if (protocol === ipv4.IPPROTO_AH) return drop.SKB_DROP_REASON_IP_AUTH
+  if (protocol === ipv4.IPPROTO_AH) return SKB_DROP_REASON_IP_AUTH
   const end = nh + ipv4.totalLength(bytes, nh)
   const h = ipv4.fragmentOffset(bytes, nh) !== 0 || nh + header === end ? 0 : nh + header
   const field = ipv4.fragmentOffset(bytes, nh) !== 0 ? 0 : checksumField(protocol, nh + header, false)
-  if (field !== 0 && field + 2 > end) return drop.SKB_DROP_REASON_L4_HDR
-  if (!isUnicast4(bytes, ipv4.sourceAt(nh))) return drop.SKB_DROP_REASON_IP_NOT_TRANSLATABLE
+  if (field !== 0 && field + 2 > end) return SKB_DROP_REASON_L4_HDR
+  if (!isUnicast4(bytes, ipv4.sourceAt(nh))) return SKB_DROP_REASON_IP_NOT_TRANSLATABLE
   const toUnicast = isUnicast4(bytes, ipv4.destinationAt(nh))
-  if (!toUnicast && !isGroup4(bytes, ipv4.destinationAt(nh))) return drop.SKB_DROP_REASON_IP_NOT_TRANSLATABLE
+  if (!toUnicast && !isGroup4(bytes, ipv4.destinationAt(nh))) return SKB_DROP_REASON_IP_NOT_TRANSLATABLE
   const partial = partialField(skb)
-  if (partial < 0) return drop.SKB_DROP_REASON_SKB_CSUM
+  if (partial < 0) return SKB_DROP_REASON_SKB_CSUM
 
   let delta = flip(bytes, ipv4.sourceAt(nh) + 2, BIT_IPV4)
   if (toUnicast) delta += flip(bytes, ipv4.destinationAt(nh) + 2, BIT_IPV4)
@@ -145,25 +156,25 @@ function flipIpv4(skb: SkBuff, nh: number): number {
 
 function flipIpv6(skb: SkBuff, nh: number): number {
   const { bytes } = skb
-  if (ipv6.parse(bytes, nh, skb.data + skb.len - nh) < 0) return drop.SKB_DROP_REASON_IP_INHDR
+  if (ipv6.parse(bytes, nh, skb.data + skb.len - nh) < 0) return SKB_DROP_REASON_IP_INHDR
   const length = ipv6.IPV6_HLEN + ipv6.payloadLength(bytes, nh)
   const upper = ipv6.upperLayer(bytes, nh, length)
-  if (upper < 0) return drop.SKB_DROP_REASON_IP_INHDR
+  if (upper < 0) return SKB_DROP_REASON_IP_INHDR
   const protocol = upper & 0xff
   const offset = upper >>> 8
-  if (protocol === ipv6.NEXTHDR_ROUTING) return drop.SKB_DROP_REASON_IP_SOURCE_ROUTE
-  if (protocol === ipv4.IPPROTO_AH) return drop.SKB_DROP_REASON_IP_AUTH
+  if (protocol === ipv6.NEXTHDR_ROUTING) return SKB_DROP_REASON_IP_SOURCE_ROUTE
+  if (protocol === ipv4.IPPROTO_AH) return SKB_DROP_REASON_IP_AUTH
   const end = nh + length
   const h = offset === 0 || protocol === ipv6.NEXTHDR_NONE || nh + offset === end ? 0 : nh + offset
   const field = offset === 0 ? 0 : checksumField(protocol, nh + offset, true)
-  if (field !== 0 && field + 2 > end) return drop.SKB_DROP_REASON_L4_HDR
+  if (field !== 0 && field + 2 > end) return SKB_DROP_REASON_L4_HDR
   const isIcmp = protocol === ipv6.NEXTHDR_ICMP && h !== 0
-  if (isIcmp && icmpv6.isNeighbourDiscovery(icmpv6.type(bytes, h))) return drop.SKB_DROP_REASON_NEIGH
-  if (!isUnicast6(bytes, ipv6.sourceAt(nh))) return drop.SKB_DROP_REASON_IP_NOT_TRANSLATABLE
+  if (isIcmp && icmpv6.isNeighbourDiscovery(icmpv6.type(bytes, h))) return SKB_DROP_REASON_NEIGH
+  if (!isUnicast6(bytes, ipv6.sourceAt(nh))) return SKB_DROP_REASON_IP_NOT_TRANSLATABLE
   const toUnicast = isUnicast6(bytes, ipv6.destinationAt(nh))
-  if (!toUnicast && bytes[ipv6.destinationAt(nh)] !== 0xff) return drop.SKB_DROP_REASON_IP_NOT_TRANSLATABLE
+  if (!toUnicast && bytes[ipv6.destinationAt(nh)] !== 0xff) return SKB_DROP_REASON_IP_NOT_TRANSLATABLE
   const partial = partialField(skb)
-  if (partial < 0) return drop.SKB_DROP_REASON_SKB_CSUM
+  if (partial < 0) return SKB_DROP_REASON_SKB_CSUM
 
   let delta = flip(bytes, nh + 15, BIT_IPV6)
   if (toUnicast) delta += flip(bytes, nh + 31, BIT_IPV6)
@@ -179,7 +190,7 @@ function done(skb: SkBuff, nh: number, h: number, protocol: number): number {
   skb.nh = nh
   skb.h = h
   skb.protocol = protocol
-  return drop.SKB_NOT_DROPPED_YET
+  return SKB_NOT_DROPPED_YET
 }
 
 /** The position of the partial checksum; 0 without one, -1 if it lies outside the frame. */

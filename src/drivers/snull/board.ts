@@ -11,7 +11,13 @@
 import { type Alarm, NSEC_PER_MSEC, UsageError } from '../../base/index.ts'
 import type { IrqHandler, NetDevice, ParamValues, Part } from '../../netdev/index.ts'
 import { IFF_UP, Irq, int, netifCarrierOff, netifCarrierOn, netifRxDrop, text } from '../../netdev/index.ts'
-import * as reasons from '../../skb/drop-reason.ts'
+import {
+  SKB_DROP_REASON_DEV_READY,
+  SKB_DROP_REASON_DEV_STOPPED,
+  SKB_DROP_REASON_FULL_RING,
+  SKB_DROP_REASON_MAX,
+  SKB_DROP_REASON_TX_CARRIER,
+} from '../../skb/drop-reason.ts'
 import { dropReasonName, dropReasonOf, Ring, type SkBuff } from '../../skb/index.ts'
 import type { DirectedWire } from '../../wire/directed-wire.ts'
 
@@ -150,8 +156,8 @@ export class SnullHw {
   /** Repairs a queue: sends the stuck frame, if a peer exists, and raises the lost interrupt. */
   reset(queue: number, peer: NetDevice | undefined): void {
     const skb = this.#stuck[queue].shift()
-    if (peer === undefined) skb?.drop(reasons.SKB_DROP_REASON_DEV_READY)
-    else if (this.#dev.cut) skb?.drop(reasons.SKB_DROP_REASON_TX_CARRIER)
+    if (peer === undefined) skb?.drop(SKB_DROP_REASON_DEV_READY)
+    else if (this.#dev.cut) skb?.drop(SKB_DROP_REASON_TX_CARRIER)
     else if (skb !== undefined) this.outgoing.wire.push(skb)
     this.#lost[queue] = 0
     this.irq.raise(SNULL_TX_INTR)
@@ -194,8 +200,8 @@ export class SnullHw {
     this.#orders.fill(0)
     netifCarrierOn(this.#dev)
     for (let skb = this.rxRing.shift(); skb !== undefined; skb = this.rxRing.shift())
-      netifRxDrop(skb, this.#dev, reasons.SKB_DROP_REASON_DEV_STOPPED)
-    for (const ring of this.#stuck) ring.purge(reasons.SKB_DROP_REASON_DEV_STOPPED)
+      netifRxDrop(skb, this.#dev, SKB_DROP_REASON_DEV_STOPPED)
+    for (const ring of this.#stuck) ring.purge(SKB_DROP_REASON_DEV_STOPPED)
     this.#inUse.fill(0)
     this.#lost.fill(0)
   }
@@ -227,12 +233,12 @@ export class SnullHw {
 
   receive(skb: SkBuff): void {
     const dev = this.#dev
-    if (dev.cut) skb.drop(reasons.SKB_DROP_REASON_TX_CARRIER)
-    else if ((dev.flags & IFF_UP) === 0) netifRxDrop(skb, dev, reasons.SKB_DROP_REASON_DEV_READY)
+    if (dev.cut) skb.drop(SKB_DROP_REASON_TX_CARRIER)
+    else if ((dev.flags & IFF_UP) === 0) netifRxDrop(skb, dev, SKB_DROP_REASON_DEV_READY)
     else if (this.rxRing.push(skb)) {
       // After another frame the interrupt, or the poll, is still pending.
       if (this.rxRing.length === 1) this.irq.raise(SNULL_RX_INTR)
-    } else netifRxDrop(skb, dev, reasons.SKB_DROP_REASON_FULL_RING)
+    } else netifRxDrop(skb, dev, SKB_DROP_REASON_FULL_RING)
   }
 
   /** Transmits a frame with the ordered faults. Returns false if the queue has to be stopped. */
@@ -240,7 +246,7 @@ export class SnullHw {
     const { lockup, stuck, spurious, drop } = this.#faults
     const queue = skb.queueMapping
     if (!this.#dev.carrier || !peer.carrier) {
-      skb.drop(reasons.SKB_DROP_REASON_TX_CARRIER)
+      skb.drop(SKB_DROP_REASON_TX_CARRIER)
       this.irq.raise(SNULL_TX_INTR)
       return true
     }
@@ -283,7 +289,7 @@ function parseDrop(value: string): DropFault | undefined {
 }
 
 function reasonNames(): string {
-  return Array.from({ length: reasons.SKB_DROP_REASON_MAX - 1 }, (_, i) => dropReasonName(i + 1)).join(', ')
+  return Array.from({ length: SKB_DROP_REASON_MAX - 1 }, (_, i) => dropReasonName(i + 1)).join(', ')
 }
 
 const isOrder = (order: number): boolean => order !== 0

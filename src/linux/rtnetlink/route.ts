@@ -4,7 +4,15 @@
  */
 import { EEXIST, EINVAL, isErrno, VnetError } from '../../base/errno.ts'
 import * as netlink from '../../netlink/index.ts'
-import * as prefixes from '../../packet/address.ts'
+import {
+  formatAddress,
+  formatPrefix,
+  networkOf,
+  type Prefix,
+  prefixesIntersect,
+  sameBytes,
+  toPrefix,
+} from '../../packet/address.ts'
 import * as uapi from '../uapi.ts'
 import { familyOf, getAddresses, IFA_F_NODAD } from './address.ts'
 import { getLink, nameOf } from './link.ts'
@@ -96,7 +104,7 @@ export function hasLocalRoutes(sock: RouteSocket, ifindex: number): boolean {
   const locals = routesOf(sock, uapi.AF_INET6).filter(
     ({ type, prefixLen }) => type === uapi.RTN_LOCAL && prefixLen === 128,
   )
-  return addresses.every(({ bytes }) => locals.some(({ dst }) => prefixes.sameBytes(dst, bytes)))
+  return addresses.every(({ bytes }) => locals.some(({ dst }) => sameBytes(dst, bytes)))
 }
 
 /**
@@ -105,10 +113,10 @@ export function hasLocalRoutes(sock: RouteSocket, ifindex: number): boolean {
  * is malformed.
  */
 export function conflictWith(sock: RouteSocket, address: string, except: string): string | undefined {
-  const route = overlappingRoute(getRoutes(sock), prefixes.toPrefix(address), getLink(sock, { name: except })?.ifindex)
+  const route = overlappingRoute(getRoutes(sock), toPrefix(address), getLink(sock, { name: except })?.ifindex)
   if (route === undefined) return undefined
   const holder = route.oif === undefined ? undefined : getLink(sock, { ifindex: route.oif })?.name
-  return `${holder ?? 'no interface'} has a route to ${prefixes.formatPrefix({ bytes: route.dst, prefixLen: route.prefixLen })}`
+  return `${holder ?? 'no interface'} has a route to ${formatPrefix({ bytes: route.dst, prefixLen: route.prefixLen })}`
 }
 
 /**
@@ -117,24 +125,20 @@ export function conflictWith(sock: RouteSocket, address: string, except: string)
  * routes do not conflict. Nor do the halves that VPNs make of one (a /1, 2000::/3), link-local
  * routes and multicast routes.
  */
-export function overlappingRoute(
-  routes: readonly Route[],
-  cidr: prefixes.Prefix,
-  exceptIfindex?: number,
-): Route | undefined {
+export function overlappingRoute(routes: readonly Route[], cidr: Prefix, exceptIfindex?: number): Route | undefined {
   return routes.find(route => {
     const { dst, prefixLen, oif, type } = route
     if (type !== uapi.RTN_UNICAST && type !== uapi.RTN_LOCAL) return false
     if (exceptIfindex !== undefined && oif === exceptIfindex) return false
     if (isDefault(route) || isLinkLocalOrMulticast(dst)) return false
-    return prefixes.prefixesIntersect({ bytes: dst, prefixLen }, cidr)
+    return prefixesIntersect({ bytes: dst, prefixLen }, cidr)
   })
 }
 
 /** Returns the index that the most specific unicast route leads to; undefined if local or none. */
 export function outputTo(routes: readonly Route[], address: Uint8Array): number | undefined {
   const to = { bytes: address, prefixLen: 8 * address.length }
-  const leading = routes.filter(({ dst, prefixLen }) => prefixes.prefixesIntersect({ bytes: dst, prefixLen }, to))
+  const leading = routes.filter(({ dst, prefixLen }) => prefixesIntersect({ bytes: dst, prefixLen }, to))
   const [best] = leading.sort((a, b) => b.prefixLen - a.prefixLen)
   return best?.type === uapi.RTN_UNICAST ? best.oif : undefined
 }
@@ -150,7 +154,7 @@ function isLinkLocalOrMulticast(dst: Uint8Array): boolean {
 
 /** A route to a network over the link of interface index `oif`. */
 export interface NetworkRoute {
-  readonly dst: prefixes.Prefix
+  readonly dst: Prefix
   readonly oif: number
   /** The gateway on the link; undefined if the network is on the link itself. */
   readonly via?: Uint8Array | undefined
@@ -174,10 +178,10 @@ export function setNetworkRoute(sock: RouteSocket, route: NetworkRoute): void {
  */
 export function addNetworkRoute(sock: RouteSocket, route: NetworkRoute): void {
   const { dst, table = uapi.RT_TABLE_MAIN } = route
-  const network = prefixes.networkOf(dst)
+  const network = networkOf(dst)
   const [used] = routesOf(sock, familyOf(dst.bytes))
     .filter(known => known.table === table && known.type === uapi.RTN_UNICAST)
-    .filter(known => known.prefixLen === dst.prefixLen && prefixes.sameBytes(known.dst, network))
+    .filter(known => known.prefixLen === dst.prefixLen && sameBytes(known.dst, network))
     .sort((a, b) => a.metric - b.metric)
   const request = networkRequest(sock, netlink.NLM_F_CREATE | netlink.NLM_F_EXCL, route)
   if (used === undefined) sock.request(request)
@@ -191,13 +195,13 @@ function networkRequest(sock: RouteSocket, flags: number, route: NetworkRoute): 
   const scope = via === undefined && family === uapi.AF_INET ? onLink : uapi.RT_SCOPE_UNIVERSE
   const type = isLocal ? uapi.RTN_LOCAL : uapi.RTN_UNICAST
   const header = { family, dstLen: dst.prefixLen, table, protocol: uapi.RTPROT_STATIC, scope, type }
-  const over = via === undefined ? '' : ` via ${prefixes.formatAddress(via)}`
+  const over = via === undefined ? '' : ` via ${formatAddress(via)}`
   return {
     type: uapi.RTM_NEWROUTE,
     flags,
-    what: () => ['RTM_NEWROUTE', `${prefixes.formatPrefix(dst)}${over} on ${nameOf(sock, oif)}`],
+    what: () => ['RTM_NEWROUTE', `${formatPrefix(dst)}${over} on ${nameOf(sock, oif)}`],
     write(builder) {
-      builder.payload(rtmsg(header)).binary(uapi.RTA_DST, prefixes.networkOf(dst)).u32(uapi.RTA_OIF, oif)
+      builder.payload(rtmsg(header)).binary(uapi.RTA_DST, networkOf(dst)).u32(uapi.RTA_OIF, oif)
       if (via !== undefined) builder.binary(uapi.RTA_GATEWAY, via)
       if (metric !== undefined) builder.u32(uapi.RTA_PRIORITY, metric)
     },
@@ -207,7 +211,7 @@ function networkRequest(sock: RouteSocket, flags: number, route: NetworkRoute): 
 /** Whether a route to the same network has the same next hop. */
 function leadsTo({ oif, via, complex }: Route, route: NetworkRoute): boolean {
   if (complex || oif !== route.oif) return false
-  return via === undefined || route.via === undefined ? via === route.via : prefixes.sameBytes(via, route.via)
+  return via === undefined || route.via === undefined ? via === route.via : sameBytes(via, route.via)
 }
 
 /** A default route with metric 0, which none precedes, by interface index and IPv4 gateway. */
@@ -244,7 +248,7 @@ function gatewayRequest(sock: RouteSocket, type: number, { oif, via }: GatewayRo
   return {
     type,
     flags: type === uapi.RTM_NEWROUTE ? netlink.NLM_F_CREATE : 0,
-    what: () => [command, `default via ${prefixes.formatAddress(via)} on ${nameOf(sock, oif)}`],
+    what: () => [command, `default via ${formatAddress(via)} on ${nameOf(sock, oif)}`],
     write: builder =>
       builder
         .payload(rtmsg({ ...header, flags: uapi.RTNH_F_ONLINK }))
@@ -267,7 +271,7 @@ function makeLocalTable(sock: RouteSocket, dst: Uint8Array): void {
     type: uapi.RTN_THROW,
   }
   const write = (builder: netlink.MessageBuilder) => builder.payload(rtmsg(header)).binary(uapi.RTA_DST, dst)
-  const what = () => ['RTM_NEWROUTE', `throw ${prefixes.formatAddress(dst)} table local`] as const
+  const what = () => ['RTM_NEWROUTE', `throw ${formatAddress(dst)} table local`] as const
   sock.request({ type: uapi.RTM_NEWROUTE, flags: netlink.NLM_F_CREATE, what, write })
   sock.request({ type: uapi.RTM_DELROUTE, what, write })
 }

@@ -8,10 +8,25 @@ import * as errnos from '../../base/errno.ts'
 import { ETH_HLEN } from '../../netdev/if.ts'
 import type { PortQueue } from '../../netdev/port.ts'
 import { getU16, putU16 } from '../../netlink/index.ts'
-import * as drop from '../../skb/drop-reason.ts'
+import {
+  SKB_DROP_REASON_DEV_READY,
+  SKB_DROP_REASON_HDR_TRUNC,
+  SKB_DROP_REASON_KERNEL_ERROR,
+  SKB_DROP_REASON_PKT_TOO_BIG,
+  SKB_DROP_REASON_QDISC_DROP,
+  SKB_DROP_REASON_SKB_CSUM,
+  SKB_DROP_REASON_SKB_GSO_SEG,
+} from '../../skb/drop-reason.ts'
 import { FRAME_MAX, type Ring, type SkBuffPool, type SlotAccount } from '../../skb/index.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
-import * as sk from '../../skb/sk-buff.ts'
+import {
+  CHECKSUM_PARTIAL,
+  CHECKSUM_UNNECESSARY,
+  SKB_GSO_TCP_ECN,
+  SKB_GSO_TCPV4,
+  SKB_GSO_TCPV6,
+  SKB_GSO_UDP_L4,
+} from '../../skb/sk-buff.ts'
 import { type Batch, closeFd, type Native, type Poller } from '../index.ts'
 import * as uapi from '../uapi.ts'
 
@@ -169,20 +184,20 @@ export class FrameQueue implements PortQueue {
 /** The drop reason of a frame by the error of its write, on a TAP or a packet socket. */
 const DROP_REASONS: ReadonlyMap<number, number> = new Map([
   ...[errnos.EIO, errnos.EBADFD, errnos.ENETDOWN, errnos.ENXIO, errnos.ENODEV].map(
-    error => [error, drop.SKB_DROP_REASON_DEV_READY] as const,
+    error => [error, SKB_DROP_REASON_DEV_READY] as const,
   ),
-  [errnos.EMSGSIZE, drop.SKB_DROP_REASON_PKT_TOO_BIG],
-  [errnos.ENOBUFS, drop.SKB_DROP_REASON_QDISC_DROP],
+  [errnos.EMSGSIZE, SKB_DROP_REASON_PKT_TOO_BIG],
+  [errnos.ENOBUFS, SKB_DROP_REASON_QDISC_DROP],
 ])
 
 /** Returns why the kernel refused a frame with this error. */
 function dropReason(error: number, { len, data, gsoSize, ipSummed, csumStart, csumOffset }: SkBuff): number {
-  if (error !== errnos.EINVAL) return DROP_REASONS.get(error) ?? drop.SKB_DROP_REASON_KERNEL_ERROR
+  if (error !== errnos.EINVAL) return DROP_REASONS.get(error) ?? SKB_DROP_REASON_KERNEL_ERROR
   // The kernel has one error for a short frame and for a header of offloads that does not fit it.
-  if (len < ETH_HLEN) return drop.SKB_DROP_REASON_HDR_TRUNC
-  if (gsoSize !== 0) return drop.SKB_DROP_REASON_SKB_GSO_SEG
-  const isOutside = ipSummed === sk.CHECKSUM_PARTIAL && csumStart - data + csumOffset + 2 > len
-  return isOutside ? drop.SKB_DROP_REASON_SKB_CSUM : drop.SKB_DROP_REASON_HDR_TRUNC
+  if (len < ETH_HLEN) return SKB_DROP_REASON_HDR_TRUNC
+  if (gsoSize !== 0) return SKB_DROP_REASON_SKB_GSO_SEG
+  const isOutside = ipSummed === CHECKSUM_PARTIAL && csumStart - data + csumOffset + 2 > len
+  return isOutside ? SKB_DROP_REASON_SKB_CSUM : SKB_DROP_REASON_HDR_TRUNC
 }
 
 /** Sets the checksum and segmentation fields of the skb from the header before the frame. */
@@ -192,29 +207,29 @@ export function parseVnetHdr(skb: SkBuff): void {
   const flags = bytes[at]
   const gso = bytes[at + 1]
   if ((flags & uapi.VIRTIO_NET_HDR_F_NEEDS_CSUM) !== 0) {
-    skb.ipSummed = sk.CHECKSUM_PARTIAL
+    skb.ipSummed = CHECKSUM_PARTIAL
     skb.csumStart = data + getU16(bytes, at + 6)
     skb.csumOffset = getU16(bytes, at + 8)
   } else if ((flags & uapi.VIRTIO_NET_HDR_F_DATA_VALID) !== 0) {
-    skb.ipSummed = sk.CHECKSUM_UNNECESSARY
+    skb.ipSummed = CHECKSUM_UNNECESSARY
   }
   if (gso === 0) return
   const kind = gso & ~uapi.VIRTIO_NET_HDR_GSO_ECN
-  const ecn = (gso & uapi.VIRTIO_NET_HDR_GSO_ECN) === 0 ? 0 : sk.SKB_GSO_TCP_ECN
+  const ecn = (gso & uapi.VIRTIO_NET_HDR_GSO_ECN) === 0 ? 0 : SKB_GSO_TCP_ECN
   skb.gsoSize = getU16(bytes, at + 4)
-  if (kind === uapi.VIRTIO_NET_HDR_GSO_TCPV4) skb.gsoType = sk.SKB_GSO_TCPV4 | ecn
-  else if (kind === uapi.VIRTIO_NET_HDR_GSO_TCPV6) skb.gsoType = sk.SKB_GSO_TCPV6 | ecn
-  else if (kind === uapi.VIRTIO_NET_HDR_GSO_UDP_L4) skb.gsoType = sk.SKB_GSO_UDP_L4
+  if (kind === uapi.VIRTIO_NET_HDR_GSO_TCPV4) skb.gsoType = SKB_GSO_TCPV4 | ecn
+  else if (kind === uapi.VIRTIO_NET_HDR_GSO_TCPV6) skb.gsoType = SKB_GSO_TCPV6 | ecn
+  else if (kind === uapi.VIRTIO_NET_HDR_GSO_UDP_L4) skb.gsoType = SKB_GSO_UDP_L4
 }
 
 /** Writes the header before the frame from the skb's fields. Overwrites the bytes there. */
 export function createVnetHdr(skb: SkBuff): void {
   const { bytes, data, gsoSize } = skb
   const at = data - uapi.VIRTIO_NET_HDR_LEN
-  const partial = skb.ipSummed === sk.CHECKSUM_PARTIAL
+  const partial = skb.ipSummed === CHECKSUM_PARTIAL
   bytes[at] = partial
     ? uapi.VIRTIO_NET_HDR_F_NEEDS_CSUM
-    : skb.ipSummed === sk.CHECKSUM_UNNECESSARY
+    : skb.ipSummed === CHECKSUM_UNNECESSARY
       ? uapi.VIRTIO_NET_HDR_F_DATA_VALID
       : 0
   bytes[at + 1] = gsoSize === 0 ? 0 : virtioGsoType(skb.gsoType)
@@ -225,15 +240,15 @@ export function createVnetHdr(skb: SkBuff): void {
 }
 
 function virtioGsoType(gsoType: number): number {
-  const ecn = (gsoType & sk.SKB_GSO_TCP_ECN) === 0 ? 0 : uapi.VIRTIO_NET_HDR_GSO_ECN
-  if ((gsoType & sk.SKB_GSO_TCPV4) !== 0) return uapi.VIRTIO_NET_HDR_GSO_TCPV4 | ecn
-  if ((gsoType & sk.SKB_GSO_TCPV6) !== 0) return uapi.VIRTIO_NET_HDR_GSO_TCPV6 | ecn
+  const ecn = (gsoType & SKB_GSO_TCP_ECN) === 0 ? 0 : uapi.VIRTIO_NET_HDR_GSO_ECN
+  if ((gsoType & SKB_GSO_TCPV4) !== 0) return uapi.VIRTIO_NET_HDR_GSO_TCPV4 | ecn
+  if ((gsoType & SKB_GSO_TCPV6) !== 0) return uapi.VIRTIO_NET_HDR_GSO_TCPV6 | ecn
   return uapi.VIRTIO_NET_HDR_GSO_UDP_L4
 }
 
 /** The length of all headers of a GSO frame, a hint to the kernel of how much to keep linear. */
 function headerLength({ bytes, data, len, csumStart, gsoType }: SkBuff): number {
   const doff = csumStart + 12
-  if ((gsoType & sk.SKB_GSO_UDP_L4) !== 0 || doff >= data + len) return Math.min(csumStart - data + 8, len)
+  if ((gsoType & SKB_GSO_UDP_L4) !== 0 || doff >= data + len) return Math.min(csumStart - data + 8, len)
   return Math.min(csumStart - data + (bytes[doff] >> 4) * 4, len)
 }

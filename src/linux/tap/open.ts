@@ -2,7 +2,14 @@
 import { setImmediate } from 'node:timers/promises'
 import { inspect } from 'node:util'
 import { checkOptions, UsageError } from '../../base/usage-error.ts'
-import * as netif from '../../netdev/if.ts'
+import {
+  devValidName,
+  ETH_MAX_MTU,
+  ETH_MIN_MTU,
+  isValidEtherAddr,
+  MAX_TAP_QUEUES,
+  NETIF_F_ALL_TAP,
+} from '../../netdev/if.ts'
 import type { LinkRequest, Platform, PortSpec } from '../../netdev/port.ts'
 import { parseMac } from '../../packet/address.ts'
 import { SkBuffPool } from '../../skb/pool.ts'
@@ -68,17 +75,17 @@ const NO_DNS = 'the kernel has no name servers per interface: use resolvectl, or
 /** The rule for the value of each option, in order of the checks. */
 const VALUES: Readonly<Record<keyof TapOptions, readonly [isValid: (value: unknown) => boolean, text: string]>> = {
   name: [
-    value => typeof value === 'string' && netif.devValidName(value),
+    value => typeof value === 'string' && devValidName(value),
     '1 to 15 bytes without /, : or white space, with at most one %d',
   ],
   netns: [value => typeof value === 'string' && value !== '', 'give a name as in `ip netns`, or a path'],
   fd: [value => isInteger(value, 0, 2 ** 31 - 1), "give a descriptor's number"],
   addresses: [Array.isArray, "give a list, such as ['198.18.0.1/24']"],
   routes: [Array.isArray, "give a list, such as ['192.0.2.0/24']"],
-  mtu: [value => isInteger(value, netif.ETH_MIN_MTU, 0xffff), `from ${netif.ETH_MIN_MTU} to ${0xffff}`],
+  mtu: [value => isInteger(value, ETH_MIN_MTU, 0xffff), `from ${ETH_MIN_MTU} to ${0xffff}`],
   mac: [isMac, 'write it as 02:00:00:00:00:01: of one interface, neither a group nor 00:00:00:00:00:00'],
   txqueuelen: [value => isInteger(value, 1, TXQUEUELEN_MAX), `from 1 to ${TXQUEUELEN_MAX}`],
-  queues: [value => isInteger(value, 1, netif.MAX_TAP_QUEUES), `from 1 to ${netif.MAX_TAP_QUEUES}`],
+  queues: [value => isInteger(value, 1, MAX_TAP_QUEUES), `from 1 to ${MAX_TAP_QUEUES}`],
   offload: [value => typeof value === 'boolean', 'it is true or false'],
   layer: [value => value === 'tap' || value === 'tun', "it is 'tap' or 'tun'"],
   // Each realm, such as a test environment, has an AbortSignal of its own.
@@ -91,7 +98,7 @@ const isPlain = (value: unknown): boolean => Object.prototype.toString.call(valu
 
 function isMac(value: unknown): boolean {
   const address = typeof value === 'string' ? parseMac(value) : undefined
-  return address !== undefined && netif.isValidEtherAddr(address)
+  return address !== undefined && isValidEtherAddr(address)
 }
 
 function isInteger(value: unknown, least: number, most: number): boolean {
@@ -168,14 +175,14 @@ function checkDescriptor(options: TapOptions): void {
 
 function portSpec(options: TapOptions): Omit<PortSpec, 'slots'> & { readonly layer: TapLayer } {
   const { layer = 'tap', name = `${layer}%d`, netns, queues = 1, offload = false } = options
-  return { name, netns, queues, layer, features: offload ? netif.NETIF_F_ALL_TAP : 0 }
+  return { name, netns, queues, layer, features: offload ? NETIF_F_ALL_TAP : 0 }
 }
 
 function linkRequest({ fd, layer, mac, mtu, txqueuelen, addresses = [], routes = [] }: TapOptions): LinkRequest {
   checkAddresses(addresses)
   const address = mac === undefined ? undefined : parseMac(mac)
-  if (mtu !== undefined && mtu > netif.ETH_MAX_MTU && layer !== 'tun' && fd === undefined)
-    throw new UsageError(`mtu ${mtu}: from ${netif.ETH_MIN_MTU} to ${netif.ETH_MAX_MTU} for a TAP`)
+  if (mtu !== undefined && mtu > ETH_MAX_MTU && layer !== 'tun' && fd === undefined)
+    throw new UsageError(`mtu ${mtu}: from ${ETH_MIN_MTU} to ${ETH_MAX_MTU} for a TAP`)
   if (mtu !== undefined && mtu < IPV6_MIN_MTU && addresses.some(address => address.includes(':')))
     throw new UsageError(`mtu ${mtu}: IPv6 addresses need ${IPV6_MIN_MTU} or more`)
   if (mac !== undefined && layer === 'tun') throw new UsageError(`mac '${mac}': a TUN has no hardware address`)

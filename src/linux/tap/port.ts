@@ -21,7 +21,14 @@ import {
   TUNSETCARRIER,
 } from '../index.ts'
 import { isSettled, requestLink } from '../links/request.ts'
-import * as links from '../links/state.ts'
+import {
+  type LinkLists,
+  type LinkPlace,
+  linkState,
+  readLists,
+  reportLinkChanges,
+  reportListChanges,
+} from '../links/state.ts'
 import { netnsName } from '../netns-name.ts'
 import { getLink, type Link, RouteSocket } from '../rtnetlink.ts'
 import type { FrameQueue } from './frame-queue.ts'
@@ -58,7 +65,7 @@ export interface TapPortOptions {
   readonly link: Link
   /** Its network namespace, as PortSpec.netns names it. */
   readonly netns: string | undefined
-  readonly lists: links.LinkLists
+  readonly lists: LinkLists
   readonly created: boolean
   readonly announced: boolean
   /** Whether to read the list of multicast groups. */
@@ -106,7 +113,7 @@ export class TapPort implements Port {
     this.#tap = tap
     this.#options = options
     this.#groupsCut = lists.groupsCut === true
-    this.#link = links.linkState(link, lists)
+    this.#link = linkState(link, lists)
     this.#reported = this.#link
     this.#ifindex = link.ifindex
     this.#netns = netns
@@ -240,13 +247,13 @@ export class TapPort implements Port {
     if (this.#gone || this.#closed || link.ifindex !== this.#ifindex) return
     this.#countDrops(link)
     const before = this.#reported
-    const now = links.linkState(link, { ...this.#link, groupsCut: this.#groupsCut })
+    const now = linkState(link, { ...this.#link, groupsCut: this.#groupsCut })
     // The event may be older than the modes that reportLists() has read, which then ends them.
     const modes = this.#options.multicastList ? this.#link.flags & MODES : 0
     this.#link = { ...now, flags: now.flags | modes }
     this.#reported = { ...this.#link, addresses: before.addresses, multicast: before.multicast }
     if (this.#options.multicastList) this.#options.owner.listsChanged(this)
-    links.reportLinkChanges(before, this.#reported, change => this.#listener(change))
+    reportLinkChanges(before, this.#reported, change => this.#listener(change))
   }
 
   /**
@@ -264,7 +271,7 @@ export class TapPort implements Port {
     this.#link = { ...this.#link, multicast, addresses, flags: (this.#link.flags & ~MODES) | (now.flags & MODES) }
     this.#reported = { ...before, multicast, addresses, flags }
     if (flags !== before.flags) this.#listener({ kind: 'flags', flags })
-    links.reportListChanges(before, now, change => this.#listener(change))
+    reportListChanges(before, now, change => this.#listener(change))
     return true
   }
 
@@ -324,7 +331,7 @@ export class TapPort implements Port {
     }
   }
 
-  #showLink({ nsfd }: links.LinkPlace, { name }: Link, carrier: boolean): void {
+  #showLink({ nsfd }: LinkPlace, { name }: Link, carrier: boolean): void {
     const settings = this.#linkKsettings
     if (settings !== undefined) setLinkKsettings(this.#native, nsfd, name, { ...settings, carrier })
   }
@@ -348,10 +355,10 @@ export class TapPort implements Port {
     )
   }
 
-  #stateOf(place: links.LinkPlace, link: Link): LinkState {
-    const lists = links.readLists(this.#native, place, this.#options.multicastList)
+  #stateOf(place: LinkPlace, link: Link): LinkState {
+    const lists = readLists(this.#native, place, this.#options.multicastList)
     this.#groupsCut = lists.groupsCut === true
-    return links.linkState(link, lists)
+    return linkState(link, lists)
   }
 
   /** Reads the interface by its current name, which the TAP returns. */
@@ -384,7 +391,7 @@ export class TapPort implements Port {
    * Calls `fn` with a socket in the interface's current namespace and its state there: another may
    * have the last known index. Throws EBADFD if the interface was deleted.
    */
-  #atPlace<T>(fn: (place: links.LinkPlace, link: Link) => T): T {
+  #atPlace<T>(fn: (place: LinkPlace, link: Link) => T): T {
     return this.#inNamespace(nsfd => {
       using sock = this.#socketIn(nsfd)
       const link = this.#readLink(sock)
@@ -394,7 +401,7 @@ export class TapPort implements Port {
   }
 
   /** The same; undefined if the interface is being deleted or moved, or no descriptor is left. */
-  #ifThere<T>(fn: (place: links.LinkPlace, link: Link) => T): T | undefined {
+  #ifThere<T>(fn: (place: LinkPlace, link: Link) => T): T | undefined {
     if (this.#gone || this.#closed) return undefined
     try {
       return this.#atPlace(fn)

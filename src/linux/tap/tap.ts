@@ -5,7 +5,19 @@
  * interface is persistent, so both are set on every open.
  */
 import { EACCES, EBUSY, EEXIST, EINVAL, EPERM } from '../../base/errno.ts'
-import * as netif from '../../netdev/if.ts'
+import {
+  NETIF_F_GRO,
+  NETIF_F_GSO,
+  NETIF_F_GSO_UDP_L4,
+  NETIF_F_HW_CSUM,
+  NETIF_F_IP_CSUM,
+  NETIF_F_IPV6_CSUM,
+  NETIF_F_NO_CSUM,
+  NETIF_F_SG,
+  NETIF_F_TSO,
+  NETIF_F_TSO_ECN,
+  NETIF_F_TSO6,
+} from '../../netdev/if.ts'
 import type { PortSpec } from '../../netdev/port.ts'
 import type { Native } from '../index.ts'
 import { check, checkTap, closingOnError, hasCapability, sudoCommand, tunAdvice } from '../index.ts'
@@ -132,21 +144,21 @@ export function rootAdvice(): string {
 }
 
 /** Features that the framework provides without the kernel. */
-const SOFTWARE = netif.NETIF_F_SG | netif.NETIF_F_GSO | netif.NETIF_F_GRO
-const ANY_CSUM = netif.NETIF_F_HW_CSUM | netif.NETIF_F_NO_CSUM
-const PROTOCOL_CSUM = netif.NETIF_F_IP_CSUM | netif.NETIF_F_IPV6_CSUM
-const SEGMENTATION = netif.NETIF_F_TSO | netif.NETIF_F_TSO6 | netif.NETIF_F_TSO_ECN | netif.NETIF_F_GSO_UDP_L4
+const SOFTWARE = NETIF_F_SG | NETIF_F_GSO | NETIF_F_GRO
+const ANY_CSUM = NETIF_F_HW_CSUM | NETIF_F_NO_CSUM
+const PROTOCOL_CSUM = NETIF_F_IP_CSUM | NETIF_F_IPV6_CSUM
+const SEGMENTATION = NETIF_F_TSO | NETIF_F_TSO6 | NETIF_F_TSO_ECN | NETIF_F_GSO_UDP_L4
 
 /** Sets the offloads of a TAP. Returns the features that the kernel granted; 0 without header. */
 export function setOffload(native: Native, fd: number, name: string, features: number, vnetHdrLen: number): number {
   const wanted = vnetHdrLen === 0 ? 0 : expressible(features)
   const result = native.ioctl(fd, uapi.TUNSETOFFLOAD, tunFeatures(wanted))
-  if (result !== -EINVAL || (wanted & netif.NETIF_F_GSO_UDP_L4) === 0) {
+  if (result !== -EINVAL || (wanted & NETIF_F_GSO_UDP_L4) === 0) {
     checkTap(result, ['TUNSETOFFLOAD', name])
     return wanted
   }
   // Kernels before 6.2 have no USO.
-  const without = wanted & ~netif.NETIF_F_GSO_UDP_L4
+  const without = wanted & ~NETIF_F_GSO_UDP_L4
   checkTap(native.ioctl(fd, uapi.TUNSETOFFLOAD, tunFeatures(without)), ['TUNSETOFFLOAD', name])
   return without
 }
@@ -157,17 +169,17 @@ function expressible(features: number): number {
   const csum = (features & ANY_CSUM) | protocols
   const segmentation = csum === 0 ? 0 : features & SEGMENTATION
   // ECN only modifies TSO.
-  const ecn = (segmentation & (netif.NETIF_F_TSO | netif.NETIF_F_TSO6)) === 0 ? netif.NETIF_F_TSO_ECN : 0
+  const ecn = (segmentation & (NETIF_F_TSO | NETIF_F_TSO6)) === 0 ? NETIF_F_TSO_ECN : 0
   return (features & SOFTWARE) | csum | (segmentation & ~ecn)
 }
 
 function tunFeatures(features: number): number {
   let mask = 0
   if ((features & (ANY_CSUM | PROTOCOL_CSUM)) !== 0) mask |= uapi.TUN_F_CSUM
-  if ((features & netif.NETIF_F_TSO) !== 0) mask |= uapi.TUN_F_TSO4
-  if ((features & netif.NETIF_F_TSO6) !== 0) mask |= uapi.TUN_F_TSO6
-  if ((features & netif.NETIF_F_TSO_ECN) !== 0) mask |= uapi.TUN_F_TSO_ECN
+  if ((features & NETIF_F_TSO) !== 0) mask |= uapi.TUN_F_TSO4
+  if ((features & NETIF_F_TSO6) !== 0) mask |= uapi.TUN_F_TSO6
+  if ((features & NETIF_F_TSO_ECN) !== 0) mask |= uapi.TUN_F_TSO_ECN
   // The kernel refuses one without the other.
-  if ((features & netif.NETIF_F_GSO_UDP_L4) !== 0) mask |= uapi.TUN_F_USO4 | uapi.TUN_F_USO6
+  if ((features & NETIF_F_GSO_UDP_L4) !== 0) mask |= uapi.TUN_F_USO4 | uapi.TUN_F_USO6
   return mask
 }

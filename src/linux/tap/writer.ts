@@ -6,10 +6,25 @@ import { inspect } from 'node:util'
 import { withCode } from '../../base/usage-error.ts'
 import { canOffload, GSO_SEGS_MAX, skbChecksumHelp } from '../../netdev/gso.ts'
 import type { Port } from '../../netdev/port.ts'
-import * as drop from '../../skb/drop-reason.ts'
+import {
+  SKB_DROP_REASON_DEV_READY,
+  SKB_DROP_REASON_DEV_STOPPED,
+  SKB_DROP_REASON_FULL_RING,
+  SKB_DROP_REASON_MAX,
+  SKB_DROP_REASON_NOMEM,
+  SKB_DROP_REASON_PKT_TOO_BIG,
+  SKB_DROP_REASON_SKB_CSUM,
+} from '../../skb/drop-reason.ts'
 import { dropsByName, FRAME_MAX, Ring, type SkBuffPool } from '../../skb/index.ts'
 import type { SkBuff, SkBuffDevice } from '../../skb/sk-buff.ts'
-import * as sk from '../../skb/sk-buff.ts'
+import {
+  CHECKSUM_NONE,
+  CHECKSUM_PARTIAL,
+  SKB_GSO_TCP_ECN,
+  SKB_GSO_TCPV4,
+  SKB_GSO_TCPV6,
+  SKB_GSO_UDP_L4,
+} from '../../skb/sk-buff.ts'
 import { FrameView, segmentSkb, type TapFrame, type TapFrameInfo, type TapLayer } from './frame.ts'
 
 /** Frames that may wait for room in each queue. */
@@ -66,7 +81,7 @@ export class TapWriter {
     this.#ended = true
     clearTimeout(this.#retry)
     this.#retry = undefined
-    for (const ring of this.#rings) ring.purge(drop.SKB_DROP_REASON_DEV_STOPPED)
+    for (const ring of this.#rings) ring.purge(SKB_DROP_REASON_DEV_STOPPED)
   }
 
   /** Puts a frame in the ring of its queue, after doing the offloads that the interface lacks. */
@@ -75,11 +90,11 @@ export class TapWriter {
     if (skb === undefined) return
     const { port, counts } = this.#options
     skb.dev = counts
-    const plain = skb.ipSummed !== sk.CHECKSUM_PARTIAL && skb.gsoSize === 0
+    const plain = skb.ipSummed !== CHECKSUM_PARTIAL && skb.gsoSize === 0
     if (plain || canOffload(skb, port.features)) this.#push(skb)
     else if (skb.gsoSize !== 0) this.#cut(skb)
     else if (skbChecksumHelp(skb)) this.#push(skb)
-    else skb.drop(drop.SKB_DROP_REASON_SKB_CSUM)
+    else skb.drop(SKB_DROP_REASON_SKB_CSUM)
   }
 
   /** Returns a frame with a copy of the bytes; undefined if it was dropped. */
@@ -92,7 +107,7 @@ export class TapWriter {
     const tooBig = bytes.length > FRAME_MAX
     const skb = tooBig ? undefined : pool.alloc(bytes.length)
     if (skb === undefined) {
-      counts.countDrop(undefined, tooBig ? drop.SKB_DROP_REASON_PKT_TOO_BIG : drop.SKB_DROP_REASON_NOMEM)
+      counts.countDrop(undefined, tooBig ? SKB_DROP_REASON_PKT_TOO_BIG : SKB_DROP_REASON_NOMEM)
       return undefined
     }
     skb.bytes.set(bytes, skb.put(bytes.length))
@@ -108,12 +123,12 @@ export class TapWriter {
   }
 
   #push(skb: SkBuff): void {
-    if (this.#ended) return void skb.drop(drop.SKB_DROP_REASON_DEV_READY)
+    if (this.#ended) return void skb.drop(SKB_DROP_REASON_DEV_READY)
     const q = skb.queueMapping % this.#rings.length
     const ring = this.#rings[q]
     if (ring.push(skb)) return
     this.#options.port.queues[q].submit(ring)
-    if (!ring.push(skb)) skb.drop(drop.SKB_DROP_REASON_FULL_RING)
+    if (!ring.push(skb)) skb.drop(SKB_DROP_REASON_FULL_RING)
   }
 
   /** Writes out every ring. Returns whether all are empty then. */
@@ -155,7 +170,7 @@ export class TapCounts implements SkBuffDevice {
   bytesRead = 0
   #framesWritten = 0
   #bytesWritten = 0
-  readonly #drops = new Float64Array(drop.SKB_DROP_REASON_MAX)
+  readonly #drops = new Float64Array(SKB_DROP_REASON_MAX)
 
   constructor(name: string) {
     this.name = name
@@ -183,7 +198,7 @@ export class TapCounts implements SkBuffDevice {
 }
 
 const U16_MAX = 0xffff
-const GSO_TYPES: readonly number[] = [sk.SKB_GSO_TCPV4, sk.SKB_GSO_TCPV6, sk.SKB_GSO_UDP_L4]
+const GSO_TYPES: readonly number[] = [SKB_GSO_TCPV4, SKB_GSO_TCPV6, SKB_GSO_UDP_L4]
 
 /** The fields of a description, and all of a TapFrame, which may be one. */
 const FIELDS = ['ipSummed', 'csumStart', 'csumOffset', 'gsoSize', 'gsoType', 'queue']
@@ -204,13 +219,13 @@ function ownFrame(frame: FrameView, info: TapFrameInfo | undefined): SkBuff {
 function check(info: TapFrameInfo, queues: number): void {
   if (!(info instanceof FrameView)) checkFields(info, queues)
   const { ipSummed = 0, csumStart = 0, csumOffset = 0, gsoSize = 0, gsoType = 0, queue = 0 } = info
-  checkNumber('ipSummed', ipSummed, sk.CHECKSUM_PARTIAL)
+  checkNumber('ipSummed', ipSummed, CHECKSUM_PARTIAL)
   checkNumber('csumStart', csumStart, U16_MAX)
   checkNumber('csumOffset', csumOffset, U16_MAX)
   checkNumber('gsoSize', gsoSize, U16_MAX)
   // A frame of another interface may come from a queue that this one lacks.
   checkNumber('queue', queue, U16_MAX)
-  if (!GSO_TYPES.includes(gsoType & ~sk.SKB_GSO_TCP_ECN) && (gsoType !== 0 || gsoSize !== 0))
+  if (!GSO_TYPES.includes(gsoType & ~SKB_GSO_TCP_ECN) && (gsoType !== 0 || gsoSize !== 0))
     throw outOfRange(`write: gsoType ${gsoType}: SKB_GSO_TCPV4, SKB_GSO_TCPV6 or SKB_GSO_UDP_L4`)
 }
 
@@ -232,7 +247,7 @@ function checkNumber(name: keyof TapFrameInfo, value: number, most: number): voi
 }
 
 function describe(skb: SkBuff, info: TapFrameInfo): void {
-  const { ipSummed = sk.CHECKSUM_NONE, csumStart = 0, csumOffset = 0, gsoSize = 0, gsoType = 0, queue = 0 } = info
+  const { ipSummed = CHECKSUM_NONE, csumStart = 0, csumOffset = 0, gsoSize = 0, gsoType = 0, queue = 0 } = info
   skb.ipSummed = ipSummed
   skb.csumStart = skb.data + csumStart
   skb.csumOffset = csumOffset
