@@ -9,17 +9,21 @@ import { NSEC_PER_MSEC } from '#src/base/clock.ts'
 import { type Random, random } from '#src/base/random.ts'
 import type { MemoryPort } from '#src/bed/memory-port.ts'
 import { driver as cable } from '#src/drivers/cable.ts'
+import type { WireResources } from '#src/netdev/device-wire.ts'
 import type { NetDevice } from '#src/netdev/net-device.ts'
 import { cutCable, plugCable } from '#src/netdev/netif.ts'
 import { unregisterNetdev } from '#src/netdev/register.ts'
 import { CHECKSUM_PARTIAL, SKB_GSO_TCPV4, SKB_GSO_TCPV6, SKB_GSO_UDP_L4 } from '#src/skb/sk-buff.ts'
+import { noResources } from '#src/wire/grammar/groups.ts'
 import type { DirectedWire, Impairment, LimitSpec, QueueKind } from '#src/wire/index.ts'
 import * as wire from '#src/wire/index.ts'
+import { parseWire } from '#src/wire/parse.ts'
 import { fuzzFrames } from '#support/fuzz-frames.ts'
 import { addDriver, memoryNets } from '#support/memory-net.ts'
 import { SEED, scaled } from '#support/scale.ts'
 import { type FrameFields, plainFrame, TestWire } from '#support/wire.ts'
 import { buildFrame, type Packet, plain, plain6 } from '../packet/frames.ts'
+import { EXAMPLES, exampleText } from './grammar/examples.ts'
 
 const MS = NSEC_PER_MSEC
 
@@ -107,6 +111,15 @@ const leaf: fc.Arbitrary<Impairment> = fc.oneof(
   fc.constant(ownStage()),
 )
 
+const resources: WireResources = {
+  ...noResources,
+  filter: text => Object.assign((...frame: Parameters<wire.WireFilter>) => odd(...frame), { text }),
+  file: () => LINK,
+  stage: ownStage,
+}
+/** A stage of any kind, from a text. */
+const written = exampleText.map(text => parseWire(text, resources)[0] as Impairment)
+
 /** An impairment of one's own that throws for some packets, before it hands them on. */
 function ownStage(): Impairment {
   return function own(next, env) {
@@ -123,6 +136,7 @@ const stages: fc.Arbitrary<Impairment[]> = fc.letrec<{ stage: Impairment; list: 
   stage: fc.oneof(
     { depthSize: 'small', withCrossShrink: true },
     { weight: 8, arbitrary: leaf },
+    { weight: 2, arbitrary: written },
     {
       weight: 1,
       arbitrary: fc
@@ -203,6 +217,19 @@ function frames(draw: Random): (to: (bytes: Uint8Array, fields?: FrameFields) =>
     }
   }
 }
+
+test.each(EXAMPLES.map(([, text]) => text))('in + duplicated = out + dropped + held: %s', text => {
+  const made = new TestWire(parseWire(text, resources), { receive: () => {}, seed: SEED })
+  const sendOne = frames(random(SEED))
+  for (let i = 0; i < 300; i++) {
+    sendOne((bytes, fields) => made.sendFrame(bytes, fields))
+    made.advance(i % 3 === 0 ? MS : 0)
+    made.conserved()
+  }
+  made.chain.close()
+  expect(made.conserved().held).toBe(0)
+  expect(made.failures.filter(failure => !failure.includes('of its own'))).toEqual([])
+})
 
 test('in + duplicated = out + dropped + held, whatever a chain is made of and whatever happens to it', () => {
   const total = scaled(10_000_000)

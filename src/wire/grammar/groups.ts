@@ -13,6 +13,11 @@ import { type Cursor, pointing, type Span } from './cursor.ts'
 /** A kind of stage. `S` is its spec. */
 export interface StageKind<S = unknown> {
   readonly kind: string
+  /**
+   * Texts of single stages of this kind, as users write them, the simplest first. Together they
+   * have each of its words. Tests draw random wires from them.
+   */
+  readonly examples: readonly string[]
   /** The keywords that only this kind starts with; by default `kind`. */
   readonly keywords?: readonly string[]
   /** The keywords inside its text, each with the error message for the keyword elsewhere. */

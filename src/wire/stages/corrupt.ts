@@ -68,6 +68,7 @@ export function finishChecksum(skb: SkBuff): void {
 
 export const corruptKind: StageKind<CorruptSpec> = {
   kind: 'corrupt',
+  examples: ['corrupt 0.1%', 'corrupt 1% 25%', 'corrupt 1% at 50'],
   inner: { at: 'at follows corrupt: corrupt at 14' },
   read(c) {
     const share = c.is('at') ? 1 : c.share('corrupt needs a percentage or a place: corrupt 1%, corrupt at 14')

@@ -104,6 +104,16 @@ const count = whole('a count')
 
 export const faultKind: StageKind<FaultSpec> = {
   kind: 'fault',
+  examples: [
+    "drop 'tcp port 80' nth 3",
+    'duplicate arp first 1',
+    "delay 200ms 'tcp port 80' nth 3",
+    'corrupt udp every 10',
+    'swap udp nth 1',
+    "tamper 'tcp port 80' nth 3",
+    'ce tcp nth 5',
+    "reset 'tcp port 22' after 2s",
+  ],
   keywords: WORDS,
   repeats: true,
   starts(c, keywords) {

@@ -102,6 +102,12 @@ const CONDITIONS: readonly string[] = ['syn', 'flow', 'nth']
 
 export const matchKind: StageKind<MatchSpec> = {
   kind: 'match',
+  examples: [
+    "match 'tcp port 80' ( loss 1% )",
+    "match 'udp port 53' ( delay 5ms ) else ( loss 10% )",
+    'match syn ( loss 50% )',
+    'match flow 10% nth 3 ( delay 1s )',
+  ],
   inner: {
     else: 'else follows match FILTER ( ... )',
     syn: 'syn follows match: match syn ( loss 50% )',

@@ -68,6 +68,7 @@ function ipLength({ bytes, data, len }: SkBuff): number {
 
 export const mtuKind: StageKind<MtuSpec> = {
   kind: 'mtu',
+  examples: ['mtu 1400', 'mtu 1400 icmp'],
   inner: { icmp: 'icmp follows mtu: mtu 1400 icmp' },
   read(c) {
     const bytes = c.value('mtu needs a number of bytes: mtu 1400', whole('an MTU', 68, 65535))

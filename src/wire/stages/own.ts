@@ -10,6 +10,7 @@ const isNumber = (text: string) => /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(
 
 export const ownKind: StageKind<{ readonly name: string; readonly values: readonly StageValue[] }> = {
   kind: 'stage',
+  examples: ['stage every 5'],
   repeats: true,
   read(c) {
     const name = c.value('stage needs the name of a function that --stage FILE exports', text => text)

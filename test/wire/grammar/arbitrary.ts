@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { type Group, type Item, limitOf } from '#src/wire/grammar/groups.ts'
 import { TIMELESS_VERBS } from '#src/wire/stages/fault-verbs.ts'
 import { STAGES } from '#src/wire/stages.ts'
+import { exampleText, stageIn } from './examples.ts'
 
 /** The spec of a stage with its kind. */
 type Written = { readonly kind: string }
@@ -141,6 +142,10 @@ const simple = fc.oneof(
   fc.record({ kind: fc.constant('geo'), isUp: fc.constant(true), queue: maybe(queue) }).map(without),
   delay,
   slot,
+  exampleText.map(text => {
+    const { kind, spec } = stageIn(text)
+    return { kind: kind.kind, ...(spec as object) }
+  }),
 ) as fc.Arbitrary<Written>
 
 const limit = maybe(

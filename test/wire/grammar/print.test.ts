@@ -1,9 +1,11 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { directed, type Group, type Item, printGroups } from '#src/wire/grammar/groups.ts'
 import { readText } from '#src/wire/parse.ts'
+import { STAGES } from '#src/wire/stages.ts'
 import { forAll } from '#support/for-all.ts'
 import { SEED, scaled } from '#support/scale.ts'
 import { wires } from './arbitrary.ts'
+import { EXAMPLES, stageIn } from './examples.ts'
 
 const read = (text: string) => directed(readText(text), 'ab')
 
@@ -62,4 +64,15 @@ test.each([
   ['', ''],
 ])('%s is printed as %s', (text, printed) => {
   expect(printGroups(read(text))).toBe(printed)
+})
+
+describe('the examples of the kinds of stages', () => {
+  test('every kind has examples', () => {
+    for (const { kind, examples } of STAGES) expect(examples, kind).not.toEqual([])
+  })
+
+  test.each(EXAMPLES.map(([kind, text]) => [text, kind] as const))('%s is a stage of its kind', (text, kind) => {
+    expect(stageIn(text).kind).toBe(kind)
+    expect(plainItem(stageIn(printGroups(readText(text))))).toEqual(plainItem(stageIn(text)))
+  })
 })
