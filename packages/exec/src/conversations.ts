@@ -139,7 +139,10 @@ export class Conversation {
 
   #connect(): void {
     this.#again = undefined
-    if (this.#requests.size === 0) return void this.close(-ETIMEDOUT)
+    if (this.#requests.size === 0) {
+      this.close(-ETIMEDOUT)
+      return
+    }
     const listener = {
       onMessage: (bytes: Uint8Array, at: number, length: number) =>
         this.#guarded(() => this.#received(bytes.subarray(at, at + length))),

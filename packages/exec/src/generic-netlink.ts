@@ -50,7 +50,10 @@ export class GenericNetlink {
     const opener = openerAs(native, processes, pid)
     const open = (nsfd: number) => opener?.(AF_NETLINK, type, NETLINK_GENERIC, nsfd) ?? -EBADF
     const fd = number === undefined ? -EBADF : (processes.inNamespaceOf(pid, open) ?? -EBADF)
-    if (number === undefined || fd < 0) return void listener.proceed(notification)
+    if (number === undefined || fd < 0) {
+      listener.proceed(notification)
+      return
+    }
     closing(native, fd, () => {
       const waiting = listener.isWaiting(notification)
       const cloexec = (type & SOCK_CLOEXEC) !== 0
@@ -85,7 +88,10 @@ export class GenericNetlink {
     const isStill = () => listener.isWaiting(notification)
     const send = (i: number): void =>
       this.#exchange(notification, all[i], result => {
-        if (result === undefined || result < 0) return void listener.answer(notification, i === 0 ? result : i)
+        if (result === undefined || result < 0) {
+          listener.answer(notification, i === 0 ? result : i)
+          return
+        }
         const at = address + BigInt(memory.MMSGHDR_LEN * i)
         const written = processes.inMemoryOf(pid, isStill, () => memory.putLength(processes, at, result)) ?? 0
         if (written < 0) listener.answer(notification, written)
@@ -109,7 +115,10 @@ export class GenericNetlink {
   #exchange(notification: Notification, datagram: Datagram | undefined, done: RelayDone): void {
     const { native, vnets } = this.#supervision
     const sent = this.#taken(notification, datagram)
-    if (sent === undefined) return void done(undefined)
+    if (sent === undefined) {
+      done(undefined)
+      return
+    }
     const { fd, netns } = sent.socket
     const open = [fd]
     const end: RelayDone = result => {

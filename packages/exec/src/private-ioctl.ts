@@ -38,7 +38,10 @@ export function privateIoctls(supervision: Supervision): (notification: Notifica
     const requester = supervision.requesterOf(notification.pid)
     const data = dataOf(notification, ifreq)
     // Checked last, to make sure that rights and memory belong to the thread that waits.
-    if (requester === null || !listener.isWaiting(notification)) return void listener.proceed(notification)
+    if (requester === null || !listener.isWaiting(notification)) {
+      listener.proceed(notification)
+      return
+    }
     const seq = conversations.nextSeq()
     const { ifindex, name: ifname, netns } = device
     builder.reset().message(VNET_GENL_ID, netlink.NLM_F_REQUEST, seq)

@@ -102,7 +102,10 @@ export class Reception {
   /** At offset -1 it is readv(2); a socket has no other offset. */
   preadv2(notification: Notification): void {
     const { processes, listener } = this.#supervision
-    if (notification.int(3) !== -1) return void listener.proceed(notification)
+    if (notification.int(3) !== -1) {
+      listener.proceed(notification)
+      return
+    }
     const spans = memory.iovecs(processes, notification.pid, notification.address(1), notification.address(2))
     this.#read(notification, spans, (notification.int(5) & RWF_NOWAIT) === 0 ? 0 : MSG_DONTWAIT)
   }
@@ -115,7 +118,10 @@ export class Reception {
     const wanted = Math.min(notification.int(2) >>> 0, MESSAGES_MAX)
     const timeoutMs = memory.timespecMs(processes, pid, notification.address(4))
     const waitsForOne = (notification.int(3) & MSG_WAITFORONE) !== 0
-    if (timeoutMs === undefined || wanted === 0) return void listener.proceed(notification)
+    if (timeoutMs === undefined || wanted === 0) {
+      listener.proceed(notification)
+      return
+    }
     const until = native.monotonic() + timeoutMs * 1e6
     let received = 0
     const ended = (error: number) => (received > 0 ? received : error)

@@ -49,7 +49,10 @@ export function relayOf(supervision: Supervision, replies: Replies, subscription
     const { notification, socket, octets } = sent
     const kernels = kernelsPart(native, processes, { pid: notification.pid, netns: socket.netns }, octets)
     const [asked] = netlink.messages(octets)
-    if (kernels === undefined || asked === undefined) return void done(undefined)
+    if (kernels === undefined || asked === undefined) {
+      done(undefined)
+      return
+    }
     ask(vnet, requester, sent, ourPart(asked.seq), (result, found) => {
       const datagrams = result < 0 ? undefined : merged(kernels, found, socket.port)
       if (result === -ECONNREFUSED) done(result)

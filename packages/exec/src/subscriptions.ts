@@ -106,8 +106,10 @@ export class Subscriptions {
       return netns === undefined ? undefined : this.where(notification, fd, netns)
     })
     const requester = requesterOf(notification.pid)
-    if (where === undefined || vnets.serving(where.netns).length === 0 || !listener.isWaiting(notification))
-      return void answer(undefined)
+    if (where === undefined || vnets.serving(where.netns).length === 0 || !listener.isWaiting(notification)) {
+      answer(undefined)
+      return
+    }
     const key = id(where, 'group')
     if (notification.int(2) === NETLINK_DROP_MEMBERSHIP) {
       this.#end(key)

@@ -54,7 +54,8 @@ export function trialOutput(write: OnOutput, print: (line: string) => void) {
 
     /** The command starts again: its next output is compared from the beginning. */
     restart(): void {
-      at.out = at.err = 0
+      at.out = 0
+      at.err = 0
     },
   }
 }

@@ -66,7 +66,8 @@ export class UdpSocket {
     this.#host = host
     this.#ip = ip
     this.binding = binding
-    this.#given = this.#bound = bound
+    this.#given = bound
+    this.#bound = bound
     this.events = events
   }
 
@@ -147,7 +148,8 @@ export class UdpSocket {
 
   /** Sets the only peer; undefined for all. */
   connect(remote: Endpoint | undefined): number {
-    this.remote = this.#peer = undefined
+    this.remote = undefined
+    this.#peer = undefined
     this.#bound = this.#given
     if (remote === undefined) return 0
     const address = targetOf(unmapped(remote.address))

@@ -210,12 +210,18 @@ export class Backbone implements AsyncDisposable {
   }
 
   #advertise({ ra }: LanConfig): void {
-    if (ra === undefined) return void this.#stopAdvertising()
+    if (ra === undefined) {
+      this.#stopAdvertising()
+      return
+    }
     const { clock, random } = this.#options.net
     const { maxInterval } = ra
     const advert = { ...ra.advert, mac: this.#population.gateway.mac }
     this.#prefixes = advert.prefixes
-    if (this.#ra !== undefined) return void this.#ra.reload(advert, maxInterval)
+    if (this.#ra !== undefined) {
+      this.#ra.reload(advert, maxInterval)
+      return
+    }
     const send = (data: Uint8Array, address: Uint8Array) => this.#sendAdvert(data, address)
     this.#ra = new RaSender({ clock, random, advert, maxInterval, send })
   }

@@ -148,7 +148,9 @@ export class VnetProcess implements Started {
     process.once('exit', () => this.#child.kill('SIGKILL'))
     const { stdout, stderr } = this.#child
     let isReady = () => {}
-    const becomesReady = new Promise<void>(resolve => (isReady = resolve))
+    const becomesReady = new Promise<void>(resolve => {
+      isReady = resolve
+    })
     createInterface({ input: stdout! }).on('line', line => this.#read(line, isReady))
     createInterface({ input: stderr! }).on('line', line => {
       this.isTooLoud ||= line === PRINTED_TOO_MUCH.seen
@@ -232,7 +234,9 @@ export async function runProgram(
   process.once('exit', end)
   const text = { stdout: '', stderr: '' }
   for (const stream of ['stdout', 'stderr'] as const)
-    child[stream].setEncoding('utf8').on('data', more => (text[stream] += more))
+    child[stream].setEncoding('utf8').on('data', more => {
+      text[stream] += more
+    })
   const timer = setTimeout(end, PROGRAM_LIMIT_MS)
   try {
     const [code] = (await once(child, 'close')) as [number | null]

@@ -211,7 +211,9 @@ export class FrameSource implements Source {
       this.#read += bytes.length
       if (this.#feeds.size === 0) return
       if (this.#read < READ_MAX) continue
-      await new Promise<void>(resolve => (this.#goOn = resolve))
+      await new Promise<void>(resolve => {
+        this.#goOn = resolve
+      })
     }
     this.#flush()
   }

@@ -53,7 +53,10 @@ export class Input {
       return
     }
     const total = version.total(bytes, at)
-    if (this.#isMartian(version, dev, bytes, at)) return void this.#stack.count('MartianSource')
+    if (this.#isMartian(version, dev, bytes, at)) {
+      this.#stack.count('MartianSource')
+      return
+    }
     if (version === IP6 && bytes[at + 6] === ipv6.NEXTHDR_HOP) {
       // A jumbogram has a length of 0 in its header (RFC 2675).
       const end = ipv6.payloadLength(bytes, at) === 0 ? length : total

@@ -217,7 +217,10 @@ export class StackInterface {
 
   /** @internal Takes over a frame with room for an Ethernet header, and sends its packet. */
   output(frame: Uint8Array, to: Neighbour, source: Uint8Array): void {
-    if (!this.#isUp) return void this.#stack.count('TxDropped')
+    if (!this.#isUp) {
+      this.#stack.count('TxDropped')
+      return
+    }
     ethernet.copyAddress(frame, ethernet.sourceAt(0), this.mac)
     ethernet.setEtherType(frame, 0, versionOf(to.address).etherType)
     this.neighbours.send(frame, to, source)

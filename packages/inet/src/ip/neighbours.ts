@@ -166,13 +166,18 @@ export class Neighbours {
       entry.mac = this.#mapped(entry.address)
       entry.probes = 0
       this.#stack.count('TxDropped', entry.frames.length)
-      entry.frames.length = entry.queued = 0
+      entry.frames.length = 0
+      entry.queued = 0
     }
   }
 
   /** Drops the packets that wait, and asks for no neighbour any more. */
   dropQueued(): void {
-    for (const entry of this.#asked.splice(0)) entry.probes = entry.frames.length = entry.queued = 0
+    for (const entry of this.#asked.splice(0)) {
+      entry.probes = 0
+      entry.frames.length = 0
+      entry.queued = 0
+    }
     this.#alarm?.cancel()
   }
 
@@ -234,7 +239,8 @@ export class Neighbours {
   }
 
   #stop(entry: Neighbour): void {
-    entry.probes = entry.queued = 0
+    entry.probes = 0
+    entry.queued = 0
     this.#asked = this.#asked.filter(each => each !== entry)
     this.#arm()
   }

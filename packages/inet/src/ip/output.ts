@@ -103,7 +103,10 @@ export class Output {
 
   /** Takes over a frame with a packet, and cuts packets larger than `mtu`. */
   transmit(frame: Uint8Array, version: IpVersion, { route, neighbour }: Hop, from: Uint8Array, mtu: number): void {
-    if (frame.length - ETH_HLEN <= mtu) return void route.dev.output(frame, neighbour, from)
+    if (frame.length - ETH_HLEN <= mtu) {
+      route.dev.output(frame, neighbour, from)
+      return
+    }
     const pieces = fragmentsOf(version, frame, mtu, this.#lastId)
     this.#stack.count(version.counters.fragOks)
     this.#stack.count(version.counters.fragCreates, pieces.length)

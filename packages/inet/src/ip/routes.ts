@@ -66,7 +66,8 @@ export class Routes {
 
   /** Interfaces, addresses or routes have changed. */
   changed(): void {
-    this.#table = this.#last = undefined
+    this.#table = undefined
+    this.#last = undefined
     this.#hops.clear()
   }
 

@@ -84,12 +84,14 @@ export class Acks {
 
   /** The next `check` acknowledges. */
   demand(): void {
-    this.#isPending = this.#isUrgent = true
+    this.#isPending = true
+    this.#isUrgent = true
   }
 
   /** Notes the peer's FIN, which waits for an acknowledgment like data before a reply. */
   onFin(): void {
-    this.#isPending = this.#isInteractive = true
+    this.#isPending = true
+    this.#isInteractive = true
   }
 
   /** Acknowledges now, later, or not at all. */
@@ -173,7 +175,10 @@ export class Acks {
       this.#quick--
       if (this.#quick === 0) this.#delay = DELAY_MIN
     }
-    this.#isPending = this.#isUrgent = this.#isPushed = this.#isPushedAgain = false
+    this.#isPending = false
+    this.#isUrgent = false
+    this.#isPushed = false
+    this.#isPushedAgain = false
     this.cancel()
   }
 

@@ -63,13 +63,16 @@ export class Congestion {
     this.state = 'recovery'
     this.recoverAt = next
     this.#before = this.window
-    this.#arrived = this.#sent = this.#count = 0
+    this.#arrived = 0
+    this.#sent = 0
+    this.#count = 0
     this.threshold = Math.max(this.window >> 1, 2)
   }
 
   /** Reduces the window for a loss that is repaired already. */
   halve(): void {
-    this.threshold = this.window = Math.max(this.window >> 1, 2)
+    this.window = Math.max(this.window >> 1, 2)
+    this.threshold = this.window
   }
 
   /**

@@ -102,7 +102,10 @@ export class Life {
 
   #repeat(): void {
     const connection = this.#connection
-    if (this.#isExpired) return void connection.giveUp()
+    if (this.#isExpired) {
+      connection.giveUp()
+      return
+    }
     this.repeats++
     connection.count('TcpRetransSegs')
     connection.count('TcpExtTCPSynRetrans')

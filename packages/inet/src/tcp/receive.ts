@@ -64,7 +64,8 @@ export class ReceiveBuffer {
       this.next++
       this.isFinished = true
       // Nothing may follow a FIN.
-      this.#later.length = this.ranges.length = 0
+      this.#later.length = 0
+      this.ranges.length = 0
       this.duplicateStart = -1
     }
     if (this.ranges.length > 0) this.#dropRanges()
@@ -89,8 +90,10 @@ export class ReceiveBuffer {
   /** Frees all bytes. */
   clear(): void {
     this.#ready = []
-    this.#first = this.unread = 0
-    this.#later.length = this.ranges.length = 0
+    this.#first = 0
+    this.unread = 0
+    this.#later.length = 0
+    this.ranges.length = 0
   }
 
   /** Adds the next bytes of the stream, without an urgent byte. */

@@ -79,7 +79,10 @@ export class Retransmission {
   /** Notes an acknowledgment, before it changes the sender. */
   onAck(hasProgress: boolean): void {
     this.#probes = 0
-    if (hasProgress) this.#timeouts = this.#resentAt = 0
+    if (hasProgress) {
+      this.#timeouts = 0
+      this.#resentAt = 0
+    }
   }
 
   /** Sets the timer after an acknowledgment. `wait` is the time for reordering, or 0. */
@@ -112,7 +115,10 @@ export class Retransmission {
     const { board, congestion, hasSack, connection, rtt } = this.#sender
     const mayProbe =
       hasSack && connection.host.options.hasLossProbes && congestion.state === 'open' && board.sacked === 0
-    if (!mayProbe || this.#probedAt >= 0 || rtt.smoothed === 0) return void this.#armResend()
+    if (!mayProbe || this.#probedAt >= 0 || rtt.smoothed === 0) {
+      this.#armResend()
+      return
+    }
     const slack = board.packets === 1 ? rtt.least : PROBE_SLACK
     this.#arm('loss-probe', Math.max(Math.min(2 * rtt.smoothed + slack, rtt.timeout - age), 0))
   }
@@ -130,7 +136,10 @@ export class Retransmission {
     const { board, congestion, hasSack, next, connection, rtt } = this.#sender
     if (board.packets === 0) return
     const now = connection.clock.now()
-    if (this.#isExpired(now)) return void connection.giveUp()
+    if (this.#isExpired(now)) {
+      connection.giveUp()
+      return
+    }
     if (!hasSack) board.dropDuplicates()
     this.#probedAt = -1
     board.markAllLost()
@@ -169,7 +178,10 @@ export class Retransmission {
     if (board.packets > 0 || !hasUnsent) return
     const isLong = this.#windowProbeTime >= RTO_MAX
     const most = connection.isOrphan ? (isLong ? 0 : ORPHAN_RETRIES) : RETRIES
-    if (this.#probes >= most) return void connection.giveUp()
+    if (this.#probes >= most) {
+      connection.giveUp()
+      return
+    }
     this.#probes++
     if (this.#sender.probe('TcpExtTCPWinProbe')) this.#armResend()
     else {

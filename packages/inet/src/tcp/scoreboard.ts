@@ -84,7 +84,8 @@ export class Scoreboard {
 
   /** Starts the results of an acknowledgment. */
   begin(): void {
-    this.delivered = this.newlyLost = 0
+    this.delivered = 0
+    this.newlyLost = 0
     this.rtt = -1
     this.hasAckedResent = false
     this.#highestBefore = this.#highestSacked
@@ -123,7 +124,8 @@ export class Scoreboard {
       this.#deliver(sent, now, minimum)
       if (!sent.wasResent && this.rtt < 0) this.rtt = now - sent.sentAt
       this.#uncount(sent)
-      sent.isLost = sent.isResent = false
+      sent.isLost = false
+      sent.isResent = false
       sent.isSacked = true
       this.sacked++
       this.#highestSacked = Math.max(this.#highestSacked, sent.end)
@@ -290,13 +292,18 @@ export class Scoreboard {
   /** Notes that a segment is sent again. */
   resend(sent: Sent, now: number): void {
     if (!sent.isResent) this.resent++
-    sent.isResent = sent.wasResent = true
+    sent.isResent = true
+    sent.wasResent = true
     sent.sentAt = now
     sent.order = ++this.#transmissions
   }
 
   clear(): void {
     this.#sent = []
-    this.#first = this.#nextLost = this.sacked = this.lost = this.resent = 0
+    this.#first = 0
+    this.#nextLost = 0
+    this.sacked = 0
+    this.lost = 0
+    this.resent = 0
   }
 }

@@ -78,12 +78,14 @@ export class Sender {
   }
 
   queueFin(): void {
-    this.finAt = this.board.finAt = this.buffer.end
+    this.finAt = this.buffer.end
+    this.board.finAt = this.buffer.end
   }
 
   /** The connection is established: the SYN is acknowledged. */
   start(): void {
-    this.una = this.next = 1
+    this.una = 1
+    this.next = 1
   }
 
   /** Sends what may be sent: first lost segments, then new ones. */
@@ -365,7 +367,10 @@ export class SendBuffer {
 
   clear(): void {
     this.#chunks.length = 0
-    this.#first = this.#skipped = this.#hint = 0
-    this.start = this.#hintAt = this.end
+    this.#first = 0
+    this.#skipped = 0
+    this.#hint = 0
+    this.start = this.end
+    this.#hintAt = this.end
   }
 }

@@ -109,10 +109,16 @@ export class Tcp implements contract.Protocol, ConnectionHost<Connection> {
 
   receive(packet: contract.Packet): void {
     if (this.#isClosed) return
-    if (this.#isSending) return void this.#deliveries.delay(packet)
+    if (this.#isSending) {
+      this.#deliveries.delay(packet)
+      return
+    }
     this.ip.count('TcpInSegs')
     const segment = this.#segment
-    if (!segment.parse(packet)) return void this.ip.count('TcpInErrs')
+    if (!segment.parse(packet)) {
+      this.ip.count('TcpInErrs')
+      return
+    }
     // Signatures need a key, which no socket has.
     if (segment.isSigned) {
       this.ip.count('TcpExtTCPMD5Unexpected')

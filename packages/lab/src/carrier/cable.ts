@@ -323,7 +323,9 @@ export class CarriedCable {
   async sleep(ms: number): Promise<void> {
     const { clock } = this.#net
     let end = () => {}
-    const ended = new Promise<void>(resolve => (end = resolve))
+    const ended = new Promise<void>(resolve => {
+      end = resolve
+    })
     const alarm = clock.alarm(end)
     alarm.at(clock.now() + ms * NSEC_PER_MSEC)
     this.#ending.add(end)

@@ -34,7 +34,10 @@ class LabVisibility {
 
   /** Notes a link of a lab. A lab without a name is not shown. */
   onLink(lab: string): void {
-    if (lab !== '') this.#timer ??= setTimeout(() => (this.#control = this.#start()), VISIBLE_MS)
+    if (lab !== '')
+      this.#timer ??= setTimeout(() => {
+        this.#control = this.#start()
+      }, VISIBLE_MS)
   }
 
   /** Makes labs visible now, if one with a name has a link. */

@@ -64,7 +64,9 @@ export async function lab(
   let running: FileLab | undefined
   let lost: readonly string[] = []
   // The links have their counters until the lab ends. One that has ended before has none.
-  const readLost = async () => (lost = (await running?.lostBeforeVnet().catch(() => lost)) ?? lost)
+  const readLost = async () => {
+    lost = (await running?.lostBeforeVnet().catch(() => lost)) ?? lost
+  }
   let status = EXIT_OK
   try {
     const log = (line: string) => io.err(`${line}\n`)

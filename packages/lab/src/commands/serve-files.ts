@@ -24,15 +24,27 @@ export function fileServer(directory: string): http.Server {
 
 async function answer(root: string, request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
   const isHead = request.method === 'HEAD'
-  if (!isHead && request.method !== 'GET') return void response.writeHead(405, { allow: 'GET, HEAD' }).end()
+  if (!isHead && request.method !== 'GET') {
+    response.writeHead(405, { allow: 'GET, HEAD' }).end()
+    return
+  }
   const path = attempt(() => decodeURIComponent(new URL(request.url ?? '', 'http://host').pathname))
-  if (path === undefined || path.includes('\0')) return void response.writeHead(400).end()
+  if (path === undefined || path.includes('\0')) {
+    response.writeHead(400).end()
+    return
+  }
   const file = await openInside(root, path.replace(/\/$/, '/index.html'))
-  if (file === undefined) return void response.writeHead(404).end()
+  if (file === undefined) {
+    response.writeHead(404).end()
+    return
+  }
   try {
     const { size } = await file.stat()
     response.writeHead(200, { 'content-length': size })
-    if (isHead || size === 0) return void response.end()
+    if (isHead || size === 0) {
+      response.end()
+      return
+    }
     // A file that grows meanwhile ends where it did.
     const bytes = file.createReadStream({ end: size - 1, highWaterMark: 2 ** 18, autoClose: false })
     await pipeline(bytes, response, { end: false })

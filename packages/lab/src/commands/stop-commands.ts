@@ -129,7 +129,10 @@ export class StopCommands implements Disposable {
 
   #print(result: LookResult | undefined): void {
     const { out, err } = this.#options.io
-    if (result === undefined) return void err('vnet: the run ends before the command\n')
+    if (result === undefined) {
+      err('vnet: the run ends before the command\n')
+      return
+    }
     out(result.stdout)
     err(result.stderr)
     // The run continues while the command looks, and its end kills all programs.

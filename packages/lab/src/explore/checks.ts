@@ -40,7 +40,9 @@ export function checksOf(lab: Lab, nemesis: Nemesis, signal: AbortSignal) {
   let fail: (reason: unknown) => void = () => {}
   let hasEnded = false
   /** Rejects when a check of `always` fails during the scenario. */
-  const failed = new Promise<never>((_, reject) => (fail = reject))
+  const failed = new Promise<never>((_, reject) => {
+    fail = reject
+  })
   const aborted = new Promise<never>((_, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason), { once: true })
   })

@@ -91,7 +91,9 @@ export async function runOnce(
   { timeout, seed, world, hit: names, ...setup }: RunSpec,
 ): Promise<RunResult> {
   let needsKernel = false
-  const onRefused = () => (needsKernel = true)
+  const onRefused = () => {
+    needsKernel = true
+  }
   const lab = await createLabWith({ name: 'explore', seed, world }, { ...setup, onRefused })
   const abort = new AbortController()
   const broken = failureOf(abort, timeout)
@@ -126,7 +128,10 @@ export async function runOnce(
   abort.abort(new Error('the run has ended'))
   nemesis.close()
   // A guest ends with its lab.
-  if (setup.stops !== true) await closeWithin(lab, CLOSE_MS).catch(reason => (error ??= (reason as Error).message))
+  if (setup.stops !== true)
+    await closeWithin(lab, CLOSE_MS).catch(reason => {
+      error ??= (reason as Error).message
+    })
   broken.end()
   endSeed?.()
   if (refused !== undefined) throw refused
@@ -151,7 +156,9 @@ export async function runOnce(
  */
 function failureOf(abort: AbortController, timeout: number): { failed: Promise<never>; end(): void } {
   let fail: (reason: unknown) => void = () => {}
-  const failed = new Promise<never>((_, reject) => (fail = reject))
+  const failed = new Promise<never>((_, reject) => {
+    fail = reject
+  })
   failed.catch(() => {})
   const onError = (error: unknown) => {
     // An error of an earlier run with programs that have not ended is not of this run.

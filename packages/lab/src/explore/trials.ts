@@ -65,7 +65,10 @@ export class Trials {
     }
     const tryOnce = async (trial: Trial) => {
       const judgement = await judge.unlessStopped(attempt?.(trial) ?? judge.attempt(trial.faults))
-      if (judgement === undefined) return void skip(trial)
+      if (judgement === undefined) {
+        skip(trial)
+        return
+      }
       const { verdict } = judgement
       if (verdict === 'failed') report.foundAfter ??= judge.runs
       const isToConfirm = verdict === 'slower' || (verdict === 'failed' && !this.#hasKnown(trial))

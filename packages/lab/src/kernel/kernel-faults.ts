@@ -95,7 +95,10 @@ export class KernelFaults implements HostFaults {
   }
 
   setClock(offset: number): void {
-    if (offset === 0) return void this.#init?.clock?.set(0)
+    if (offset === 0) {
+      this.#init?.clock?.set(0)
+      return
+    }
     this.#reached()
     // Programs that start later have this clock, too.
     const { clock } = this.#made()

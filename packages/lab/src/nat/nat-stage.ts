@@ -82,12 +82,18 @@ class NatWire implements Wire {
   }
 
   #hold(skb: SkBuff, key: number, now: number): void {
-    if (!this.#limit.admits(skb)) return void this.#env.drop(skb, 'limit')
+    if (!this.#limit.admits(skb)) {
+      this.#env.drop(skb, 'limit')
+      return
+    }
     if (!this.#env.hold(skb)) return
     this.#limit.add(skb)
     skb.owner = OWNER_WIRE
     const early = this.#early.get(key)
-    if (early !== undefined) return void early.fragments.push(skb)
+    if (early !== undefined) {
+      early.fragments.push(skb)
+      return
+    }
     this.#early.set(key, { expires: now + FRAGMENT_TIME, fragments: [skb] })
     if (this.#early.size === 1) this.#alarm.at(now + FRAGMENT_TIME)
   }
@@ -114,7 +120,10 @@ class NatWire implements Wire {
   #expire(): void {
     const now = this.#env.clock.now()
     for (const [key, { expires }] of [...this.#early]) {
-      if (expires > now) return void this.#alarm.at(expires)
+      if (expires > now) {
+        this.#alarm.at(expires)
+        return
+      }
       this.#drop(key, 'unmapped')
     }
   }

@@ -63,7 +63,9 @@ export class Nemesis {
     this.#watchId = lab.links.watchId
     this.spans = new Spans(lab)
     this.#hit = hit
-    this.broken = new Promise<never>((_, reject) => (this.#fail = reject))
+    this.broken = new Promise<never>((_, reject) => {
+      this.#fail = reject
+    })
     this.broken.catch(() => {})
     this.#caller.onFault(this.#watchId, event => void this.#happen(event))
   }

@@ -122,7 +122,10 @@ export class Half {
   /** Takes the first number that it sends. Without its SYN, the capture lacks earlier bytes. */
   begin(seq: number, isSyn: boolean): void {
     this.base = isSyn ? seq : seq - 1
-    if (!isSyn) this.acked = this.sent = 1
+    if (!isSyn) {
+      this.acked = 1
+      this.sent = 1
+    }
   }
 
   relative(seq: number): number {
@@ -187,7 +190,10 @@ export class Half {
     let copy = 1
     if (n < this.sent) {
       if (this.#gaps.find(n) !== undefined) this.#fills++
-      if (this.#isKnown(p, n, end, other)) return void this.packets--
+      if (this.#isKnown(p, n, end, other)) {
+        this.packets--
+        return
+      }
       const to = Math.min(end, this.sent)
       for (let at = n; at < to; ) at = this.#repeat(p, at, to, other)
       copy = this.#transmissions.copiesOf(n) + 1
@@ -272,7 +278,10 @@ export class Half {
   /** Takes a SACK block; the first one may report a duplicate (RFC 2883). */
   #sack(p: PacketView, start: number, end: number, isFirst: boolean, from: Half): void {
     const isInSecond = p.sackBlocks > 1 && start >= this.relative(p.edge(2)) && end <= this.relative(p.edge(3))
-    if (isFirst && (end <= this.acked || isInSecond)) return void this.losses.duplicate(p, start, end)
+    if (isFirst && (end <= this.acked || isInSecond)) {
+      this.losses.duplicate(p, start, end)
+      return
+    }
     this.#sackedTo = Math.max(this.#sackedTo, end)
     this.#deliver(p, this.#transmissions.sack(start, end, p.time, this.#pending), from)
   }

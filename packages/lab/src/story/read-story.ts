@@ -107,8 +107,14 @@ export class StoryReader {
     view.frame = this.#packets
     view.time = this.#timeOf(record)
     const other = view.read(record)
-    if (other !== '') return void this.#countOther(other)
-    if (view.report !== '') return void this.#addReport(view)
+    if (other !== '') {
+      this.#countOther(other)
+      return
+    }
+    if (view.report !== '') {
+      this.#addReport(view)
+      return
+    }
     const entry = this.#entryOf(view)
     const { isForward } = this.#table
     entry.isTimed &&= record.hasTime
@@ -235,7 +241,10 @@ export class StoryReader {
   /** Adds an ICMP error to the flow of the packet in it. */
   #addReport({ time, frame, report }: PacketView): void {
     const entry = this.#table.find(this.#view)
-    if (entry === undefined) return void this.#countOther('icmp')
+    if (entry === undefined) {
+      this.#countOther('icmp')
+      return
+    }
     if (this.#copies.isCopy(this.#view, entry.key, this.#table.isForward)) {
       this.#copied++
       return
@@ -289,7 +298,10 @@ export class StoryReader {
       this.#forgotten++
       const last = isPlain ? undefined : this.#plain.pop()
       if (last !== undefined) for (const { content } of last.messages) this.#room.contents -= content.length
-      else return void flow.messages.drop()
+      else {
+        flow.messages.drop()
+        return
+      }
     }
     const known = isTimed ? flow.story : withoutTimes(flow.story)
     const story = { client, server, begin: flow.begin, last: flow.last, isTimed, ...known, statements }

@@ -95,7 +95,9 @@ export class Train {
     const isSteady = rates.length === CHUNKS && rates.every(rate => Math.abs(rate - mean) < TOLERANCE * mean)
     if (isSteady) this.rate = Math.max(this.rate ?? 0, mean)
     this.#count = 1
-    this.#bytes = this.#longest = this.#full = 0
+    this.#bytes = 0
+    this.#longest = 0
+    this.#full = 0
     this.#start = time
   }
 }

@@ -49,7 +49,8 @@ export class TcpFlow {
   #pause = { at: Number.NaN, lasted: 0 }
 
   constructor(p: PacketView, room: Room) {
-    this.begin = this.last = p.time
+    this.begin = p.time
+    this.last = p.time
     this.ab = new Half('ab', room)
     this.ba = new Half('ba', room)
     this.messages = new Messages(room)
@@ -74,10 +75,16 @@ export class TcpFlow {
     const n = half.relative(p.seq)
     const end = n + p.length + (isSyn ? 1 : 0) + (flags & TCP_FIN)
     const isTwin = half.count(p)
-    if (isReset) return void this.#reset(p, half, other)
+    if (isReset) {
+      this.#reset(p, half, other)
+      return
+    }
     // A SYN with another number starts another connection, whose packets are not these.
     if ((isSyn && n !== 0) || n - half.sent > WINDOW_MAX) return
-    if (isTwin) return void half.repeatTwin(p, n, end)
+    if (isTwin) {
+      half.repeatTwin(p, n, end)
+      return
+    }
     // An end that continues has not sent the RST.
     if (this.#resetter === half && end > half.sent) this.end = 'open'
     if (isSyn) this.#open(p, half, isForward)

@@ -123,7 +123,8 @@ export class UdpFlow {
   #since = { way: 'ab' as Way, n: 1, time: 0, last: 0, frame: 0, count: 0 }
 
   constructor(p: PacketView, room: Room) {
-    this.begin = this.last = p.time
+    this.begin = p.time
+    this.last = p.time
     this.messages = new Messages(room)
   }
 

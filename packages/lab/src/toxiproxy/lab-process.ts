@@ -80,7 +80,9 @@ export class LabProcess {
       detached: true,
     })
     let output = ''
-    child.stderr?.setEncoding('utf8').on('data', text => (output += text))
+    child.stderr?.setEncoding('utf8').on('data', text => {
+      output += text
+    })
     const first = once(child, 'message').then(([reply]: LabReply[]) => reply)
     const ended = once(child, 'exit').then(() => ({ id: 0, error: output.trim().replace(/^vnet: /, '') }))
     const { error, enter } = (await Promise.race([first, ended])) as LabReply

@@ -192,7 +192,9 @@ export class Proxies {
     checkToxic(toxic, proxy.network === 'udp', this.#why)
     const before = proxy.toxics
     proxy.toxics = [...before, toxic]
-    await this.#changed(proxy, toxic, () => (proxy.toxics = before))
+    await this.#changed(proxy, toxic, () => {
+      proxy.toxics = before
+    })
     return toxic
   }
 

@@ -142,7 +142,10 @@ export class Stage {
         this.#timer = setTimeout(() => this.#run(), Math.min(wait, TIMER_MAX))
         return
       }
-      if (end !== undefined) return void this.#output.end(this, end)
+      if (end !== undefined) {
+        this.#output.end(this, end)
+        return
+      }
       this.free = until
       this.#pass(item, bytes)
     }

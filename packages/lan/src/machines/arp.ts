@@ -22,17 +22,27 @@ export function receiveArp(state: HostState, skb: SkBuff): void {
   const { segment, table } = state
   const { bytes, data } = skb
   const at = data + ethernet.ETH_HLEN
-  if (arp.parse(bytes, at, skb.len - ethernet.ETH_HLEN) < 0)
-    return void segment.drop(skb, SKB_DROP_REASON_UNHANDLED_PROTO)
-  if (!ethernet.isStationAddress(bytes, arp.shaAt(at)))
-    return void segment.drop(skb, SKB_DROP_REASON_MAC_INVALID_SOURCE)
+  if (arp.parse(bytes, at, skb.len - ethernet.ETH_HLEN) < 0) {
+    segment.drop(skb, SKB_DROP_REASON_UNHANDLED_PROTO)
+    return
+  }
+  if (!ethernet.isStationAddress(bytes, arp.shaAt(at))) {
+    segment.drop(skb, SKB_DROP_REASON_MAC_INVALID_SOURCE)
+    return
+  }
   const sender = table.byIp(bytes, at + SPA, false)
-  if (sender >= 0) return void defend(state, skb, at, sender)
+  if (sender >= 0) {
+    defend(state, skb, at, sender)
+    return
+  }
   const isUnicast = isUnicastAddress(bytes, at + SPA)
   if (isUnicast) state.neighbours4.learn(bytes, at + SPA, bytes, arp.shaAt(at))
   const target = arp.op(bytes, at) === arp.ARPOP_REQUEST ? table.byIp(bytes, at + TPA, false) : -1
   const isToTarget = ethernet.isMulticastAddress(bytes, data) || table.byMac(bytes, data) === target
-  if (target < 0 || !isToTarget || !(isUnicast || isProbe(bytes, at))) return void segment.take(skb)
+  if (target < 0 || !isToTarget || !(isUnicast || isProbe(bytes, at))) {
+    segment.take(skb)
+    return
+  }
   toArpReply(skb, at, table.macs, target * ethernet.ETH_ALEN)
   cutToArp(skb)
   state.counters.arp++
@@ -50,8 +60,10 @@ function defend(state: HostState, skb: SkBuff, at: number, index: number): void 
   const own = index * ethernet.ETH_ALEN
   const now = env.clock.now()
   const last = defended.get(index) ?? Number.NEGATIVE_INFINITY
-  if (ethernet.isSameAddress(bytes, arp.shaAt(at), table.macs, own) || now - last < DEFEND_INTERVAL)
-    return void segment.take(skb)
+  if (ethernet.isSameAddress(bytes, arp.shaAt(at), table.macs, own) || now - last < DEFEND_INTERVAL) {
+    segment.take(skb)
+    return
+  }
   defended.set(index, now)
   arp.create(bytes, at, arp.ARPOP_REQUEST)
   ethernet.copyAddress(bytes, arp.shaAt(at), table.macs, own)

@@ -44,7 +44,10 @@ function receiveMessage6(state: HostState, skb: SkBuff, packet: Packet): void {
   const { bytes } = skb
   const { nh, h, host } = packet
   const type = icmpv6.type(bytes, h)
-  if (type === icmpv6.NDISC_NEIGHBOUR_SOLICITATION) return void receiveSolicitation(state, skb, packet)
+  if (type === icmpv6.NDISC_NEIGHBOUR_SOLICITATION) {
+    receiveSolicitation(state, skb, packet)
+    return
+  }
   if (type === icmpv6.NDISC_NEIGHBOUR_ADVERTISEMENT && ipv6.hopLimit(bytes, nh) === icmpv6.NDISC_HOP_LIMIT)
     learnAdvertised(state, bytes, packet)
   if (host < 0) receiveGroupMessage6(state, skb, packet, type)
@@ -86,12 +89,21 @@ function receiveSolicitation(state: HostState, skb: SkBuff, packet: Packet): voi
   const { h, host, sourceAt } = packet
   const solicitor = solicitorAt(skb, packet)
   const isDetection = ipv6.isUnspecified(bytes, sourceAt)
-  if (solicitor < 0) return void segment.drop(skb, drop.SKB_DROP_REASON_NEIGH_FAILED)
+  if (solicitor < 0) {
+    segment.drop(skb, drop.SKB_DROP_REASON_NEIGH_FAILED)
+    return
+  }
   // Another station that sends from a host's address must not be learned.
-  if (table.byIp(bytes, sourceAt, true) >= 0) return void segment.take(skb)
+  if (table.byIp(bytes, sourceAt, true) >= 0) {
+    segment.take(skb)
+    return
+  }
   if (!isDetection) state.neighbours6.learn(bytes, sourceAt, bytes, solicitor)
   const target = table.byIp(bytes, icmpv6.targetAt(h), true)
-  if (target < 0 || (host >= 0 && host !== target)) return void segment.take(skb)
+  if (target < 0 || (host >= 0 && host !== target)) {
+    segment.take(skb)
+    return
+  }
   ethernet.copyAddress(bytes, data, bytes, solicitor)
   const router = table.kind(target).router ? icmpv6.NA_ROUTER : 0
   toAdvertisement(skb, packet, table.macs, target * ethernet.ETH_ALEN, router)

@@ -23,7 +23,10 @@ export function receiveTcp(state: HostState, skb: SkBuff, packet: Packet): void 
   const { bytes } = skb
   const { isIpv6, h, end, host } = packet
   const header = tcp.parse(bytes, h, end - h)
-  if (header < 0) return void segment.drop(skb, drop.SKB_DROP_REASON_L4_HDR)
+  if (header < 0) {
+    segment.drop(skb, drop.SKB_DROP_REASON_L4_HDR)
+    return
+  }
   const flags = tcp.flags(bytes, h)
   // Node throws for a link-local address of another namespace: its interface has no name here.
   const isLinkLocal = isIpv6 && ipv6.isLinkLocal(bytes, packet.destinationAt)
@@ -79,11 +82,17 @@ export function fromServices(state: HostState, skb: SkBuff): void {
   const to = from + length
   const isWhole = (isIpv6 || type === ethernet.ETH_P_IP) && to + length <= data + skb.len
   const host = isWhole ? table.byIp(bytes, from, isIpv6) : -1
-  if (host < 0) return void segment.take(skb)
+  if (host < 0) {
+    segment.take(skb)
+    return
+  }
   const receiver = table.byIp(bytes, to, isIpv6)
   const neighbours = state.neighbours(isIpv6)
   const mac = receiver >= 0 ? receiver * ethernet.ETH_ALEN : neighbours.find(bytes, to)
-  if (mac < 0) return void segment.drop(skb, drop.SKB_DROP_REASON_NEIGH_FAILED)
+  if (mac < 0) {
+    segment.drop(skb, drop.SKB_DROP_REASON_NEIGH_FAILED)
+    return
+  }
   ethernet.copyAddress(bytes, data, receiver >= 0 ? table.macs : neighbours.macs, mac)
   ethernet.copyAddress(bytes, ethernet.sourceAt(data), table.macs, host * ethernet.ETH_ALEN)
   state.forward(skb)

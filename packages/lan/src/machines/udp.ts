@@ -18,7 +18,10 @@ const BROADCAST = { address: 0xffff_ffff }
 /** Takes over a frame with a datagram to a host or a group. */
 export function receiveUdp(state: HostState, skb: SkBuff, packet: Packet): void {
   const fault = parseUdp(state, skb, packet)
-  if (fault !== 0) return void state.segment.drop(skb, fault)
+  if (fault !== 0) {
+    state.segment.drop(skb, fault)
+    return
+  }
   const port = udp.destinationPort(skb.bytes, packet.h)
   const service = packet.host < 0 ? undefined : state.table.kind(packet.host).udp.get(port)
   if (packet.host < 0) receiveGroupUdp(state, skb, packet, port)
@@ -159,7 +162,10 @@ function respond(state: HostState, skb: SkBuff, packet: Packet, length: number, 
   const { bytes } = skb
   const { h } = packet
   const at = h + udp.UDP_HLEN
-  if (isServicePort(state, skb, packet) || at + length > skb.end) return void state.segment.take(skb)
+  if (isServicePort(state, skb, packet) || at + length > skb.end) {
+    state.segment.take(skb)
+    return
+  }
   for (let i = 0; i < length; i++) bytes[at + i] = byteAt(i)
   swapPorts(skb, h)
   udp.setLength(bytes, h, udp.UDP_HLEN + length)

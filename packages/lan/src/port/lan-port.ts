@@ -89,7 +89,10 @@ export class LanPort implements Station {
   #deliver(skb: SkBuff): void {
     const { dev } = this
     // `vnet carrier IF off` takes the carrier away as well.
-    if (!dev.carrier) return void netif.netifRxDrop(skb, dev, drop.SKB_DROP_REASON_DEV_READY)
+    if (!dev.carrier) {
+      netif.netifRxDrop(skb, dev, drop.SKB_DROP_REASON_DEV_READY)
+      return
+    }
     skb.dev = dev
     skb.padto(ETH_ZLEN)
     netif.ethTypeTrans(skb, dev)

@@ -101,7 +101,10 @@ export class TcpServices implements AsyncDisposable {
     const hosts = this.#hosts
     const host = address && hosts?.byAddress(address)
     const serve = host && handlerOf(hosts?.table.kind(host.index).tcp.get(localPort), this.#net.turns)
-    if (hosts === undefined || host === undefined || serve === undefined) return void socket.destroy()
+    if (hosts === undefined || host === undefined || serve === undefined) {
+      socket.destroy()
+      return
+    }
     hosts.handlers.call(host.index, `tcp ${localPort}`, async () => {
       try {
         await serve(socket, host)

@@ -104,8 +104,14 @@ export class Segment {
   /** Takes over a frame that an inhabitant received and sends on. */
   forward(skb: SkBuff, from: Station): void {
     const { bytes, data } = skb
-    if (skb.len < ETH_HLEN) return void this.drop(skb, drop.SKB_DROP_REASON_PKT_TOO_SMALL)
-    if (!isStationAddress(bytes, sourceAt(data))) return void this.drop(skb, drop.SKB_DROP_REASON_MAC_INVALID_SOURCE)
+    if (skb.len < ETH_HLEN) {
+      this.drop(skb, drop.SKB_DROP_REASON_PKT_TOO_SMALL)
+      return
+    }
+    if (!isStationAddress(bytes, sourceAt(data))) {
+      this.drop(skb, drop.SKB_DROP_REASON_MAC_INVALID_SOURCE)
+      return
+    }
     // An address of an inhabitant is never learned from another station.
     if (!isInhabitant(from) && this.#owner(bytes, sourceAt(data)) === undefined)
       this.table.learn(bytes, sourceAt(data), from)

@@ -243,7 +243,10 @@ export function mountExercise(parent: HTMLElement, page: ExercisePage): () => vo
   void openLink()
 
   void page.loadEditor?.().then(make => {
-    replaceEditor(editor, signal, before => (editor = make({ ...options, text: before.text })))
+    replaceEditor(editor, signal, before => {
+      editor = make({ ...options, text: before.text })
+      return editor
+    })
   })
 
   return () => {

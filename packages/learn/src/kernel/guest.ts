@@ -126,7 +126,9 @@ export class Guest {
     for (;;) {
       const line = this.#lines.shift()
       if (line === undefined) {
-        const more = new Promise<void>(resolve => (this.#wake = resolve))
+        const more = new Promise<void>(resolve => {
+          this.#wake = resolve
+        })
         await Promise.race([more, this.ended, late])
       } else if (line.startsWith(' ')) lines.push(line.slice(1))
       else if (line.startsWith('error ')) throw new Error(line.slice('error '.length))

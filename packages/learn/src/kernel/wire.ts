@@ -54,7 +54,10 @@ function devInit(dev: netdev.NetDevice<WirePriv>): void {
 function receive(dev: netdev.NetDevice<WirePriv>, packet: Uint8Array): void {
   const length = packet.length - HEADERS
   const skb = length < 0 ? undefined : devAllocSkb(dev, length)
-  if (skb === undefined) return void dev.counters.count(0, netdev.RX_DROPPED)
+  if (skb === undefined) {
+    dev.counters.count(0, netdev.RX_DROPPED)
+    return
+  }
   const at = skb.put(length)
   // The headroom has place for the vnet header.
   skb.bytes.set(packet.subarray(ETHERNET.length), at - VIRTIO_NET_HDR_LEN)

@@ -56,7 +56,13 @@ export function Control({ hands, button, change, shown, done, children }: Contro
   const [first, ...lines] = last.value?.ok === false ? last.value.message.split('\n') : []
   // A busy button that is disabled would lose the focus.
   return (
-    <form class="control stack tight" onSubmit={submit} onInput={() => (last.value = undefined)}>
+    <form
+      class="control stack tight"
+      onSubmit={submit}
+      onInput={() => {
+        last.value = undefined
+      }}
+    >
       <fieldset class="row" disabled={!mayChange}>
         {children}
         <span class="row">

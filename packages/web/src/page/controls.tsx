@@ -86,7 +86,9 @@ function Faults({ hands, device }: { readonly hands: Hands; readonly device: Dev
           <select
             value={queue}
             disabled={!hands.app.mayChange}
-            onInput={({ currentTarget }) => (hands.queue.value = currentTarget.value)}
+            onInput={({ currentTarget }) => {
+              hands.queue.value = currentTarget.value
+            }}
           >
             <option value="">any</option>
             {Array.from({ length: txQueues }, (_, i) => (
@@ -153,10 +155,13 @@ function ParamControl({ hands, param }: { readonly hands: Hands; readonly param:
     id,
     value,
     'aria-describedby': `${id}-about`,
-    onInput: ({ currentTarget }: { readonly currentTarget: { readonly value: string } }) =>
-      (params.value = new Map(params.value).set(name, currentTarget.value)),
+    onInput: ({ currentTarget }: { readonly currentTarget: { readonly value: string } }) => {
+      params.value = new Map(params.value).set(name, currentTarget.value)
+    },
   }
-  const done = () => (params.value = new Map([...params.value].filter(([other]) => other !== name)))
+  const done = () => {
+    params.value = new Map([...params.value].filter(([other]) => other !== name))
+  }
   return (
     <Control hands={hands} button="Set" change={{ do: 'param', name, value }} done={done}>
       <label for={id} class="mono">

@@ -46,7 +46,9 @@ export function DeviceList({ app, view: { name: view, isGeneral }, isOpen }: Lis
           aria-label="Search interfaces"
           aria-keyshortcuts="/"
           value={text.value}
-          onInput={({ currentTarget }) => (text.value = currentTarget.value)}
+          onInput={({ currentTarget }) => {
+            text.value = currentTarget.value
+          }}
           onKeyDown={keyInSearch}
         />
         <p class="muted" role="status">

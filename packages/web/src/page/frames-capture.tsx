@@ -98,7 +98,9 @@ export function CaptureBar({ app, capture }: { readonly app: App; readonly captu
           aria-label="Capture filter, in the language of pcap-filter(7)"
           disabled={isRunning || !mayChange}
           value={filter}
-          onInput={({ currentTarget }) => (capture.filter.value = currentTarget.value)}
+          onInput={({ currentTarget }) => {
+            capture.filter.value = currentTarget.value
+          }}
           onKeyDown={({ key }) => key === 'Enter' && capture.toggle()}
         />
         <span class={isError ? 'drop' : 'muted'} role="status">

@@ -120,7 +120,9 @@ function Lists({ segment, allHosts, now, ...choice }: ListsProps) {
           spellcheck={false}
           aria-label="Search the lists"
           value={search}
-          onInput={({ currentTarget }) => (choice.search.value = currentTarget.value)}
+          onInput={({ currentTarget }) => {
+            choice.search.value = currentTarget.value
+          }}
         />
         <span class="muted" role="status">
           {rows !== undefined && `${whole(count)} of ${whole(most)}`}

@@ -85,7 +85,14 @@ function header({ state, connection, isListOpen, isHelpOpen }: Shown) {
   const isOpen = isListOpen.value
   return (
     <header>
-      <button type="button" class="open-devices" aria-expanded={isOpen} onClick={() => (isListOpen.value = !isOpen)}>
+      <button
+        type="button"
+        class="open-devices"
+        aria-expanded={isOpen}
+        onClick={() => {
+          isListOpen.value = !isOpen
+        }}
+      >
         Interfaces
       </button>
       <img src="mark.svg" alt="" /> <strong class="mono">vnet</strong>
@@ -96,7 +103,9 @@ function header({ state, connection, isListOpen, isHelpOpen }: Shown) {
         aria-label="Keys"
         aria-keyshortcuts="?"
         aria-expanded={isHelpOpen.value}
-        onClick={() => (isHelpOpen.value = !isHelpOpen.value)}
+        onClick={() => {
+          isHelpOpen.value = !isHelpOpen.value
+        }}
       >
         ?
       </button>
@@ -135,7 +144,9 @@ function notices({ state, view, trouble, notices: all, isHelpOpen, hashOf }: Sho
 }
 
 function noticeLine(notice: Notice, all: Shown['notices']) {
-  const close = () => (all.value = all.value.filter(other => other !== notice))
+  const close = () => {
+    all.value = all.value.filter(other => other !== notice)
+  }
   return (
     <div class="notice" key={notice.text}>
       <span class="muted number">{clockText(notice.time / 1000)}</span>

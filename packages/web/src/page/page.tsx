@@ -49,7 +49,9 @@ export class Page implements Shown {
     this.view = signal(this.#views[0])
     addEventListener('hashchange', () => batch(() => this.#follow()))
     addEventListener('keydown', event => this.#key(event))
-    document.addEventListener('visibilitychange', () => (this.#isHidden.value = document.hidden))
+    document.addEventListener('visibilitychange', () => {
+      this.#isHidden.value = document.hidden
+    })
     this.#follow()
     effect(() => this.#look())
     effect(() => this.#showTitle())

@@ -24,7 +24,13 @@ export function mountPicture(element: Element, { views, style, command }: Pictur
   const problem = signal('')
   const state: App = new App(
     views.map(name => VIEWS[name]),
-    { send: command, select: id => state.look(id), notify: text => (problem.value = text) },
+    {
+      send: command,
+      select: id => state.look(id),
+      notify: text => {
+        problem.value = text
+      },
+    },
   )
   const [first, ...others] = state.views
   const chosen = signal(others[0])

@@ -46,7 +46,9 @@ function Form({ hands, now }: { readonly hands: Hands; readonly now: Texts }) {
           id="wire-direction"
           aria-label="Direction"
           value={direction}
-          onInput={({ currentTarget }) => (wire.value = { text, direction: currentTarget.value as Direction | '' })}
+          onInput={({ currentTarget }) => {
+            wire.value = { text, direction: currentTarget.value as Direction | '' }
+          }}
         >
           <option value="">both</option>
           <option value="ab">{directionName(device, 'ab')}</option>
@@ -64,7 +66,9 @@ function Form({ hands, now }: { readonly hands: Hands; readonly now: Texts }) {
           aria-label="Text of the wire"
           aria-invalid={result.value?.ok === false}
           value={text}
-          onInput={({ currentTarget }) => (wire.value = { direction, text: currentTarget.value })}
+          onInput={({ currentTarget }) => {
+            wire.value = { direction, text: currentTarget.value }
+          }}
         />
         <Presets app={app} />
       </Control>

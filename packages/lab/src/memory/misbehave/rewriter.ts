@@ -56,7 +56,10 @@ export class Rewriter {
   /** Takes over a frame that leaves the host. Calls `emit` with each frame that leaves in place. */
   send(frame: Uint8Array, emit: Emit): void {
     const segment = segmentOf(frame)
-    if (segment === undefined) return void emit(frame)
+    if (segment === undefined) {
+      emit(frame)
+      return
+    }
     this.#emit = emit
     const connection = this.#connectionOf(segment)
     connection.last = segment

@@ -85,7 +85,10 @@ export class ServerHandle {
 
   /** Does what net.Server does with an accepted connection. */
   #onConnection(handle: TcpHandle): void {
-    if (this.#isClosed) return void handle.native.reset()
+    if (this.#isClosed) {
+      handle.native.reset()
+      return
+    }
     const server = this.#server
     const [local, remote]: NodeAddress[] = [{}, {}]
     handle.native.getsockname(local)

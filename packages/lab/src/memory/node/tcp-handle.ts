@@ -92,7 +92,8 @@ export class TcpHandle implements TcpEvents {
     const handle = new TcpHandle(tcp, boot)
     handle.#connection = connection
     handle.#family = family
-    handle.#isConnected = handle.#reader.isReadable = true
+    handle.#isConnected = true
+    handle.#reader.isReadable = true
     connection.events = handle
     return handle
   }
@@ -248,7 +249,8 @@ export class TcpHandle implements TcpEvents {
 
   #finishClose(done: () => void): void {
     const shutdown = this.#shutdown
-    this.#shutdown = this.#connecting = undefined
+    this.#shutdown = undefined
+    this.#connecting = undefined
     for (const { done: end } of this.#writes.splice(0)) end(-ECANCELED)
     if (shutdown !== undefined) this.native.finishShutdown(shutdown, -ECANCELED)
     done()
@@ -299,7 +301,8 @@ export class TcpHandle implements TcpEvents {
   /** Fills the send buffer. Returns 0 after the last byte, 1 before it, or a negative errno. */
   #flush(write: PendingWrite): number {
     if (this.#error > 0) {
-      this.#reader.isReadable = this.#reader.hasFailed = true
+      this.#reader.isReadable = true
+      this.#reader.hasFailed = true
       if (this.#isReading) this.#wake()
       return -this.#takeError()
     }

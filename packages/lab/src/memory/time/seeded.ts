@@ -61,7 +61,9 @@ export function patchRandom(): void {
 /** Draws from `seed` until the returned function is called. */
 export function seedRandom(seed: number): () => void {
   thread.random = random(seed)
-  return () => (thread.random = undefined)
+  return () => {
+    thread.random = undefined
+  }
 }
 
 /** The last argument may be a callback, to which Node gives the value later. */

@@ -94,7 +94,10 @@ export class TimelineTurns {
     if (!this.#isRunning) return
     const isFollowed = this.#isFollowed || this.#outside.hasStirred
     this.#isFollowed = false
-    if (isFollowed && ++this.#stirs < STIRS_MAX) return void this.#follow()
+    if (isFollowed && ++this.#stirs < STIRS_MAX) {
+      this.#follow()
+      return
+    }
     // When that may have changed, it calls `wake`.
     if (this.#outside.isBusy(this.#timeline.isRef)) return
     this.#stirs = 0

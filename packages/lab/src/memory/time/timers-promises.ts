@@ -57,7 +57,10 @@ export async function* every<T>(delay?: number, value?: T, options: Options = {}
   signal?.addEventListener('abort', onAbort, { once: true })
   try {
     while (true) {
-      if (rings === 0 && !signal?.aborted) await new Promise<void>(resolve => (wake = resolve))
+      if (rings === 0 && !signal?.aborted)
+        await new Promise<void>(resolve => {
+          wake = resolve
+        })
       for (; rings > 0; rings--) yield value as T
       if (signal?.aborted) throw abortError(signal)
     }

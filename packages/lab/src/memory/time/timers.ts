@@ -97,7 +97,10 @@ export class Timeout extends AsyncResource implements Entry {
 
   /** Called by the timeline. */
   ring(): void {
-    if (this.boot === undefined || this.boot.isRunning) return void this.#ring()
+    if (this.boot === undefined || this.boot.isRunning) {
+      this.#ring()
+      return
+    }
     this.#isHeld = true
     this.boot.hold(() => {
       if (this.#isHeld) this.#ring()

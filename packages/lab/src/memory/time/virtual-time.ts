@@ -142,7 +142,8 @@ function endShared({ timeline, outside, turns, restore }: Shared): void {
   turns.stop()
   outside.close()
   restore()
-  thread.timeline = thread.shared = undefined
+  thread.timeline = undefined
+  thread.shared = undefined
   cancelTimers(timeline)
   timeline.close()
 }

@@ -88,7 +88,10 @@ export class LeaseWriter {
     if (this.#writing !== undefined) return
     const at = Math.max(ns, this.#earliest)
     if (at >= this.#due) return
-    if (at <= this.#options.clock.now()) return void this.#write()
+    if (at <= this.#options.clock.now()) {
+      this.#write()
+      return
+    }
     this.#due = at
     this.#alarm.at(at)
   }

@@ -90,11 +90,20 @@ export class Offering {
     for (let probed = count; probed < PROBES_EACH; probed++) {
       const before = pool.offers.of(client)
       const address = pool.choose(client, requested)
-      if (address === undefined) return void log.full(pool.config, client)
+      if (address === undefined) {
+        log.full(pool.config, client)
+        return
+      }
       pool.offers.make(client, address, pool.config.offerTime)
-      if (address === before || !this.#needsProbe(request, address)) return void this.#send(request, address, send)
+      if (address === before || !this.#needsProbe(request, address)) {
+        this.#send(request, address, send)
+        return
+      }
       const owner = this.#knownOwner(client, address)
-      if (owner === undefined) return void this.#startProbe(request, send, address, probed + 1)
+      if (owner === undefined) {
+        this.#startProbe(request, send, address, probed + 1)
+        return
+      }
       this.setAside(client, address, owner)
     }
   }
@@ -134,7 +143,10 @@ export class Offering {
 
   #endProbes(): void {
     for (const [key, probe] of this.#probes) {
-      if (probe.end > this.#options.clock.now()) return void this.#alarm.at(probe.end)
+      if (probe.end > this.#options.clock.now()) {
+        this.#alarm.at(probe.end)
+        return
+      }
       this.#probes.delete(key)
       this.#endProbe(probe)
     }

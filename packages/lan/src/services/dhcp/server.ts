@@ -84,13 +84,19 @@ export class DhcpServer {
    */
   receive(bytes: Uint8Array, from: DhcpSender, send: replies.SendReply): void {
     const read = readDhcpMessage(bytes)
-    if (read === undefined) return void this.#log.malformed(bytes.length)
+    if (read === undefined) {
+      this.#log.malformed(bytes.length)
+      return
+    }
     const { message, client, type } = read
     const reply = (reply: replies.DhcpReply) => {
       this.#log.omitted(reply.omitted, client)
       send(reply)
     }
-    if (!this.#pool.serves(message, from)) return void this.#receiveForeign(message, client, type, reply)
+    if (!this.#pool.serves(message, from)) {
+      this.#receiveForeign(message, client, type, reply)
+      return
+    }
     const reservation = this.#pool.reservationOf(client)
     const requested = numberIn(message, dhcp.DHO_REQUESTED_ADDRESS)
     const request = { message, client, reservation, requested, from: from.mac.slice() }
@@ -112,13 +118,19 @@ export class DhcpServer {
   #request(request: replies.DhcpRequest, send: replies.SendReply): void {
     const { message, client, requested } = request
     const selecting = message.options.has(dhcp.DHO_SERVER_IDENTIFIER)
-    if (!this.#isForUs(message)) return void this.#pool.offers.drop(client)
+    if (!this.#isForUs(message)) {
+      this.#pool.offers.drop(client)
+      return
+    }
     const address = selecting || message.ciaddr === 0 ? requested : message.ciaddr
     if (address === undefined || address === 0) return
     this.#log.message('DHCPREQUEST', address, client)
     const why = this.#refusal(request, address, selecting)
     if (!selecting && !this.#knows(request) && !this.#pool.config.authoritative && why !== 'wrong network') return
-    if (why === undefined) return void this.#bind(request, address, send)
+    if (why === undefined) {
+      this.#bind(request, address, send)
+      return
+    }
     if (selecting) this.#pool.offers.drop(client)
     send(this.#nak(message, client, address, why))
   }

@@ -206,7 +206,9 @@ function ownDriver(run: (text: string) => void, { sample = '', loadEditor }: Pla
   const start = () => run(editor.text)
   const label = 'The text of your driver'
   const kept = new KeptDriver('playground')
-  const onChange = () => (kept.text = editor.text === sample ? undefined : editor.text)
+  const onChange = () => {
+    kept.text = editor.text === sample ? undefined : editor.text
+  }
   const options = { text: kept.text ?? sample, label, describedBy: 'own-keys', onChange, onCheck: start }
   let editor = plainEditor(options)
   let load = loadEditor
@@ -229,7 +231,10 @@ function ownDriver(run: (text: string) => void, { sample = '', loadEditor }: Pla
     start() {
       start()
       const exchange = (make: MakeEditor) =>
-        replaceEditor(editor, ended.signal, before => (editor = make({ ...options, text: before.text })))
+        replaceEditor(editor, ended.signal, before => {
+          editor = make({ ...options, text: before.text })
+          return editor
+        })
       void load?.().then(exchange)
       load = undefined
     },

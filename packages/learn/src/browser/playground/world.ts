@@ -208,21 +208,29 @@ function run(vnet: LocalVnet, ifname: string, command: Exclude<PageCommand, { do
   switch (command.do) {
     case 'cut':
     case 'plug':
-      return void vnet.one(commands[command.do], { ifname })
+      vnet.one(commands[command.do], { ifname })
+      return
     case 'reset':
-      return void vnet.one(commands.resetStats, { ifname })
+      vnet.one(commands.resetStats, { ifname })
+      return
     case 'carrier':
-      return void vnet.one(commands.setCarrier, { ifname, carrier: command.on })
+      vnet.one(commands.setCarrier, { ifname, carrier: command.on })
+      return
     case 'param':
-      return void vnet.one(commands.setParam, { ifname, name: command.name, value: command.value })
+      vnet.one(commands.setParam, { ifname, name: command.name, value: command.value })
+      return
     case 'trigger':
-      return void vnet.one(commands.trigger, { ifname, fault: command.fault, queue: command.queue })
+      vnet.one(commands.trigger, { ifname, fault: command.fault, queue: command.queue })
+      return
     case 'wire':
-      return void vnet.one(commands.setWire, { ifname, ...wireChange(command.text, { direction: command.direction }) })
+      vnet.one(commands.setWire, { ifname, ...wireChange(command.text, { direction: command.direction }) })
+      return
     case 'check-wire':
-      return void wireChange(command.text)
+      wireChange(command.text)
+      return
     case 'step':
-      return void vnet.one(commands.step, { ifname, mode: command.mode, every: command.every, count: command.count })
+      vnet.one(commands.step, { ifname, mode: command.mode, every: command.every, count: command.count })
+      return
     default:
       throw new base.UsageError(`there is no command ${(command as PageCommand).do}`)
   }
