@@ -6,7 +6,7 @@
 import net, { type Socket } from 'node:net'
 import type { Random } from 'vnet/internal/base/random'
 import { Pump } from './pump.ts'
-import type { Ending } from './stages.ts'
+import type { Ending } from './toxic-kind.ts'
 import type { Toxic } from './toxics.ts'
 
 export const STREAMS = ['upstream', 'downstream'] as const

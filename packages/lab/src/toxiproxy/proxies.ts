@@ -19,16 +19,7 @@ import {
   upstreamOf,
 } from './proxy.ts'
 import { Room } from './room.ts'
-import {
-  checkToxic,
-  checkToxicFields,
-  defaultsOf,
-  FRACTIONS,
-  isStage,
-  isUpstream,
-  type Toxic,
-  textOf,
-} from './toxics.ts'
+import { checkToxic, checkToxicFields, isStage, isUpstream, kindOf, type Toxic, textOf } from './toxics.ts'
 
 const PROXIES_MAX = 10_000
 const TOXICS_MAX = 64
@@ -180,15 +171,14 @@ export class Proxies {
     const toxic: Toxic = { ...given, name: given.name || `${given.type}_${given.stream}` }
     if (!/^(up|down)stream$/i.test(toxic.stream))
       throw new ApiError('stream was invalid, can be either upstream or downstream', 400)
-    const defaults = defaultsOf(toxic.type)
-    if (defaults === undefined) throw new ApiError('invalid toxic type', 400)
+    const { attributes: defaults, fractions = [] } = kindOf(toxic.type)
     checkToxicFields(toxic.type, json as object, given.attributes, Object.keys(TOXIC))
     if (proxy.toxics.some(each => each.name === toxic.name)) throw new ApiError('toxic already exists', 409)
     checkName(toxic.name)
     if (proxy.toxics.length >= TOXICS_MAX) throw new ApiError(`a proxy has at most ${TOXICS_MAX} toxics`, 400)
     const count = [...this.#proxies.values()].reduce((sum, { toxics }) => sum + toxics.length, 0)
     if (count >= ALL_TOXICS_MAX) throw new ApiError(`all proxies have at most ${ALL_TOXICS_MAX} toxics`, 400)
-    toxic.attributes = fieldsOf(given.attributes, defaults, FRACTIONS)
+    toxic.attributes = fieldsOf(given.attributes, defaults, fractions)
     checkToxic(toxic, proxy.network === 'udp', this.#why)
     const before = proxy.toxics
     proxy.toxics = [...before, toxic]
@@ -209,7 +199,8 @@ export class Proxies {
     const json = jsonOf(body) ?? {}
     const given = fieldsOf(json, { toxicity, attributes: {} }, ['toxicity'])
     checkToxicFields(toxic.type, json, given.attributes, Object.keys(TOXIC))
-    const after = { ...toxic, ...given, attributes: fieldsOf(given.attributes, attributes, FRACTIONS) }
+    const { fractions = [] } = kindOf(toxic.type)
+    const after = { ...toxic, ...given, attributes: fieldsOf(given.attributes, attributes, fractions) }
     checkToxic(after, proxy.network === 'udp', this.#why)
     Object.assign(toxic, after)
     await this.#changed(proxy, toxic, () => Object.assign(toxic, { toxicity, attributes }))

@@ -1,12 +1,9 @@
 /** Pump: one direction of a relay, from a TCP socket to another, through stages. */
 import type { Socket } from 'node:net'
 import type { Random } from 'vnet/internal/base/random'
-import { type Ending, Stage, type StageOutput } from './stages.ts'
+import { Stage, type StageOutput } from './stages.ts'
+import type { Ending } from './toxic-kind.ts'
 import type { Toxic } from './toxics.ts'
-
-/** Bytes that wait in stages before the pump stops reading: as much as a latency needs, or less. */
-const HELD_MAX = 128 * 1024
-const LATENCY_HELD_MAX = 1024 * 1024
 
 export class Pump implements StageOutput {
   readonly #from: Socket
@@ -70,8 +67,8 @@ export class Pump implements StageOutput {
   /** Reads while there is room. */
   #flow(): void {
     const held = this.#stages.reduce((sum, stage) => sum + stage.held, 0)
-    const most = this.#stages.some(({ toxic }) => toxic.type === 'latency') ? LATENCY_HELD_MAX : HELD_MAX
-    if (held >= most || this.#to.writableNeedDrain) this.#from.pause()
+    const isFull = this.#stages.length > 0 && held >= Math.max(...this.#stages.map(stage => stage.heldMax))
+    if (isFull || this.#to.writableNeedDrain) this.#from.pause()
     else this.#from.resume()
   }
 }

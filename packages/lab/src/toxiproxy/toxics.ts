@@ -1,12 +1,11 @@
-/**
- * The kinds of toxics. Each acts on packets, by a text of the wire, or on the bytes of connections,
- * by a stage (stages.ts). Without a link, `latency` and `bandwidth` are stages, too.
- */
+/** Toxics: what a request must have, and the text of a toxic for the wire of the link. */
 import { compileNumericFilter } from 'vnet/internal/linux/pcap-filter'
-import { formatShare, quoted } from 'vnet/internal/wire/units'
+import { formatShare } from 'vnet/internal/wire/units'
 import { parseLabWire } from '../carrier/wire-text.ts'
 import { ApiError, checkFields } from './body.ts'
 import type { LinkAddress } from './lab-process.ts'
+import type { Attributes, ToxicKind } from './toxic-kind.ts'
+import { TOXIC_KINDS } from './toxic-kinds.ts'
 
 /** As the API shows it. */
 export interface Toxic {
@@ -19,84 +18,21 @@ export interface Toxic {
   toxicity: number
 }
 
-export type Attributes = Readonly<Record<string, number | string>>
-
 export const isUpstream = ({ stream }: Toxic): boolean => stream.toLowerCase() === 'upstream'
 
-interface ToxicKind {
-  /** The defaults. Numbers are whole unless FRACTIONS names them. */
-  readonly attributes: Attributes
-  readonly isStage?: boolean
-  /** Whether its text is for packets with data only: neither handshakes nor acknowledgements. */
-  readonly isOfData?: boolean
-  /** Returns the text of a wire. `headers` are the bytes of a packet without its data. */
-  // biome-ignore lint/suspicious/noExplicitAny: each kind knows its attributes
-  text?(attributes: any, headers: number): string
-}
-
-/** Attributes that need not be whole numbers. */
-export const FRACTIONS: readonly string[] = ['percent', 'burst']
-/** Packets that a toxic holds at most. */
-const HELD = 10_000
 const TEXT_MAX = 1000
-/** The burst of a bandwidth, in ms of its rate. */
-const BURST_MS = 5
 
-const KINDS: Readonly<Record<string, ToxicKind>> = {
-  latency: {
-    attributes: { latency: 0, jitter: 0 },
-    isStage: true,
-    isOfData: true,
-    text: ({ latency, jitter }) =>
-      `delay ${Math.max(0, latency)}ms ${jitter > 0 ? `${jitter}ms ordered ` : ''}limit ${HELD}`,
-  },
-  bandwidth: {
-    attributes: { rate: 0 },
-    isStage: true,
-    isOfData: true,
-    // The burst makes up for late timers.
-    text: ({ rate }, headers) =>
-      `${rate > 0 ? `rate ${rate * 8}kbit -${headers} burst ${rate * BURST_MS}` : 'hold'} limit ${HELD}`,
-  },
-  slow_close: { attributes: { delay: 0 }, isStage: true },
-  timeout: { attributes: { timeout: 0 }, isStage: true },
-  reset_peer: { attributes: { timeout: 0 }, isStage: true },
-  slicer: { attributes: { average_size: 0, size_variation: 0, delay: 0 }, isStage: true },
-  limit_data: { attributes: { bytes: 0 }, isStage: true },
-  packet_loss: {
-    attributes: { percent: 0, burst: 1 },
-    text: ({ percent, burst }) => `loss ${percent}%${burst > 1 ? ` burst ${burst}` : ''}`,
-  },
-  reorder: {
-    attributes: { percent: 0, delay: 10 },
-    text: ({ percent, delay }) => `delay ${delay}ms reorder ${percent}% limit ${HELD}`,
-  },
-  duplicate: { attributes: { percent: 0 }, text: ({ percent }) => `duplicate ${percent}%` },
-  corrupt: { attributes: { percent: 0 }, text: ({ percent }) => `corrupt ${percent}%` },
-  drop: {
-    attributes: { filter: '', first: 0, nth: 0, every: 0 },
-    text: ({ filter, first, nth, every }) => {
-      const given = Object.entries({ first, nth, every }).filter(([, count]) => count !== 0)
-      if (given.length > 1) throw new Error(`drop takes one of first, nth and every, not ${given.length}`)
-      const when = given.map(([word, count]) => `${word} ${count}`).join() || 'every 1'
-      return `drop ${filter === '' ? '' : quoted(filter)} ${when}`
-    },
-  },
-  preset: { attributes: { name: '' }, text: ({ name }) => `preset ${name}` },
-  silence: { attributes: {}, text: () => 'blackhole' },
-  wire: { attributes: { text: '' }, text: ({ text }) => text },
+/** Throws an ApiError if the type is unknown. */
+export function kindOf(type: string): ToxicKind {
+  const kind = TOXIC_KINDS.get(type)
+  if (kind === undefined) throw new ApiError('invalid toxic type', 400)
+  return kind
 }
-
-const kindOf = (type: string) => KINDS[type] as ToxicKind
-
-/** Returns the attributes of a type, with their defaults; undefined for an unknown type. */
-export const defaultsOf = (type: string): Attributes | undefined =>
-  Object.hasOwn(KINDS, type) ? kindOf(type).attributes : undefined
 
 /** Whether a toxic is a stage of connections; `hasPackets`: there is a link. */
 export function isStage(type: string, hasPackets: boolean): boolean {
-  const { isStage = false, text } = kindOf(type)
-  return isStage && !(hasPackets && text !== undefined)
+  const { stage, text } = kindOf(type)
+  return stage !== undefined && !(hasPackets && text !== undefined)
 }
 
 /**
@@ -105,8 +41,8 @@ export function isStage(type: string, hasPackets: boolean): boolean {
  * the fields besides attributes.
  */
 export function checkToxicFields(type: string, body: object, attributes: object, known: readonly string[]): void {
-  const { isStage = false, attributes: own } = kindOf(type)
-  if (isStage) return
+  const { stage, attributes: own } = kindOf(type)
+  if (stage !== undefined) return
   checkFields(body, known, 'a toxic')
   checkFields(attributes, Object.keys(own), type)
 }
@@ -114,9 +50,9 @@ export function checkToxicFields(type: string, body: object, attributes: object,
 /** Throws an ApiError if a toxic cannot be had, or would read a file or look up a name. */
 export function checkToxic(toxic: Toxic, isUdp: boolean, whyNoPackets: string | undefined): void {
   const { type, attributes } = toxic
-  const { isStage = false, text } = kindOf(type)
+  const { stage, text } = kindOf(type)
   if (text === undefined && isUdp) throw new ApiError(`${type} is for TCP connections, not for UDP`, 400)
-  if (whyNoPackets !== undefined && !isStage)
+  if (whyNoPackets !== undefined && stage === undefined)
     throw new ApiError(`${type} needs packets, which vnet does not have: ${whyNoPackets}`, 400)
   const file = (path: string) => {
     throw new Error(`${path}: toxics read no files`)

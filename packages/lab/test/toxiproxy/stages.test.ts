@@ -5,7 +5,8 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { random } from 'vnet/internal/base/random'
 import { Pump } from '../../src/toxiproxy/pump.ts'
 import { Stage } from '../../src/toxiproxy/stages.ts'
-import { type Attributes, type Toxic, textOf } from '../../src/toxiproxy/toxics.ts'
+import type { Attributes } from '../../src/toxiproxy/toxic-kind.ts'
+import { type Toxic, textOf } from '../../src/toxiproxy/toxics.ts'
 import { HOUR } from '../support/toxiproxy.ts'
 
 const toxicOf = (type: string, attributes: Attributes): Toxic => ({
