@@ -69,7 +69,10 @@ export async function runDriver<P extends Params, Dev extends AnyDevice>(
       if (opened.length > 0) await close()
     }
   }
-  const stop = () => (stopped ??= close())
+  const stop = (): Promise<void> => {
+    stopped ??= close()
+    return stopped
+  }
   try {
     const platform = new LinuxPlatform(native, line => log.warn(line))
     opened.push(platform)

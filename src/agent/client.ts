@@ -59,7 +59,9 @@ export function askAgent(request: AgentRequest, path = agentSocket()): Promise<A
   return new Promise((resolve, reject) => {
     const socket = connect(path)
     let reply = ''
-    socket.setEncoding('utf8').on('data', chunk => (reply += chunk))
+    socket.setEncoding('utf8').on('data', chunk => {
+      reply += chunk
+    })
     socket.on('error', (error: NodeJS.ErrnoException) => {
       const advice = error.code === 'EACCES' ? 'only root and members of its --group may ask' : 'start it: vnet node'
       reject(new VnetError(ECONNREFUSED, `vnet node at ${path}`, advice))

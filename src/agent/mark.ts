@@ -30,7 +30,9 @@ export class Mark implements Disposable {
     this.culprit = suspect === words[SUSPECT] ? suspect : 0
     words[SUSPECT] = suspect
     words[IN_WORK] = 0
-    this.#alarm = clock.alarm(() => (words[SUSPECT] = 0))
+    this.#alarm = clock.alarm(() => {
+      words[SUSPECT] = 0
+    })
     this.#alarm.at(clock.now() + GOOD_RUN)
   }
 

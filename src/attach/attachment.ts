@@ -207,9 +207,10 @@ export class Attachment {
     this.#out = 1 - this.#in
     this.#farNet = new FarNet(net)
     const near = new Near(attachTapName(ifindex, 'b'), 1, 1, undefined)
+    const far = new Far(attachTapName(ifindex, 'a'), near)
+    near.far = far
     this.near = near
-    this.far = near.far = new Far(attachTapName(ifindex, 'a'), near)
-    const { far } = this
+    this.far = far
     for (const dev of [near, far]) {
       etherSetup(dev)
       dev.mtu = mtuOf(target.link)
@@ -298,14 +299,20 @@ export class Attachment {
 
   /** A received frame leaves its wire. */
   #received(skb: SkBuff): void {
-    if (this.near.cut) return void netifRxDrop(skb, this.near, SKB_DROP_REASON_CUT)
+    if (this.near.cut) {
+      netifRxDrop(skb, this.near, SKB_DROP_REASON_CUT)
+      return
+    }
     skb.dev = this.near
     netifRxFrom(skb, 'wire')
   }
 
   /** A transmitted frame leaves its wire. */
   #transmitted(skb: SkBuff): void {
-    if (this.near.cut) return void skb.drop(SKB_DROP_REASON_CUT)
+    if (this.near.cut) {
+      skb.drop(SKB_DROP_REASON_CUT)
+      return
+    }
     skb.dev = this.far
     netifRxFrom(skb, 'wire')
   }

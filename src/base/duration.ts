@@ -66,10 +66,14 @@ const NO_PREFIX = PREFIXES.indexOf('')
  */
 export function parseQuantity(text: string, units: Units, bare = Number.NaN): number | undefined {
   const [, number, unit = ''] = /^((?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)(%|[a-z]+)?$/i.exec(text) ?? []
-  const name = unit.toLowerCase()
-  const factor = unit === '' ? bare : Object.hasOwn(units, name) ? units[name] : Number.NaN
+  const factor = unit === '' ? bare : sizeOf(unit.toLowerCase(), units)
   const n = number === undefined ? Number.NaN : Number(number) * factor
   return Number.isFinite(n) ? n : undefined
+}
+
+/** Returns the size of a unit in lower case, or NaN for an unknown one. */
+function sizeOf(unit: string, units: Units): number {
+  return Object.hasOwn(units, unit) ? units[unit] : Number.NaN
 }
 
 /** Returns the text of exactly `n`, in the first of the units `names` that fits, or undefined. */

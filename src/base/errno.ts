@@ -159,16 +159,23 @@ function remedyFor(call: string, errno: number, object = ''): string | undefined
  */
 export function failedCall(error: unknown): VnetError | undefined {
   if (error instanceof VnetError) return error
-  const { code, message, syscall, path, dest, address, port } = (error ?? {}) as SystemError
+  const failed = (error ?? {}) as SystemError
+  const { code, message, syscall, path } = failed
   if (code === 'ERR_WORKER_INIT_FAILED')
     return new VnetError(numberOf(/E[A-Z]+$/.exec(message)?.[0]) ?? EAGAIN, ['thread', 'a thread'])
   const errno = numberOf(code)
   if (errno === undefined || typeof syscall !== 'string') return undefined
   // Any file would have failed. The first is often one of the program's own.
   if (errno === EMFILE && /\.[cm]?js$/.test(path ?? '')) return new VnetError(errno, ['open', 'this program'])
-  const place = address === undefined ? '' : port === undefined ? address : `${address} port ${port}`
-  const object = path === undefined ? place : dest === undefined ? path : `${path} to ${dest}`
+  const object = subjectOf(failed)
   return new VnetError(errno, object === '' ? syscall : [syscall, object], undefined, { cause: error })
+}
+
+/** Returns what a call of Node was about, its path or address; empty if the error has neither. */
+function subjectOf({ path, dest, address, port }: SystemError): string {
+  if (path !== undefined) return dest === undefined ? path : `${path} to ${dest}`
+  if (address !== undefined) return port === undefined ? address : `${address} port ${port}`
+  return ''
 }
 
 /** An error of Node for a call of the system. Browsers load this file, without types of Node. */

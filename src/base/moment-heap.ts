@@ -32,7 +32,10 @@ export class MomentHeap<T extends HeapItem> {
   /** Adds the item, or moves it if it is in the heap. */
   set(item: T, moment: number): void {
     const order = this.#settings++
-    if (item.index >= 0) return void this.#place(item, moment, order, item.index)
+    if (item.index >= 0) {
+      this.#place(item, moment, order, item.index)
+      return
+    }
     if (this.#size === this.#moments.length) this.#grow()
     this.#place(item, moment, order, this.#size++)
   }

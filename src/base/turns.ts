@@ -192,7 +192,8 @@ class Account {
     const isFull = this.#shares.length > 0
     const next = Math.max(isFull ? from + ns / part : 0, this.#earned - burst / part)
     if (next > end) {
-      this.#active = this.#pausing = true
+      this.#active = true
+      this.#pausing = true
       this.#alarm.at(next)
       for (const { works } of this.#shares) for (const work of works) work.wait()
     } else if (isFull) this.#comeSoon()

@@ -4,7 +4,9 @@
  */
 export async function within(promise: Promise<unknown>, ms: number): Promise<boolean> {
   let timer: ReturnType<typeof setTimeout> | undefined
-  const over = new Promise<false>(resolve => (timer = setTimeout(() => resolve(false), ms)))
+  const over = new Promise<false>(resolve => {
+    timer = setTimeout(() => resolve(false), ms)
+  })
   try {
     return await Promise.race([promise.then(() => true), over])
   } finally {

@@ -162,8 +162,8 @@ export class MemoryPort implements Port {
     if (request.linkKsettings !== undefined) this.linkKsettings = request.linkKsettings
     this.#addAddresses(addresses)
     if (up !== undefined) this.change({ kind: up ? 'up' : 'down' })
-    const added = defaultRoute?.there ? 'default route' : routes.length > 0 ? 'routes' : undefined
-    if (added !== undefined && !this.up) throw new VnetError(ENETDOWN, `${added} on ${this.#link.name}`)
+    if (!this.up && defaultRoute?.there) throw new VnetError(ENETDOWN, `default route on ${this.#link.name}`)
+    if (!this.up && routes.length > 0) throw new VnetError(ENETDOWN, `routes on ${this.#link.name}`)
     if (defaultRoute !== undefined) this.defaultRoute = defaultRoute.there ? defaultRoute.via : undefined
     const written = routes.map(({ to, via }) => formatPrefix(to) + (via ? ` via ${formatAddress(via)}` : ''))
     this.routes = [...new Set([...this.routes, ...written])]

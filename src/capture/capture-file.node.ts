@@ -266,7 +266,10 @@ export class CaptureFile implements AsyncDisposable {
   async #close(): Promise<void> {
     this.hurry()
     await this.#last
-    if (this.#error !== undefined) return void (await this.#keys?.close())
+    if (this.#error !== undefined) {
+      await this.#keys?.close()
+      return
+    }
     if (this.#content.hasBegun) await this.#putKeys(true)
     await this.#keys?.close()
     await this.#finish()

@@ -181,7 +181,10 @@ export class Capture {
     const room = interfaces.reduce((sum, each) => sum + roomOf(each), 0)
     const { bytes } = this.#ring
     const write = (at: number) => interfaces.reduce((end, each) => writeInterface(bytes, end, each), at)
-    if (!this.#append(room, write)) return void this.#waiting.add(dev)
+    if (!this.#append(room, write)) {
+      this.#waiting.add(dev)
+      return
+    }
     this.#waiting.delete(dev)
     this.#sides.push(transmit, receive)
     this.#blocks.kept = room + this.#sides.length * STATISTICS_MAX

@@ -70,8 +70,12 @@ export class BlockRing {
 
   consume(n: number): void {
     this.#tail += n
-    if (this.#tail === this.#head) this.#head = this.#tail = 0
-    else if (this.#head < this.#tail && this.#tail === this.#wrap) this.#tail = 0
+    if (this.#tail === this.#head) {
+      this.#head = 0
+      this.#tail = 0
+    } else if (this.#head < this.#tail && this.#tail === this.#wrap) {
+      this.#tail = 0
+    }
   }
 
   /** Moves the blocks before #tail after all others. Returns where to write a block, or -1. */

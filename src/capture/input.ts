@@ -46,7 +46,10 @@ export class Input {
 
   /** Like push, but without a copy if no bytes are left: `chunk` is in use until keep(). */
   borrow(chunk: Uint8Array): void {
-    if (this.at !== this.#end) return void this.push(chunk)
+    if (this.at !== this.#end) {
+      this.push(chunk)
+      return
+    }
     this.#own ??= this.bytes
     this.#read(chunk, chunk.length)
   }

@@ -99,7 +99,11 @@ const NANOSECONDS = Uint8Array.of(9)
 /** The first byte of if_filter: text for libpcap follows. */
 const LIBPCAP_FILTER = '\0'
 
-export type Section = { hardware?: string; os?: string; userAppl?: string }
+export interface Section {
+  hardware?: string
+  os?: string
+  userAppl?: string
+}
 
 /**
  * The description of an interface in a pcapng file. All of it is optional, and nothing checks that

@@ -31,7 +31,9 @@ export async function live(run: Run): Promise<number> {
   const statistics: DeviceStatistics[] = []
   const wires = new Wires()
   let end: (why: End | undefined) => void = () => {}
-  const ended = new Promise<End | undefined>(resolve => (end = resolve))
+  const ended = new Promise<End | undefined>(resolve => {
+    end = resolve
+  })
   net.registerNetdeviceNotifier((event, dev) => {
     if (event !== NETDEV_UNREGISTER) return
     statistics.push(statisticsOf(dev, netnsOf(dev, plans), Date.now()))

@@ -29,7 +29,9 @@ function watch({ beats, tickMs, limitMs, name, json }: LockupWorkerData, native:
   /** The function that has not returned, with its place, or the name; set once it is logged. */
   let what: string | undefined
 
-  parentPort?.on('message', (message: LockupMessage) => (served = message))
+  parentPort?.on('message', (message: LockupMessage) => {
+    served = message
+  })
 
   setInterval(() => {
     const fields = statOf(`self/task/${process.pid}`) ?? ['S']

@@ -43,8 +43,8 @@ export function enterNamespaces(
   if (netns !== undefined || persist || remove || args.some(arg => arg.includes('/'))) return
   using sock = RouteSocket.open(native)
   const links = getLinks(sock)
-  const given = [...args, ...name]
-  const names = given.length > 0 ? given : links.some(isMine) ? namesOf() : []
+  let names: readonly string[] = [...args, ...name]
+  if (names.length === 0 && links.some(isMine)) names = namesOf()
   if (links.some(link => names.includes(link.name))) return
   checkTun(native, sudoCommand())
   process.env[ENTERED] = String(process.pid)

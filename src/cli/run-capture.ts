@@ -62,8 +62,9 @@ export async function startCapture(run: CapturedRun): Promise<(() => Promise<boo
 function refuseForeign(directory: string): void {
   const { mode, uid, gid } = statSync(directory, { throwIfNoEntry: false }) ?? { mode: 0o777, uid: 0, gid: 0 }
   if (process.geteuid?.() !== 0) return
-  const shift = uid === 0 ? 6 : process.getgroups?.().includes(gid) ? 3 : 0
-  if (((mode >> shift) & 3) === 3) return
+  const isOfGroup = process.getgroups?.().includes(gid)
+  const rights = uid === 0 ? mode >> 6 : mode >> (isOfGroup ? 3 : 0)
+  if ((rights & 3) === 3) return
   throw new UsageError(
     `--ring: ${directory} belongs to another user, and vnet drops the right to write there; ` +
       'choose a directory of root, or add --keep-privileges',

@@ -4,7 +4,7 @@ import { statSync } from 'node:fs'
 import type { Clock } from '../base/clock.ts'
 import { explain } from '../base/errno.ts'
 import { describeException } from '../base/exception.ts'
-import { LimitedLog, LOGLEVEL_DEBUG, LOGLEVEL_ERR, LOGLEVEL_INFO, Log } from '../base/log.ts'
+import { LimitedLog, Log } from '../base/log.ts'
 import { random } from '../base/random.ts'
 import { Turns } from '../base/turns.ts'
 import { UsageError } from '../base/usage-error.ts'
@@ -26,7 +26,7 @@ import { live, type Run } from './live.ts'
 import { jsonOutput, textOutput } from './output.ts'
 import type { CommonOptions } from './parse/options.ts'
 import { keepAddresses, netnsOf, type Plan, planDevices, refuseConflicts, refuseOverlaps } from './plan.ts'
-import { EXIT_FAILURE, EXIT_OK, type Io } from './process/io.ts'
+import { EXIT_FAILURE, EXIT_OK, type Io, logLevel } from './process/io.ts'
 import { enterCommand, enterNamespaces } from './rootless.ts'
 
 /** Runs the driver to its end. Returns the exit status. */
@@ -42,7 +42,6 @@ export async function run(
   io.writeLater?.()
   const enter = io.own ? enterCommand() : undefined
   const output = options.json ? jsonOutput(io, quiet, enter) : textOutput(io, quiet, enter)
-  const level = quiet ? LOGLEVEL_ERR : verbose > 0 ? LOGLEVEL_DEBUG : LOGLEVEL_INFO
   const native = loadNative()
   const stages = namedBy(driver.params, params, 'stages')
   if (stages.length > 0) {
@@ -52,7 +51,7 @@ export async function run(
     for (const file of stages) await importFile(file)
   }
   prepareThread(native, options, io)
-  const log = new Log(level, output.log)
+  const log = new Log(logLevel(options), output.log)
   await using clock = new TimerfdClock(native)
   await using platform = new LinuxPlatform(native, text => log.warn(`vnet: ${text}`), new Turns(clock))
   const chance = random(randomBytes(4).readUInt32LE())

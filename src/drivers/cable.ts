@@ -37,7 +37,10 @@ const SPEED = 10_000
 /** The carrier follows the peer's IFF_UP: ends that wait for a carrier would never get one. */
 function open(dev: NetDevice<CablePriv>): void {
   const { peer } = dev.priv
-  if (peer === undefined || (peer.flags & IFF_UP) === 0) return void netifCarrierOff(dev)
+  if (peer === undefined || (peer.flags & IFF_UP) === 0) {
+    netifCarrierOff(dev)
+    return
+  }
   netifCarrierOn(dev)
   netifCarrierOn(peer)
 }

@@ -42,7 +42,9 @@ export class FlowQueues {
   /** Supports queues 0 to 255. */
   constructor(clock: Clock) {
     this.#clock = clock
-    this.#tick = clock.alarm(() => (this.#ticking = false))
+    this.#tick = clock.alarm(() => {
+      this.#ticking = false
+    })
   }
 
   /** Sets `queueMapping` of a flipped frame (`nh`, `h`, `protocol` are set) to its flow's queue. */

@@ -11,7 +11,11 @@ import { EACCES, ERANGE, VnetError } from '../base/errno.ts'
 /** Flags of dlopen(3): the library is never unloaded. */
 const RTLD_LAZY_NODELETE = 0x1001
 
-type FfiRs = { load: typeof load; open: typeof open; DataType: typeof DataType }
+interface FfiRs {
+  load: typeof load
+  open: typeof open
+  DataType: typeof DataType
+}
 
 /** A number is an integer, a bigint an address. A buffer may be written during the call only. */
 export type FfiValue = number | bigint | string | Uint8Array

@@ -20,8 +20,10 @@ export function makeTemporaryDirectory(prefix: string, parent = tmpdir()): strin
     const isUsual = parent === tmpdir()
     const object = isUsual && name !== undefined ? `${name}=${parent}` : parent
     const instead = isUsual ? 'set TMPDIR to another directory' : 'choose another directory'
-    const first = errno === ENOENT ? 'no such directory; ' : errno === ENOSPC ? 'free some space, or ' : ''
-    throw new VnetError(errno, ['mkdtemp', object], first + instead, { cause: error })
+    let advice = instead
+    if (errno === ENOENT) advice = `no such directory; ${instead}`
+    else if (errno === ENOSPC) advice = `free some space, or ${instead}`
+    throw new VnetError(errno, ['mkdtemp', object], advice, { cause: error })
   }
 }
 

@@ -342,9 +342,11 @@ const ADDON = /^((native\/)?build\/Release|prebuilds\/[\w-]+)\/vnet\.node$/
  */
 export function loadNative(): Native {
   checkLinux(['load the native addon', ''])
-  const runtime = process.versions.bun !== undefined ? 'Bun' : process.versions.deno === undefined ? undefined : 'Deno'
-  if (runtime !== undefined)
+  const { bun, deno } = process.versions
+  if (bun !== undefined || deno !== undefined) {
+    const runtime = bun === undefined ? 'Deno' : 'Bun'
     throw new VnetError(ENOEXEC, 'load the native addon', `it does not run in ${runtime}: start this program with node`)
+  }
   const require = createRequire(import.meta.url)
   // A second copy, from another file, would have its own list of descriptors.
   const loaded = Object.keys(require.cache).find(file => file.startsWith(ROOT) && ADDON.test(file.slice(ROOT.length)))

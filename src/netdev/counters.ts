@@ -265,7 +265,10 @@ export class DevStats {
   reset(): void {
     const { counters, tx } = this.#dev
     counters.reset()
-    for (const txq of tx) txq.requeues = txq.transTimeout = 0
+    for (const txq of tx) {
+      txq.requeues = 0
+      txq.transTimeout = 0
+    }
     this.#kernelIsStale = true
     queueMicrotask(() => this.#readKernel())
     const driver = new Float64Array(LINK_STATS64_LENGTH)

@@ -43,7 +43,7 @@ export function int(options: ParamOptions<number> & { min?: number; max?: number
     ...rest,
     type: 'int',
     live,
-    range: max !== Number.MAX_SAFE_INTEGER ? `${min} to ${max}` : min === 0 ? undefined : `at least ${min}`,
+    range: rangeOf(min, max),
     parse(text) {
       const n = /^(0x[0-9a-f]+|-?\d+)$/i.test(text) ? Number(text) : Number.NaN
       if (n >= min && n <= max) return n
@@ -52,6 +52,12 @@ export function int(options: ParamOptions<number> & { min?: number; max?: number
       throw new UsageError(`'${text}' is not a whole number ${bounds}`)
     },
   }
+}
+
+/** Returns the text of the bounds; undefined for any whole number from 0. */
+function rangeOf(min: number, max: number): string | undefined {
+  if (max !== Number.MAX_SAFE_INTEGER) return `${min} to ${max}`
+  return min === 0 ? undefined : `at least ${min}`
 }
 
 /** Returns a parameter that is on or off: `--name`, or `--no-name` if it is on by default. */

@@ -60,7 +60,8 @@ export class Napi {
   disable(): void {
     this.dev.net.debug?.disabled(this)
     this.#enabled = false
-    this.#scheduled = this.#missed = false
+    this.#scheduled = false
+    this.#missed = false
     this.dev.partSources.delete(this)
   }
 
@@ -140,7 +141,8 @@ export class Napi {
     try {
       const work: unknown = this.#poll(this, this.weight)
       if (typeof work !== 'number' || Number.isNaN(work)) {
-        this.#scheduled = this.#missed = false
+        this.#scheduled = false
+        this.#missed = false
         logBadReturn(this.dev, 'napi poll', work, 'the number of frames handled')
         return false
       }
@@ -156,7 +158,8 @@ export class Napi {
       if (again || !this.#scheduled) return again
       this.#warnOfReturn(`${work} of ${this.weight} without napi_complete_done: it is not polled again`)
     } catch (error) {
-      this.#scheduled = this.#missed = false
+      this.#scheduled = false
+      this.#missed = false
       this.dev.logException('napi poll', error)
     }
     return false

@@ -307,7 +307,10 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
   /** Puts a frame on the receive queue that belongs to the queue it came from. For netifRx. */
   receive(skb: SkBuff): void {
     const rxq = this.#rx[wrap(skb.queueMapping, this.#rx.length)]
-    if (rxq === undefined) return void skb.drop(SKB_DROP_REASON_DEV_READY)
+    if (rxq === undefined) {
+      skb.drop(SKB_DROP_REASON_DEV_READY)
+      return
+    }
     rxq.push(skb)
   }
 

@@ -186,7 +186,10 @@ export class Net {
    * one native call a queue. With `more` frames to come in the same poll, a queue may wait.
    */
   flush(more = false): void {
-    if (this.gate !== undefined) return void this.gate.changed()
+    if (this.gate !== undefined) {
+      this.gate.changed()
+      return
+    }
     // Not again from a handler that closes its device.
     if (this.#irqCount + this.#napiCount !== 0 && !this.#inSoftirq) this.#softirq()
     let kept = 0
@@ -228,7 +231,8 @@ export class Net {
 
   #softirq(): void {
     const nested = this.#polling
-    this.#polling = this.#inSoftirq = true
+    this.#polling = true
+    this.#inSoftirq = true
     for (let round = 0; round < SOFTIRQ_ROUNDS && this.#irqCount + this.#napiCount !== 0; round++) {
       this.#takeIrqs(ROUND_IRQS)
       this.#pollNapis(this.#napiCount)

@@ -74,7 +74,10 @@ function finish(skb: SkBuff, dev: NetDevice): void {
   const segments = usual.length === 0 ? usual : new Ring(usual.capacity)
   const { queueMapping } = skb
   const n = skbGsoSegment(skb, segments)
-  if (n < 0) return void skb.drop(-n)
+  if (n < 0) {
+    skb.drop(-n)
+    return
+  }
   dev.counters.madeFrom(queueMapping, n - 1)
   for (let segment = segments.shift(); segment !== undefined; segment = segments.shift()) dev.receive(segment)
 }

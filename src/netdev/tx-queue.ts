@@ -280,7 +280,10 @@ export class TxQueue extends PortReader {
 
   /** (2) Hands a frame to the driver, which owns it from here on. */
   #xmit(skb: SkBuff): void {
-    if (this.state !== 0) return void this.#park(skb)
+    if (this.state !== 0) {
+      this.#park(skb)
+      return
+    }
     const { dev } = this
     skb.owner = OWNER_XMIT
     if ((dev.msgEnable & NETIF_MSG_PKTDATA) !== 0) dev.logFrame('tx', skb)

@@ -54,7 +54,10 @@ export class Watchdog {
     dev.net.flush()
     const now = dev.net.clock.now()
     // The interrupt that a queue waits for may wait for a step.
-    if (dev.gate?.halt !== undefined) return void this.watch()
+    if (dev.gate?.halt !== undefined) {
+      this.watch()
+      return
+    }
     let next = Number.POSITIVE_INFINITY
     for (const txq of dev.tx) {
       // A driver may close its device in an interrupt handler or in ndoTxTimeout.
@@ -78,7 +81,10 @@ export class Watchdog {
     const dev = this.#dev
     const { gate, netdevOps } = dev
     const { index: queue, transStart } = txq
-    if (gate === undefined) return void this.#bark(queue, latency)
+    if (gate === undefined) {
+      this.#bark(queue, latency)
+      return
+    }
     const run = () => {
       // Other steps, or the end of stepping, may have ended the wait of the queue.
       if (txq.stopped && txq.transStart === transStart && (dev.flags & IFF_UP) !== 0) this.#bark(queue, latency)

@@ -44,7 +44,9 @@ export const testing = (loads: readonly Load[], k: number, code: number = codes.
 })
 
 /** A place in the program, known once all instructions before it are. */
-type Label = { at: number }
+interface Label {
+  at: number
+}
 
 /** An instruction, or a jump to labels. If they are far, unconditional jumps follow it. */
 interface Step extends Load {
@@ -58,7 +60,10 @@ export function programOf(condition: Condition, accept = ACCEPT): BpfInstruction
   const places: [Label, number][] = []
   const put = (label: Label) => places.push([label, steps.length])
   function add(each: Condition, yes: Label, no: Label): void {
-    if (each.op === 'not') return void add(each.of, no, yes)
+    if (each.op === 'not') {
+      add(each.of, no, yes)
+      return
+    }
     if (each.op === 'test') {
       steps.push(...each.loads, { code: each.code, k: each.k, to: [yes, no], far: [false, false] })
       return

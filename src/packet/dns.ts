@@ -250,7 +250,10 @@ function write({ id, flags, question, edns }: DnsQuery, reply: DnsReply): Uint8A
     for (let at = 0, end = 0; wire[at] > 0; ) {
       const rest = text.slice(at)
       const place = seen.get(rest)
-      if (place !== undefined) return void word(0xc000 | place)
+      if (place !== undefined) {
+        word(0xc000 | place)
+        return
+      }
       if (out.length < 0x4000) seen.set(rest, out.length)
       for (end += wire[at] + 1; at < end; at++) out.push(wire[at])
     }

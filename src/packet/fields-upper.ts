@@ -17,6 +17,11 @@ import { flagText, ipv6Text, optionText } from './print.ts'
 import * as tcp from './tcp.ts'
 import * as udp from './udp.ts'
 
+const DHCP_OPERATIONS: Readonly<Record<number, string>> = {
+  [dhcp.BOOTREQUEST]: 'request',
+  [dhcp.BOOTREPLY]: 'reply',
+}
+
 /** A header of a frame: `IPv4`, and its fields in their order. */
 export interface Header {
   readonly name: string
@@ -151,7 +156,7 @@ export function dhcpHeader(data: Uint8Array): Header {
   const name = options.get(dhcp.DHO_HOST_NAME)
   return header('DHCP', {
     'Message type': type === undefined ? 'none (BOOTP)' : named(DHCP_MESSAGE_NAMES, type),
-    Operation: op === dhcp.BOOTREQUEST ? 'request' : op === dhcp.BOOTREPLY ? 'reply' : op,
+    Operation: DHCP_OPERATIONS[op] ?? op,
     'Transaction id': hex(xid, 8),
     Seconds: secs,
     Flags: (flags & dhcp.DHCP_FLAG_BROADCAST) === 0 ? 'unicast' : 'broadcast',

@@ -162,7 +162,10 @@ function hasHeader(protocol: string): Condition | undefined {
   return protocol === 'icmp6' ? isProtocol(number, 6) : all(isProtocol(number, 4), isFirstFragment)
 }
 
-type Load = { readonly code: number; readonly k: number }
+interface Load {
+  readonly code: number
+  readonly k: number
+}
 
 /** Returns instructions that load a value into the accumulator; they use scratch from `free` on. */
 export function loadsOf(value: Value, free = 0): Load[] {
@@ -192,9 +195,15 @@ export function loadBoth(left: Value, right: Value, free = 0): Load[] {
   ]
 }
 
+/** Returns where the protocol's header begins, without the length of an IPv4 header before it. */
+function startOf(protocol: string): number {
+  if (ETHER.includes(protocol)) return 0
+  return protocol === 'icmp6' ? 54 : 14
+}
+
 function loadBytes(protocol: string, at: Value, size: number, free: number): Load[] {
   const isTransport = TRANSPORTS.includes(protocol)
-  const start = ETHER.includes(protocol) ? 0 : protocol === 'icmp6' ? 54 : 14
+  const start = startOf(protocol)
   const position = constantOf(at)
   if (position !== undefined) {
     const k = start + position

@@ -75,7 +75,8 @@ function protocolNumber(cursor: Cursor, { protocol, direction }: Qualifiers): Co
     throw new RangeError(`'proto ${name ?? number}' is not known without libpcap`)
   if (protocol !== undefined && protocol !== 'ip' && protocol !== 'ip6')
     throw new RangeError(`'${protocol} proto' has no meaning`)
-  return isProtocol(number, protocol === undefined ? undefined : protocol === 'ip' ? 4 : 6)
+  if (protocol === undefined) return isProtocol(number, undefined)
+  return isProtocol(number, protocol === 'ip' ? 4 : 6)
 }
 
 function hosts(cursor: Cursor, { protocol, direction, type }: Qualifiers): Condition {
@@ -89,7 +90,8 @@ function hosts(cursor: Cursor, { protocol, direction, type }: Qualifiers): Condi
     cursor.move(-1)
     throw cursor.unexpected()
   }
-  const bits = token.kind === 'quad' ? token.bits : type === 'net' ? networkBits(token.value) : 32
+  const numberBits = type === 'net' ? networkBits(token.value) : 32
+  const bits = token.kind === 'quad' ? token.bits : numberBits
   const address = (token.value * 2 ** (32 - bits)) >>> 0
   const mask = type === 'net' && token.kind === 'quad' ? netMask(cursor, bits) : maskOf(bits)
   if (type !== 'net' && cursor.takes('/')) throw new RangeError("'/' is for networks: net 198.18.0.0/24")

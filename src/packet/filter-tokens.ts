@@ -148,8 +148,10 @@ export class Cursor {
   closing(): number {
     let depth = 0
     const at = this.#tokens.findIndex(({ text }, i) => {
-      if (i >= this.#at) depth += text === '(' ? 1 : text === ')' ? -1 : 0
-      return i >= this.#at && depth === 0
+      if (i < this.#at) return false
+      if (text === '(') depth++
+      else if (text === ')') depth--
+      return depth === 0
     })
     return at < 0 ? this.#tokens.length : at
   }

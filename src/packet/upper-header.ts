@@ -40,7 +40,8 @@ export class UpperHeader {
   find(bytes: Uint8Array, nh: number, end: number): number {
     const version = bytes[nh] >>> 4
     const length = end - nh
-    this.h = this.check = -1
+    this.h = -1
+    this.check = -1
     this.isFragment = false
     if (version === 4 && length >= ipv4.IPV4_HLEN) {
       const header = ipv4.headerLength(bytes, nh)
@@ -79,14 +80,20 @@ export function wholeTransport(bytes: Uint8Array, at: number, length: number): U
   const network = networkOffset(bytes, at, length)
   const nh = at + network
   const type = network < 0 ? 0 : get16(bytes, nh - 2)
-  const parseIp = type === ETH_P_IP ? ipv4.parse : type === ETH_P_IPV6 ? ipv6.parse : undefined
-  if (parseIp === undefined || parseIp(bytes, nh, length - network) < 0) return undefined
+  if (!isIp(type, bytes, nh, length - network)) return undefined
   const upper = new UpperHeader()
   upper.find(bytes, nh, at + length)
   const { protocol, h, end, isFragment } = upper
-  const parse = protocol === ipv4.IPPROTO_TCP ? tcp.parse : protocol === ipv4.IPPROTO_UDP ? udp.parse : undefined
-  if (h < 0 || isFragment || parse === undefined) return undefined
-  return parse(bytes, h, end - h) < 0 ? undefined : upper
+  if (h < 0 || isFragment) return undefined
+  if (protocol === ipv4.IPPROTO_TCP) return tcp.parse(bytes, h, end - h) < 0 ? undefined : upper
+  if (protocol === ipv4.IPPROTO_UDP) return udp.parse(bytes, h, end - h) < 0 ? undefined : upper
+  return undefined
+}
+
+/** Whether a packet of IP of the EtherType is at `nh`. */
+function isIp(type: number, bytes: Uint8Array, nh: number, length: number): boolean {
+  if (type === ETH_P_IP) return ipv4.parse(bytes, nh, length) >= 0
+  return type === ETH_P_IPV6 && ipv6.parse(bytes, nh, length) >= 0
 }
 
 /**

@@ -221,7 +221,9 @@ export class DirectedWire implements DeviceWire {
       onPackets: packets => {
         if (dev !== undefined) dev.mergesWire = packets
       },
-      onIdle: () => (this.wire = to.wire),
+      onIdle: () => {
+        this.wire = to.wire
+      },
       failed: (stage, error) => {
         const what = `wire ${directionText(this)}, ${stage}`
         this.#limitedLog.err(what, () => `${what}: ${describeException(error)}`)
@@ -234,7 +236,10 @@ export class DirectedWire implements DeviceWire {
 export function direct(to: NetDevice): Wire {
   return {
     push(skb: SkBuff): void {
-      if (to.cut) return void skb.drop(SKB_DROP_REASON_TX_CARRIER)
+      if (to.cut) {
+        skb.drop(SKB_DROP_REASON_TX_CARRIER)
+        return
+      }
       skb.dev = to
       netifRxFrom(skb, 'wire')
     },

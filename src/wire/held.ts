@@ -40,7 +40,10 @@ export class HeldPackets {
   /** Adds a packet. Packets with equal moments leave in the order in which they were added. */
   add(skb: SkBuff, moment: number): void {
     skb.owner = OWNER_WIRE
-    if (this.#length !== 0 && moment < this.last) return void this.#early.set(skb, moment)
+    if (this.#length !== 0 && moment < this.last) {
+      this.#early.set(skb, moment)
+      return
+    }
     if (this.#length === this.#moments.length) this.#grow()
     const at = (this.#head + this.#length++) & (this.#moments.length - 1)
     this.#skbs[at] = skb

@@ -100,8 +100,11 @@ export function directedWires(
   const started = attached ?? a.dev
   if (list?.hasSides && attached === undefined)
     throw new FileError(`${scenario}: only attachments have wire-in and wire-out: write wire-ab and wire-ba`)
-  if (scenario !== undefined && list !== undefined && started !== undefined)
-    ab.scenario = ba.scenario = follow(net, started, scenario, list, [ab, ba])
+  if (scenario !== undefined && list !== undefined && started !== undefined) {
+    const followed = follow(net, started, scenario, list, [ab, ba])
+    ab.scenario = followed
+    ba.scenario = followed
+  }
   return [ab, ba]
 }
 

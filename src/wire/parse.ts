@@ -170,8 +170,9 @@ function notAWord(c: Cursor, token: Token): UsageError {
 
 /** Returns a hint at the word that a number with this unit may lack. */
 function wordBefore(number: string): string {
-  const word = /\d[mu]?s$/.test(number) ? 'delay' : number.endsWith('%') ? 'loss' : undefined
-  return word === undefined ? '' : `: put a word before it, such as ${word} ${number}`
+  const hint = ': put a word before it, such as'
+  if (/\d[mu]?s$/.test(number)) return `${hint} delay ${number}`
+  return number.endsWith('%') ? `${hint} loss ${number}` : ''
 }
 
 function readBranch(c: Cursor, missing: string): Group[] {

@@ -55,7 +55,10 @@ export function scenarioOf<T>({ steps, repeat }: ScenarioList<T>, take: (step: S
 
 function wait(clock: Clock, moment: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
-    if (signal.aborted) return void reject(signal.reason)
+    if (signal.aborted) {
+      reject(signal.reason)
+      return
+    }
     const aborted = () => {
       alarm.cancel()
       reject(signal.reason)

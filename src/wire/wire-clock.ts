@@ -101,7 +101,10 @@ export class WireClock implements Clock {
   /** A packet arrives at this moment: `arrived` gets it after all alarms that are due before. */
   arrive(skb: SkBuff): void {
     this.advance()
-    if (this.#ringing || this.#behind) return void this.#arrivals.add(skb, this.#present)
+    if (this.#ringing || this.#behind) {
+      this.#arrivals.add(skb, this.#present)
+      return
+    }
     this.#ringing = true
     this.#began = this.#present
     this.#handOver(skb)
@@ -178,7 +181,8 @@ export class WireClock implements Clock {
       if (present > this.#now) this.#now = present
     } finally {
       // Even if `failed` threw: time continues.
-      this.#ringing = this.#inAlarm = false
+      this.#ringing = false
+      this.#inAlarm = false
       this.late = 0
       this.#arm()
     }

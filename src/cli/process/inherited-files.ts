@@ -42,7 +42,10 @@ function namedDescriptors(words: readonly string[]): readonly number[] {
 export function terminalStreams(args: readonly string[]): ('inherit' | 'ignore' | number)[] {
   const named = namedDescriptors(args)
   const length = 1 + (named.at(-1) ?? STDERR)
-  return Array.from({ length }, (_, fd) => (fd <= STDERR ? 'inherit' : named.includes(fd) ? fd : 'ignore'))
+  return Array.from({ length }, (_, fd) => {
+    if (fd <= STDERR) return 'inherit'
+    return named.includes(fd) ? fd : 'ignore'
+  })
 }
 
 /** Marks descriptors past stderr close-on-exec: Node stops at the first unused number above 15. */

@@ -1,7 +1,7 @@
 /** The process around a command. Passed in, so that tests run commands in-process. */
 
 import { constants } from 'node:os'
-import { LOGLEVEL_ERR, LOGLEVEL_INFO, LOGLEVEL_WARNING, printable, within } from '../../base/index.ts'
+import { LOGLEVEL_DEBUG, LOGLEVEL_ERR, LOGLEVEL_INFO, LOGLEVEL_WARNING, printable, within } from '../../base/index.ts'
 import type { FindOptions } from '../../control/client/find.ts'
 import type { Deputy } from '../../control/server/snapshot.ts'
 
@@ -132,6 +132,13 @@ export function endOf(io: Io): UserEnd {
     within: ms => within(asked, ms),
     [Symbol.dispose]: stop,
   }
+}
+
+/** Returns the level up to which a command with --quiet or --verbose logs. --quiet wins. */
+export function logLevel(options: { quiet?: boolean | undefined; verbose?: number | undefined }): number {
+  const { quiet = false, verbose = 0 } = options
+  if (quiet) return LOGLEVEL_ERR
+  return verbose > 0 ? LOGLEVEL_DEBUG : LOGLEVEL_INFO
 }
 
 /** Returns the line with its end: the text, or one JSON object with the time. */

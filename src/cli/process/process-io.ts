@@ -85,7 +85,9 @@ class Ends {
     if (this.#isSameCause === undefined) {
       this.#isSameCause = true
       // Signals that arrived while JavaScript ran are handled before the immediate.
-      const end = () => (this.#isSameCause = false)
+      const end = () => {
+        this.#isSameCause = false
+      }
       setTimeout(() => setImmediate(end).unref(), SAME_CAUSE_MS).unref()
     }
     this.#end({ signal })

@@ -24,12 +24,11 @@ export class ReplayInput implements Disposable {
     // Opening a FIFO that nothing writes to yet must not wait.
     this.#fd = path === '-' ? STDIN : asUsageError(path, () => openSync(path, O_RDONLY | O_NONBLOCK))
     const stat = fstatSync(this.#fd)
-    const isDevice = stat.isBlockDevice() || stat.isCharacterDevice()
     // Standard input may be a terminal, or /dev/null.
-    const refused = stat.isDirectory() ? 'directory' : isDevice && path !== '-' ? 'device' : undefined
-    if (refused !== undefined) {
+    const isDevice = path !== '-' && (stat.isBlockDevice() || stat.isCharacterDevice())
+    if (stat.isDirectory() || isDevice) {
       this[Symbol.dispose]()
-      throw new UsageError(`${this.name}: it is a ${refused}, not a capture`)
+      throw new UsageError(`${this.name}: it is a ${isDevice ? 'device' : 'directory'}, not a capture`)
     }
     this.size = stat.isFile() ? stat.size : undefined
   }

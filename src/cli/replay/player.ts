@@ -286,7 +286,8 @@ export function paceOf(now: () => number): (time: Moment) => number {
     if (origin === undefined || since < latest - SET_BACK) {
       origin = { seconds, nanoseconds }
       from = latestDue
-      latest = since = 0
+      latest = 0
+      since = 0
     }
     const due = from + since
     if (since >= latest) {

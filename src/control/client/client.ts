@@ -284,7 +284,9 @@ export class ControlClient {
     { device = {}, events, dropThreshold, onLost = () => {} }: SubscribeOptions = {},
   ): Promise<Subscription> {
     let end = () => {}
-    const ended = new Promise<void>(resolve => (end = resolve))
+    const ended = new Promise<void>(resolve => {
+      end = resolve
+    })
     const message = (cmd: number, attributes: Uint8Array) => {
       if (cmd === commands.event.cmd) onEvent(deviceEvent(netlink.decodeAttributes(commands.event.reply, attributes)))
     }

@@ -235,7 +235,8 @@ export class Connection {
 
   #release(): void {
     this.#open = false
-    this.#output.length = this.#pending = 0
+    this.#output.length = 0
+    this.#pending = 0
     this.#poller.close()
     if (this.#input.length === INPUT_BYTES) this.#spares.push(this.#input)
   }
@@ -264,7 +265,10 @@ export class Connection {
   #watch(): void {
     if (!this.#open) return
     const events = (this.#watches ? WATCH_READ : 0) | (this.pending > 0 ? WATCH_WRITE : 0)
-    if (events === 0) return void this.#poller.stop()
+    if (events === 0) {
+      this.#poller.stop()
+      return
+    }
     this.#poller.watch(events)
     this.#poller.start()
   }
@@ -272,7 +276,8 @@ export class Connection {
   #flush(): void {
     const bytes = this.#output.length === 1 ? (this.#output[0] as Uint8Array) : Buffer.concat(this.#output)
     const sent = this.#native.send(this.fd, bytes, uapi.MSG_DONTWAIT)
-    this.#output.length = this.#pending = 0
+    this.#output.length = 0
+    this.#pending = 0
     if (sent === -EAGAIN) this.#queue(bytes)
     // The end of the connection is noticed by reading, after the peer's earlier messages.
     else if (sent >= 0 && sent < bytes.length) this.#queue(bytes.subarray(sent))

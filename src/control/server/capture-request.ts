@@ -24,7 +24,8 @@ export function capture(subject: Subject): Operation {
         filter: filterOf(filter, program),
         dropsOnly: drops === true,
       }
-      return void captures.start(wanted, caller)
+      captures.start(wanted, caller)
+      return
     },
   })
 }

@@ -66,7 +66,11 @@ export class Captures {
   /** Ends all captures. Settles when their clients have read them, after `ms` at the latest. */
   async end(ms: number): Promise<void> {
     for (const sender of [...this.#senders]) sender.end()
-    if (this.#senders.size > 0) await within(new Promise<void>(resolve => (this.#onIdle = resolve)), ms)
+    if (this.#senders.size === 0) return
+    const idle = new Promise<void>(resolve => {
+      this.#onIdle = resolve
+    })
+    await within(idle, ms)
   }
 
   /** Ends all captures immediately, after sending as much as each socket accepts. */

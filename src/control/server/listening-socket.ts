@@ -96,7 +96,9 @@ function withoutDescriptors(native: Native): Native {
   let closing = 0
   function close(fds: Int32Array): void {
     closing += fds.length
-    void closeAside(native, [...fds]).then(() => (closing -= fds.length))
+    void closeAside(native, [...fds]).then(() => {
+      closing -= fds.length
+    })
   }
   return {
     ...native,

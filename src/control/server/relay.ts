@@ -119,7 +119,10 @@ export class Relay implements ConnectionListener {
 
   onMessage(bytes: Uint8Array, at: number, length: number): void {
     const message = netlink.readMessage(bytes, at, at + length)
-    if (message.type === FRONT_BEAT) return void this.#options.onBeat()
+    if (message.type === FRONT_BEAT) {
+      this.#options.onBeat()
+      return
+    }
     if (message.type !== FRONT_MORE) this.#part.push(bytes.slice(at, at + netlink.align4(length)))
     const isLast = message.type === netlink.NLMSG_DONE || message.type === netlink.NLMSG_ERROR
     if (!isLast && message.type !== FRONT_MORE) return

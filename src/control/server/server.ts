@@ -150,7 +150,8 @@ export function serveAt(presence: Presence, native: Native, net: Net, options: S
   }
   /** Requests that arrived before the end are served. */
   function stop(): Promise<void> {
-    isOpen = isFrontPossible = false
+    isOpen = false
+    isFrontPossible = false
     stopPublishing()
     front?.close()
     sessions.close(LAST_REQUESTS)

@@ -344,7 +344,10 @@ export class Session implements Work, Client, ConnectionListener {
     this.#heir?.close()
     this.#later?.close()
     this.#connection.close()
-    this.#connection = this.#heir = this.#dump = this.#later = undefined
+    this.#connection = undefined
+    this.#heir = undefined
+    this.#dump = undefined
+    this.#later = undefined
     this.#server.turns.delete(this)
     this.#server.batches?.delete(this)
     this.#server.onEnd(this)

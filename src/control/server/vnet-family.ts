@@ -281,7 +281,7 @@ function changes(subject: Subject): Operation[] {
           const why = 'the carrier of an attached interface is its own; `vnet cut` drops its frames'
           throw new VnetError(EOPNOTSUPP, `carrier of ${dev.name}`, why)
         }
-        return void set(dev)
+        set(dev)
       },
     }),
     operation(commands.cut, { doit: request => setCut(subject, request, true) }),

@@ -70,7 +70,10 @@ export function makeReply(skb: SkBuff, packet: Packet, length: number, field: nu
 
 /** Writes an IP header, except for the addresses, which must be set. */
 export function fillHeader({ bytes }: SkBuff, { isIpv6, nh, h, end, protocol }: Packet, hops = IPDEFTTL): void {
-  if (isIpv6) return void ipv6.create(bytes, nh, protocol, end - h, hops)
+  if (isIpv6) {
+    ipv6.create(bytes, nh, protocol, end - h, hops)
+    return
+  }
   ipv4.create(bytes, nh, protocol, end - h, hops)
   ipv4.fillHeaderChecksum(bytes, nh)
 }

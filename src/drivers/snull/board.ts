@@ -164,20 +164,24 @@ export class SnullHw {
   }
 
   get parts(): Part[] {
-    const buffers = [...this.#inUse].map((length, queue): Part => {
-      const state = this.#lost[queue] !== 0 ? 'interrupt lost' : this.#stuck[queue].length > 0 ? 'stuck' : undefined
-      const capacity = this.#buffers
+    const buffers = [...this.#inUse].map((used, queue): Part => {
+      const state = this.#faultOf(queue)
       return {
         kind: 'buffers',
         name: `tx buffers ${queue}`,
         direction: 'tx',
-        length,
-        capacity,
+        length: used,
+        capacity: this.#buffers,
         ...(state && { state }),
       }
     })
     const { length, capacity } = this.rxRing
     return [...buffers, { kind: 'ring', name: 'rx ring', direction: 'rx', length, capacity }]
+  }
+
+  #faultOf(queue: number): string | undefined {
+    if (this.#lost[queue] !== 0) return 'interrupt lost'
+    return this.#stuck[queue].length > 0 ? 'stuck' : undefined
   }
 
   /** Powers up: interrupts call `handler`, and the fault `flap` switches the carrier. */
@@ -196,7 +200,8 @@ export class SnullHw {
     this.#spurious?.cancel()
     this.#flap?.cancel()
     this.#relink?.cancel()
-    this.#flapping = this.#triggered = false
+    this.#flapping = false
+    this.#triggered = false
     this.#orders.fill(0)
     netifCarrierOn(this.#dev)
     for (let skb = this.rxRing.shift(); skb !== undefined; skb = this.rxRing.shift())

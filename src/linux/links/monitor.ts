@@ -241,7 +241,10 @@ export class LinkMonitor implements Work {
     const [sender, nsid] = this.#meta
     // Any process may send to our port. Only the kernel has port 0.
     if (sender !== 0) return
-    if (length > this.#into.length) return void this.#cut(nsid, length)
+    if (length > this.#into.length) {
+      this.#cut(nsid, length)
+      return
+    }
     const onBad = (error: unknown, ifindex?: number) => this.#bad(error, nsid, ifindex)
     readEvents(this.#into.subarray(0, length), nsid, this.#listener, onBad, () => this.#open)
   }

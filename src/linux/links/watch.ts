@@ -40,11 +40,16 @@ export function watchLink(
 ): () => void {
   let reported: WatchedState | undefined
   return followLink(native, watched, turns, link => {
-    const state = link === undefined ? 'gone' : (link.flags & IFF_UP) !== 0 && link.carrier ? 'up' : 'down'
+    const state = stateOf(link)
     if (state === reported) return
     reported = state
     fn(state)
   })
+}
+
+function stateOf(link: Link | undefined): WatchedState {
+  if (link === undefined) return 'gone'
+  return (link.flags & IFF_UP) !== 0 && link.carrier ? 'up' : 'down'
 }
 
 /** Interfaces in the same namespace with programs in their clsact qdiscs. */

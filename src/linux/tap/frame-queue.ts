@@ -227,11 +227,8 @@ export function createVnetHdr(skb: SkBuff): void {
   const { bytes, data, gsoSize } = skb
   const at = data - uapi.VIRTIO_NET_HDR_LEN
   const partial = skb.ipSummed === CHECKSUM_PARTIAL
-  bytes[at] = partial
-    ? uapi.VIRTIO_NET_HDR_F_NEEDS_CSUM
-    : skb.ipSummed === CHECKSUM_UNNECESSARY
-      ? uapi.VIRTIO_NET_HDR_F_DATA_VALID
-      : 0
+  if (partial) bytes[at] = uapi.VIRTIO_NET_HDR_F_NEEDS_CSUM
+  else bytes[at] = skb.ipSummed === CHECKSUM_UNNECESSARY ? uapi.VIRTIO_NET_HDR_F_DATA_VALID : 0
   bytes[at + 1] = gsoSize === 0 ? 0 : virtioGsoType(skb.gsoType)
   putU16(bytes, at + 2, gsoSize === 0 ? 0 : headerLength(skb))
   putU16(bytes, at + 4, gsoSize)

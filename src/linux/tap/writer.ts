@@ -123,7 +123,10 @@ export class TapWriter {
   }
 
   #push(skb: SkBuff): void {
-    if (this.#ended) return void skb.drop(SKB_DROP_REASON_DEV_READY)
+    if (this.#ended) {
+      skb.drop(SKB_DROP_REASON_DEV_READY)
+      return
+    }
     const q = skb.queueMapping % this.#rings.length
     const ring = this.#rings[q]
     if (ring.push(skb)) return

@@ -129,7 +129,10 @@ export class GuardedPool extends SkBuffPool {
   /** Returns the arena as a driver sees it: each access is checked. */
   checked(skb: GuardedSkb): Uint8Array {
     const check: Check = (from, to, how) => this.#check(skb, from, to, how)
-    return checkedBytes(this.bytes, check, () => (skb.life.readTo = Number.POSITIVE_INFINITY))
+    const escaped = () => {
+      skb.life.readTo = Number.POSITIVE_INFINITY
+    }
+    return checkedBytes(this.bytes, check, escaped)
   }
 
   owned(skb: GuardedSkb, before: number): void {
@@ -254,7 +257,8 @@ export class GuardedPool extends SkBuffPool {
     const isUsed = next !== undefined && next !== skb && next.life.owner !== OWNER_FREE
     const user = isUsed ? driverPlace(next.life.held) : undefined
     const now = isUsed ? `; its slot now has another frame${user === undefined ? '' : `, taken at ${user}`}` : ''
-    const rule = handedOn !== undefined ? 'use-after-hand-over' : isFree ? 'double-free' : 'use-after-free'
+    const freedRule = isFree ? 'double-free' : 'use-after-free'
+    const rule = handedOn === undefined ? freedRule : 'use-after-hand-over'
     return this.#found(rule, `${what}${before === undefined ? '' : ` at ${before}`}${now}`, at, skb)
   }
 

@@ -139,7 +139,10 @@ export class DelayQueue extends DueQueue<HeldPackets> {
   /** Like `push`, for a packet that another queue of the stage held. */
   takeOver(skb: SkBuff, moment: number): void {
     const { first } = this.held
-    if (!this.admits(skb)) return void this.env.drop(skb, 'limit', SKB_DROP_REASON_QDISC_OVERLIMIT)
+    if (!this.admits(skb)) {
+      this.env.drop(skb, 'limit', SKB_DROP_REASON_QDISC_OVERLIMIT)
+      return
+    }
     this.add(skb, moment)
     if (moment < first) this.alarm.at(moment)
   }

@@ -65,7 +65,10 @@ class SwapQueue extends DueQueue<SwapStore> {
   /** Holds a packet until the next of its flow has passed, unless too many are held. */
   push(skb: SkBuff): void {
     if (this.follow(skb)) return
-    if (!this.admits(skb)) return void this.#next.push(skb)
+    if (!this.admits(skb)) {
+      this.#next.push(skb)
+      return
+    }
     const moment = this.env.clock.now() + WAIT
     if (this.hold(skb, moment) && this.length === 1) this.alarm.at(moment)
   }
@@ -172,7 +175,10 @@ export class FaultActions {
       }
       case 'reset': {
         const header = tcpHeaderOf(skb)
-        if (header < 0) return void this.pass(skb)
+        if (header < 0) {
+          this.pass(skb)
+          return
+        }
         sendResets(skb, header, env)
         env.drop(skb, 'reset')
         return

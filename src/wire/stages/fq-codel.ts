@@ -84,7 +84,8 @@ class FlowList {
     if (first === undefined) return
     this.first = first.after
     if (this.first === undefined) this.#last = undefined
-    first.list = first.after = undefined
+    first.list = undefined
+    first.after = undefined
   }
 }
 

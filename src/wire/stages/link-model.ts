@@ -102,7 +102,8 @@ export function drawRows(name: LinkName, isUp: boolean, every: number, random: R
       // Mbit/s are 1/1000 bit per ns.
       rows.rate.push(since < handover.outage * NSEC_PER_MSEC ? 0 : rate / 1000)
       rows.delay.push(Math.round((ms + (isEdge ? handover.delay : 0)) * NSEC_PER_MSEC))
-      rows.loss.push(isBurst && burst !== undefined ? burst.loss : isEdge ? edgeLoss : 0)
+      if (isBurst && burst !== undefined) rows.loss.push(burst.loss)
+      else rows.loss.push(isEdge ? edgeLoss : 0)
     }
     add(time, since < handover.after * NSEC_PER_MSEC || time >= edge)
     if (time < edge && edge < time + TICK && edge < began + every) add(edge, true)

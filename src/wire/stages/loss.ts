@@ -58,10 +58,17 @@ const MODELS: { readonly [M in LossParams['model']]: (random: Random) => Lost<Of
     let state = 1
     return ({ p13, p31, p32, p23, p14 }) => {
       const x = random.next()
-      if (state === 1) state = x < p14 ? 4 : x < p14 + p13 ? 3 : 1
-      else if (state === 2) state = x < p23 ? 3 : 2
-      else if (state === 3) state = x < p32 ? 2 : x < p32 + p31 ? 1 : 3
-      else state = 1
+      if (state === 1) {
+        if (x < p14) state = 4
+        else if (x < p14 + p13) state = 3
+      } else if (state === 2) {
+        if (x < p23) state = 3
+      } else if (state === 3) {
+        if (x < p32) state = 2
+        else if (x < p32 + p31) state = 1
+      } else {
+        state = 1
+      }
       return state >= 3
     }
   },
@@ -102,7 +109,10 @@ class LossWire extends StageWire<LossSpec> implements Wire {
   push(skb: SkBuff): void {
     const { model, ecn } = this.params
     if (this.#lost(model)) {
-      if (!ecn || !markCe(skb)) return void this.env.drop(skb, 'loss')
+      if (!ecn || !markCe(skb)) {
+        this.env.drop(skb, 'loss')
+        return
+      }
       this.env.note('mark', skb)
     }
     this.next.push(skb)

@@ -21,7 +21,10 @@ class PolicerWire extends StageWire<PolicerSpec> implements Wire {
 
   push(skb: SkBuff): void {
     this.#fill()
-    if (skb.len > this.#tokens) return void this.env.drop(skb, 'policer')
+    if (skb.len > this.#tokens) {
+      this.env.drop(skb, 'policer')
+      return
+    }
     this.#tokens -= skb.len
     this.next.push(skb)
   }
