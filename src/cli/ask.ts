@@ -8,13 +8,18 @@ import { interfaceArg } from '../netdev/driver.ts'
 import { isAmong, isNamed, isOwnerName, label, type NamedDevice, ownerLabel } from './device-text.ts'
 import { complain, EXIT_FAILURE, EXIT_OK, type Io } from './process/io.ts'
 
+/** The values of `--json` and `--user`, which the commands have that ask vnets. */
+export interface QueryOptions {
+  readonly json: boolean | undefined
+  /** Query this user's vnets instead of root's and the caller's. */
+  readonly user: number | undefined
+}
+
 /**
  * The vnets that a command looks at: root's and the caller's own in this network namespace, unless
  * an option says otherwise. The command line fills it.
  */
-export interface AskOptions {
-  /** Query this user's vnets instead of root's and the caller's. */
-  readonly user?: number | undefined
+export interface AskOptions extends Partial<Pick<QueryOptions, 'user'>> {
   /** Look at interfaces in all network namespaces, not only in this one. */
   readonly everywhere?: boolean | undefined
 }

@@ -2,13 +2,13 @@
 import { causesOf, didYouMean, FileError, messageOrDescription, UsageError } from '../base/index.ts'
 import { isOtherFile } from './driver-file.ts'
 import { packageVersion } from './own-package.ts'
-import { type LazyCommand, Option } from './parse/option.ts'
+import { type LazyCommand, option } from './parse/option.ts'
 import { commonOptions } from './parse/options.ts'
 import { commandIndex, knownWords, type Parsed, parse, see, UnknownOption } from './parse/parse.ts'
 import { complain, EXIT_FAILURE, EXIT_OK, EXIT_USAGE, type Io } from './process/io.ts'
 import { allCommands, commandNamed, printHelp } from './program.ts'
 
-const VERSION = new Option('-V, --version', 'print the version')
+const VERSION = option('-V, --version', 'print the version')
 /** `-h` among other letters is help too. */
 const HELP = /^(--help|-[a-zA-Z]*h[a-zA-Z]*)$/
 

@@ -1,10 +1,9 @@
 /** The commands of the program. The code of a driver is loaded when its command is needed. */
 import { UsageError } from '../base/usage-error.ts'
 import type { Driver } from '../netdev/driver.ts'
-import texts from './commands/commands.json' with { type: 'json' }
 import { controlCommands } from './commands/control-commands.ts'
 import { isDriverFile, loadDriver } from './driver-file.ts'
-import { commandsOf, type LazyCommand, Option } from './parse/option.ts'
+import { defineCommand, type LazyCommand, option } from './parse/option.ts'
 import { commonOptions } from './parse/options.ts'
 import { EXIT_OK, type Io } from './process/io.ts'
 import { commandsFor, fromPackage, PRODUCTS, productCommands } from './products.ts'
@@ -13,36 +12,103 @@ import { commandsFor, fromPackage, PRODUCTS, productCommands } from './products.
 const USUAL = 'loop'
 const MAKING = 'Interfaces:'
 
+/** Command lines for the help of the program, each with its effect. */
+const EXAMPLES = {
+  vnet: 'vnet0; then `ping 198.18.0.2`',
+  "vnet snull --wire 'delay 20ms'": 'sn0 and sn1, with a bad link between them',
+  'vnet ./my-driver.js': 'the driver that the file exports',
+  'vnet stats sn0': 'what vnet and the kernel counted, and why frames were dropped',
+  "vnet wire sn0 'loss 1%'": 'other impairments while traffic flows',
+  'vnet rootless -- npx vitest run': 'tests with interfaces, without root',
+}
+
 /** A driver in the lists of commands. */
-interface LazyDriver extends Pick<LazyCommand, 'name' | 'usage'>, Required<Pick<LazyCommand, 'examples'>> {
+interface LazyDriver extends Pick<LazyCommand, 'name' | 'usage'> {
   load(): Promise<{ readonly driver: unknown }>
+  /** The effect of each command line. */
+  readonly examples: Readonly<Record<string, string>>
   /** For lists that do not load its code: the code of lan would take a third of each start. */
   readonly description?: string
 }
 
 /** The drivers of the program and of a product. */
 const DRIVERS: readonly LazyDriver[] = [
-  { name: 'loop', load: () => import('../drivers/loop.ts') },
-  { name: 'snull', load: () => import('../drivers/snull/driver.ts') },
-  { name: 'cable', load: () => import('../drivers/cable.ts') },
-  { name: 'attach', load: () => import('../attach/driver.ts') },
-  { name: 'lan', load: () => fromPackage<{ driver: unknown }>('@vnet/lan', 'internal/driver', 'vnet lan') },
-].map(driver => ({ ...driver, ...textsOf(driver.name) }))
-
-function textsOf(name: string): Pick<LazyDriver, 'usage' | 'description' | 'examples'> {
-  const { examples, ...rest } = texts.drivers[name as keyof typeof texts.drivers]
-  return { ...rest, examples: Object.entries(examples) }
-}
-
-const helpCommands = commandsOf(
-  texts.help,
   {
-    async completion(io, shell: 'bash' | 'zsh') {
+    name: 'loop',
+    load: () => import('../drivers/loop.ts'),
+    examples: {
+      vnet: 'vnet0; then `ping 198.18.0.2`',
+      'vnet --name tap0 --persist --user 1000': 'keep tap0 at the end',
+      'vnet --name tap0': 'attach to it again, as user 1000',
+      'vnet --name tap0 --delete': 'remove it',
+    },
+  },
+  {
+    name: 'snull',
+    load: () => import('../drivers/snull/driver.ts'),
+    examples: {
+      'vnet snull --mtu 9000': 'sn0 and sn1; then `tcpdump -ni sn1`',
+      "vnet snull --wire 'delay 20ms loss 1%' --seed 7": 'with a bad link between them',
+      'vnet snull --capture a.pcapng': 'record all frames, and why others were dropped',
+    },
+  },
+  {
+    name: 'cable',
+    load: () => import('../drivers/cable.ts'),
+    examples: {
+      'vnet cable red/eth0 blue/eth0': 'join the namespaces red and blue',
+      "vnet cable a b --wire 'rate 10mbit delay 50ms'": 'a slow cable',
+    },
+  },
+  {
+    name: 'attach',
+    load: () => import('../attach/driver.ts'),
+    examples: {
+      "vnet attach eth0 --wire 'delay 20ms'": 'a wire on an interface that exists',
+    },
+  },
+  {
+    name: 'lan',
+    usage: '[OPTIONS] [[NETNS/]IF ...]',
+    description: 'Ethernet ports on a network of their own: gateway, hosts, DHCP, DNS',
+    load: () => fromPackage<{ driver: unknown }>('@vnet/lan', 'internal/driver', 'vnet lan'),
+    examples: {
+      'vnet lan eth9 --hosts 8': 'a port with a network of 8 hosts behind it',
+      'vnet lan eth9 --config lan.yaml': 'a network from a file',
+      'vnet lan show eth9 --leases': 'the DHCP leases of a running lan',
+    },
+  },
+]
+
+const helpCommands: readonly LazyCommand[] = [
+  defineCommand({
+    name: 'completion',
+    group: 'Help:',
+    description: 'print a script for Tab completion in a shell',
+    args: ['<bash|zsh>'],
+    examples: {
+      'source <(vnet completion bash)': 'complete commands by Tab in this shell',
+    },
+    async run(io, shell) {
       const [{ completion }, commands] = await Promise.all([import('./parse/completion.ts'), allCommands()])
       io.out(completion(shell, commands))
       return EXIT_OK
     },
-    async help(io, words: readonly string[], { all, names }) {
+  }),
+  defineCommand({
+    name: 'help',
+    group: 'Help:',
+    description: 'print the help of vnet, of one command, or of a driver file',
+    args: ['[COMMAND...]'],
+    options: [
+      option('--all', 'print all commands, one a line'),
+      option('--names', 'print only the names of its options, one a line'),
+    ],
+    examples: {
+      'vnet help --all': 'all commands',
+      'vnet help ./my-driver.js': 'the options of a driver file',
+    },
+    async run(io, words, { all, names }) {
       if (words.length === 0) {
         await printHelp(undefined, io, all)
         return EXIT_OK
@@ -52,14 +118,13 @@ const helpCommands = commandsOf(
       const command = rest.length > 0 ? undefined : await commandNamed(sub ?? name, under, io)
       if (command === undefined) throw new UsageError(`unknown command '${words.join(' ')}' (see vnet help --all)`)
       const { options = [] } = command
-      const shown = [...options, new Option('-h, --help')].filter(({ isHidden }) => !isHidden)
+      const shown = [...options, option('-h, --help', '')].filter(({ isHidden }) => !isHidden)
       if (names) for (const { long } of shown) io.out(`${long}\n`)
       else await printHelp(command, io)
       return EXIT_OK
     },
-  },
-  {},
-)
+  }),
+]
 
 /** Prints the help of a command; without one, the program's. */
 export async function printHelp(command: LazyCommand | undefined, io: Io, isFull = false): Promise<void> {
@@ -73,7 +138,7 @@ export async function printHelp(command: LazyCommand | undefined, io: Io, isFull
     io.out(
       programHelp(
         named.filter(({ under }) => under === undefined),
-        Object.entries(texts.examples),
+        Object.entries(EXAMPLES),
       ),
     )
   }
@@ -111,7 +176,7 @@ function driversBeside(commands: readonly LazyCommand[]): readonly LazyDriver[] 
 
 /** Returns a driver as an entry of a list, without its code. */
 function listed({ load: _, description = '', ...driver }: LazyDriver): LazyCommand {
-  return { ...driver, description, group: MAKING, run: async () => EXIT_OK }
+  return defineCommand({ ...driver, description, group: MAKING, run: async () => EXIT_OK })
 }
 
 /** The commands other than drivers. */
@@ -122,7 +187,7 @@ async function tables(): Promise<LazyCommand[]> {
 
 async function driverOf({ load, examples }: LazyDriver): Promise<LazyCommand> {
   const [{ driverCommand }, { driver }] = await Promise.all([import('./commands/driver-command.ts'), load()])
-  return { ...driverCommand(driver as Driver, commandNamed), group: MAKING, examples }
+  return { ...driverCommand(driver as Driver, commandNamed), group: MAKING, examples: Object.entries(examples) }
 }
 
 /** Returns the command of a driver file, which has the file's name. */

@@ -43,7 +43,7 @@ test.each([
   ['duration', 1, '--duration'],
   ['tlsKeys', 'keys', '--tls-keys'],
 ])('%s %j without a capture is refused', (name, value, flag) => {
-  const options: CommonOptions = { offload: true, [name]: value }
+  const options: CommonOptions = { [name]: value }
   expect(() => refuseStrayCaptureOptions(options)).toThrow(`${flag} needs --capture FILE`)
   expect(() => refuseStrayCaptureOptions({ ...options, capture: 'a' })).not.toThrow()
 })

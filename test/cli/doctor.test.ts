@@ -54,7 +54,7 @@ function refused(machine: Partial<System>) {
 
 test('on a machine where all works, vnet doctor has status 0, and a line for each requirement', () => {
   const io = testIo()
-  expect(doctor({}, io, WHOLE)).toBe(0)
+  expect(doctor({ json: undefined }, io, WHOLE)).toBe(0)
   expect(io.stdout.split('\n').filter(line => !line.startsWith('ok '))).toEqual([''])
   expect(io.stdout).toContain('ok        /dev/net/tun: it opens, and its mode is 666\n')
 })
@@ -141,7 +141,7 @@ test('no virtual machine runs on another architecture', () => {
 
 test('what is missing is followed by the commands that need it', () => {
   const io = testIo()
-  doctor({}, io, { ...WHOLE, open: () => ENODEV, find: without('tshark') })
+  doctor({ json: undefined }, io, { ...WHOLE, open: () => ENODEV, find: without('tshark') })
   expect(io.stdout).toContain(
     'missing   /dev/net/tun: the kernel has no module for it: sudo modprobe tun\n          for all commands with interfaces\n',
   )

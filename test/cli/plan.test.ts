@@ -15,11 +15,11 @@ const net = () =>
   new Net({ platform: new MemoryPlatform(), clock: new FakeClock(), log: new Log(LOGLEVEL_ERR, () => {}) })
 const context = (args: string[] = []) => ({ args, net: net(), names: [], txqs: undefined, rxqs: undefined })
 
-function plan(options: Partial<CommonOptions>, specs?: readonly DeviceSpec[]) {
-  return planDevices(specs ?? snull.init(defaultParams(snull.params), context()), { offload: true, ...options })
+function plan(options: CommonOptions, specs?: readonly DeviceSpec[]) {
+  return planDevices(specs ?? snull.init(defaultParams(snull.params), context()), options)
 }
 
-const addresses = (options: Partial<CommonOptions>) => plan(options).map(each => each.addresses)
+const addresses = (options: CommonOptions) => plan(options).map(each => each.addresses)
 
 test('without options a driver has its own addresses', () => {
   expect(addresses({})).toEqual([['198.18.0.1/24'], ['198.18.1.2/24']])

@@ -4,11 +4,13 @@ import type { AgentRequest } from '../../agent/client.ts'
 import { EINVAL, ENOENT, UsageError, VnetError } from '../../base/index.ts'
 import { checkLinux } from '../../linux/native.ts'
 import { interfaceArg } from '../../netdev/driver.ts'
+import type { QueryOptions } from '../ask.ts'
 import { isOwnerName } from '../device-text.ts'
-import type { Option } from '../parse/option.ts'
+import type { Option, Values } from '../parse/option.ts'
+import type { CommonOptions, PLACE_OPTIONS } from '../parse/options.ts'
 import { complain, EXIT_OK, type Io } from '../process/io.ts'
 
-export type AttachCliOptions = { container?: string; pid?: number; interface?: string; netns?: string }
+export type AttachCliOptions = Values<typeof PLACE_OPTIONS> & Pick<CommonOptions, 'netns'>
 
 /** Returns the interfaces that are named by the options; undefined if they name none. */
 export async function optionalTargets(
@@ -66,7 +68,7 @@ export async function attachByAgent(
   return EXIT_OK
 }
 
-export async function detach(text: string, { json }: { json?: boolean }, io: Io): Promise<number> {
+export async function detach(text: string, { json }: Pick<QueryOptions, 'json'>, io: Io): Promise<number> {
   if (isOwnerName(text)) {
     let status = EXIT_OK
     const { askInterface } = await import('../ask.ts')

@@ -6,16 +6,18 @@ import { CaptureError } from '../../capture/input.ts'
 import { UNORDERED } from '../../capture/pcapng-content.ts'
 import type { ControlClient, Found } from '../../control/index.ts'
 import { interfaceArg } from '../../netdev/driver.ts'
-import { type AskOptions, askVnets, fail } from '../ask.ts'
+import { askVnets, fail, type QueryOptions } from '../ask.ts'
 import { openNamed, type VnetStream, writeAll } from '../capture-streams.ts'
 import { isNamed, label } from '../device-text.ts'
-import type { CaptureCliOptions } from '../parse/options.ts'
+import type { Values } from '../parse/option.ts'
+import type { shared } from '../parse/options.ts'
 import { EXIT_FAILURE, EXIT_OK, endOf, type Io, type UserEnd } from '../process/io.ts'
 
-interface CaptureCommandOptions extends AskOptions, CaptureCliOptions {
-  readonly filter?: string
-  readonly drops?: boolean
-  readonly json?: boolean
+interface CaptureCommandOptions
+  extends QueryOptions,
+    Values<[typeof shared.snaplen, typeof shared.ring, typeof shared.duration, typeof shared.tlsKeys]> {
+  readonly filter: string | undefined
+  readonly drops: boolean | undefined
 }
 
 /** The longest timer in milliseconds. */

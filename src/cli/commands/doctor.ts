@@ -44,7 +44,7 @@ const THIS: System = {
 }
 
 /** Returns the status 0 if all works that the usual commands need, else 1. */
-export function doctor({ json = false }: { readonly json?: boolean }, io: Io, system = THIS): number {
+export function doctor({ json = false }: { readonly json: boolean | undefined }, io: Io, system = THIS): number {
   const why = whyNotLinux()
   if (why !== undefined) {
     complain(io, why)

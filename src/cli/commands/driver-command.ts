@@ -2,8 +2,8 @@
 import { didYouMean, optionName, UsageError } from '../../base/index.ts'
 import type { Driver, Param, Params } from '../../netdev/driver.ts'
 import { isDriverFile } from '../driver-file.ts'
-import { Argument, InvalidArgumentError, type LazyCommand, Option } from '../parse/option.ts'
-import { type CommonOptions, commonOptions, placeOptions, refuseStrayCaptureOptions } from '../parse/options.ts'
+import { defineCommand, InvalidArgumentError, type LazyCommand, type Option, option } from '../parse/option.ts'
+import { type CommonOptions, commonOptions, PLACE_OPTIONS, refuseStrayCaptureOptions } from '../parse/options.ts'
 import { attachByAgent, optionalTargets } from './attach-options.ts'
 
 /** Finds a command, or a subcommand of `under`. */
@@ -13,17 +13,18 @@ type CommandNamed = (name: string, under?: string) => Promise<LazyCommand | unde
 export function driverCommand(driver: Driver, commandNamed: CommandNamed): LazyCommand {
   const params = Object.entries(driver.params).map(([name, param]) => paramOption(name, param))
   const options = [
-    ...params.map(option => Object.assign(option, { group: `Options of ${driver.name}:` })),
-    ...(driver.attaches ? placeOptions() : []),
+    ...params.map(each => ({ ...each, group: `Options of ${driver.name}:` })),
+    ...(driver.attaches ? PLACE_OPTIONS : []),
     ...commonOptions(driver.attaches),
   ]
-  return {
+  return defineCommand({
     name: driver.name,
     description: driver.description,
     usage: `[OPTIONS] ${driver.args ?? ''}`.trimEnd(),
-    args: [new Argument('[args...]')],
+    args: ['[args...]'],
     options,
-    async run(io, words: readonly string[], chosen: CommonOptions & Record<string, unknown>) {
+    examples: {},
+    async run(io, words, chosen) {
       const { args, params: assigned } = assignments(driver, words, chosen, options)
       const given = { ...chosen, ...assigned }
       await refuseArgs(driver, args, given, commandNamed)
@@ -34,7 +35,7 @@ export function driverCommand(driver: Driver, commandNamed: CommandNamed): LazyC
       const { run } = await import('../run.ts')
       return run(driver, values, found ?? args, given, io)
     },
-  }
+  })
 }
 
 /**
@@ -103,7 +104,6 @@ async function refuseArgs(
 function paramOption(name: string, param: Param<unknown>): Option {
   const isOn = param.type === 'bool' && param.default === true
   const flag = `--${isOn ? 'no-' : ''}${optionName(name)}`
-  const value = param.type === 'bool' ? '' : ` <${param.value ?? (param.type === 'int' ? 'n' : 'text')}>`
   const isSet = param.type !== 'bool' && param.default !== undefined && param.default !== 0
   const { format = String } = param
   const usual = isOn ? 'default on' : isSet ? `default ${format(param.default)}` : undefined
@@ -117,7 +117,8 @@ function paramOption(name: string, param: Param<unknown>): Option {
     }
   }
   const description = param.description + (notes === '' ? '' : ` (${notes})`)
-  return new Option(flag + value, description, param.type === 'bool' ? undefined : parse)
+  if (param.type === 'bool') return option(flag, description)
+  return option(`${flag} <${param.value ?? (param.type === 'int' ? 'n' : 'text')}>`, description, { parse })
 }
 
 function givenParams(params: Params, options: Readonly<Record<string, unknown>>): Record<string, unknown> {

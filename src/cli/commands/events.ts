@@ -6,14 +6,13 @@ import { type Entry, isSameNamespace, readDirectories, watchDirectories } from '
 import type { RunDirectory } from '../../control/protocol/run-directory.ts'
 import { directionText } from '../../netdev/device-wire.ts'
 import { IFF_UP } from '../../netdev/if.ts'
-import { type AskOptions, askVnets, fail, failEnded } from '../ask.ts'
+import { askVnets, fail, failEnded, type QueryOptions } from '../ask.ts'
 import { isAmong, isNamed, isOwnerName, label, type NamedDevice, sideOf } from '../device-text.ts'
 import { EXIT_FAILURE, EXIT_OK, endOf, type Io } from '../process/io.ts'
 
-interface EventsOptions extends AskOptions {
-  readonly json?: boolean
+interface EventsOptions extends QueryOptions {
   /** Dropped frames of an interface between two `drops` events. */
-  readonly drops?: number
+  readonly drops: number | undefined
 }
 
 /** Prints the events of the interfaces `names`, or of all if `names` is empty. */

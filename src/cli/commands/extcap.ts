@@ -8,20 +8,20 @@ import { EXIT_OK, type Io } from '../process/io.ts'
 import { configSentences, linkTypeSentences } from './extcap-sentences.ts'
 
 interface ExtcapOptions {
-  readonly install?: boolean
-  readonly uninstall?: boolean
-  readonly extcapInterfaces?: boolean
-  readonly extcapInterface?: string
-  readonly extcapDlts?: boolean
-  readonly extcapConfig?: boolean
-  readonly extcapReloadOption?: string
-  readonly extcapCaptureFilter?: string
-  readonly capture?: boolean
-  readonly fifo?: string
-  readonly filter?: string
-  readonly drops?: boolean
+  readonly install: boolean | undefined
+  readonly uninstall: boolean | undefined
+  readonly extcapInterfaces: boolean | undefined
+  readonly extcapInterface: string | undefined
+  readonly extcapDlts: boolean | undefined
+  readonly extcapConfig: boolean | undefined
+  readonly extcapReloadOption: string | undefined
+  readonly extcapCaptureFilter: string | undefined
+  readonly capture: boolean | undefined
+  readonly fifo: string | undefined
+  readonly filter: string | undefined
+  readonly drops: boolean | undefined
   /** Bytes kept of each frame; 0 for all. */
-  readonly snaplen?: number
+  readonly snaplen: number | undefined
 }
 
 /** Performs the options of one call. Returns the exit status. */

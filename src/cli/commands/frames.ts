@@ -5,15 +5,14 @@ import { CaptureError } from '../../capture/input.ts'
 import type { CapturedPacket } from '../../capture/packet.ts'
 import { CaptureReader } from '../../capture/reader.ts'
 import type { ControlClient, Found } from '../../control/index.ts'
-import { type AskOptions, askVnets, fail, failEnded } from '../ask.ts'
+import { askVnets, fail, failEnded, type QueryOptions } from '../ask.ts'
 import { openNamed, type VnetStream } from '../capture-streams.ts'
 import { label, type NamedDevice } from '../device-text.ts'
 import { EXIT_FAILURE, EXIT_OK, endOf, type Io } from '../process/io.ts'
 
-interface FramesOptions extends AskOptions {
-  readonly filter?: string
-  readonly drops?: boolean
-  readonly json?: boolean
+interface FramesOptions extends QueryOptions {
+  readonly filter: string | undefined
+  readonly drops: boolean | undefined
 }
 
 /** Prints the frames of the interfaces `names`, or of all if `names` is empty. */

@@ -23,13 +23,13 @@ import { EXIT_OK, endOf, type Io, logLine } from '../process/io.ts'
 const KEPT = [CAP_NET_ADMIN, CAP_BPF, CAP_SYS_ADMIN, CAP_SYS_PTRACE]
 
 interface NodeOptions {
-  readonly docker?: boolean
-  readonly imageLabels?: boolean
-  readonly files?: string
-  readonly group?: number
-  readonly json?: boolean
-  readonly verbose?: number
-  readonly quiet?: boolean
+  readonly docker: boolean | undefined
+  readonly imageLabels: boolean | undefined
+  readonly files: string | undefined
+  readonly group: number | undefined
+  readonly json: boolean | undefined
+  readonly verbose: number | undefined
+  readonly quiet: boolean | undefined
 }
 
 /** Serves until the user ends it. The attachments are back when it runs again. */

@@ -17,18 +17,20 @@ import { loadNative } from '../../linux/index.ts'
 import { BYPASSED } from '../../netdev/bypass.ts'
 import { IFR_IFRU, SIOCDEVPRIVATE } from '../../netdev/if.ts'
 import { alignLeft } from '../align.ts'
-import { type AskOptions, askInterface, checkUser, fail, failAll, findNamed } from '../ask.ts'
+import { askInterface, checkUser, fail, failAll, findNamed, type QueryOptions } from '../ask.ts'
 import { busyText, deviceFields, dropsOf, label, ownerLabel, ownerNames } from '../device-text.ts'
 import type { Io } from '../process/io.ts'
 
-interface QueryOptions extends AskOptions {
-  readonly json?: boolean
+interface NamesOptions extends QueryOptions {
   /** Prints only the names, one a line, in the form that other commands take. */
-  readonly names?: boolean
+  readonly names: boolean | undefined
 }
 
 /** `vnet list`: all interfaces, and containers and pods without their wire, in a table. */
-export async function list({ json, names, user, all }: QueryOptions & { all?: boolean }, io: Io): Promise<number> {
+export async function list(
+  { json, names, user, all }: NamesOptions & { readonly all: boolean | undefined },
+  io: Io,
+): Promise<number> {
   checkUser(user)
   using client = new ControlClient(loadNative(), { user })
   const { found, complaints } = await findNamed(client, [], io, { user, everywhere: all })
@@ -219,7 +221,7 @@ function partText({ kind, length, capacity, state, count }: control.PartInfo): s
 }
 
 /** `vnet param IF [NAME[=VALUE]]`: shows all parameters of the driver or one, or sets one. */
-export function param(name: string, which: string | undefined, options: QueryOptions, io: Io): Promise<number> {
+export function param(name: string, which: string | undefined, options: NamesOptions, io: Io): Promise<number> {
   if (options.names && which !== undefined) throw new UsageError('param: --names lists all: leave out NAME')
   const ask = async (client: control.ControlClient, device: control.FoundDevice) => {
     const json = (object: object) => io.out(`${JSON.stringify({ event: 'param', ...object })}\n`)
@@ -265,8 +267,12 @@ function paramTable(params: readonly control.DriverParam[]): string[] {
   return alignLeft(params.map(param => [`${optionName(param.name)}=${param.value}`, notes(param)]))
 }
 
+interface FaultsOptions extends Pick<QueryOptions, 'json'> {
+  readonly queue: number | undefined
+}
+
 /** `vnet trigger IF`: the faults of its driver, one a line. */
-export function faults(name: string, { json, queue }: QueryOptions & { queue?: number }, io: Io): Promise<number> {
+export function faults(name: string, { json, queue }: FaultsOptions, io: Io): Promise<number> {
   if (queue !== undefined) throw new UsageError('trigger: --queue needs a FAULT')
   return askInterface(name, io, async (_, device) => {
     const { faults, netns = null } = device
@@ -287,7 +293,7 @@ export function ioctl(
   name: string,
   number: number,
   given: Uint8Array | undefined,
-  { json, length = given?.length }: QueryOptions & { readonly length?: number },
+  { json, length = given?.length }: Pick<QueryOptions, 'json'> & { readonly length: number | undefined },
   io: Io,
 ): Promise<number> {
   if (length !== undefined && given !== undefined && length < given.length)

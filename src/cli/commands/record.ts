@@ -20,7 +20,7 @@ interface RecordOptions {
   readonly time: number
   readonly interval: number
   readonly out: string
-  readonly json?: boolean
+  readonly json: boolean | undefined
 }
 
 /** Bytes of data in a probe, and in a packet of a train. */

@@ -13,12 +13,12 @@ import { Player } from '../replay/player.ts'
 import type { DIRECTIONS } from '../replay/selection.ts'
 
 interface ReplayOptions {
-  readonly receive?: string
-  readonly limit?: number
-  readonly pps?: number
-  readonly interface?: string
-  readonly direction?: (typeof DIRECTIONS)[number]
-  readonly json?: boolean
+  readonly receive: string | undefined
+  readonly limit: number | undefined
+  readonly pps: number | undefined
+  readonly interface: string | undefined
+  readonly direction: (typeof DIRECTIONS)[number] | undefined
+  readonly json: boolean | undefined
 }
 
 /** Milliseconds between two updates of the progress. */

@@ -20,7 +20,7 @@ const PING_GROUPS = 'net/ipv4/ping_group_range'
 
 export interface RootlessOptions {
   /** Connects the namespaces to the network of the machine. */
-  readonly internet?: boolean
+  readonly internet: boolean | undefined
 }
 
 /** Returns only by throwing a VnetError. */

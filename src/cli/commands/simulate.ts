@@ -27,15 +27,15 @@ import { stageDrops } from '../statistics.ts'
 import { wireTable } from './wire.ts'
 
 interface SimulateOptions {
-  readonly wire?: string
-  readonly wireAb?: string
-  readonly wireBa?: string
-  readonly scenario?: string
-  readonly stage?: string
-  readonly seed?: number
-  readonly out?: string
-  readonly log?: string
-  readonly json?: boolean
+  readonly wire: string | undefined
+  readonly wireAb: string | undefined
+  readonly wireBa: string | undefined
+  readonly scenario: string | undefined
+  readonly stage: string | undefined
+  readonly seed: number | undefined
+  readonly out: string | undefined
+  readonly log: string | undefined
+  readonly json: boolean | undefined
 }
 
 const DEFAULT_SEED = 1

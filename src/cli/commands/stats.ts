@@ -5,7 +5,7 @@ import { BEFORE_VNET } from '../../netdev/before-vnet.ts'
 import { BYPASSED } from '../../netdev/bypass.ts'
 import { kernelName, type LinkStats64, type LinkStats64Field, linkStats64Fields } from '../../netdev/stats.ts'
 import { align } from '../align.ts'
-import { type AskOptions, askVnets, failAll, failEnded, hasEnded } from '../ask.ts'
+import { askVnets, failAll, failEnded, hasEnded, type QueryOptions } from '../ask.ts'
 import { busyText, dropsOf, isAmong, label, ownerLabel } from '../device-text.ts'
 import { jsonOutput } from '../output.ts'
 import { EXIT_OK, endOf, type Io } from '../process/io.ts'
@@ -13,14 +13,13 @@ import { EVENTS } from '../statistics.ts'
 
 interface TableOptions {
   /** Also prints counters that are 0 on both sides. */
-  readonly all?: boolean
-  readonly queues?: boolean
+  readonly all?: boolean | undefined
+  readonly queues?: boolean | undefined
 }
 
-interface StatsOptions extends AskOptions, TableOptions {
-  readonly json?: boolean
+interface StatsOptions extends QueryOptions, Required<TableOptions> {
   /** Milliseconds between two rounds. */
-  readonly watch?: number
+  readonly watch: number | undefined
 }
 
 /** Prints the statistics of the interfaces `names`, or of all if `names` is empty. */

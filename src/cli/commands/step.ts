@@ -8,16 +8,15 @@ import type { ControlClient, DeviceStats, FoundDevice, StepHalt, StepState } fro
 import { compileFilter } from '../../linux/pcap-filter.ts'
 import type { CompiledFilter } from '../../packet/bpf.ts'
 import { headersOf } from '../../packet/fields.ts'
-import { type AskOptions, askInterface } from '../ask.ts'
+import { askInterface, type QueryOptions } from '../ask.ts'
 import { label } from '../device-text.ts'
 import type { Io } from '../process/io.ts'
 
-interface StepOptions extends AskOptions {
+interface StepOptions extends QueryOptions {
   /** Milliseconds after which a step runs by itself. */
-  readonly every?: number
+  readonly every: number | undefined
   /** The frames at which `next` ends, in the language of pcap-filter(7). */
-  readonly filter?: string
-  readonly json?: boolean
+  readonly filter: string | undefined
 }
 
 /** Bytes of a frame in one line of the dump. */

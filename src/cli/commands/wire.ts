@@ -6,22 +6,21 @@ import { beforeVnetLine } from '../../netdev/before-vnet.ts'
 import { bypassedLine } from '../../netdev/bypass.ts'
 import { directionText } from '../../netdev/device-wire.ts'
 import { align } from '../align.ts'
-import { type AskOptions, askInterface } from '../ask.ts'
+import { type AskOptions, askInterface, type QueryOptions } from '../ask.ts'
 import { label, ownerLabel, sideOf } from '../device-text.ts'
 import { complain, EXIT_OK, endOf, type Io } from '../process/io.ts'
 import { stageDrops, stageName } from '../statistics.ts'
 
-interface WireOptions extends AskOptions {
-  readonly wireAb?: string
-  readonly wireBa?: string
+interface WireOptions extends QueryOptions {
+  readonly wireAb: string | undefined
+  readonly wireBa: string | undefined
   /** The same on an attachment. */
-  readonly wireIn?: string
-  readonly wireOut?: string
+  readonly wireIn: string | undefined
+  readonly wireOut: string | undefined
   /** Another filter of an attachment. */
-  readonly only?: string
-  readonly json?: boolean
+  readonly only: string | undefined
   /** Milliseconds between two rounds. */
-  readonly watch?: number
+  readonly watch: number | undefined
 }
 
 /** Shows the wires of the interface `name`, or replaces their stages if a text is given. */

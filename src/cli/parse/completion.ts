@@ -9,7 +9,7 @@
  * insert. They must never be expanded, as bash's `compgen -W` and an unquoted `$(...)` would do.
  */
 import { readFileSync } from 'node:fs'
-import { type Argument, type LazyCommand, Option } from './option.ts'
+import { type Argument, type LazyCommand, type Option, option } from './option.ts'
 
 /** The pattern of a driver file's name, as both scripts have it. */
 const FILES = '*.[jt]s|*.[cm][jt]s'
@@ -34,8 +34,8 @@ function table(commands: readonly LazyCommand[]): string {
   }
   const optionsOf = (command: LazyCommand | undefined) => [
     ...(command?.options ?? []).filter(({ isHidden }) => !isHidden),
-    ...(command === usual ? [new Option('-V, --version')] : []),
-    new Option('-h, --help'),
+    ...(command === usual ? [option('-V, --version', '')] : []),
+    option('-h, --help', ''),
   ]
   const ofCommand = (command: LazyCommand) => {
     const { name, under, args = [] } = command

@@ -6,8 +6,7 @@ import { OVERFLOW_GID } from '../../linux/uapi.ts'
 import { devValidName, ETH_MAX_MTU, ETH_MIN_MTU, isValidEtherAddr, MAX_TAP_QUEUES } from '../../netdev/if.ts'
 import { parseMac, parsePrefix } from '../../packet/address.ts'
 import { parseSize } from '../../wire/units.ts'
-import { InvalidArgumentError, type Option, optionsOf, type Parsers } from './option.ts'
-import texts from './options.json' with { type: 'json' }
+import { InvalidArgumentError, type Option, option, type Values } from './option.ts'
 
 /** The longest time to poll, in ns. */
 const BUSY_POLL_MAX = NSEC_PER_SEC
@@ -20,51 +19,6 @@ const STEP_MAX = 3600 * NSEC_PER_SEC
 const RING_FILES_MAX = 99_999
 const RING_BYTES_MIN = 64 * 1024
 const PID_MAX = 4_194_304
-
-/** The options of every command that writes a capture. */
-export interface CaptureCliOptions {
-  /** Bytes kept of each frame. */
-  snaplen?: number
-  ring?: FileRing
-  /** Duration of the capture in ns. */
-  duration?: number
-  tlsKeys?: string
-}
-
-export interface CommonOptions extends CaptureCliOptions {
-  name?: string[]
-  mac?: Uint8Array[]
-  /** `[[NETNS/]IF=]CIDR`, in order; false for --no-address. */
-  address?: string[] | false
-  mtu?: number
-  txqs?: number
-  rxqs?: number
-  txqueuelen?: number
-  netns?: string
-  /** False for a bare --no-offload; a list of `[NETNS/]IF` for --no-offload=. */
-  offload?: boolean | string[]
-  gro?: boolean
-  /** Time to poll in ns. */
-  busyPoll?: number
-  persist?: boolean
-  delete?: boolean
-  capture?: string
-  filter?: string
-  captureGroup?: number
-  user?: number
-  group?: number
-  down?: boolean
-  keepPrivileges?: boolean
-  /** ns after which the program ends. */
-  for?: number
-  debug?: boolean
-  chaos?: number
-  /** Nanoseconds after which each step of a frame runs by itself; 0 is never. */
-  step?: number
-  json?: boolean
-  verbose?: number
-  quiet?: boolean
-}
 
 /** Throws a UsageError for options of a capture without one, or for a group that cannot capture. */
 export function refuseStrayCaptureOptions({ capture, captureGroup, ...options }: CommonOptions): void {
@@ -103,10 +57,10 @@ function checked(isValid: (text: string) => boolean, rule: string): (text: strin
   }
 }
 
-/** If both forms are given, the bare one wins. */
-function noOffload(text: string | undefined, before: CommonOptions['offload']): CommonOptions['offload'] {
+/** Returns false for a bare --no-offload, which wins over lists of `[NETNS/]IF`. */
+function noOffload(text: string | undefined, before: false | string[] | undefined): false | string[] {
   if (text === undefined || before === false) return false
-  return [...(Array.isArray(before) ? before : []), ...text.split(',')]
+  return [...(before ?? []), ...text.split(',')]
 }
 
 /** Returns a parser of times with their unit, from `min` to `max`, in ns. */
@@ -121,6 +75,7 @@ export function time(rule: string, min = 1, max = Number.MAX_SAFE_INTEGER): (tex
 /** Parses a time with its unit. Returns ns. */
 export const duration = time('must be a time with its unit, such as 500ms or 30s')
 
+/** Returns ns after which each step runs by itself; 0: each waits for `vnet step`. */
 function stepTime(text: string | undefined): number {
   return text === undefined ? 0 : time('must be 10ms to 3600s, such as --step=500ms', STEP_MIN, STEP_MAX)(text)
 }
@@ -141,15 +96,19 @@ export function wholeNumber(min: number, max: number): (text: string) => number 
   }
 }
 
-export const group = id('group', getgrnam)
+const userId = id('user', getpwnam)
+export const groupId = id('group', getgrnam)
 
-export function id(kind: string, lookUp: (name: string) => number | undefined): (text: string) => number {
+function id(kind: string, lookUp: (name: string) => number | undefined): (text: string) => number {
   return text => {
     const found = /^\d+$/.test(text) ? Number(text) : lookUp(text)
     if (found === undefined) throw new InvalidArgumentError(`no such ${kind}; give a name that exists, or a number`)
     return found
   }
 }
+
+/** Counts how often an option without a value is given. */
+export const times = (_: undefined, before: number | undefined) => (before ?? 0) + 1
 
 export const count = wholeNumber(0, 0xffff_ffff)
 
@@ -160,46 +119,117 @@ const address = checked(
   'must be written as 192.0.2.1/24 or 2001:db8::1/64, with IF= before it to name one',
 )
 
-/** The parsers of options that drivers and other commands have. */
-export const PARSERS: Parsers = {
-  '--name <name>': collect(interfaceName),
-  '--address <[[netns/]if=]cidr>': collect(address),
-  '--mtu <n>': wholeNumber(ETH_MIN_MTU, ETH_MAX_MTU),
-  '--mac <address>': collect(macAddress),
-  '--txqs <n>': wholeNumber(1, MAX_TAP_QUEUES),
-  '--rxqs <n>': wholeNumber(1, MAX_TAP_QUEUES),
-  '--txqueuelen <n>': wholeNumber(1, 1_000_000),
-  '--netns <netns>': netnsName,
-  '--no-offload [[netns/]if,...]': noOffload,
-  '--busy-poll <time>': time('must be 0us to 1000ms, such as 50us or 1ms', 0, BUSY_POLL_MAX),
-  '--for <time>': duration,
-  '--user <user>': id('user', getpwnam),
-  '--group <group>': group,
-  '--snaplen <n>': wholeNumber(1, SNAPLEN_MAX),
-  '--ring <nxsize>': ring,
-  '--duration <time>': duration,
-  '--capture-group <group>': group,
-  '--chaos <seed>': wholeNumber(0, 0xffff_ffff),
-  '--step [time]': stepTime,
-  '-v, --verbose': (_, n: number | undefined) => (n ?? 0) + 1,
-  '--pid <pid>': wholeNumber(1, PID_MAX),
+/** Options of several commands. */
+export const shared = {
+  snaplen: option('--snaplen <n>', 'write the first N bytes of each frame (all)', {
+    parse: wholeNumber(1, SNAPLEN_MAX),
+  }),
+  ring: option('--ring <nxsize>', 'start another file after SIZE, and keep the last N: 10x100MB', { parse: ring }),
+  duration: option('--duration <time>', 'end the capture after this time, such as 30s', { parse: duration }),
+  tlsKeys: option('--tls-keys <file>', 'add the TLS keys that programs write to this file (SSLKEYLOGFILE)'),
+  json: option('--json', 'print one JSON object'),
+  user: option('--user <user>', 'query the vnets of another user, name or number; for root', { parse: userId }),
+  filter: option('--filter <filter>', 'only frames that match, in the language of pcap-filter(7)'),
+  drops: option('--drops', 'only dropped frames'),
 }
+
+/** The options of `vnet attach` for the place: a container or a process. */
+export const PLACE_OPTIONS = grouped('Containers:', [
+  option('--container <name>', 'attach outside of this Docker or Podman container; in is what it receives'),
+  option('--pid <pid>', 'the same for the network namespace of a process', { parse: wholeNumber(1, PID_MAX) }),
+  option('--interface <name>', 'only for this interface of the container, instead of all'),
+  option('--node', 'let the daemon `vnet node` attach, and return; `vnet detach` ends it'),
+])
+
+/** The options of drivers, in the order of the help. */
+const COMMON = [
+  ...grouped('Interfaces:', [
+    option('--name <name>', 'name, with %d for the first free number; repeat for the second', {
+      parse: collect(interfaceName),
+    }),
+    option(
+      '--address <[[netns/]if=]cidr>',
+      'address of the next interface, or of the one named IF, instead of the default ones; repeat for more',
+      { parse: collect(address) },
+    ),
+    option('--no-address', 'assign no addresses'),
+    option('--mtu <n>', `MTU, ${ETH_MIN_MTU} to ${ETH_MAX_MTU}`, { parse: wholeNumber(ETH_MIN_MTU, ETH_MAX_MTU) }),
+    option('--mac <address>', 'hardware address; repeat for the second interface', { parse: collect(macAddress) }),
+    option('--txqs <n>', `transmit queues, 1 to ${MAX_TAP_QUEUES}`, { parse: wholeNumber(1, MAX_TAP_QUEUES) }),
+    option('--rxqs <n>', 'receive queues, at most as many as transmit queues', {
+      parse: wholeNumber(1, MAX_TAP_QUEUES),
+    }),
+    option('--txqueuelen <n>', 'frames the kernel holds per transmit queue (usually 1000)', {
+      parse: wholeNumber(1, 1_000_000),
+    }),
+    option('--netns <netns>', 'network namespace: a name as in `ip netns`, or a path', { parse: netnsName }),
+    option(
+      '--no-offload [[netns/]if,...]',
+      'turn off checksum and segmentation offload, on all interfaces or on those named',
+      { parse: noOffload },
+    ),
+    option('--gro', 'merge TCP segments and UDP datagrams that arrive in a row, on interfaces with offloads'),
+    option(
+      '--busy-poll <time>',
+      'look for the next frame this long before sleeping, such as 50us; uses a CPU while there is traffic',
+      { parse: time('must be 0us to 1000ms, such as 50us or 1ms', 0, BUSY_POLL_MAX) },
+    ),
+    option('--down', 'leave the link down'),
+    option('--keep-privileges', 'keep all capabilities once ready, for driver files that need them'),
+    option('--for <time>', 'end after this time, such as 30s', { parse: duration }),
+  ]),
+  ...grouped('Persistent interfaces:', [
+    option('--persist', 'keep the interface at the end; a later run attaches to it by its name (%d is 0)'),
+    option('--user <user>', 'user that may attach, name or number; default: your own, unless --group is given', {
+      parse: userId,
+    }),
+    option('--group <group>', 'group that may attach; with --user, that user must be in it', { parse: groupId }),
+    option('--delete', 'remove the interface that an earlier run kept', { conflicts: ['persist', 'capture'] }),
+  ]),
+  ...grouped('Capture:', [
+    option('--capture <file>', 'write all frames, and why others were dropped, to a pcapng file'),
+    { ...shared.filter, description: 'write only frames that match, in the language of pcap-filter(7)' },
+    shared.snaplen,
+    shared.ring,
+    shared.duration,
+    shared.tlsKeys,
+    option('--capture-group <group>', 'group that may capture by `vnet capture`, name or number', { parse: groupId }),
+  ]),
+  ...grouped('Driver checks:', [
+    option('--debug', 'look for misuse of frames, leaks and wrong checksums, each with its line; slow'),
+    option(
+      '--chaos <seed>',
+      'with --debug: interrupts, polls, down and up, and lack of memory at awkward moments, which the seed chooses',
+      { parse: wholeNumber(0, 0xffff_ffff) },
+    ),
+  ]),
+  ...grouped('Single-stepping:', [
+    option(
+      '--step [time]',
+      'halt frames before each step of their path, for `vnet step`; with a time, each step then runs by itself',
+      { parse: stepTime },
+    ),
+  ]),
+  ...grouped('Output:', [
+    { ...shared.json, description: 'print one JSON object a line on standard output' },
+    option('-v, --verbose', 'log changes; -vv: every frame, interrupt, poll and drop too', { parse: times }),
+    option('-q, --quiet', 'print only the line `ready`, and errors'),
+  ]),
+]
+
+/** The values of the options of drivers. */
+export type CommonOptions = Partial<Values<typeof COMMON>>
 
 /** Groups of options for interfaces that vnet makes; of `Interfaces:`, these are for all. */
 const MAKING: readonly (string | undefined)[] = ['Interfaces:', 'Persistent interfaces:', 'Driver checks:']
 const FOR_ALL = ['--netns', '--busy-poll', '--keep-privileges', '--for']
 
-/** Returns new options, in the order of the help; with `attaches` those for existing interfaces. */
-export function commonOptions(attaches = false): Option[] {
-  return Object.entries(texts.common)
-    .flatMap(([heading, options]) => optionsOf(options, PARSERS, heading))
-    .filter(({ long, group }) => !attaches || !MAKING.includes(group) || FOR_ALL.includes(long))
+/** Returns the options of a driver; of one that attaches, those for existing interfaces. */
+export function commonOptions(attaches = false): readonly (typeof COMMON)[number][] {
+  return COMMON.filter(({ long, group }) => !attaches || !MAKING.includes(group) || FOR_ALL.includes(long))
 }
 
-/** Returns the options of `vnet attach` for the place: a container or a process. */
-export const placeOptions = (): Option[] => optionsOf(texts.attach, PARSERS, 'Containers:')
-
-const shared = (flags: string): Option => optionsOf({ [flags]: true }, PARSERS)[0] as Option
-/** Return new options of several commands. */
-export const json = () => shared('--json')
-export const user = () => shared('--user <user>')
+/** Returns options with their heading in the help. */
+function grouped<const Options extends readonly Option[]>(group: string, options: Options): Options {
+  return options.map(each => ({ ...each, group })) as readonly Option[] as Options
+}

@@ -1,6 +1,6 @@
 /** Parses the command line after a command into its options and arguments. */
 import { didYouMean, UsageError } from '../../base/usage-error.ts'
-import { InvalidArgumentError, type LazyCommand, Option } from './option.ts'
+import { InvalidArgumentError, type LazyCommand, type Option, option } from './option.ts'
 
 export type Parsed = Readonly<{ args: readonly unknown[]; options: Readonly<Record<string, unknown>> }>
 
@@ -17,7 +17,7 @@ export class UnknownOption extends UsageError {
   }
 }
 
-const HELP = new Option('-h, --help')
+const HELP: Option = option('-h, --help', '')
 
 /** Options of tools like tc-netem(8), which are words of --wire here. */
 const WIRE_WORDS = ['delay', 'loss', 'duplicate', 'corrupt', 'reorder', 'rate', 'limit', 'slot']
@@ -74,7 +74,7 @@ export function knownWords(words: readonly string[], options: readonly Option[])
 
 /** Returns the options and arguments of a command; undefined if they request its help. */
 export function parse(command: LazyCommand, words: readonly string[]): Parsed | undefined {
-  const { options: known = [], lenient, passThrough = false } = command
+  const { options: known = [], lenient, passThrough = false, refusesRepeats = false } = command
   const isLenient = lenient !== undefined && words.some(word => word.startsWith(lenient))
   const found: Record<string, unknown> = {}
   for (const { key, usual } of known) if (usual !== undefined) found[key] = usual.value
@@ -88,7 +88,8 @@ export function parse(command: LazyCommand, words: readonly string[]): Parsed | 
     if (!isOption) args.push(word)
     else if (option === HELP) return undefined
     else if (option !== undefined) {
-      if (option.isSingle && given.includes(option)) throw new UsageError(`${option.long} is given twice`)
+      const isSingle = refusesRepeats && option.value !== undefined && !option.repeats
+      if (isSingle && given.includes(option)) throw new UsageError(`${option.long} is given twice`)
       const before = Object.hasOwn(found, option.key) ? found[option.key] : undefined
       found[option.key] = parsed(option, value, word, before)
       given.push(option)
@@ -105,7 +106,7 @@ function parsed(option: Option, text: string | undefined, word: string, before: 
   const { long, value, isOptional, parse } = option
   if (value === undefined) {
     if (text !== undefined) throw new UsageError(`option ${long} takes no value`)
-    return parse === undefined ? !long.startsWith('--no-') : parse(undefined, before)
+    return parse(undefined, before)
   }
   if (text === undefined && !isOptional) throw new UsageError(`${word} needs a value: ${long} ${value.toUpperCase()}`)
   return checked(option, `${long} ${text === '' ? "''" : text}`, text, before)
@@ -121,7 +122,7 @@ function checked(
   if (words !== undefined && !words.includes(text ?? ''))
     throw new UsageError(`${what}: must be ${words.slice(0, -1).join(', ')} or ${words.at(-1)}`)
   try {
-    return parse === undefined ? text : parse(text, before)
+    return parse(text, before)
   } catch (error) {
     if (!(error instanceof InvalidArgumentError)) throw error
     throw new UsageError(`${what}: ${error.message}`, { cause: error.cause })

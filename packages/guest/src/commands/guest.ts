@@ -6,6 +6,7 @@ import { join, resolve } from 'node:path'
 import { StringDecoder } from 'node:string_decoder'
 import { explain, printable, UsageError } from 'vnet/internal/base/index'
 import { fail, failAll } from 'vnet/internal/cli/ask'
+import { type WithUndefined, withoutUndefined } from 'vnet/internal/cli/parse/option'
 import { EXIT_FAILURE, EXIT_OK, endOf, type Io, statusOf } from 'vnet/internal/cli/process/io'
 import { makeTemporaryDirectory } from 'vnet/internal/linux/files'
 import { cacheDirectory } from '../cache.ts'
@@ -14,30 +15,39 @@ import { MachineEnded } from '../machine.ts'
 import { firstDifference } from '../mail.ts'
 import { GuestSetupError } from '../programs.ts'
 
-/** The options of the command, and what `vnet explore` adds for its runs in a guest. */
-export interface GuestCommandOptions extends Pick<GuestOptions, 'seed' | 'date' | 'directory' | 'reply' | 'onStops'> {
-  readonly verify?: boolean
+/** The options of the command. */
+export interface GuestCommandOptions extends WithUndefined<Pick<GuestOptions, 'seed' | 'date' | 'directory'>> {
+  readonly verify: boolean | undefined
   /** Runs, with seeds one after the other. */
-  readonly repeat?: number
-  readonly program?: readonly string[]
-  readonly file?: readonly string[]
+  readonly repeat: number | undefined
+  readonly program: readonly string[] | undefined
+  readonly file: readonly string[] | undefined
   /** `NAME=VALUE`, or `NAME` for the value that it has here. */
-  readonly env?: readonly string[]
+  readonly env: readonly string[] | undefined
   /** MiB. */
-  readonly memory?: number
+  readonly memory: number | undefined
 }
+
+/** What `vnet lab` adds for its run in a guest. */
+type LabOptions = Pick<GuestOptions, 'reply' | 'onStops'>
 
 /**
  * Runs the command. Returns its status, like a shell; 1 if no guest can run here, if the guest's
  * files could not all be written back, or if two runs differ.
  */
-export async function guest(command: readonly string[], options: GuestCommandOptions, io: Io): Promise<number> {
+export async function guest(
+  command: readonly string[],
+  options: GuestCommandOptions,
+  io: Io,
+  ofLab: LabOptions = {},
+): Promise<number> {
   const { verify = false, repeat, program = [], file = [], env = [], memory, ...rest } = options
   using end = endOf(io)
   const stop = new AbortController()
   end.asked.finally(() => stop.abort()).catch(() => {})
   const given: Omit<GuestOptions, 'onOutput'> = {
-    ...rest,
+    ...withoutUndefined(rest),
+    ...ofLab,
     ...(memory !== undefined && { memoryMb: memory }),
     env: variables(env),
     programs: program,

@@ -1,5 +1,5 @@
 /** The command `vnet guest`, which loads its code when it runs, and options for a guest. */
-import { Argument, InvalidArgumentError, type LazyCommand, Option } from 'vnet/internal/cli/parse/option'
+import { defineCommand, InvalidArgumentError, type LazyCommand, option } from 'vnet/internal/cli/parse/option'
 import { collect, wholeNumber } from 'vnet/internal/cli/parse/options'
 
 // A kernel refuses times before its own start, and those too near to the end of its clock.
@@ -21,30 +21,42 @@ const MOST_MB = 32_768
 const REPEAT_MAX = 1_000_000
 
 /** Options of all commands that run in a guest. */
-export const guestOptions: readonly Option[] = [
-  new Option('--seed <n>', 'seed of all random numbers in the guest (1)', wholeNumber(0, Number.MAX_SAFE_INTEGER)),
-  new Option('--date <time>', 'the time of day at the start (2026-01-01T00:00:00Z)', date),
-  new Option('--verify', 'run twice, and compare everything that comes out of the guest'),
-  new Option('--repeat <n>', 'run N times, each with the next seed; say which failed', wholeNumber(1, REPEAT_MAX)),
-  new Option('--program <name>', 'give the guest a program from the start; repeat for more', collect(String)),
-  new Option('--file <path>', 'give the guest a file or directory; repeat for more', collect(String)),
-  new Option('--env <name>', 'give the command a variable, NAME or NAME=VALUE; repeat for more', collect(String)),
-  new Option('--directory <dir>', 'the directory that the guest gets (the current one)'),
-  new Option('--memory <mib>', 'memory of the guest, MiB (1024)', wholeNumber(LEAST_MB, MOST_MB)),
-]
+export const guestOptions = [
+  option('--seed <n>', 'seed of all random numbers in the guest (1)', {
+    parse: wholeNumber(0, Number.MAX_SAFE_INTEGER),
+  }),
+  option('--date <time>', 'the time of day at the start (2026-01-01T00:00:00Z)', { parse: date }),
+  option('--verify', 'run twice, and compare everything that comes out of the guest'),
+  option('--repeat <n>', 'run N times, each with the next seed; say which failed', {
+    parse: wholeNumber(1, REPEAT_MAX),
+  }),
+  option('--program <name>', 'give the guest a program from the start; repeat for more', {
+    parse: collect(String),
+  }),
+  option('--file <path>', 'give the guest a file or directory; repeat for more', {
+    parse: collect(String),
+  }),
+  option('--env <name>', 'give the command a variable, NAME or NAME=VALUE; repeat for more', {
+    parse: collect(String),
+  }),
+  option('--directory <dir>', 'the directory that the guest gets (the current one)'),
+  option('--memory <mib>', 'memory of the guest, MiB (1024)', {
+    parse: wholeNumber(LEAST_MB, MOST_MB),
+  }),
+] as const
 
 export const commands: readonly LazyCommand[] = [
-  {
+  defineCommand({
     name: 'guest',
     description: 'a command in a virtual machine, in virtual time',
     group: 'Programs:',
-    args: [new Argument('<command...>')],
+    args: ['<command...>'],
     usage: '[OPTIONS] -- COMMAND [ARGS...]',
     options: guestOptions,
-    examples: [
-      ['vnet guest -- sh -c "sleep 1d; date"', 'a day in a second'],
-      ['vnet guest --verify -- ./test.sh', 'twice, with the same bytes'],
-    ],
+    examples: {
+      'vnet guest -- sh -c "sleep 1d; date"': 'a day in a second',
+      'vnet guest --verify -- ./test.sh': 'twice, with the same bytes',
+    },
     run: async (io, command, options) => (await import('./guest.ts')).guest(command, options, io),
-  },
+  }),
 ]

@@ -1,8 +1,10 @@
 /** `vnet guest` with fakes of its machines. */
+
 import { Buffer } from 'node:buffer'
 import { setImmediate } from 'node:timers/promises'
 import { beforeEach, expect, test as plain, vi } from 'vitest'
 import type { End, Io } from '#src/cli/process/io.ts'
+import { given } from '#support/given.ts'
 import { runMain } from '#support/run-main.ts'
 import { type GuestCommandOptions, guest } from '../../src/commands/guest.ts'
 import type { MailRecord } from '../../src/mail.ts'
@@ -63,7 +65,7 @@ beforeEach(() => {
   job.left = Number.POSITIVE_INFINITY
 })
 
-async function run(options: GuestCommandOptions, pass?: Io['pass']) {
+async function run(options: Partial<GuestCommandOptions>, pass?: Io['pass'], ofLab?: Parameters<typeof guest>[3]) {
   const text = { out: '', err: '' }
   const write = (stream: 'out' | 'err') => (more: string) => {
     text[stream] += more
@@ -77,7 +79,7 @@ async function run(options: GuestCommandOptions, pass?: Io['pass']) {
     },
     ...(pass && { pass }),
   }
-  const status = await guest(['command'], options, io)
+  const status = await guest(['command'], given(options), io, ofLab)
   return { status, ...text }
 }
 
@@ -126,7 +128,7 @@ test('a signal ends a run of several, which then says how many failed', async ()
 test('a command that ends before it stops the machine is run once, and its output is shown', async () => {
   job.output = [Buffer.from('no such link\n')]
   job.end = { ...END, status: 1 }
-  const { status, out, err } = await run({ repeat: 300, reply: () => '' })
+  const { status, out, err } = await run({ repeat: 300 }, undefined, { reply: () => '' })
   expect([status, out, err]).toEqual([
     1,
     'no such link\n',

@@ -27,16 +27,16 @@ const PORT_BLOCKS = (LAST_PORT - FIRST_PORT) / PORTS
 
 /** The options of the command, parsed and checked one by one. */
 export interface ConformOptions {
-  readonly address?: readonly Uint8Array[]
-  readonly peer?: readonly Uint8Array[]
-  readonly control?: { readonly host: string; readonly port: number }
-  readonly only?: string
-  readonly slow?: boolean
-  readonly list?: boolean
+  readonly address: readonly Uint8Array[] | undefined
+  readonly peer: readonly Uint8Array[] | undefined
+  readonly control: { readonly host: string; readonly port: number } | undefined
+  readonly only: string | undefined
+  readonly slow: boolean | undefined
+  readonly list: boolean | undefined
   readonly captures: string
-  readonly junit?: string
+  readonly junit: string | undefined
   readonly pace: number
-  readonly json?: boolean
+  readonly json: boolean | undefined
 }
 
 /** Returns the exit status: 1 if a case failed that must pass, or if none ran. */

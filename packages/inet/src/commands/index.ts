@@ -1,8 +1,7 @@
 /** The commands of inet. Each loads its code when it runs. */
-import { commandsOf, InvalidArgumentError, type LazyCommand } from 'vnet/internal/cli/parse/option'
-import { wholeNumber } from 'vnet/internal/cli/parse/options'
+import { defineCommand, InvalidArgumentError, type LazyCommand, option } from 'vnet/internal/cli/parse/option'
+import { shared, wholeNumber } from 'vnet/internal/cli/parse/options'
 import { parseAddress } from 'vnet/internal/packet/address'
-import texts from './commands.json' with { type: 'json' }
 
 function addresses(text: string, before: readonly Uint8Array[] = []): readonly Uint8Array[] {
   const address = parseAddress(text)
@@ -18,13 +17,31 @@ function controlPort(text: string): { readonly host: string; readonly port: numb
   return { host: host.replace(/^\[(.*)\]$/, '$1'), port: Number(port) }
 }
 
-export const commands: readonly LazyCommand[] = commandsOf(
-  texts,
-  { conform: async (io, name, options) => (await import('./conform.ts')).conform(name, options, io) },
-  {
-    '--address <address>': addresses,
-    '--peer <address>': addresses,
-    '--control <[host:]port>': controlPort,
-    '--pace <ms>': wholeNumber(0, 60_000),
-  },
-)
+export const commands: readonly LazyCommand[] = [
+  defineCommand({
+    name: 'conform',
+    group: 'Labs:',
+    description: 'check a TCP/IP stack behind an interface against the RFCs',
+    args: ['[[NETNS/]IF]'],
+    options: [
+      option('--address <address>', 'address of the stack; once for IPv4, once for IPv6', { parse: addresses }),
+      option('--peer <address>', 'address that vnet uses itself (default: a free one)', { parse: addresses }),
+      option('--control <[host:]port>', 'control port of a program on the host, for all cases', { parse: controlPort }),
+      option('--only <pattern>', 'run only cases whose name or group matches, with * for any text'),
+      option('--slow', 'also run cases that wait for minutes'),
+      option('--list', 'list the cases instead of running them', {
+        conflicts: ['address', 'peer', 'control', 'slow', 'captures', 'junit', 'pace'],
+      }),
+      option('--captures <directory>', 'write a capture of each failure there', { default: 'conform' }),
+      option('--junit <file>', 'write the results as JUnit XML, too'),
+      option('--pace <ms>', 'milliseconds to wait between two cases', { parse: wholeNumber(0, 60_000), default: '0' }),
+      { ...shared.json, description: 'print one JSON object for each case, and one with the counts' },
+    ],
+    examples: {
+      'vnet conform tap0 --address 192.0.2.2': 'check a stack that serves echo, discard and chargen',
+      "vnet conform tap0 --address 192.0.2.2 --only 'arp*'": 'the cases of ARP',
+      'vnet conform --list': 'all cases, with level, RFC and section',
+    },
+    run: async (io, name, options) => (await import('./conform.ts')).conform(name, options, io),
+  }),
+]

@@ -7,6 +7,7 @@ import { basename } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { shellWord, UsageError, withErrno } from 'vnet/internal/base/index'
 import { fail } from 'vnet/internal/cli/ask'
+import { type WithUndefined, withoutUndefined } from 'vnet/internal/cli/parse/option'
 import { EXIT_FAILURE, EXIT_OK, endOf, type Io, statusOf } from 'vnet/internal/cli/process/io'
 import { enterForLab } from 'vnet/internal/cli/rootless'
 import { checkRegular, findProgram, loadNative, openOutput } from 'vnet/internal/linux/index'
@@ -20,13 +21,16 @@ import { exploredWorld, type WorldName } from '../world/world.ts'
 import { isInside, realPlace } from './guest-file.ts'
 import { hostOf } from './lab.ts'
 
-export interface ExploreCliOptions extends Omit<ExploreOptions, 'hit'> {
+/** The options of `explore` that are none of the command line. */
+type OnlyOfModules = 'hit' | 'invariant' | 'signal' | 'onProgress'
+
+export interface ExploreCliOptions extends WithUndefined<Omit<ExploreOptions, OnlyOfModules>> {
   /** A line for sh(1), which prints the names of hosts. */
-  readonly hit?: string
-  readonly host?: string
-  readonly json?: boolean
-  readonly html?: string
-  readonly repeat?: readonly string[]
+  readonly hit: string | undefined
+  readonly host: string | undefined
+  readonly json: boolean | undefined
+  readonly html: string | undefined
+  readonly repeat: readonly string[] | undefined
 }
 
 interface Subject {
@@ -80,7 +84,7 @@ export async function exploreCommand(
   // The state of a command is in its programs, which end with each run.
   const reuse = subject.again !== undefined && inKernel && repeat === undefined
   const own = { ...(seed !== undefined && { seed }), ...(reuse && { reuse }) }
-  const given = { ...own, ...options, world, signal: stop.signal } as const
+  const given = { ...own, ...withoutUndefined(options), world, signal: stop.signal } as const
   try {
     const status =
       repeat === undefined

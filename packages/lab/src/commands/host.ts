@@ -1,6 +1,7 @@
 /** `vnet host`: a host in TypeScript on a TAP (packages/lab/docs/tap-host.md). */
 import net, { type Socket } from 'node:net'
 import { Readable } from 'node:stream'
+import { type WithUndefined, withoutUndefined } from 'vnet/internal/cli/parse/option'
 import { complain, EXIT_FAILURE, EXIT_OK, endOf, type Io } from 'vnet/internal/cli/process/io'
 import { enterCommand, enterForLab } from 'vnet/internal/cli/rootless'
 import { dropPrivileges } from 'vnet/internal/linux/index'
@@ -10,12 +11,12 @@ import { type TapHostOptions, tapHost } from '../network/create-tap-host.ts'
 import type { LabHost } from '../network/host.ts'
 import { fileServer } from './serve-files.ts'
 
-export interface HostCommandOptions extends Omit<TapHostOptions, 'interface' | 'addresses'> {
+export interface HostCommandOptions extends WithUndefined<Omit<TapHostOptions, 'interface' | 'addresses'>> {
   /** With prefixes. */
-  readonly address?: readonly string[]
+  readonly address: readonly string[] | undefined
   /** The directory of the files. */
-  readonly serve?: string
-  readonly misbehave?: string
+  readonly serve: string | undefined
+  readonly misbehave: string | undefined
 }
 
 /** Runs until a signal, or until the interface is deleted. Returns the exit status. */
@@ -29,7 +30,7 @@ export async function host(
   if (io.own && options.netns === undefined) await enterForLab(native)
   using end = endOf(io)
   await using made = await tapHost({
-    ...options,
+    ...withoutUndefined(options),
     ...(name && { interface: name }),
     ...(address && { addresses: address }),
   })

@@ -18,14 +18,14 @@ import { checkOwner, findHost, openHost, type RunningLab, readHosts, runningLabs
 
 interface LabsOptions {
   /** Look for the labs of this user, instead of root's and the caller's. */
-  readonly user?: number
+  readonly user: number | undefined
 }
 
 /**
  * `vnet lab list`: prints the running labs, or with `json` one line for a program. Other users with
  * vnets, which only root finds, are named on standard error. Returns EXIT_OK, also without a lab.
  */
-export function listLabs({ json, user }: LabsOptions & { readonly json?: boolean }, io: Io): number {
+export function listLabs({ json, user }: LabsOptions & { readonly json: boolean | undefined }, io: Io): number {
   checkUser(user)
   const labs = runningLabs(user)
   const users = user === undefined ? otherUsers() : []

@@ -20,7 +20,7 @@ import { readStop, type Stop, Stops } from './virtual-stops.ts'
 type Order = Readonly<{ host: string; command: readonly string[]; stops: readonly Stop[]; seed: number }>
 
 export interface VirtualLabOptions extends GuestCommandOptions {
-  readonly scenario?: string | undefined
+  readonly scenario: string | undefined
   readonly host: string
   /** Where the lab stops for commands: see readStop. */
   readonly stopAt: readonly string[]
@@ -54,14 +54,14 @@ export async function virtualLab(
   const seed = options.seed ?? plan.seed
   const reply = (seed: number) => JSON.stringify({ host, command, stops, seed } satisfies Order)
   const env = [...(options.env ?? []), `${STAGE}=1`]
-  const given = { ...options, ...(seed !== undefined && { seed }), reply, env }
-  if (stops.length === 0) return await guest(words, given, io)
+  const given = { ...options, seed, env }
+  if (stops.length === 0) return await guest(words, given, io, { reply })
   using commands = new StopCommands({
     hosts: [...new Set([host, ...hostsOf(plan.topology)])],
     input: process.stdin,
     io,
   })
-  const status = await guest(words, { ...given, onStops: () => commands.start() }, io)
+  const status = await guest(words, given, io, { reply, onStops: () => commands.start() })
   for (const { text } of stops)
     if (commands.reached?.has(text) === false) io.err(`vnet: --stop-at ${text}: not reached\n`)
   return status

@@ -19,11 +19,11 @@ const LAB_NAME_MAX = 63
 
 /** The options of `vnet lab FILE`. Options of the guest are for `time` virtual only. */
 export interface LabCommandOptions extends GuestCommandOptions {
-  readonly host?: string
-  readonly scenario?: string
-  readonly json?: boolean
-  readonly time?: 'real' | 'virtual'
-  readonly stopAt?: readonly string[]
+  readonly host: string | undefined
+  readonly scenario: string | undefined
+  readonly json: boolean | undefined
+  readonly time: 'real' | 'virtual' | undefined
+  readonly stopAt: readonly string[] | undefined
 }
 
 /** Makes the lab of a file. Returns the exit status of the command; 0 without a command. */

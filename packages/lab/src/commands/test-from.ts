@@ -17,15 +17,15 @@ import type { Story } from '../story/story.ts'
 import { storyText } from '../story/story-text.ts'
 
 export interface TestFromOptions {
-  readonly json?: boolean
-  readonly all?: boolean
+  readonly json: boolean | undefined
+  readonly all: boolean | undefined
   /** The path of the test. */
-  readonly write?: string
+  readonly write: string | undefined
   /** The paths of modules: their default exports are the programs. */
-  readonly client?: string
-  readonly server?: string
-  readonly withContent?: boolean
-  readonly explore?: boolean
+  readonly client: string | undefined
+  readonly server: string | undefined
+  readonly withContent: boolean | undefined
+  readonly explore: boolean | undefined
 }
 
 /** Prints the story of `file`, which may be `-`. Returns the exit status. */

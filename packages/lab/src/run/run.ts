@@ -10,26 +10,26 @@ import { addressesOf as addressesOnLink, LabUnavailableError, RUN_ROUTER } from 
 
 /** The options of `vnet run`, under the names of its flags. Times are milliseconds. */
 export interface RunOptions {
-  readonly wire?: string
-  readonly wireIn?: string
-  readonly wireOut?: string
+  readonly wire: string | undefined
+  readonly wireIn: string | undefined
+  readonly wireOut: string | undefined
   /** Milliseconds after which the wire is set. */
-  readonly after?: number
-  readonly seed?: number
-  readonly scenario?: string
-  readonly capture?: string
-  readonly mtu?: number
-  readonly internet?: boolean
-  readonly publish?: readonly number[]
-  readonly localhost?: readonly number[]
-  readonly drop?: string
-  readonly delay?: number
-  readonly nth?: number
-  readonly first?: number
-  readonly every?: number
-  readonly repeat?: number
-  readonly json?: string
-  readonly quiet?: boolean
+  readonly after: number | undefined
+  readonly seed: number | undefined
+  readonly scenario: string | undefined
+  readonly capture: string | undefined
+  readonly mtu: number | undefined
+  readonly internet: boolean | undefined
+  readonly publish: readonly number[] | undefined
+  readonly localhost: readonly number[] | undefined
+  readonly drop: string | undefined
+  readonly delay: number | undefined
+  readonly nth: number | undefined
+  readonly first: number | undefined
+  readonly every: number | undefined
+  readonly repeat: number | undefined
+  readonly json: string | undefined
+  readonly quiet: boolean | undefined
 }
 
 /** How this process is to end. */

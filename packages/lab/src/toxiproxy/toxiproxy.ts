@@ -15,15 +15,15 @@ import { Proxies } from './proxies.ts'
 import type { ToxicProxy } from './proxy.ts'
 
 export interface ToxiproxyOptions {
-  readonly host?: string
-  readonly port?: number
-  readonly config?: string
-  readonly seed?: number
-  readonly allowHost?: readonly string[]
-  readonly proxyMetrics?: boolean
-  readonly runtimeMetrics?: boolean
+  readonly host: string | undefined
+  readonly port: number | undefined
+  readonly config: string | undefined
+  readonly seed: number | undefined
+  readonly allowHost: readonly string[] | undefined
+  readonly proxyMetrics: boolean | undefined
+  readonly runtimeMetrics: boolean | undefined
   /** False for --no-packets. */
-  readonly packets?: boolean
+  readonly packets: boolean | undefined
 }
 
 /** The levels of toxiproxy's LOG_LEVEL at which requests are logged. */

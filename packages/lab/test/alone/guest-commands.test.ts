@@ -1,4 +1,5 @@
 /** What commands hand to a guest, with fakes of labs, guests and explorations. */
+
 import { Buffer } from 'node:buffer'
 import { mkdirSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -6,6 +7,7 @@ import { pathToFileURL } from 'node:url'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { Io } from '#src/cli/process/io.ts'
 import { testDirectory } from '#support/fresh-directory.ts'
+import { given } from '#support/given.ts'
 import { exploreCommand } from '../../src/commands/explore.ts'
 import { lab } from '../../src/commands/lab.ts'
 import { STAGE } from '../../src/world/world.ts'
@@ -58,19 +60,19 @@ test('a lab in a guest has the real paths of its files and of its directory', as
   process.chdir('/')
   const link = join(directory, 'link')
   const options = { time: 'virtual', directory: link, scenario: join(link, 'labs/changes.yaml') } as const
-  expect(await lab(join(link, 'labs/net.yaml'), ['true'], options, io)).toBe(0)
+  expect(await lab(join(link, 'labs/net.yaml'), ['true'], given(options), io)).toBe(0)
   const [words] = fakes.guest.mock.calls[0] as [string[]]
   const files = ['net.yaml', 'changes.yaml'].map(name => join(directory, 'labs', name))
   expect(words.slice(-3)).toEqual([files[0], '--scenario', files[1]])
 })
 
 test.each(['other/net.yaml', 'labs/other.yaml'])('a lab in a guest refuses %s, whose file it lacks', async path => {
-  const run = lab(path, ['true'], { time: 'virtual' }, io)
+  const run = lab(path, ['true'], given({ time: 'virtual' }), io)
   await expect(run).rejects.toThrow(`${path}: not in ${directory}, whose files the guest has`)
 })
 
 test('a directory that does not exist is named', async () => {
-  const run = lab('labs/net.yaml', ['true'], { time: 'virtual', directory: 'none' }, io)
+  const run = lab('labs/net.yaml', ['true'], given({ time: 'virtual', directory: 'none' }), io)
   await expect(run).rejects.toThrow(`labs/net.yaml: not in ${join(directory, 'none')}, whose files the guest has`)
 })
 
@@ -85,20 +87,20 @@ test('a lab in a guest hides from its programs that the guest stops when it is u
     seen.push(command, STAGE in env)
     return 7
   })
-  expect(await lab('labs/net.yaml', [], {}, io)).toBe(7)
+  expect(await lab('labs/net.yaml', [], given({}), io)).toBe(7)
   expect(seen).toEqual([false, ['true'], false])
 })
 
 test('an exploration in a guest has the real path of its scenario', async () => {
   fakes.explore.mockResolvedValue({ passed: true, failures: [] })
-  expect(await exploreCommand('link/labs/scenario.mjs', [], { world: 'guest' }, io)).toBe(0)
+  expect(await exploreCommand('link/labs/scenario.mjs', [], given({ world: 'guest' }), io)).toBe(0)
   expect(fakes.explore.mock.calls[0]?.[0]).toEqual(pathToFileURL(join(directory, 'labs/scenario.mjs')))
-  const run = exploreCommand('other/scenario.mjs', [], { world: 'guest' }, io)
+  const run = exploreCommand('other/scenario.mjs', [], given({ world: 'guest' }), io)
   await expect(run).rejects.toThrow('other/scenario.mjs: not in the current directory, whose files the guest has')
 })
 
 test.each(['GuestSetupError', 'MachineEnded'])('a %s of an exploration is a line', async name => {
   fakes.explore.mockRejectedValue(Object.assign(new Error('no guest'), { name }))
-  expect(await exploreCommand('labs/scenario.mjs', [], { world: 'guest' }, io)).toBe(1)
+  expect(await exploreCommand('labs/scenario.mjs', [], given({ world: 'guest' }), io)).toBe(1)
   expect(printed).toBe('vnet: no guest\n')
 })

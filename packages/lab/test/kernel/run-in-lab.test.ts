@@ -1,8 +1,10 @@
 /** The lab of `vnet run`, made in this process by root, without the Internet. */
+
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { freshDirectory } from '#support/fresh-directory.ts'
+import { given } from '#support/given.ts'
 import { RUN_ROUTER } from '../../src/model/subnet.ts'
 import type { RunOptions } from '../../src/run/run.ts'
 import { runInLab } from '../../src/run/run-lab.ts'
@@ -10,16 +12,16 @@ import { runInLab } from '../../src/run/run-lab.ts'
 const directory = freshDirectory()
 
 /** Runs a command of the shell. Returns its end and the lines of the report. */
-async function runHere(command: string, options: RunOptions) {
+async function runHere(command: string, options: Partial<RunOptions>) {
   let text = ''
   const err = (more: string) => {
     text += more
   }
-  const end = await runInLab(
-    ['sh', '-c', command],
-    { internet: false, ...options },
-    { out: err, err, onEnd: () => () => {} },
-  )
+  const end = await runInLab(['sh', '-c', command], given({ internet: false, ...options }), {
+    out: err,
+    err,
+    onEnd: () => () => {},
+  })
   return { end, lines: text.split('\n') }
 }
 

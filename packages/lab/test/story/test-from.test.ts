@@ -1,4 +1,5 @@
 /** vnet test-from prints the story of a file. */
+
 import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
@@ -7,7 +8,8 @@ import { describe, expect, test } from 'vitest'
 import type { End, Io } from '#src/cli/process/io.ts'
 import { pcapOf, whole } from '#support/capture-records.ts'
 import { testDirectory } from '#support/fresh-directory.ts'
-import { testFrom } from '../../src/commands/test-from.ts'
+import { given } from '#support/given.ts'
+import { type TestFromOptions, testFrom } from '../../src/commands/test-from.ts'
 import { storyText } from '../../src/story/story-text.ts'
 import { flowStory, storyOf } from '../support/stories.ts'
 import { ethernetFrame, handshake, type Segment, segmentPacket, storyOfSegments } from '../support/story-captures.ts'
@@ -17,13 +19,13 @@ const LOST = [...handshake(), data(50), data(350), { at: 390, back: true, ack: 1
 const bytesOf = (segments: readonly Segment[]) =>
   pcapOf(segments.map(one => whole(ethernetFrame(segmentPacket(one)), { nanoseconds: one.at * 1e6 })))
 
-async function run(bytes: Uint8Array, options = {}) {
+async function run(bytes: Uint8Array, options: Partial<TestFromOptions> = {}) {
   const printed: string[] = []
   const errors: string[] = []
   const io: Io = { out: text => printed.push(text), err: text => errors.push(text), onEnd: () => () => {} }
   const path = join(testDirectory(), 'failed.pcap')
   writeFileSync(path, bytes)
-  const status = await testFrom(path, options, io)
+  const status = await testFrom(path, given(options), io)
   return { status, out: printed.join('').replace(path, 'FILE'), errors: errors.join('').replaceAll(path, 'FILE') }
 }
 
@@ -76,7 +78,7 @@ describe('vnet test-from', () => {
         resolve(fn)
         return () => {}
       }
-      ended = testFrom(path, {}, { out: text => printed.push(text), err() {}, onEnd })
+      ended = testFrom(path, given({}), { out: text => printed.push(text), err() {}, onEnd })
     })
     const end = await listens
     end({ signal: 'SIGINT' })

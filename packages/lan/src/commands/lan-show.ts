@@ -1,7 +1,7 @@
 /** `vnet lan show [IF]`: hosts, leases, neighbours, stations and counters of a segment. */
 import { EOPNOTSUPP, VnetError } from 'vnet/internal/base/errno'
 import { alignLeft } from 'vnet/internal/cli/align'
-import { type AskOptions, askInterface, askVnets, fail, failAll, hasEnded } from 'vnet/internal/cli/ask'
+import { askInterface, askVnets, fail, failAll, hasEnded, type QueryOptions } from 'vnet/internal/cli/ask'
 import { label } from 'vnet/internal/cli/device-text'
 import { EXIT_FAILURE, EXIT_OK, type Io } from 'vnet/internal/cli/process/io'
 import type { ControlClient, Found, FoundDevice, SegmentEntryKind, SegmentInfo } from 'vnet/internal/control/index'
@@ -18,7 +18,7 @@ type Part = keyof typeof KINDS
 const PARTS = Object.keys(KINDS) as Part[]
 
 /** The options of the command: the parts to show. */
-export type LanShowOptions = AskOptions & { readonly [P in Part]?: boolean } & { readonly json?: boolean }
+export type LanShowOptions = QueryOptions & { readonly [P in Part]: boolean | undefined }
 
 type Shown = Readonly<{ interfaces: readonly string[]; segment: SegmentInfo }>
 

@@ -22,7 +22,7 @@ import { runWorker } from '../worker.ts'
 /** Returns the exit status: 1 if a solution fails, or a skeleton or a mistake is not found. */
 export async function checkExercises(
   exercises: readonly Exercise[],
-  options: { readonly memoryOnly?: boolean },
+  options: { readonly memoryOnly?: boolean | undefined },
   io: Io,
 ): Promise<number> {
   const why = options.memoryOnly ? '--memory-only' : whyNotRootless()

@@ -14,10 +14,10 @@ import { isExercise, loadExercises } from './exercise-file.ts'
 import { type GradeOptions, grade, isStudent, missingFile } from './grade.ts'
 
 interface CheckOptions extends GradeOptions {
-  readonly from?: string
-  readonly mistakes?: boolean
-  readonly kernel?: boolean
-  readonly requireLive?: boolean
+  readonly from: string | undefined
+  readonly mistakes: boolean | undefined
+  readonly kernel: boolean | undefined
+  readonly requireLive: boolean | undefined
 }
 
 type Task = Readonly<{ exercise: course.Exercise; file: string }>

@@ -15,13 +15,18 @@ import { csvLine, readSheet, scoreOf, sheetOf, titlesOf } from './points.ts'
 
 /** The options of both commands. */
 export interface GradeOptions {
-  readonly memoryOnly?: boolean
-  readonly json?: boolean
-  readonly csv?: boolean
-  readonly unsafe?: boolean
-  readonly jobs?: number
+  readonly memoryOnly: boolean | undefined
+  readonly json: boolean | undefined
+  readonly csv: boolean | undefined
+  readonly unsafe: boolean | undefined
+  readonly jobs: number | undefined
   /** The file of the sheet; empty: one point for each check. */
-  readonly points?: string
+  readonly points?: string | undefined
+}
+
+interface GradeCommandOptions extends Required<GradeOptions> {
+  readonly from: string | undefined
+  readonly sheet: boolean | undefined
 }
 
 /** A student's directory for one exercise. */
@@ -53,7 +58,7 @@ export const isStudent = (path: string, exercises: readonly Exercise[]): boolean
 /** `vnet grade`. A student where the sheet would be gives each check one point. */
 export async function gradeStudents(
   students: readonly string[],
-  { from, sheet, ...options }: GradeOptions & { readonly from?: string; readonly sheet?: boolean },
+  { from, sheet, ...options }: GradeCommandOptions,
   io: Io,
 ): Promise<number> {
   const exercises = await loadExercises(from)

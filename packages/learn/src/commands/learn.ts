@@ -12,7 +12,11 @@ import { skeletonOf } from '../kernel/skeleton.ts'
 import { cFileOf } from './check-exercise.ts'
 import { loadExercises } from './exercise-file.ts'
 
-type LearnOptions = Readonly<{ json?: boolean; kernel?: boolean; from?: string }>
+interface LearnOptions {
+  readonly json: boolean | undefined
+  readonly kernel: boolean | undefined
+  readonly from: string | undefined
+}
 
 /**
  * Lists the exercises, or writes the files of one. Existing files are not changed. Returns the exit

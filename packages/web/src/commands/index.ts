@@ -1,35 +1,56 @@
 /** The commands of the page and of the metrics. Each loads its code when it runs. */
 import { getPriority, setPriority } from 'node:os'
 import { UsageError } from 'vnet/internal/base/usage-error'
-import { commandsOf, type LazyCommand } from 'vnet/internal/cli/parse/option'
-import { collect, PARSERS } from 'vnet/internal/cli/parse/options'
+import { defineCommand, type LazyCommand, option } from 'vnet/internal/cli/parse/option'
+import { collect, shared } from 'vnet/internal/cli/parse/options'
 import type { Io } from 'vnet/internal/cli/process/io'
 import { type Address, parseAddress } from '../http/address.ts'
-import texts from './commands.json' with { type: 'json' }
 
 /** The nice value of a server: requests of strangers must not take the CPU from frames. */
 const NICE = 10
 
 export interface ServerCommandOptions {
   /** True for the vnets of all network namespaces. */
-  readonly all?: boolean
+  readonly all: boolean | undefined
   /** Names of the server, besides its addresses. */
-  readonly host?: readonly string[]
-  readonly json?: boolean
+  readonly host: readonly string[] | undefined
+  readonly json: boolean | undefined
   /** Query this user's vnets instead of root's and the caller's. */
-  readonly user?: number
+  readonly user: number | undefined
 }
 
-export const commands: readonly LazyCommand[] = commandsOf(
-  texts,
-  {
-    metrics: async (io, address, options) =>
+const serverOptions = [
+  option('--all', 'serve the vnets of all network namespaces'),
+  option('--host <name>', 'also take requests for this name; may be repeated', { parse: collect(String) }),
+  shared.json,
+  shared.user,
+] as const
+
+export const commands: readonly LazyCommand[] = [
+  defineCommand({
+    name: 'metrics',
+    group: 'Monitoring:',
+    description: 'serve the counters of running vnets at /metrics, for Prometheus, until Ctrl-C',
+    args: ['<ADDRESS>'],
+    options: serverOptions,
+    examples: { 'vnet metrics 9100': 'at http://127.0.0.1:9100/metrics' },
+    run: async (io, address, options) =>
       (await import('./metrics.ts')).metrics(addressFor('metrics', address, io), options, io),
-    web: async (io, address, names, options) =>
+  }),
+  defineCommand({
+    name: 'web',
+    group: 'Monitoring:',
+    description: 'serve a live page of running vnets until Ctrl-C, and print its URL',
+    args: ['<ADDRESS>', '[IF...]'],
+    options: serverOptions,
+    examples: {
+      'vnet web 8080': 'all running vnets, on 127.0.0.1',
+      'vnet web 0.0.0.0:8080 --host box sn0': 'sn0, for other machines too',
+    },
+    run: async (io, address, names, options) =>
       (await import('./web.ts')).web(addressFor('web', address, io), names, options, io),
-  },
-  { ...PARSERS, '--host <name>': collect(String) },
-)
+  }),
+]
 
 /** Prepares the process to serve at an address, and returns it parsed. Throws a UsageError. */
 function addressFor(command: string, text: string, io: Io): Address {
