@@ -9,7 +9,7 @@ import { Connection } from 'vnet/internal/control/protocol/connection'
 import type { Entry } from 'vnet/internal/control/protocol/directory'
 import { getS32, getU16, getU32, NLMSG_ERROR, NLMSG_HDRLEN, SEQ_AT, TYPE_AT } from 'vnet/internal/netlink/index'
 import type { Requester } from './program-socket.ts'
-import type { Supervision } from './seccomp.ts'
+import type { Supervision } from './supervision.ts'
 
 const TIMEOUT_MS = 5000
 /** Late replies are looked for this often; a timer per request would cost more than the request. */

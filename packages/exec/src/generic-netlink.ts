@@ -19,7 +19,8 @@ import { addresseeOf, vnetFor } from './addressee.ts'
 import * as memory from './program-memory.ts'
 import { boundPortOf, inodeOf, openerAs } from './program-socket.ts'
 import type { Relay, RelayDone, Sent } from './relay.ts'
-import type { Notification, Supervision } from './seccomp.ts'
+import type { Notification } from './seccomp.ts'
+import type { Supervision } from './supervision.ts'
 
 /** The descriptor numbers of a program's generic netlink sockets: still valid for select(2). */
 export const FIRST_DESCRIPTOR = 960

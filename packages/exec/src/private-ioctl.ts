@@ -7,7 +7,8 @@ import { ECONNREFUSED, EFAULT, EIO, ENODEV } from 'vnet/internal/base/errno'
 import { commands, VNET_GENL_ID, VNET_GENL_VERSION, VNET_IOCTL_DATA_MAX } from 'vnet/internal/control/protocol/family'
 import { IFNAMSIZ, IFR_IFRU, IFREQ_LEN, SIOCDEVPRIVATE } from 'vnet/internal/netdev/if'
 import * as netlink from 'vnet/internal/netlink/index'
-import type { Notification, Supervision } from './seccomp.ts'
+import type { Notification } from './seccomp.ts'
+import type { Supervision } from './supervision.ts'
 import type { RemoteDevice } from './vnets.ts'
 
 /** A driver's result: 0 or more, or -errno, with the ifreq and the data that it changed. */

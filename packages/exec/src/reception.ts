@@ -9,7 +9,8 @@ import { getU32, putU32 } from 'vnet/internal/netlink/index'
 import * as memory from './program-memory.ts'
 import { inodeOf, isNonBlocking, receiveTimeoutMs } from './program-socket.ts'
 import { PLACEHOLDER_LEN, type Replies } from './replies.ts'
-import type { Notification, Supervision } from './seccomp.ts'
+import type { Notification } from './seccomp.ts'
+import type { Supervision } from './supervision.ts'
 import { Waits } from './waits.ts'
 
 const MSG_PEEK = 2

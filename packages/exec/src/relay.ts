@@ -10,8 +10,9 @@ import type { SentRequest } from './conversations.ts'
 import { kernelsPart, merged, messageAt, ourPart, packed } from './family-dump.ts'
 import type { ProgramSocket, Requester } from './program-socket.ts'
 import type { Replies } from './replies.ts'
-import type { Notification, Supervision } from './seccomp.ts'
+import type { Notification } from './seccomp.ts'
 import { type Subscriptions, subscribes } from './subscriptions.ts'
+import type { Supervision } from './supervision.ts'
 
 /** Bytes of a reply; a longer one fails with ENOBUFS. */
 const REPLY_MAX = 1 << 20

@@ -7,10 +7,6 @@ import { ENOENT } from 'vnet/internal/base/errno'
 import { closeFd, type Native, O_CLOEXEC, type Poller, startPoller } from 'vnet/internal/linux/index'
 import * as uapi from 'vnet/internal/linux/uapi'
 import { getS32, getU32, getU64, putU32 } from 'vnet/internal/netlink/index'
-import type { Conversations } from './conversations.ts'
-import type { OtherProcesses } from './other-process.ts'
-import type { Requester } from './program-socket.ts'
-import type { ReachableVnets } from './vnets.ts'
 
 /** struct seccomp_notif: id, pid, flags; struct seccomp_data: nr, arch, ip, six arguments. */
 const NOTIF_LEN = 80
@@ -128,49 +124,4 @@ export class NotificationListener {
   #ioctl(request: number, bytes: Uint8Array): number {
     return this.#open ? this.#native.ioctl(this.#fd, request, bytes) : -ENOENT
   }
-}
-
-/**
- * The numbers of the system calls that `vnet exec` traps, on x64
- * (arch/x86/entry/syscalls/syscall_64.tbl) and on arm64 (include/uapi/asm-generic/unistd.h).
- */
-const SYSCALLS: Readonly<Record<Call, readonly [x64: number, arm64: number]>> = {
-  ioctl: [16, 29],
-  socket: [41, 198],
-  sendmsg: [46, 211],
-  sendto: [44, 206],
-  sendmmsg: [307, 269],
-  recvmsg: [47, 212],
-  recvfrom: [45, 207],
-  recvmmsg: [299, 243],
-  setsockopt: [54, 208],
-  read: [0, 63],
-  readv: [19, 65],
-  preadv2: [327, 286],
-  write: [1, 64],
-  writev: [20, 66],
-}
-
-/** Returns the values of `calls` by the numbers of the system calls on this machine. */
-export function bySyscallNumber<T>(calls: Readonly<Record<Call, T>>): Map<number, T> {
-  const column = ['x64', 'arm64'].indexOf(process.arch)
-  const names = Object.keys(SYSCALLS) as Call[]
-  return new Map(names.map(name => [SYSCALLS[name][column] ?? -1, calls[name]]))
-}
-
-type Message = `${'send' | 'recv'}${'msg' | 'mmsg'}`
-type Data = `${'read' | 'write'}${'' | 'v'}`
-type Call = Message | Data | 'ioctl' | 'socket' | 'setsockopt' | 'sendto' | 'recvfrom' | 'preadv2'
-
-/** The parts that the handlers of trapped calls share (supervisor.ts). */
-export interface Supervision {
-  readonly native: Native
-  readonly listener: NotificationListener
-  readonly processes: OtherProcesses
-  readonly vnets: ReachableVnets
-  readonly conversations: Conversations
-  /** The user for a thread's requests: undefined is the supervisor's own, null permits none. */
-  requesterOf(pid: number): Requester | undefined | null
-  /** Called with an exception of a timer or an event, which is a defect. */
-  onDefect(error: unknown): void
 }

@@ -13,7 +13,8 @@ import * as netlink from 'vnet/internal/netlink/index'
 import { Conversation, type SentRequest } from './conversations.ts'
 import { inodeOf, portOf, type Requester } from './program-socket.ts'
 import type { Replies } from './replies.ts'
-import type { Notification, Supervision } from './seccomp.ts'
+import type { Notification } from './seccomp.ts'
+import type { Supervision } from './supervision.ts'
 
 /**
  * A program's socket: the process, the descriptor number, and the inodes of the socket and of its

@@ -14,8 +14,10 @@ import { requesterOf } from './program-socket.ts'
 import { Reception } from './reception.ts'
 import { relayOf } from './relay.ts'
 import { Replies } from './replies.ts'
-import { bySyscallNumber, type Notification, NotificationListener, type Supervision } from './seccomp.ts'
+import { type Notification, NotificationListener } from './seccomp.ts'
 import { Subscriptions } from './subscriptions.ts'
+import type { Supervision } from './supervision.ts'
+import { bySyscallNumber } from './system-calls.ts'
 import { ReachableVnets } from './vnets.ts'
 
 /** Takes over `fd` until disposed of or no process has the filter. Calls that throw return EIO. */

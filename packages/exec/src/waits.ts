@@ -7,7 +7,8 @@
 import { EAGAIN, EINTR, EIO, ENOBUFS } from 'vnet/internal/base/errno'
 import { closeFd, closingOnError, FIONBIO, type Poller, startPoller } from 'vnet/internal/linux/index'
 import type { ThreadStatus } from './other-process.ts'
-import type { Notification, Supervision } from './seccomp.ts'
+import type { Notification } from './seccomp.ts'
+import type { Supervision } from './supervision.ts'
 
 /** Signals are polled for this often, for LOOKS threads each time. */
 const LOOK_MS = 20

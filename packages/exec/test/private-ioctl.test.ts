@@ -9,7 +9,8 @@ import { SIOCDEVPRIVATE, SIOCGIFMAP } from '#src/netdev/if.ts'
 import * as netlink from '#src/netlink/index.ts'
 import type { SentRequest } from '../src/conversations.ts'
 import { privateIoctls } from '../src/private-ioctl.ts'
-import { Notification, type Supervision } from '../src/seccomp.ts'
+import { Notification } from '../src/seccomp.ts'
+import type { Supervision } from '../src/supervision.ts'
 import type { RemoteDevice } from '../src/vnets.ts'
 
 /** The address in ifr_data, and the number of readable bytes there. */

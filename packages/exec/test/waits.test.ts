@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { EAGAIN, EIO, ENOBUFS } from '#src/base/errno.ts'
-import type { Notification, Supervision } from '../src/seccomp.ts'
+import type { Notification } from '../src/seccomp.ts'
+import type { Supervision } from '../src/supervision.ts'
 import { type Wait, Waits } from '../src/waits.ts'
 
 let results: number[]

@@ -10,7 +10,8 @@ import { AF_NETLINK, NETLINK_GENERIC, SOCK_RAW, sockaddrNl } from '#src/linux/ua
 import { MEMORY_AT, memoryOf } from '#support/user-memory.ts'
 import { OtherProcesses } from '../../src/other-process.ts'
 import { portOf } from '../../src/program-socket.ts'
-import type { Notification, Supervision } from '../../src/seccomp.ts'
+import type { Notification } from '../../src/seccomp.ts'
+import type { Supervision } from '../../src/supervision.ts'
 
 /** `undefined` is a call that was left to the kernel. */
 export type CallResult = number | undefined

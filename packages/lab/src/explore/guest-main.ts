@@ -7,8 +7,8 @@ import { join } from 'node:path'
 import { serialize } from 'node:v8'
 import { stopMachine } from '@vnet/guest/internal/inside'
 import { makeTemporaryDirectory } from 'vnet/internal/linux/files'
+import { loadScenario } from './load-scenario.ts'
 import { type RunResult, type RunSpec, runOnce } from './run-once.ts'
-import { loadScenario } from './runners.ts'
 
 /** The result of a run in a guest, which sends it as base64 of v8.serialize. */
 export interface GuestReply {

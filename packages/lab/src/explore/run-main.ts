@@ -6,9 +6,9 @@ import { setTimeout } from 'node:timers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { LabWorker } from '../kernel/lab-worker.ts'
 import { type Beat, beatOf } from './heartbeat.ts'
+import { factsOf, loadScenario, type ModuleFacts, type Refusal, refusalOf } from './load-scenario.ts'
 import { added } from './points.ts'
 import { type RunResult, type RunSpec, runOnce } from './run-once.ts'
-import { factsOf, loadScenario, type ModuleFacts, type Refusal, refusalOf } from './runners.ts'
 
 /** A request for a run, without `spec` for the facts of the module, or for a beat. */
 export type RunRequest = ModuleRequest | { readonly beats: true }

@@ -2,15 +2,13 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { describeException, EAGAIN, messageOrDescription, UsageError, VnetError } from 'vnet/internal/base/index'
+import { EAGAIN, UsageError, VnetError } from 'vnet/internal/base/index'
 import { removeLeftovers } from '../kernel/leftovers.ts'
 import { builtModule } from '../model/built-module.ts'
-import { checkForm } from '../model/options.ts'
-import { HIT } from '../nemesis/hit.ts'
 import { type Beat, Heartbeat, lateText } from './heartbeat.ts'
+import { errorOf, type ModuleFacts } from './load-scenario.ts'
 import type { RunReplies, RunRequest } from './run-main.ts'
 import { type RunResult, type RunSpec, runOnce, type Scenario } from './run-once.ts'
-import type { ExploreOptions } from './scenario.ts'
 
 /**
  * Runs a scenario once at a call: in this process, in a process or thread of its own, or in a
@@ -224,47 +222,4 @@ export class ModuleRunner implements Runner {
     const most = this.#reuse ? 1 : this.concurrency
     if (!this.#isClosed && this.#ahead.length < most) this.#ahead.push(new RunProcess())
   }
-}
-
-interface ScenarioModule extends Scenario {
-  readonly options?: ExploreOptions
-}
-
-/** What explore has to know of a module before the first run. */
-export interface ModuleFacts {
-  readonly options: ExploreOptions
-  /** Whether it exports `hit`. */
-  readonly hasHit: boolean
-}
-
-/** Why a process or a thread has not run a scenario, in a form that a message can carry. */
-export interface Refusal {
-  readonly text: string
-  /** Whether it is a mistake of the user. */
-  readonly isUsage: boolean
-}
-
-export function refusalOf(error: unknown): Refusal {
-  return { text: messageOrDescription(error), isUsage: error instanceof UsageError }
-}
-
-export const errorOf = ({ text, isUsage }: Refusal): Error => (isUsage ? new UsageError(text) : new Error(text))
-
-export function factsOf({ options = {}, hit }: ScenarioModule): ModuleFacts {
-  return { options, hasHit: hit !== undefined }
-}
-
-/** Rejects with a UsageError for a file that is not the module of a scenario. */
-export async function loadScenario(url: string): Promise<ScenarioModule> {
-  const isData = url.startsWith('data:')
-  const loaded = (await import(url).catch(error => {
-    if (isData || error?.code !== 'ERR_UNKNOWN_FILE_EXTENSION')
-      throw new UsageError(`${isData ? 'the scenario' : url} does not load: ${describeException(error)}`)
-    throw new UsageError(`Node ${process.versions.node} cannot import ${url}: compile it, or give a function in vitest`)
-  })) as Partial<ScenarioModule>
-  const { default: scenario, hit } = loaded
-  if (typeof scenario !== 'function')
-    throw new UsageError(`${url}: the module has no scenario: export default async ({ lab, signal }) => { ... }`)
-  if (hit !== undefined) checkForm(`${url}: hit`, hit, HIT)
-  return { ...loaded, default: scenario }
 }

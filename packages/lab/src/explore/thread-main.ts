@@ -1,8 +1,8 @@
 /** A thread that runs a module in memory, again and again. */
 import { parentPort, workerData } from 'node:worker_threads'
 import { type Beat, beatOf } from './heartbeat.ts'
+import { factsOf, loadScenario, refusalOf } from './load-scenario.ts'
 import { type RunResult, type RunSpec, runOnce } from './run-once.ts'
-import { factsOf, loadScenario, refusalOf } from './runners.ts'
 import type { ThreadReply, ThreadRequest } from './thread-runner.ts'
 
 const { url } = workerData as { readonly url: string }

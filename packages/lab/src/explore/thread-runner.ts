@@ -7,8 +7,9 @@ import { Worker } from 'node:worker_threads'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { builtModule } from '../model/built-module.ts'
 import { type Beat, Heartbeat, lateText } from './heartbeat.ts'
+import { errorOf, type ModuleFacts, type Refusal } from './load-scenario.ts'
 import type { RunResult, RunSpec } from './run-once.ts'
-import { brokenRun, errorOf, type ModuleFacts, type Refusal, type Runner } from './runners.ts'
+import { brokenRun, type Runner } from './runners.ts'
 
 /** A request for a run, without `spec` for the facts of the module, or for a beat. */
 export type ThreadRequest = { readonly spec?: RunSpec } | { readonly beats: true }

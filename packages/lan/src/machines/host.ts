@@ -1,7 +1,4 @@
 /** A simulated host: its addresses, and its handlers for received packets. */
-import { type Clock, type Rate, TokenBucket } from 'vnet/internal/base/index'
-import { copyAddress, ETH_ALEN, isMulticastAddress } from 'vnet/internal/packet/ethernet'
-import { RecentAddresses } from '../switch/address-table.ts'
 
 /** A host as a user defines it. It needs `ip` or `ip6`. */
 export interface HostDefinition {
@@ -99,82 +96,4 @@ export interface HostRange {
   readonly services?: boolean | undefined
   /** Handlers receive packets to one of the hosts, but none to groups or broadcast addresses. */
   readonly on?: HostHandlers | undefined
-}
-
-/**
- * The hardware addresses of stations on the segment, by IP address. The hosts learn them from
- * received frames. A full table forgets the address that was added first.
- */
-export class NeighbourTable {
-  /** Hardware addresses, six bytes an entry; `find` returns a position in it. */
-  readonly macs: Uint8Array
-  readonly #known: RecentAddresses
-
-  /** Holds up to `max` addresses of `length` bytes, 4 or 16. */
-  constructor(length: number, max = 4096) {
-    this.macs = new Uint8Array(max * ETH_ALEN)
-    this.#known = new RecentAddresses(length, max)
-  }
-
-  get size(): number {
-    return this.#known.table.size
-  }
-
-  /** Position in `macs` of the hardware address for the address at `at`, -1 if it is unknown. */
-  find(bytes: Uint8Array, at: number): number {
-    const entry = this.#known.table.get(bytes, at)
-    return entry < 0 || isMulticastAddress(this.macs, entry * ETH_ALEN) ? -1 : entry * ETH_ALEN
-  }
-
-  /** Forgets the hardware address for the address at `at`. Its entry has a group address then. */
-  forget(bytes: Uint8Array, at: number): void {
-    const entry = this.#known.table.get(bytes, at)
-    if (entry >= 0) this.macs.fill(0xff, entry * ETH_ALEN, (entry + 1) * ETH_ALEN)
-  }
-
-  /** Sets the hardware address at `macAt` for the address at `at`. Copies both. */
-  learn(bytes: Uint8Array, at: number, mac: Uint8Array, macAt: number): void {
-    const known = this.#known.table.get(bytes, at)
-    const entry = known < 0 ? this.#known.add(bytes, at) : known
-    copyAddress(this.macs, entry * ETH_ALEN, mac, macAt)
-  }
-
-  /** Copies of all entries. */
-  entries(): { readonly address: Uint8Array; readonly mac: Uint8Array }[] {
-    const all = Array.from({ length: this.size }, (_, entry) => ({
-      address: this.#known.address(entry),
-      mac: this.macs.slice(entry * ETH_ALEN, (entry + 1) * ETH_ALEN),
-    }))
-    return all.filter(({ mac }) => !isMulticastAddress(mac, 0))
-  }
-}
-
-/** Clients that a budget remembers; beyond that the first is forgotten. */
-const CLIENTS = 4096
-
-/**
- * Limits the requests of each client and of all clients together, so that no client can use up the
- * time or the memory of a service. A client that was forgotten starts with a full budget.
- */
-export class Budget {
-  readonly #each: TokenBucket
-  readonly #all: TokenBucket
-  readonly #clients: RecentAddresses
-
-  /** `length` is the length of the clients' addresses in bytes: MAC addresses by default. */
-  constructor(clock: Clock, each: Rate, all: Rate, length: number = ETH_ALEN) {
-    this.#each = new TokenBucket(clock, each, CLIENTS)
-    this.#all = new TokenBucket(clock, all)
-    this.#clients = new RecentAddresses(length, CLIENTS)
-  }
-
-  /** Takes a request of the client with the address at `at`; false if its budget is empty. */
-  take(bytes: Uint8Array, at = 0): boolean {
-    let client = this.#clients.table.get(bytes, at)
-    if (client < 0) {
-      client = this.#clients.add(bytes, at)
-      this.#each.fill(client)
-    }
-    return this.#each.take(client) && this.#all.take()
-  }
 }

@@ -11,8 +11,10 @@ import { IPV6_ALEN } from 'vnet/internal/packet/ipv6'
 import type { SkBuff, SkBuffPool } from 'vnet/internal/skb/index'
 import { Ring, SKB_DROP_REASON_FULL_RING, SKB_DROP_REASON_HANDLER_EXCEPTION } from 'vnet/internal/skb/index'
 import type { Inhabitant, Segment, Station } from '../switch/segment.ts'
-import { Budget, type HostHandlers, NeighbourTable, type UdpHandler } from './host.ts'
+import { Budget } from './budget.ts'
+import type { HostHandlers, UdpHandler } from './host.ts'
 import { HostTable } from './host-table.ts'
+import { NeighbourTable } from './neighbour-table.ts'
 
 /** ICMP errors (net.ipv4.icmp_msgs_per_sec, icmp_msgs_burst). */
 const ERRORS = { perSecond: 1000, burst: 50 }

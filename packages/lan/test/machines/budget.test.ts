@@ -2,7 +2,7 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { NSEC_PER_SEC } from '#src/base/clock.ts'
 import { FakeClock } from '#src/bed/fake-clock.ts'
-import { Budget } from '../../src/machines/host.ts'
+import { Budget } from '../../src/machines/budget.ts'
 
 const mac = (n: number) => Uint8Array.of(2, 0, 0, n >> 16, n >> 8, n)
 
