@@ -129,8 +129,8 @@ function replyIn(bytes: Uint8Array): Reply {
       return { result: error, gone: error === -ENODEV }
     }
     const { offset, length } = netlink.parseGenl(bytes, message)
-    const { ifreq, data, ...reply } = netlink.decodeAttributes(commands.ioctl.reply, bytes, offset, length)
-    return { ...reply, ifreq: ifreq.slice(), data: data?.slice() }
+    const { ifreq, data, ...rest } = netlink.decodeAttributes(commands.ioctl.reply, bytes, offset, length)
+    return { ...rest, ifreq: ifreq.slice(), data: data?.slice() }
   })
   return reply ?? { result: -EIO }
 }

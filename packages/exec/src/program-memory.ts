@@ -108,13 +108,13 @@ export function timespecMs(processes: OtherProcesses, pid: number, address: bigi
 
 /** Reads all spans into one array; undefined if they are longer than `max` or unreadable. */
 export function gathered(processes: OtherProcesses, pid: number, spans: readonly MemorySpan[], max: number) {
-  const length = spans.reduce((n, span) => n + span.length, 0)
+  const length = spans.reduce((n, each) => n + each.length, 0)
   if (length > max) return undefined
   const octets = new Uint8Array(length)
   let at = 0
-  for (const { address, length } of spans) {
-    if (processes.read(pid, address, octets.subarray(at, at + length)) < 0) return undefined
-    at += length
+  for (const { address, length: size } of spans) {
+    if (processes.read(pid, address, octets.subarray(at, at + size)) < 0) return undefined
+    at += size
   }
   return octets
 }

@@ -86,7 +86,7 @@ export function openerAs(native: Native, processes: OtherProcesses, pid: number)
   const status = processes.status(pid)
   const own = processes.status(process.pid)
   if (status === undefined || own === undefined || !processes.isInOwnUserNamespace(pid)) return undefined
-  const key = ({ euid, egid, groups, capabilities }: ThreadStatus) => `${euid} ${egid} ${groups} ${capabilities}`
+  const key = (of: ThreadStatus) => `${of.euid} ${of.egid} ${of.groups} ${of.capabilities}`
   if (key(status) === key(own)) return native.socket
   if (own.euid !== ROOT) return undefined
   const { euid, egid, groups, capabilities } = status

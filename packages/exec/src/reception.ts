@@ -194,8 +194,8 @@ export class Reception {
         () => attempt(fd),
       ) ?? -EFAULT
     const [result, waits] = closingOnError(native, [fd], () => {
-      const result = inPlace()
-      return [result, result === -EAGAIN && (flags & MSG_DONTWAIT) === 0 && !isNonBlocking(fd)] as const
+      const outcome = inPlace()
+      return [outcome, outcome === -EAGAIN && (flags & MSG_DONTWAIT) === 0 && !isNonBlocking(fd)] as const
     })
     if (waits) {
       const timeoutMs = receiveTimeoutMs(native, fd)
@@ -209,7 +209,7 @@ export class Reception {
   /** Receives a message. Returns the result of recvmsg(2). */
   #one(fd: number, flags: number, { spans, controlLength, finish }: ReceiveBuffers): number {
     const { native, processes } = this.#supervision
-    const room = spans.reduce((n, { length }) => n + length, 0)
+    const room = spans.reduce((n, span) => n + span.length, 0)
     // The kernel fits the parts of a dump to the receiver's buffer; a placeholder has to fit too.
     const bytes = this.#bytes.subarray(0, Math.max(room, PLACEHOLDER_LEN))
     const controlRoom = this.#control.subarray(0, controlLength)

@@ -60,17 +60,17 @@ export class Subscriptions {
   }
 
   /** Sends a SUBSCRIBE request, on a connection for its events, and then to the other vnets. */
-  subscribe(request: SentRequest, where: Where, wanted: Wanted): void {
+  subscribe(sent: SentRequest, where: Where, wanted: Wanted): void {
     const key = id(where, 'subscribe')
     this.#end(key)
-    const subscription = this.#begin(key, { where, requester: request.requester, wanted, vnets: new Map() })
-    const conversation = this.#converse(key, subscription, request.vnet)
+    const subscription = this.#begin(key, { where, requester: sent.requester, wanted, vnets: new Map() })
+    const conversation = this.#converse(key, subscription, sent.vnet)
     conversation.ask({
-      ...request,
+      ...sent,
       onEnd: result => {
         if (result < 0 || wanted.events === 0) this.#end(key)
         else this.#askAll()
-        request.onEnd(result)
+        sent.onEnd(result)
       },
     })
   }
@@ -126,7 +126,7 @@ export class Subscriptions {
   }
 
   #begin(key: string, subscription: Subscription): Subscription {
-    for (const [key, { where }] of this.#all) if (!this.#withSocket(where, () => {})) this.#end(key)
+    for (const [known, { where }] of this.#all) if (!this.#withSocket(where, () => {})) this.#end(known)
     this.#all.set(key, subscription)
     this.#watch ??= watchDirectories(() => this.#changed(), directoriesOf({}))
     return subscription

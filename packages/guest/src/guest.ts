@@ -12,7 +12,16 @@ import type { MailRecord } from './mail.ts'
 import { LastOutput, type OnOutput, takeOutput, trialOutput } from './output.ts'
 import { GuestSetupError, isBelow } from './programs.ts'
 import { Results } from './results.ts'
-import * as run from './run.ts'
+import {
+  type GuestEnd,
+  type GuestImages,
+  GuestRun,
+  jobText,
+  type OnGuestStop,
+  ProgramMissing,
+  replyText,
+  runJob,
+} from './run.ts'
 import { bootSnapshot, type Snapshot, stageSnapshot } from './snapshot.ts'
 
 /** Where the time of a guest starts if nothing else is said. */
@@ -55,11 +64,11 @@ export interface GuestOptions {
    */
   readonly reply?: (seed: number) => string
   /** Returns, for a run, what replies to its later stops. Without it, they are errors. */
-  readonly onStops?: () => run.OnGuestStop
+  readonly onStops?: () => OnGuestStop
 }
 
 /** The end of a command, and the files that it has changed. */
-export interface GuestReport extends run.GuestEnd {
+export interface GuestReport extends GuestEnd {
   /** The changed files of the directory, as paths in it. */
   readonly files: readonly string[]
   /** A line for each file that could not be written back. */
@@ -69,12 +78,12 @@ export interface GuestReport extends run.GuestEnd {
 /** The parts of a machine that are the same for each run. */
 export interface Prepared {
   readonly snapshot: Snapshot
-  readonly images: run.GuestImages
+  readonly images: GuestImages
   /** Returns what continues the snapshot with a seed. */
   readonly message: (seed: number) => Uint8Array
   readonly directory: string
   /** The end of a command that ended before it stopped the machine. */
-  readonly end?: run.GuestEnd
+  readonly end?: GuestEnd
 }
 
 /** Throws a GuestSetupError, a line that says what to do, if no guest can run here. */
@@ -183,7 +192,7 @@ export function addProgram(
   added: Set<string>,
   options: Pick<GuestOptions, 'directory' | 'onMessage'>,
 ): void {
-  if (!(error instanceof run.ProgramMissing)) throw error
+  if (!(error instanceof ProgramMissing)) throw error
   const { program } = error
   if (!isOffered(program)) {
     const [named, word] = [printable(program), shellWord(program)]
@@ -227,12 +236,12 @@ async function runOnce(
     if (!takeOutput(record, options.onOutput)) results.take(record)
   }
   try {
-    const end = await run.runJob(snapshot, images, message(seed), take, options)
+    const ended = await runJob(snapshot, images, message(seed), take, options)
     results.close()
     const { files, failures, repositories } = results
     for (const at of repositories)
       options.onMessage(`the guest has changed a Git repository in ${at}: look at its config before you use git there`)
-    return { ...end, files, failures }
+    return { ...ended, files, failures }
   } finally {
     results.close()
   }
@@ -247,7 +256,7 @@ async function stageOf(prepared: Prepared, options: GuestOptions): Promise<Prepa
   const key = [snapshot.ram, images.image, images.project, message].join('\n')
   const stage = await stageSnapshot(key, snapshot.memoryMb, async directory => {
     onMessage('bringing it up in the guest, once')
-    const staged = new run.GuestRun(snapshot, images, message, true)
+    const staged = new GuestRun(snapshot, images, message, true)
     try {
       const { end } = await staged.next(record => takeOutput(record, options.onOutput), signal)
       if (end === undefined) staged.save(directory)
@@ -257,7 +266,7 @@ async function stageOf(prepared: Prepared, options: GuestOptions): Promise<Prepa
     }
   })
   if ('end' in stage) return { ...prepared, end: stage.end }
-  return { ...prepared, snapshot: stage, message: seed => run.replyText(reply(seed), seed) }
+  return { ...prepared, snapshot: stage, message: seed => replyText(reply(seed), seed) }
 }
 
 /** Rejects with a GuestSetupError, and with a ProgramMissing if the command stops first. */
@@ -279,6 +288,6 @@ export async function prepareGuest(command: readonly string[], options: GuestOpt
   const cwd = isBelow(process.cwd(), directory) ? process.cwd() : directory
   const job = { command, date, env: variables, directory, cwd }
   const images = { image, project }
-  const message = (seed: number) => run.jobText({ ...job, seed })
+  const message = (seed: number) => jobText({ ...job, seed })
   return await stageOf({ snapshot, images, message, directory }, options)
 }

@@ -108,7 +108,7 @@ export class Machine {
     const { stdout } = this.#child
     if (stdout !== null) createInterface({ input: stdout }).on('line', line => this.#receive(JSON.parse(line)))
     this.#ended = new Promise((_, reject) => {
-      this.#child.on('error', reject).on('close', (_, signal) => {
+      this.#child.on('error', reject).on('close', (_code, signal) => {
         // That is how a process learns that the disk of its memory is full.
         const isFull = signal === 'SIGBUS'
         const error = new MachineEnded(isFull ? 'no space left for its memory' : this.lastWords())

@@ -140,7 +140,7 @@ async function end(lab: Lab, info: pw.TestInfo): Promise<void> {
   const captures = hasFailed ? lab.keepCaptures() : []
   const missed = hasFailed ? lab.missedFaults : []
   await lab.close()
-  for (const path of captures.filter(path => existsSync(path)))
+  for (const path of captures.filter(file => existsSync(file)))
     await info.attach(basename(path), { path, contentType: PCAPNG })
   // Attachments are copies. With VNET_CAPTURE the files are kept, too.
   if (!process.env.VNET_CAPTURE) for (const path of captures) rmSync(dirname(path), { recursive: true, force: true })
@@ -229,18 +229,18 @@ function calledFrom<T>(from: () => T): T {
 }
 
 /** Makes a link from each `network` that `use` and `extend` set. Returns the same test. */
-function linking<Test extends Base>(test: Test): Test {
-  const { use, extend } = test
+function linking<Test extends Base>(base: Test): Test {
+  const { use, extend } = base
   const hasNetwork = (fixtures: object) => Object.hasOwn(fixtures, 'network')
-  test.use = fixtures => {
+  base.use = fixtures => {
     calledFrom(() => use(fixtures))
     if (hasNetwork(fixtures)) use(linked)
   }
-  test.extend = fixtures => {
+  base.extend = fixtures => {
     const extended = calledFrom(() => extend(fixtures))
     return linking(hasNetwork(fixtures) ? extended.extend(linked) : extended)
   }
-  return test
+  return base
 }
 
 /**
@@ -251,7 +251,7 @@ function linking<Test extends Base>(test: Test): Test {
 if (process.env.TEST_WORKER_INDEX !== undefined) LabWorker.take()
 
 const none: { browser: pw.Browser | undefined } = { browser: undefined }
-const fixtures = {
+const networkFixtures = {
   network: ['', { option: true }],
   lab: [
     // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the names of fixtures from it.
@@ -315,4 +315,4 @@ const fixtures = {
 export const test: NetworkTest<
   pw.PlaywrightTestArgs & pw.PlaywrightTestOptions & NetworkFixtures,
   pw.PlaywrightWorkerArgs & pw.PlaywrightWorkerOptions
-> = linking((runner.test as Base).extend(fixtures).extend(linked)) as never
+> = linking((runner.test as Base).extend(networkFixtures).extend(linked)) as never

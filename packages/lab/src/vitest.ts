@@ -197,7 +197,7 @@ const exploreTest: ExploreTest = (
       if (world === 'kernel') await createLab({ world }).then(lab => lab.close())
       return explore(scenario, { ...options, ...(world && { world }), signal: AbortSignal.any(signals) })
     }
-    const inKernel = () => inWorld('kernel').catch(error => skip(fixture.reasonToSkip(error)))
+    const inKernel = () => inWorld('kernel').catch(reason => skip(fixture.reasonToSkip(reason)))
     const wanted = exploredWorld(options.world)
     let report = wanted === 'kernel' ? await inKernel() : await inWorld(wanted ?? 'memory')
     if (wanted === undefined && report.needsKernel) report = await inKernel()

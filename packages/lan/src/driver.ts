@@ -104,8 +104,8 @@ export function lan(options: LanOptions = {}, hasKernel = true): Driver<LanParam
         const gateway = () => created.population.gateway.ip[0]!
         const setRoute = values.defaultRoute ? keepPrimaryRoute(net, primary(ports), gateway()) : undefined
         const again = () => {
-          const setup = setupOf(values)
-          asConfigError(config, () => created.reload(setup))
+          const changed = setupOf(values)
+          asConfigError(config, () => created.reload(changed))
           setRoute?.(gateway())
         }
         reload = config === undefined ? undefined : again
@@ -170,14 +170,14 @@ function quietLine(addresses: readonly string[]): string {
 }
 
 /** Opens the uplink if its interface exists, and lists the ports to create. */
-function planPorts(native: Native | undefined, text: string | undefined, context: DriverContext) {
+function planPorts(native: Native | undefined, uplinkText: string | undefined, context: DriverContext) {
   const ports = lanPortArgs(context)
-  if (text === undefined || native === undefined) return { uplink: undefined, ports }
-  const asked = interfaceArg(text)
+  if (uplinkText === undefined || native === undefined) return { uplink: undefined, ports }
+  const asked = interfaceArg(uplinkText)
   if (ports.map(interfaceArg).some(({ name, netns }) => name === asked.name && netns === asked.netns))
-    throw new UsageError(`--uplink ${text} is a port of the segment itself: name another interface`)
-  const uplink = openUplink(native, context.net, text)
-  return { uplink, ports: uplink === undefined ? [...ports, text] : ports }
+    throw new UsageError(`--uplink ${uplinkText} is a port of the segment itself: name another interface`)
+  const uplink = openUplink(native, context.net, uplinkText)
+  return { uplink, ports: uplink === undefined ? [...ports, uplinkText] : ports }
 }
 
 /** Returns the first port in each namespace. */

@@ -120,9 +120,9 @@ export function* segmentEntries(
   if (kinds.has('counter')) yield* counters(segment, hosts)
 }
 
-function stations({ stations, table }: Segment): StationEntry[] {
+function stations({ stations: connected, table }: Segment): StationEntry[] {
   const heard = table.entries()
-  return stations
+  return connected
     .filter(station => !isInhabitant(station))
     .flatMap((station, i): StationEntry[] => {
       const name = station.name ?? `port ${i + 1}`
@@ -133,8 +133,8 @@ function stations({ stations, table }: Segment): StationEntry[] {
 }
 
 /** Read at one moment, so that they add up. */
-function counters({ stats, drops }: Segment, { counters }: Hosts): CounterEntry[] {
+function counters({ stats, drops }: Segment, { counters: answered }: Hosts): CounterEntry[] {
   const of = (group: CounterEntry['group'], counts: object): CounterEntry[] =>
     Object.entries(counts).map(([name, value]) => ({ kind: 'counter', group, name, value }))
-  return [...of('frames', stats), ...of('dropped', dropsByName(drops)), ...of('answered', counters)]
+  return [...of('frames', stats), ...of('dropped', dropsByName(drops)), ...of('answered', answered)]
 }

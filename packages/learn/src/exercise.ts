@@ -239,7 +239,7 @@ export const counter = (results: readonly Result[]) => (which: Result['result'])
 /** Returns `2 passed, 1 failed, 3 not run until it passes`. */
 export function countsOf(results: readonly Result[]): string {
   const count = counter(results)
-  const [passed, failed, notRun] = [count('passed'), count('failed'), count('not run')]
-  const left = notRun === 0 ? '' : `, ${notRun} not run`
+  const [passed, failed, pending] = [count('passed'), count('failed'), count('not run')]
+  const left = pending === 0 ? '' : `, ${pending} not run`
   return `${passed} passed${failed === 0 ? left : `, ${failed} failed${left && `${left} until it passes`}`}`
 }

@@ -129,7 +129,7 @@ export async function runInMemory(
   for (const bed of beds.reverse()) await attempt(() => bed.close(), left)
   if (problem === undefined && started.length > 0) problem = { seen: started[0] as string, expected: WOKEN }
   complain()
-  const rule = problem && rules.find(({ seen }) => seen.test(problem?.seen ?? ''))
+  const rule = problem && rules.find(each => each.seen.test(problem?.seen ?? ''))
   if (problem && rule) problem = { ...rule, seen: problem.seen }
   // The other problems follow from it.
   const seen = [problem?.seen ?? '', ...logged].find(line => missingImport(line) !== undefined)
@@ -174,8 +174,8 @@ function noteStarts(dev: NetDevice, started: string[]): void {
 
 /** The driver's operations are the prototype of the debug mode's checked operations. */
 function noteOperations({ netdevOps }: NetDevice, entered: Entered): void {
-  const drivers = Object.getPrototypeOf(netdevOps) as Record<string, unknown>
-  for (const [name, code] of Object.entries(drivers)) {
+  const own = Object.getPrototypeOf(netdevOps) as Record<string, unknown>
+  for (const [name, code] of Object.entries(own)) {
     const checked: unknown = Reflect.get(netdevOps, name)
     if (typeof checked !== 'function') continue
     const operation = (...args: unknown[]): unknown => {

@@ -170,7 +170,7 @@ export function deviceSource(vnets: Vnets, client: control.ControlClient, id: De
 /** Reads the step that waits anywhere in a device's vnet. Its frame is only for token holders. */
 async function readStep(client: control.ControlClient, device: control.FoundDevice, id: DeviceId): Promise<Packed> {
   const { mode, every, halt } = await stateOf(client, device)
-  const message = (step: StepInfo | undefined): FeedMessage => ({ type: 'step', id, mode, every, step })
+  const message = (info: StepInfo | undefined): FeedMessage => ({ type: 'step', id, mode, every, step: info })
   if (halt === undefined) return pack(message(undefined))
   const step = stepInfo(device, halt)
   return pack(message({ ...step, frame: undefined, source: undefined }), message(step))

@@ -37,12 +37,12 @@ export function vnetRows(
   return [...vnets.values()].map(ofVnet => {
     const [first] = ofVnet as [FoundDevice]
     const addresses = new Map(ofVnet.map(device => [device, addressesOf(device)]))
-    const devices = ofVnet.map(device => ({
+    const rows = ofVnet.map(device => ({
       ...deviceRow(device),
       addresses: addresses.get(device),
       hint: hintOf(device, addresses),
     }))
-    return { pid: processOf(first), driver: first.driver ?? '', devices }
+    return { pid: processOf(first), driver: first.driver ?? '', devices: rows }
   })
 }
 

@@ -95,7 +95,7 @@ class Web {
 
   async #events({ response, query, proof }: Asked): Promise<void> {
     const hasToken = proof === 'right'
-    const others = [...this.#feeds].filter(feed => hasToken || !feed.hasToken).length
+    const others = [...this.#feeds].filter(each => hasToken || !each.hasToken).length
     if (others >= (hasToken ? FEEDS_MAX : FEEDS_MAX / 2))
       return refuse(response, 503, 'too many pages are open', { 'retry-after': '10' })
     const id = query.get('device') ?? ''

@@ -60,7 +60,7 @@ function toTheEnd(
 ): Promise<ProgramEnd> {
   return new Promise((resolve, reject) => {
     let supervision: Disposable | undefined
-    let notStarted: number | undefined
+    let notStartedStatus: number | undefined
     let failure: unknown
     child.on('error', (error: NodeJS.ErrnoException) => {
       reject(new VnetError(-(error.errno ?? -EPROTO), 'vnet-launch', `${error.message}: ${BUILD_ADVICE}`))
@@ -70,7 +70,7 @@ function toTheEnd(
       supervision?.[Symbol.dispose]()
       if (failure !== undefined) reject(failure)
       else if (supervision === undefined) reject(new VnetError(EPROTO, 'vnet-launch', 'it ended before it was ready'))
-      else resolve({ status: code ?? 0, signal, notStarted })
+      else resolve({ status: code ?? 0, signal, notStarted: notStartedStatus })
     })
     const stream = child.stdio[channel] as Duplex | null | undefined
     let octets = Buffer.alloc(0)
@@ -81,7 +81,7 @@ function toTheEnd(
       const number = octets.readInt32LE()
       octets = octets.subarray(NUMBER_LEN)
       if (supervision !== undefined) {
-        notStarted = number
+        notStartedStatus = number
         return
       }
       try {

@@ -189,9 +189,9 @@ const KEPT = 100
  * GuestSetupError if a signal ends the program: its output is not complete.
  */
 export function lookUp(program: string, args: readonly string[], sources: readonly string[]): string {
-  const signatures = sources.map(path => {
-    const { size, mtimeMs, ino } = attempt(() => fs.statSync(path)) ?? {}
-    return [path, size, mtimeMs, ino]
+  const signatures = sources.map(source => {
+    const { size, mtimeMs, ino } = attempt(() => fs.statSync(source)) ?? {}
+    return [source, size, mtimeMs, ino]
   })
   const question = JSON.stringify([program, args, process.env.PATH, process.env.LD_LIBRARY_PATH, signatures])
   const directory = join(cacheDirectory('guest'), 'lookups')

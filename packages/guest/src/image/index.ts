@@ -1,7 +1,7 @@
 /** The images of a virtual machine: squashfs, made by mksquashfs without root, in the cache. */
 import { spawn } from 'node:child_process'
 import * as fs from 'node:fs'
-import { join, resolve } from 'node:path'
+import { join, resolve as resolvePath } from 'node:path'
 import { attempt } from 'vnet/internal/base/errno'
 import { writeFile } from 'vnet/internal/linux/files'
 import { cacheDirectory, cachedEntry } from '../cache.ts'
@@ -33,7 +33,7 @@ export function baseImage(base: BaseImage, print: (line: string) => void): Promi
  * with a GuestSetupError if the directory is too large.
  */
 export const directoryImage = (directory: string): Promise<string> =>
-  imageOf('project', directoryTree(fs.realpathSync(resolve(directory))))
+  imageOf('project', directoryTree(fs.realpathSync(resolvePath(directory))))
 
 const MIB = 1 << 20
 const IMAGE = 'squashfs'

@@ -57,7 +57,7 @@ export async function conform(name: string | undefined, options: ConformOptions,
     const cases = { groups, ping: pingOf(table, stations), control }
     const { results, death } = await runAll(link, stations, cases, options, io, end)
     if (options.junit !== undefined) writeFile(options.junit, junitXml(results))
-    const notRun = groups.flatMap(({ cases }) => cases).length - results.length
+    const notRun = groups.flatMap(group => group.cases).length - results.length
     const status = summary(results, notRun, options, io)
     const problem = death ?? whyNothing(results)
     return problem === undefined ? status : fail(io, problem)

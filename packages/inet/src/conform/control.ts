@@ -233,7 +233,7 @@ export class ControlledProgram implements Program {
     if (word === 'nothing') return same((await this.#control.ask('read 1')).text, 'EAGAIN')
     const length = Number(word)
     for (const end = this.#read + (length || 1); this.#read < end; ) {
-      const { text, bytes } = await this.#poll(`read ${end - this.#read}`, ({ text }) => !NOT_YET.has(text))
+      const { text, bytes } = await this.#poll(`read ${end - this.#read}`, reply => !NOT_YET.has(reply.text))
       if (Number.isNaN(length)) return same(text, word === 'end' ? '0' : word)
       if (bytes.length === 0) throw new Error(`not ${length}, but ${text === '0' ? 'the end' : text}`)
       const expected = pattern([this.#read, this.#read + bytes.length])

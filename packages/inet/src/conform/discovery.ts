@@ -43,7 +43,7 @@ export async function findStations(
     const own = (await givenPeer(link, address, given)) ?? (await freeAddress(link, address))
     link.peer = { ...link.peer, [key]: own }
     const macs = await answerers(link, address, own)
-    const list = macs.map(mac => formatMac(mac)).join(' and ')
+    const list = macs.map(each => formatMac(each)).join(' and ')
     const [mac] = macs
     if (mac === undefined) {
       const why = link.whySilent()

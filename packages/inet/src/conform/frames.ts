@@ -54,7 +54,7 @@ export function isForPeer({ peer }: Stations, frame: Uint8Array, takesLate = fal
   const isV6 = type === ETH_P_IPV6
   const protocol = isV6 ? frame[ETH_HLEN + 6] : type === ETH_P_IP ? frame[ETH_HLEN + 9] : undefined
   const [icmp, at, late] = isV6 ? [NEXTHDR_ICMP, IPV6_HLEN, LATE6] : [ipv4.IPPROTO_ICMP, ipv4.IPV4_HLEN, LATE]
-  if (!takesLate && protocol === icmp && late.some(type => type === frame[ETH_HLEN + at])) return false
+  if (!takesLate && protocol === icmp && late.some(each => each === frame[ETH_HLEN + at])) return false
   return isSameAddress(frame, 0, peer.mac) || protocol === icmp || protocol === ipv4.IPPROTO_TCP
 }
 
@@ -74,7 +74,7 @@ export function wrongChecksum({ frame, isPartial = false }: Sent): string | unde
   const header = new UpperHeader()
   const version = header.find(frame, ETH_HLEN, frame.length)
   if (version === 0) return undefined
-  const sum = (at: number, end: number, start = 0): boolean => onesComplementSum(frame, at, end - at, start) === 0xffff
+  const sum = (at: number, to: number, start = 0): boolean => onesComplementSum(frame, at, to - at, start) === 0xffff
   if (version === 4 && !sum(ETH_HLEN, ETH_HLEN + ipv4.headerLength(frame, ETH_HLEN)))
     return 'the checksum of the IPv4 header'
   const { h, check, end, protocol, isFragment } = header

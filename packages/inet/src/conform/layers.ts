@@ -62,7 +62,7 @@ function parseLayer(text: string): Layer {
   if (kind === undefined) throw new Error(`${text}: no layer is called '${name}'`)
   const fields: Record<string, number | string> = {}
   let { hex, piece, hasMore, quotes } = none as Layer
-  for (const item of rest.split(',').filter(item => item.trim() !== '')) {
+  for (const item of rest.split(',').filter(part => part.trim() !== '')) {
     const [key = '', value = ''] = item.trim().split(/\s+/)
     const [from, to] = value.split('..')
     const named = Object.hasOwn(kind.names ?? {}, key) ? kind.names?.[key] : undefined

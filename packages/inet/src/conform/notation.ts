@@ -105,7 +105,7 @@ function parseCase(text: string): Case {
   const [, name = '', title = ''] = /^([a-z\d-]+): (.+)$/.exec(first) ?? []
   const values = (key: string) =>
     lines.filter(line => line.startsWith(`${key} `)).map(line => line.slice(key.length + 1))
-  const level = LEVELS.find(level => values(level).length > 0)
+  const level = LEVELS.find(each => values(each).length > 0)
   const [source = ''] = level === undefined ? [] : values(level)
   if (level === undefined || !/^RFC \d+, \S/.test(source)) throw new Error(`${first}: it has no RFC and section`)
   const [note] = values('note')

@@ -352,17 +352,17 @@ async function makeNat({ kind, address, external, ...options }: NatSpec, seed: n
     const { Nptv6 } = await import('../nat/nptv6.ts')
     return new Nptv6(INTERNAL_NETWORK.bytes, external as Uint8Array)
   }
-  const { Nat } = await import('../nat/nat.ts')
-  if (kind !== 'nat64') return new Nat(kind, address, random(seed), options)
+  const { Nat: LoadedNat } = await import('../nat/nat.ts')
+  if (kind !== 'nat64') return new LoadedNat(kind, address, random(seed), options)
   const { Siit } = await import('../nat/siit.ts')
   // RFC 6146 section 3.5: the mapping does not depend on the peer, the filtering on its address.
-  return new Nat('restricted', address, random(seed), { ...options, blocks: true, siit: new Siit() })
+  return new LoadedNat('restricted', address, random(seed), { ...options, blocks: true, siit: new Siit() })
 }
 
 /** Serves requests for ports, by a socket that `bind` binds. Few NATs do. */
 async function controlOf(nat: Nat, { clock }: Net, bind: (socket: Socket) => unknown): Promise<PortControl> {
-  const { PortControl } = await import('../nat/port-control.ts')
-  const control = new PortControl(nat, clock)
+  const { PortControl: LoadedPortControl } = await import('../nat/port-control.ts')
+  const control = new LoadedPortControl(nat, clock)
   try {
     await bind(control.socket)
     return control

@@ -107,11 +107,11 @@ async function record(
   hosts: ReadonlyMap<NetDevice, string>,
   path: string,
 ): Promise<Recording> {
-  const [{ CaptureFile }, { Recording }] = await Promise.all([
+  const [{ CaptureFile }, { Recording: LoadedRecording }] = await Promise.all([
     import('vnet/internal/capture/capture-file.node'),
     import('vnet/internal/capture/recording.node'),
   ])
-  const recording = new Recording(new CaptureFile(path, { wallTime, inThread: writesInThread }))
+  const recording = new LoadedRecording(new CaptureFile(path, { wallTime, inThread: writesInThread }))
   const options = { net, driver: 'cable', netnsOf: (dev: NetDevice) => hosts.get(dev), ...(wallTime && { wallTime }) }
   recording.follow(options, dev => hosts.has(dev))
   return recording
@@ -159,14 +159,14 @@ export class Calls {
     const [watch] = await this.#watching(spec.watch && [spec.watch], resources)
     const [cable, recording] = await this.#recorded(spec, async onDevice => {
       const bindUdp = (host: number, socket: dgram.Socket) => this.#platform.bindUdp(host, socket, PORT_CONTROL_PORT)
-      const cable = await CarriedCable.join(this.#net, resources, spec, { onDevice, watch, bindUdp })
+      const joined = await CarriedCable.join(this.#net, resources, spec, { onDevice, watch, bindUdp })
       try {
-        await this.#platform.settle(cable.ports)
+        await this.#platform.settle(joined.ports)
         // Hosts in memory have all routes from the lab.
-        if (spec.pref64 !== undefined && this.#platform.hasKernel) await cable.advertise(spec.pref64, spec.seed)
-        return cable
+        if (spec.pref64 !== undefined && this.#platform.hasKernel) await joined.advertise(spec.pref64, spec.seed)
+        return joined
       } catch (error) {
-        await cable.close()
+        await joined.close()
         throw error
       }
     })
@@ -182,16 +182,16 @@ export class Calls {
     const resources = await withStages(spec)
     const watches = await this.#watching(spec.watches, resources)
     const [lan, recording] = await this.#recorded({ ...spec, segment: spec.name }, async onDevice => {
-      const lan = await makeLan(this.#net, resources, spec, onDevice, {
+      const made = await makeLan(this.#net, resources, spec, onDevice, {
         watches,
         hasKernel: this.#platform.hasKernel,
       })
       try {
-        await this.#platform.settle(lan.ports.flatMap(cable => cable.ports))
-        return lan
+        await this.#platform.settle(made.ports.flatMap(cable => cable.ports))
+        return made
       } catch (error) {
-        for (const port of lan.ports) await port.close()
-        await lan.close()
+        for (const port of made.ports) await port.close()
+        await made.close()
         throw error
       }
     })
@@ -325,7 +325,7 @@ export class Calls {
   async #watching(specs: readonly protocol.WatchSpec[] = [], resources: WireResources): Promise<PacketWatch[]> {
     const [first] = specs
     if (first === undefined) return []
-    const [{ PacketWatch }, { FaultPlan, PACKET_STOP }] = await Promise.all([
+    const [{ PacketWatch: LoadedPacketWatch }, { FaultPlan: LoadedFaultPlan, PACKET_STOP }] = await Promise.all([
       import('./packet-watch.ts'),
       import('./fault-plan.ts'),
     ])
@@ -333,11 +333,11 @@ export class Calls {
     const ask = guest && (() => guest.stopMachine(PACKET_STOP).toString())
     const known = this.#watched.get(first.lab)
     const onFault = (event: protocol.FaultEvent) => this.#platform.onFault?.(first.lab, event)
-    const make = () => new FaultPlan(first.plan, { clock: this.#net.clock, ask, onFault })
+    const make = () => new LoadedFaultPlan(first.plan, { clock: this.#net.clock, ask, onFault })
     const { hosts, plan } = known ?? { hosts: new Map(), plan: make() }
     this.#watched.set(first.lab, { hosts, plan })
     for (const spec of specs) for (const [address, host] of spec.hosts) hosts.set(address, host)
-    return specs.map(spec => new PacketWatch(spec, hosts, plan, { ...resources, ...resourcesOf(spec.filters) }))
+    return specs.map(spec => new LoadedPacketWatch(spec, hosts, plan, { ...resources, ...resourcesOf(spec.filters) }))
   }
 
   /** Makes labs with links visible now, unless none has a name. */

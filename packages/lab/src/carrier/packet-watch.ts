@@ -118,8 +118,8 @@ export class PacketWatch {
         const { head } = packet
         const own = faults.find(isPacketFault)
         const nemesis = faults.filter(fault => !isPacketFault(fault))
-        const happen = (isMeant: (fault: PlannedFault) => boolean) => {
-          for (const fault of nemesis.filter(isMeant)) plan.happen(fault, { ...place, head })
+        const happen = (isChosen: (fault: PlannedFault) => boolean) => {
+          for (const fault of nemesis.filter(isChosen)) plan.happen(fault, { ...place, head })
         }
         // The packet after which its connection is forgotten has been sent.
         happen(({ verb }) => verb !== 'forget')

@@ -55,14 +55,14 @@ const SMALL = new Map<number, (socket: Socket) => unknown>([
   [19, socket => Readable.from(generated()).pipe(socket.resume())],
 ])
 
-function serveSmall(host: LabHost): Promise<number[]> {
+function serveSmall(labHost: LabHost): Promise<number[]> {
   const listening = [...SMALL].map(([port, serve]) => {
     const server = net.createServer({ allowHalfOpen: port === 7 }, socket => {
       const end = () => socket.destroy()
       socket.on('error', end).setTimeout(SILENCE_MS, end)
       serve(socket)
     })
-    return host.listen(server, port)
+    return labHost.listen(server, port)
   })
   return Promise.all(listening)
 }

@@ -37,7 +37,7 @@ export function listLabs({ json, user }: LabsOptions & { readonly json: boolean 
   }
   const rows = labs.map(lab => [lab.name, `${lab.pid}`, [...lab.hosts.keys()].join(' ')])
   for (const line of alignLeft([['lab', 'pid', 'hosts'], ...rows])) io.out(`${line}\n`)
-  for (const user of users) fail(io, otherUserLine(user, 'lab list'))
+  for (const other of users) fail(io, otherUserLine(other, 'lab list'))
   return EXIT_OK
 }
 
@@ -71,7 +71,7 @@ export async function execInHost(
     const child = closing(native, openHost(native, found), nsfd =>
       new Programs({ nsfd, etc: () => etc }).spawn(program, args, { env, stdio: terminalStreams(args) }),
     )
-    const undo = passSignals(io, signal => child.kill(signal))
+    const undo = passSignals(io, received => child.kill(received))
     const exit = once(child, 'exit').finally(undo)
     using client = new ControlClient(native, { user: found.lab.uid })
     void ended(client, found.lab).then(() => child.kill('SIGKILL'))

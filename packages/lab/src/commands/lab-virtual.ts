@@ -52,7 +52,7 @@ export async function virtualLab(
     ...(scenario === undefined ? [] : ['--scenario', realPlace(scenario)]),
   ]
   const seed = options.seed ?? plan.seed
-  const reply = (seed: number) => JSON.stringify({ host, command, stops, seed } satisfies Order)
+  const reply = (chosenSeed: number) => JSON.stringify({ host, command, stops, seed: chosenSeed } satisfies Order)
   const env = [...(options.env ?? []), `${STAGE}=1`]
   const given = { ...options, seed, env }
   if (stops.length === 0) return await guest(words, given, io, { reply })

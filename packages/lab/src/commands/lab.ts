@@ -75,7 +75,7 @@ export async function lab(
     else if (command.length > 0) status = await runIn(running, inside, command, io)
     else if (isStage) {
       const { runReplied } = await import('./lab-virtual.ts')
-      status = await runReplied(running, (host, words) => runIn(running as FileLab, host, words, io))
+      status = await runReplied(running, (hostName, words) => runIn(running as FileLab, hostName, words, io))
     } else {
       for (const { name, addresses } of running.hosts) io.out(`${[name, ...addresses].join(' ')}\n`)
       io.out('ready\n')

@@ -61,8 +61,8 @@ export function runningLabs(
  */
 export function findHost(text: string, user?: number): RunningHost | string {
   const labs = runningLabs(user)
-  const all = labs.flatMap(lab => [...lab.hosts.keys()].map(host => ({ lab, host })))
-  const nameOf = ({ lab, host }: RunningHost) => `${lab.name}:${host}`
+  const all = labs.flatMap(running => [...running.hosts.keys()].map(host => ({ lab: running, host })))
+  const nameOf = (each: RunningHost) => `${each.lab.name}:${each.host}`
   const [name = '', lab = process.env.VNET_LAB] = text.split(':').reverse()
   const hosts = all.filter(each => each.host === name)
   const own = hosts.filter(each => lab === each.lab.name || lab === each.lab.id)

@@ -43,23 +43,23 @@ export async function testFrom(file: string, options: TestFromOptions, io: Io): 
   io.out(options.json ? `${JSON.stringify(story, plain)}\n` : storyText(story, input.name, options.all === true))
   if (error === undefined && story.flows.length === 0) return fail(io, noFlow(story, input.name))
   const modules = (pathOf: (file: string) => string) => {
-    const [from, to] = [client, server].map(file => file && pathOf(resolve(file)))
+    const [from, to] = [client, server].map(module => module && pathOf(resolve(module)))
     return { withContent, client: from, server: to }
   }
   if (write !== undefined) {
     const { storyTest, storyTraces } = await import('../story/write-text.ts')
     const folder = dirname(resolve(write))
     const traces = `${basename(write).replace(/(\.(test|spec))?\.\w+$/, '')}.`
-    const options = { ...modules(file => relative(folder, file).replace(/^(?!\.)/, './')), traces }
-    for (const [name, text] of storyTraces(story, options))
+    const storyOptions = { ...modules(module => relative(folder, module).replace(/^(?!\.)/, './')), traces }
+    for (const [name, text] of storyTraces(story, storyOptions))
       writeFile(resolve(folder, traces + name), text, { flag: 'wx' })
-    writeFile(write, storyTest(story, options), { flag: 'wx' })
+    writeFile(write, storyTest(story, storyOptions), { flag: 'wx' })
     io.out(`\n${write}: npx vitest run ${write}\n`)
   }
   if (explore) {
     const { neighbourhood } = await import('../story/neighbourhood.ts')
-    const options = modules(file => pathToFileURL(file).href)
-    io.out(`\n${await neighbourhood(story, options)}\n`)
+    const storyOptions = modules(module => pathToFileURL(module).href)
+    io.out(`\n${await neighbourhood(story, storyOptions)}\n`)
   }
   return error === undefined ? EXIT_OK : fail(io, error)
 }

@@ -31,7 +31,7 @@ export function commandScenario(run: CommandRun): URL {
 // biome-ignore lint/style/noDefaultExport: explore takes the default export.
 export default async function scenario({ lab, signal }: ScenarioRun): Promise<void> {
   const { file, host, command } = RUN
-  const log = (line: string) => console.error(line)
+  const log = (message: string) => console.error(message)
   const running = await FileLab.fill(lab, readLabFile(file), { signal, log, command: RUN })
   const env = { ...process.env, ...running.env }
   const [program = '', ...args] = command
@@ -51,9 +51,9 @@ export default async function scenario({ lab, signal }: ScenarioRun): Promise<vo
  * Runs the line of `--hit` on each host. Returns the names that the hosts have printed. If they
  * print none, rejects with a UsageError that has the last line of the errors of each host.
  */
-async function ask(line: string, { links }: Lab): Promise<string[]> {
+async function ask(command: string, { links }: Lab): Promise<string[]> {
   const runs = links.lab.hosts.map(host => {
-    return host.exec('sh', ['-c', line], { env: { ...process.env, VNET_HOST: host.name } })
+    return host.exec('sh', ['-c', command], { env: { ...process.env, VNET_HOST: host.name } })
   })
   // A host that has crashed runs nothing.
   const ends = (await Promise.allSettled(runs)).map(run => (run.status === 'fulfilled' ? run.value : undefined))

@@ -62,7 +62,7 @@ export async function describeFailure(
   const wire = isNemesis ? [] : wireFaultsOf(faults, packets)
   const limit = judge.limit(faults)
   const kernel = isNemesis ? undefined : await inKernel?.(faults, limit)
-  const wires = wire.map(({ link, direction, wire }) => ({ link, ab: '', ba: '', [direction]: wire }))
+  const wires = wire.map(({ link, direction, wire: text }) => ({ link, ab: '', ba: '', [direction]: text }))
   const wired = wires.length === 0 ? undefined : await judge.runUnlessStopped(faults, { wires })
   return {
     faults: texts,

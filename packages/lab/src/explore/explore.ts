@@ -80,9 +80,9 @@ async function exploreWith(prepared: Prepared<ExploreOptions>): Promise<ExploreR
       select,
       concurrency: runner.concurrency,
       copies: runner.copies ?? false,
-      explain: ({ faults }, judgement) => describeFailure(faults, judgement, describing),
+      explain: (failed, judgement) => describeFailure(failed.faults, judgement, describing),
     })
-    await search.all(new Set(runs.flatMap(packets => packets.map(({ name }) => name))))
+    await search.all(new Set(runs.flatMap(ofRun => ofRun.map(({ name }) => name))))
     report.laterErrors = judge.cleanErrors
   }
   report.finish(performance.now() - began, judge.runs)

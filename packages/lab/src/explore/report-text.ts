@@ -106,7 +106,7 @@ export function untriedLines(report: ExploreReport): string[] {
     ? [`not tried: ${OTHER_FAULTS.join(', ')}: name them in --faults, or the option faults`]
     : []
   const others = skippedPairs + skippedRepairs + sumOf(schedules)
-  if (others > 0 || points.some(({ faults }) => faults.length > 1)) return faults
+  if (others > 0 || points.some(point => point.faults.length > 1)) return faults
   return [
     ...faults,
     'each run had one fault: bugs that need several are found with pairs, schedules, bursts, depth 2 or repair',

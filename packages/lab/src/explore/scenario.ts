@@ -186,8 +186,8 @@ export function checkExplore<O extends RepeatOptions>(
     throw new UsageError(`${what}: the module runs in another process: export \`hit\` from it, or give names`)
   if (!isModule && 'concurrency' in options && (options.concurrency ?? 1) !== 1)
     throw new UsageError(`${what}: a function runs one at a time; for concurrency give the path of a module`)
-  const { reuse = false, world }: ExploreOptions = options
-  if (reuse && (!isModule || world === 'guest')) {
+  const { reuse = false, world: wantedWorld }: ExploreOptions = options
+  if (reuse && (!isModule || wantedWorld === 'guest')) {
     const where = isModule ? 'in a guest each run continues another one' : 'a function always runs in this process'
     throw new UsageError(`${what}: reuse: ${where}: leave it out`)
   }

@@ -71,7 +71,7 @@ export function parseLabFile(
   // Nothing runs here, so a name is checked when its link is made.
   const stage = file.stages === undefined ? noStages : () => anyStage
   const resources: WireResources = { filter: compileFilter, file: readTextFile, stage }
-  const check: CheckText = (text, direction) => parseLabWire(text, resources, direction)
+  const check: CheckText = (wire, direction) => parseLabWire(wire, resources, direction)
   const topology = {
     hosts,
     routers: recorded(capture, ROUTER_OPTIONS, file.routers),
@@ -188,7 +188,7 @@ function checkUplink(
 ): void {
   const segments = [
     ...Object.entries(routers).flatMap(([name, { inside = [], outside = name }]) =>
-      [...inside, outside].map(host => [host, name]),
+      [...inside, outside].map(each => [each, name]),
     ),
     ...Object.values(cables).map(({ ends }) => ends),
     ...Object.values(lans).map(({ ports }) => ports),

@@ -10,7 +10,16 @@ import { UsageError } from 'vnet/internal/base/usage-error'
 import { statusOf } from 'vnet/internal/cli/process/io'
 import { WHOLE_NUMBER } from '../model/options.ts'
 import type { FileLab } from './file-lab.ts'
-import { acceptKeys, type FaultEntry, faultSchema, link, programKeys, serviceKeys, switchKeys, text } from './schema.ts'
+import {
+  acceptKeys,
+  type FaultEntry,
+  faultSchema,
+  link as linkName,
+  programKeys,
+  serviceKeys,
+  switchKeys,
+  text,
+} from './schema.ts'
 import { wordsOf } from './service.ts'
 
 interface Method<P = never> {
@@ -23,17 +32,21 @@ const method = <P>(params: Typed<P>, call: (lab: FileLab, params: P) => Promise<
   call: call as Method['call'],
 })
 
-const host = anyText
-const ofLink = object({ link }, 'link')
+const hostName = anyText
+const ofLink = object({ link: linkName }, 'link')
 const number = integer(1, Number.MAX_SAFE_INTEGER)
 const ofFault = object({ fault: number, wait: integer(1, 0xffff_ffff) }, 'fault')
 const milliseconds = integer(0, 0xffff_ffff, 'a whole number of milliseconds')
-const forTime = object({ link, ms: milliseconds, direction: oneOf('ab', 'ba') }, 'link', 'ms')
+const forTime = object({ link: linkName, ms: milliseconds, direction: oneOf('ab', 'ba') }, 'link', 'ms')
 const wires = either(anyText, object({ ab: anyText, ba: anyText }))
 
 export const METHODS: Readonly<Record<string, Method>> = {
   exec: method(
-    object({ ...programKeys, host, input: about('Written to its standard input.', anyText) }, 'host', 'command'),
+    object(
+      { ...programKeys, host: hostName, input: about('Written to its standard input.', anyText) },
+      'host',
+      'command',
+    ),
     async (lab, { host, command, input, env, cwd }) => {
       const [program, ...args] = wordsOf(command)
       const options = { env: { ...process.env, ...lab.env, ...env }, ...(cwd !== undefined && { cwd }) }
@@ -42,10 +55,10 @@ export const METHODS: Readonly<Record<string, Method>> = {
       return { status: statusOf(status, signal), stdout, stderr }
     },
   ),
-  run: method(object({ ...serviceKeys, host }, 'host', 'command'), (lab, { host, ...service }) =>
+  run: method(object({ ...serviceKeys, host: hostName }, 'host', 'command'), (lab, { host, ...service }) =>
     lab.run(host, service),
   ),
-  wire: method(object({ link, wire: wires }, 'link', 'wire'), async (lab, { link, wire }) => {
+  wire: method(object({ link: linkName, wire: wires }, 'link', 'wire'), async (lab, { link, wire }) => {
     await lab.link(link).wire(wire)
   }),
   cut: method(ofLink, (lab, { link }) => lab.link(link).down()),
@@ -54,7 +67,9 @@ export const METHODS: Readonly<Record<string, Method>> = {
     const cut = lab.link(link)
     return (direction === undefined ? cut : cut[direction]).partition(ms)
   }),
-  offline: method(object({ link, ms: milliseconds }, 'link', 'ms'), (lab, { link, ms }) => lab.link(link).offline(ms)),
+  offline: method(object({ link: linkName, ms: milliseconds }, 'link', 'ms'), (lab, { link, ms }) =>
+    lab.link(link).offline(ms),
+  ),
   accept: method(acceptKeys, (lab, params) => lab.change({ accept: params })),
   switch: method(switchKeys, (lab, params) => lab.change({ switch: params })),
   fault: method(faultSchema, async (lab, entry: FaultEntry) => ({ fault: await lab.addFault(entry) })),
@@ -70,12 +85,12 @@ export const METHODS: Readonly<Record<string, Method>> = {
     const found = lab.link(link)
     return { ...(await found.stats()), lateness: await found.lateness() }
   }),
-  counters: method(object({ host }, 'host'), async (lab, { host }) => lab.counters(host)),
-  rebind: method(object({ router: host }, 'router'), (lab, { router }) => lab.router('rebind', router).rebind()),
-  forward: method(object({ router: host, from: anyText, to: anyText }, 'router', 'from', 'to'), (lab, params) => {
+  counters: method(object({ host: hostName }, 'host'), async (lab, { host }) => lab.counters(host)),
+  rebind: method(object({ router: hostName }, 'router'), (lab, { router }) => lab.router('rebind', router).rebind()),
+  forward: method(object({ router: hostName, from: anyText, to: anyText }, 'router', 'from', 'to'), (lab, params) => {
     return lab.router('forward', params.router).forward(params.from, params.to)
   }),
-  capture: method(object({ link, file: text }, 'link'), (lab, { link, file }) => lab.capture(link, file)),
+  capture: method(object({ link: linkName, file: text }, 'link'), (lab, { link, file }) => lab.capture(link, file)),
   stop: method(object({ capture: number }, 'capture'), (lab, { capture }) =>
     numbered('capture', lab.captured, capture)(),
   ),
@@ -90,12 +105,12 @@ function numbered<T>(what: string, all: readonly T[], n: number): T {
 }
 
 /** The first message to a client: the hosts with their addresses, and the names of the links. */
-export function greeting({ name, hosts, links }: FileLab): object {
+export function greeting({ name: lab, hosts, links }: FileLab): object {
   const entries = hosts.map(host => {
     const interfaces = host.interfaces.map(({ name, addresses }) => ({ name, addresses }))
     return [host.name, { netns: host.path.replace('self', String(process.pid)), interfaces }]
   })
-  return { event: 'ready', lab: name, hosts: Object.fromEntries(entries), links }
+  return { event: 'ready', lab, hosts: Object.fromEntries(entries), links }
 }
 
 /** Milliseconds that requests have to finish after the end of the lines. */
@@ -133,14 +148,16 @@ async function serve(lab: FileLab, line: string): Promise<object | undefined> {
   let id: unknown = null
   try {
     const request: unknown = JSON.parse(line)
-    const { id: given = null, method, params = {}, ...more } = Object(request) as Record<string, unknown>
+    const { id: given = null, method: methodName, params = {}, ...more } = Object(request) as Record<string, unknown>
     id = given
     const [unknown] = Object.keys(more)
     if (unknown !== undefined) throw new UsageError(`${unknown}: a request has id, method and params`)
-    if (method === 'end') return undefined
-    const found = typeof method === 'string' && Object.hasOwn(METHODS, method) ? METHODS[method] : undefined
+    if (methodName === 'end') return undefined
+    const found = typeof methodName === 'string' && Object.hasOwn(METHODS, methodName) ? METHODS[methodName] : undefined
     if (found === undefined)
-      throw new UsageError(`method: expected ${Object.keys(METHODS).join(', ')} or end, got ${JSON.stringify(method)}`)
+      throw new UsageError(
+        `method: expected ${Object.keys(METHODS).join(', ')} or end, got ${JSON.stringify(methodName)}`,
+      )
     const checked = new ConfigFile(undefined).read(JSON.stringify(params), found.params)
     return { id, result: (await found.call(lab, checked as never)) ?? {} }
   } catch (error) {

@@ -17,7 +17,15 @@ import { IFF_UP } from 'vnet/internal/netdev/if'
 import { toPrefix } from 'vnet/internal/packet/address'
 import type { SocketPlace } from '../model/place.ts'
 import { enter } from '../world/code.ts'
-import type * as world from '../world/host-stack.ts'
+import type {
+  HostCounters,
+  HostParts,
+  HostStack,
+  LabRoute,
+  RouterRules,
+  StackWayOut,
+  Sysctl,
+} from '../world/host-stack.ts'
 import { patchNode } from '../world/node-sockets.ts'
 import * as rules from './access-rules.ts'
 import { countersOf } from './counters.ts'
@@ -26,7 +34,7 @@ import { ruleDrops } from './nftables.ts'
 import { Programs } from './programs.ts'
 import { KernelCode } from './sockets.ts'
 
-const SYSCTLS: readonly world.Sysctl[] = [
+const SYSCTLS: readonly Sysctl[] = [
   // Where Docker runs, the kernel's new namespaces forward.
   ['net/ipv4/ip_forward', '0'],
   // Addresses in a lab are unique. A check of its link-local address would keep an interface from
@@ -37,17 +45,17 @@ const SYSCTLS: readonly world.Sysctl[] = [
   ['net/ipv4/ping_group_range', '0 0'],
 ]
 
-export class KernelStack implements world.HostStack {
+export class KernelStack implements HostStack {
   readonly place: SocketPlace
-  readonly rules: world.RouterRules
-  readonly wayOut: world.StackWayOut
+  readonly rules: RouterRules
+  readonly wayOut: StackWayOut
   readonly faults: KernelFaults
   readonly programs: Programs
   readonly isCallerDead = false
   readonly #code: KernelCode
 
   /** Throws a VnetError. */
-  constructor(native: Native, parts: world.HostParts) {
+  constructor(native: Native, parts: HostParts) {
     const nsfd = check(native.createNetns(), 'unshare(CLONE_NEWNET)')
     this.place = { native, nsfd }
     this.rules = {
@@ -102,7 +110,7 @@ export class KernelStack implements world.HostStack {
     return enter(this.code, fn)
   }
 
-  counters(): world.HostCounters {
+  counters(): HostCounters {
     return countersOf(this.place)
   }
 
@@ -122,7 +130,7 @@ export class KernelStack implements world.HostStack {
     })
   }
 
-  setRoutes(routes: readonly world.LabRoute[]): void {
+  setRoutes(routes: readonly LabRoute[]): void {
     using sock = this.#open()
     const indexes = new Map(getLinks(sock).map(({ name, ifindex }) => [name, ifindex]))
     for (const { network, via, dev } of routes) {

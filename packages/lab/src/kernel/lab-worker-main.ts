@@ -34,16 +34,16 @@ function makeCalls(post: (message: WorkerReply) => void): Calls {
 function serve(port: MessagePort): void {
   const calls = makeCalls(message => port.postMessage(message))
   port.on('message', async ({ id, call, args }: WorkerRequest) => {
-    const reply = (reply: WorkerReply) => port.postMessage(reply)
+    const reply = (message: WorkerReply) => port.postMessage(message)
     try {
       reply({ id, value: await run(calls, call, args) })
     } catch (error) {
       const text = error instanceof Error ? error.message : String(error)
       const usage = error instanceof UsageError
       const failure = failedCall(error)
-      const call = failure && { errno: failure.errno, what: failure.what, advice: failure.advice }
+      const report = failure && { errno: failure.errno, what: failure.what, advice: failure.advice }
       const file = error instanceof FileError ? { column: error.column } : undefined
-      reply({ id, error: text, call, usage, file, failed: usage && error.cause !== undefined })
+      reply({ id, error: text, call: report, usage, file, failed: usage && error.cause !== undefined })
     }
   })
 }

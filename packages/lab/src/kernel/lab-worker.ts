@@ -43,8 +43,8 @@ export class LabWorker implements LinkCaller {
    */
   static take(): LabWorker {
     const thread = globalThis as { [LAB_WORKER]?: LabWorker | undefined }
-    thread[LAB_WORKER] ??= new LabWorker(worker => {
-      if (thread[LAB_WORKER] === worker) thread[LAB_WORKER] = undefined
+    thread[LAB_WORKER] ??= new LabWorker(ended => {
+      if (thread[LAB_WORKER] === ended) thread[LAB_WORKER] = undefined
     })
     const worker = thread[LAB_WORKER]
     worker.#labs++

@@ -414,8 +414,8 @@ function expression<Name extends keyof Expressions>(
 }
 
 /** Numbers of netfilter are in network byte order. */
-function write(to: MessageBuilder, attributes: Attributes): void {
-  for (const [type, value] of Object.entries(attributes)) {
+function write(to: MessageBuilder, fields: Attributes): void {
+  for (const [type, value] of Object.entries(fields)) {
     if (typeof value === 'number') to.binary(Number(type), Uint8Array.from(long(value)))
     else if (value instanceof Uint8Array) to.binary(Number(type), value)
     else to.nested(Number(type), inner => write(inner, value))

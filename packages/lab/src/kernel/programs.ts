@@ -50,7 +50,7 @@ const SPAWN_OPTIONS: Forms<SpawnOptions> = {
   gid: NOT_POSSIBLE,
   argv0: NOT_POSSIBLE,
 }
-const { stdio: _, ...WITHOUT_STDIO } = SPAWN_OPTIONS
+const { stdio: _stdio, ...WITHOUT_STDIO } = SPAWN_OPTIONS
 const EXEC_OPTIONS = { ...WITHOUT_STDIO, input: INPUT }
 
 /**

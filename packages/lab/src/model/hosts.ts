@@ -161,7 +161,7 @@ export class HostsFile {
     if (host?.interfaces.length === 0)
       throw new UsageError(`${name} has no link: await lab.cable(...) or lab.lan(...) makes one`)
     if (host !== undefined) throw new UsageError(`${name} has no IP${family === undefined ? '' : `v${family}`} address`)
-    const known = [...this.#hosts.values()].map(host => host.name)
+    const known = [...this.#hosts.values()].map(each => each.name)
     throw new UsageError(`${name}: the lab has no host of this name; it has ${namesFor(name, known)}`)
   }
 
@@ -252,8 +252,8 @@ export function addressVariables(hosts: readonly Pick<Host, 'name' | 'interfaces
       const host = `VNET_IP${family}_${nameOfVariable(name)}`
       const [first] = own.flatMap(({ addresses }) => addresses)
       if (first !== undefined) set(host, first)
-      for (const { name, addresses } of own) {
-        if (addresses.length > 0) set(`${host}__${nameOfVariable(name)}`, addresses.join(' '))
+      for (const { name: interfaceName, addresses } of own) {
+        if (addresses.length > 0) set(`${host}__${nameOfVariable(interfaceName)}`, addresses.join(' '))
       }
     }
   }

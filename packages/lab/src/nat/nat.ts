@@ -61,7 +61,7 @@ export class Nat {
     kind: tables.NatKind,
     address: number,
     random: Random,
-    { udp, tcp, blocks = false, siit }: NatOptions = {},
+    { udp: forUdp, tcp: forTcp, blocks = false, siit }: NatOptions = {},
   ) {
     this.address = address
     this.siit = siit
@@ -70,8 +70,8 @@ export class Nat {
       [...SECONDS.keys()].map(protocol => [protocol, new tables.NatTable(kind, random.below(tables.PORTS))]),
     )
     const given = new Map([
-      [ipv4.IPPROTO_TCP, tcp],
-      [ipv4.IPPROTO_UDP, udp],
+      [ipv4.IPPROTO_TCP, forTcp],
+      [ipv4.IPPROTO_UDP, forUdp],
     ])
     this.#timeouts = new Map([...SECONDS].map(([protocol, n]) => [protocol, given.get(protocol) ?? n * NSEC_PER_SEC]))
   }

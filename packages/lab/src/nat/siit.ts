@@ -239,9 +239,9 @@ export class Siit {
       const limit = quoteEnd(header, icmpv6.quoteLength(bytes, h))
       const quote = this.#to4(bytes, h + icmp.ICMP_HLEN, limit, this.#quoted, true)
       if (quote < 0) return false
-      const { end, isFragment } = this.#quoted
+      const { end: quotedEnd, isFragment } = this.#quoted
       const fitting = Math.max(0, Math.min(0xffff, mtu) - (isFragment ? FRAGMENT_HLEN : 0))
-      putError(bytes, header, quote, end, to, icmp.checksum(bytes, h), fitting)
+      putError(bytes, header, quote, quotedEnd, to, icmp.checksum(bytes, h), fitting)
     }
     growIcmp(bytes, header, -before)
     return true

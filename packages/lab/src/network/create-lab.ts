@@ -69,17 +69,17 @@ export async function createLabWith(options: LabOptions, setup: LabSetup = {}): 
     sayOnce(`labs are in memory, in virtual time, because ${error.message}`)
     return createInMemory(options, { ...setup, onRefused: () => setup.onRefused?.(error) })
   }
-  const { Lab } = await import('./lab.ts')
-  return Lab.start(world, options, setup)
+  const { Lab: LoadedLab } = await import('./lab.ts')
+  return LoadedLab.start(world, options, setup)
 }
 
 async function createInMemory(options: LabOptions, setup: LabSetup): Promise<Lab> {
-  const [{ Lab, LAB_OPTIONS }, { MemoryWorld }] = await Promise.all([
+  const [{ Lab: LoadedLab, LAB_OPTIONS }, { MemoryWorld }] = await Promise.all([
     import('./lab.ts'),
     import('../memory/memory-world.ts'),
   ])
   checkForms('createLab', options, LAB_OPTIONS)
-  return Lab.start(new MemoryWorld(options.seed ?? 1), options, setup)
+  return LoadedLab.start(new MemoryWorld(options.seed ?? 1), options, setup)
 }
 
 const SAID = Symbol.for('vnet.labs.said')

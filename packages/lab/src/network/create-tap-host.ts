@@ -28,6 +28,6 @@ export interface TapHostOptions {
  * options, and with a VnetError if the kernel refuses; nothing is left then.
  */
 export async function tapHost(options: TapHostOptions = {}): Promise<TapHost> {
-  const { TapHost } = await import('./tap-host.ts')
-  return TapHost.open(options)
+  const { TapHost: LoadedTapHost } = await import('./tap-host.ts')
+  return LoadedTapHost.open(options)
 }

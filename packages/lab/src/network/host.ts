@@ -18,7 +18,16 @@ import { anyOf, checkForm, checkForms, FLAG, type Forms, SIGNAL, SIZE, shown } f
 import { checkPort, type HostAddress, type SocketPlace, type StreamServer } from '../model/place.ts'
 import { bindUdp, type CodeHost, listen } from '../world/code.ts'
 import type { HostFaults } from '../world/host-faults.ts'
-import type * as world from '../world/host-stack.ts'
+import type {
+  ExecOptions,
+  ExecResult,
+  HostCounters,
+  HostPrograms,
+  HostStack,
+  LabSpawnOptions,
+  RunningPrograms,
+  Sysctl,
+} from '../world/host-stack.ts'
 import { startIn } from '../world/lazy.ts'
 import { OpenSockets } from '../world/open-sockets.ts'
 import { type LabRequestInit, Requests } from '../world/pools.ts'
@@ -64,7 +73,7 @@ export class LabHost {
   /** The interfaces that are shut, with the addresses that they have otherwise, by their links. */
   readonly #shut = new Map<number, LabInterface>()
   /** @internal */
-  readonly stack: world.HostStack
+  readonly stack: HostStack
   #start: HostStart | undefined
   /** With their files. */
   readonly #workers = new Map<Worker, string>()
@@ -73,7 +82,7 @@ export class LabHost {
   #closed: Promise<void> | undefined
 
   /** @internal */
-  constructor(name: string, links: Links, ownSysctls: readonly world.Sysctl[] = []) {
+  constructor(name: string, links: Links, ownSysctls: readonly Sysctl[] = []) {
     const { world, hostsFile, setup } = links.lab
     this.name = name
     this.#links = links
@@ -87,9 +96,9 @@ export class LabHost {
         this.#sockets.forget()
         this.#requests.forget()
       },
-      onOpen: (socket, name) => {
-        if (name === undefined) this.#sockets.addServer(socket)
-        else this.#sockets.add(socket, () => name)
+      onOpen: (socket, label) => {
+        if (label === undefined) this.#sockets.addServer(socket)
+        else this.#sockets.add(socket, () => label)
       },
       lookup: this.#lookup,
       worker: (file, options) => this.#workerOf(file, options),
@@ -113,8 +122,8 @@ export class LabHost {
     this.#check()
     // Loaded at the first use, because few labs need it.
     const release = this.#links.lab.world.time.hold()
-    const { HostStart } = await import('./host-start.ts').finally(release)
-    this.#start ??= new HostStart(this)
+    const { HostStart: LoadedHostStart } = await import('./host-start.ts').finally(release)
+    this.#start ??= new LoadedHostStart(this)
     return this.#start.start(program)
   }
 
@@ -157,7 +166,7 @@ export class LabHost {
    * that cannot be executed ends with status 127 or 126, as in a shell. Throws a UsageError for
    * wrong arguments.
    */
-  spawn(command: string, args: readonly string[] = [], options: world.LabSpawnOptions = {}): ChildProcess {
+  spawn(command: string, args: readonly string[] = [], options: LabSpawnOptions = {}): ChildProcess {
     return this.#startable('spawn').spawn(command, args, options)
   }
 
@@ -166,11 +175,7 @@ export class LabHost {
    * even if it failed. Rejects with a VnetError if the program cannot be executed: `code` is ENOENT
    * if it does not exist.
    */
-  async exec(
-    command: string,
-    args: readonly string[] = [],
-    options: world.ExecOptions = {},
-  ): Promise<world.ExecResult> {
+  async exec(command: string, args: readonly string[] = [], options: ExecOptions = {}): Promise<ExecResult> {
     return this.#startable('exec').exec(command, args, options)
   }
 
@@ -342,7 +347,7 @@ export class LabHost {
   }
 
   /** Returns the counters of its network stack, as nstat(8) names them: `TcpRetransSegs`. */
-  stats(): world.HostCounters {
+  stats(): HostCounters {
     this.#check()
     return this.stack.counters()
   }
@@ -390,7 +395,7 @@ export class LabHost {
   }
 
   #change(link: number, changed: (each: LabInterface) => LabInterface): void {
-    const i = this.interfaces.findIndex(each => each.link === link)
+    const i = this.interfaces.findIndex(candidate => candidate.link === link)
     const each = this.interfaces[i]
     if (each === undefined) return
     const to = changed(each)
@@ -418,7 +423,7 @@ export class LabHost {
   }
 
   /** @internal The programs that run in it, unless neither one nor a worker was ever started. */
-  get programs(): world.RunningPrograms | undefined {
+  get programs(): RunningPrograms | undefined {
     const { programs } = this.stack
     return programs?.hasStarted ? { nsfd: this.place.nsfd, pids: programs.pids } : undefined
   }
@@ -484,7 +489,7 @@ export class LabHost {
   }
 
   /** Throws an Error after the end, and a UsageError in memory: `call` has no kernel there. */
-  #startable(call: string): world.HostPrograms {
+  #startable(call: string): HostPrograms {
     this.#check()
     return this.stack.programs ?? this.refuse(`${call}: a program`)
   }

@@ -86,7 +86,7 @@ export class LabLan implements AsyncDisposable {
  * Throws a UsageError for options that leave no room for the ports.
  */
 export function planLan(link: number, names: readonly string[], options: LabLanOptions) {
-  const { wire: _, capture: __, mtu = IPV6_MIN_MTU, addresses: hasAddresses = true, ...file } = options
+  const { wire: _wire, capture: _capture, mtu = IPV6_MIN_MTU, addresses: hasAddresses = true, ...file } = options
   if (names.length > MAX_PORTS) throw new UsageError(`lan: ${names.length} ports: a lan has at most ${MAX_PORTS}`)
   const { network = `198.${18 + (link >> 8)}.${link & 0xff}.0/24`, dns = {} } = file
   const network6 = file.network6 ?? (mtu >= IPV6_MIN_MTU && `2001:db8:0:${link.toString(16)}::/64`)

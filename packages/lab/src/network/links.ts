@@ -312,7 +312,7 @@ export class Links {
   }
 
   /** Same as Lab.segment. */
-  async lan(options: LabLanOptions, ends: readonly LabHost[], name: string): Promise<LabLan> {
+  async lan(options: LabLanOptions, ends: readonly LabHost[], segmentName: string): Promise<LabLan> {
     if (typeof options !== 'object' || options === null || options instanceof LabHost)
       throw new UsageError('lan(options, ...hosts): the options are missing; {} stands for the defaults')
     this.checkEnds('lan', ends)
@@ -332,7 +332,7 @@ export class Links {
       const watches = (
         await Promise.all(linkNames.map((name, i) => this.#watchOf(name, [names[i] as string, 'lan'])))
       ).flatMap(each => each ?? [])
-      const spec = { ...common, name: this.#nameOf(name, this.#segmentNames), ports, file: plan.file, watches }
+      const spec = { ...common, name: this.#nameOf(segmentName, this.#segmentNames), ports, file: plan.file, watches }
       const ids = await this.#made(this.lab.world.caller.call('lan', spec))
       const add = (host: LabHost, i: number) =>
         this.#add(ids.ports[i] as number, {

@@ -281,8 +281,8 @@ export class LabRouter extends LabHost {
     if (this.#wayOut !== undefined) {
       const lost = Object.entries(this.tooLong).filter(([, packets]) => packets > 0)
       const lines = lost.map(([way, packets]) => ({ packets, text: `${this.name}: ${tooLongLine(way, packets)}` }))
-      const { refused: packets } = this
-      return packets > 0 ? [...lines, { packets, text: `${this.name}: ${refusedLine(packets)}` }] : lines
+      const { refused } = this
+      return refused > 0 ? [...lines, { packets: refused, text: `${this.name}: ${refusedLine(refused)}` }] : lines
     }
     const link = this.#outside && this.#links.get(this.#outside)
     if (link === undefined || !this.#drops) return []

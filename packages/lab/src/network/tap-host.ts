@@ -14,13 +14,13 @@ import { LabHost } from './host.ts'
 import type { LabLink } from './link.ts'
 import { Links } from './links.ts'
 
-const { wire, mtu } = LINK_OPTIONS
+const { wire: wireOption, mtu: mtuOption } = LINK_OPTIONS
 const INTERFACE: Form = {
   accepts: value => typeof value === 'string' && devValidName(value),
   text: 'a name of 1 to 15 bytes without / or : or white space, with at most one %d',
 }
 const OPTIONS: Forms<TapHostOptions> = {
-  ...{ interface: INTERFACE, addresses: LIST, netns: ANY, wire, mtu, seed: WHOLE_NUMBER },
+  ...{ interface: INTERFACE, addresses: LIST, netns: ANY, wire: wireOption, mtu: mtuOption, seed: WHOLE_NUMBER },
 }
 
 /** The name of the machine on the host, and of the host's interface. */

@@ -81,7 +81,7 @@ export async function runInLab(command: readonly string[], options: RunOptions, 
   let lab: Lab | undefined
   const traces = new RunTraces()
   try {
-    const onDirectory = (path: string) => traces.removeLast(path)
+    const onDirectory = (directory: string) => traces.removeLast(directory)
     lab = await createLabWith({ name: 'run', world: 'kernel', seed, signal: stop.signal }, { onDirectory })
     const path = await joined(lab, options)
     const { host, router, link } = path
@@ -235,8 +235,8 @@ async function checkFaults(
 ): Promise<((link: LabLink) => Promise<LabFault>)[]> {
   const given = Object.entries({ nth, first, every }).filter(([, n]) => n !== undefined)
   if (drop === undefined) {
-    const [alone] = delay === undefined ? given.map(([name]) => name) : ['delay']
-    if (alone !== undefined) throw new UsageError(`--${alone}: it is for the packets of --drop FILTER`)
+    const [option] = delay === undefined ? given.map(([name]) => name) : ['delay']
+    if (option !== undefined) throw new UsageError(`--${option}: it is for the packets of --drop FILTER`)
     return []
   }
   if (given.length > 1) throw new UsageError(`--${given[1]?.[0]}: give one of --nth, --first and --every`)

@@ -147,8 +147,8 @@ export function reportLines({
     ...(['out', 'in'] as const).map(way => {
       const { packets, bytes } = report[way]
       const hits = (['lost', ...CHANGES] as const).flatMap(key => {
-        const causes = report[way][key].map(({ packets, by }) =>
-          by === BEFORE_VNET ? `${packets} ${by}` : `${packets} by ${by}`,
+        const causes = report[way][key].map(({ packets: count, by }) =>
+          by === BEFORE_VNET ? `${count} ${by}` : `${count} by ${by}`,
         )
         return causes.length > 0 ? `; ${key}: ${causes.join(', ')}` : ''
       })

@@ -52,7 +52,7 @@ export class FlowTable<F> {
   /** Adds the flow of a packet that `find` has not found. */
   add(p: PacketView, flow: F, isForward: boolean): Entry<F> {
     const { addressAt: at, addressSize: size } = p
-    const text = (from: number) => formatAddress(p.bytes.slice(from, from + size))
+    const text = (offset: number) => formatAddress(p.bytes.slice(offset, offset + size))
     const source = { address: text(at), port: p.sourcePort }
     const destination = { address: text(at + size), port: p.destinationPort }
     const [client, server] = isForward ? [source, destination] : [destination, source]

@@ -27,8 +27,8 @@ export function neighbourhood(story: Story, options: WriteOptions): Promise<stri
     const row = async (name: string, plan: readonly PlannedFault[], fault = '') => {
       const { verdict, error } = await judge.attempt(plan)
       const [reason] = error?.trimStart().split('\n', 1) ?? []
-      const text = [fault, reason].filter(Boolean).join(': ')
-      return `${name.padEnd(10)}${(verdict === 'failed' ? 'FAILED' : verdict).padEnd(8)}${text}`.trimEnd()
+      const about = [fault, reason].filter(Boolean).join(': ')
+      return `${name.padEnd(10)}${(verdict === 'failed' ? 'FAILED' : verdict).padEnd(8)}${about}`.trimEnd()
     }
     const captured = await judge.once(faults)
     const rows = [await row('no fault', []), await row('captured', faults, faults.map(formatFault).join(' and '))]

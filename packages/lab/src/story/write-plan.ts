@@ -171,7 +171,7 @@ function traceOf({ rtt: { ab, ba }, begin }: FlowStory): string | undefined {
 /** Returns a link with the wire of the flow that has the most round trips. */
 function linkOf(ends: string, flows: readonly FlowStory[], traces: Map<string, string> | undefined) {
   const [client = '', server = ''] = ends.split(' ')
-  const samplesOf = ({ rtt }: FlowStory) => (rtt.ab?.samples ?? 0) + (rtt.ba?.samples ?? 0)
+  const samplesOf = (one: FlowStory) => (one.rtt.ab?.samples ?? 0) + (one.rtt.ba?.samples ?? 0)
   const flow = flows.toSorted((a, b) => samplesOf(b) - samplesOf(a))[0] as FlowStory
   const { rtt } = flow
   const sum = (key: 'min' | 'median' | 'p95') => (rtt.ab?.[key] ?? 0) + (rtt.ba?.[key] ?? 0)
@@ -184,7 +184,7 @@ function linkOf(ends: string, flows: readonly FlowStory[], traces: Map<string, s
   if (trace !== undefined) traces?.set(file, trace)
   const jitter = isBusy || spread < middle / 20 ? '' : ` ${timeText(spread)} ordered`
   const wireOf = (way: Way) => {
-    const { rate, queue } = flows.map(({ ways }) => ways[way]).find(({ rate }) => rate !== undefined) ?? {}
+    const { rate, queue } = flows.map(({ ways }) => ways[way]).find(one => one.rate !== undefined) ?? {}
     // A full queue would lose packets besides those of the faults.
     const isLossy = flows.some(({ statements }) => statements.some(one => one.way === way && one.verb === 'drop'))
     const limit = queue === undefined || isLossy ? '' : ` limit ${timeText(queue)}`

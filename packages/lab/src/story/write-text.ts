@@ -104,7 +104,7 @@ function scenarioOf(plan: LabPlan, options: WriteOptions): OwnScenario {
 }
 
 function linkText({ client, server, hasNat, wire: { ab, ba }, mtu }: PlannedLink): string {
-  const textOf = (wire: string) => (wire.includes(TRACES) ? `\`${wire}\`` : quote(wire))
+  const textOf = (text: string) => (text.includes(TRACES) ? `\`${text}\`` : quote(text))
   const wire = ab === ba ? textOf(ab) : `{ ab: ${textOf(ab)}, ba: ${textOf(ba)} }`
   const own = [...(ab + ba === '' ? [] : [`wire: ${wire}`]), ...(mtu === undefined ? [] : [`mtu: ${mtu}`])]
   if (!hasNat) return `  await lab.cable(${client}, ${server}${own.length === 0 ? '' : `, { ${own.join(', ')} }`})`

@@ -54,7 +54,7 @@ export function apiServer(proxies: Proxies, options: ApiOptions): Server {
     if (isForeign(headers)) throw new ApiError('this request is from another origin', 403)
     const path = url.split('?')[0] as string
     // A name may have a slash, as %2F.
-    const there = routes.filter(([, pattern]) => pattern.test(path))
+    const there = routes.filter(([, each]) => each.test(path))
     const [, pattern, handler] = there.find(([methods]) => methods.split(' ').includes(method)) ?? []
     const names = attempt(() => (pattern?.exec(path) ?? [decodeURIComponent(path)]).slice(1).map(decodeURIComponent))
     if (names === undefined) return plain(400, '400 Bad Request')

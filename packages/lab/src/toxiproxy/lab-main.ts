@@ -30,7 +30,7 @@ async function main(): Promise<void> {
   })
   const seed = Number(process.argv[2])
   const making = createLabWith({ name: 'toxiproxy', world: 'kernel', seed })
-  process.once('disconnect', () => void making.then(lab => lab.close()).finally(() => process.exit()))
+  process.once('disconnect', () => void making.then(made => made.close()).finally(() => process.exit()))
   if (!process.connected) process.exit()
   const lab = await making
   const [client, server] = lab.hosts('client', 'server')

@@ -187,14 +187,14 @@ export class ToxicProxy {
       stages: stream =>
         this.toxics.filter(each => isUpstream(each) === (stream === STREAMS[0]) && isStage(each.type, !!lab)),
       ...(lab && at && { link: () => lab.call('connect', at) }),
-      onClose: (client, upstream) => {
+      onClose: (clientEnd, upstreamEnd) => {
         open.delete(connection)
         room.free(descriptors)
         this.#connections.delete(connection)
-        traffic.received.upstream += client.bytesRead
-        traffic.sent.upstream += upstream.bytesWritten
-        traffic.received.downstream += upstream.bytesRead
-        traffic.sent.downstream += client.bytesWritten
+        traffic.received.upstream += clientEnd.bytesRead
+        traffic.sent.upstream += upstreamEnd.bytesWritten
+        traffic.received.downstream += upstreamEnd.bytesRead
+        traffic.sent.downstream += clientEnd.bytesWritten
       },
     })
     open.add(connection)

@@ -106,9 +106,9 @@ function patchListen(): void {
       if (!state.emitters.has(this))
         // Node makes them outside the async context of the server. A program may give streams.
         this.prependListener('connection', (socket: WithHandle) => {
-          const own = state.emitters.get(this)
-          emitIn(socket, own)
-          if (socket._handle && own?.host) state.owners.set(socket._handle._parent ?? socket._handle, own.host)
+          const emitter = state.emitters.get(this)
+          emitIn(socket, emitter)
+          if (socket._handle && emitter?.host) state.owners.set(socket._handle._parent ?? socket._handle, emitter.host)
         })
       emitIn(this, code)
       if (!code.isDead) code.host.onOpen(this)

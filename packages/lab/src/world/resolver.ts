@@ -56,12 +56,12 @@ function ask(
   servers: readonly NameServer[],
   query: Uint8Array,
 ): Promise<dns.DnsAnswer | undefined> {
-  return new Promise(resolve => {
+  return new Promise(done => {
     let [attempts, timer]: [number, NodeJS.Timeout | undefined] = [0, undefined]
     const end = (answer?: dns.DnsAnswer) => {
       clearTimeout(timer)
       socket.off('message', onMessage).off('error', onEnd).off('close', onEnd)
-      resolve(answer)
+      done(answer)
     }
     const onEnd = () => end()
     const onMessage = (message: Uint8Array, { address, port }: dgram.RemoteInfo) => {

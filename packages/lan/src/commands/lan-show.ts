@@ -42,7 +42,7 @@ export function lanShow(name: string | undefined, options: LanShowOptions, io: I
     const shown: Shown[] = []
     const errors: VnetError[] = [...failed]
     for (const vnet of new Set(devices.map(device => device.vnet))) {
-      const device = devices.find(device => device.vnet === vnet) as FoundDevice
+      const device = devices.find(each => each.vnet === vnet) as FoundDevice
       try {
         shown.push(await ask(client, device, parts))
       } catch (error) {

@@ -5,7 +5,7 @@
  */
 import * as schema from 'vnet/internal/base/schema'
 import { networkOf, parseAddress, parsePrefix, sameBytes } from 'vnet/internal/packet/address'
-import { dhcp, ipv4, label, mac } from '../services/dhcp/config.ts'
+import { dhcp, ipv4, label, macAddress } from '../services/dhcp/config.ts'
 
 const names = `^${label}(\\.${label})*`
 
@@ -41,7 +41,7 @@ const host = schema.object({
     ...hostName,
     pattern: names.replaceAll('9-]', '9%-]').concat('$'),
   }),
-  mac: schema.about('Default: made from the first address of the host.', mac),
+  mac: schema.about('Default: made from the first address of the host.', macAddress),
   ip: schema.about('An IPv4 address or several; with count, that of the first host.', schema.oneOrMore(ipv4)),
   ip6: schema.about('An IPv6 address or several; with count, that of the first host.', schema.oneOrMore(ipv6)),
   count: schema.about('The number of hosts of this kind, at consecutive addresses.', schema.integer(1, 1_000_000)),
@@ -87,7 +87,7 @@ export const lanSchema = {
     network6: schema.about('Default: 2001:db8:0:1::/64; false: no IPv6.', schema.either(network6, off)),
     gateway: schema.object({
       name: schema.about('Default: gateway.', hostName),
-      mac,
+      mac: macAddress,
       ip: schema.about('Default: the first address of network.', ipv4),
       ip6: schema.about('Default: the first address of network6.', ipv6),
     }),

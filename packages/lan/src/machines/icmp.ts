@@ -122,15 +122,25 @@ function learnAdvertised({ table, neighbours6 }: HostState, bytes: Uint8Array, {
     neighbours6.learn(bytes, target, bytes, option)
 }
 
-type IcmpError = ReturnType<typeof error>
+type IcmpError = ReturnType<typeof icmpError>
 
 /** An error in both families; `word6` follows the checksum of ICMPv6. */
-const error = (code4: number, type6: number, code6: number, word6: number) => ({ code4, type6, code6, word6 })
+const icmpError = (code4: number, type6: number, code6: number, word6: number) => ({ code4, type6, code6, word6 })
 
-export const PORT_UNREACHABLE = error(icmp.ICMP_PORT_UNREACH, icmpv6.ICMPV6_DEST_UNREACH, icmpv6.ICMPV6_PORT_UNREACH, 0)
+export const PORT_UNREACHABLE = icmpError(
+  icmp.ICMP_PORT_UNREACH,
+  icmpv6.ICMPV6_DEST_UNREACH,
+  icmpv6.ICMPV6_PORT_UNREACH,
+  0,
+)
 /** ICMPv6 points at the field of the fixed header that names the protocol. */
-export const PROTOCOL_UNREACHABLE = error(icmp.ICMP_PROT_UNREACH, icmpv6.ICMPV6_PARAMPROB, icmpv6.ICMPV6_UNK_NEXTHDR, 6)
-export const NO_ROUTE = error(icmp.ICMP_NET_UNREACH, icmpv6.ICMPV6_DEST_UNREACH, icmpv6.ICMPV6_NOROUTE, 0)
+export const PROTOCOL_UNREACHABLE = icmpError(
+  icmp.ICMP_PROT_UNREACH,
+  icmpv6.ICMPV6_PARAMPROB,
+  icmpv6.ICMPV6_UNK_NEXTHDR,
+  6,
+)
+export const NO_ROUTE = icmpError(icmp.ICMP_NET_UNREACH, icmpv6.ICMPV6_DEST_UNREACH, icmpv6.ICMPV6_NOROUTE, 0)
 
 /** The length of an error with its IP header (RFC 1812 sec. 4.3.2.3, RFC 4443 sec. 2.4 (c)). */
 const MAX_LENGTH_4 = 576

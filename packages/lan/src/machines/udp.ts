@@ -66,7 +66,7 @@ function callHandler(state: HostState, skb: SkBuff, packet: Packet, index: numbe
   const hasAddress = isIpv6 || address.some(byte => byte !== 0)
   const client = { ...(hasAddress ? { address, mac } : BROADCAST), port, sourcePort: ownPort }
   const own = state.table.byIp(to, 0, isIpv6) === index ? to : undefined
-  const reply = (data: Uint8Array): boolean => sendUdp(state, host, { ...client, source: own, data })
+  const reply = (answer: Uint8Array): boolean => sendUdp(state, host, { ...client, source: own, data: answer })
   const payload = h + udp.UDP_HLEN
   const size = gsoSize === 0 ? end - payload : gsoSize
   let at = payload

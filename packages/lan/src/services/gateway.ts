@@ -28,8 +28,8 @@ export function serveDhcp(hosts: Hosts, server: DhcpServer, budget: Budget): Udp
       return
     }
     const broadcast = destination.address.every(byte => byte === 255)
-    server.receive(data, { mac, broadcast }, ({ address, port, mac, data }) => {
-      hosts.sendUdp(host, { sourcePort: DHCP_SERVER_PORT, address, port, mac, data })
+    server.receive(data, { mac, broadcast }, ({ address, port, mac: clientMac, data: answer }) => {
+      hosts.sendUdp(host, { sourcePort: DHCP_SERVER_PORT, address, port, mac: clientMac, data: answer })
     })
   }
 }

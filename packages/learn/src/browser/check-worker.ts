@@ -75,7 +75,7 @@ function countTimers(): ReadonlySet<unknown> {
     running.delete(id)
     cancel(id)
   }
-  const start =
+  const counting =
     (begin: (call: () => void, ms?: number) => unknown, isOnce: boolean) =>
     (call: (...args: unknown[]) => void, ms?: number, ...args: unknown[]) => {
       const id = begin(() => {
@@ -85,7 +85,7 @@ function countTimers(): ReadonlySet<unknown> {
       running.add(id)
       return id
     }
-  const counted = { setTimeout: start(later, true), setInterval: start(repeat, false) }
+  const counted = { setTimeout: counting(later, true), setInterval: counting(repeat, false) }
   Object.assign(globalThis, counted, { clearTimeout: end, clearInterval: end })
   return running
 }

@@ -46,8 +46,8 @@ function namesAt(table: TypeTable, text: string, from: number): Option[] {
   const dot = /\??\.$/.exec(before)
   if (dot !== null) return optionsOf(textTypes(table, text).membersBefore(dot.index))
   if (/\bimport\s*\{[^}]*$/.test(before)) {
-    const from = /^[^}]*\}\s*from\s*['"](.*?)['"]/.exec(text.slice(before.length))?.[1] ?? 'vnet'
-    return optionsOf(own(table.names, from) ?? {})
+    const source = /^[^}]*\}\s*from\s*['"](.*?)['"]/.exec(text.slice(before.length))?.[1] ?? 'vnet'
+    return optionsOf(own(table.names, source) ?? {})
   }
   const values = Object.fromEntries(Object.entries(vnet).filter(([, entry]) => !isType(entry)))
   return [

@@ -80,8 +80,8 @@ export function plainEditor({ text, label, describedBy, onChange, onCheck }: Edi
     get text() {
       return area.value
     },
-    replace(text) {
-      area.value = text
+    replace(replacement) {
+      area.value = replacement
       onChange()
     },
     mark: () => {},

@@ -140,8 +140,8 @@ export async function checkKernel(
   const file = resolve(given ?? join(courseDirectory(exercises), exercise.name, cFileOf(exercise)))
   if (!file.endsWith('.c')) throw new UsageError(`check: ${given} is not a C file`)
   if (!existsSync(file)) {
-    const what = `check: no ${given ?? file}; vnet learn --kernel ${exercise.name} writes a skeleton`
-    throw new UsageError(what, { cause: file })
+    const missing = `check: no ${given ?? file}; vnet learn --kernel ${exercise.name} writes a skeleton`
+    throw new UsageError(missing, { cause: file })
   }
   checkRegular(file)
   try {

@@ -103,8 +103,8 @@ export async function grade(
       grades[next.at] = { ...done, ...score }
       if (!options.json && !options.csv) continue
       for (; grades[printed] !== undefined; printed++) {
-        const done = grades[printed] as Grade
-        io.out(options.json ? `${JSON.stringify(done)}\n` : csvRow(done))
+        const graded = grades[printed] as Grade
+        io.out(options.json ? `${JSON.stringify(graded)}\n` : csvRow(graded))
       }
     }
   }
@@ -123,7 +123,7 @@ function submissionsIn(paths: readonly string[], exercises: readonly Exercise[],
   for (const directory of directories) {
     const isExercise = exercises.some(({ name }) => name === basename(directory))
     const whole = isExercise ? dirname(directory) : directory
-    const other = [...found.keys()].find(other => other !== whole && basename(other) === basename(whole))
+    const other = [...found.keys()].find(each => each !== whole && basename(each) === basename(whole))
     if (other !== undefined) {
       const advice = 'check one at a time, or give exercises that are not of the course with --from'
       throw new UsageError(`${by}: ${other} and ${whole} would have the same name in the result: ${advice}`)
@@ -189,8 +189,8 @@ function remark({ results }: Grade): { title: string; seen: string } {
 function table(grades: readonly Grade[]): string {
   const rows = grades.map(each => {
     const { title, seen } = remark(each)
-    const { student, exercise, verdict, passed, checks, points, most, notRun } = each
-    const score = points === undefined ? [] : [`${points}/${most}${notRun === 0 ? '' : ` (${notRun} not run)`}`]
+    const { student, exercise, verdict, passed, checks, points, most, notRun: pending } = each
+    const score = points === undefined ? [] : [`${points}/${most}${pending === 0 ? '' : ` (${pending} not run)`}`]
     return [student, exercise, verdict, `${passed}/${checks}`, ...score, title && `${title}: ${seen}`]
   })
   const columns = grades[0]?.points === undefined ? [] : ['points']
@@ -210,7 +210,7 @@ function summary(grades: readonly Grade[]): string {
 
 function csvRow(each: Grade): string {
   const { title, seen } = remark(each)
-  const { points, most = 0, notRun = 0 } = each
-  const score = points === undefined ? [] : [points, most, notRun]
+  const { points, most = 0, notRun: pending = 0 } = each
+  const score = points === undefined ? [] : [points, most, pending]
   return csvLine([each.student, each.exercise, each.verdict, each.passed, each.checks, ...score, title, seen])
 }

@@ -158,11 +158,11 @@ type End = Readonly<{ device: DeviceRow; to: string; wire: string | undefined; r
 function endsOf({ links }: Lab, rates: App['rates'], wires: DrawingProps['wires']): End[] {
   return links.flatMap(({ device, peer, from, to }) => {
     const [own, other] = [wires[device.id], peer && wires[peer.id]]
-    const end = (device: DeviceRow, to: LabNode, wire: string | undefined): End => ({
-      device,
-      to: to.name,
+    const end = (row: DeviceRow, node: LabNode, wire: string | undefined): End => ({
+      device: row,
+      to: node.name,
       wire,
-      rate: rates.of(device.id)?.txPackets,
+      rate: rates.of(row.id)?.txPackets,
     })
     const back = peer && end(peer, from, other?.out ?? own?.in)
     return [end(device, to, own?.out ?? other?.in), ...(back ? [back] : [])]
@@ -217,7 +217,7 @@ function Link({ link, path, x, y, rates }: LinkLine & { readonly rates: App['rat
   return (
     <a href={placeHash({ view: 'driver', device: device.id })} class={isOk ? 'link' : 'link drop'}>
       <title>
-        {`${device.label}: ${from.name} to ${to.name} ${perSecond(there)}, back ${perSecond(back)}, dropped ${perSecond(drops)}, ${text}`}
+        {`${device.label}: ${from.name} to ${to.name} ${framesPerSecond(there)}, back ${framesPerSecond(back)}, dropped ${framesPerSecond(drops)}, ${text}`}
       </title>
       <path class="target" d={path} />
       <path class="line" d={path} />
@@ -228,4 +228,4 @@ function Link({ link, path, x, y, rates }: LinkLine & { readonly rates: App['rat
   )
 }
 
-const perSecond = (frames: number): string => `${formatNumber(frames)} frames/s`
+const framesPerSecond = (frames: number): string => `${formatNumber(frames)} frames/s`

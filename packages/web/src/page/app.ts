@@ -1,6 +1,6 @@
 /** The state of a page, which its views read, and functions that they share. */
 import { computed, effect, type Signal, signal } from '@preact/signals'
-import { type ComponentChildren, options } from 'preact'
+import { type ComponentChildren, options as preactOptions } from 'preact'
 import type * as feed from '../feed-types.ts'
 import type { DeviceId, DeviceRow, FeedMessage, Message, VnetRow } from '../feed-types.ts'
 import { changeText, eventOf, type PageEvent } from './events.tsx'
@@ -37,7 +37,7 @@ export interface View {
 const EVENTS_MAX = 500
 
 // Components are drawn at most once a frame of the screen, and never while the page is hidden.
-options.debounceRendering = draw => requestAnimationFrame(() => draw())
+preactOptions.debounceRendering = draw => requestAnimationFrame(() => draw())
 
 /** The functions of a page for its views. */
 export interface AppOptions {

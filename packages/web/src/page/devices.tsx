@@ -22,7 +22,7 @@ export function DeviceList({ app, view: { name: view, isGeneral }, isOpen }: Lis
   const rowView = isGeneral ? 'driver' : view
   const vnets = app.vnets.map(vnet => ({ ...vnet, found: vnet.devices.filter(row => isFound(row, text.value)) }))
   const all = vnets.reduce((sum, { devices }) => sum + devices.length, 0)
-  const found = vnets.reduce((sum, { found }) => sum + found.length, 0)
+  const foundCount = vnets.reduce((sum, { found }) => sum + found.length, 0)
   const many = all === 1 ? '1 interface' : `${all} interfaces`
   const isListed = vnets.some(({ found }) => found.some(device => device.id === id))
   useLayoutEffect(() => showMarked(nav.current!), [id, isListed, text.value === ''])
@@ -52,7 +52,7 @@ export function DeviceList({ app, view: { name: view, isGeneral }, isOpen }: Lis
           onKeyDown={keyInSearch}
         />
         <p class="muted" role="status">
-          {found === all ? many : found === 0 ? `None of ${many}` : `${found} of ${many}`}
+          {foundCount === all ? many : foundCount === 0 ? `None of ${many}` : `${foundCount} of ${many}`}
         </p>
       </div>
       <div class="list scroll">

@@ -159,12 +159,12 @@ function place(columns: readonly Column[], columnWidth: number, endWidth?: numbe
     const middle = starts[lane] + across[lane] / 2
     let from = EDGE + endSize
     let last = 'end' as Column['owner'] | 'end'
-    const join = (to: number, owner: Column['owner'] | 'end', isFar: boolean) => {
+    const join = (to: number, owner: Column['owner'] | 'end', isFarSide: boolean) => {
       const [a, b] = lane === 'away' ? [from, to] : [to, from]
       const points = isVertical ? { x1: middle, y1: a, x2: middle, y2: b } : { x1: a, y1: middle, x2: b, y2: middle }
       const isCable = owner === 'wire' || last === 'wire' || (owner === 'end' && last !== 'far')
       const touches = last === 'end' ? 'near' : owner === 'end' ? 'far' : undefined
-      arrows.push({ id: `${lane} ${to}`, lane, side: isFar ? 'far' : 'near', isCable, touches, ...points })
+      arrows.push({ id: `${lane} ${to}`, lane, side: isFarSide ? 'far' : 'near', isCable, touches, ...points })
       last = owner
     }
     let isFar = false

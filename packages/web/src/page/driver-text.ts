@@ -189,9 +189,10 @@ export function describeFold(name: string, parts: readonly PartInfo[]): Descript
   const held = frames === 0 ? 'no frame held' : `${formatNumber(frames)} held`
   const note = [...(hasFrames ? [held] : []), ...states].join(', ') || 'all idle'
   const shown = parts.map(part => describePart(part, undefined))
-  const marked = shown.filter(({ tone }) => tone === 'drop' || tone === 'warn')
-  const tone = marked.some(({ tone }) => tone === 'drop') ? 'drop' : marked.length > 0 ? 'warn' : 'plain'
-  const title = [`${name}, ${note}`, ...marked.slice(0, FOLD_ABOVE).map(({ title }) => title)].join('\n')
+  const marked = shown.filter(part => part.tone === 'drop' || part.tone === 'warn')
+  const usual = marked.length > 0 ? 'warn' : 'plain'
+  const tone = marked.some(part => part.tone === 'drop') ? 'drop' : usual
+  const title = [`${name}, ${note}`, ...marked.slice(0, FOLD_ABOVE).map(part => part.title)].join('\n')
   return { name, title, value: '', note, tone, cells: 0, filled: 0 }
 }
 

@@ -44,13 +44,13 @@ export function driverView(app: App): View {
       if (message.type === 'flights' && message.id === device?.id)
         flights.receive(message, peerOf(device, vnets) !== undefined)
       if (message.type !== 'parts') return
-      const shown = [device?.id, device && peerOf(device, vnets)?.id]
+      const shownIds = [device?.id, device && peerOf(device, vnets)?.id]
       const counts = parts.value.get(message.id)?.counts ?? new Samples()
       const counted = message.parts.flatMap(({ kind, name, count }) =>
         count === undefined ? [] : [[`${kind} ${name}`, count] as const],
       )
       counts.add(message.time, Object.fromEntries(counted), {})
-      const others = [...parts.value].filter(([id]) => shown.includes(id))
+      const others = [...parts.value].filter(([id]) => shownIds.includes(id))
       parts.value = new Map([...others, [message.id, { parts: message.parts, counts }]])
     },
     Body: () => <Driver app={app} parts={parts.value} flights={flights} />,
@@ -111,11 +111,11 @@ interface PictureProps extends DriverProps {
   readonly width: number
 }
 
-function Picture({ app, model, parts, flights, width: whole }: PictureProps) {
+function Picture({ app, model, parts, flights, width: fullWidth }: PictureProps) {
   const { device, peer } = model
   const [canvas, isInSight] = useInSight<HTMLDivElement>()
   const isMoving = isInSight && !app.isPaused
-  const drawing = layout(model, whole)
+  const drawing = layout(model, fullWidth)
   const { boxes, arrows, width, height, isVertical } = drawing
   const lately = app.time / 1000 - LATELY
   const samples = app.history.wire(device.id)
@@ -134,7 +134,7 @@ function Picture({ app, model, parts, flights, width: whole }: PictureProps) {
     arrow,
     state: arrowState(app.rates, arrow, model, !isSlow && !isDropping(arrow.lane)),
   }))
-  const box = (box: DriverBox) => {
+  const drawBox = (box: DriverBox) => {
     switch (box.kind) {
       case 'near frame':
         return <Titled key={box.id} box={box} look="outline" title={`vnet: ${device.driver}`} />
@@ -158,7 +158,7 @@ function Picture({ app, model, parts, flights, width: whole }: PictureProps) {
     >
       {/* biome-ignore lint/a11y/noSvgWithoutTitle: its parts have titles of their own */}
       <svg width={width} height={height} {...drawn('group', `The path of frames through ${device.label}`)}>
-        {boxes.map(box)}
+        {boxes.map(drawBox)}
         {shown.map(({ arrow, state }) => (
           <ArrowShape key={arrow.id} arrow={arrow} isVertical={isVertical} state={state} />
         ))}
@@ -204,7 +204,7 @@ function kernelEnd(device: DeviceRow, isWide: boolean): EndState {
   return {
     lines: [
       { text: 'kernel', tone: 'muted' },
-      ...names.map((text, i) => ({ text, tone: i === names.length - 1 ? 'name' : 'muted' }) as const),
+      ...names.map((name, i) => ({ text: name, tone: i === names.length - 1 ? 'name' : 'muted' }) as const),
       { text, tone },
     ],
     label: `The kernel's network stack at ${device.label}: ${text}`,
@@ -239,8 +239,8 @@ function Numbers({ devices, rates }: { readonly devices: readonly DeviceRow[]; r
   const nameOf = ({ device, direction }: DeviceDirection) => `${device.label} ${direction}`
   const countersOf = ({ device }: DeviceDirection) => rates.counters(device.id)
   const rate = (what: 'Packets' | 'Bits') => (row: DeviceDirection) => {
-    const rate = rates.of(row.device.id)
-    return rate === undefined ? '' : formatNumber(rate[`${row.direction}${what}`])
+    const current = rates.of(row.device.id)
+    return current === undefined ? '' : formatNumber(current[`${row.direction}${what}`])
   }
   const count = (what: 'Packets' | 'Bytes' | 'Errors') => (row: DeviceDirection) =>
     whole(countersOf(row)?.[`${row.direction}${what}`] ?? 0)

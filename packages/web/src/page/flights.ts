@@ -88,18 +88,18 @@ export class Flights {
     this.#ahead = Math.min(this.#ahead, now - time)
     const pauses = this.#pausesUntil(now)
     for (const { packet, time: real, direction, isFar, dropped } of frames) {
-      const time = real - pauses
+      const flightTime = real - pauses
       const lane: Lane = (direction === 'tx') === isFar ? 'toward' : 'away'
       const key = `${lane} ${packet}`
       const flight = this.#flights.get(key)
       if (dropped !== undefined) {
-        const drop = { ...dropped, time, direction }
+        const drop = { ...dropped, time: flightTime, direction }
         if (flight?.arrived === undefined || !hasPeer)
-          this.#flights.set(key, { lane, sent: flight?.sent ?? time, dropped: drop })
+          this.#flights.set(key, { lane, sent: flight?.sent ?? flightTime, dropped: drop })
       } else if (direction === 'tx') {
-        this.#flights.set(key, { lane, sent: time, ...(!hasPeer && { arrived: time }) })
-      } else if (flight !== undefined && flight.arrived === undefined) flight.arrived = time
-      else this.#flights.set(`${key} ${this.#copies++}`, { lane, sent: undefined, arrived: time })
+        this.#flights.set(key, { lane, sent: flightTime, ...(!hasPeer && { arrived: flightTime }) })
+      } else if (flight !== undefined && flight.arrived === undefined) flight.arrived = flightTime
+      else this.#flights.set(`${key} ${this.#copies++}`, { lane, sent: undefined, arrived: flightTime })
     }
     for (const key of this.#flights.keys()) {
       if (this.#flights.size <= FLIGHTS_MAX) break
@@ -171,11 +171,11 @@ function routeOf({ arrows, boxes, isVertical }: Drawing, lane: Lane): Route {
   const [start, end] = wire === undefined ? [(least + most) / 2, (least + most) / 2] : span(wire, isVertical)
   const [from, enter, leave, to] = lane === 'away' ? [least, start, end, most] : [most, end, start, least]
   const at = (along: number): Point => {
-    const inside = (box: Rect) => {
-      const [first, last] = span(box, isVertical)
+    const inside = (rect: Rect) => {
+      const [first, last] = span(rect, isVertical)
       return Math.min(along - first, last - along)
     }
-    const box = groups.find(box => inside(box) > 0)
+    const box = groups.find(group => inside(group) > 0)
     const edge = box === undefined ? middle : isVertical ? box.x + box.width : box.y + box.height
     const across = middle + (edge - middle) * (box === undefined ? 0 : Math.min(1, inside(box) / RAMP))
     return isVertical ? { x: across, y: along } : { x: along, y: across }

@@ -27,10 +27,10 @@ export function pageCapture(app: App, path: NonNullable<App['path']>) {
   addEventListener('beforeunload', event => running.value !== undefined && event.preventDefault())
 
   /** Returns why it ended if the user did not end it. */
-  const read = async ({ id, label }: DeviceRow, file: CaptureParts, signal: AbortSignal): Promise<string> => {
+  const read = async ({ id, label }: DeviceRow, file: CaptureParts, abort: AbortSignal): Promise<string> => {
     const text = filter.value.trim()
     const address = path('capture', { device: id, ...(text !== '' && { filter: text }) })
-    const response = await fetch(address, { signal })
+    const response = await fetch(address, { signal: abort })
     if (!response.ok || response.body === null) return (await response.text()).trim()
     const reader = response.body.getReader()
     for (let next = await reader.read(); !next.done; next = await reader.read()) {

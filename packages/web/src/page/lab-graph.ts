@@ -26,10 +26,10 @@ export function labsOf(vnets: readonly VnetRow[]): Lab[] {
 
 function labOf(name: string, all: readonly DeviceRow[]): Lab {
   const nodes = new Map<string, LabNode>()
-  const node = (name: string, kind: LabNode['kind']) => {
+  const node = (nodeName: string, kind: LabNode['kind']) => {
     // A segment may have the name of a host.
-    const key = `${kind === 'segment'} ${name}`
-    const found = nodes.get(key) ?? { name, kind }
+    const key = `${kind === 'segment'} ${nodeName}`
+    const found = nodes.get(key) ?? { name: nodeName, kind }
     nodes.set(key, found)
     return found
   }
@@ -93,8 +93,8 @@ export function layoutLab({ nodes, links }: Lab) {
     const rows = Math.max(...columns.map(({ length }) => length))
     for (const [i, column] of columns.entries()) {
       const top = height + ((rows - column.length) * ROW) / 2 + MARGIN
-      for (const [j, node] of column.entries())
-        places.set(node, { node, x: i * COLUMN + MARGIN, y: top + j * ROW + (ROW - BOX.height) / 2 })
+      for (const [j, placed] of column.entries())
+        places.set(placed, { node: placed, x: i * COLUMN + MARGIN, y: top + j * ROW + (ROW - BOX.height) / 2 })
     }
     width = Math.max(width, columns.length * COLUMN - (COLUMN - BOX.width) + 2 * MARGIN)
     height += rows * ROW
@@ -126,7 +126,9 @@ function linesOf(links: readonly LabLink[], places: ReadonlyMap<LabNode, NodeBox
   const texts: Point[] = []
   return links.map(link => {
     const all = parallel.get(keyOf(link))!
-    const [a, b] = [places.get(link.from)!, places.get(link.to)!].sort((a, b) => a.x - b.x || a.y - b.y)
+    const [a, b] = [places.get(link.from)!, places.get(link.to)!].sort(
+      (one, other) => one.x - other.x || one.y - other.y,
+    )
     const isVertical = a.x === b.x
     const shift = all.indexOf(link) - (all.length - 1) / 2
     const [x1, y1] = [a.x + BOX.width, a.y + BOX.height / 2]
@@ -141,7 +143,7 @@ function linesOf(links: readonly LabLink[], places: ReadonlyMap<LabNode, NodeBox
       y: (1 - t) ** 2 * y1 + 2 * t * (1 - t) * cy + t ** 2 * y2,
     })
     const isFree = ({ x, y }: Point) =>
-      texts.every(text => Math.abs(text.x - x) >= TEXT.width || Math.abs(text.y - y) >= TEXT.height)
+      texts.every(other => Math.abs(other.x - x) >= TEXT.width || Math.abs(other.y - y) >= TEXT.height)
     const text = TEXT_PLACES.map(at).find(isFree) ?? at(TEXT_PLACES[0])
     texts.push(text)
     return { link, path, ...text }

@@ -87,8 +87,8 @@ function Lists({ segment, allHosts, now, ...choice }: ListsProps) {
   const rows = segments.found(segment, part, search)
   const [count, most] = [rows?.length ?? segment[part].length, segment[part].length]
   const { first, end, rowHeight } = useRowsInSight(list, count)
-  const choose = (part: segments.SegmentPart) => {
-    choice.part.value = part
+  const choose = (chosen: segments.SegmentPart) => {
+    choice.part.value = chosen
     list.current?.scrollTo(0, 0)
   }
   const row = (i: number) => {

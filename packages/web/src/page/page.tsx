@@ -104,7 +104,7 @@ export class Page implements Shown {
       this.#feed.again()
     }
     const { view: name, device } = parsePlace(location.hash)
-    const view = this.#views.find(view => view.name === name)
+    const view = this.#views.find(each => each.name === name)
     this.view.value = view ?? this.#views[0]
     if (view === undefined && name !== '') this.#tell(`There is no view ${name}. This is ${this.view.value.title}.`)
     this.state.look(device)

@@ -69,18 +69,18 @@ export class Rates {
 }
 
 function rateOf(now: DeviceCounters, time: number, before: readonly Sample[]): DeviceRate | undefined {
-  const since = (sample: Sample | undefined) => {
+  const rateSince = (sample: Sample | undefined) => {
     const then = sample?.counters.get(now.id)
     return sample && then && rate(now, then, (time - sample.time) / 1000)
   }
-  const last = since(before.at(-1))
+  const last = rateSince(before.at(-1))
   if (last === undefined || isFast(last)) return last
   const oldest = before.find(({ counters }) => {
     const then = counters.get(now.id)
     return then !== undefined && then.txPackets <= now.txPackets && then.rxPackets <= now.rxPackets
   })
   const { txDrops, rxDrops } = last
-  const slow = since(oldest)
+  const slow = rateSince(oldest)
   // Frames that were many have stopped.
   return slow === undefined || isFast(slow) ? last : { ...slow, txDrops, rxDrops }
 }

@@ -68,7 +68,7 @@ export function progress({ started, repeat, steps }: Scenario, now: number): Sce
     return { state: 'waiting', round: 0, at: 0, step: undefined, next: undefined }
   const round = repeat === undefined ? 1 : Math.floor((now - started) / repeat) + 1
   const at = now - started - (round - 1) * (repeat ?? 0)
-  const following = steps.findIndex(step => step.at > at)
+  const following = steps.findIndex(each => each.at > at)
   const taken = following < 0 ? steps.length - 1 : following - 1
   // The last step of a round applies until the first step of the next round.
   const step = taken >= 0 ? taken : round > 1 ? steps.length - 1 : undefined

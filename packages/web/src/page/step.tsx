@@ -86,7 +86,7 @@ function Stepper({ app, device, stepped, parts, chosen, filter }: StepperProps) 
   const { mode = 'off', step } = message ?? {}
   const isOn = mode === 'on'
   const every = isOn ? (message?.every ?? 0) : chosen.value
-  const halt = (every: number): StepCommand => ({ do: 'step', mode: 'on', ...(every > 0 && { every }) })
+  const halt = (frames: number): StepCommand => ({ do: 'step', mode: 'on', ...(frames > 0 && { every: frames }) })
   const run = async (command: StepCommand) => {
     const result = await app.command(command)
     setRefused(result.ok ? '' : result.message)

@@ -33,22 +33,22 @@ interface TableProps<Row> {
 }
 
 /** A table with a head. The first cell of a row is its name. */
-export function Table<Row>({ class: name, columns, rows, keyOf, host }: TableProps<Row>) {
+export function Table<Row>({ class: className, columns, rows, keyOf, host }: TableProps<Row>) {
   const head = ({ title, class: name }: Column<Row>) => (
     <th key={title} scope="col" class={name}>
       {title}
     </th>
   )
-  const cell = ({ title, class: name, cell }: Column<Row>, row: Row, i: number) => {
+  const cell = ({ title, class: name, cell: content }: Column<Row>, row: Row, i: number) => {
     const Cell = i === 0 ? 'th' : 'td'
     return (
       <Cell key={title} class={name} {...(i === 0 && { scope: 'row' })}>
-        {cell(row)}
+        {content(row)}
       </Cell>
     )
   }
   return (
-    <table class={name} {...(host && { ref: host })}>
+    <table class={className} {...(host && { ref: host })}>
       <thead>
         <tr>{columns.map(column => (column.title === '' ? <td key="" /> : head(column)))}</tr>
       </thead>

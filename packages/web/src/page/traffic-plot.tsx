@@ -99,8 +99,8 @@ function useChart(props: PlotProps) {
     const moved = ({ cursor: { left = -1, idx, event } }: uPlot) => {
       const at = left < 0 || typeof idx !== 'number' ? undefined : idx
       setIndex(at)
-      const { content, point } = latest.current
-      if (event !== undefined) point(at === undefined ? undefined : content.times[at])
+      const { content: drawn, point } = latest.current
+      if (event !== undefined) point(at === undefined ? undefined : drawn.times[at])
     }
     const shown = new uPlot(
       { ...optionsOf(latest, width, host.current!.clientHeight), hooks: hooksOf(latest, moved) },
@@ -132,7 +132,7 @@ function useChart(props: PlotProps) {
 }
 
 function dataOf({ times, lines }: PlotContent): uPlot.AlignedData {
-  const values = lines.length === 0 ? [times.map(() => null)] : lines.map(({ values }) => [...values])
+  const values = lines.length === 0 ? [times.map(() => null)] : lines.map(line => [...line.values])
   return [[...times], ...values]
 }
 

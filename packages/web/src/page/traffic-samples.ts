@@ -43,7 +43,7 @@ export class Samples {
     const last = this.#recent.at(-1)
     if (!Number.isFinite(time) || time === last?.time) return
     const elapsed = last === undefined ? 0 : time - last.time
-    if (elapsed < 0) this.#times.set(this.#times.map(time => time + elapsed - 1000))
+    if (elapsed < 0) this.#times.set(this.#times.map(each => each + elapsed - 1000))
     if (elapsed > GAP) this.#advance(last!.time + 1, false)
     if (elapsed < 0 || elapsed > GAP || hasFallen(last?.counters ?? {}, counters)) this.#recent = []
     this.#recent.push({ time, counters: { ...counters } })

@@ -59,9 +59,9 @@ function Traffic({ app, state }: { readonly app: App; readonly state: State }) {
   const wire = app.last('wire')?.wire
   /** The drawn samples, until the next one, or while the drawing is paused. */
   const { end, contents, stages } = useMemo(() => {
-    const end = history.device(id)?.end ?? Date.now() / 1000
-    const contents = PLOTS.map(spec => spec.content(history, id, end - WINDOW))
-    return { end, contents, stages: wire?.stages }
+    const until = history.device(id)?.end ?? Date.now() / 1000
+    const plots = PLOTS.map(spec => spec.content(history, id, until - WINDOW))
+    return { end: until, contents: plots, stages: wire?.stages }
   }, [id, state.version.value])
   const { range, zoomTo, cursor, setCursor } = useRange(state, end, contents[0].times)
   const pointed = cursor?.isPointed ? cursor.time : undefined
@@ -98,10 +98,10 @@ function useRange(state: State, end: number, times: readonly number[]) {
   const [cursor, setCursor] = useState<{ readonly time: number | undefined; readonly isPointed: boolean }>()
   const range = zoom.value ?? { from: end - length.value, to: end }
   /** A zoom keeps its place while time advances. It cannot leave the recorded time. */
-  const zoomTo = (range: TimeRange | undefined) => {
-    const { from, to } = range ?? { from: end, to: end }
+  const zoomTo = (next: TimeRange | undefined) => {
+    const { from, to } = next ?? { from: end, to: end }
     const by = Math.max(end - WINDOW - from, 0) + Math.min(end - to, 0)
-    zoom.value = range && { from: from + by, to: to + by }
+    zoom.value = next && { from: from + by, to: to + by }
   }
   /** Zooms about the cursor, or about the end of the range shown. */
   const scale = (by: number) => {

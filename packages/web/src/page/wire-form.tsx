@@ -32,8 +32,8 @@ function Form({ hands, now }: { readonly hands: Hands; readonly now: Texts }) {
   const to = direction === '' ? {} : { direction }
   useCheck(app, spec, direction, result)
   /** Puts a text into the field, for one direction. */
-  const edit = (text: string, direction: Direction) => {
-    wire.value = { text, direction }
+  const edit = (nextText: string, nextDirection: Direction) => {
+    wire.value = { text: nextText, direction: nextDirection }
     result.value = undefined
     field.current?.focus()
   }

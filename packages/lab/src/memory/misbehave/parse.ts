@@ -44,7 +44,7 @@ function readMatch(c: Cursor, filters: readonly WireFilter[]): Rule[] {
 }
 
 function readRule(c: Cursor, filters: readonly WireFilter[]): Rule {
-  const starts = (phrase: string) => phrase.split(' ').every((word, i) => c.peek(i)?.text === word)
+  const starts = (name: string) => name.split(' ').every((word, i) => c.peek(i)?.text === word)
   const phrase = NAMES.findLast(starts) ?? ''
   const read = WORDS.get(phrase)
   const { text = '' } = c.peek() ?? {}

@@ -93,14 +93,14 @@ const methods = {
     this._pendingData = null
     this._unrefTimer()
     const written = isMany ? (data as readonly Written[]) : [{ chunk: data as Written['chunk'], encoding }]
-    const finish = (status: number) => {
+    const finish = (result: number) => {
       state.queued = 0
-      if (status === 0 && !this.destroyed) this._unrefTimer()
+      if (result === 0 && !this.destroyed) this._unrefTimer()
       const isSilent = this.destroyed && !CANCELS_WITH_ERROR
-      done(status < 0 && !isSilent ? callError('write', -status) : null)
+      done(result < 0 && !isSilent ? callError('write', -result) : null)
     }
-    const chunks = written.map(({ chunk, encoding }) =>
-      typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk,
+    const chunks = written.map(({ chunk, encoding: own }) =>
+      typeof chunk === 'string' ? Buffer.from(chunk, own) : chunk,
     )
     const status = state.handle.write(chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks), finish)
     if (status <= 0) finish(status)

@@ -198,7 +198,7 @@ export class TcpHandle implements TcpEvents {
 
   /** Called by C++, which may not be called in return. */
   #onWrite(request: NativeRequest, chunks: readonly Uint8Array[]): number {
-    const finish = (status: number) => this.native.finishWrite(request, status)
+    const finish = (result: number) => this.native.finishWrite(request, result)
     const status = this.write(Buffer.concat(chunks), finish)
     // A write of libuv has ended when the call returns.
     if (status === 0) process.nextTick(finish, 0)

@@ -15,10 +15,10 @@ import { every, signalAfter, sleep, wait } from './timers-promises.ts'
 type Format = (date?: Date | number) => string
 
 /** Makes formats show `now`, in ms since 1970, for good. */
-function patchFormats(now: () => number): void {
+function patchFormats(clockNow: () => number): void {
   const { prototype } = Intl.DateTimeFormat
   const { formatToParts } = prototype
-  const parts = function (this: Intl.DateTimeFormat, date: Date | number = now()) {
+  const parts = function (this: Intl.DateTimeFormat, date: Date | number = clockNow()) {
     return formatToParts.call(this, date)
   }
   Object.defineProperty(prototype, 'formatToParts', { value: parts, configurable: true, writable: true })
@@ -27,7 +27,7 @@ function patchFormats(now: () => number): void {
   const made = new WeakMap<object, Format>()
   const get = function (this: object): Format {
     const nodes = real.call(this)
-    const own = made.get(this) ?? ((date = now()) => nodes(date))
+    const own = made.get(this) ?? ((date = clockNow()) => nodes(date))
     made.set(this, own)
     return own
   }
@@ -196,8 +196,8 @@ export function temporalNow(): [owner: object, name: string, value: unknown][] {
   const instant = (): Instant => {
     const { timeline } = thread
     if (timeline === undefined) return realInstant()
-    const ns = Math.floor(timeline.now + clockOffset())
-    return Instant.fromEpochNanoseconds(BigInt(timeline.epoch) * 1_000_000n + BigInt(ns))
+    const nanoseconds = Math.floor(timeline.now + clockOffset())
+    return Instant.fromEpochNanoseconds(BigInt(timeline.epoch) * 1_000_000n + BigInt(nanoseconds))
   }
   const zoned = (timeZone: unknown = Now.timeZoneId()): Zoned => instant().toZonedDateTimeISO(timeZone)
   return [

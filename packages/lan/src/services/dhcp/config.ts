@@ -11,27 +11,29 @@ import { encodeOption, type OptionType, optionOf } from './options.ts'
 export const label = '[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?'
 
 export const ipv4 = schema.string('an IPv4 address', { format: 'ipv4', accepts: text => parseIpv4(text) !== undefined })
-export const mac = schema.string('a unicast MAC address', { pattern: '^[0-9a-fA-F][02468aceACE](:[0-9a-fA-F]{2}){5}$' })
-const text = schema.string('text', { pattern: '.' })
-const seconds = schema.integer(1, 0xffff_fffe, 'a number of seconds')
-const secondsOrInfinite = schema.either(seconds, schema.oneOf('infinite'))
+export const macAddress = schema.string('a unicast MAC address', {
+  pattern: '^[0-9a-fA-F][02468aceACE](:[0-9a-fA-F]{2}){5}$',
+})
+const textSchema = schema.string('text', { pattern: '.' })
+const secondsSchema = schema.integer(1, 0xffff_fffe, 'a number of seconds')
+const secondsOrInfinite = schema.either(secondsSchema, schema.oneOf('infinite'))
 const range = schema.string('an address or FIRST-LAST', { pattern: '^[0-9.]+( *- *[0-9.]+)?$' })
 const scalar = schema.either(schema.anyText, { type: 'integer' } as schema.Typed<number>)
-const options = schema.record(
+const optionsSchema = schema.record(
   schema.either(scalar, schema.flag, schema.list(scalar), { type: 'null' } as schema.Typed<null>),
 )
-const boot = schema.object({ nextServer: ipv4, serverName: text, file: text })
+const boot = schema.object({ nextServer: ipv4, serverName: textSchema, file: textSchema })
 
-const clientId = schema.string('a client identifier such as 01:02:00:00', {
+const clientIdSchema = schema.string('a client identifier such as 01:02:00:00', {
   pattern: '^[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){0,254}$',
 })
 const reservation = schema.object(
   {
-    mac,
-    clientId: schema.about('Option 61 in hex, including its type byte.', clientId),
+    mac: macAddress,
+    clientId: schema.about('Option 61 in hex, including its type byte.', clientIdSchema),
     address: ipv4,
     hostname: schema.string('a host name', { pattern: `^${label}$`, maxLength: 253 }),
-    options,
+    options: optionsSchema,
     boot,
   },
   'address',
@@ -44,19 +46,19 @@ export const dhcp = schema.object({
   ),
   reservations: schema.list(reservation),
   leaseTime: schema.about('Seconds for a client that requests no time. Default: 3600.', secondsOrInfinite),
-  minLeaseTime: seconds,
+  minLeaseTime: secondsSchema,
   maxLeaseTime: secondsOrInfinite,
-  renewalTime: seconds,
-  rebindingTime: seconds,
-  offerTime: seconds,
-  declineTime: seconds,
+  renewalTime: secondsSchema,
+  rebindingTime: secondsSchema,
+  offerTime: secondsSchema,
+  declineTime: secondsSchema,
   authoritative: schema.about('Whether this is the only DHCP server. Default: true; false with --uplink.', schema.flag),
-  options: schema.about('By name (router, dns-server, ntp-server) or number; null removes a default.', options),
-  always: schema.about('Options that are sent even if a client does not request them.', schema.list(text)),
+  options: schema.about('By name (router, dns-server, ntp-server) or number; null removes a default.', optionsSchema),
+  always: schema.about('Options that are sent even if a client does not request them.', schema.list(textSchema)),
   boot,
 })
 
-type OptionsSpec = schema.TypeOf<typeof options>
+type OptionsSpec = schema.TypeOf<typeof optionsSchema>
 type ReservationSpec = schema.TypeOf<typeof reservation>
 type BootSpec = schema.TypeOf<typeof boot>
 /** The part of a configuration file about DHCP, as written. */
@@ -110,8 +112,8 @@ export function dhcpConfig(spec: DhcpSpec) {
     mask,
     ranges: spec.ranges.map(toRange),
     options: new Map([...usual, ...toOptions(spec.options, 'options')]),
-    byMac: reservedFor(({ mac }) => mac),
-    byClientId: reservedFor(({ clientId }) => clientId),
+    byMac: reservedFor(one => one.mac),
+    byClientId: reservedFor(one => one.clientId),
     byAddress: new Map(reservations.map(one => [one.address, one])) as ReadonlyMap<number, Reservation>,
     reservedNames: new Set(reservations.flatMap(({ hostname }) => hostname ?? [])) as ReadonlySet<string>,
     always: (spec.always ?? []).map((name, i) => toOption(name, `always[${i}]`).code),

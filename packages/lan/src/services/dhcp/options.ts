@@ -53,9 +53,9 @@ const encoders = {
   address: { encode: address, takes: 'an IPv4 address' },
   addresses: { encode: several(address), takes: 'one or more IPv4 addresses' },
   routes: { encode: several(route), takes: 'one or more routes, such as "198.19.0.0/24 via 198.18.0.1"' },
-  pairs: { encode: several(pair), takes: 'one or more pairs of addresses, such as "198.19.0.1 198.18.0.1"' },
+  pairs: { encode: several(toPair), takes: 'one or more pairs of addresses, such as "198.19.0.1 198.18.0.1"' },
   text: { encode: text, takes: 'text of 1 to 255 bytes' },
-  names: { encode: several(name), takes: 'one or more domain names' },
+  names: { encode: several(toName), takes: 'one or more domain names' },
   flag: { encode: flag, takes: 'true or false' },
   u8: whole(1, 0, 0xff),
   u16: whole(2, 0, 0xffff),
@@ -82,7 +82,7 @@ function route(value: unknown): Uint8Array | undefined {
   return Uint8Array.of(prefix.prefixLen, ...significant, ...by)
 }
 
-function pair(value: unknown): Uint8Array | undefined {
+function toPair(value: unknown): Uint8Array | undefined {
   const words = typeof value === 'string' ? value.trim().split(/\s+/).map(address) : []
   const [one, other] = words
   return one === undefined || other === undefined || words.length > 2 ? undefined : Uint8Array.of(...one, ...other)
@@ -94,7 +94,7 @@ function text(value: unknown): Uint8Array | undefined {
 }
 
 /** A domain name in wire form (RFC 1035 sec. 3.1), uncompressed. */
-function name(value: unknown): Uint8Array | undefined {
+function toName(value: unknown): Uint8Array | undefined {
   const labels = typeof value === 'string' ? value.replace(/\.$/, '').split('.') : ['']
   if (!labels.every(label => /^[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?$/.test(label))) return undefined
   const bytes = labels.flatMap(label => [label.length, ...new TextEncoder().encode(label)])

@@ -48,8 +48,11 @@ export function leaseReply(type: number, request: DhcpRequest, config: DhcpConfi
 }
 
 /** Lease time in seconds: the client's request, within the configured bounds. */
-export function leaseTime({ message }: DhcpRequest, { leaseTime, minLeaseTime, maxLeaseTime }: DhcpConfig): number {
-  return Math.min(maxLeaseTime, Math.max(minLeaseTime, numberIn(message, dhcp.DHO_LEASE_TIME) ?? leaseTime))
+export function leaseTime(
+  { message }: DhcpRequest,
+  { leaseTime: usual, minLeaseTime, maxLeaseTime }: DhcpConfig,
+): number {
+  return Math.min(maxLeaseTime, Math.max(minLeaseTime, numberIn(message, dhcp.DHO_LEASE_TIME) ?? usual))
 }
 
 /** A DHCPACK to a DHCPINFORM: the options without an address. */

@@ -89,9 +89,9 @@ export class DhcpServer {
       return
     }
     const { message, client, type } = read
-    const reply = (reply: replies.DhcpReply) => {
-      this.#log.omitted(reply.omitted, client)
-      send(reply)
+    const reply = (made: replies.DhcpReply) => {
+      this.#log.omitted(made.omitted, client)
+      send(made)
     }
     if (!this.#pool.serves(message, from)) {
       this.#receiveForeign(message, client, type, reply)

@@ -133,9 +133,9 @@ export function mountPlayground(parent: HTMLElement, options: PlaygroundOptions)
   }
 
   const sendFlow = () => link.send({ do: 'flow', perSecond: isPressed(flow) ? FLOW : 0 })
-  const flow = toggle('Flow', true, sendFlow)
-  const pause = toggle('Pause', false, sendPause)
-  const stepping = toggle('Step by step', false, () => {
+  const flow = toggleButton('Flow', true, sendFlow)
+  const pause = toggleButton('Pause', false, sendPause)
+  const stepping = toggleButton('Step by step', false, () => {
     picture?.show('step')
     // The view is below the picture.
     if (isPressed(stepping))
@@ -231,8 +231,8 @@ function ownDriver(run: (text: string) => void, { sample = '', loadEditor }: Pla
     start() {
       start()
       const exchange = (make: MakeEditor) =>
-        replaceEditor(editor, ended.signal, before => {
-          editor = make({ ...options, text: before.text })
+        replaceEditor(editor, ended.signal, previous => {
+          editor = make({ ...options, text: previous.text })
           return editor
         })
       void load?.().then(exchange)
@@ -253,7 +253,7 @@ function buttons(label: string, ...all: readonly HTMLElement[]): HTMLElement {
 
 const isPressed = (toggle: HTMLElement): boolean => toggle.getAttribute('aria-pressed') === 'true'
 
-function toggle(text: string, isOn: boolean, changed: () => void): HTMLButtonElement {
+function toggleButton(text: string, isOn: boolean, changed: () => void): HTMLButtonElement {
   const made = button(text, () => {
     made.setAttribute('aria-pressed', `${!isPressed(made)}`)
     changed()
