@@ -8,9 +8,9 @@
 // --inspect` still opens it.
 process.on('SIGUSR1', () => {})
 
-const why = unsupported()
+const whyNot = unsupported()
 try {
-  if (why === undefined) {
+  if (whyNot === undefined) {
     // V8's helper threads get no CPU beside a busy program, and frames would wait for them.
     const { setFlagsFromString } = await import('node:v8')
     setFlagsFromString('--no-parallel-scavenge')
@@ -23,7 +23,7 @@ try {
     // A leaked timer or server of a driver must not keep the program alive.
     await io.end()
   } else {
-    process.stderr.write(`vnet: ${why}\n`)
+    process.stderr.write(`vnet: ${whyNot}\n`)
     process.exitCode = 1
   }
 } catch (error) {

@@ -80,7 +80,7 @@ export interface Cable extends AsyncDisposable {
 export function openCable(a: string, b: string, options: CableOptions = {}): Promise<Cable> {
   const { seed = 0, logFile, addresses, ab, ba, log } = options
   const params = { seed, log: logFile }
-  return open(cableDriver, { args: [a, b], params, ab, ba, log, addresses: [addresses?.a, addresses?.b] })
+  return openWired(cableDriver, { args: [a, b], params, ab, ba, log, addresses: [addresses?.a, addresses?.b] })
 }
 
 /**
@@ -95,7 +95,7 @@ export function attach(name: string, options: AttachOptions = {}): Promise<Cable
   checkOptions('attach', options, ['in', 'out', 'only', 'seed', 'netns', 'failOpen', 'logFile', 'log'])
   const { seed = 0, netns, failOpen = '500ms', logFile, log, only, in: ab, out: ba } = options
   const params = { seed, log: logFile, failOpen: durationOf(failOpen), only }
-  return open(attachDriver(), { args: [name], netns, params, ab, ba, log })
+  return openWired(attachDriver(), { args: [name], netns, params, ab, ba, log })
 }
 
 /** Closes the clock if the platform cannot be opened. */
@@ -118,7 +118,7 @@ interface OpenOptions<P extends Params> {
   readonly addresses?: readonly (readonly string[] | undefined)[]
 }
 
-async function open<P extends Params, Dev extends AnyDevice>(
+async function openWired<P extends Params, Dev extends AnyDevice>(
   driver: Driver<P, Dev>,
   options: OpenOptions<P>,
 ): Promise<Cable> {

@@ -168,10 +168,9 @@ export class Attachments implements AsyncDisposable {
 
   /** Returns the attachments of owners that satisfy `isOwner`, also if they are away. */
   ownedBy(isOwner: (owner: string) => boolean): (AttachRequest & Pick<Kept, 'away'>)[] {
-    const away = this.#away.map(({ request, away }) => ({ ...request, away }))
-    return [...[...this.#all].map(({ request }) => request), ...away].filter(
-      ({ owner }) => owner !== undefined && isOwner(owner),
-    )
+    const current = [...this.#all].map(({ request }) => request)
+    const awaited = this.#away.map(({ request, away }) => ({ ...request, away }))
+    return [...current, ...awaited].filter(({ owner }) => owner !== undefined && isOwner(owner))
   }
 
   /** Detaches; returns false if nothing is attached there. Its owner may attach again. */

@@ -184,17 +184,17 @@ async function remove(attachments: Attachments, isOwner: (owner: string) => bool
 async function collect(attachments: Attachments, { config, network }: Call): Promise<undefined> {
   const valid = config['cni.dev/valid-attachments']
   if (!Array.isArray(valid)) throw new CniError(INVALID_CONFIG, 'GC needs cni.dev/valid-attachments')
-  const owners = new Set(valid.map(each => owner(network, each?.containerID, each?.ifname)))
-  return remove(attachments, each => each.startsWith(owner(network, '')) && !owners.has(each))
+  const owners = new Set(valid.map(each => ownerName(network, each?.containerID, each?.ifname)))
+  return remove(attachments, each => each.startsWith(ownerName(network, '')) && !owners.has(each))
 }
 
 function ownerOf({ variables, network }: Call): string {
   const [container, ifname] = [variables.get('CNI_CONTAINERID'), variables.get('CNI_IFNAME')]
-  if (container && ifname) return owner(network, container, ifname)
+  if (container && ifname) return ownerName(network, container, ifname)
   throw new CniError(INVALID_VARIABLES, 'CNI_CONTAINERID and CNI_IFNAME are needed')
 }
 
-function owner(network: string, container: unknown, ifname?: unknown): string {
+function ownerName(network: string, container: unknown, ifname?: unknown): string {
   return ['cni', JSON.stringify(network), container, ...(ifname === undefined ? [] : [ifname])].join(' ')
 }
 

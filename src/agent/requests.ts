@@ -159,8 +159,9 @@ async function answer(attachments: Attachments, request: string): Promise<AgentR
 /** Returns the interfaces outside of a container or process, with the container's names. */
 async function placesOf({ native }: Attachments, inside: Inside): Promise<Pick<AttachRequest, 'name' | 'names'>[]> {
   const { ends, container } = await outsideOf(native, inside)
-  return ends.map(({ name, inside }) => {
-    return { name, names: container && { container: container.name, id: container.id, interface: inside } }
+  return ends.map(end => {
+    const names = container && { container: container.name, id: container.id, interface: end.inside }
+    return { name: end.name, names }
   })
 }
 

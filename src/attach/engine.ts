@@ -59,7 +59,7 @@ export async function listeningSocket(sockets: readonly string[]): Promise<strin
   for (const socket of sockets) {
     const error = await get(socket, '/_ping').then(
       () => undefined,
-      error => error,
+      failure => failure,
     )
     if (error === undefined) return socket
     if (!(error instanceof NoEngine)) throw error

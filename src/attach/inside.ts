@@ -82,7 +82,7 @@ export function endsOf(native: Native, wanted: Wanted): { ends: End[]; others: r
       using there = RouteSocket.open(native, inside)
       if (inside < 0 ? outside < 0 : here.isIn(inside))
         throw refusal(EINVAL, "it has the host's network: attach to an interface by its name")
-      const links = getLinks(there).filter(({ name }) => (only === undefined ? name !== 'lo' : name === only))
+      const links = getLinks(there).filter(link => (only === undefined ? link.name !== 'lo' : link.name === only))
       if (only !== undefined && links.length === 0) throw refusal(ENODEV, `it has no interface ${only}`)
       if (links.length === 0) throw refusal(ENODEV, 'it has no network')
       const veths = links.filter(({ kind }) => kind === 'veth')

@@ -225,7 +225,7 @@ export class TcxRedirect {
     this.#perCpu ??= new BigUint64Array(2 * bpf.possibleCpus())
     const values = this.#perCpu
     if (!this.isClosed) bpf.readArray(this.#native, this.#maps.unmatched, values)
-    const sum = (at: number) => Number(values.reduce((sum, value, i) => (i % 2 === at ? sum + value : sum), 0n))
+    const sum = (at: number) => Number(values.reduce((all, value, i) => (i % 2 === at ? all + value : all), 0n))
     return { in: sum(0), out: sum(1) }
   }
 

@@ -23,6 +23,6 @@ export async function testBed<P extends Params, Dev extends AnyDevice>(
   params: Partial<ParamValues<P>> = {},
   options: TestBedOptions = {},
 ): Promise<TestBed<P, Dev>> {
-  const { TestBed } = await import('./test-bed.ts')
-  return TestBed.make(driver, params, options)
+  const loaded = await import('./test-bed.ts')
+  return loaded.TestBed.make(driver, params, options)
 }

@@ -129,8 +129,8 @@ export class NetworkStack {
   #receiveIp(bytes: Uint8Array, queue: number): void {
     const header = ipv4.parse(bytes, ethernet.ETH_HLEN, bytes.length - ethernet.ETH_HLEN)
     if (header < 0 || finish(onesComplementSum(bytes, ethernet.ETH_HLEN, header)) !== 0) return
-    const [from, to] = [ipv4.sourceAt(ethernet.ETH_HLEN), ipv4.destinationAt(ethernet.ETH_HLEN)].map(at =>
-      addressAt(bytes, at),
+    const [from, to] = [ipv4.sourceAt(ethernet.ETH_HLEN), ipv4.destinationAt(ethernet.ETH_HLEN)].map(each =>
+      addressAt(bytes, each),
     )
     if (!this.isOwn(to) || this.isOwn(from) || ipv4.isFragment(bytes, ethernet.ETH_HLEN)) return
     const at = ethernet.ETH_HLEN + header

@@ -97,11 +97,11 @@ export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevic
     this.net = new Net({ platform: this.platform, clock: this.clock, log, pool, random: random(seed), debug })
   }
 
-  static async make<P extends Params, Dev extends AnyDevice>(
-    driver: Driver<P, Dev>,
-    params: Partial<ParamValues<P>>,
+  static async make<Q extends Params, D extends AnyDevice>(
+    driver: Driver<Q, D>,
+    params: Partial<ParamValues<Q>>,
     options: TestBedOptions,
-  ): Promise<TestBed<P, Dev>> {
+  ): Promise<TestBed<Q, D>> {
     const bed = new TestBed(driver, params, options, options.debug ? await loadDebug(options.debug) : undefined)
     try {
       await bed.#open()

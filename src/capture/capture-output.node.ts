@@ -91,12 +91,12 @@ class FifoOutput implements CaptureOutput {
   }
 
   async write(bytes: Uint8Array): Promise<void> {
-    const written = new Promise<void>((resolve, reject) => {
+    const done = new Promise<void>((resolve, reject) => {
       this.#fail = reject
       this.#socket.write(bytes, error => (error ? reject(error) : resolve()))
     })
     if (this.#isLate) this.hurry()
-    await written.finally(() => clearTimeout(this.#timer))
+    await done.finally(() => clearTimeout(this.#timer))
     this.position += bytes.length
   }
 

@@ -38,6 +38,6 @@ export function directionOf({ flags = 0 }: CapturedPacket): 'tx' | 'rx' {
 /** Returns `wire ab, stage 1 loss 5% (...)`, or `dropped`; undefined for a frame that passed. */
 export function dropReasonOf({ verdict, comments = [] }: CapturedPacket): string | undefined {
   if (verdict === undefined) return undefined
-  const comment = comments.find(comment => comment.startsWith('dropped')) ?? 'dropped'
+  const comment = comments.find(each => each.startsWith('dropped')) ?? 'dropped'
   return comment.replace(/^dropped: /, '')
 }

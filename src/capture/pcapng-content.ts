@@ -98,9 +98,9 @@ export class PcapngContent {
     const blocks = this.interfaces.map((each, interfaceIndex) => {
       if (each.hasEnded) return NOTHING
       if (each.end !== undefined) return each.end
-      const { frames: delivered, lost: dropped } = each
+      const counts = { delivered: each.frames, dropped: each.lost }
       const block = new Uint8Array(STATISTICS_LENGTH)
-      const end = writeStatistics(block, 0, { interfaceIndex, start: this.#start, end: now, dropped, delivered })
+      const end = writeStatistics(block, 0, { interfaceIndex, start: this.#start, end: now, ...counts })
       return block.subarray(0, end)
     })
     return concat(blocks)

@@ -130,7 +130,7 @@ export function complaintsAbout(
   const far = elsewhere.filter(({ interfaces }) => interfaces.some(each => isAmong(each, unknown)))
   const advice = [
     ...far.map(entry => `; for ${listed(entry.interfaces.map(label))}: ${enter(entry, user)} ${commandLine}`),
-    ...users.map(user => `; user ${user} has some: vnet list --user ${user}`),
+    ...users.map(other => `; user ${other} has some: vnet list --user ${other}`),
     ...untrusted.map(({ path, reason }) => `; the vnets in ${path} are not shown: ${reason}`),
   ].join('')
   const none = `no vnet is running in this network namespace${advice}`

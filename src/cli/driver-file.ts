@@ -46,8 +46,8 @@ export async function importFile(file: string): Promise<Record<string, unknown>>
  */
 async function place(url: string, syntaxError: unknown): Promise<string> {
   if (!(syntaxError instanceof SyntaxError) || describeException(syntaxError).includes(' (at ')) return ''
-  const { Session } = await import('node:inspector')
-  const session = new Session()
+  const inspector = await import('node:inspector')
+  const session = new inspector.Session()
   session.connect()
   try {
     const failed = new Map<string, string>()
@@ -58,7 +58,7 @@ async function place(url: string, syntaxError: unknown): Promise<string> {
     session.post('Debugger.setSkipAllPauses', { skip: true })
     // Under its own URL the module loader would return the cached failure.
     const again = `${url}?again`
-    const error: unknown = await import(again).catch(error => error)
+    const error: unknown = await import(again).catch(thrown => thrown)
     const { scriptId, lineNumber = 0, columnNumber = 0 } = exceptionDetails(session, error) ?? {}
     const found = failed.get(scriptId ?? '')
     return found ? ` (at ${found === again ? url : found}:${lineNumber + 1}:${columnNumber + 1})` : ''
@@ -72,7 +72,7 @@ function exceptionDetails(session: Session, error: unknown): Runtime.ExceptionDe
   Object.defineProperty(globalThis, HOLDER, { value: error, configurable: true })
   // The session is this thread's own, so the callbacks run before post() returns.
   session.post('Runtime.evaluate', { expression: HOLDER }, (_, reply) => {
-    const onReply = (_: unknown, found?: { exceptionDetails?: Runtime.ExceptionDetails }) => {
+    const onReply = (_failed: unknown, found?: { exceptionDetails?: Runtime.ExceptionDetails }) => {
       details = found?.exceptionDetails
     }
     session.post('Runtime.getExceptionDetails', { errorObjectId: reply?.result.objectId }, onReply)

@@ -118,8 +118,8 @@ export function keepAddresses(platform: LinuxPlatform, plan: Plan, { address }: 
 export function refuseOverlaps(plans: readonly Plan[]): void {
   const all = plans.flatMap(plan => plan.addresses.map(text => ({ plan, text, cidr: toPrefix(text) })))
   for (const [i, { plan: one, text, cidr }] of all.entries()) {
-    const isOverlap = (other: (typeof all)[number]) =>
-      other.plan !== one && other.plan.netns === one.netns && prefixesIntersect(other.cidr, cidr)
+    const isOverlap = (each: (typeof all)[number]) =>
+      each.plan !== one && each.plan.netns === one.netns && prefixesIntersect(each.cidr, cidr)
     const other = all.slice(i + 1).find(isOverlap)
     if (other === undefined) continue
     const names = `${one.dev.name} and ${other.plan.dev.name}`

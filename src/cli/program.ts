@@ -155,7 +155,7 @@ export async function commandNamed(name = USUAL, under?: string, io?: Io): Promi
   if (driver !== undefined) return driverOf(driver)
   if (under === undefined && isDriverFile(name)) return fileCommand(name, io)
   const word = under ?? name
-  const product = PRODUCTS.find(({ commands }) => commands.includes(word))
+  const product = PRODUCTS.find(each => each.commands.includes(word))
   const commands = product === undefined ? helpCommands : await commandsFor(word, product)
   return commands.find(each => each.name === name && each.under === under)
 }
@@ -198,5 +198,5 @@ async function fileCommand(file: string, io: Io | undefined): Promise<LazyComman
   if (taken !== undefined)
     throw new UsageError(`${file}: parameter ${taken.key}: every driver has ${taken.long}; rename the parameter`)
   const command = driverCommand(driver, commandNamed)
-  return { ...command, name: file, run: (io, ...rest) => command.run({ ...io, sole: false }, ...rest) }
+  return { ...command, name: file, run: (at, ...rest) => command.run({ ...at, sole: false }, ...rest) }
 }

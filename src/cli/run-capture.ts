@@ -43,7 +43,7 @@ export async function startCapture(run: CapturedRun): Promise<(() => Promise<boo
   }
   async function finish(): Promise<boolean> {
     alarm.cancel()
-    const error: unknown = await recording.stop().catch(error => error)
+    const error: unknown = await recording.stop().catch(thrown => thrown)
     if (error === undefined) log.info(`vnet: capture: ${recording.frames} frames in ${path}`)
     if (error === undefined && !file.isOrdered) log.info(`vnet: capture: ${UNORDERED}`)
     if (recording.lost > 0) log.warn(`vnet: capture: ${recording.lost} frames lost, because the file did not keep up`)

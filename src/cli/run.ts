@@ -109,8 +109,8 @@ async function openWireResources(
 }
 
 /** Runs the devices with what serves them: the control socket and a capture. */
-async function runDevices(run: Run): Promise<number> {
-  const { module, plans, net, native, platform, options, io } = run
+async function runDevices(parts: Run): Promise<number> {
+  const { module, plans, net, native, platform, options, io } = parts
   const { driver } = module
   refuseOverlaps(plans)
   for (const plan of plans) refuseConflicts(platform, plan)
@@ -140,7 +140,7 @@ async function runDevices(run: Run): Promise<number> {
   const endCapture = await captures?.startCapture({ net, driver, plans, options, isOwn: io.own === true })
   let status = EXIT_FAILURE
   try {
-    status = await live(run)
+    status = await live(parts)
   } finally {
     if ((await endCapture?.()) === false) status = EXIT_FAILURE
   }

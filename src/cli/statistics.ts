@@ -76,8 +76,11 @@ function label(
   return isShared && netns !== undefined ? `${netns}/${name}` : name
 }
 
-function row(label: string, direction: 'tx' | 'rx', stats: LinkStats64): string[] {
-  return [label, ...(['Packets', 'Bytes', 'Errors', 'Dropped'] as const).map(what => `${stats[`${direction}${what}`]}`)]
+function row(heading: string, direction: 'tx' | 'rx', stats: LinkStats64): string[] {
+  return [
+    heading,
+    ...(['Packets', 'Bytes', 'Errors', 'Dropped'] as const).map(what => `${stats[`${direction}${what}`]}`),
+  ]
 }
 
 /** A stage, and the interface that names its wire: the first that has it. */

@@ -63,10 +63,10 @@ function aside(native: Native, start: (event: number) => number, run: () => numb
   return new Promise((resolve, reject) => {
     const event = native.eventfd()
     const poller = event < 0 ? event : native.createPoller(event, () => end(native.timerfdRead(event) - 1))
-    const end = (error: number) => {
+    const end = (result: number) => {
       if (typeof poller !== 'number') poller.close()
       if (event >= 0) closeFd(native, event)
-      resolve(error)
+      resolve(result)
     }
     if (typeof poller !== 'number' && poller.start() >= 0 && start(event) >= 0) return
     let error = 0

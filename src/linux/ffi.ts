@@ -111,17 +111,16 @@ function keepLoaded(ffi: FfiRs): void {
   if (addon === undefined) return
   // The program itself, which has dlopen with every C library.
   const library = 'self'
-  const { open, load, DataType } = ffi
-  open({ library, path: '' })
-  const paramsType = [DataType.String, DataType.I32]
+  ffi.open({ library, path: '' })
+  const paramsType = [ffi.DataType.String, ffi.DataType.I32]
   const paramsValue = [addon, RTLD_LAZY_NODELETE]
-  load({ library, funcName: 'dlopen', retType: DataType.BigInt, paramsType, paramsValue })
+  ffi.load({ library, funcName: 'dlopen', retType: ffi.DataType.BigInt, paramsType, paramsValue })
 }
 
-function typeOf({ DataType }: FfiRs, value: FfiValue): FieldType {
-  if (typeof value === 'number') return DataType.I64
-  if (typeof value === 'bigint') return DataType.BigInt
-  return typeof value === 'string' ? DataType.String : DataType.U8Array
+function typeOf(ffi: FfiRs, value: FfiValue): FieldType {
+  if (typeof value === 'number') return ffi.DataType.I64
+  if (typeof value === 'bigint') return ffi.DataType.BigInt
+  return typeof value === 'string' ? ffi.DataType.String : ffi.DataType.U8Array
 }
 
 /** Room for struct passwd (48 bytes) or struct group (32 bytes), with the id at offset 16. */
@@ -136,11 +135,12 @@ const libc = new SharedLibrary('libc.so.6')
 function lookUp(fn: 'getpwnam_r' | 'getgrnam_r', name: string): number | undefined {
   for (let length = BUFFER_MIN; length <= BUFFER_MAX; length *= 4) {
     const entry = Buffer.alloc(ENTRY_LEN)
-    const found = Buffer.alloc(8)
-    const error = libc.int(fn, name, entry, Buffer.alloc(length), length, found)
+    /** The pointer to the entry, which is NULL for an unknown name. */
+    const result = Buffer.alloc(8)
+    const error = libc.int(fn, name, entry, Buffer.alloc(length), length, result)
     if (error === ERANGE) continue
     if (error !== 0) throw new VnetError(error, [fn, name])
-    return found.every(byte => byte === 0) ? undefined : entry.readUInt32LE(ID_AT)
+    return result.every(byte => byte === 0) ? undefined : entry.readUInt32LE(ID_AT)
   }
   throw new VnetError(ERANGE, [fn, name])
 }

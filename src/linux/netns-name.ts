@@ -29,7 +29,7 @@ export const netnsNameOf = (ino: number) => nameOf({ dev: statSync('/proc/thread
 function nameOf(namespace: Identity): string | undefined {
   if (names('/proc/thread-self/ns/net', namespace, false)) return undefined
   const known = attempt(() => readdirSync(NAMES)) ?? []
-  const name = known.find(name => names(netnsPath(name), namespace, false))
+  const name = known.find(each => names(netnsPath(each), namespace, false))
   return name ?? `net:[${namespace.ino}]`
 }
 

@@ -25,6 +25,7 @@ export function hasSysctl(native: Native, nsfd: number, name: string): boolean {
 /** Throws a VnetError if it may not be changed. */
 export function writeSysctl(native: Native, nsfd: number, name: string, value: string): void {
   const path = `/proc/sys/${name}`
-  const fd = native.open(path, O_WRONLY, nsfd)
-  closing(native, check(fd, ['open', path], fd === -EROFS ? READ_ONLY_SYSCTL : undefined), fd => writeSync(fd, value))
+  const opened = native.open(path, O_WRONLY, nsfd)
+  const fd = check(opened, ['open', path], opened === -EROFS ? READ_ONLY_SYSCTL : undefined)
+  closing(native, fd, () => writeSync(fd, value))
 }

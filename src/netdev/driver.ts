@@ -44,12 +44,12 @@ export function int(options: ParamOptions<number> & { min?: number; max?: number
     type: 'int',
     live,
     range: rangeOf(min, max),
-    parse(text) {
-      const n = /^(0x[0-9a-f]+|-?\d+)$/i.test(text) ? Number(text) : Number.NaN
+    parse(written) {
+      const n = /^(0x[0-9a-f]+|-?\d+)$/i.test(written) ? Number(written) : Number.NaN
       if (n >= min && n <= max) return n
       const isUnbounded = max === Number.MAX_SAFE_INTEGER && !(n > max)
       const bounds = isUnbounded ? `of at least ${min}` : `from ${min} to ${max}`
-      throw new UsageError(`'${text}' is not a whole number ${bounds}`)
+      throw new UsageError(`'${written}' is not a whole number ${bounds}`)
     },
   }
 }
@@ -66,10 +66,10 @@ export function bool(options: ParamOptions<boolean>): Param<boolean> {
     live: false,
     ...options,
     type: 'bool',
-    parse(text) {
-      if (/^(1|y|yes|on|true)$/i.test(text)) return true
-      if (/^(0|n|no|off|false)$/i.test(text)) return false
-      throw new UsageError(`'${text}' is neither 1 nor 0`)
+    parse(written) {
+      if (/^(1|y|yes|on|true)$/i.test(written)) return true
+      if (/^(0|n|no|off|false)$/i.test(written)) return false
+      throw new UsageError(`'${written}' is neither 1 nor 0`)
     },
     format: value => (value ? '1' : '0'),
   }
@@ -84,7 +84,7 @@ export function text<T>(
 ): Param<T>
 export function text({
   live = false,
-  parse = (text: string) => text,
+  parse = (written: string) => written,
   ...rest
 }: ParamOptions<unknown> & { parse?: Param<unknown>['parse'] | undefined; format?: unknown }): Param<unknown> {
   return { ...rest, type: 'string', live, parse } as Param<unknown>
@@ -219,11 +219,11 @@ export function checkSpecs({ name }: { readonly name: string }, specs: unknown, 
 export type InterfaceArg = Readonly<{ name: string; netns: string | undefined }>
 
 /** Parses `[NETNS/]IF`. Throws a UsageError. */
-export function interfaceArg(text: string): InterfaceArg {
-  const slash = text.lastIndexOf('/')
-  if (slash < 0) return { name: text, netns: undefined }
-  if (slash === 0 || slash === text.length - 1) throw new UsageError(`'${text}' is not [NETNS/]IF: a part is missing`)
-  return { name: text.slice(slash + 1), netns: text.slice(0, slash) }
+export function interfaceArg(arg: string): InterfaceArg {
+  const slash = arg.lastIndexOf('/')
+  if (slash < 0) return { name: arg, netns: undefined }
+  if (slash === 0 || slash === arg.length - 1) throw new UsageError(`'${arg}' is not [NETNS/]IF: a part is missing`)
+  return { name: arg.slice(slash + 1), netns: arg.slice(0, slash) }
 }
 
 /**

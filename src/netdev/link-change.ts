@@ -113,10 +113,10 @@ function flagsChanged(dev: NetDevice, flags: number): void {
 export async function devSetMtu<Priv>(dev: NetDevice<Priv>, mtu: number): Promise<void> {
   const device = dev as NetDevice
   const before = dev.mtu
-  const error = changeMtu(device, mtu)
-  if (error !== 0) {
+  const refused = changeMtu(device, mtu)
+  if (refused !== 0) {
     const advice = fitsMtu(device, mtu) ? 'the driver refused it' : `the driver takes ${dev.minMtu} to ${dev.maxMtu}`
-    throw new VnetError(error, `MTU ${mtu} of ${dev.name}`, advice)
+    throw new VnetError(refused, `MTU ${mtu} of ${dev.name}`, advice)
   }
   try {
     await dev.port?.apply({ mtu })

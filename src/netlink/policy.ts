@@ -96,9 +96,9 @@ export interface Policy<F extends Fields> {
  */
 export function policy<F extends Fields>(fields: F, { strict = false }: { strict?: boolean } = {}): Policy<F> {
   const byType = new Map<number, readonly [string, AnyField]>()
-  for (const [name, field] of Object.entries(fields)) {
-    if (byType.has(field.type)) throw new RangeError(`${name}: attribute type ${field.type} is named twice`)
-    byType.set(field.type, [name, field])
+  for (const [key, field] of Object.entries(fields)) {
+    if (byType.has(field.type)) throw new RangeError(`${key}: attribute type ${field.type} is named twice`)
+    byType.set(field.type, [key, field])
   }
   return { fields, strict, byType }
 }
@@ -127,18 +127,18 @@ export function decodeAttributes<F extends Fields>(
       if (strict) throw new NetlinkParseError(`unknown attribute type ${type}`, at)
       continue
     }
-    const [name, field] = entry
+    const [key, field] = entry
     try {
-      decoded[name] = field.decode(bytes, at + NLA_HDRLEN, size - NLA_HDRLEN)
+      decoded[key] = field.decode(bytes, at + NLA_HDRLEN, size - NLA_HDRLEN)
     } catch (error) {
-      throw error instanceof NetlinkParseError ? error.within(name) : error
+      throw error instanceof NetlinkParseError ? error.within(key) : error
     }
   }
-  for (const name in fields) {
-    if (name in decoded) continue
-    const { required, absent, type } = fields[name]
-    if (absent !== undefined) decoded[name] = absent
-    else if (required) throw new NetlinkParseError('is missing', offset, name, type)
+  for (const key in fields) {
+    if (key in decoded) continue
+    const field = fields[key]
+    if (field.absent !== undefined) decoded[key] = field.absent
+    else if (field.required) throw new NetlinkParseError('is missing', offset, key, field.type)
   }
   return decoded as Decoded<F>
 }
@@ -149,9 +149,9 @@ export function encodeAttributes<F extends Fields>(
   { fields }: Policy<F>,
   values: Encodable<F>,
 ): void {
-  for (const name in fields) {
-    const value = values[name]
-    if (value !== undefined) fields[name].encode(builder, fields[name].type, value as never)
+  for (const key in fields) {
+    const value = values[key]
+    if (value !== undefined) fields[key].encode(builder, fields[key].type, value as never)
   }
 }
 
@@ -197,13 +197,13 @@ export function string(type: number, maxLength = 0xffff): Field<string, false> {
     type,
     maxLength,
     octets => UTF8.decode(octets.slice()),
-    (b, type, value) => b.string(type, value),
+    (b, nlaType, value) => b.string(nlaType, value),
   )
 }
 
 /** Like `string`, for a name: bytes that are not UTF-8 can be restored (name.ts). */
 export function name(type: number, maxLength = 0xffff): Field<string, false> {
-  return text(type, maxLength, decodeName, (b, type, value) => b.name(type, value))
+  return text(type, maxLength, decodeName, (b, nlaType, value) => b.name(nlaType, value))
 }
 
 function text(
@@ -234,7 +234,7 @@ export function binary(type: number, min = 0, max = 0xffff): Field<Uint8Array, f
     return bytes.subarray(offset, offset + length)
   }
   const nla = { type: NL_ATTR_TYPE_BINARY, minLength: min, maxLength: max }
-  return { type, required: false, decode, encode: (b, type, octets) => b.binary(type, octets), nla }
+  return { type, required: false, decode, encode: (b, nlaType, octets) => b.binary(nlaType, octets), nla }
 }
 
 /** Attributes in an attribute. NLA_F_NESTED is not required: much of the kernel omits it. */
@@ -244,7 +244,7 @@ export function nested<F extends Fields>(type: number, inner: Policy<F>): Field<
     required: false,
     nla: { type: NL_ATTR_TYPE_NESTED },
     decode: (bytes, offset, length) => decodeAttributes(inner, bytes, offset, length),
-    encode: (b, type, values) => b.nested(type, () => encodeAttributes(b, inner, values)),
+    encode: (b, nlaType, values) => b.nested(nlaType, () => encodeAttributes(b, inner, values)),
   }
 }
 
@@ -273,8 +273,8 @@ export function indexedArray<F extends Fields>(
     nla: { type: NL_ATTR_TYPE_NESTED_ARRAY },
     decode: (bytes, offset, length) =>
       Array.from(attributes(bytes, offset, length), each => decodeAttributes(inner, bytes, each.offset, each.length)),
-    encode: (b, type, sets) =>
-      b.nested(type, () => {
+    encode: (b, nlaType, sets) =>
+      b.nested(nlaType, () => {
         let index = 1
         for (const values of sets) b.nested(index++, () => encodeAttributes(b, inner, values))
       }),

@@ -74,11 +74,12 @@ export function programOf(condition: Condition, accept = ACCEPT): BpfInstruction
     put(next)
     add(each.second, yes, no)
   }
-  const [yes, no]: [Label, Label] = [{ at: 0 }, { at: 0 }]
-  add(condition, yes, no)
-  put(yes)
+  const matches: Label = { at: 0 }
+  const fails: Label = { at: 0 }
+  add(condition, matches, fails)
+  put(matches)
   steps.push({ code: codes.RET_K, k: accept })
-  put(no)
+  put(fails)
   steps.push({ code: codes.RET_K, k: 0 })
   while (place(steps, places)) {
     // A far jump moves the places after it.

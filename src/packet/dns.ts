@@ -276,7 +276,7 @@ function write({ id, flags, question, edns }: DnsQuery, reply: DnsReply): Uint8A
     word(question.type)
     word(question.class)
   }
-  for (const { name, type, ttl, data } of [...answers, ...authority]) record(name, type, C_IN, ttl, data)
+  for (const each of [...answers, ...authority]) record(each.name, each.type, C_IN, each.ttl, each.data)
   // The upper bits of the response code, version 0, and DO copied from the query (RFC 3225 sec. 3).
   if (edns) record(Uint8Array.of(0), T_OPT, EDNS_UDP, ((rcode >>> 4) << 24) | (edns.flags & DO), [])
   return new Uint8Array(out)

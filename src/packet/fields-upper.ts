@@ -31,7 +31,7 @@ export interface Header {
 /** Returns a header with these fields, in their order. Undefined ones are left out. */
 export function header(name: string, fields: Readonly<Record<string, string | number | undefined>>): Header {
   const given = Object.entries(fields).filter(([, value]) => value !== undefined)
-  return { name, fields: given.map(([name, value]) => ({ name, value: printable(`${value}`) })) }
+  return { name, fields: given.map(([field, value]) => ({ name: field, value: printable(`${value}`) })) }
 }
 
 /** Returns a header of which only `there` bytes were captured. */

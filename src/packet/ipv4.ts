@@ -107,16 +107,16 @@ export function hasSourceRoute(bytes: Uint8Array, at: number): boolean {
 export const isUnicastAddress: Predicate = (bytes, at) => bytes[at] !== 0 && bytes[at] !== 127 && bytes[at] < 224
 
 /**
- * Writes a header without options: DF set, not a fragment, `life` as TTL. `length` is the length of
- * the payload. Addresses and checksum are left to the caller.
+ * Writes a header without options: DF set, not a fragment, `upper` as protocol and `life` as TTL.
+ * `length` is the length of the payload. Addresses and checksum are left to the caller.
  */
-export function create(bytes: Uint8Array, at: number, protocol: number, length: number, life: number): void {
+export function create(bytes: Uint8Array, at: number, upper: number, length: number, life: number): void {
   put16(bytes, at, 0x4500)
   put16(bytes, at + 2, IPV4_HLEN + length)
   put16(bytes, at + 4, 0)
   put16(bytes, at + 6, IP_DF)
   bytes[at + 8] = life
-  bytes[at + 9] = protocol
+  bytes[at + 9] = upper
 }
 
 /** Writes options, a multiple of 4 bytes, into a header that `create` has written. */

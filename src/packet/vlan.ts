@@ -54,11 +54,11 @@ interface Frame {
  * Inserts a tag after the addresses (vlan_insert_tag). Throws without 4 bytes of headroom. `nh`
  * and `csumStart` remain right: only the start of the frame moves.
  */
-export function insertTag(skb: Frame, tci: number, type = ETH_P_8021Q): void {
+export function insertTag(skb: Frame, control: number, type = ETH_P_8021Q): void {
   const at = skb.push(VLAN_HLEN)
   skb.bytes.copyWithin(at, at + VLAN_HLEN, at + VLAN_HLEN + TYPE_AT)
   put16(skb.bytes, at + TYPE_AT, type)
-  put16(skb.bytes, at + TYPE_AT + 2, tci)
+  put16(skb.bytes, at + TYPE_AT + 2, control)
 }
 
 /** Removes the outer tag, and returns its control information; -1 without one (skb_vlan_pop). */

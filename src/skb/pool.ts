@@ -36,7 +36,7 @@ const RESERVED_MIN = 32 << 20
 const FEW = 1 << 20
 
 /** Makes the record of all slots of one size, of which `count` may be in use at a time. */
-function slotClass(size: number, stride: number, count: number, base: number) {
+function makeSlotClass(size: number, stride: number, count: number, base: number) {
   return {
     size,
     /** Bytes from the start of one slot to the start of the next. */
@@ -52,7 +52,7 @@ function slotClass(size: number, stride: number, count: number, base: number) {
     all: [] as SkBuff[],
   }
 }
-export type SlotClass = ReturnType<typeof slotClass>
+export type SlotClass = ReturnType<typeof makeSlotClass>
 
 /** Limits a device's large slots in use, so that a stuck device cannot starve the others. */
 export interface SlotAccount {
@@ -103,8 +103,8 @@ export class SkBuffPool {
     const reserved = octets > FEW ? Math.max(octets, RESERVED_MIN) : octets
     // A page that is not isolated has no shared memory, and no thread to share it with.
     this.bytes = new Uint8Array(new (globalThis.SharedArrayBuffer ?? ArrayBuffer)(reserved), 0, octets)
-    this.large = slotClass(SLOT_LARGE, strideLarge, large, 0)
-    this.small = slotClass(SLOT_SMALL, strideSmall, small, largeBytes)
+    this.large = makeSlotClass(SLOT_LARGE, strideLarge, large, 0)
+    this.small = makeSlotClass(SLOT_SMALL, strideSmall, small, largeBytes)
     this.#reserve = reserve
     this.#small = small
   }

@@ -47,6 +47,6 @@ function bucket(ns: number): number {
   return EIGHTHS * power + Math.min(EIGHTHS - 1, Math.floor((ns / 2 ** power - 1) * EIGHTHS))
 }
 
-function upper(bucket: number): number {
-  return 2 ** Math.floor(bucket / EIGHTHS) * (1 + ((bucket % EIGHTHS) + 1) / EIGHTHS)
+function upper(i: number): number {
+  return 2 ** Math.floor(i / EIGHTHS) * (1 + ((i % EIGHTHS) + 1) / EIGHTHS)
 }

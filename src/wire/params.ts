@@ -16,8 +16,8 @@ import type { Direction, Impairment } from './wire.ts'
 export const spec = (description: string) =>
   text<string | undefined>({ default: undefined, value: 'spec', description, parse: notEmpty })
 
-function notEmpty(text: string): string {
-  if (text.trim() !== '') return text
+function notEmpty(written: string): string {
+  if (written.trim() !== '') return written
   throw new UsageError('must not be empty; without it, nothing is impaired')
 }
 
@@ -83,18 +83,19 @@ export function directedWires(
   const ba = new DirectedWire({ ...common, direction: 'ba', side: otherSide, from: b, to: a })
   let read: ReadText | undefined
   for (const [directed, own, name] of [[ab, wireAb, side ?? 'ab'] as const, [ba, wireBa, otherSide ?? 'ba'] as const]) {
-    const text = own ?? wire
-    if (text === undefined) continue
+    const written = own ?? wire
+    if (written === undefined) continue
     naming(own === undefined ? '--wire' : `--wire-${name}`, () => {
-      if (read?.text !== text) read = directed.read(text)
+      if (read?.text !== written) read = directed.read(written)
       directed.change(read, wireResources)
     })
   }
   const note = (line: string) => net.log.warn(`${scenario}: ${line}`)
-  const parse = (text: string, direction: Direction) => {
-    const { side } = direction === 'ab' ? ab : ba
-    const stages = parseWire(text, wireResources, presetDirection({ direction, side }), { bareUs: true, note })
-    return { text, stages }
+  const parse = (written: string, direction: Direction) => {
+    const directed = direction === 'ab' ? ab : ba
+    const preset = presetDirection({ direction, side: directed.side })
+    const stages = parseWire(written, wireResources, preset, { bareUs: true, note })
+    return { text: written, stages }
   }
   const list = scenario === undefined ? undefined : wireResources.scenario?.(scenario, parse)
   const started = attached ?? a.dev

@@ -46,10 +46,10 @@ const scenarioSchema = scenarioOfSteps(step)
 export function parseScenario<T>(text: string, name: string, parse: Parse<T>): ScenarioList<T> {
   const problems = new ConfigFile(name)
   const value = problems.read(text, scenarioSchema) as TypeOf<typeof scenarioSchema> | undefined
-  const list = checkScenario(value, '', problems, parse)
+  const scenario = checkScenario(value, '', problems, parse)
   problems.throwIfAny()
-  if (list === undefined) throw new FileError(`${name}: it has no steps`)
-  return list
+  if (scenario === undefined) throw new FileError(`${name}: it has no steps`)
+  return scenario
 }
 
 /** Completes the scenario at `path`, and reports mistakes. Returns undefined without steps. */
@@ -64,10 +64,10 @@ export function checkScenario<T>(
   const path = isList(value) ? at : [...(at === '' ? [] : [at]), 'steps'].join('.')
   const parsed = steps.map((each, i) => parseStep(each, `${path}[${i}]`, problems, parse))
   const round = repeat === undefined ? undefined : parseDuration(repeat)
-  for (const [i, { at }] of parsed.entries()) {
-    if (i > 0 && at < (parsed[i - 1] as ScenarioStep<T>).at)
+  for (const [i, each] of parsed.entries()) {
+    if (i > 0 && each.at < (parsed[i - 1] as ScenarioStep<T>).at)
       problems.add(`${path}[${i}].at`, 'it is before the step above: sort the steps by their times')
-    else if (round !== undefined && at >= round)
+    else if (round !== undefined && each.at >= round)
       problems.add(`${path}[${i}].at`, `it is not within a round of ${repeat}`)
   }
   const hasSides = steps.some(each => each['wire-in'] !== undefined || each['wire-out'] !== undefined)
@@ -81,7 +81,7 @@ function parseStep<T>(
   parse: Parse<T>,
 ): ScenarioStep<T> {
   const stagesOf = (direction: 'ab' | 'ba', side: 'in' | 'out'): T | undefined => {
-    const keys = ([`wire-${side}`, `wire-${direction}`] as const).filter(key => own[key] !== undefined)
+    const keys = ([`wire-${side}`, `wire-${direction}`] as const).filter(each => own[each] !== undefined)
     const [key = 'wire', other] = keys
     if (other !== undefined) problems.add(`${path}.${key}`, `it means the same as ${other}: give one of them`)
     const text = key === 'wire' ? wire : own[key]

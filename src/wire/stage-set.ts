@@ -92,7 +92,7 @@ export class StageSet {
     const ordinal = (this.#ordinals.get(kind) ?? 0) + 1
     this.#ordinals.set(kind, ordinal)
     const name = ordinal === 1 ? kind : `${kind} ${ordinal}`
-    const before = this.#stages.find(({ stage }) => stage === name)
+    const before = this.#stages.find(each => each.stage === name)
     // Reserves the place of the stage: those inside it are made before it is.
     this.#building.set(name, undefined)
     if (before !== undefined && before.path === path && before.change(impairment)) {

@@ -60,8 +60,8 @@ export class LateOutput {
   #idle: (() => void)[] = []
   #roomy: (() => void)[] = []
 
-  constructor(write: WriteText) {
-    this.#write = write
+  constructor(writeText: WriteText) {
+    this.#write = writeText
   }
 
   /** True while text is queued. */

@@ -290,7 +290,7 @@ export class ControlClient {
     const message = (cmd: number, attributes: Uint8Array) => {
       if (cmd === commands.event.cmd) onEvent(deviceEvent(netlink.decodeAttributes(commands.event.reply, attributes)))
     }
-    const mask = events?.reduce((mask, name) => mask | (1 << eventNumbers[name]), 0)
+    const mask = events?.reduce((bits, name) => bits | (1 << eventNumbers[name]), 0)
     // An event may precede the acknowledgement.
     const listening = this.#exchanges.listen(vnet, { message, lost: onLost, end })
     try {

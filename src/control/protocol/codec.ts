@@ -25,7 +25,7 @@ function mapped<T, In, V, W>(
     required: false,
     nla,
     decode: (bytes, offset, length) => decode(field.decode(bytes, offset, length), offset - NLA_HDRLEN),
-    encode: (builder, type, value) => field.encode(builder, type, encode(value)),
+    encode: (builder, nlaType, value) => field.encode(builder, nlaType, encode(value)),
   }
 }
 

@@ -123,12 +123,12 @@ function readOwned(file: string, uid: number): string {
 }
 
 function isEntry(value: unknown): value is Entry {
-  const { pid, startTime, pidns, netns, interfaces } = (value ?? {}) as Record<keyof Entry, unknown>
+  const entry = (value ?? {}) as Record<keyof Entry, unknown>
   return (
-    [pid, pidns, netns].every(isNumber) &&
-    typeof startTime === 'string' &&
-    Array.isArray(interfaces) &&
-    interfaces.every(isInterface)
+    [entry.pid, entry.pidns, entry.netns].every(isNumber) &&
+    typeof entry.startTime === 'string' &&
+    Array.isArray(entry.interfaces) &&
+    entry.interfaces.every(isInterface)
   )
 }
 

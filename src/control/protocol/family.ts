@@ -27,8 +27,8 @@ type Counted = Readonly<{ row: ArrayLike<number>; isBrief?: boolean }>
 function linkStats({ type }: { readonly type: number }): netlink.Field<LinkStats64, false, Counted> {
   return {
     ...netlink.nested(type, linkStatsPolicy),
-    encode: (builder, type, { row, isBrief = false }) =>
-      builder.nested(type, () => {
+    encode: (builder, nlaType, { row, isBrief = false }) =>
+      builder.nested(nlaType, () => {
         for (let i = 0; i < row.length; i++) {
           const n = toCount(row[i])
           if (n > 0 || !isBrief) builder.counter64(i + 1, n)

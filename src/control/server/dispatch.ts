@@ -36,27 +36,27 @@ export interface Dispatch {
 }
 
 /** Dispatches the request of `length` bytes at `at`, which must be a whole message. */
-export function dispatch(dispatch: Dispatch, client: Client, bytes: Uint8Array, at: number, length: number): void {
+export function dispatch(shared: Dispatch, client: Client, bytes: Uint8Array, at: number, length: number): void {
   const message = netlink.readMessage(bytes, at, at + length)
   let continues = false
   let answer: netlink.Answer = { error: 0 }
   try {
     // Other messages mean nothing here; like the kernel we acknowledge them.
     if ((message.flags & netlink.NLM_F_REQUEST) !== 0 && message.type >= netlink.NLMSG_MIN_TYPE)
-      continues = perform(dispatch, client, bytes, message)
+      continues = perform(shared, client, bytes, message)
   } catch (error) {
-    answer = refusal(error, bytes, message, dispatch.onDefect)
+    answer = refusal(error, bytes, message, shared.onDefect)
   }
   // The end of a dump is its acknowledgement.
   if (continues || (answer.error === 0 && (message.flags & netlink.NLM_F_ACK) === 0)) return
-  const builder = dispatch.builder.reset()
+  const builder = shared.builder.reset()
   netlink.writeAck(builder, bytes, message, message.portid, answer)
   client.send(builder.bytes)
 }
 
 /** Sends the reply to a request; returns true if the rest follows later. Throws a refusal. */
-function perform(dispatch: Dispatch, client: Client, bytes: Uint8Array, message: netlink.Message): boolean {
-  const { families, builder } = dispatch
+function perform(shared: Dispatch, client: Client, bytes: Uint8Array, message: netlink.Message): boolean {
+  const { families, builder } = shared
   const family = families.get(message.type)
   if (family === undefined) throw new VnetError(ENOENT, 'vnet_nl', `there is no family ${message.type}`)
   const request = netlink.parseGenl(bytes, message)
@@ -71,7 +71,7 @@ function perform(dispatch: Dispatch, client: Client, bytes: Uint8Array, message:
   if ((message.flags & netlink.NLM_F_DUMP) === netlink.NLM_F_DUMP) {
     if (operation.dumpit === undefined) throw unsupported(family, request, 'has no dump')
     const items = operation.dumpit(bytes, offset, length, client)
-    if (client.isDeferred !== true) client.dump(parts(dispatch, message, begin, items))
+    if (client.isDeferred !== true) client.dump(parts(shared, message, begin, items))
     return true
   }
   if (operation.doit === undefined) throw unsupported(family, request, 'has a dump only')

@@ -93,10 +93,10 @@ function deferring({ cmd, doit, dumpit }: FrontData['operations'][number], relay
 // The terminal signals its whole process group, of which this is part: in a session of its own, it
 // would share the CPU with the vnet as an equal (autogroup of sched(7)).
 for (const signal of ['SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGTERM'] as const) process.on(signal, () => {})
-const native = loadNative()
-serve(native, JSON.parse(process.argv[2]))
+const addon = loadNative()
+serve(addon, JSON.parse(process.argv[2]))
 // Only now: beside busy programs a low priority would keep clients waiting for the start. With a
 // short slice, this process is soon served and soon preempted: the frames' thread waits for no
 // slice of milliseconds. Turns bounds the time that clients cost.
 for (const thread of readdirSync('/proc/self/task').map(Number)) attempt(() => setPriority(thread, PRIORITY))
-native.shortenSlice()
+addon.shortenSlice()

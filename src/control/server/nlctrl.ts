@@ -4,8 +4,8 @@ import * as genl from '../../netlink/genl.ts'
 import { indexedArray, type MessageBuilder, policy, string, u16, u32, writeNlaType } from '../../netlink/index.ts'
 import { type Family, MissingAttribute, type Operation, operation, type Write } from './operation.ts'
 
-const ops = policy({ id: u32(genl.CTRL_ATTR_OP_ID), flags: u32(genl.CTRL_ATTR_OP_FLAGS) })
-const groups = policy({ name: string(genl.CTRL_ATTR_MCAST_GRP_NAME), id: u32(genl.CTRL_ATTR_MCAST_GRP_ID) })
+const opPolicy = policy({ id: u32(genl.CTRL_ATTR_OP_ID), flags: u32(genl.CTRL_ATTR_OP_FLAGS) })
+const groupPolicy = policy({ name: string(genl.CTRL_ATTR_MCAST_GRP_NAME), id: u32(genl.CTRL_ATTR_MCAST_GRP_ID) })
 
 /** The attributes that name a family in a request. */
 const named = { id: u16(genl.CTRL_ATTR_FAMILY_ID), name: string(genl.CTRL_ATTR_FAMILY_NAME, genl.GENL_NAMSIZ - 1) }
@@ -20,8 +20,8 @@ const getFamilyCommand = {
     version: u32(genl.CTRL_ATTR_VERSION),
     hdrsize: u32(genl.CTRL_ATTR_HDRSIZE),
     maxattr: u32(genl.CTRL_ATTR_MAXATTR),
-    ops: indexedArray(genl.CTRL_ATTR_OPS, ops),
-    groups: indexedArray(genl.CTRL_ATTR_MCAST_GROUPS, groups),
+    ops: indexedArray(genl.CTRL_ATTR_OPS, opPolicy),
+    groups: indexedArray(genl.CTRL_ATTR_MCAST_GROUPS, groupPolicy),
   }),
 }
 
@@ -77,8 +77,8 @@ function getPolicy(find: (request: { id?: number; name?: string }) => Family): O
 /** First the number of the policy of each operation, then the attributes of each policy. */
 function* describePolicies({ id }: Family, operations: readonly Operation[]): Generator<Write> {
   const policies = [...new Set(operations.map(each => each.policy))]
-  for (const { cmd, doit, dumpit, policy } of operations) {
-    const index = policies.indexOf(policy)
+  for (const { cmd, doit, dumpit, policy: attributes } of operations) {
+    const index = policies.indexOf(attributes)
     yield builder => {
       builder.u16(genl.CTRL_ATTR_FAMILY_ID, id).nested(genl.CTRL_ATTR_OP_POLICY, ops =>
         ops.nested(cmd, op => {
@@ -93,9 +93,7 @@ function* describePolicies({ id }: Family, operations: readonly Operation[]): Ge
       if (nla === undefined) continue
       yield builder => {
         const write = (attributes: MessageBuilder) => attributes.nested(type, attribute => writeNlaType(attribute, nla))
-        builder
-          .u16(genl.CTRL_ATTR_FAMILY_ID, id)
-          .nested(genl.CTRL_ATTR_POLICY, policies => policies.nested(index, write))
+        builder.u16(genl.CTRL_ATTR_FAMILY_ID, id).nested(genl.CTRL_ATTR_POLICY, all => all.nested(index, write))
       }
     }
   }

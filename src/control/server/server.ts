@@ -134,14 +134,14 @@ export function serveAt(presence: Presence, native: Native, net: Net, options: S
       sessions.resume()
     }
     try {
-      const { Front } = await import('./front.ts')
+      const loaded = await import('./front.ts')
       const { fd: socket, isRefusing } = listening
       const take = (client: number, input: Uint8Array) => sessions.take(client, input)
       const shared = { families, vnet, turns, batches, native, owners, captureGroup, isRefusing, onDefect }
       const beats = deputy !== undefined
       if (!isFrontPossible) return onFailure([fd])
       const onWaiting = () => sessions.acceptWaiting()
-      front = new Front({ ...shared, beats, listening: socket, take, onWaiting, onFailure })
+      front = new loaded.Front({ ...shared, beats, listening: socket, take, onWaiting, onFailure })
       front.serve(fd)
     } catch (error) {
       net.log.debug(`control: clients without rights share the thread of the frames: ${describeException(error)}`)

@@ -78,14 +78,14 @@ export class Sessions implements Work {
   step(): boolean {
     if (!this.#isOpen || !this.#isAccepting) return false
     let fd = -EMFILE
-    for (let refused = 0; this.#sessions.size < CONNECTIONS; ) {
+    for (let turnedAway = 0; this.#sessions.size < CONNECTIONS; ) {
       fd = this.#listening.accept()
       if (fd < 0) break
       const isAdmitted = this.#admit(fd, this.#server.elsewhere)
       if (!this.#isAccepting) return false
       if (isAdmitted) return true
       if (++this.#refused >= REFUSALS_MAX) return this.#pause()
-      if (++refused === REFUSALS) return true
+      if (++turnedAway === REFUSALS) return true
     }
     if (this.#accepts === 'waiting') {
       this.#accepts = 'none'

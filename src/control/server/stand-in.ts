@@ -62,8 +62,8 @@ function vnetFamily(snapshot: () => Uint8Array, busyMs: () => number, refusal: (
   function* found(cmd: number, reply: Policy<Fields>, which: Which): Generator<Write> {
     const bytes = snapshot()
     for (const message of messages(bytes)) {
-      const { cmd: found, offset, length } = parseGenl(bytes, message)
-      if (found !== cmd) continue
+      const { cmd: each, offset, length } = parseGenl(bytes, message)
+      if (each !== cmd) continue
       const device = decodeAttributes(reply, bytes, offset, length) as Which
       if (!matches(device, which)) continue
       const attributes = bytes.subarray(offset, offset + length + (-length & 3))

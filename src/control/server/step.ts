@@ -67,9 +67,9 @@ function next({ gate }: Net, count: number | undefined): void {
   if (count === undefined || count === gate.steps) gate.next()
 }
 
-function placeOf({ step: number, dev, queue, next }: Halt, netnsOf: Subject['netnsOf']) {
+function placeOf({ step: number, dev, queue, next: line }: Halt, netnsOf: Subject['netnsOf']) {
   const { ifindex, ifname, netns } = identify({ netnsOf }, dev)
-  return { number, ifindex, ifname, netns, queue, next: wireText(next.slice(0, LINE_LENGTH)) }
+  return { number, ifindex, ifname, netns, queue, next: wireText(line.slice(0, LINE_LENGTH)) }
 }
 
 function frameOf({ skb }: Halt): { length?: number; frame?: Uint8Array } {

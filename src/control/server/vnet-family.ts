@@ -120,7 +120,7 @@ export function vnetFamily(subject: Subject): Family {
       getStats,
       ioctl(subject),
       subscribe(subject),
-      segment(subject),
+      getSegment(subject),
       getParts,
       getRuntime,
       getMistakes,
@@ -370,8 +370,8 @@ function parseParam(name: string, param: Param<unknown>, text: string): unknown 
  * the seed that was drawn; empty without wires. `wire` is empty if its directions differ.
  */
 function wiresNow(subject: Subject, which: Parameters<typeof chosen>[1]): ReadonlyMap<string, string> {
-  const wires = chosen(subject, which).find(dev => dev.wires.length > 0)?.wires ?? []
-  const [ab, ba] = (['ab', 'ba'] as const).map(direction => wires.find(wire => wire.direction === direction))
+  const found = chosen(subject, which).find(dev => dev.wires.length > 0)?.wires ?? []
+  const [ab, ba] = (['ab', 'ba'] as const).map(direction => found.find(each => each.direction === direction))
   if (ab === undefined || ba === undefined) return new Map()
   const texts = { wireAb: ab.text, wireBa: ba.text, wireIn: ab.text, wireOut: ba.text }
   const wire = ab.text === ba.text ? ab.text : ''
@@ -390,7 +390,7 @@ function describeParam(
 }
 
 /** GET_SEGMENT: the entries of the segment that the devices lead to, one per message. */
-function segment(subject: Subject): Operation {
+function getSegment(subject: Subject): Operation {
   return operation(commands.getSegment, {
     dumpit({ parts, ...which }) {
       const { name, segment } = moduleOf(subject, which)

@@ -75,8 +75,8 @@ export function wires(subject: Subject): Operation[] {
 }
 
 function wiresOf(subject: Subject, dev: NetDevice): readonly DeviceWire[] {
-  const wires = dev.netdevOps.ndoGetWires?.(dev) ?? []
-  if (wires.length > 0) return wires
+  const found = dev.netdevOps.ndoGetWires?.(dev) ?? []
+  if (found.length > 0) return found
   const driver = subject.module?.name ?? dev.name
   throw new VnetError(EOPNOTSUPP, 'vnet_nl', `${driver} has no wire: use a driver whose --help lists --wire`)
 }

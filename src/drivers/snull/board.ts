@@ -111,10 +111,10 @@ export class SnullHw {
   /** True while a triggered fault is pending or lasts: each frame is then checked. */
   #triggered = false
 
-  constructor(dev: NetDevice, buffers: number, ringSize: number, faults: Faults) {
+  constructor(dev: NetDevice, buffers: number, ringSize: number, params: Faults) {
     this.#dev = dev
     this.#buffers = buffers
-    this.#faults = faults
+    this.#faults = params
     this.irq = new Irq(dev)
     this.rxRing = new Ring(ringSize)
     this.#inUse = new Int32Array(dev.numTxQueues)

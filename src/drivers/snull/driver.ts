@@ -33,7 +33,7 @@ const SNULL_IOCTL_GET_STATS = SIOCDEVPRIVATE + 1
 const SNULL_IOCTL_GET_LOCKUP = SIOCDEVPRIVATE + 2
 const SNULL_IOCTL_SET_LOCKUP = SIOCDEVPRIVATE + 3
 
-const params = {
+const snullParams = {
   eth: bool({ default: false, description: 'call the interfaces eth%d' }),
   ipv6: bool({ default: false, description: 'add 2001:db8::1/64 to the first, 2001:db8:0:1::2/64 to the second' }),
   arp: bool({ default: false, description: 'hosts of the far network reply to ARP, neighbour discovery and ping' }),
@@ -45,7 +45,7 @@ const params = {
   ...wireParams,
 }
 
-type SnullParams = ParamValues<typeof params>
+type SnullParams = ParamValues<typeof snullParams>
 
 interface SnullPriv {
   readonly params: SnullParams
@@ -261,7 +261,7 @@ export const driver = defineDriver({
   name: 'snull',
   description: "two interfaces, each the other's far end",
   args: '[[NETNS/]IF0 [NETNS/]IF1]',
-  params,
+  params: snullParams,
   flips: true,
   init(params, context) {
     if (params.eth && context.args.length + context.names.length > 0)

@@ -267,8 +267,8 @@ export class LinkMonitor implements Work {
     }
     try {
       this.#listener.onLost(nsid, ifindex)
-    } catch (error) {
-      this.retry(error)
+    } catch (thrown) {
+      this.retry(thrown)
     }
   }
 

@@ -160,8 +160,8 @@ export async function openTap(options: TapOptions = {}): Promise<Tap> {
 
 /** Loads the code for interfaces on Linux, which a program that is tested in memory lacks. */
 async function linuxPlatform(): Promise<LinuxPlatform> {
-  const [{ LinuxPlatform }, { loadNative }] = await Promise.all([import('../platform.ts'), import('../native.ts')])
-  return new LinuxPlatform(loadNative(), text => process.emitWarning(text, 'VnetWarning'))
+  const [platform, { loadNative }] = await Promise.all([import('../platform.ts'), import('../native.ts')])
+  return new platform.LinuxPlatform(loadNative(), text => process.emitWarning(text, 'VnetWarning'))
 }
 
 /** Options of a new interface, which a descriptor's interface is not. */
@@ -183,7 +183,7 @@ function linkRequest({ fd, layer, mac, mtu, txqueuelen, addresses = [], routes =
   const address = mac === undefined ? undefined : parseMac(mac)
   if (mtu !== undefined && mtu > ETH_MAX_MTU && layer !== 'tun' && fd === undefined)
     throw new UsageError(`mtu ${mtu}: from ${ETH_MIN_MTU} to ${ETH_MAX_MTU} for a TAP`)
-  if (mtu !== undefined && mtu < IPV6_MIN_MTU && addresses.some(address => address.includes(':')))
+  if (mtu !== undefined && mtu < IPV6_MIN_MTU && addresses.some(each => each.includes(':')))
     throw new UsageError(`mtu ${mtu}: IPv6 addresses need ${IPV6_MIN_MTU} or more`)
   if (mac !== undefined && layer === 'tun') throw new UsageError(`mac '${mac}': a TUN has no hardware address`)
   return {

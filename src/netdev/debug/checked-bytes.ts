@@ -20,8 +20,8 @@ export function checkedBytes(bytes: Uint8Array, check: Check, escaped: () => voi
   }
   const methods: Record<string, Method> = {
     set(source, to = 0) {
-      const { length } = source as ArrayLike<number>
-      if (check(Number(to), Number(to) + length, 'write')) bytes.set(source as ArrayLike<number>, Number(to))
+      const from = source as ArrayLike<number>
+      if (check(Number(to), Number(to) + from.length, 'write')) bytes.set(from, Number(to))
     },
     fill(value, from, to) {
       if (!check(at(from, 0), at(to, length), 'write')) return bytes

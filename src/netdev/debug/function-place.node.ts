@@ -136,7 +136,7 @@ function locationOf(session: Session, fn: object): Debugger.Location | undefined
   session.post('Runtime.evaluate', { expression: HOLDER }, (_, reply) => {
     const objectId = reply?.result.objectId
     if (objectId === undefined) return
-    session.post('Runtime.getProperties', { objectId, ownProperties: true }, (_, properties) => {
+    session.post('Runtime.getProperties', { objectId, ownProperties: true }, (_failed, properties) => {
       const found = properties?.internalProperties?.find(({ name }) => name === '[[FunctionLocation]]')
       location = (found?.value as Runtime.RemoteObject | undefined)?.value as Debugger.Location | undefined
     })

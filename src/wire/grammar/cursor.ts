@@ -132,7 +132,7 @@ export class Cursor {
   /** Reads a filter: a quoted text, or tokens up to one of `followers`. */
   filter(followers: readonly string[]): string {
     const first = this.peek()
-    const filter = this.value("a filter is missing: 'tcp port 80'", text => text)
+    const filter = this.value("a filter is missing: 'tcp port 80'", written => written)
     const note = noteOfFilter(filter)
     if (note !== undefined) this.options.note?.(note)
     const token = this.peek()

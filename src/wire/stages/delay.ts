@@ -85,10 +85,10 @@ class DelayWire extends StageWire<DelayParams> implements Wire {
       return
     }
     // Drawn before the limit is checked, so that later delays do not depend on the held packets.
-    const delay = this.#draw()
+    const drawn = this.#draw()
     const now = env.clock.now()
     const { last } = this.#queue
-    const moment = this.params.isOrdered ? Math.max(now + delay, last) : now + delay
+    const moment = this.params.isOrdered ? Math.max(now + drawn, last) : now + drawn
     if (!this.#queue.push(skb, moment)) return
     if (moment < last) env.note('reorder', skb)
     env.decided('delay', skb, moment - now)
@@ -160,7 +160,7 @@ export const delayKind: StageKind<DelaySpec> = {
     if (isDistributed && !jitters)
       throw c.error('a distribution needs a jitter: delay 20ms 5ms distribution normal', word)
     const distribution = isDistributed ? readDistribution(c) : 'uniform'
-    const order = jitters ? ORDERS.find(order => c.takes(order)) : undefined
+    const order = jitters ? ORDERS.find(each => c.takes(each)) : undefined
     return { time, jitter, correlation, distribution, ...(order !== undefined && { order }) }
   },
   print({ time, jitter, correlation, distribution, order, reorder }) {

@@ -272,7 +272,7 @@ export function linkTrace({ time, rate, delay, loss }: Rows): LinkTrace {
   const end = times[times.length - 1]
   // The last row lasts as long as the row before it.
   const period = times.length === 1 ? NEVER : 2 * end - times[times.length - 2]
-  const listOf = (values: readonly number[]) => (values.length === 0 ? undefined : Float64Array.from(values))
+  const listOf = (column: readonly number[]) => (column.length === 0 ? undefined : Float64Array.from(column))
   const bits = new Float64Array(times.length)
   const sentIn = (i: number, until: number) => (rate[i] ?? 0) * (until - times[i])
   for (let i = 1; i < times.length; i++) bits[i] = bits[i - 1] + sentIn(i - 1, times[i])

@@ -80,9 +80,9 @@ const MODELS: { readonly [M in LossParams['model']]: (random: Random) => Lost<Of
   gemodel(random) {
     let bad = false
     return ({ p, r, h, k }) => {
-      const loss = bad ? h : k
+      const probability = bad ? h : k
       if (random.next() < (bad ? r : p)) bad = !bad
-      return random.next() < loss
+      return random.next() < probability
     }
   },
 

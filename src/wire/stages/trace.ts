@@ -204,8 +204,8 @@ export function trace(lines: string | readonly number[], options: TraceOptions =
   return Object.assign(made, { text, holds: true })
 }
 
-function timesOf(trace: string | readonly number[]): number[] {
-  const lines = typeof trace === 'string' ? trace.trimEnd().split('\n') : trace.map(String)
+function timesOf(given: string | readonly number[]): number[] {
+  const lines = typeof given === 'string' ? given.trimEnd().split('\n') : given.map(String)
   let last = 0
   const times = lines.map((line, i) => {
     const text = line.trim()
