@@ -2,7 +2,7 @@
 
 import { wireTable } from '#src/cli/commands/wire.ts'
 import { type ControlClient, supported } from '#src/control/index.ts'
-import { type DrawnGroup, modelOf } from '../../../packages/web/src/page/driver-text.ts'
+import { type DrawnGroup, modelOf } from '../../../packages/web/src/page/driver-model.ts'
 import { vnetRows } from '../../../packages/web/src/rows.ts'
 
 /**

@@ -9,7 +9,7 @@ import { EXIT_OK, type Io } from 'vnet/internal/cli/process/io'
 import type { Exercise } from '../exercise.ts'
 import { courseDirectory, exerciseNamed, stateIn, type Written, writeExercise, writeNew, writePage } from '../folder.ts'
 import { skeletonOf } from '../kernel/skeleton.ts'
-import { cFileOf } from './check-exercise.ts'
+import { cFileOf } from './check-kernel.ts'
 import { loadExercises } from './exercise-file.ts'
 
 interface LearnOptions {

@@ -2,7 +2,7 @@
 import type { ComponentChildren } from 'preact'
 import { useLayoutEffect, useReducer, useRef } from 'preact/hooks'
 import * as layout from './driver-layout.ts'
-import type { DrawnItem } from './driver-text.ts'
+import type { DrawnItem } from './driver-model.ts'
 import * as texts from './driver-text.ts'
 import type { Flights } from './flights.ts'
 import { Arrow, Box, type BoxLine, Cells, Circle, Cut, drawn, Label } from './shapes.tsx'

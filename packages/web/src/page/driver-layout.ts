@@ -1,5 +1,5 @@
 /** The layout of a driver: a pure function of the model and of the width in CSS pixels. */
-import type { Column, DrawnGroup, DrawnItem, Lane, Model } from './driver-text.ts'
+import type { Column, DrawnGroup, DrawnItem, Lane, Model } from './driver-model.ts'
 import { CHARACTER, labelLines } from './driver-text.ts'
 
 /** A place in the drawing, in CSS pixels. */

@@ -1,7 +1,7 @@
 /** Frames in flight. Dots have their own speed in drivers, where frames need only microseconds. */
 import type { FlightDrop, Message } from '../feed-types.ts'
 import { type Drawing, PAD, type Rect } from './driver-layout.ts'
-import type { Lane } from './driver-text.ts'
+import type { Lane } from './driver-model.ts'
 import { HARMLESS } from './rates.ts'
 
 /** Times in ms of the server, without pauses: when it entered the wire, arrived, or was dropped. */

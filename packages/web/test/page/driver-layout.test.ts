@@ -2,7 +2,8 @@
 import { describe, expect, test } from 'vitest'
 import type { PartInfo, WireInfo } from '../../src/feed-types.ts'
 import { type Drawing, type DriverBox, layout } from '../../src/page/driver-layout.ts'
-import { CHARACTER, FOLD_ABOVE, labelLines, type Model, modelOf, peerOf } from '../../src/page/driver-text.ts'
+import { type Model, modelOf, peerOf } from '../../src/page/driver-model.ts'
+import { CHARACTER, FOLD_ABOVE, labelLines } from '../../src/page/driver-text.ts'
 import { vnetRow } from '../support/web/devices.ts'
 
 const times = (count: number, part: PartInfo): PartInfo[] =>

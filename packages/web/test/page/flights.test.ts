@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import type { FlightRow, PartInfo, StageReport } from '../../src/feed-types.ts'
 import { layout } from '../../src/page/driver-layout.ts'
-import { modelOf } from '../../src/page/driver-text.ts'
+import { modelOf } from '../../src/page/driver-model.ts'
 import { Flights } from '../../src/page/flights.ts'
 import { vnetRow } from '../support/web/devices.ts'
 
