@@ -79,6 +79,7 @@ const cases: readonly (readonly [line: string, words: readonly string[]])[] = [
   ['vnet lan --spe', ['--speed']],
   ['vnet lab c', ['check']],
   ['vnet lab check v', ['vnet']],
+  ['vnet lab g', ['graph']],
   ['vnet explore --bu', ['--budget', '--bursts']],
   ['vnet lab --h', ['--host', '--help']],
   ['vnet lan show ', ['sn0', 'red/sn1']],

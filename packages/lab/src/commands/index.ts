@@ -228,6 +228,15 @@ export const commands: readonly LazyCommand[] = [
     run: async (io, file) => (await import('./lab.ts')).checkLab(file, io),
   }),
   defineCommand({
+    name: 'graph',
+    under: 'lab',
+    group: 'Labs:',
+    description: 'print a lab file as a flowchart of Mermaid',
+    args: ['<FILE>'],
+    examples: { 'vnet lab graph net.yaml': 'a drawing for a page of Markdown' },
+    run: async (io, file) => (await import('./lab.ts')).graphLab(file, io),
+  }),
+  defineCommand({
     name: 'list',
     under: 'lab',
     group: 'Labs:',

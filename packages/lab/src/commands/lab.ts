@@ -8,6 +8,7 @@ import { EXIT_FAILURE, EXIT_OK, endOf, type Io, statusOf } from 'vnet/internal/c
 import { enterForLab } from 'vnet/internal/cli/rootless'
 import { loadNative } from 'vnet/internal/linux/native'
 import { FileLab } from '../file/file-lab.ts'
+import { graph } from '../file/graph.ts'
 import { hostsOf, type LabPlan, readLabFile } from '../file/read.ts'
 import { greeting, serveLines } from '../file/requests.ts'
 import { ServiceError } from '../file/service.ts'
@@ -145,5 +146,14 @@ export async function checkLab(path: string, io: Io): Promise<number> {
     return `${length} ${what}${length === 1 ? '' : 's'}`
   })
   io.out(`${path}: ${parts.join(', ')}\n`)
+  return EXIT_OK
+}
+
+/**
+ * `vnet lab graph FILE`: prints the file as a flowchart without making the lab, and returns
+ * EXIT_OK. Rejects with a UsageError for a file that is not one of a lab.
+ */
+export async function graphLab(path: string, io: Io): Promise<number> {
+  io.out(graph(readLabFile(path).topology))
   return EXIT_OK
 }

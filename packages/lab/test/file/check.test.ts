@@ -7,6 +7,7 @@ import { UsageError } from '#src/base/usage-error.ts'
 import type { Io } from '#src/cli/process/io.ts'
 import { testDirectory } from '#support/fresh-directory.ts'
 import { checkLab, hostOf } from '../../src/commands/lab.ts'
+import { graph } from '../../src/file/graph.ts'
 import { parseLabFile, readLabFile } from '../../src/file/read.ts'
 import { labSchema } from '../../src/file/schema.ts'
 
@@ -140,6 +141,31 @@ test('a file without hosts, or of more than 1 MiB, is refused', () => {
   const path = join(testDirectory(), 'long.yaml')
   writeFileSync(path, '#'.repeat(2 ** 20 + 1))
   expect(() => readLabFile(path)).toThrow(`${path}: longer than 1 MiB`)
+})
+
+test('the graph has hosts, routers with their NAT, segments, and links with their wires', () => {
+  expect(graph(parseLabFile(NET, 'net.yaml').topology)).toBe(`flowchart LR
+  n0["laptop"]
+  n1["phone"]
+  n2["server"]
+  n3["backup"]
+  n4{{"internet"}}
+  n5{{"home<br>nat symmetric"}}
+  n6(["wifi<br>198.18.4.0/24"])
+  n2 ---|"ab: loss 2%"| n4
+  n5 --- n4
+  n2 ---|"back<br>ab: delay 5ms<br>ba: loss 1%"| n3
+  n5 ---|"delay 2ms"| n6
+  n0 ---|"delay 2ms"| n6
+  n1 ---|"delay 2ms"| n6
+`)
+})
+
+test('the graph has the preset and the firewall of a router, and names of cables with quotes', () => {
+  const text = NET.replace('nat: symmetric', 'preset: home, firewall: corporate').replace('back: {', `'a"<b>': {`)
+  const drawn = graph(parseLabFile(text.slice(0, text.indexOf('run:')), 'net.yaml').topology)
+  expect(drawn).toContain('n5{{"home<br>preset home<br>firewall corporate"}}')
+  expect(drawn).toContain('n2 ---|"a#34;#60;b#62;<br>ab: delay 5ms<br>ba: loss 1%"| n3')
 })
 
 test('lab check counts hosts, routers, cables and lans, one of each in the singular', async () => {

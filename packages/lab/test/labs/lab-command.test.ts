@@ -267,9 +267,10 @@ describe('an ordinary user', () => {
     })
   })
 
-  test('checks a lab on a machine that cannot run one, and prints why it cannot run', () => {
+  test('checks and draws a lab on a machine that cannot run one, and prints why it cannot run', () => {
     const machine: Machine = { mode: 'none', before: `mkdir /run/lab; cat > /run/lab/net.yaml <<'END'\n${NET}\nEND` }
     expect(asOrdinary(['check', '/run/lab/net.yaml'], machine)).toMatchObject({ status: 0, stderr: '' })
+    expect(asOrdinary(['graph', '/run/lab/net.yaml'], machine)).toMatchObject({ status: 0, stderr: '' })
     const { status, stderr } = asOrdinary(['/run/lab/net.yaml', '--', 'true'], machine)
     expect({ status, stderr }).toEqual({
       status: 1,
