@@ -5,6 +5,7 @@ import { useState } from 'preact/hooks'
 import { shellWord } from 'vnet/internal/base/printable'
 import type { CommandResult, PageCommand } from '../feed-types.ts'
 import type { App } from './app.ts'
+import { type ChangeLog, record } from './changes.tsx'
 import { CommandBox } from './table.tsx'
 
 export const NO_TOKEN = 'The address of this page has no token: it can look, but change nothing.'
@@ -15,6 +16,8 @@ export type Direction = 'ab' | 'ba'
 /** Common to all controls of a page. */
 export interface Hands {
   readonly app: App
+  /** The changes that were made from this page, in the order of their times. */
+  readonly log: ChangeLog
   /** The text of the wire that is typed, and the direction chosen for it, empty for both. */
   readonly wire: Signal<{ readonly text: string; readonly direction: Direction | '' }>
   /** The queue chosen for faults, empty for any. */
@@ -36,7 +39,7 @@ interface ControlProps {
 
 /** A form for one change. It shows the command line that does the same, and the result. */
 export function Control({ hands, button, change, shown, done, children }: ControlProps) {
-  const { app } = hands
+  const { app, log } = hands
   const { device, mayChange } = app
   const own = useSignal<CommandResult | undefined>(undefined)
   const last = shown ?? own
@@ -50,6 +53,7 @@ export function Control({ hands, button, change, shown, done, children }: Contro
     const result = await app.command(change)
     setBusy(false)
     last.value = result
+    record(log, line, result.ok ? undefined : result.message)
     if (result.ok) done?.()
   }
   // The lines after the first show the position in the text.

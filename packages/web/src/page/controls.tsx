@@ -1,7 +1,9 @@
 /** Hands on: the changeable properties of the selected device, each with its command line. */
+import { signal } from '@preact/signals'
 import { optionName } from 'vnet/internal/base/printable'
 import type { DeviceRow, DriverParam } from '../feed-types.ts'
 import { type App, draftOf, type View } from './app.ts'
+import { Changes } from './changes.tsx'
 import { Control, type Hands, NO_TOKEN } from './control.tsx'
 import { ScenarioSteps } from './scenario.tsx'
 import { WireForm } from './wire-form.tsx'
@@ -13,6 +15,7 @@ import { WireForm } from './wire-form.tsx'
 export function controlsView(app: App): View {
   const hands: Hands = {
     app,
+    log: signal([]),
     wire: draftOf<Hands['wire']['value']>(app, { text: '', direction: '' }),
     queue: draftOf(app, ''),
     params: draftOf<ReadonlyMap<string, string>>(app, new Map()),
@@ -40,6 +43,7 @@ function Controls({ hands, device }: { readonly hands: Hands; readonly device: D
       <div class="stack">
         <Link hands={hands} device={device} />
         <WireForm hands={hands} />
+        <Changes log={hands.log} />
       </div>
       <div class="stack">
         {scenario !== undefined && <ScenarioSteps scenario={scenario} time={app.time} />}

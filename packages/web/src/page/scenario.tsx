@@ -1,4 +1,4 @@
-/** A scenario: its steps, and a bar that fills with the time of the round, all in ms. */
+/** A scenario: its steps along the time of a round, and how far the round is, all in ms. */
 import { useMemo } from 'preact/hooks'
 import type { ScenarioInfo } from '../feed-types.ts'
 import { useNow } from './table.tsx'
@@ -18,10 +18,29 @@ export function ScenarioSteps({ scenario, time }: { readonly scenario: ScenarioI
     <section class="panel">
       <h2>Scenario</h2>
       <p class="muted">{`${file}: ${steps.length} ${steps.length === 1 ? 'step' : 'steps'}, ${rounds}${cut}`}</p>
-      <progress class="round" aria-label="Time of the round" max={repeat ?? steps.at(-1)?.at} value={how.at} />
+      {axisOf(scenario, how.step)}
+      <progress class="round" aria-label="Time of the round" max={lengthOf(scenario)} value={how.at} />
       <p role="timer">{wordsOf(how)}</p>
       {list}
     </section>
+  )
+}
+
+/** The steps on a grid, each as wide as the time until the next one. */
+function axisOf(scenario: ScenarioInfo, now: number | undefined) {
+  return (
+    <ol class="axis" aria-hidden="true">
+      {columnsOf(scenario).map(({ start, end }, i) => (
+        <li
+          key={i}
+          class={i === now ? 'now' : undefined}
+          style={{ gridColumn: `${start} / ${end}` }}
+          title={scenario.steps[i].text}
+        >
+          {i + 1}
+        </li>
+      ))}
+    </ol>
   )
 }
 
@@ -60,6 +79,27 @@ interface ScenarioProgress {
   readonly step: number | undefined
   /** The index of the next step and the time until then; undefined after the last step. */
   readonly next: { readonly step: number; readonly wait: number } | undefined
+}
+
+/** Columns of the grid. */
+export const COLUMNS = 60
+
+/** Returns the length of a round, or a little more than the time of the last step. */
+export const lengthOf = ({ repeat, steps }: Pick<ScenarioInfo, 'repeat' | 'steps'>): number =>
+  repeat ?? Math.max(1000, (steps.at(-1)?.at ?? 0) * 1.1)
+
+/**
+ * Returns the lines of the grid, from 1, between which each step lies until the next one. A short
+ * step has a whole column; one that meets the step before it goes to another row.
+ */
+export function columnsOf(scenario: Pick<ScenarioInfo, 'repeat' | 'steps'>): { start: number; end: number }[] {
+  const length = lengthOf(scenario)
+  const column = (at: number) => Math.min(COLUMNS - 1, Math.floor((at / length) * COLUMNS))
+  return scenario.steps.map(({ at }, i) => {
+    const start = column(at) + 1
+    const next = scenario.steps[i + 1]
+    return { start, end: next === undefined ? COLUMNS + 1 : Math.max(start, column(next.at)) + 1 }
+  })
 }
 
 /** Returns how far it is at the time `now`, in milliseconds since 1970. */

@@ -6,6 +6,7 @@ import { shellWord } from '#src/base/printable.ts'
 import { ControlClient } from '#src/control/index.ts'
 import { driver as loop } from '#src/drivers/loop.ts'
 import { servedNets } from '#support/served-nets.ts'
+import { script } from '../../src/page/changes.tsx'
 import { type Change, commandLine } from '../../src/page/control.tsx'
 
 const { serve, runMain } = servedNets()
@@ -111,5 +112,21 @@ describe('commandLine', () => {
     const [, ...words] = shellWords(commandLine('-h', { do: 'cut' }))
     expect(await runMain(...words)).toMatchObject({ status: 0 })
     expect(devices[0]?.cut).toBe(true)
+  })
+})
+
+describe('script', () => {
+  test('the script makes the changes that succeeded, with the pauses between them', () => {
+    const changes = [
+      { time: 1000, line: 'vnet cut sn0', error: undefined },
+      { time: 2000, line: 'vnet plug sn1', error: 'no such device' },
+      { time: 5400, line: 'vnet plug sn0', error: undefined },
+      { time: 5500, line: 'vnet reset sn0', error: undefined },
+    ]
+    expect(script(changes)).toBe('#!/bin/sh -e\nvnet cut sn0\nsleep 4\nvnet plug sn0\nvnet reset sn0\n')
+  })
+
+  test('the script of no changes does nothing', () => {
+    expect(script([])).toBe('#!/bin/sh -e\n')
   })
 })

@@ -1,6 +1,6 @@
 /** The time of a scenario. */
 import { describe, expect, test } from 'vitest'
-import { formatTime, progress } from '../../src/page/scenario.tsx'
+import { COLUMNS, columnsOf, formatTime, lengthOf, progress } from '../../src/page/scenario.tsx'
 
 const STARTED = 1_700_000_000_000
 const steps = [0, 30_000, 40_000].map(at => ({ at, text: `wire delay ${at}ms` }))
@@ -35,6 +35,32 @@ describe('progress', () => {
     const late = { ...again, steps: steps.slice(1) }
     expect(progress(late, STARTED + 1000)).toMatchObject({ round: 1, step: undefined, next: { step: 0, wait: 29_000 } })
     expect(progress(late, STARTED + 61_000)).toMatchObject({ round: 2, step: 1, next: { step: 0, wait: 29_000 } })
+  })
+})
+
+describe('the axis', () => {
+  test('the axis is as long as a round, or a little longer than the last step', () => {
+    expect(lengthOf(again)).toBe(60_000)
+    expect(lengthOf(once)).toBeCloseTo(44_000)
+    expect(lengthOf({ ...once, steps: [] })).toBe(1000)
+  })
+
+  test('a step is as wide as the time until the next one, and the last one reaches the end', () => {
+    expect(columnsOf(again)).toEqual([
+      { start: 1, end: 31 },
+      { start: 31, end: 41 },
+      { start: 41, end: COLUMNS + 1 },
+    ])
+  })
+
+  test('a step that is too short for a column has one', () => {
+    const short = [0, 1, 2, 59_999].map(at => ({ at, text: '' }))
+    expect(columnsOf({ ...again, steps: short })).toEqual([
+      { start: 1, end: 2 },
+      { start: 1, end: 2 },
+      { start: 1, end: 60 },
+      { start: 60, end: 61 },
+    ])
   })
 })
 
