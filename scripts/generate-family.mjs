@@ -121,11 +121,13 @@ function checkNames({ sets: present, requests, replies }, sets, list) {
  * Returns a function that makes the field of an attribute required, or gives it its default, as
  * presence.yaml has it for these attributes.
  */
-function wrapperOf(attributes, { required = [], optional = [], default: absent = {} } = {}) {
-  const isFlag = name => attributes.find(attribute => attribute.name === name).type === 'flag'
-  const isRequired = name => (required === 'all' ? !optional.includes(name) && !isFlag(name) : required.includes(name))
+function wrapperOf(attributes, { required = [], optional = [], counts, default: absent = {} } = {}) {
+  const typeOf = name => attributes.find(attribute => attribute.name === name).type
+  const isRequired = name =>
+    required === 'all' ? !optional.includes(name) && typeOf(name) !== 'flag' : required.includes(name)
+  const countOf = name => (typeOf(name) === 'u64' && !isRequired(name) && !optional.includes(name) ? counts : undefined)
   return (name, made) => {
-    const value = typeof absent === 'object' ? absent[name] : absent
+    const value = typeof absent === 'object' ? (absent[name] ?? countOf(name)) : absent
     if (value !== undefined) return `withDefault(${made}, ${typeof value === 'number' ? value : JSON.stringify(value)})`
     return isRequired(name) ? `required(${made})` : made
   }

@@ -1,24 +1,16 @@
 /** The statistics of a device at its end: as numbers, and as a table. */
 import type { DeviceStats, StageReport } from '../control/index.ts'
-import { deviceCounters, type QueueCounters, queueCounters } from '../control/protocol/queue-counters.ts'
+import { deviceCounters, queueCounterFields, queueCounters } from '../control/protocol/queue-counters.ts'
 import { BEFORE_VNET } from '../netdev/before-vnet.ts'
 import { BYPASSED } from '../netdev/bypass.ts'
 import type { DeviceWire, NetDevice, WireSide } from '../netdev/index.ts'
-import { type LinkStats64, linkStats64 } from '../netdev/stats.ts'
+import { kernelName, type LinkStats64, linkStats64 } from '../netdev/stats.ts'
 import { dropsByName } from '../skb/drop-reason-name.ts'
 import { align } from './align.ts'
 import type { NamedDevice } from './device-text.ts'
 
 /** The statistics for a client of a running vnet, without the index, which is void at the end. */
 export type DeviceStatistics = Omit<DeviceStats, 'ifindex'>
-
-/** A queue's counters besides the fields of rtnl_link_stats64. */
-export const EVENTS: readonly (readonly [name: string, field: keyof QueueCounters])[] = [
-  ['requeues', 'requeues'],
-  ['tx_timeouts', 'txTimeouts'],
-  ['gro_merged', 'groMerged'],
-  ['made', 'made'],
-]
 
 /** `time` is the present, ms since 1970. */
 export function statisticsOf(dev: NetDevice, netns: string | undefined, time: number): DeviceStatistics {
@@ -61,7 +53,9 @@ export function statisticsTable(devices: readonly DeviceStatistics[]): string {
       notes.push(`${name} dropped by the kernel: tx ${kernel.txDropped}, rx ${kernel.rxDropped}`)
     if (beforeVnet > 0) notes.push(`${name} ${BEFORE_VNET}: ${beforeVnet}`)
     if (bypassed) notes.push(`${name} ${BYPASSED}: ${bypassed}`)
-    for (const [what, field] of EVENTS) if (total[field] > 0) notes.push(`${name} ${what}: ${total[field]}`)
+    for (const field of queueCounterFields) {
+      if (total[field] > 0) notes.push(`${name} ${kernelName(field)}: ${total[field]}`)
+    }
     if (held > 0) notes.push(`${name} held: ${held}`)
   }
   return [...align(rows), ...notes].map(line => `${line}\n`).join('')

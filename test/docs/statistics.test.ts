@@ -1,8 +1,9 @@
 /** docs/statistics.md has every field and every drop reason, and no others. */
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
+import { queueCounterFields } from '#src/control/protocol/queue-counters.ts'
 import { statsOfDrop } from '#src/netdev/counters.ts'
-import { linkStats64Fields } from '#src/netdev/stats.ts'
+import { kernelName, linkStats64Fields } from '#src/netdev/stats.ts'
 import { DROP_CAUSES } from '#src/skb/drop-cause.ts'
 import { SKB_DROP_REASON_MAX } from '#src/skb/drop-reason.ts'
 import { dropReasonName, dropReasonOf } from '#src/skb/drop-reason-name.ts'
@@ -20,8 +21,12 @@ const names = (cell = '') => cell.split(', ')
 
 test('docs/statistics.md has a row for every field', () => {
   const fields = rows('Fields').flatMap(([, cell]) => names(cell))
-  const snake = linkStats64Fields.map(field => field.replace(/[A-Z]/g, letter => `_${letter.toLowerCase()}`))
-  expect([...fields].sort()).toEqual([...snake].sort())
+  expect([...fields].sort()).toEqual(linkStats64Fields.map(kernelName).sort())
+})
+
+test('docs/statistics.md has a row for every counter that only vnet has', () => {
+  const counters = rows('Other counters').map(([, cell = '']) => cell.replace(/ .*/, ''))
+  expect(counters).toEqual([...queueCounterFields.map(kernelName), 'held'])
 })
 
 test('docs/statistics.md has the cause of every drop reason', () => {

@@ -1,6 +1,7 @@
 /** `vnet stats`: vnet's counters beside the kernel's, once, or repeatedly with rates. */
 import { formatNumber } from '../../base/duration.ts'
 import type { ControlClient, DeviceStats, Found, FoundDevice } from '../../control/index.ts'
+import { queueCounterFields } from '../../control/protocol/queue-counters.ts'
 import { BEFORE_VNET } from '../../netdev/before-vnet.ts'
 import { BYPASSED } from '../../netdev/bypass.ts'
 import { kernelName, type LinkStats64, type LinkStats64Field, linkStats64Fields } from '../../netdev/stats.ts'
@@ -9,7 +10,6 @@ import { askVnets, failAll, failEnded, hasEnded, type QueryOptions } from '../as
 import { busyText, dropsOf, isAmong, label, ownerLabel } from '../device-text.ts'
 import { jsonOutput } from '../output.ts'
 import { EXIT_OK, endOf, type Io } from '../process/io.ts'
-import { EVENTS } from '../statistics.ts'
 
 interface TableOptions {
   /** Also prints counters that are 0 on both sides. */
@@ -153,7 +153,9 @@ function countRows(stats: PlacedStats, { all = false }: TableOptions, before: re
     for (const reason of Object.keys(stats.drops[direction]))
       add(`${direction} dropped ${reason}`, ({ drops }) => drops[direction][reason] ?? 0)
   }
-  for (const [name, field] of EVENTS) if (all || stats.total[field] > 0) add(name, ({ total }) => total[field])
+  for (const field of queueCounterFields) {
+    if (all || stats.total[field] > 0) add(kernelName(field), ({ total }) => total[field])
+  }
   if (all || stats.beforeVnet > 0) add(BEFORE_VNET, ({ beforeVnet }) => beforeVnet)
   if (stats.bypassed) add(BYPASSED, ({ bypassed = 0 }) => bypassed)
   if (all || stats.held > 0) rows.push(['  held', `${stats.held}`, ''])
@@ -165,11 +167,11 @@ function countRows(stats: PlacedStats, { all = false }: TableOptions, before: re
 /** Receive fields are shown only for queues that receive. */
 function queueRows({ queues, rxQueues }: DeviceStats, { all = false }: TableOptions): string[][] {
   const shown = linkStats64Fields.filter(field => all || queues.some(row => row[field] !== 0))
-  const events = EVENTS.filter(([, field]) => all || queues.some(row => row[field] !== 0))
+  const own = queueCounterFields.filter(field => all || queues.some(row => row[field] !== 0))
   const cell = (row: LinkStats64, q: number, field: LinkStats64Field) =>
     q >= rxQueues && (field.startsWith('rx') || field === 'multicast') ? '-' : `${row[field]}`
   const rows = queues.map((row, q) => {
-    return [`  ${q}`, ...shown.map(field => cell(row, q, field)), ...events.map(([, field]) => `${row[field]}`)]
+    return [`  ${q}`, ...shown.map(field => cell(row, q, field)), ...own.map(field => `${row[field]}`)]
   })
-  return [['  queue', ...shown.map(kernelName), ...events.map(([name]) => name)], ...rows]
+  return [['  queue', ...[...shown, ...own].map(kernelName)], ...rows]
 }

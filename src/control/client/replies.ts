@@ -3,7 +3,7 @@
 import { EPROTO, NSEC_PER_MSEC, VnetError } from '../../base/index.ts'
 import type { LinkStats64, StageReport } from '../../netdev/index.ts'
 import type { Reply } from '../protocol/family.ts'
-import type { QueueCounters } from '../protocol/queue-counters.ts'
+import { countersWith, type QueueCounters } from '../protocol/queue-counters.ts'
 import type { SegmentEntryKind } from '../protocol/segment-entry.ts'
 import type {
   DeviceEvent,
@@ -155,8 +155,7 @@ export function deviceStats([sum, ...queues]: readonly Reply<'getStats'>[]): Dev
 }
 
 function counters(reply: Reply<'getStats'>): LinkStats64 & QueueCounters {
-  const { stats, requeues, txTimeouts, groMerged, made } = reply
-  return { ...stats, requeues, txTimeouts, groMerged, made }
+  return { ...reply.stats, ...countersWith(field => reply[field]) }
 }
 
 /** From the messages of a dump. */

@@ -16,27 +16,55 @@ export interface QueueCounters {
   readonly made: number
 }
 
-/**
- * Returns the counters of each queue. Row q has transmit queue q and, if it exists, receive queue
- * q.
- */
-export function queueCounters({ tx, counters: { groMerged, made } }: NetDevice): QueueCounters[] {
-  return tx.map(({ requeues, transTimeout }, q) => ({
-    requeues,
-    txTimeouts: transTimeout,
-    groMerged: groMerged[q] ?? 0,
-    made: made[q] ?? 0,
-  }))
+/** A field of QueueCounters, which is also the name of its attribute in GET_STATS. */
+export type QueueCounterField = keyof QueueCounters
+
+interface QueueCounter {
+  /** The help text of its metric. */
+  readonly help: string
+  /** Returns it for transmit queue `q` and, if that exists, receive queue `q`. */
+  readonly of: (dev: NetDevice, q: number) => number
+}
+
+/** The table of the counters, in the order in which they are shown. */
+export const QUEUE_COUNTERS: Readonly<Record<QueueCounterField, QueueCounter>> = {
+  requeues: {
+    help: 'Frames that the driver was offered again after NETDEV_TX_BUSY',
+    of: ({ tx }, q) => tx[q].requeues,
+  },
+  txTimeouts: {
+    help: 'Times that the watchdog found the queue stopped for too long',
+    of: ({ tx }, q) => tx[q].transTimeout,
+  },
+  groMerged: {
+    help: 'Received frames that were merged into the one before',
+    of: ({ counters }, q) => counters.groMerged[q] ?? 0,
+  },
+  made: {
+    help: 'Frames made from transmitted ones on their way',
+    of: ({ counters }, q) => counters.made[q] ?? 0,
+  },
+}
+
+export const queueCounterFields = Object.keys(QUEUE_COUNTERS) as readonly QueueCounterField[]
+
+/** Returns the counters with these values. */
+export function countersWith(countOf: (field: QueueCounterField) => number): QueueCounters {
+  const counters = {} as Record<QueueCounterField, number>
+  for (const field of queueCounterFields) counters[field] = countOf(field)
+  return counters
+}
+
+/** Returns the counters of each transmit queue. */
+export function queueCounters(dev: NetDevice): QueueCounters[] {
+  return dev.tx.map((_, q) => countersWith(field => QUEUE_COUNTERS[field].of(dev, q)))
 }
 
 /** Returns the sums over all queues of a device. */
-export function deviceCounters({ tx, counters }: NetDevice): QueueCounters {
-  const sum = { requeues: 0, txTimeouts: 0, groMerged: 0, made: 0 }
-  for (let q = 0; q < tx.length; q++) {
-    sum.requeues += tx[q].requeues
-    sum.txTimeouts += tx[q].transTimeout
-    sum.groMerged += counters.groMerged[q] ?? 0
-    sum.made += counters.made[q] ?? 0
-  }
-  return sum
+export function deviceCounters(dev: NetDevice): QueueCounters {
+  return countersWith(field => {
+    let sum = 0
+    for (let q = 0; q < dev.tx.length; q++) sum += QUEUE_COUNTERS[field].of(dev, q)
+    return sum
+  })
 }

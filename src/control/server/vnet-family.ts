@@ -28,7 +28,13 @@ import {
   VNET_MCGRP_EVENTS_NAME,
   vnetAttributes,
 } from '../protocol/family.ts'
-import { deviceCounters, queueCounters } from '../protocol/queue-counters.ts'
+import {
+  deviceCounters,
+  type QueueCounterField,
+  type QueueCounters,
+  queueCounterFields,
+  queueCounters,
+} from '../protocol/queue-counters.ts'
 import type { SegmentEntry, SegmentEntryKind } from '../protocol/segment-entry.ts'
 import { capture } from './capture-request.ts'
 import { inject } from './inject.ts'
@@ -205,8 +211,7 @@ function* allStats(subject: Subject, devices: readonly NetDevice[], scope: numbe
     yield deviceStats(subject, dev, { caller, isOwn })
     const { ifindex, ifname, netns } = identify(subject, dev)
     for (const [queue, row] of rows.entries()) {
-      const { requeues, txTimeouts, groMerged, made } = queues[queue]
-      yield { ifindex, ifname, netns, time, queue, stats: { row }, requeues, txTimeouts, groMerged, made }
+      yield withCounters({ ifindex, ifname, netns, time, queue, stats: { row } }, queues[queue])
     }
   }
 }
@@ -216,7 +221,7 @@ function* allStats(subject: Subject, devices: readonly NetDevice[], scope: numbe
  * devices. The kernel's counters are for clients with rights: reading them waits for a lock of the
  * whole machine (RTNL), which every user can hold in a user namespace.
  *
- * The reply is one literal without spreads. V8 gives each object that is made of a spread and
+ * The reply is a literal without spreads. V8 gives each object that is made of a spread and then
  * further properties its own shape, and both survive collections of young objects: a flood of
  * requests would make each collection take 5 ms. The reply is written before the next one is made,
  * so all use the same arrays: a helper thread of V8 frees the memory of an array, for milliseconds
@@ -228,9 +233,8 @@ function deviceStats(subject: Subject, dev: NetDevice, { caller, isOwn = false }
   addDrops(drops, 'tx', tx)
   addDrops(drops, 'rx', rx)
   const kernel = isOwn || !caller.privileged ? undefined : dev.kernelStats()
-  const { requeues, txTimeouts, groMerged, made } = deviceCounters(dev)
   const counted = (n: number) => (isOwn && n === 0 ? undefined : n)
-  return {
+  const reply = {
     ifindex: dev.ifindex,
     ifname: dev.name,
     netns: subject.netnsOf(dev),
@@ -240,14 +244,23 @@ function deviceStats(subject: Subject, dev: NetDevice, { caller, isOwn = false }
     stats: { row: dev.getStats64(ROW), isBrief: isOwn },
     kernelStats: kernel && { row: kernel },
     drops: isOwn && drops.length === 0 ? undefined : drops,
-    requeues: counted(requeues),
-    txTimeouts: counted(txTimeouts),
-    groMerged: counted(groMerged),
-    made: counted(made),
     held: counted(dev.slots.used),
     beforeVnet: counted(dev.beforeVnet()),
     bypassed: dev.bypassed() || undefined,
   }
+  return withCounters(reply, deviceCounters(dev), isOwn)
+}
+
+type CounterAttributes = Record<QueueCounterField, number | undefined>
+
+/** Adds counters to the reply that they are of, without zeros if it is brief. Returns the reply. */
+function withCounters<T extends object>(reply: T, counters: QueueCounters, isBrief = false): T & CounterAttributes {
+  const all = reply as T & CounterAttributes
+  const attributes: CounterAttributes = all
+  // Assigned one by one, they leave all replies of one shape.
+  for (const field of queueCounterFields)
+    attributes[field] = isBrief && counters[field] === 0 ? undefined : counters[field]
+  return all
 }
 
 type DropCount = Readonly<{ direction: 'tx' | 'rx'; reason: string; frames: number }>

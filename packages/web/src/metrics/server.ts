@@ -5,6 +5,11 @@
 import { Counter, Gauge, Registry, type RegistryContentType } from 'prom-client'
 import { distinct } from 'vnet/internal/base/printable'
 import type { RuntimeInfo } from 'vnet/internal/control/index'
+import {
+  QUEUE_COUNTERS,
+  type QueueCounterField,
+  queueCounterFields,
+} from 'vnet/internal/control/protocol/queue-counters'
 import { IFF_UP, kernelName, type LinkStats64Field, linkStats64Fields } from 'vnet/internal/netdev/index'
 import { type Asked, type HttpOptions, type HttpServer, isAllowed, refuse, serveHttp } from '../http/server.ts'
 import { sharedReading } from '../http/shared-reading.ts'
@@ -55,13 +60,6 @@ export const PROMETHEUS_TEXT = Registry.PROMETHEUS_CONTENT_TYPE
 type Labels = Readonly<Record<string, string | number>>
 type Add = (name: string, help: string, labels: Labels, value: number | undefined) => void
 
-const EVENTS = [
-  ['requeues', 'requeues', 'Frames that the driver was offered again after NETDEV_TX_BUSY'],
-  ['transmit_timeouts', 'txTimeouts', 'Times that the watchdog found the queue stopped for too long'],
-  ['gro_merged', 'groMerged', 'Received frames that were merged into the one before'],
-  ['made', 'made', 'Frames made from transmitted ones on their way'],
-] as const
-
 const STAGE_COUNTS = [
   ['in', 'came to the stage'],
   ['out', 'left the stage'],
@@ -91,8 +89,8 @@ export function metricsText({ devices, vnets }: Snapshot, type: RegistryContentT
   return registry.metrics()
 }
 
-/** Returns the name of a field of rtnl_link_stats64: `receive_crc_errors` for rxCrcErrors. */
-export const metricName = (field: LinkStats64Field): string =>
+/** Returns the name of a field or counter in metrics: `receive_crc_errors` for rxCrcErrors. */
+export const metricName = (field: LinkStats64Field | QueueCounterField): string =>
   kernelName(field).replace(/^rx_/, 'receive_').replace(/^tx_/, 'transmit_')
 
 /** Returns a function that sets a sample. The metric is made with its first sample. */
@@ -138,8 +136,10 @@ function addDevice({ device, stats, parts }: DeviceSnapshot, counter: Add, gauge
     }
   }
   for (const [queue, row] of stats.queues.entries()) {
-    for (const [name, field, help] of EVENTS)
-      counter(`vnet_queue_${name}_total`, help, { ...labels, queue }, row[field])
+    for (const field of queueCounterFields) {
+      const { help } = QUEUE_COUNTERS[field]
+      counter(`vnet_queue_${metricName(field)}_total`, help, { ...labels, queue }, row[field])
+    }
   }
   for (const [key, direction] of [['tx', 'transmit'] as const, ['rx', 'receive'] as const]) {
     for (const [reason, frames] of Object.entries(stats.drops[key]))

@@ -4,6 +4,7 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import type { RuntimeInfo, StageReport } from '#src/control/index.ts'
+import { countersWith, queueCounterFields } from '#src/control/protocol/queue-counters.ts'
 import { type LinkStats64, linkStats64Fields } from '#src/netdev/stats.ts'
 import { metricName, metricsText, OPEN_METRICS, PROMETHEUS_TEXT } from '../../src/metrics/server.ts'
 import type { DeviceSnapshot, Snapshot } from '../../src/metrics/snapshot.ts'
@@ -12,7 +13,7 @@ const doc = (name: string) => readFileSync(new URL(`../../docs/${name}`, import.
 
 /** Every field has a number of its own. */
 const fields = Object.fromEntries(linkStats64Fields.map((field, i) => [field, i + 1])) as LinkStats64
-const row = { ...fields, requeues: 101, txTimeouts: 102, groMerged: 103, made: 104 }
+const row = { ...fields, ...countersWith(field => 101 + queueCounterFields.indexOf(field)) }
 const stage: StageReport = {
   stage: 'loss',
   path: 'match then ',
@@ -187,7 +188,7 @@ test('without a vnet, no metrics are served', async () => {
 test('packages/web/docs/metrics.md has every metric, and its alerts and the dashboard use only existing ones', async () => {
   const names = namesIn(await metricsText(whole, PROMETHEUS_TEXT))
   const page = doc('metrics.md')
-  const fieldNames = new Set(linkStats64Fields.map(metricName))
+  const fieldNames = new Set([...linkStats64Fields, ...queueCounterFields].map(metricName))
   for (const name of names) {
     const [, group, field = ''] = /^(vnet_network|vnet_queue)_(.*)_total$/.exec(name) ?? []
     expect(page).toContain(`\`${group !== undefined && fieldNames.has(field as never) ? `${group}_*_total` : name}\``)
