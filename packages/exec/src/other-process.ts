@@ -96,7 +96,8 @@ export class OtherProcesses {
   read(pid: number, address: bigint, into: Uint8Array): number {
     if (into.length === 0) return 0
     const bytes = this.#native.processVmReadv(pid, address, into)
-    return bytes < 0 ? bytes : bytes === into.length ? 0 : -EFAULT
+    if (bytes < 0) return bytes
+    return bytes === into.length ? 0 : -EFAULT
   }
 
   /**

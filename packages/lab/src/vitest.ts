@@ -228,7 +228,8 @@ function repeated<T extends object>(api: T): T {
     apply: (target, self, args: unknown[]) => {
       const at = args.findIndex(each => typeof each === 'function')
       if (at !== 1 && at !== 2) return wrapped(Reflect.apply(target as AnyFunction, self, args))
-      const options = at === 2 ? args[1] : typeof args[2] === 'number' ? { timeout: args[2] } : {}
+      const after = typeof args[2] === 'number' ? { timeout: args[2] } : {}
+      const options = at === 2 ? args[1] : after
       return Reflect.apply(target as AnyFunction, self, [args[0], { repeats: 1, ...(options as object) }, args[at]])
     },
   })

@@ -49,11 +49,10 @@ function commandOf({ directory }: Exercise, where: CheckPlace, file: string, isC
   const path = realpathSync(file)
   const command = [process.execPath, WORKER, where, realpathSync(directory), path]
   const rootless = [process.execPath, PROGRAM, 'rootless', '--']
+  const free = where === 'live' ? [...rootless, ...command] : command
   const [program = '', ...args] = isConfined
     ? confined([...command, 'confined', ...visible(path)], where === 'live' ? 'all' : 'none')
-    : where === 'live'
-      ? [...rootless, ...command]
-      : command
+    : free
   const { PATH = '', HOME = '', LANG = 'C.UTF-8' } = process.env
   return { program, args, env: isConfined ? { PATH, HOME, LANG } : process.env }
 }

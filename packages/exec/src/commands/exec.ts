@@ -26,7 +26,10 @@ export async function exec(program: string, args: readonly string[], io: Io): Pr
   // A sole program also inherits the other descriptors that this process was given.
   const given = io.sole ? inherited() : [true, true, true, false]
   const channel = given.findIndex(isOurs => !isOurs)
-  const stdio = Array.from(given, (isOurs, fd) => (isOurs ? fd : fd === channel ? 'pipe' : 'ignore'))
+  const stdio = Array.from(given, (isOurs, fd) => {
+    if (isOurs) return fd
+    return fd === channel ? 'pipe' : 'ignore'
+  })
   const words = [channel, FIRST_DESCRIPTOR, LAST_DESCRIPTOR].map(String)
   const child = spawn(builtFile('vnet-launch', 'the launcher'), [...words, program, ...args], { stdio })
   const stop = passSignals(io, signal => void child.kill(signal))

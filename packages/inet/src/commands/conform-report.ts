@@ -34,10 +34,11 @@ export function asText(result: Result): string {
 
 /** Returns the event about a case. */
 export function asJson({ group, one, skipped, failure, capture, after, isFatal }: Result): object {
+  const verdict = failure === undefined ? 'passed' : 'failed'
   const { name, level, source, title } = one
   return {
     ...{ event: 'case', group, name, level, source, title },
-    result: skipped === undefined ? (failure === undefined ? 'passed' : 'failed') : 'skipped',
+    result: skipped === undefined ? verdict : 'skipped',
     ...(failure !== undefined && { line: failure.line, reason: failure.reason, capture }),
     ...(after !== undefined && { after }),
     ...(isFatal && { isFatal }),

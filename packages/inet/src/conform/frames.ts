@@ -52,7 +52,8 @@ export const isLate = (layers: readonly Layer[]): boolean =>
 export function isForPeer({ peer }: Stations, frame: Uint8Array, takesLate = false): boolean {
   const type = etherType(frame, 0)
   const isV6 = type === ETH_P_IPV6
-  const protocol = isV6 ? frame[ETH_HLEN + 6] : type === ETH_P_IP ? frame[ETH_HLEN + 9] : undefined
+  const protocol4 = type === ETH_P_IP ? frame[ETH_HLEN + 9] : undefined
+  const protocol = isV6 ? frame[ETH_HLEN + 6] : protocol4
   const [icmp, at, late] = isV6 ? [NEXTHDR_ICMP, IPV6_HLEN, LATE6] : [ipv4.IPPROTO_ICMP, ipv4.IPV4_HLEN, LATE]
   if (!takesLate && protocol === icmp && late.some(each => each === frame[ETH_HLEN + at])) return false
   return isSameAddress(frame, 0, peer.mac) || protocol === icmp || protocol === ipv4.IPPROTO_TCP

@@ -136,8 +136,7 @@ export class Peer {
     if (items.window !== undefined) {
       const [relation, value] = items.window
       const { window } = segment
-      const isRight = relation === '<' ? window < value : relation === '>' ? window > value : window === value
-      if (!isRight) wrong.push(`win is ${window}`)
+      if (!isRelated(window, relation, value)) wrong.push(`win is ${window}`)
     }
     wrong.push(...this.#compareOptions(segment, items, isLoose))
     if (!segment.isRst) this.#hostNext = Math.max(this.#hostNext, sequence + segment.space)
@@ -277,3 +276,9 @@ function optionsOf({ mss, hasTimestamp, windowScale, sackPermitted, sackBlocks }
 const NAMES = ['fin', 'syn', 'rst', 'push', 'ack', 'urgent', 'ece', 'cwr']
 
 const flagNames = (flags: number): string => NAMES.filter((_, bit) => (flags >> bit) & 1).join('+') || 'none'
+
+/** Whether a window is as a case writes it: below, above or equal to a value. */
+function isRelated(window: number, relation: string, value: number): boolean {
+  if (relation === '<') return window < value
+  return relation === '>' ? window > value : window === value
+}

@@ -19,7 +19,10 @@ export interface Stations {
 /** Returns an address of 6 bytes for Ethernet, 4 or 16: by its name, or as it is written. */
 export function addressNamed(stations: Stations, name: string, size: number): Uint8Array {
   const { host, peer } = stations
-  const of = ({ mac, ip, ip6 }: Station) => (size === 6 ? mac : size === 4 ? ip : ip6) ?? new Uint8Array(size)
+  const of = ({ mac, ip, ip6 }: Station) => {
+    const network = size === 4 ? ip : ip6
+    return (size === 6 ? mac : network) ?? new Uint8Array(size)
+  }
   const group = size === 4 ? Uint8Array.of(224, 0, 0, 1) : ALL_NODES
   switch (name) {
     case 'host':

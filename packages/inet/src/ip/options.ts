@@ -47,7 +47,11 @@ export interface Options {
 }
 
 /** Positions of the options that a reply has, too: records of routes and times, and a label. */
-type Records = { [TIMESTAMP]?: number; [RECORD_ROUTE]?: number; [CIPSO]?: number }
+interface Records {
+  [TIMESTAMP]?: number
+  [RECORD_ROUTE]?: number
+  [CIPSO]?: number
+}
 
 /** Reads and fills the options of the packet at `nh`, which the caller owns. */
 export function readOptions(bytes: Uint8Array, nh: number, end: number, host: OptionsHost): Options {

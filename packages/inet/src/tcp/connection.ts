@@ -247,11 +247,11 @@ export class Connection implements TcpConnection {
   }
 
   #sendFin(): void {
-    const { state } = this
-    this.state = state === 'CLOSE-WAIT' ? 'LAST-ACK' : state === 'SYN-RECV' ? state : 'FIN-WAIT-1'
+    if (this.state === 'CLOSE-WAIT') this.state = 'LAST-ACK'
+    else if (this.state !== 'SYN-RECV') this.state = 'FIN-WAIT-1'
     if (this.sender.finAt >= 0) return
     this.sender.queueFin()
-    if (state !== 'SYN-RECV') this.sender.push()
+    if (this.state !== 'SYN-RECV') this.sender.push()
   }
 
   // Segments.

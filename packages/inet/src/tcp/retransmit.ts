@@ -177,7 +177,8 @@ export class Retransmission {
     const { board, hasUnsent, connection } = this.#sender
     if (board.packets > 0 || !hasUnsent) return
     const isLong = this.#windowProbeTime >= RTO_MAX
-    const most = connection.isOrphan ? (isLong ? 0 : ORPHAN_RETRIES) : RETRIES
+    const mostOfOrphan = isLong ? 0 : ORPHAN_RETRIES
+    const most = connection.isOrphan ? mostOfOrphan : RETRIES
     if (this.#probes >= most) {
       connection.giveUp()
       return

@@ -180,6 +180,10 @@ function commandOf(path: string, command: readonly string[], { host, hit, note }
   return { url, seed: plan.seed, again: { before, after: ['--', ...command] } }
 }
 
+function rtoOptions(rtoMin: number | string | false): string[] {
+  return rtoMin === false ? ['--no-rto-min'] : ['--rto-min', `${rtoMin}ms`]
+}
+
 /** Gives failures of a command another command in place of a test. */
 function nameCommands(
   failures: Failure[],
@@ -188,7 +192,7 @@ function nameCommands(
 ): void {
   if (again === undefined) return
   const where = world === undefined || world === 'kernel' ? [] : ['--world', world]
-  const rto = rtoMin === undefined ? [] : rtoMin === false ? ['--no-rto-min'] : ['--rto-min', `${rtoMin}ms`]
+  const rto = rtoMin === undefined ? [] : rtoOptions(rtoMin)
   const same = [...where, ...rto, ...(seed === undefined ? [] : ['--seed', String(seed)])]
   for (const [i, failure] of failures.entries()) {
     const faults = failure.faults.flatMap(fault => ['--repeat', fault])

@@ -73,13 +73,9 @@ export function findHost(text: string, user?: number): RunningHost | string {
   if (found !== undefined && named.length === 1) return found
   const users = user === undefined && found === undefined ? otherUsers() : []
   const others = users.map(each => `; ${otherUserLine(each, 'lab list')}`).join('')
-  const why =
-    labs.length === 0
-      ? `no host is called ${text}: no lab with a link is running`
-      : found === undefined
-        ? `no host is called ${text}; there are ${listed(all.map(nameOf))}`
-        : `${named.length} hosts are called ${text}: ${listed(named.map(nameOf))}`
-  return `${why}${others}`
+  if (labs.length === 0) return `no host is called ${text}: no lab with a link is running${others}`
+  if (found === undefined) return `no host is called ${text}; there are ${listed(all.map(nameOf))}${others}`
+  return `${named.length} hosts are called ${text}: ${listed(named.map(nameOf))}${others}`
 }
 
 /**

@@ -171,8 +171,8 @@ export class Judge {
     if (error !== undefined) return { ...common, verdict: 'failed', failed: 1, error, output, operations, origin }
     // A run waits for a host that is stopped.
     const isSlow = isSlower(ms, this.#fastest) && !plan.some(({ verb }) => isNemesisVerb(verb))
-    const verdict = !isMet(result, plan) ? 'missed' : isSlow ? 'slower' : 'passed'
-    return { ...common, verdict, failed: 0 }
+    if (!isMet(result, plan)) return { ...common, verdict: 'missed', failed: 0 }
+    return { ...common, verdict: isSlow ? 'slower' : 'passed', failed: 0 }
   }
 
   /** Repeats the runs of a verdict `failed` or `slower`, until the exploration is stopped. */

@@ -115,7 +115,8 @@ const OTHER_MS = 5000
 export function costOf(faults: readonly PlannedFault[]): number {
   return faults.reduce((sum, fault) => {
     const isTcp = fault.flow.startsWith('tcp ')
-    const own = !isTcp ? OTHER_MS : fault.part === 'seq' && fault.n === 0 ? HANDSHAKE_MS : TCP_MS
+    const ofTcp = fault.part === 'seq' && fault.n === 0 ? HANDSHAKE_MS : TCP_MS
+    const own = isTcp ? ofTcp : OTHER_MS
     const lasting = lastingOf(fault)
     const ms = lasting === FOREVER ? 0 : lasting / NSEC_PER_MSEC
     // TCP waits up to twice as long as a link was dead.

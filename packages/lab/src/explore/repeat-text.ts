@@ -105,10 +105,11 @@ export function testText(
   const { seed, world, rtoMin, invariant } = options
   // Another host may have the role in the next run, so that the names of this one may not fail.
   const hit = faults.some(({ isAsked }) => isAsked) ? options.hit : undefined
+  const givenWorld = world === undefined ? [] : [`world: ${quote(world)}`]
   const given = [
     `timeout: ${timeout}`,
     ...(seed === undefined ? [] : [`seed: ${seed}`]),
-    ...(own !== undefined ? ['world'] : world === undefined ? [] : [`world: ${quote(world)}`]),
+    ...(own === undefined ? givenWorld : ['world']),
     ...(rtoMin === undefined ? [] : [`rtoMin: ${typeof rtoMin === 'string' ? quote(rtoMin) : rtoMin}`]),
     ...(hit === undefined ? [] : [typeof hit === 'function' ? 'hit' : `hit: ${namesText(hit)}`]),
     ...(invariant ? ['invariant'] : []),

@@ -203,7 +203,8 @@ export function worldNote({ world, kernel }: Pick<Failure, 'world' | 'kernel'>):
 
 /** Returns what follows the wires of a failure. */
 export function wireNote({ wireFailed, stopped }: Failure): string {
-  return wireFailed ? '' : stopped ? ' (not tried)' : ' (a run with this passed)'
+  if (wireFailed) return ''
+  return stopped ? ' (not tried)' : ' (a run with this passed)'
 }
 
 /** A fault of a link or of one host, or a repair. */

@@ -60,7 +60,8 @@ function packetRow(
 ): Html {
   const [left, right] = [hosts.indexOf(from), hosts.indexOf(to)]
   const { at, label, lost, hit } = packet
-  const note = lost ? ', lost' : hit === undefined ? undefined : ', hit'
+  const hitNote = hit === undefined ? undefined : ', hit'
+  const note = lost ? ', lost' : hitNote
   return html`<li><span class="at">${at.toFixed(1)}</span>
 <span class="hidden">${from} to ${to}: </span>
 ${rowOf(hosts, [...bars, arrow(left, right, note !== undefined)])}

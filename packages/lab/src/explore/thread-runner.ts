@@ -54,13 +54,21 @@ export class ThreadRunner implements Runner {
     )
   }
 
+  /**
+   * Takes a waiting thread, if there is one: for a first run an idle one, for the second repetition
+   * or a later one a thread in which a run has failed. The first repetition gets a new thread.
+   */
+  #waiting(repeat: number): Thread | undefined {
+    if (repeat === 0) return this.#idle.pop()
+    return repeat > 1 ? this.#failed.pop() : undefined
+  }
+
   async run(spec: RunSpec): Promise<RunResult> {
     // A thread that loads the module is ready sooner than a new one.
     while (this.#idle.length === 0 && this.#loading.length > 0) await this.#loading.shift()
     if (this.#isClosed) throw new Error('the exploration has ended')
     const { repeat = 0 } = spec
-    const idle = repeat === 0 ? this.#idle.pop() : repeat > 1 ? this.#failed.pop() : undefined
-    const reply = await this.#ask(idle ?? this.#start(), { spec })
+    const reply = await this.#ask(this.#waiting(repeat) ?? this.#start(), { spec })
     if ('result' in reply) return reply.result
     throw 'refusal' in reply ? errorOf(reply.refusal) : new Error('the thread has sent no result')
   }

@@ -65,9 +65,10 @@ function stepsOf(operation: Operation, numbers: Values): RegisterStep[] {
  * writes of the values that they have read. `all` has no order that reaches the end of `blocked`.
  */
 function shortest(all: readonly RegisterStep[], blocked: RegisterStep, initial: number): Operation[] {
-  let steps = all.flatMap(step =>
-    step.from > blocked.to ? [] : step.to > blocked.to ? weaker(step, step.from) : [step],
-  )
+  let steps = all.flatMap(step => {
+    if (step.from > blocked.to) return []
+    return step.to > blocked.to ? weaker(step, step.from) : [step]
+  })
   const core = new Set(steps)
   let left = SHORT_LIMIT_ALL
   // In halves, quarters and so on, because few steps matter.

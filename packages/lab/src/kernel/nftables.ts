@@ -398,7 +398,9 @@ function verdict(rule: MessageBuilder, code: number): void {
 
 type Attribute = number | Uint8Array | Attributes
 /** Attributes by their types. */
-type Attributes = { readonly [type: number]: Attribute }
+interface Attributes {
+  readonly [type: number]: Attribute
+}
 type Expressions = typeof EXPRESSIONS
 
 const registerValue = (value: Uint8Array): Attributes => ({ [NFTA_DATA_VALUE]: value })

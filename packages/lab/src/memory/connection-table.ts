@@ -20,6 +20,11 @@ const OTHER_NS = 600 * NSEC_PER_SEC
 /** nf_conntrack_max of a machine with 1 GiB. */
 export const CONNECTIONS_MAX = 65_536
 
+const LASTS_NS: ReadonlyMap<number, number> = new Map([
+  [IPPROTO_TCP, TCP_NS],
+  [IPPROTO_UDP, UDP_NS],
+])
+
 /** A packet with the parts that rules look at. */
 export interface Seen extends ForwardedPacket {
   readonly version: IpVersion
@@ -53,7 +58,7 @@ export class ConnectionTable {
   /** Notes a packet of a connection. Returns false if the table is full, as the kernel's can be. */
   add(seen: Seen): boolean {
     const { protocol } = seen
-    const lasts = protocol === IPPROTO_TCP ? TCP_NS : protocol === IPPROTO_UDP ? UDP_NS : OTHER_NS
+    const lasts = LASTS_NS.get(protocol) ?? OTHER_NS
     const [own, other] = keysOf(seen)
     const now = this.#clock.now()
     const key = this.#known.has(other) ? other : own

@@ -125,7 +125,8 @@ export class HostsFile {
   #writeResolver(host: Host): void {
     if (!fs.existsSync(RESOLVERS)) return
     const own = this.#resolverOf(host)
-    const text = own ? `nameserver ${own}\n` : host.isOnline ? resolvConf() : fs.readFileSync(RESOLVERS, 'utf8')
+    const usual = () => (host.isOnline ? resolvConf() : fs.readFileSync(RESOLVERS, 'utf8'))
+    const text = own ? `nameserver ${own}\n` : usual()
     overwrite(join(this.etcOf(host), 'resolv.conf'), text)
   }
 

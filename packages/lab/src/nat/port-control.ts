@@ -102,7 +102,8 @@ export class PortControl {
   #natPmp(request: Uint8Array, address: number): Uint8Array {
     const opcode = request[1] as number
     const isMap = opcode === 1 || opcode === 2
-    const reply = new Uint8Array(isMap && request.length >= 12 ? 16 : opcode === 0 ? 12 : 8)
+    const unmappedLength = opcode === 0 ? 12 : 8
+    const reply = new Uint8Array(isMap && request.length >= 12 ? 16 : unmappedLength)
     reply[1] = opcode | RESPONSE
     put32(reply, 4, this.#seconds())
     if (opcode === 0) put32(reply, 8, this.#nat.address)

@@ -292,7 +292,9 @@ export class Siit {
       const to = ERRORS_4.get(get16(bytes, h))
       if (to === undefined || isQuote) return false
       const mtu = Math.max(IPV6_MIN_MTU, icmp.nextHopMtu(bytes, h) + GROWTH)
-      const rest = to === TOO_BIG_6 ? mtu : to === UNKNOWN_NEXT_HEADER_6 ? NEXT_HEADER_AT : 0
+      let rest = 0
+      if (to === TOO_BIG_6) rest = mtu
+      else if (to === UNKNOWN_NEXT_HEADER_6) rest = NEXT_HEADER_AT
       const checksum = icmp.checksum(bytes, h)
       const limit = quoteEnd(header, icmp.quoteLength(bytes, h))
       // The longer quote overwrites the error's header.

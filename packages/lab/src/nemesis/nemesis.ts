@@ -105,7 +105,8 @@ export class Nemesis {
       this.#asking.delete(event)
       if (this.#isClosed) return
       const nat = verb === 'rebind' ? natOf(on, all) : undefined
-      const hosts = nat !== undefined ? [nat] : on === undefined ? asked : [hostOf(on, all)]
+      const named = () => (on === undefined ? asked : [hostOf(on, all)])
+      const hosts = nat === undefined ? named() : [nat]
       if (verb === 'repair') await Promise.all([...this.#lasting].map(each => this.#end(each)))
       else if (nat !== undefined) await nat.rebindAtFault()
       else if (isLinkVerb(verb)) {

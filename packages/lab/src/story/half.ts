@@ -325,7 +325,8 @@ export class Half {
     this.twins++
     this.#isRouted ||= this.life > 0 && p.life !== this.life
     const syn = this.way === 'ab' ? 'the SYN' : 'the SYN-ACK'
-    const name = packet.part === 'ack' ? `ACK ${packet.n}` : packet.n === 0 ? syn : `segment ${packet.n}`
+    const segment = packet.n === 0 ? syn : `segment ${packet.n}`
+    const name = packet.part === 'ack' ? `ACK ${packet.n}` : segment
     const text = `${name} arrived twice`
     this.statements.add(['duplicated', this.way, 'seen'], p.time, frames, text, { packet, verb: 'duplicate' })
   }

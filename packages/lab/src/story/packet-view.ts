@@ -86,7 +86,9 @@ export class PacketView extends tcp.TcpOptions {
     this.bytes = bytes
     this.place = record.interfaceIndex
     const nh = this.#networkAt(record, end)
-    if (nh < 0) return nh === -1 ? 'cut' : nh === -2 ? nameOfLink(linkType) : nameOfType(-3 - nh)
+    if (nh === -1) return 'cut'
+    if (nh === -2) return nameOfLink(linkType)
+    if (nh < 0) return nameOfType(-3 - nh)
     const upper = this.#upper
     this.version = nh < end ? upper.find(bytes, nh, end) : 0
     if (this.version === 0) return 'cut'

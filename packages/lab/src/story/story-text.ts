@@ -12,6 +12,11 @@ const STATEMENTS_SHOWN = 10
 /** Seconds of the last day of 9999. */
 const DATE_MAX = 253_402_300_800
 const FLOWS_SHOWN = 3
+/** What ended a flow, as its line says it. */
+const ENDS: ReadonlyMap<string, string> = new Map([
+  ['fin', 'FIN'],
+  ['reset', 'RST'],
+])
 
 /** Returns the lines of a story; with `isAll` of all its flows and statements. */
 export function storyText(story: Story, name: string, isAll: boolean): string {
@@ -60,7 +65,7 @@ function flowLines(flow: FlowStory, most: number): string[] {
       : `${way === 'ab' ? '>' : '<'} ${formatNumber(ways[way].rate, 'bit/s')}${waitText(ways[way].queue)}`,
   )
   lines.push(
-    `  ${sent}; ${isTimed ? `${timeText(flow.last - flow.begin)}, ` : ''}ended by ${flow.end === 'fin' ? 'FIN' : flow.end === 'reset' ? 'RST' : 'nothing'}`,
+    `  ${sent}; ${isTimed ? `${timeText(flow.last - flow.begin)}, ` : ''}ended by ${ENDS.get(flow.end) ?? 'nothing'}`,
   )
   if (trips.length > 0) lines.push(`  round trip ${trips.join(', ')}`)
   if (rates.length > 0) lines.push(`  bottleneck ${rates.join('; ')}`)

@@ -135,7 +135,8 @@ export class TcpFlow {
   get story(): Omit<FlowStory, FlowFrame> {
     const { ab, ba, syn, end, messages } = this
     const isNear = (half: Half, far: Half) => half.rtt.min < NEAR_MAX && half.rtt.min * NEAR < far.rtt.min
-    const place = isNear(ba, ab) ? 'client' : isNear(ab, ba) ? 'server' : 'middle'
+    const notAtClient = isNear(ab, ba) ? 'server' : 'middle'
+    const place = isNear(ba, ab) ? 'client' : notAtClient
     const [isFirst, isFirstBack] = [ab, ba].map(({ life }) => FIRST_LIVES.includes(life))
     const isFar = isFirst !== isFirstBack && place === (isFirst ? 'server' : 'client')
     const isKnown = ab.rtt.count > 0 && ba.rtt.count > 0 && !isFar

@@ -92,7 +92,8 @@ function aboutSilence(
   const isOver = last.verdict === 'lost'
   if (chain.length < SILENT && (isOver || !isSyn)) return undefined
   const isReset = other.resetAt > time
-  const lasted = (isOver ? last.settled : isReset ? other.resetAt : end) - time
+  const ended = isReset ? other.resetAt : end
+  const lasted = (isOver ? last.settled : ended) - time
   const packet = packetOf('seq', start, copy)
   const frames = chain.flatMap(loss => [loss.first.frame, loss.again.frame])
   const times = `${chain.length + 1} times`
@@ -116,9 +117,11 @@ function aboutSilence(
     const text = `nothing answered after a pause of ${timeText(pause.lasted)}: a NAT or firewall may have forgotten the connection`
     return state(['forgotten', way, 'guess'], time, frames, text, { packet, verb: 'rebind', lasted })
   }
-  const until = isOver ? '' : isReset ? ', until its RST' : ', to the end'
+  const unanswered = isReset ? ', until its RST' : ', to the end'
+  const until = isOver ? '' : unanswered
+  const seen = isOver ? 'inferred' : 'seen'
   const text = `nothing came from ${senderOf(opposite(way))} for ${timeText(lasted)}${until}: ${nameOf(chain[0], half)} was sent ${times}`
-  return state(['silence', way, other.packets === 0 ? 'guess' : isOver ? 'inferred' : 'seen'], time, frames, text, {
+  return state(['silence', way, other.packets === 0 ? 'guess' : seen], time, frames, text, {
     packet,
     verb: 'silence',
     lasted,
@@ -148,7 +151,8 @@ function aboutLoss(loss: Loss, half: Half, other: Half): Statement[] {
       isOnTime || again.time - time < half.rtt.min
         ? `${name} was sent again ${timeText(again.time - time)} later, before its ACK could arrive`
         : `${name} was repeated although it had arrived: its ACK was late or lost`
-    return [state(['repeated', way, loss.isDuplicate ? 'seen' : isUnsure ? 'guess' : 'inferred'], time, frames, text)]
+    const unseen = isUnsure ? 'guess' : 'inferred'
+    return [state(['repeated', way, loss.isDuplicate ? 'seen' : unseen], time, frames, text)]
   }
   if (verdict === 'passed') {
     const repeated: Certainty = loss.isDuplicate ? 'seen' : 'guess'
@@ -165,7 +169,8 @@ function aboutLoss(loss: Loss, half: Half, other: Half): Statement[] {
       state(['lost', back, 'inferred'], settled, [again.frame], text, { packet: packetOf('ack', ack), verb: 'drop' }),
     ]
   }
-  const certainty: Certainty = verdict === 'open' || isUnsure ? 'guess' : isReported ? 'seen' : 'inferred'
+  const known = isReported ? 'seen' : 'inferred'
+  const certainty: Certainty = verdict === 'open' || isUnsure ? 'guess' : known
   const after = isReported ? '' : `, and sent again ${timeText(again.time - time)} later`
   const text = `${isUnsure && !isBefore ? `${name} or its ACK` : name} was lost ${isBefore ? 'before' : 'after'} this capture${after}`
   return [state(['lost', way, certainty], time, frames, text, { packet, verb: 'drop' })]
@@ -173,7 +178,9 @@ function aboutLoss(loss: Loss, half: Half, other: Half): Statement[] {
 
 function nameOf({ start, end, first: { copy } }: Loss, { way, finAt }: Half): string {
   const isFin = end === finAt && end - start === 1
-  const name = isFin ? 'the FIN' : start > 0 ? `segment ${start}` : way === 'ab' ? 'the SYN' : 'the SYN-ACK'
+  const syn = way === 'ab' ? 'the SYN' : 'the SYN-ACK'
+  const segment = start > 0 ? `segment ${start}` : syn
+  const name = isFin ? 'the FIN' : segment
   return copy === 1 ? name : `copy ${copy} of ${name}`
 }
 

@@ -38,7 +38,10 @@ const MOST = 8192
 const SLOTS_MAX = 1 << 18
 
 /** What all open flows keep together: slots for transmissions, and bytes of contents. */
-export type Room = { slots: number; contents: number }
+export interface Room {
+  slots: number
+  contents: number
+}
 
 export class Transmissions {
   readonly #room: Room

@@ -37,7 +37,8 @@ export function planOf(story: Story, hasPrograms: boolean, hasTraces: boolean, e
   const isPause = ({ kind }: Statement) => kind === 'slow-reply' && !hasPrograms
   const isOther = (each: Statement) => !isFault(each) && !isPause(each)
   const faulty = story.flows.filter(({ statements }) => statements.some(isFault))
-  const flows = hasPrograms ? story.flows : faulty.length > 0 ? faulty : story.flows.slice(0, FLOWS_MAX)
+  const telling = faulty.length > 0 ? faulty : story.flows.slice(0, FLOWS_MAX)
+  const flows = hasPrograms ? story.flows : telling
   if (flows.length === 0) throw new UsageError('the capture has no flow of TCP or UDP to write a test of')
   const hosts = namesOf(flows)
   const endsOf = (flow: FlowStory) => [flow.client, flow.server].map(({ address }) => hosts.get(address) as string)
@@ -147,7 +148,8 @@ export function ownPortOf({ protocol, client, server }: FlowStory): number | und
 /** Returns how long a fault lasts, in ns. A silence that ends after `end` has no end. */
 function lastingFor({ verb, time, lasted }: Repeatable, end: number): number {
   if (verb === 'delay') return lasted ?? 0
-  return !isDead(verb) ? 0 : lasted !== undefined && time + lasted < end ? lasted : FOREVER
+  if (!isDead(verb)) return 0
+  return lasted !== undefined && time + lasted < end ? lasted : FOREVER
 }
 
 function endOf({ protocol, statements }: FlowStory, faults: readonly PlannedFault[]): FlowEnd {

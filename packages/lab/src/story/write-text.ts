@@ -125,7 +125,8 @@ function flowLines({ flows }: LabPlan, { withContent = false }: WriteOptions): s
     const messageLines = messages.map((message, i) => {
       const { way, length, content } = message
       const head = withContent ? Buffer.from(content).toString('latin1') : hiddenLine(content)
-      const rest = isLostDatagram(story, message) ? [head, true] : head === '' ? [] : [head]
+      const heads = head === '' ? [] : [head]
+      const rest = isLostDatagram(story, message) ? [head, true] : heads
       return `    ${JSON.stringify([way, msOf(pauseBefore(story, i)), length, ...rest])},`
     })
     return [`  { ${JSON.stringify(flow).slice(1, -1)}, "messages": [`, ...messageLines, '  ] },']
@@ -166,7 +167,9 @@ function pauseBefore({ protocol, begin, rtt, messages, statements }: FlowStory, 
   const between = statements.filter(
     ({ time, verb }) => protocol === 'tcp' && verb !== undefined && time >= since && time < message.time,
   )
-  const turn = before === undefined ? rtt.ab : before.way === message.way ? undefined : rtt[before.way]
+  const isReply = before !== undefined && before.way !== message.way
+  const ofReply = isReply ? rtt[before.way] : undefined
+  const turn = before === undefined ? rtt.ab : ofReply
   return Math.max(0, Math.min(message.time - since - (turn?.median ?? 0), ...between.map(({ time }) => time - since)))
 }
 

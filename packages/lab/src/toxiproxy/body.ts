@@ -17,7 +17,10 @@ const bad = (reason: string) => new ApiError(`bad request body: ${reason}`, 400)
 /** Characters of a value that a message repeats. */
 const SHOWN_MAX = 60
 
-const typeOf = (value: unknown) => (Array.isArray(value) ? 'array' : value === null ? 'null' : typeof value)
+function typeOf(value: unknown): string {
+  if (value === null) return 'null'
+  return Array.isArray(value) ? 'array' : typeof value
+}
 
 /** Returns a body as JSON. Throws an ApiError with status 400 for an empty or a malformed one. */
 export function jsonOf(body: string): unknown {

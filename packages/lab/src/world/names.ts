@@ -56,7 +56,8 @@ export function patchNames(): void {
   cares.getaddrinfo = (request, name, family, hints, order) => {
     const code = opener()
     if (code?.host === undefined) return nodes.call(cares, withHint(request, hintFor(name)), name, family, hints, order)
-    const first = order === cares.DNS_ORDER_IPV4_FIRST ? 4 : order === cares.DNS_ORDER_IPV6_FIRST ? 6 : undefined
+    const sixFirst = order === cares.DNS_ORDER_IPV6_FIRST ? 6 : undefined
+    const first = order === cares.DNS_ORDER_IPV4_FIRST ? 4 : sixFirst
     if (code.host.isClosed) return -ENETDOWN
     const found = code.host.lookup(name, family)
     answer(request, code, found, (error, places) => {
@@ -92,7 +93,8 @@ export function patchNames(): void {
     hostname: () => opener()?.host?.name || hostname(),
     networkInterfaces: () => {
       const host = opener()?.host
-      return host === undefined ? networkInterfaces() : host.isClosed ? {} : host.interfaces(networkInterfaces)
+      if (host === undefined) return networkInterfaces()
+      return host.isClosed ? {} : host.interfaces(networkInterfaces)
     },
   })
   syncBuiltinESMExports()
@@ -112,7 +114,8 @@ function patchQuery(prototype: Record<string, Query>, query: string, family: 4 |
     answer(request, code, found, (error, places) => {
       const nothing = family === undefined && servers !== undefined ? 'ENOTIMP' : 'ENODATA'
       const failure = error?.errno === NO_REPLY ? 'ETIMEOUT' : 'ENOTFOUND'
-      const problem = error === null && places.length > 0 ? null : error === null ? nothing : failure
+      const reason = error === null ? nothing : failure
+      const problem = error === null && places.length > 0 ? null : reason
       const ttls = places.map(() => 0)
       request.oncomplete(problem, places.map(addressOf), ttls)
     })

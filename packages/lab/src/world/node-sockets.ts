@@ -30,7 +30,9 @@ type Writing = net.Socket & { _writeGeneric(...args: never[]): unknown }
 
 type Methods = Record<string, unknown>
 /** node's internal bindings, as far as process.binding shows them. */
-type Bindings = { binding(name: string): Readonly<Record<string, { readonly prototype: Methods }>> }
+interface Bindings {
+  binding(name: string): Readonly<Record<string, { readonly prototype: Methods }>>
+}
 
 /** Makes Node ask for the host of the running code from now on. */
 export function patchNode(): void {

@@ -12,14 +12,20 @@ interface Dispatcher extends Pool {
   dispatch(options: object, handler: object): boolean
 }
 
-type DispatcherClass = { new (options: unknown): Dispatcher; readonly name: string; readonly prototype: Dispatcher }
+interface DispatcherClass {
+  new (options: unknown): Dispatcher
+  readonly name: string
+  readonly prototype: Dispatcher
+}
 
 /** Where undici has the dispatcher of fetch: up to 6, and later. */
 const DISPATCHERS = ['undici.globalDispatcher.1', 'undici.globalDispatcher.2'].map(name => Symbol.for(name))
 const NODES = DISPATCHERS[Number.parseInt(process.versions.undici ?? '', 10) < 7 ? 0 : 1] as symbol
 const CODE = Symbol('code')
 const DIVIDED = Symbol('divided')
-type Coded = { [CODE]?: Code | undefined }
+interface Coded {
+  [CODE]?: Code | undefined
+}
 const owner = globalThis as unknown as Record<symbol, Dispatcher | undefined>
 
 /**

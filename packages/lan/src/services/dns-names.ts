@@ -41,8 +41,9 @@ const LOOPBACK = [Uint8Array.of(127, 0, 0, 1), Uint8Array.from({ length: 16 }, (
 
 /** Parses a name under in-addr.arpa or ip6.arpa. Returns undefined for other and invalid names. */
 export function reverse(labels: readonly string[]): Digits | undefined {
-  const family = endsWith(labels, REVERSE4) ? 4 : endsWith(labels, REVERSE6) ? 6 : undefined
-  if (family === undefined) return undefined
+  const isV4 = endsWith(labels, REVERSE4)
+  if (!isV4 && !endsWith(labels, REVERSE6)) return undefined
+  const family = isV4 ? 4 : 6
   const form = family === 4 ? /^(0|[1-9]\d{0,2})$/ : /^[0-9a-f]$/
   const own = labels.slice(0, -2).reverse()
   if (own.length > digitsIn(family) || !own.every(label => form.test(label))) return undefined

@@ -186,8 +186,8 @@ const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/
 function toLease(entry: unknown): Lease | undefined {
   const { address, mac, clientId, hostname, state, expires } = Object(entry) as Record<string, unknown>
   const number = typeof address === 'string' ? parseIpv4(address) : undefined
-  const until =
-    expires === null ? Number.POSITIVE_INFINITY : typeof expires === 'string' ? Date.parse(expires) : Number.NaN
+  const written = typeof expires === 'string' ? Date.parse(expires) : Number.NaN
+  const until = expires === null ? Number.POSITIVE_INFINITY : written
   if (number === undefined || Number.isNaN(until)) return undefined
   if (typeof mac !== 'string' || !MAC.test(mac)) return undefined
   if (state !== 'bound' && state !== 'free' && state !== 'declined') return undefined

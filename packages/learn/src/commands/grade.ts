@@ -103,8 +103,8 @@ export async function grade(
       grades[next.at] = { ...done, ...score }
       if (!options.json && !options.csv) continue
       for (; grades[printed] !== undefined; printed++) {
-        const graded = grades[printed] as Grade
-        io.out(options.json ? `${JSON.stringify(graded)}\n` : csvRow(graded))
+        const line = grades[printed] as Grade
+        io.out(options.json ? `${JSON.stringify(line)}\n` : csvRow(line))
       }
     }
   }
@@ -171,7 +171,8 @@ async function gradeOne(submission: Submission, whyNotLive: string | undefined, 
     add(resultOf('memory', { title: 'the driver file loads' }, { seen: `${file} leads out of it`, expected }))
   }
   const passed = results.filter(({ title, result }) => result === 'passed' && titles.includes(title)).length
-  const verdict = failed() ? 'failed' : passed === titles.length ? 'passed' : 'not run'
+  const unfailed = passed === titles.length ? 'passed' : 'not run'
+  const verdict = failed() ? 'failed' : unfailed
   return { ...whole, verdict, passed, results }
 }
 

@@ -46,7 +46,8 @@ export function skeletonOf({ title, driver, devices, text }: SkeletonSource): st
 function parameter([name, param]: [string, Driver['params'][string]]): string {
   const { type, default: usual, description, live } = param
   const own = kernelName(name)
-  const kind = type === 'string' ? 'charp' : type === 'int' ? 'uint' : 'bool'
+  const number = type === 'int' ? 'uint' : 'bool'
+  const kind = type === 'string' ? 'charp' : number
   const declared = { bool: 'static bool', uint: 'static unsigned int', charp: 'static char *' }[kind]
   const value = usual === undefined || usual === 0 || usual === false || kind === 'charp' ? '' : ` = ${usual}`
   const space = kind === 'charp' ? '' : ' '

@@ -187,8 +187,10 @@ function ParamControl({ hands, param }: { readonly hands: Hands; readonly param:
   )
 }
 
-const valueText = ({ type, value }: DriverParam): string =>
-  type === 'bool' ? (value === '1' ? 'on' : 'off') : value || 'empty'
+function valueText({ type, value }: DriverParam): string {
+  if (type === 'bool') return value === '1' ? 'on' : 'off'
+  return value || 'empty'
+}
 
 /** Returns `transmit buffers per queue (int, 1 to 65536)`. */
 const aboutParam = ({ description, type, range }: DriverParam): string =>

@@ -52,7 +52,7 @@ export function DeviceList({ app, view: { name: view, isGeneral }, isOpen }: Lis
           onKeyDown={keyInSearch}
         />
         <p class="muted" role="status">
-          {foundCount === all ? many : foundCount === 0 ? `None of ${many}` : `${foundCount} of ${many}`}
+          {foundCount === all ? many : `${foundCount === 0 ? 'None' : foundCount} of ${many}`}
         </p>
       </div>
       <div class="list scroll">
@@ -125,7 +125,7 @@ function showMarked(nav: HTMLElement): void {
 
 /** Up and down move through the list. */
 function moveFocus(nav: HTMLElement, event: KeyboardEvent): void {
-  const step = event.key === 'ArrowDown' ? 1 : event.key === 'ArrowUp' ? -1 : 0
+  const step = Number(event.key === 'ArrowDown') - Number(event.key === 'ArrowUp')
   if (step === 0) return
   const links = [...nav.querySelectorAll<HTMLElement>('details[open] a')]
   const to = links.indexOf(document.activeElement as HTMLElement) + step

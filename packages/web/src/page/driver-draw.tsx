@@ -114,8 +114,7 @@ export function ArrowShape({ arrow, isVertical, state }: ArrowProps) {
     [x2, y2],
   ] as const
   // At an end: the middle of the space that the frame beside it leaves free.
-  const shift = touches === undefined ? 0 : touches === 'near' ? -layout.PAD / 2 : layout.PAD / 2
-  const middle = touches === 'near' ? Math.min(y1, y2) + 20 : touches === 'far' ? Math.max(y1, y2) - 24 : (y1 + y2) / 2
+  const { shift, middle } = labelPlace(touches, y1, y2)
   const [x, y] = isVertical ? [x1, middle] : [(x1 + x2) / 2 + shift, y1]
   const [side, up, down] = isVertical ? [10, -2, 14] : [0, -10, 20]
   const anchor = isVertical ? 'start' : 'middle'
@@ -185,7 +184,8 @@ export function Frames({ flights, drawing, isMoving }: FramesProps) {
   return (
     <div class="frames-on-the-way" aria-hidden="true">
       {dots.map(({ key, lane, x, y, isWaiting, reason, isHarmless, room }) => {
-        const tone = reason === undefined ? lane : isHarmless ? 'muted' : 'drop'
+        const lost = isHarmless ? 'muted' : 'drop'
+        const tone = reason === undefined ? lane : lost
         return (
           <span
             key={key}
@@ -224,4 +224,11 @@ export function End({ box, lines, label, href }: EndState & { readonly box: layo
       {inside}
     </a>
   )
+}
+
+/** Where the label of an arrow stands: how far beside its middle, and at which height. */
+function labelPlace(touches: 'near' | 'far' | undefined, y1: number, y2: number) {
+  if (touches === 'near') return { shift: -layout.PAD / 2, middle: Math.min(y1, y2) + 20 }
+  if (touches === 'far') return { shift: layout.PAD / 2, middle: Math.max(y1, y2) - 24 }
+  return { shift: 0, middle: (y1 + y2) / 2 }
 }

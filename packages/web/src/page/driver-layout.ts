@@ -163,7 +163,8 @@ function place(columns: readonly Column[], columnWidth: number, endWidth?: numbe
       const [a, b] = lane === 'away' ? [from, to] : [to, from]
       const points = isVertical ? { x1: middle, y1: a, x2: middle, y2: b } : { x1: a, y1: middle, x2: b, y2: middle }
       const isCable = owner === 'wire' || last === 'wire' || (owner === 'end' && last !== 'far')
-      const touches = last === 'end' ? 'near' : owner === 'end' ? 'far' : undefined
+      const touchesFar = owner === 'end' ? 'far' : undefined
+      const touches = last === 'end' ? 'near' : touchesFar
       arrows.push({ id: `${lane} ${to}`, lane, side: isFarSide ? 'far' : 'near', isCable, touches, ...points })
       last = owner
     }

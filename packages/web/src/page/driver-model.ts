@@ -60,10 +60,11 @@ export function modelOf({ device, vnets, parts, wire, peerParts }: ShownDriver):
     { owner: 'far', away: far.rx, toward: far.tx },
     { owner: 'far', away: far.interrupts, toward: far.queues },
   ]
+  const withoutPeer = device.onSegment ? 'segment' : 'driver'
   return {
     device,
     peer,
-    far: peer !== undefined ? 'peer' : device.onSegment ? 'segment' : 'driver',
+    far: peer === undefined ? withoutPeer : 'peer',
     columns: columns.filter(({ away, toward }) => away !== undefined || toward !== undefined),
   }
 }

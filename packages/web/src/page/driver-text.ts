@@ -51,14 +51,16 @@ function describeKind(part: PartInfo, perSecond: number | undefined): Omit<Descr
   }
   if (kind === 'irq' || kind === 'napi') {
     const value = perSecond === undefined ? formatNumber(count) : `${formatNumber(perSecond)}/s`
-    const tone = state.startsWith('masked') ? 'warn' : state === 'idle' ? 'plain' : 'ok'
+    const unmasked = state === 'idle' ? 'plain' : 'ok'
+    const tone = state.startsWith('masked') ? 'warn' : unmasked
     return { ...plain, value, note: state, tone }
   }
   const shown = kind === 'pool' ? `${name === 'frames' ? 'frame' : name} slots` : name
   if (capacity === undefined) return { ...plain, name: shown, value: state, note: `${formatNumber(length)}` }
   const cells = Math.min(capacity, MOST_CELLS)
   const filled = capacity === 0 ? 0 : Math.min(cells, Math.ceil((length * cells) / capacity))
-  const tone = length >= capacity ? 'drop' : state !== '' || length > 0.9 * capacity ? 'warn' : 'plain'
+  const notFull = state !== '' || length > 0.9 * capacity ? 'warn' : 'plain'
+  const tone = length >= capacity ? 'drop' : notFull
   return { name: shown, value: state, note: `${places(length)}/${places(capacity)}`, tone, cells, filled }
 }
 
@@ -87,11 +89,12 @@ export function describeStage(stage: StageReport): Description {
   const { text, held, holds, dropped } = stage
   const name = text || stage.stage
   const counts = STAGE_COUNTS.filter(count => stage[count] > 0).map(count => `${stage[count]} ${count}`)
+  const empty = holds ? 'none in flight' : ''
   const reasons = Object.entries(stage.drops).map(([reason, count]) => `${count} dropped: ${reason}`)
   return {
     name,
     value: dropped === 0 ? '' : `−${formatNumber(dropped)}`,
-    note: held > 0 ? `${formatNumber(held)} in flight` : holds ? 'none in flight' : '',
+    note: held > 0 ? `${formatNumber(held)} in flight` : empty,
     title: [`${stage.path}${name}`, `${held} in flight`, ...counts, ...reasons].join('\n'),
     tone: 'plain',
     cells: 0,

@@ -165,7 +165,7 @@ function routeOf({ arrows, boxes, isVertical }: Drawing, lane: Lane): Route {
   const own = arrows.filter(arrow => arrow.lane === lane)
   const ends = own.flatMap(({ x1, x2, y1, y2 }) => (isVertical ? [y1, y2] : [x1, x2]))
   const [least, most] = [Math.min(...ends), Math.max(...ends)]
-  const middle = own[0] === undefined ? 0 : isVertical ? own[0].x1 : own[0].y1
+  const middle = (isVertical ? own[0]?.x1 : own[0]?.y1) ?? 0
   const groups = boxes.flatMap(box => (box.kind === 'group' && box.lane === lane ? [box] : []))
   const wire = groups.find(({ group }) => group.id.startsWith('wire'))
   const [start, end] = wire === undefined ? [(least + most) / 2, (least + most) / 2] : span(wire, isVertical)
@@ -176,9 +176,10 @@ function routeOf({ arrows, boxes, isVertical }: Drawing, lane: Lane): Route {
       return Math.min(along - first, last - along)
     }
     const box = groups.find(group => inside(group) > 0)
-    const edge = box === undefined ? middle : isVertical ? box.x + box.width : box.y + box.height
-    const across = middle + (edge - middle) * (box === undefined ? 0 : Math.min(1, inside(box) / RAMP))
-    return isVertical ? { x: across, y: along } : { x: along, y: across }
+    const placeAt = (across: number) => (isVertical ? { x: across, y: along } : { x: along, y: across })
+    if (box === undefined) return placeAt(middle)
+    const edge = isVertical ? box.x + box.width : box.y + box.height
+    return placeAt(middle + (edge - middle) * Math.min(1, inside(box) / RAMP))
   }
   return {
     from,
@@ -191,7 +192,8 @@ function routeOf({ arrows, boxes, isVertical }: Drawing, lane: Lane): Route {
       const ofOwner = groups.filter(({ group }) => group.id.startsWith(owner))
       const best = ofOwner.find(({ group }) => group.id.endsWith(direction)) ?? ofOwner[0]
       const box = stage === undefined ? best : wire
-      const along = stage !== undefined ? (start + end) / 2 : direction === 'tx' ? from : to
+      const atOwner = direction === 'tx' ? from : to
+      const along = stage === undefined ? atOwner : (start + end) / 2
       if (box === undefined) return { along, ...at(along) }
       const place = { x: box.x + PAD + RAMP, y: box.y + box.height, room: box.width - 4 * PAD }
       return { ...place, along: isVertical ? place.y : place.x }

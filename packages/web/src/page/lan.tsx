@@ -187,7 +187,9 @@ function Conversation({ client, hostname, messages }: segments.DhcpTransaction) 
         <span class="mono">{[client, hostname].filter(Boolean).join(' ')}</span>
       </span>
       {messages.map(({ type, address, time, dropped }, i) => {
-        const kind = dropped !== undefined || type === 'NAK' || type === 'DECLINE' ? 'drop' : type === 'ACK' ? 'ok' : ''
+        const isRefused = dropped !== undefined || type === 'NAK' || type === 'DECLINE'
+        const accepted = type === 'ACK' ? 'ok' : ''
+        const kind = isRefused ? 'drop' : accepted
         const later = i > 0 && `+${Math.round(time - start)} ms`
         const other = address !== messages[i - 1]?.address && address
         const about = [other, later, dropped !== undefined && `dropped: ${dropped}`].filter(Boolean).join(' ')

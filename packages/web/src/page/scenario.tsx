@@ -111,13 +111,10 @@ export function progress({ started, repeat, steps }: Scenario, now: number): Sce
   const following = steps.findIndex(each => each.at > at)
   const taken = following < 0 ? steps.length - 1 : following - 1
   // The last step of a round applies until the first step of the next round.
-  const step = taken >= 0 ? taken : round > 1 ? steps.length - 1 : undefined
-  const next =
-    following >= 0
-      ? { step: following, wait: steps[following].at - at }
-      : repeat === undefined || steps.length === 0
-        ? undefined
-        : { step: 0, wait: repeat - at + steps[0].at }
+  const before = round > 1 ? steps.length - 1 : undefined
+  const step = taken >= 0 ? taken : before
+  const again = repeat === undefined || steps.length === 0 ? undefined : { step: 0, wait: repeat - at + steps[0].at }
+  const next = following < 0 ? again : { step: following, wait: steps[following].at - at }
   return { state: next === undefined ? 'ended' : 'running', round, at, step, next }
 }
 

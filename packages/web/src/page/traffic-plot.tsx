@@ -137,7 +137,9 @@ function dataOf({ times, lines }: PlotContent): uPlot.AlignedData {
 }
 
 type Colours = ReturnType<typeof readColours>
-type Latest = { readonly current: PlotProps & { readonly colours: Colours } }
+interface Latest {
+  readonly current: PlotProps & { readonly colours: Colours }
+}
 
 function optionsOf(
   { current: { spec, content, zoom, colours } }: Latest,

@@ -7,7 +7,11 @@ import { IPV4_ALEN } from 'vnet/internal/packet/ipv4'
 import { IPV6_ALEN } from 'vnet/internal/packet/ipv6'
 
 /** The properties that Node reads after getsockname and getpeername. */
-export type NodeAddress = { address?: string; family?: string; port?: number }
+export interface NodeAddress {
+  address?: string
+  family?: string
+  port?: number
+}
 
 /**
  * Returns the bytes of an address: 4 for an IPv4-mapped IPv6 address. A zone (`%eth0`) is ignored.

@@ -39,7 +39,9 @@ const virtual = new WeakSet<object>()
 const patched = new WeakSet<object>()
 
 /** A TLSSocket, with the handle and the socket below it. */
-type Layer = { readonly _handle?: { readonly _parentWrap?: object | null } | null }
+interface Layer {
+  readonly _handle?: { readonly _parentWrap?: object | null } | null
+}
 
 /** Gives a socket, and TLS and HTTP/2 over it, time-outs of the world. */
 export function addVirtual(socket: object): void {

@@ -46,11 +46,16 @@ function mark(name: string, options?: MarkOptions): PerformanceMark {
   return realMark(name, { ...options, startTime: options?.startTime ?? timeline.now / NSEC_PER_MSEC })
 }
 
+function measureOptions(from: string | MeasureOptions | undefined): MeasureOptions {
+  if (typeof from === 'object') return from
+  return from === undefined ? {} : { start: from }
+}
+
 /** Without an end, Node takes the real moment. */
 function measure(name: string, from?: string | MeasureOptions, to?: string): PerformanceMeasure {
   const { timeline } = thread
   if (timeline === undefined || to !== undefined) return realMeasure(name, from, to)
-  const options: MeasureOptions = typeof from === 'object' ? from : from === undefined ? {} : { start: from }
+  const options: MeasureOptions = measureOptions(from)
   const { start, end, duration } = options
   const hasEnd = end !== undefined || (start !== undefined && duration !== undefined)
   return realMeasure(name, hasEnd ? options : { ...options, end: timeline.now / NSEC_PER_MSEC })

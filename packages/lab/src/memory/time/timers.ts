@@ -188,7 +188,8 @@ export function setInterval(callback: Callback, delay?: unknown, ...args: unknow
 /** Also clears timers of Node that were set before the world. */
 export function clearTimeout(timer: unknown): void {
   const isNumber = typeof timer === 'number' || typeof timer === 'string'
-  const own = isNumber ? known.get(Number(timer)) : timer instanceof Timeout ? timer : undefined
+  const object = timer instanceof Timeout ? timer : undefined
+  const own = isNumber ? known.get(Number(timer)) : object
   if (own !== undefined) own.close()
   else thread.clearTimeout(timer as NodeJS.Timeout)
 }

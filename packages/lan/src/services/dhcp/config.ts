@@ -153,8 +153,9 @@ function toOptions(spec: OptionsSpec = {}, place: string): ReadonlyMap<number, U
 }
 
 function toBoot({ nextServer, serverName, file }: BootSpec = {}, place: string, server: number) {
+  const usual = file ? server : 0
   return {
-    siaddr: nextServer === undefined ? (file ? server : 0) : parseIpv4(nextServer)!,
+    siaddr: nextServer === undefined ? usual : parseIpv4(nextServer)!,
     sname: toText(serverName, `${place}.serverName`, 63),
     file: toText(file, `${place}.file`, 127),
   }

@@ -174,11 +174,8 @@ export class DhcpServer {
   /** The client's own name, unless it is reserved or well known. */
   #nameFor(client: DhcpClient, hostname: string | undefined): string | undefined {
     if (hostname === undefined) return undefined
-    const why = this.#pool.config.reservedNames.has(hostname)
-      ? 'it is reserved'
-      : isWellKnown(hostname)
-        ? 'programs look it up on their own'
-        : undefined
+    const wellKnown = isWellKnown(hostname) ? 'programs look it up on their own' : undefined
+    const why = this.#pool.config.reservedNames.has(hostname) ? 'it is reserved' : wellKnown
     if (why === undefined) return hostname
     this.#log.warn('names', `${client.mac} does not get the name ${hostname}: ${why}`)
     return undefined

@@ -21,7 +21,10 @@ import { Host, type Sendable, Traffic } from './traffic.ts'
 const LINES_MAX = 20
 
 /** The time of the lines, and whether no more lines follow. */
-type LogState = { clock: Pick<base.Clock, 'now'>; isClosed: boolean }
+interface LogState {
+  clock: Pick<base.Clock, 'now'>
+  isClosed: boolean
+}
 
 /** `isOwn`: the driver is the visitor's: all lines; otherwise warnings and errors. */
 function logLines(state: LogState, isOwn: boolean, tell: (line: string) => void) {
