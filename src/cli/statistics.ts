@@ -38,27 +38,35 @@ export function statisticsOf(dev: NetDevice, netns: string | undefined, time: nu
 export function statisticsTable(devices: readonly DeviceStatistics[]): string {
   const rows: string[][] = [['', 'packets', 'bytes', 'errors', 'dropped']]
   const notes: string[] = []
-  for (const { total, queues, rxQueues, held, beforeVnet, bypassed, drops, kernel, ...device } of devices) {
+  for (const device of devices) {
+    const { total, queues, rxQueues } = device
     const name = label(device, devices)
     for (const direction of ['tx', 'rx'] as const) {
       rows.push(row(`${name} ${direction}`, direction, total))
       const shown = direction === 'tx' ? queues : queues.slice(0, rxQueues)
       if (queues.length > 1) rows.push(...shown.map((stats, q) => row(`  ${direction}-${q}`, direction, stats)))
     }
-    for (const [direction, reasons] of Object.entries(drops)) {
-      const list = Object.entries(reasons).map(([reason, n]) => `${reason} ${n}`)
-      if (list.length > 0) notes.push(`${name} ${direction} dropped: ${list.join(', ')}`)
-    }
-    if (kernel !== undefined && kernel.txDropped + kernel.rxDropped > 0)
-      notes.push(`${name} dropped by the kernel: tx ${kernel.txDropped}, rx ${kernel.rxDropped}`)
-    if (beforeVnet > 0) notes.push(`${name} ${BEFORE_VNET}: ${beforeVnet}`)
-    if (bypassed) notes.push(`${name} ${BYPASSED}: ${bypassed}`)
-    for (const field of queueCounterFields) {
-      if (total[field] > 0) notes.push(`${name} ${kernelName(field)}: ${total[field]}`)
-    }
-    if (held > 0) notes.push(`${name} held: ${held}`)
+    notes.push(...notesOf(device).map(note => `${name} ${note}`))
   }
   return [...align(rows), ...notes].map(line => `${line}\n`).join('')
+}
+
+/** Returns the reasons for drops of a device, and its other counters that are not 0. */
+function notesOf({ total, held, beforeVnet, bypassed, drops, kernel }: DeviceStatistics): string[] {
+  const notes: string[] = []
+  for (const [direction, reasons] of Object.entries(drops)) {
+    const list = Object.entries(reasons).map(([reason, n]) => `${reason} ${n}`)
+    if (list.length > 0) notes.push(`${direction} dropped: ${list.join(', ')}`)
+  }
+  if (kernel !== undefined && kernel.txDropped + kernel.rxDropped > 0)
+    notes.push(`dropped by the kernel: tx ${kernel.txDropped}, rx ${kernel.rxDropped}`)
+  if (beforeVnet > 0) notes.push(`${BEFORE_VNET}: ${beforeVnet}`)
+  if (bypassed) notes.push(`${BYPASSED}: ${bypassed}`)
+  for (const field of queueCounterFields) {
+    if (total[field] > 0) notes.push(`${kernelName(field)}: ${total[field]}`)
+  }
+  if (held > 0) notes.push(`held: ${held}`)
+  return notes
 }
 
 /** Returns the name, or `red/eth0` if another device has the same name. */

@@ -22,77 +22,91 @@ import { Cursor, tokensOf } from './filter-tokens.ts'
 /** Returns the program of a filter. Throws a RangeError, also for what only libpcap compiles. */
 export function compileExpression(text: string): BpfInstruction[] {
   const tokens = tokensOf(text)
-  return tokens.length === 0 ? [EVERY_FRAME] : programOf(parsed(new Cursor(tokens)))
+  return tokens.length === 0 ? [EVERY_FRAME] : programOf(new FilterReader(new Cursor(tokens)).whole())
 }
 
-/** Reads a whole filter. */
-function parsed(cursor: Cursor): Condition {
+/** Reads the condition of a filter from its tokens. */
+class FilterReader {
+  readonly #cursor: Cursor
   /** The qualifiers of identifiers that follow without words. */
-  let last: Qualifiers | undefined
+  #last: Qualifiers | undefined
+
+  constructor(cursor: Cursor) {
+    this.#cursor = cursor
+  }
+
+  /** Reads a whole filter. */
+  whole(): Condition {
+    const condition = this.#expression()
+    if (!this.#cursor.isAtEnd) throw this.#cursor.unexpected()
+    return condition
+  }
 
   /** `and` and `or` have the same precedence, and associate to the left. */
-  function expression(): Condition {
-    let condition = term(false)
+  #expression(): Condition {
+    let condition = this.#term(false)
     for (;;) {
-      if (cursor.takes('and', '&&')) condition = and(condition, term(true))
-      else if (cursor.takes('or', '||')) condition = or(condition, term(true))
+      if (this.#cursor.takes('and', '&&')) condition = and(condition, this.#term(true))
+      else if (this.#cursor.takes('or', '||')) condition = or(condition, this.#term(true))
       else return condition
     }
   }
 
-  function term(follows: boolean): Condition {
-    if (cursor.takes('not', '!')) return not(term(follows))
+  #term(follows: boolean): Condition {
+    const cursor = this.#cursor
+    if (cursor.takes('not', '!')) return not(this.#term(follows))
     if (isArithmetic(cursor)) {
-      last = undefined
+      this.#last = undefined
       return relation(cursor)
     }
     if (cursor.takes('(')) {
-      const condition = expression()
+      const condition = this.#expression()
       cursor.expect(')')
-      last = undefined
+      this.#last = undefined
       return condition
     }
-    if (follows && last !== undefined && cursor.isIdentifier()) return identifier(cursor, last)
-    return primitive()
+    if (follows && this.#last !== undefined && cursor.isIdentifier()) return identifier(cursor, this.#last)
+    return this.#primitive()
   }
 
-  function primitive(): Condition {
+  #primitive(): Condition {
+    const cursor = this.#cursor
+    if (cursor.takes('less')) return this.#alone(isShorter(cursor.number()))
+    if (cursor.takes('greater')) return this.#alone(isLonger(cursor.number()))
     const start = cursor.at
-    const word = cursor.word()
-    if (word === 'less' || word === 'greater') {
-      cursor.move()
-      last = undefined
-      return word === 'less' ? isShorter(cursor.number()) : isLonger(cursor.number())
-    }
-    const named = word === 'ether' || word === 'link' ? 'ether' : word
-    const isProtocolName = named !== undefined && (named === 'ether' || protocolNamed(named) !== undefined)
-    const protocol = isProtocolName ? named : undefined
-    if (protocol !== undefined) cursor.move()
-    if (cursor.takes('broadcast')) return cast(protocol, 'broadcast')
-    if (cursor.takes('multicast')) return cast(protocol, 'multicast')
-    const direction = readDirection()
+    const protocol = this.#readProtocol()
+    if (cursor.takes('broadcast')) return this.#alone(castTo(protocol, 'broadcast'))
+    if (cursor.takes('multicast')) return this.#alone(castTo(protocol, 'multicast'))
+    const direction = this.#readDirection()
     const type = TYPES.find(each => cursor.takes(each))
     if (direction !== undefined || type !== undefined) {
-      last = { protocol, direction: direction ?? 'src or dst', type: type ?? 'host' }
-      return identifiers(cursor, last)
+      this.#last = { protocol, direction: direction ?? 'src or dst', type: type ?? 'host' }
+      return identifiers(cursor, this.#last)
     }
     if (protocol === undefined || protocol === 'ether') {
       cursor.move(start - cursor.at)
       throw cursor.unexpected()
     }
-    last = undefined
-    return protocolNamed(protocol) as Condition
+    return this.#alone(protocolNamed(protocol) as Condition)
   }
 
-  function cast(protocol: string | undefined, kind: 'broadcast' | 'multicast'): Condition {
-    last = undefined
-    if (protocol === undefined || protocol === 'ether') return kind === 'broadcast' ? isBroadcast : isMulticast
-    if (kind === 'multicast' && protocol === 'ip') return isIpMulticast
-    if (kind === 'multicast' && protocol === 'ip6') return isIp6Multicast
-    throw new RangeError(`'${protocol} ${kind}' is not compiled without libpcap`)
+  /** Returns a condition that no identifier without words follows. */
+  #alone(condition: Condition): Condition {
+    this.#last = undefined
+    return condition
   }
 
-  function readDirection(): Direction | undefined {
+  #readProtocol(): string | undefined {
+    const word = this.#cursor.word()
+    const protocol = word === 'link' ? 'ether' : word
+    if (protocol === undefined) return undefined
+    if (protocol !== 'ether' && protocolNamed(protocol) === undefined) return undefined
+    this.#cursor.move()
+    return protocol
+  }
+
+  #readDirection(): Direction | undefined {
+    const cursor = this.#cursor
     const first = (['src', 'dst'] as const).find(each => cursor.takes(each))
     if (first === undefined) return undefined
     const second = first === 'src' ? 'dst' : 'src'
@@ -103,8 +117,11 @@ function parsed(cursor: Cursor): Condition {
     }
     return first
   }
+}
 
-  const condition = expression()
-  if (!cursor.isAtEnd) throw cursor.unexpected()
-  return condition
+function castTo(protocol: string | undefined, kind: 'broadcast' | 'multicast'): Condition {
+  if (protocol === undefined || protocol === 'ether') return kind === 'broadcast' ? isBroadcast : isMulticast
+  if (kind === 'multicast' && protocol === 'ip') return isIpMulticast
+  if (kind === 'multicast' && protocol === 'ip6') return isIp6Multicast
+  throw new RangeError(`'${protocol} ${kind}' is not compiled without libpcap`)
 }

@@ -167,7 +167,7 @@ export class WireClock implements Clock {
         if (again === undefined && !isArrival && this.#alarms.first > present && this.#arrivals.length === 0) break
         let moment = this.#now
         if (again === undefined) moment = isArrival ? this.#arrivals.first : this.#alarms.first
-        if (settles ? moment > this.#now : --this.#untilLook <= 0 && this.#isLate()) {
+        if (this.#isOver(moment, settles)) {
           this.#behind = true
           return
         }
@@ -198,6 +198,12 @@ export class WireClock implements Clock {
       this.#failed(error)
     }
     this.#inAlarm = false
+  }
+
+  /** Whether the turn ends before `moment`. A turn that settles runs what is due now. */
+  #isOver(moment: number, settles: boolean): boolean {
+    if (settles) return moment > this.#now
+    return --this.#untilLook <= 0 && this.#isLate()
   }
 
   /** Reads the real clock. Returns true if the present turn was long enough. */

@@ -40,6 +40,16 @@ export interface RouteRequest {
 /** Gets each message of a reply, for the time of the call. Returns false to read no more. */
 type OnReply = (bytes: Uint8Array, message: netlink.Message) => unknown
 
+/** How much of the replies to a request has arrived. */
+interface Progress {
+  /** False if a change interrupted the dump. */
+  isConsistent: boolean
+  /** True once the caller wants to read no more. */
+  isEnough: boolean
+  /** The acknowledgement or the end of the dump. */
+  end: netlink.Ack | undefined
+}
+
 export class RouteSocket implements Disposable {
   /** The id of the namespace that requests are about; undefined for the socket's own. */
   readonly target: number | undefined
@@ -151,35 +161,47 @@ export class RouteSocket implements Disposable {
 
   /** Reads to the acknowledgement or end of dump. Returns false if changes interrupted it. */
   #receive({ what }: RouteRequest, onReply: OnReply): boolean {
-    let consistent = true
+    const progress: Progress = { isConsistent: true, isEnough: false, end: undefined }
+    for (;;) {
+      const length = this.#readDatagram(what)
+      try {
+        this.#handle(length, progress, onReply)
+      } catch (error) {
+        throw error instanceof netlink.NetlinkParseError ? new VnetError(EBADMSG, what(), error.message) : error
+      }
+      const { end } = progress
+      if (end !== undefined) {
+        if (end.error < 0) throw new VnetError(-end.error, what(), end.message?.replace(/\.$/, ''))
+        return progress.isConsistent
+      }
+      if (progress.isEnough) {
+        this.close()
+        return false
+      }
+    }
+  }
+
+  /** Reads a datagram of the kernel into the buffer, and returns its length. */
+  #readDatagram(what: RouteRequest['what']): number {
     for (;;) {
       this.#makeRoom()
       const length = this.#native.recvmsg(this.#fd, this.#into, uapi.MSG_DONTWAIT, this.#meta)
       if (length < 0) throw new VnetError(-length, what())
       const [sender, , flags] = this.#meta
       if ((flags & uapi.MSG_TRUNC) !== 0) throw new VnetError(EMSGSIZE, what())
-      if (sender !== 0) continue
-      let end: netlink.Ack | undefined
-      let isEnough = false
-      try {
-        for (const message of netlink.messages(this.#into, 0, length)) {
-          // Skips replies to an earlier request that ended because its callback threw.
-          if (message.seq !== this.#seq) continue
-          if ((message.flags & netlink.NLM_F_DUMP_INTR) !== 0) consistent = false
-          if (message.type === netlink.NLMSG_ERROR || message.type === netlink.NLMSG_DONE)
-            end = netlink.parseAck(this.#into, message)
-          else if (onReply(this.#into, message) === false) isEnough = true
-        }
-      } catch (error) {
-        throw error instanceof netlink.NetlinkParseError ? new VnetError(EBADMSG, what(), error.message) : error
-      }
-      if (end === undefined && isEnough) {
-        this.close()
-        return false
-      }
-      if (end === undefined) continue
-      if (end.error < 0) throw new VnetError(-end.error, what(), end.message?.replace(/\.$/, ''))
-      return consistent
+      if (sender === 0) return length
+    }
+  }
+
+  /** Passes the replies in the first `length` bytes of the buffer on, and notes how far they are. */
+  #handle(length: number, progress: Progress, onReply: OnReply): void {
+    for (const message of netlink.messages(this.#into, 0, length)) {
+      // Skips replies to an earlier request that ended because its callback threw.
+      if (message.seq !== this.#seq) continue
+      if ((message.flags & netlink.NLM_F_DUMP_INTR) !== 0) progress.isConsistent = false
+      if (message.type === netlink.NLMSG_ERROR || message.type === netlink.NLMSG_DONE)
+        progress.end = netlink.parseAck(this.#into, message)
+      else if (onReply(this.#into, message) === false) progress.isEnough = true
     }
   }
 

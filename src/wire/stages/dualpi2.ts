@@ -115,31 +115,39 @@ class DualPi2 extends ParamDiscipline<DualPi2Params> {
     const now = this.#correct()
     const pC = this.#p ** 2
     const pCL = Math.min(1, COUPLING * this.#p)
-    const isOverloaded = pCL === 1
     while (this.store.length !== 0) {
       const isL = lq.held.length !== 0 && (cq.held.length === 0 || lq.wait(now) + TSHIFT >= cq.wait(now))
       const half = isL ? lq : cq
       const wait = half.wait(now)
       const skb = this.#take(half)
       if (skb === undefined) return undefined
-      if (isL) {
-        if (isOverloaded && lq.recurs(pC)) {
-          this.queue.drop(skb, 'dualpi2')
-          continue
-        }
-        const isNative = wait >= this.params.step && lq.held.length > TH_LEN && !isOverloaded
-        if (lq.recurs(isNative ? 1 : pCL) && markCe(skb)) this.queue.env.note('mark', skb)
-        return skb
-      }
-      if (!cq.recurs(pC)) return skb
-      if (isOverloaded || !markCe(skb)) {
-        this.queue.drop(skb, 'dualpi2')
-        continue
-      }
-      this.queue.env.note('mark', skb)
-      return skb
+      if (isL ? this.#passesL(skb, wait, pC, pCL) : this.#passesC(skb, pC, pCL)) return skb
     }
     return undefined
+  }
+
+  /** Marks a packet of the L queue, or drops it and returns false. */
+  #passesL(skb: SkBuff, wait: number, pC: number, pCL: number): boolean {
+    const { lq } = this.store
+    const isOverloaded = pCL === 1
+    if (isOverloaded && lq.recurs(pC)) {
+      this.queue.drop(skb, 'dualpi2')
+      return false
+    }
+    const isNative = wait >= this.params.step && lq.held.length > TH_LEN && !isOverloaded
+    if (lq.recurs(isNative ? 1 : pCL) && markCe(skb)) this.queue.env.note('mark', skb)
+    return true
+  }
+
+  /** Marks a packet of the classic queue, or drops it and returns false. */
+  #passesC(skb: SkBuff, pC: number, pCL: number): boolean {
+    if (!this.store.cq.recurs(pC)) return true
+    if (pCL === 1 || !markCe(skb)) {
+      this.queue.drop(skb, 'dualpi2')
+      return false
+    }
+    this.queue.env.note('mark', skb)
+    return true
   }
 
   #take(half: HalfQueue): SkBuff | undefined {
