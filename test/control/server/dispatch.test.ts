@@ -73,7 +73,7 @@ describe('nlctrl', () => {
     name: 'vnet_nl',
     version: 1,
     hdrsize: 0,
-    maxattr: 89,
+    maxattr: Math.max(...Object.values(vnetAttributes).map(({ type }) => type)),
     // Commands that change something have GENL_ADMIN_PERM, 1.
     ops: [
       { id: 1, flags: 0x0a },
