@@ -195,7 +195,7 @@ export function loadBoth(left: Value, right: Value, free = 0): Load[] {
   ]
 }
 
-/** Returns where the protocol's header begins, without the length of an IPv4 header before it. */
+/** Returns where the protocol's header starts, without the length of an IPv4 header before it. */
 function startOf(protocol: string): number {
   if (ETHER.includes(protocol)) return 0
   return protocol === 'icmp6' ? 54 : 14

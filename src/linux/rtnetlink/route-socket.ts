@@ -193,7 +193,7 @@ export class RouteSocket implements Disposable {
     }
   }
 
-  /** Passes the replies in the first `length` bytes of the buffer on, and notes how far they are. */
+  /** Passes on the replies in the first `length` bytes of the buffer, and notes the progress. */
   #handle(length: number, progress: Progress, onReply: OnReply): void {
     for (const message of netlink.messages(this.#into, 0, length)) {
       // Skips replies to an earlier request that ended because its callback threw.
