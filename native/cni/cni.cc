@@ -28,6 +28,10 @@ using std::string_view;
 constexpr char kSocket[] = "/run/vnet/node.sock";
 /** Bytes of a configuration or a reply at most. As REQUEST_MAX in src/agent/requests.ts. */
 constexpr size_t kMax = 4 << 20;
+/** The end of the name of the list of pods without their wire, and bytes of it and of a record. */
+constexpr char kUnserved[] = ".unserved";
+constexpr off_t kUnservedMax = 1 << 20;
+constexpr size_t kRecordMax = 4096;
 /** Seconds in which the daemon must reply. */
 constexpr int kTimeout = 10;
 /** All versions of the specification, as `VERSIONS` in src/agent/cni.ts. */
@@ -224,10 +228,14 @@ string_view valueOf(string_view json, string_view key) {
   }
 }
 
+const char* socketPath() {
+  const char* path = std::getenv("VNET_NODE_SOCKET");
+  return path == nullptr || *path == '\0' ? kSocket : path;
+}
+
 /** Prints the output of the daemon, and returns its exit status; -1 if it does not reply. */
 int ask(string_view config) {
-  const char* path = std::getenv("VNET_NODE_SOCKET");
-  if (path == nullptr || *path == '\0') path = kSocket;
+  const char* path = socketPath();
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (std::strlen(path) >= sizeof address.sun_path) return -1;
@@ -322,11 +330,48 @@ int printVersions(string_view config) {
   return 0;
 }
 
+/** Appends to a record in `reply`, in place of a text that is too long. */
+void append(size_t& length, string_view text) {
+  if (length + text.size() > kRecordMax) return;
+  std::memcpy(reply + length, text.data(), text.size());
+  length += text.size();
+}
+
+/**
+ * Lists a pod that starts without its wire, for the next `vnet list` of a daemon: its variables and
+ * the name of the network, as NAME=VALUE with a NUL after each, and a NUL.
+ */
+void listUnserved(string_view config) {
+  const string_view socket = socketPath();
+  const string_view stem = slice(socket, 0, socket.size() - (socket.ends_with(".sock") ? 5 : 0));
+  char path[sizeof(sockaddr_un::sun_path) + sizeof kUnserved];
+  if (stem.size() >= sizeof(sockaddr_un::sun_path)) return;
+  std::memcpy(path, stem.data(), stem.size());
+  std::memcpy(path + stem.size(), kUnserved, sizeof kUnserved);
+  // Without the directory no daemon has run here.
+  const int fd = ::open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+  if (fd < 0 || ::lseek(fd, 0, SEEK_END) > kUnservedMax) return;
+  size_t length = 0;
+  for (const char* name : {"CNI_CONTAINERID", "CNI_IFNAME", "CNI_NETNS", "CNI_ARGS"}) {
+    const char* value = std::getenv(name);
+    append(length, name);
+    append(length, "=");
+    append(length, value == nullptr ? "" : value);
+    append(length, {"", 1});
+  }
+  const string_view network = valueOf(config, "\"name\"");
+  append(length, "name=");
+  append(length, isText(network) ? network : "\"\"");
+  append(length, {"", 1});
+  append(length, {"", 1});
+  writeAll(fd, {reply, length});
+}
+
 /** Returns whether a pod has a wire by its annotations, by CNI_ARGS, or by the configuration. */
 bool hasWire(string_view config) {
   const char* args = std::getenv("CNI_ARGS");
-  if (args != nullptr && std::strstr(args, "VNET_WIRE") != nullptr) return true;
-  if (valueOf(config, "\"runtimeConfig\"").find("\"vnet.dev/wire") != string_view::npos) return true;
+  if (args != nullptr && std::strstr(args, "VNET_") != nullptr) return true;
+  if (valueOf(config, "\"runtimeConfig\"").find("\"vnet.dev/") != string_view::npos) return true;
   for (const char* key : {"\"wire\"", "\"wireIn\"", "\"wireOut\""}) {
     if (!valueOf(config, key).empty()) return true;
   }
@@ -342,7 +387,10 @@ int alone(string_view command, string_view config) {
   if (required) return fail(version, command == "STATUS" ? kUnavailable : kLater, "vnet node does not reply: start it");
   if (command != "ADD") return 0;
   // Runtimes log what a plugin writes there.
-  if (hasWire(config)) std::fputs("vnet-cni: vnet node does not reply: the pod starts without its wire\n", stderr);
+  if (hasWire(config)) {
+    std::fputs("vnet-cni: vnet node does not reply: the pod starts without its wire\n", stderr);
+    listUnserved(config);
+  }
   return writeAll(STDOUT_FILENO, valueOf(config, "\"prevResult\"")) ? 0 : 1;
 }
 

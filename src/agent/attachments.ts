@@ -27,6 +27,7 @@ import { applyChange, type Change, filterResources, isChange, isEmpty, stillInFo
 import type { Mark } from './mark.ts'
 import { type Mistake, Mistakes } from './mistakes.ts'
 import { ownerText } from './owner.ts'
+import { isPodNetns, isThere, type PodNetns } from './pod-netns.ts'
 import { inOneLine, lineOf, paramsOf, type Spec, StrangerResources } from './spec.ts'
 
 /**
@@ -44,6 +45,10 @@ export interface AttachRequest extends Spec {
   /** Its owner: `cni NETWORK CONTAINER IF`, `docker ID IF`; undefined for a request by hand. */
   readonly owner?: string | undefined
   readonly names?: DeviceOwner | undefined
+  /** The namespace of a pod, whose runtime may not report its end. */
+  readonly podNetns?: PodNetns | undefined
+  /** True if it was attached by hand to all interfaces of a container. */
+  readonly isOfAll?: true | undefined
   /** True if its frames should have passed the wire since the interface was made. */
   readonly fromStart?: true | undefined
 }
@@ -140,6 +145,7 @@ export class Attachments implements AsyncDisposable {
       throw new VnetError(ENODEV, `attach ${name}`, 'no process and no name has its network namespace')
     const { place } = await this.#load(request, netns)
     this.#away = this.#away.filter(each => !isSame(each, place))
+    if (inode === undefined) this.#mistakes.forget((_, { ifindex }) => ifindex === place.ifindex)
     this.#keep()
   }
 
@@ -188,9 +194,15 @@ export class Attachments implements AsyncDisposable {
 
   /** Detaches as a user wants it: an owner's next attachments are refused, until forget(). */
   async detachForGood(name: string, inode = ownNamespace('net')): Promise<boolean> {
-    const { owner } = (this.#at(name, inode) ?? this.#awayAt(name, inode))?.request ?? {}
-    if (owner !== undefined) this.#changes.set(owner, { detached: true })
-    return this.detach(name, inode)
+    const { place, request } = this.#at(name, inode) ?? withPlace(this.#awayAt(name, inode))
+    const { owner, names, podNetns: netns } = request ?? {}
+    if (owner !== undefined) this.#changes.set(owner, { detached: true, netns })
+    const isDone = await this.detach(name, inode)
+    if (owner !== undefined && names !== undefined) {
+      const lasts = netns && true
+      this.mistake(owner, { who: ownerText(names), why: detachedText(names), lasts, netns, ifindex: place?.ifindex })
+    }
+    return isDone
   }
 
   /** Returns whether a user detached the owner's attachment. */
@@ -212,6 +224,11 @@ export class Attachments implements AsyncDisposable {
     if (mistake.lasts) this.#keep()
   }
 
+  /** Returns whether a user attached to all interfaces of a container. */
+  byHandTo(id: string): boolean {
+    return [...this.#all].some(({ request: { isOfAll, names } }) => isOfAll && names?.id === id)
+  }
+
   forgetMistakes(isOwner: (owner: string) => boolean): void {
     this.#mistakes.forget(isOwner)
   }
@@ -225,7 +242,8 @@ export class Attachments implements AsyncDisposable {
     const attached = [...this.#all].find(each => each.dev === dev)
     if (attached === undefined) return
     const key = keyOf(attached.request, attached.place)
-    this.#setChange(key, withChange(this.#changes.get(key), change))
+    const { podNetns: netns } = attached.request
+    this.#setChange(key, { ...withChange(this.#changes.get(key), change), netns })
   }
 
   /**
@@ -235,8 +253,8 @@ export class Attachments implements AsyncDisposable {
   async restore(mark?: Mark): Promise<void> {
     this.#mark = mark
     const { kept, remembered, noted } = readState(this.#state, this.#net)
-    for (const { owner, mistake } of noted) this.#mistakes.add(owner, mistake)
-    for (const { owner, change } of remembered) this.#changes.set(owner, change)
+    for (const { owner, mistake } of noted) if (isThere(mistake.netns)) this.#mistakes.add(owner, mistake)
+    for (const { owner, change } of remembered) if (isThere(change.netns)) this.#changes.set(owner, change)
     const paths = netnsPaths(kept.map(({ inode }) => inode))
     this.#lastNumber = Math.max(0, ...kept.map(({ number = 0 }) => number))
     const down: [Kept, netns: string | undefined][] = []
@@ -340,7 +358,7 @@ export class Attachments implements AsyncDisposable {
     const { names } = request
     const owner = names === undefined ? '' : ` (${ownerText(names)}, ${names.interface})`
     if (kept !== undefined && kept.since === undefined)
-      this.mistake(uncounted(place), { who: `interface ${name}`, why: UNCOUNTED, lasts: true })
+      this.mistake(uncounted(place), { who: interfaceText(name, names), why: UNCOUNTED, lasts: true })
     this.#net.log.info(`${name}: attached${owner}${isEmpty(change) ? '' : ', as a user changed it'}`)
     return attached
   }
@@ -370,7 +388,7 @@ export class Attachments implements AsyncDisposable {
   /** Forgets the changes of a place that no longer exists, unless an owner will have another. */
   #forgetPlace({ request, ...place }: Kept): void {
     this.#mistakes.forget(owner => owner === uncounted(place))
-    if (request.owner === undefined) this.#changes.delete(keyOf(request, place))
+    if (request.owner === undefined || !isThere(request.podNetns)) this.#changes.delete(keyOf(request, place))
   }
 
   /** Returns the place of an interface. Throws a VnetError if it does not exist. */
@@ -455,6 +473,14 @@ export class Attachments implements AsyncDisposable {
 
 const gone = (name: string) => new VnetError(ENODEV, name, 'it no longer exists')
 
+const withPlace = (kept: Kept | undefined) => ({ place: kept, request: kept?.request })
+
+const interfaceText = (name: string, owner: DeviceOwner | undefined): string =>
+  `interface ${name}${owner === undefined ? '' : ` of ${ownerText(owner)}`}`
+
+export const detachedText = ({ interface: inside }: DeviceOwner): string =>
+  `${inside} has no wire, because a user detached it`
+
 const isSame = (a: Place, b: Place): boolean => a.ifindex === b.ifindex && isSameNamespace(a, b)
 
 const NOTHING_COUNTED: Counted = { counted: { in: 0, out: 0 }, bypassed: { in: 0, out: 0 } }
@@ -493,7 +519,7 @@ function readState(file: string, net: Net): State {
 
 function isKept(value: Partial<Kept> | null): value is Kept {
   const { inode, ifindex, request, change, since } = value ?? {}
-  const isPlace = Number.isInteger(inode) && Number.isInteger(ifindex)
+  const isPlace = Number.isInteger(inode) && Number.isInteger(ifindex) && isPodNetns(request?.podNetns)
   return isPlace && typeof request?.name === 'string' && (change === undefined || isChange(change)) && isCounted(since)
 }
 
@@ -507,8 +533,9 @@ function isRemembered(value: Partial<Remembered & Kept> | null): value is Rememb
 }
 
 function isNoted(value: Partial<Noted> | null): value is Noted {
-  const { who, why } = value?.mistake ?? {}
-  return typeof value?.owner === 'string' && typeof who === 'string' && typeof why === 'string'
+  const { who, why, netns } = value?.mistake ?? {}
+  const areTexts = [value?.owner, who, why].every(text => typeof text === 'string')
+  return areTexts && isPodNetns(netns)
 }
 
 /** Returns a name or path of each of the namespaces that still has one; none of our own. */

@@ -6,6 +6,7 @@ import { attached, type WireAttachment } from '../control/protocol/attachment.ts
 import type { DeviceChange } from '../control/server/subject.ts'
 import type { DeviceWire, WireResources } from '../netdev/device-wire.ts'
 import { cutCable, type NetDevice } from '../netdev/index.ts'
+import { isPodNetns, type PodNetns } from './pod-netns.ts'
 
 /** A text of a user, with the contents of its files and its filters' programs in base64. */
 interface KeptText {
@@ -24,6 +25,8 @@ export interface Change {
   readonly cut?: boolean | undefined
   /** A user detached it: only a user attaches again. */
   readonly detached?: true | undefined
+  /** The namespace of the pod: the change ends with it. */
+  readonly netns?: PodNetns | undefined
 }
 
 /** Returns `before` with a later change. */
@@ -44,7 +47,8 @@ export function stillInForce(before: Change, { cut, wires }: Pick<NetDevice, 'cu
   return { ...before, ...Object.fromEntries(gone), ...(!cut && { cut: undefined }) }
 }
 
-export const isEmpty = (change: Change): boolean => Object.values(change).every(value => value === undefined)
+export const isEmpty = ({ netns: _, ...change }: Change): boolean =>
+  Object.values(change).every(value => value === undefined)
 
 /** Changes the wires and the cable of a device that is not up yet. Throws a UsageError. */
 export function applyChange(change: Change, dev: NetDevice): void {
@@ -72,9 +76,10 @@ function attachedTo({ attachments }: KeptText): WireResources {
 
 /** Checks a change of a state file. */
 export function isChange(value: unknown): value is Change {
-  const { ab, ba, only, cut = false, detached = true } = (value ?? {}) as Change
+  const { ab, ba, only, cut = false, detached = true, netns } = (value ?? {}) as Change
   const areTexts = [ab, ba, only].every(each => each === undefined || isKeptText(each))
-  return typeof value === 'object' && value !== null && areTexts && typeof cut === 'boolean' && detached === true
+  const areFlags = typeof cut === 'boolean' && detached === true
+  return typeof value === 'object' && value !== null && areTexts && areFlags && isPodNetns(netns)
 }
 
 function isKeptText({ text, attachments }: KeptText): boolean {

@@ -40,7 +40,7 @@ export interface AgentReply {
 export const agentSocket = (): string => process.env.VNET_NODE_SOCKET || `${RUN_DIRECTORY}/node.sock`
 
 /** Returns the path of a file of the daemon, beside its socket. */
-export function agentFile(extension: '.state' | '.mark', socket = agentSocket()): string {
+export function agentFile(extension: '.state' | '.mark' | '.unserved', socket = agentSocket()): string {
   return socket.replace(/(\.sock)?$/, extension)
 }
 

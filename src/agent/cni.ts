@@ -4,13 +4,16 @@
  * annotations of the pod, else by CNI_ARGS, else by the configuration. A mistake in it is a log
  * line, and the pod starts without a wire, unless "required" is true.
  */
+import { existsSync, renameSync, rmSync } from 'node:fs'
 import { type End, otherEnds } from '../attach/inside.ts'
 import { attempt, UsageError } from '../base/index.ts'
 import type { DeviceOwner } from '../control/server/subject.ts'
+import { readTextFile } from '../linux/regular-file.ts'
 import type { Attachments } from './attachments.ts'
 import type { AgentReply } from './client.ts'
 import { checkHasWire, checkNames, type KnownNames } from './names.ts'
 import { ownerText } from './owner.ts'
+import { isNetnsPath, podNetnsAt } from './pod-netns.ts'
 import { isSpec, lineOf, type Spec } from './spec.ts'
 
 /** All versions of the specification, as `kVersions` in native/cni/cni.cc. */
@@ -59,8 +62,9 @@ function namesOf(wire: string, wireIn: string, wireOut: string, only: string, se
   return { wire, wireIn, wireOut, only, seed } as const
 }
 
-/** The namespaces that runtimes name. Another path could be a device or a FIFO. */
-const NETNS = /^(\/proc\/\d+\/(task\/\d+\/)?ns\/net|\/(var\/)?run\/(docker\/)?netns\/[\w.-]+)$/
+const UNSERVED = 'vnet node did not reply when it started, so frames passed without its wire'
+/** Bytes of the list of such pods at most; the plugin stops at a part of it. */
+const UNSERVED_MAX = 4 << 20
 
 class CniError extends Error {
   readonly code: number
@@ -102,6 +106,33 @@ export async function cni(attachments: Attachments, request: string): Promise<Ag
   }
 }
 
+/** Notes mistakes for pods that the plugin has listed, because no daemon replied at their start. */
+export function noteUnserved(attachments: Attachments, file: string): void {
+  for (const record of takeRecords(file)) {
+    const variables = new Map(pairsOf(record, '\0'))
+    const network = attempt(() => JSON.parse(variables.get('name') ?? '""'))
+    const netns = podNetnsAt(netnsOf({ variables }))
+    if (typeof network !== 'string' || netns === undefined) continue
+    const owner = attempt(() => ownerOf({ variables, network }))
+    if (owner === undefined) continue
+    attachments.mistake(owner, { who: ownerText(namesOfPod({ variables })), why: UNSERVED, lasts: true, netns })
+  }
+}
+
+/** Removes the list of the plugin, and returns its records. */
+function takeRecords(file: string): string[] {
+  if (!existsSync(file)) return []
+  const taken = `${file}.taken`
+  try {
+    renameSync(file, taken)
+    return readTextFile(taken, UNSERVED_MAX).split('\0\0').slice(0, -1)
+  } catch {
+    return []
+  } finally {
+    rmSync(taken, { force: true })
+  }
+}
+
 function pairsOf(text: string, separator: string): [name: string, value: string][] {
   return text.split(separator).map(each => {
     const at = each.indexOf('=')
@@ -139,6 +170,7 @@ async function add(attachments: Attachments, call: Call): Promise<object> {
   const { config } = call
   const { prevResult } = config
   const owner = ownerOf(call)
+  const [names, podNetns] = [namesOfPod(call), podNetnsAt(netnsOf(call))]
   if (!isRecord(prevResult))
     throw new CniError(INVALID_CONFIG, 'vnet-cni needs prevResult: put it after another plugin')
   try {
@@ -147,16 +179,15 @@ async function add(attachments: Attachments, call: Call): Promise<object> {
     await removeAll(attachments, owner)
     if (isSpec(spec)) {
       const name = hostSide(attachments, call)
-      await attachments.inTurn(() =>
-        attachments.attach({ ...spec, name, farSide: true, owner, names: namesOfPod(call) }),
-      )
+      await attachments.inTurn(() => attachments.attach({ ...spec, name, farSide: true, owner, names, podNetns }))
     }
   } catch (error) {
     if (config.required !== undefined && config.required !== false) throw error
     attachments.mistake(owner, {
-      who: ownerText(namesOfPod(call)),
+      who: ownerText(names),
       why: `${lineOf(error)}: it starts without a wire`,
       lasts: true,
+      netns: podNetns,
     })
   }
   return prevResult
@@ -188,7 +219,9 @@ async function collect(attachments: Attachments, { config, network }: Call): Pro
   return remove(attachments, each => each.startsWith(ownerName(network, '')) && !owners.has(each))
 }
 
-function ownerOf({ variables, network }: Call): string {
+const netnsOf = ({ variables }: Pick<Call, 'variables'>): string => variables.get('CNI_NETNS') ?? ''
+
+function ownerOf({ variables, network }: Omit<Call, 'config'>): string {
   const [container, ifname] = [variables.get('CNI_CONTAINERID'), variables.get('CNI_IFNAME')]
   if (container && ifname) return ownerName(network, container, ifname)
   throw new CniError(INVALID_VARIABLES, 'CNI_CONTAINERID and CNI_IFNAME are needed')
@@ -224,16 +257,16 @@ function specIn(place: Config, names: KnownNames): Spec {
 }
 
 /** Returns the name of the host's end of the interface. */
-function hostSide({ native }: Attachments, { variables }: Call): string {
-  const path = variables.get('CNI_NETNS') ?? ''
-  if (!NETNS.test(path)) throw new CniError(INVALID_VARIABLES, `CNI_NETNS '${path}' is not a network namespace`)
-  const only = variables.get('CNI_IFNAME')
+function hostSide({ native }: Attachments, call: Call): string {
+  const path = netnsOf(call)
+  if (!isNetnsPath(path)) throw new CniError(INVALID_VARIABLES, `CNI_NETNS '${path}' is not a network namespace`)
+  const only = call.variables.get('CNI_IFNAME')
   const [{ name }] = otherEnds(native, { text: `interface ${only}`, path, netns: undefined, only }) as [End]
   return name
 }
 
 /** Returns the names of a pod, or of a container without one. */
-function namesOfPod({ variables }: Call): DeviceOwner {
+function namesOfPod({ variables }: Pick<Call, 'variables'>): DeviceOwner {
   const args = new Map(pairsOf(variables.get('CNI_ARGS') ?? '', ';'))
   const [pod, namespace] = [args.get('K8S_POD_NAME'), args.get('K8S_POD_NAMESPACE')]
   const id = variables.get('CNI_CONTAINERID')

@@ -9,7 +9,9 @@ import {
   listeningSocket,
 } from '../attach/engine.ts'
 import { endsOf, netnsOf } from '../attach/inside.ts'
-import type { Attachments } from './attachments.ts'
+import type { DeviceOwner } from '../control/server/subject.ts'
+import { type Attachments, type AttachRequest, detachedText } from './attachments.ts'
+import type { Mistake } from './mistakes.ts'
 import { checkHasWire, checkNames, isOurs } from './names.ts'
 import { ownerText } from './owner.ts'
 import { isSpec, lineOf, type Spec } from './spec.ts'
@@ -45,6 +47,9 @@ interface DockerOptions {
 }
 
 type EngineOptions = Omit<DockerOptions, 'sockets'> & { readonly socket: string }
+type AdoptOptions = EngineOptions & { readonly waiting: Map<string, Container> }
+/** Why an interface has not its wire. */
+type Wrong = Pick<Mistake, 'why' | 'ifindex'>
 
 /** Follows the engine, including its restarts, until `signal`. Never rejects. */
 export async function followDocker(attachments: Attachments, options: DockerOptions): Promise<void> {
@@ -75,7 +80,16 @@ export async function followDocker(attachments: Attachments, options: DockerOpti
 /** Follows the engine at a socket until it ends. */
 function followEngine(attachments: Attachments, options: EngineOptions, onConnected: () => void): Promise<void> {
   const { socket, signal } = options
-  const adopt = (id: string) => adoptContainer(attachments, id, options).catch(error => attachments.warn(lineOf(error)))
+  /** What is done for each container, one after the other. */
+  const turns = new Map<string, Promise<void>>()
+  /** Containers that have started, and have had no wire since. */
+  const waiting = new Map<string, Container>()
+  function inTurn(id: string, fn: () => Promise<void> | void): Promise<void> {
+    const turn = (turns.get(id) ?? Promise.resolve()).then(fn).catch(error => attachments.warn(lineOf(error)))
+    turns.set(id, turn)
+    return turn
+  }
+  const adopt = (id: string) => inTurn(id, () => adoptContainer(attachments, id, { ...options, waiting }))
   const connected = () => {
     onConnected()
     // After the events, so that no container is missed in between.
@@ -86,58 +100,91 @@ function followEngine(attachments: Attachments, options: EngineOptions, onConnec
       })
       .catch(error => attachments.warn(lineOf(error)))
   }
-  const changed = (id: string) => void adopt(id)
-  const removed = (id: string) => attachments.forget(owner => containerOf(owner) === id)
+  function changed(id: string, started?: Container): void {
+    if (started !== undefined) waiting.set(id, started)
+    void adopt(id)
+  }
+  function removed(id: string): void {
+    void inTurn(id, () => {
+      attachments.forget(owner => containerOf(owner) === id)
+      waiting.delete(id)
+    })
+      // Its last turn.
+      .then(() => turns.delete(id))
+  }
   return followContainers(socket, { changed, removed, connected, signal })
 }
 
 /** Attaches to the interfaces of a container, unless that was done, and notes its mistakes. */
-async function adoptContainer(attachments: Attachments, id: string, options: EngineOptions): Promise<void> {
-  const container = await inspectContainer(options.socket, id)
-  const wrong = new Map<string, string>()
-  if (container !== undefined && container.pid !== 0) {
+async function adoptContainer(attachments: Attachments, id: string, options: AdoptOptions): Promise<void> {
+  const { waiting } = options
+  const container = (await inspectContainer(options.socket, id)) ?? waiting.get(id)
+  const wrong = new Map<string, Wrong>()
+  const isRunning = container !== undefined && container.pid !== 0
+  if (container !== undefined && (isRunning || waiting.has(id))) {
     try {
       const spec = await specOf(container, options, attachments)
-      if (isSpec(spec)) await attachments.inTurn(() => attachAll(attachments, container, spec, wrong))
+      const isMeant = isSpec(spec) || attachments.byHandTo(id)
+      if (isRunning && isMeant) await attachments.inTurn(() => attachAll(attachments, container, spec, wrong))
+      else if (isMeant && !isRunning) wrong.set(`${DOCKER}${id}`, { why: 'it ended before it had its wire' })
     } catch (error) {
-      wrong.set(`${DOCKER}${id}`, lineOf(error))
+      wrong.set(`${DOCKER}${id}`, { why: lineOf(error) })
     }
   }
+  if (isRunning && [...wrong.keys()].every(owner => attachments.isDetached(owner))) waiting.delete(id)
   attachments.forgetMistakes(owner => containerOf(owner) === id && !wrong.has(owner))
   const who = ownerText({ container: container?.name, id })
-  for (const [owner, why] of wrong) attachments.mistake(owner, { who, why })
+  for (const [owner, mistake] of wrong) attachments.mistake(owner, { who, ...mistake })
 }
 
-/** Attaches to the veths of a container. Adds to `wrong` why an interface has not its wire. */
+/**
+ * Attaches to the veths of a container, unless it has no labels: then a user attached to those it
+ * had. Adds to `wrong` why an interface has not its wire, by owner.
+ */
 async function attachAll(
   attachments: Attachments,
   { id, pid, name: container }: Container,
   spec: Spec,
-  wrong: Map<string, string>,
+  wrong: Map<string, Wrong>,
 ): Promise<void> {
   const wanted = { text: 'labels', path: netnsOf(pid), netns: undefined, only: undefined }
   const { ends, others } = endsOf(attachments.native, wanted)
   for (const { name, ifindex, inside } of ends) {
     const owner = `${DOCKER}${id} ${inside}`
-    const present = attachments.at(ifindex)
-    const other = containerOf(present?.owner ?? '')
     const names = { container, id, interface: inside }
-    if (attachments.isDetached(owner)) wrong.set(owner, `${inside} has no wire, because a user detached it`)
-    else if (other !== undefined && other !== id)
-      wrong.set(
-        owner,
-        `it shares ${inside} with ${ownerText(present?.names ?? { id: other })}, whose labels give the wire`,
-      )
-    if (wrong.has(owner) || present !== undefined) continue
+    const present = attachments.at(ifindex)
+    const why = isSpec(spec) ? whyNot(attachments, owner, names, present) : present === undefined && later(names)
+    if (why) wrong.set(owner, { why, ifindex })
+    if (why || present !== undefined) continue
     try {
       await attachments.attach({ ...spec, name, farSide: true, owner, names, fromStart: true })
     } catch (error) {
-      wrong.set(owner, lineOf(error))
+      wrong.set(owner, { why: lineOf(error) })
     }
   }
-  for (const { name, kind = 'no veth' } of others)
-    wrong.set(`${DOCKER}${id} ${name}`, `${name} is ${kind}: vnet attach --node ${wanted.path}/${name} attaches inside`)
+  for (const { name, kind = 'no veth' } of others) {
+    const why = `${name} is ${kind}: vnet attach --node ${wanted.path}/${name} attaches inside`
+    wrong.set(`${DOCKER}${id} ${name}`, { why })
+  }
 }
+
+/** Returns why labels give no wire to an interface, which may have one already. */
+function whyNot(
+  attachments: Attachments,
+  owner: string,
+  names: DeviceOwner,
+  present: AttachRequest | undefined,
+): string | undefined {
+  const other = containerOf(present?.owner ?? '')
+  if (other !== undefined && other !== names.id) {
+    const first = ownerText(present?.names ?? { id: other })
+    return `it shares ${names.interface} with ${first}, whose labels give the wire`
+  }
+  return present === undefined && attachments.isDetached(owner) ? detachedText(names) : undefined
+}
+
+const later = ({ container, interface: inside }: DeviceOwner): string =>
+  `${inside} has no wire, because it is newer: vnet attach --node --container ${container} --interface ${inside}`
 
 /** Returns the wire of the labels, without labels that the image gave. Throws a UsageError. */
 async function specOf(container: Container, options: EngineOptions, { log }: Attachments): Promise<Spec> {

@@ -1,5 +1,6 @@
 /** The containers and pods that have no wire, or not the wanted one, because of a mistake. */
 import type { MistakeList } from '../control/server/subject.ts'
+import { isThere, type PodNetns } from './pod-netns.ts'
 
 /**
  * Why a container or pod has no wire, or not the wanted one. It is shown until its owner ends or
@@ -11,6 +12,10 @@ export interface Mistake {
   readonly why: string
   /** True if a later daemon does not find it by itself. */
   readonly lasts?: true | undefined
+  /** The mistake ends with it. Without one, it ends when it is forgotten. */
+  readonly netns?: PodNetns | undefined
+  /** The interface that has no wire: the mistake ends when one is attached there. */
+  readonly ifindex?: number | undefined
 }
 
 export class Mistakes {
@@ -26,9 +31,9 @@ export class Mistakes {
   }
 
   /** Removes the mistakes of owners that satisfy `isOwner`. Returns whether there were some. */
-  forget(isOwner: (owner: string) => boolean): boolean {
-    const gone = [...this.#all.keys()].filter(isOwner)
-    for (const owner of gone) this.#all.delete(owner)
+  forget(isOwner: (owner: string, mistake: Mistake) => boolean): boolean {
+    const gone = [...this.#all].filter(([owner, mistake]) => isOwner(owner, mistake))
+    for (const [owner] of gone) this.#all.delete(owner)
     return gone.length > 0
   }
 
@@ -38,6 +43,7 @@ export class Mistakes {
   }
 
   list(): MistakeList {
-    return { count: this.#count, present: [...this.#all.values()] }
+    this.forget((_, { netns }) => !isThere(netns))
+    return { count: this.#count, present: [...this.#all.values()].map(({ who, why }) => ({ who, why })) }
   }
 }

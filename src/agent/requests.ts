@@ -6,7 +6,7 @@
 import { chownSync, lstatSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
-import { type Inside, outsideOf } from '../attach/inside.ts'
+import { findInside, type Inside, namesIn, otherEnds } from '../attach/inside.ts'
 import { ConfigFile } from '../base/config-file.ts'
 import { EADDRINUSE, EAGAIN, ECONNREFUSED, EEXIST, ENOENT, type Log, UsageError, VnetError } from '../base/index.ts'
 import { peerOf } from '../control/protocol/connection.ts'
@@ -27,7 +27,9 @@ import {
 import type { Attachments, AttachRequest } from './attachments.ts'
 import { type AgentReply, type AgentRequest, requestSchema } from './client.ts'
 import { cni } from './cni.ts'
-import { lineOf } from './spec.ts'
+import { ownerText } from './owner.ts'
+import { podNetnsAt } from './pod-netns.ts'
+import { lineOf, type Spec } from './spec.ts'
 
 // Maximum size of a request, and of one in JSON, in bytes; a CNI configuration has a few KiB.
 const REQUEST_MAX = 4 << 20
@@ -156,12 +158,46 @@ async function answer(attachments: Attachments, request: string): Promise<AgentR
   }
 }
 
-/** Returns the interfaces outside of a container or process, with the container's names. */
-async function placesOf({ native }: Attachments, inside: Inside): Promise<Pick<AttachRequest, 'name' | 'names'>[]> {
-  const { ends, container } = await outsideOf(native, inside)
-  return ends.map(end => {
-    const names = container && { container: container.name, id: container.id, interface: end.inside }
-    return { name: end.name, names }
+/** Attaches outside of a container or process. While that fails, it has a mistake. */
+async function attachInside(attachments: Attachments, inside: Inside, spec: Spec): Promise<readonly string[]> {
+  // An engine may be slow: other requests do not wait for it.
+  const found = await findInside(inside)
+  const { text, path, container } = found
+  const owner = `by hand ${container?.id ?? path}`
+  try {
+    const isOfAll = inside.interface === undefined || undefined
+    const places = otherEnds(attachments.native, found).map(end => {
+      return { name: end.name, names: namesIn(found, end.inside), isOfAll }
+    })
+    const made = await attachAll(attachments, places, { ...spec, farSide: true })
+    attachments.forgetMistakes(each => each === owner)
+    return made
+  } catch (error) {
+    const who =
+      container === undefined ? `process ${inside.pid}` : ownerText({ container: container.name, id: container.id })
+    attachments.mistake(owner, { who, why: lineOf(error).replace(`${text}: `, ''), netns: podNetnsAt(path) })
+    throw error
+  }
+}
+
+/** Attaches to all of the interfaces, or to none. Returns their names. */
+function attachAll(
+  attachments: Attachments,
+  places: readonly Pick<AttachRequest, 'name' | 'inode' | 'names' | 'isOfAll'>[],
+  spec: Spec & Pick<AttachRequest, 'farSide' | 'failOpen'>,
+): Promise<readonly string[]> {
+  return attachments.inTurn(async () => {
+    const made: string[] = []
+    try {
+      for (const place of places) {
+        await attachments.attach({ ...spec, ...place })
+        made.push(place.name)
+      }
+    } catch (error) {
+      for (const each of made) await attachments.detach(each, places[0]?.inode)
+      throw error
+    }
+    return made
   })
 }
 
@@ -175,20 +211,6 @@ async function handle(attachments: Attachments, asked: AgentRequest): Promise<re
   }
   const isInside = container !== undefined || pid !== undefined
   if (isInside === (name !== undefined)) throw new UsageError('attach takes an interface, a container or a pid')
-  const inside = { container, pid, interface: only }
-  // An engine may be slow: other requests do not wait for it.
-  const places = name === undefined ? await placesOf(attachments, inside) : [{ name, inode }]
-  return attachments.inTurn(async () => {
-    const made: string[] = []
-    try {
-      for (const place of places) {
-        await attachments.attach({ ...spec, ...place, farSide: isInside || spec.farSide })
-        made.push(place.name)
-      }
-    } catch (error) {
-      for (const each of made) await attachments.detach(each, inode)
-      throw error
-    }
-    return made
-  })
+  if (name === undefined) return attachInside(attachments, { container, pid, interface: only }, spec)
+  return attachAll(attachments, [{ name, inode }], spec)
 }

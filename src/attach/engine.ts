@@ -102,8 +102,8 @@ export async function allContainers(socket: string): Promise<{ id: string; isRun
 
 /** Functions that are notified with the id of a container. */
 interface ContainerFollower {
-  /** It started or ended, or its networks changed. */
-  changed(id: string): void
+  /** It ended, or its networks changed, or it `started` as such a container. */
+  changed(id: string, started?: Container): void
   removed(id: string): void
   /** The engine reports from now on. */
   connected(): void
@@ -128,21 +128,27 @@ export async function followContainers(socket: string, follower: ContainerFollow
     rest = lines.pop() ?? ''
     if (rest.length > BODY_MAX) throw new VnetError(EIO, socket, 'an event of the engine is too long')
     for (const line of lines) {
-      const { id, isRemoved } = eventOf(line)
+      const { id, started, isRemoved } = eventOf(line)
       if (!NAME.test(id)) continue
       if (isRemoved) removed(id)
-      else changed(id)
+      else changed(id, started)
     }
   }
 }
 
 /** Returns the container in a line of /events; an empty id for a line without one. */
-function eventOf(line: string): { id: string; isRemoved: boolean } {
-  const { id, Type, Action, Actor } = attempt(() => JSON.parse(line)) ?? {}
+function eventOf(line: string): { id: string; started?: Container | undefined; isRemoved: boolean } {
+  const { id: given, Type, Action, Actor } = attempt(() => JSON.parse(line)) ?? {}
+  const { ID, Attributes } = Actor ?? {}
   // In Docker's events of a network the actor is the network.
-  const inNetwork = Type === 'network' ? text(Actor?.Attributes?.container) : ''
-  const isRemoved = Type !== 'network' && (Action === 'destroy' || Action === 'remove')
-  return { id: inNetwork || text(Actor?.ID) || text(id), isRemoved }
+  const isOfNetwork = Type === 'network'
+  const id = (isOfNetwork && text(Attributes?.container)) || text(ID) || text(given)
+  if (!isOfNetwork && Action === 'start') {
+    // The attributes are the labels and a few more. A container of `--rm` may no longer exist.
+    const [name, image] = [text(Attributes?.name), text(Attributes?.image)]
+    return { id, started: { id, name, image, pid: 0, labels: labelsOf({ Labels: Attributes }) }, isRemoved: false }
+  }
+  return { id, isRemoved: !isOfNetwork && (Action === 'destroy' || Action === 'remove') }
 }
 
 /** No engine listens at a socket. */

@@ -20,23 +20,22 @@ export interface Inside {
   readonly netns?: string | undefined
 }
 
-/**
- * Returns the other ends of the veths of a container or a process, and the container if it was
- * named. Throws a VnetError with a one-line message if it finds no end, or if the container does
- * not run.
- */
-export async function outsideOf(
-  native: Native,
-  inside: Inside,
-): Promise<{ readonly ends: readonly End[]; readonly container?: Container }> {
-  const { container, pid, netns, interface: only } = inside
+/** A namespace that was found: `container` is the one that it was named by. */
+export type Found = Wanted & { readonly container?: Container }
+
+/** Finds the namespace, for otherEnds(). Rejects with a VnetError with a one-line message. */
+export async function findInside({ container, pid, netns, interface: only }: Inside): Promise<Found> {
   if (container !== undefined && pid !== undefined) throw new UsageError('give --container or --pid, not both')
-  if (container === undefined)
-    return { ends: otherEnds(native, { text: `--pid ${pid}`, netns, only, path: netnsOf(pid ?? 0) }) }
+  if (container === undefined) return { text: `--pid ${pid}`, netns, only, path: netnsOf(pid ?? 0) }
   const found = await findContainer(container, engineSockets())
   const text = `container ${container}`
   if (found.pid === 0) throw new VnetError(ESRCH, text, 'it is not running')
-  return { ends: otherEnds(native, { text, netns, only, path: netnsOf(found.pid) }), container: found }
+  return { text, netns, only, path: netnsOf(found.pid), container: found }
+}
+
+/** Returns the names of the container of an interface inside; undefined if it was named by pid. */
+export function namesIn({ container }: Pick<Found, 'container'>, inside: string) {
+  return container && { container: container.name, id: container.id, interface: inside }
 }
 
 /**

@@ -1,5 +1,6 @@
 /** The life of a run's devices: from the first registration to the last statistics. */
 import { EPERM, explain, isErrno, isOwnDefect, type Log, messageOrDescription } from '../base/index.ts'
+import type { DeviceOwner } from '../control/server/subject.ts'
 import { CAP_NET_ADMIN, CAP_SYS_ADMIN, dropPrivileges, type Native } from '../linux/index.ts'
 import type { LinuxPlatform } from '../linux/platform.ts'
 import { type Driver, devOpen, devSetMtu, type Module, NETDEV_UNREGISTER, type Net, StepGate } from '../netdev/index.ts'
@@ -13,13 +14,18 @@ import { type DeviceStatistics, statisticsOf, Wires } from './statistics.ts'
  * A run of a driver, from its loaded module on. The caller unloads the module and closes all
  * others.
  */
+/** The options of a driver's command, and the containers that its interfaces are of, in order. */
+export type RunOptions = CommonOptions & {
+  readonly owners?: readonly (DeviceOwner | undefined)[] | undefined
+}
+
 export interface Run {
   readonly module: Module
   readonly plans: readonly Plan[]
   readonly net: Net
   readonly native: Native
   readonly platform: LinuxPlatform
-  readonly options: CommonOptions
+  readonly options: RunOptions
   readonly io: Io
   readonly output: Output
 }

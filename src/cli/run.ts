@@ -22,7 +22,7 @@ import { Net } from '../netdev/net.ts'
 import type { NetDevice } from '../netdev/net-device.ts'
 import { formatMac } from '../packet/address.ts'
 import { LinuxWireResources } from '../wire/wire-resources.node.ts'
-import { live, type Run } from './live.ts'
+import { live, type Run, type RunOptions } from './live.ts'
 import { jsonOutput, textOutput } from './output.ts'
 import type { CommonOptions } from './parse/options.ts'
 import { keepAddresses, netnsOf, type Plan, planDevices, refuseConflicts, refuseOverlaps } from './plan.ts'
@@ -34,7 +34,7 @@ export async function run(
   driver: Driver,
   params: Record<string, unknown>,
   args: readonly string[],
-  options: CommonOptions,
+  options: RunOptions,
   io: Io,
 ): Promise<number> {
   const { quiet = false, verbose = 0 } = options
@@ -124,6 +124,7 @@ async function runDevices(parts: Run): Promise<number> {
   await using _control = serveControl(native, net, {
     netnsOf: dev => netnsOf(dev, plans),
     namespaceOf: dev => namespaceOf(dev, netnsOf(dev, plans)),
+    ownerOf: dev => options.owners?.[module.devices.indexOf(dev)],
     module: {
       name: driver.name,
       params: driver.params,

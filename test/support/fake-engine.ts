@@ -34,7 +34,23 @@ export class FakeEngine {
   /** Adds a container, and reports its start. */
   start(name: string, container: FakeContainer): void {
     this.containers.set(name, container)
-    this.#report('container', 'start', { ID: name })
+    this.#started(name, container)
+  }
+
+  /** Reports the start of a container of `--rm` that has ended. */
+  startRemoved(name: string, container: FakeContainer): void {
+    this.#started(name, container)
+    this.remove(name)
+  }
+
+  #started(ID: string, { name = ID, image = 'none', labels }: FakeContainer): void {
+    this.#report('container', 'start', { ID, Attributes: { ...labels, name, image } })
+  }
+
+  /** Ends a container, and reports it. */
+  end(name: string): void {
+    this.containers.set(name, { ...this.containers.get(name), pid: 0 })
+    this.#report('container', 'die', { ID: name })
   }
 
   /** Removes a container, and reports it. */

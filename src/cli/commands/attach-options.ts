@@ -2,6 +2,7 @@
 import { statSync } from 'node:fs'
 import type { AgentRequest } from '../../agent/client.ts'
 import { EINVAL, ENOENT, UsageError, VnetError } from '../../base/index.ts'
+import type { DeviceOwner } from '../../control/server/subject.ts'
 import { checkLinux } from '../../linux/native.ts'
 import { interfaceArg } from '../../netdev/driver.ts'
 import type { QueryOptions } from '../ask.ts'
@@ -12,17 +13,18 @@ import { complain, EXIT_OK, type Io } from '../process/io.ts'
 
 export type AttachCliOptions = Values<typeof PLACE_OPTIONS> & Pick<CommonOptions, 'netns'>
 
-/** Returns the interfaces that are named by the options; undefined if they name none. */
+/** Returns the interfaces that options name, with their containers; undefined if they name none. */
 export async function optionalTargets(
   args: readonly string[],
   options: AttachCliOptions,
-): Promise<readonly string[] | undefined> {
+): Promise<readonly { readonly name: string; readonly owner: DeviceOwner | undefined }[] | undefined> {
   if (!isInside(args, options)) return undefined
-  const [{ outsideOf }, { loadNative }] = await Promise.all([
+  const [{ findInside, namesIn, otherEnds }, { loadNative }] = await Promise.all([
     import('../../attach/inside.ts'),
     import('../../linux/native.ts'),
   ])
-  return (await outsideOf(loadNative(), options)).ends.map(({ name }) => name)
+  const found = await findInside(options)
+  return otherEnds(loadNative(), found).map(({ name, inside }) => ({ name, owner: namesIn(found, inside) }))
 }
 
 /** True if the options name a container or a process. Throws a UsageError if they contradict. */

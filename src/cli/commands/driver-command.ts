@@ -33,7 +33,8 @@ export function driverCommand(driver: Driver, commandNamed: CommandNamed): LazyC
       const found = driver.attaches ? await optionalTargets(args, given) : undefined
       const values = givenParams(driver.params, found === undefined ? given : { ...given, farSide: true })
       const { run } = await import('../run.ts')
-      return run(driver, values, found ?? args, given, io)
+      const owners = found?.map(({ owner }) => owner)
+      return run(driver, values, found?.map(({ name }) => name) ?? args, { ...given, owners }, io)
     },
   })
 }

@@ -2,6 +2,7 @@
 import { statSync } from 'node:fs'
 import { Attachments } from '../../agent/attachments.ts'
 import { agentFile, agentSocket } from '../../agent/client.ts'
+import { noteUnserved } from '../../agent/cni.ts'
 import { followDocker } from '../../agent/docker.ts'
 import { openMark } from '../../agent/mark.ts'
 import { serveRequests } from '../../agent/requests.ts'
@@ -57,12 +58,16 @@ export async function node(options: NodeOptions, io: Io): Promise<number> {
   await using platform = new LinuxPlatform(native, text => log.warn(`vnet: ${text}`), new Turns(clock))
   const net = new Net({ platform, clock, log, random: random(Math.floor(Math.random() * 2 ** 32)) })
   const path = agentSocket()
+  const unserved = agentFile('.unserved', path)
   await using attachments = new Attachments(native, net, agentFile('.state', path), files)
   await using _control = serveControl(native, net, {
     netnsOf: dev => attachments.placeOf(dev)?.netns,
     namespaceOf: dev => attachments.placeOf(dev)?.place,
     ownerOf: dev => attachments.ownerOf(dev),
-    mistakes: () => attachments.mistakes(),
+    mistakes() {
+      noteUnserved(attachments, unserved)
+      return attachments.mistakes()
+    },
     changed: (dev, change) => attachments.changed(dev, change),
     module: { name: 'attach', attaches: true, params: {}, values: {} },
     deputy,
@@ -71,6 +76,7 @@ export async function node(options: NodeOptions, io: Io): Promise<number> {
   using requests = await serveRequests(native, attachments, { path, group })
   using mark = openMark(native, agentFile('.mark', path), net)
   await attachments.restore(mark)
+  noteUnserved(attachments, unserved)
   requests.start()
   if (io.own) dropPrivileges(native, KEPT)
   io.out(json ? `${JSON.stringify({ event: 'ready', socket: path })}\n` : `requests: ${path}\nready\n`)

@@ -47,6 +47,9 @@ const wire = async () => {
     .slice(0, 2)
     .map(line => line.replace('vethpod ', ''))
 }
+const mistakes = async () =>
+  JSON.parse((await host.run(`${process.execPath} ${PROGRAM} list --json`)).stdout || '{}').mistakes
+const start = () => spawnVnet(['node', '--json'], { within: ['nsenter', `--net=/run/netns/${host.name}`] })
 /** The daemon's attachments. */
 const attached = () =>
   JSON.parse(readFileSync(join(directory, 'node.state'), 'utf8')).flatMap(
@@ -112,8 +115,6 @@ describe('ADD', () => {
     [{ wires: 'loss 1%' }, "key 'wires' is unknown; did you mean 'wire'?"],
     [{ wire: 'loss 1%', required: 'true' }, 'required: it must be true or false, not "true"'],
   ])('the misspelt %j is refused, which list says until DEL, also after a restart', async (config, why) => {
-    const mistakes = async () =>
-      JSON.parse((await host.run(`${process.execPath} ${PROGRAM} list --json`)).stdout || '{}').mistakes
     const isRequired = 'required' in config
     const { status, stdout } = await call('ADD', {
       config: { ...config, required: isRequired ? config.required : true },
@@ -128,7 +129,7 @@ describe('ADD', () => {
     daemon = await spawnVnet(['node', '--json'], { within: ['nsenter', `--net=/run/netns/${host.name}`] })
     expect(await mistakes()).toEqual(expected)
     await call('DEL')
-    expect(await mistakes()).toBeUndefined()
+    expect((await mistakes()) ?? []).toEqual([])
   })
 
   test('the mistake is an error of the plugin if the wire is required', async () => {
@@ -190,6 +191,53 @@ describe('DEL', () => {
     await call('DEL', { variables: { CONTAINERID: 'c2' } })
     await call('DEL', { config: { name: 'other' } })
     expect(attached()).toEqual(['vethpod'])
+  })
+})
+
+describe('while the daemon is down', () => {
+  const variables = { ARGS: 'K8S_POD_NAMESPACE=web;K8S_POD_NAME=front-1' }
+  const config = annotated({ 'vnet.dev/wires': 'loss 1%' })
+  const expected = [
+    { who: 'pod web/front-1 (c1)', why: 'vnet node did not reply when it started, so frames passed without its wire' },
+  ]
+
+  test('a pod that starts is in the list of the next daemon, until DEL, and one without a wire is not', async () => {
+    await daemon.stop()
+    expect(await call('ADD', { variables: { CONTAINERID: 'c2' } })).toMatchObject({ status: 0 })
+    expect(await call('ADD', { config, variables })).toMatchObject({ status: 0 })
+    daemon = await start()
+    await daemon.line(/pod web\/front-1 \(c1\): vnet node did not reply/)
+    expect(await mistakes()).toEqual(expected)
+    await daemon.stop()
+    daemon = await start()
+    expect(await mistakes()).toEqual(expected)
+    await call('DEL')
+    expect((await mistakes()) ?? []).toEqual([])
+  })
+
+  test('a daemon that was away lists a pod as well', async () => {
+    process.kill(daemon.pid, 'SIGSTOP')
+    const added = call('ADD', { config, variables })
+    expect(await added).toMatchObject({ status: 0 })
+    process.kill(daemon.pid, 'SIGCONT')
+    await expect.poll(mistakes).toEqual(expected)
+  })
+
+  test('a pod that ends leaves neither its mistake nor its cut', async () => {
+    const pid = await processIn(pod)
+    const NETNS = `/proc/${pid}/ns/net`
+    await call('ADD', { config, variables: { NETNS } })
+    await call('ADD', { config: { wire: 'loss 0%' }, variables: { NETNS, CONTAINERID: 'c2' } })
+    await host.run(`${process.execPath} ${PROGRAM} cut vethpod`)
+    await daemon.stop('SIGKILL')
+    daemon = await start()
+    expect(JSON.parse(readFileSync(join(directory, 'node.state'), 'utf8'))).not.toEqual([])
+    await daemon.stop('SIGKILL')
+    host.ip('link delete vethpod')
+    process.kill(pid)
+    daemon = await start()
+    await daemon.stop()
+    expect(JSON.parse(readFileSync(join(directory, 'node.state'), 'utf8'))).toEqual([])
   })
 })
 

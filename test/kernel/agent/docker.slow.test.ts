@@ -195,6 +195,76 @@ describe('labels', () => {
   })
 })
 
+/** The mistakes that `vnet list` shows, as `who: why`. */
+async function mistakes(): Promise<string[]> {
+  const { stdout } = await host.run(`${process.execPath} ${PROGRAM} list --json`)
+  const { mistakes } = JSON.parse(stdout || '{"mistakes":[]}') as { mistakes: { who: string; why: string }[] }
+  return mistakes.map(({ who, why }) => `${who}: ${why}`)
+}
+
+/** Asks the daemon to attach to a container. Returns the error line. */
+async function attach(name: string, ...args: string[]): Promise<string> {
+  const command = [process.execPath, PROGRAM, 'attach', '--node', '--container', name, ...args]
+  return (await host.run(command.join(' '))).stderr
+}
+
+describe('a container without its wire is in the list', () => {
+  test('one that a user detached, until a user attaches to it', async () => {
+    engine.start('web', { pid, labels })
+    const daemon = await start()
+    await daemon.line(ATTACHED)
+    await host.run(`${process.execPath} ${PROGRAM} detach outer`)
+    expect(await mistakes()).toEqual(['container web: inner has no wire, because a user detached it'])
+    expect(await attach('web')).toBe('')
+    expect(await mistakes()).toEqual([])
+  })
+
+  test('one that ended before it had its wire, until it starts with one', async () => {
+    const daemon = await start('-v')
+    await daemon.line(/docker: connected/)
+    engine.start('plain', { pid: 0, labels: { other: 'x' } })
+    engine.start('web', { pid: 0, labels })
+    await daemon.line(/container web: it ended before it had its wire/)
+    expect(await mistakes()).toEqual(['container web: it ended before it had its wire'])
+    engine.start('web', { pid, labels })
+    await daemon.line(ATTACHED)
+    expect(await mistakes()).toEqual([])
+    engine.end('web')
+    engine.startRemoved('job', { pid: 0, labels })
+    await daemon.line(/container job: it ended before it had its wire/)
+    await expect.poll(mistakes).toEqual([])
+  })
+
+  test('one that a user could not attach to, until that works or the container ends', async () => {
+    engine.containers.set('web', { pid })
+    const other = await processIn(container)
+    engine.containers.set('other', { pid: other })
+    await start()
+    expect(await attach('web', '--interface', 'eth9')).toContain('it has no interface eth9')
+    expect(await mistakes()).toEqual(['container web: it has no interface eth9'])
+    expect(await attach('web')).toBe('')
+    expect(await mistakes()).toEqual([])
+    expect(await attach('other', '--interface', 'eth9')).toContain('it has no interface eth9')
+    expect(await mistakes()).toHaveLength(1)
+    process.kill(other)
+    await expect.poll(mistakes).toEqual([])
+  })
+
+  test('one with a network that is newer than the attachment of a user', async () => {
+    engine.containers.set('web', { pid })
+    const daemon = await start('-v')
+    await daemon.line(/docker: connected/)
+    await attach('web')
+    addVeth('second')
+    engine.connect('web')
+    await daemon.line(/container web: eth-second has no wire/)
+    const command = 'vnet attach --node --container web --interface eth-second'
+    expect(await mistakes()).toEqual([`container web: eth-second has no wire, because it is newer: ${command}`])
+    expect(await attach('web', '--interface', 'eth-second')).toBe('')
+    expect(await mistakes()).toEqual([])
+  })
+})
+
 describe('without DOCKER_HOST', () => {
   /** Starts a daemon with a /run of its own, in which `run` has made something. */
   function startIn(run: string): Promise<Running> {

@@ -6,6 +6,7 @@ import { makeVeth } from '#support/attach.ts'
 import { freshEngine } from '#support/fake-engine.ts'
 import { freshQuietNamespaces } from '#support/fresh-namespaces.ts'
 import { processIn } from '#support/netns.ts'
+import { lines } from '#support/traffic.ts'
 import { PROGRAM, type Running, spawnVnet } from '#support/vnet-process.ts'
 
 const { near: container, far: host, directory } = freshQuietNamespaces('near', 'far')
@@ -62,7 +63,9 @@ test('each command that takes an interface takes the name of its container', asy
   }
   expect((await vnet('wire', 'outer')).stdout).toContain('outer in (ab): delay 2ms')
   expect(await vnet('detach', 'container:web')).toMatchObject({ status: 0, stdout: 'outer\n' })
-  expect((await vnet('list')).stdout).toBe('')
+  expect((await vnet('list')).stdout).toMatch(
+    /^container web \(0123456789ab\) .* mistake .* inner has no wire, because a user detached it$/m,
+  )
 })
 
 test('a container with several interfaces is one line that names them', async () => {
@@ -100,4 +103,32 @@ test('a pod has its namespace and name, and a container by hand its name', async
   expect((await vnet('wire', 'container:api')).stdout).toContain('  of container:api/inner\n')
   const { stderr } = await vnet('attach', '--container', ID)
   expect(stderr).toMatch(/outer: the daemon vnet node \(process \d+\) is attached to it: `vnet wire` changes it/)
+})
+
+test('list shows the container of an attachment that runs in the foreground', async () => {
+  await daemon.stop()
+  engine.containers.set(ID, { pid: await processIn(container), name: 'web' })
+  await spawnVnet(['attach', '--container', ID, '--wire', 'delay 1ms'], { within: within() })
+  expect((await table())[1]?.slice(0, 2)).toEqual(['outer', 'container:web/inner'])
+  expect((await vnet('wire', 'container:web')).stdout).toContain('  of container:web/inner\n')
+})
+
+test('vnet web shows the interface of a container and no other', async () => {
+  container.ip(`link add second type veth peer name other netns ${host.name}`, 'link set second up')
+  host.ip('link set other up')
+  host.ip('link set lo up')
+  await startWeb()
+  await daemon.line(/other: attached/)
+  const web = await spawnVnet(['web', '0', 'container:web/inner', 'container:none'], {
+    within: within(),
+    until: /^http:/,
+  })
+  await web.line(/^vnet: no interface is called container:none; .*the page shows interfaces that come later$/)
+  // A page without the token may see interfaces.
+  const [origin] = /http:[^#]*/.exec(web.stdout) as RegExpExecArray
+  const child = host.spawn(['curl', '-sN', `${origin}events`])
+  const stdout = await lines(child).until(/"mayChange":false/)
+  child.kill()
+  expect(stdout).toContain('outer')
+  expect(stdout).not.toContain('"other"')
 })

@@ -103,12 +103,16 @@ describe('of a daemon', () => {
     await expect.poll(() => readFileSync(join(directory, 'node.state'), 'utf8')).toContain('docker web')
     await first.stop('SIGKILL')
     const second = await start()
-    await second.line(/interface outer: vnet node was killed: frames passed without the wire, uncounted/)
-    expect(await vnet('list')).toMatch(/^interface outer +- +attach +mistake .*uncounted, until it was back$/m)
+    await second.line(
+      /interface outer of container web: vnet node was killed: frames passed without the wire, uncounted/,
+    )
+    expect(await vnet('list')).toMatch(
+      /^interface outer of container web +- +attach +mistake .*uncounted, until it was back$/m,
+    )
     await second.stop()
     const third = await start()
     await third.line(/outer: attached/)
-    expect(await vnet('list')).toMatch(/^interface outer +- +attach +mistake /m)
+    expect(await vnet('list')).toMatch(/^interface outer of container web +- +attach +mistake /m)
     host.ip('link delete outer')
     await third.line(/outer: the interface was brought down/)
     makeVeth(container, host)
