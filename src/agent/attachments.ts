@@ -346,7 +346,10 @@ export class Attachments implements AsyncDisposable {
     }
     const module = this.#insmod(request, { netns, number, change, continuity })
     const [dev] = module.devices as [NetDevice]
-    const attached: Attached = { place, number, request, module, dev, netns }
+    const seed = dev.wires[0]?.runSeed
+    // A seed that was drawn is kept like a given one.
+    const drawn = seed === undefined ? {} : { seed: `${seed}` }
+    const attached: Attached = { place, number, request: { ...request, ...drawn }, module, dev, netns }
     this.#all.add(attached)
     try {
       await module.up()

@@ -81,16 +81,20 @@ describe.each(['SIGTERM', 'SIGKILL'] as const)('after %s and a new start', signa
   })
 })
 
+const seedOf = async (name: string) => JSON.parse(await vnet('show', name, '--json')).seed as number
+
 test('an interface that was attached by hand is as it was', async () => {
   const first = await start()
   await vnet('attach', '--node', 'outer', '--wire', 'delay 5ms')
+  const seed = await seedOf('outer')
   await vnet('wire', 'outer', 'delay 9ms')
   await vnet('cut', 'outer')
   await first.stop('SIGKILL')
   const second = await start()
-  expect([await wireOf('outer'), await isCut('outer')]).toEqual([
+  expect([await wireOf('outer'), await isCut('outer'), await seedOf('outer')]).toEqual([
     ['outer in (ab): delay 9ms', 'outer out (ba): delay 9ms'],
     true,
+    seed,
   ])
   await vnet('detach', 'outer')
   await vnet('attach', '--node', 'outer', '--wire', 'delay 5ms')
