@@ -16,7 +16,17 @@ import {
   SOCK_CLOEXEC,
 } from 'vnet/internal/linux/index'
 import { addresseeOf, vnetFor } from './addressee.ts'
-import * as memory from './program-memory.ts'
+import {
+  gathered,
+  iovecs,
+  isToKernel,
+  type MemorySpan,
+  MMSGHDR_LEN,
+  mmsghdrs,
+  msghdr,
+  putLength,
+  span,
+} from './program-memory.ts'
 import { boundPortOf, inodeOf, openerAs } from './program-socket.ts'
 import type { Relay, RelayDone, Sent } from './relay.ts'
 import type { Notification } from './seccomp.ts'
@@ -28,7 +38,7 @@ export const LAST_DESCRIPTOR = 1023
 /** Longer than any request; the kernel gets longer datagrams. */
 const SEND_MAX = 65536
 
-type Datagram = Readonly<{ spans: readonly memory.MemorySpan[]; name?: memory.MemorySpan }>
+type Datagram = Readonly<{ spans: readonly MemorySpan[]; name?: MemorySpan }>
 
 /**
  * The handlers of socket(2) and of the calls that send. The kernel runs calls that concern no vnet.
@@ -65,27 +75,27 @@ export class GenericNetlink {
 
   sendto(call: Notification): void {
     const name = { address: call.address(4), length: call.int(5) }
-    this.#send(call, { spans: [memory.span(call.address(1), call.address(2))], name })
+    this.#send(call, { spans: [span(call.address(1), call.address(2))], name })
   }
 
   write(call: Notification): void {
-    this.#send(call, { spans: [memory.span(call.address(1), call.address(2))] })
+    this.#send(call, { spans: [span(call.address(1), call.address(2))] })
   }
 
   writev(call: Notification): void {
-    const spans = memory.iovecs(this.#supervision.processes, call.pid, call.address(1), call.address(2))
+    const spans = iovecs(this.#supervision.processes, call.pid, call.address(1), call.address(2))
     this.#send(call, spans && { spans })
   }
 
   sendmsg(call: Notification): void {
-    this.#send(call, memory.msghdr(this.#supervision.processes, call.pid, call.address(1)))
+    this.#send(call, msghdr(this.#supervision.processes, call.pid, call.address(1)))
   }
 
   /** Sends datagrams up to the first for the kernel; the program's next call sends the others. */
   sendmmsg(notification: Notification): void {
     const { processes, listener } = this.#supervision
     const [pid, address] = [notification.pid, notification.address(1)]
-    const all = memory.mmsghdrs(processes, pid, address, notification.int(2)) ?? []
+    const all = mmsghdrs(processes, pid, address, notification.int(2)) ?? []
     const isStill = () => listener.isWaiting(notification)
     const send = (i: number): void =>
       this.#exchange(notification, all[i], result => {
@@ -93,8 +103,8 @@ export class GenericNetlink {
           listener.answer(notification, i === 0 ? result : i)
           return
         }
-        const at = address + BigInt(memory.MMSGHDR_LEN * i)
-        const written = processes.inMemoryOf(pid, isStill, () => memory.putLength(processes, at, result)) ?? 0
+        const at = address + BigInt(MMSGHDR_LEN * i)
+        const written = processes.inMemoryOf(pid, isStill, () => putLength(processes, at, result)) ?? 0
         if (written < 0) listener.answer(notification, written)
         else send(i + 1)
       })
@@ -139,9 +149,9 @@ export class GenericNetlink {
   #taken(notification: Notification, datagram: Datagram | undefined): Sent | undefined {
     const { native, listener, processes } = this.#supervision
     const { pid } = notification
-    const octets = datagram && memory.gathered(processes, pid, datagram.spans, SEND_MAX)
+    const octets = datagram && gathered(processes, pid, datagram.spans, SEND_MAX)
     const to = octets === undefined ? 'kernel' : addresseeOf(octets)
-    if (octets === undefined || to === 'kernel' || !memory.isToKernel(processes, pid, datagram?.name)) return undefined
+    if (octets === undefined || to === 'kernel' || !isToKernel(processes, pid, datagram?.name)) return undefined
     const fd = processes.descriptor(pid, notification.int(0))
     if (fd < 0) return undefined
     const sent = closingOnError(native, [fd], (): Sent | undefined => {

@@ -6,7 +6,18 @@
 import { EAGAIN, EFAULT, EINVAL, ENOBUFS } from 'vnet/internal/base/errno'
 import { closeFd, closingOnError, isGeneric, MSG_DONTWAIT, MSG_TRUNC } from 'vnet/internal/linux/index'
 import { getU32, putU32 } from 'vnet/internal/netlink/index'
-import * as memory from './program-memory.ts'
+import {
+  finishMsghdr,
+  iovecs,
+  type MemorySpan,
+  MMSGHDR_LEN,
+  type Msghdr,
+  msghdr,
+  putLength,
+  scattered,
+  span,
+  timespecMs,
+} from './program-memory.ts'
 import { inodeOf, isNonBlocking, receiveTimeoutMs } from './program-socket.ts'
 import { PLACEHOLDER_LEN, type Replies } from './replies.ts'
 import type { Notification } from './seccomp.ts'
@@ -31,7 +42,7 @@ type Envelope = Readonly<{ name: Uint8Array; namelen: number; control: Uint8Arra
  * results.
  */
 interface ReceiveBuffers {
-  readonly spans: readonly memory.MemorySpan[]
+  readonly spans: readonly MemorySpan[]
   readonly controlLength: number
   /** Writes the rest of the call's results. Returns 0 or -errno. */
   finish(envelope: Envelope): number
@@ -65,7 +76,7 @@ export class Reception {
     const { processes } = this.#supervision
     const { pid } = notification
     const address = notification.address(1)
-    const header = memory.msghdr(processes, pid, address)
+    const header = msghdr(processes, pid, address)
     this.#receive(notification, notification.int(2), header && this.#intoMsghdr(address, header))
   }
 
@@ -74,7 +85,7 @@ export class Reception {
     const { pid } = notification
     const [address, lengthAt] = [notification.address(4), notification.address(5)]
     this.#receive(notification, notification.int(3), {
-      spans: [memory.span(notification.address(1), notification.address(2))],
+      spans: [span(notification.address(1), notification.address(2))],
       controlLength: 0,
       finish({ name, namelen }) {
         const length = new Uint8Array(4)
@@ -89,15 +100,12 @@ export class Reception {
   }
 
   read(notification: Notification): void {
-    this.#read(notification, [memory.span(notification.address(1), notification.address(2))])
+    this.#read(notification, [span(notification.address(1), notification.address(2))])
   }
 
   readv(notification: Notification): void {
     const { processes } = this.#supervision
-    this.#read(
-      notification,
-      memory.iovecs(processes, notification.pid, notification.address(1), notification.address(2)),
-    )
+    this.#read(notification, iovecs(processes, notification.pid, notification.address(1), notification.address(2)))
   }
 
   /** At offset -1 it is readv(2); a socket has no other offset. */
@@ -107,7 +115,7 @@ export class Reception {
       listener.proceed(notification)
       return
     }
-    const spans = memory.iovecs(processes, notification.pid, notification.address(1), notification.address(2))
+    const spans = iovecs(processes, notification.pid, notification.address(1), notification.address(2))
     this.#read(notification, spans, (notification.int(5) & RWF_NOWAIT) === 0 ? 0 : MSG_DONTWAIT)
   }
 
@@ -117,7 +125,7 @@ export class Reception {
     const { pid } = notification
     const [address, flags] = [notification.address(1), notification.int(3) & ~MSG_WAITFORONE]
     const wanted = Math.min(notification.int(2) >>> 0, MESSAGES_MAX)
-    const timeoutMs = memory.timespecMs(processes, pid, notification.address(4))
+    const timeoutMs = timespecMs(processes, pid, notification.address(4))
     const waitsForOne = (notification.int(3) & MSG_WAITFORONE) !== 0
     if (timeoutMs === undefined || wanted === 0) {
       listener.proceed(notification)
@@ -128,13 +136,13 @@ export class Reception {
     const ended = (error: number) => (received > 0 ? received : error)
     const attempt = (fd: number): number => {
       while (received < wanted) {
-        const at = address + BigInt(memory.MMSGHDR_LEN * received)
-        const header = memory.msghdr(processes, pid, at)
+        const at = address + BigInt(MMSGHDR_LEN * received)
+        const header = msghdr(processes, pid, at)
         const length = header === undefined ? -EFAULT : this.#one(fd, flags, this.#intoMsghdr(at, header))
         if (length === -EAGAIN && received > 0 && waitsForOne) return received
         if (length === -EAGAIN) return length
         if (length < 0) return ended(length)
-        if (memory.putLength(processes, at, length) < 0) return ended(-EFAULT)
+        if (putLength(processes, at, length) < 0) return ended(-EFAULT)
         received++
         // The kernel too checks the time only after each message.
         if (native.monotonic() >= until) break
@@ -144,14 +152,14 @@ export class Reception {
     this.#call(notification, flags, attempt, ended)
   }
 
-  #read(notification: Notification, spans: readonly memory.MemorySpan[] | undefined, flags = 0): void {
+  #read(notification: Notification, spans: readonly MemorySpan[] | undefined, flags = 0): void {
     const { listener } = this.#supervision
     // Reading no bytes from a socket neither receives nor waits.
     if (spans?.every(({ length }) => length === 0)) listener.proceed(notification)
     else this.#receive(notification, flags, spans && { spans, controlLength: 0, finish: () => 0 })
   }
 
-  #intoMsghdr(address: bigint, { name, spans, controlAt }: memory.Msghdr): ReceiveBuffers {
+  #intoMsghdr(address: bigint, { name, spans, controlAt }: Msghdr): ReceiveBuffers {
     const { processes } = this.#supervision
     return {
       spans,
@@ -161,7 +169,7 @@ export class Reception {
         if (wantsName && processes.write(name.address, sender.subarray(0, name.length)) < 0) return -EFAULT
         if (processes.write(controlAt.address, control) < 0) return -EFAULT
         const lengths = { namelen: wantsName ? namelen : name.length, controllen: control.length }
-        return memory.finishMsghdr(processes, address, { ...lengths, flags })
+        return finishMsghdr(processes, address, { ...lengths, flags })
       },
     }
   }
@@ -209,7 +217,7 @@ export class Reception {
   /** Receives a message. Returns the result of recvmsg(2). */
   #one(fd: number, flags: number, { spans, controlLength, finish }: ReceiveBuffers): number {
     const { native, processes } = this.#supervision
-    const room = spans.reduce((n, span) => n + span.length, 0)
+    const room = spans.reduce((n, each) => n + each.length, 0)
     // The kernel fits the parts of a dump to the receiver's buffer; a placeholder has to fit too.
     const bytes = this.#bytes.subarray(0, Math.max(room, PLACEHOLDER_LEN))
     const controlRoom = this.#control.subarray(0, controlLength)
@@ -224,7 +232,7 @@ export class Reception {
       if (message === undefined) return -ENOBUFS
       length = message.length
     }
-    const copied = memory.scattered(processes, spans, message.subarray(0, Math.min(room, message.length)))
+    const copied = scattered(processes, spans, message.subarray(0, Math.min(room, message.length)))
     if (copied < 0) return copied
     const truncated = copied < length ? MSG_TRUNC : 0
     const name = this.#name.subarray(0, namelen)

@@ -15,7 +15,18 @@ import { existsSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import net from 'node:net'
 import { basename, dirname, join, resolve } from 'node:path'
-import type * as pw from '@playwright/test'
+import type {
+  Browser,
+  BrowserType,
+  Fixtures,
+  LaunchOptions,
+  PlaywrightTestArgs,
+  PlaywrightTestOptions,
+  PlaywrightWorkerArgs,
+  PlaywrightWorkerOptions,
+  TestInfo,
+  TestType,
+} from '@playwright/test'
 import { attempt, UsageError } from 'vnet/internal/base/index'
 import { LabWorker } from './kernel/lab-worker.ts'
 import { checkForm, type Form, OBJECT, PORTS } from './model/options.ts'
@@ -82,20 +93,18 @@ export interface NetworkFixtures {
   /** The host at the other end of the link, for servers: `http://server:8080`. */
   server: LabHost
   /** Launches the project's browser on a host of the lab. It is closed with the test. */
-  browserIn: (host: LabHost, options?: pw.LaunchOptions) => Promise<pw.Browser>
+  browserIn: (host: LabHost, options?: LaunchOptions) => Promise<Browser>
 }
 
 /** Playwright's test: `use` and `extend` take the options of the link as `network`. */
-export interface NetworkTest<T extends object, W extends object> extends pw.TestType<T, W> {
-  use(fixtures: Omit<pw.Fixtures<object, object, T, W>, 'network'> & Partial<NetworkTestOptions>): void
-  use(fixtures: pw.Fixtures<object, object, T, W>): void
+export interface NetworkTest<T extends object, W extends object> extends TestType<T, W> {
+  use(fixtures: Omit<Fixtures<object, object, T, W>, 'network'> & Partial<NetworkTestOptions>): void
+  use(fixtures: Fixtures<object, object, T, W>): void
   extend<T2 extends object, W2 extends object = object>(
-    fixtures: Omit<pw.Fixtures<T2, W2, T, W>, 'network'> & Partial<NetworkTestOptions>,
+    fixtures: Omit<Fixtures<T2, W2, T, W>, 'network'> & Partial<NetworkTestOptions>,
   ): NetworkTest<T & T2, W & W2>
   // The last one is what mergeTests() infers from.
-  extend<T2 extends object, W2 extends object = object>(
-    fixtures: pw.Fixtures<T2, W2, T, W>,
-  ): NetworkTest<T & T2, W & W2>
+  extend<T2 extends object, W2 extends object = object>(fixtures: Fixtures<T2, W2, T, W>): NetworkTest<T & T2, W & W2>
 }
 
 /** The hosts at the ends of a test's link. */
@@ -107,10 +116,10 @@ interface Ends {
 }
 
 interface Own extends NetworkFixtures {
-  readonly _current: { browser: pw.Browser | undefined }
-  readonly playwright: Readonly<Record<string, pw.BrowserType>>
+  readonly _current: { browser: Browser | undefined }
+  readonly playwright: Readonly<Record<string, BrowserType>>
   readonly browserName: string
-  readonly launchOptions: pw.LaunchOptions
+  readonly launchOptions: LaunchOptions
   readonly channel: string | undefined
   readonly connectOptions: object | undefined
   readonly context: { readonly request: { fetch: () => never } }
@@ -134,7 +143,7 @@ const LIMIT = { timeout: 60_000 }
 const PCAPNG = 'application/x-pcapng'
 
 /** Ends a test's lab, and adds its captures and drops to the report if the test has failed. */
-async function end(lab: Lab, info: pw.TestInfo): Promise<void> {
+async function end(lab: Lab, info: TestInfo): Promise<void> {
   const hasFailed = info.status !== info.expectedStatus
   const drops = hasFailed ? await lab.drops().catch(() => []) : []
   const captures = hasFailed ? lab.keepCaptures() : []
@@ -155,13 +164,13 @@ function programOf({ playwright, browserName, launchOptions, channel, connectOpt
   if (given !== undefined) return given
   if (channel !== undefined)
     throw new UsageError(`channel '${channel}': a browser in a lab needs launchOptions.executablePath instead`)
-  const path = (playwright[browserName] as pw.BrowserType).executablePath()
+  const path = (playwright[browserName] as BrowserType).executablePath()
   if (existsSync(path)) return path
   throw new Error(`${path} does not exist: npx playwright install ${browserName}, or set launchOptions.executablePath`)
 }
 
 /** Returns the browser of a worker, which belongs to the running test. */
-function delegate(current: Own['_current']): pw.Browser {
+function delegate(current: Own['_current']): Browser {
   const get = (_: object, key: string | symbol) => {
     const { browser } = current
     // Fixtures are awaited, which looks for a `then`.
@@ -171,7 +180,7 @@ function delegate(current: Own['_current']): pw.Browser {
     const value = Reflect.get(browser, key)
     return typeof value === 'function' ? value.bind(browser) : value
   }
-  return new Proxy({}, { get }) as pw.Browser
+  return new Proxy({}, { get }) as Browser
 }
 
 /** Playwright's own requests come from the test's process, which is not past the link. */
@@ -250,12 +259,12 @@ function linking<Test extends Base>(base: Test): Test {
  */
 if (process.env.TEST_WORKER_INDEX !== undefined) LabWorker.take()
 
-const none: { browser: pw.Browser | undefined } = { browser: undefined }
+const none: { browser: Browser | undefined } = { browser: undefined }
 const networkFixtures = {
   network: ['', { option: true }],
   lab: [
     // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the names of fixtures from it.
-    async ({}: Own, use: Use<Lab>, info: pw.TestInfo) => {
+    async ({}: Own, use: Use<Lab>, info: TestInfo) => {
       const options = { name: labName(info.title), seed: seedFor(info.titlePath.join(' > ')) }
       // A browser needs the kernel.
       const lab = await createLab({ ...options, world: 'kernel' }).catch(error => reasonToSkip(error))
@@ -272,8 +281,8 @@ const networkFixtures = {
     use: Use<NetworkFixtures['browserIn']>,
   ) => {
     const own = { playwright, browserName, launchOptions, channel, connectOptions } as Own
-    const browsers: pw.Browser[] = []
-    const type = playwright[browserName] as pw.BrowserType
+    const browsers: Browser[] = []
+    const type = playwright[browserName] as BrowserType
     await use(async (host, options = {}) => {
       const program = programOf(own, options.executablePath)
       const args = [...(launchOptions.args ?? []), ...(options.args ?? [])]
@@ -290,7 +299,7 @@ const networkFixtures = {
     async ({}: Own, use: Use<typeof none>) => use({ ...none }),
     { scope: 'worker' },
   ],
-  browser: [async ({ _current }: Own, use: Use<pw.Browser>) => use(delegate(_current)), { scope: 'worker' }],
+  browser: [async ({ _current }: Own, use: Use<Browser>) => use(delegate(_current)), { scope: 'worker' }],
   _launched: [
     async ({ network, browserIn, browserName, _current }: Own, use: Use<void>) => {
       const { client, args } = endsOf(network)
@@ -313,6 +322,6 @@ const networkFixtures = {
 
 /** Playwright's test with the fixtures of NetworkFixtures. */
 export const test: NetworkTest<
-  pw.PlaywrightTestArgs & pw.PlaywrightTestOptions & NetworkFixtures,
-  pw.PlaywrightWorkerArgs & pw.PlaywrightWorkerOptions
+  PlaywrightTestArgs & PlaywrightTestOptions & NetworkFixtures,
+  PlaywrightWorkerArgs & PlaywrightWorkerOptions
 > = linking((runner.test as Base).extend(networkFixtures).extend(linked)) as never

@@ -21,7 +21,17 @@ import { byWorld } from './guest/vitest-guest.ts'
 import { LabUnavailableError } from './model/rights.ts'
 import { createLab, createLabWith, warmLabs } from './network/create-lab.ts'
 import { LabFault } from './network/fault.ts'
-import * as fixture from './network/fixture.ts'
+import {
+  addDrops,
+  addLines,
+  addMissed,
+  closeWithin,
+  labName,
+  reasonToSkip,
+  seedFor,
+  type TestError,
+  worldLine,
+} from './network/fixture.ts'
 import type { Lab } from './network/lab.ts'
 import { exploredWorld, isInGuest, type WorldName, wantedWorld } from './world/world.ts'
 
@@ -70,7 +80,7 @@ interface LabContext {
   readonly task: {
     readonly name: string
     readonly fullTestName?: string
-    readonly result?: { state: string; errors?: fixture.TestError[]; repeatCount?: number } | undefined
+    readonly result?: { state: string; errors?: TestError[]; repeatCount?: number } | undefined
     readonly meta?: object
     readonly timeout?: number
   }
@@ -113,14 +123,14 @@ const withLab: TestAPI<LabFixtures> = base.extend<LabFixtures>({
     // Errors of the run in the other world, or of earlier tries.
     const earlier = task.result?.errors?.length ?? 0
     const errorOf = () => task.result?.errors?.[earlier]
-    const seed = fixture.seedFor(task.fullTestName ?? task.name)
+    const seed = seedFor(task.fullTestName ?? task.name)
     let captures: readonly string[] = []
     let drops: Promise<readonly string[]> | undefined
     let missed: readonly string[] = []
     let lab: Lab | undefined
     let inWorld = ''
     const keep = () => {
-      if (lab !== undefined) inWorld = fixture.worldLine(lab, signal?.aborted === true)
+      if (lab !== undefined) inWorld = worldLine(lab, signal?.aborted === true)
       captures = lab?.keepCaptures() ?? []
       missed = lab?.missedFaults ?? []
       // A link may be closed meanwhile.
@@ -128,11 +138,11 @@ const withLab: TestAPI<LabFixtures> = base.extend<LabFixtures>({
     }
     // Before the lab hears of it, and ends. After a timeout the test's hooks run first.
     signal?.addEventListener('abort', keep, { once: true })
-    const options = { name: fixture.labName(task.name), seed, ...(world && { world }), ...(signal && { signal }) }
+    const options = { name: labName(task.name), seed, ...(world && { world }), ...(signal && { signal }) }
     const skipped = (error: unknown) => {
       // A test that has failed in memory does not become one that was skipped.
       if (earlier > 0) throw error
-      return skip(fixture.reasonToSkip(error))
+      return skip(reasonToSkip(error))
     }
     // In memory for lack of rights: a program needs them.
     let refused: Error | undefined
@@ -151,15 +161,15 @@ const withLab: TestAPI<LabFixtures> = base.extend<LabFixtures>({
     } finally {
       // As long as its test may take, as vitest sets no limit.
       const limit = Math.max(task.timeout ?? 0, LEAST_LIMIT_MS)
-      await fixture.closeWithin(started, Math.min(limit, MOST_LIMIT_MS))
+      await closeWithin(started, Math.min(limit, MOST_LIMIT_MS))
     }
     if (errorOf() !== undefined && isLeftOut()) {
       Object.assign(task.result ?? {}, { state: 'pass', errors: task.result?.errors?.slice(0, earlier) })
       console.error(`vnet: ${task.name}: not tried in memory: ${refused?.message}`)
     }
-    fixture.addMissed(errorOf(), missed)
-    fixture.addDrops(errorOf(), (await drops) ?? [], seed)
-    if (inBoth || started.world === 'memory') fixture.addLines(errorOf(), [inWorld])
+    addMissed(errorOf(), missed)
+    addDrops(errorOf(), (await drops) ?? [], seed)
+    if (inBoth || started.world === 'memory') addLines(errorOf(), [inWorld])
     if (process.env[GUEST_TESTS] !== undefined) Object.assign(task.meta ?? {}, { captures })
     else for (const path of captures) console.error(`vnet: captured in ${path}`)
   },
@@ -197,7 +207,7 @@ const exploreTest: ExploreTest = (
       if (world === 'kernel') await createLab({ world }).then(lab => lab.close())
       return explore(scenario, { ...options, ...(world && { world }), signal: AbortSignal.any(signals) })
     }
-    const inKernel = () => inWorld('kernel').catch(reason => skip(fixture.reasonToSkip(reason)))
+    const inKernel = () => inWorld('kernel').catch(reason => skip(reasonToSkip(reason)))
     const wanted = exploredWorld(options.world)
     let report = wanted === 'kernel' ? await inKernel() : await inWorld(wanted ?? 'memory')
     if (wanted === undefined && report.needsKernel) report = await inKernel()

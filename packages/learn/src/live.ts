@@ -8,7 +8,19 @@ import { PROGRAM } from 'vnet/internal/cli/own-package'
 import { cpuTimeOf, missingPrograms, processorWaitOf, statOf } from 'vnet/internal/linux/index'
 import { networkOnly, withParent } from 'vnet/internal/linux/rootless'
 import { PRINTED_TOO_MUCH } from './commands/driver-console.ts'
-import * as exercises from './exercise.ts'
+import {
+  Explained,
+  type Explanation,
+  fail,
+  type Live,
+  type LiveCheck,
+  type LiveStatistics,
+  type LiveVnet,
+  notRun,
+  type ProgramOutput,
+  type Result,
+  resultOf,
+} from './exercise.ts'
 
 /** src and dist are equally deep. */
 const RESTRICT = new URL('../dist/commands/restrict-live.js', import.meta.url).href
@@ -26,7 +38,7 @@ const LOOPS = `no interface is up after ${START_CPU_MS / 1000} s of CPU time`
  * A vnet that is starting. `ready` resolves once its interfaces are up, and rejects with the reason
  * if they do not come up in time.
  */
-export interface Started extends exercises.LiveVnet {
+export interface Started extends LiveVnet {
   /** Warnings and errors of its log, each once. */
   readonly complaints: readonly string[]
   /** Whether it has ended because its driver printed too much, which explains all else. */
@@ -37,7 +49,7 @@ export interface Started extends exercises.LiveVnet {
 /** What live checks run on: vnet with a driver file, or a module in a virtual machine. */
 export interface LivePlace {
   start(args: readonly string[]): Started
-  run(program: string, args: readonly string[]): Promise<exercises.ProgramOutput>
+  run(program: string, args: readonly string[]): Promise<ProgramOutput>
   /** Rejects when no check can continue; undefined if that does not happen. */
   readonly broken?: Promise<never>
 }
@@ -68,7 +80,7 @@ const OF_MACHINE =
   /^.*(?:cannot (?:create|open) .*|: (?:command )?not found|: Permission denied|: socket.*: Operation not permitted|Read-only file system|No space left on device|error while loading shared libraries.*)$/m
 
 /** Returns why a program failed because of this machine. vnet's errors are the driver's. */
-function machineFailure(program: string, { status, stderr }: exercises.ProgramOutput): string | undefined {
+function machineFailure(program: string, { status, stderr }: ProgramOutput): string | undefined {
   if (program === 'vnet') return undefined
   const last = stderr.trim().split('\n').at(-1) || `status ${status}`
   const line = OF_MACHINE.exec(stderr)?.[0] ?? (NOT_STARTED.includes(status) ? last : undefined)
@@ -76,12 +88,12 @@ function machineFailure(program: string, { status, stderr }: exercises.ProgramOu
 }
 
 /** Runs a check. Never throws. */
-export async function runLive(check: exercises.LiveCheck, place: LivePlace): Promise<exercises.Result> {
+export async function runLive(check: LiveCheck, place: LivePlace): Promise<Result> {
   const { title, needs = [] } = check
   const missing = missingPrograms('it', needs)
-  if (missing !== undefined) return exercises.notRun(title, 'live', missing)
+  if (missing !== undefined) return notRun(title, 'live', missing)
   const started: Started[] = []
-  const live: exercises.Live = {
+  const live: Live = {
     async vnet(...args) {
       const vnet = place.start(args)
       started.push(vnet)
@@ -95,7 +107,7 @@ export async function runLive(check: exercises.LiveCheck, place: LivePlace): Pro
       return output
     },
   }
-  let problem: exercises.Explanation | undefined
+  let problem: Explanation | undefined
   let whyNot: string | undefined
   try {
     await Promise.race([check.run(live), ...(place.broken === undefined ? [] : [place.broken])])
@@ -110,17 +122,17 @@ export async function runLive(check: exercises.LiveCheck, place: LivePlace): Pro
       problem ??= explanationOf(error)
     }
   }
-  if (whyNot !== undefined) return exercises.notRun(title, 'live', whyNot)
+  if (whyNot !== undefined) return notRun(title, 'live', whyNot)
   if (started.some(vnet => vnet.isTooLoud)) problem = PRINTED_TOO_MUCH
   const logged = started.flatMap(vnet => vnet.complaints).filter(line => !check.allow?.test(line))
   if (problem === undefined && logged.length > 0) problem = unexpected(`the log has: ${logged.shift()}`)
-  return exercises.resultOf('live', check, problem, logged)
+  return resultOf('live', check, problem, logged)
 }
 
-const explanationOf = (error: unknown): exercises.Explanation =>
-  error instanceof exercises.Explained ? error.explanation : unexpected(describeException(error))
+const explanationOf = (error: unknown): Explanation =>
+  error instanceof Explained ? error.explanation : unexpected(describeException(error))
 
-const unexpected = (seen: string): exercises.Explanation => ({
+const unexpected = (seen: string): Explanation => ({
   seen,
   expected: 'vnet starts, logs no warning and no error, and ends by itself',
 })
@@ -135,8 +147,8 @@ export class VnetProcess implements Started {
   readonly #child: ChildProcess
   readonly ready: Promise<void>
   readonly #ended: Promise<number>
-  #statistics: readonly exercises.LiveStatistics[] = []
-  #stopped: Promise<readonly exercises.LiveStatistics[]> | undefined
+  #statistics: readonly LiveStatistics[] = []
+  #stopped: Promise<readonly LiveStatistics[]> | undefined
 
   /** `isConfined`: a driver of a learner; undefined: one of ours. */
   constructor(file: string, args: readonly string[], isConfined?: boolean) {
@@ -160,14 +172,14 @@ export class VnetProcess implements Started {
       this.#child.on('error', reject).on('close', (code, signal) => resolve(signal === null ? (code ?? -1) : -1))
     })
     const ended = this.#ended.then(() =>
-      exercises.fail(unexpected(this.#child.killed ? LOOPS : `vnet ended: ${this.log.at(-1) ?? 'without a word'}`)),
+      fail(unexpected(this.#child.killed ? LOOPS : `vnet ended: ${this.log.at(-1) ?? 'without a word'}`)),
     )
     this.ready = inTime(START_LIMIT_MS, Promise.race([becomesReady, ended]), () => {
       const late = `no interface is up ${START_LIMIT_MS / 1000} s after the start`
       const waited = processorWaitOf(this.#child.pid ?? 0)
       if (waited > BUSY_MS)
         throw new NotRun(`${late}, of which it waited ${Math.round(waited / 1000)} s for a processor`)
-      return exercises.fail(unexpected(late))
+      return fail(unexpected(late))
     })
     const look = setInterval(() => {
       const fields = statOf(this.#child.pid ?? 0)
@@ -176,18 +188,18 @@ export class VnetProcess implements Started {
     this.ready.catch(() => {}).finally(() => clearInterval(look))
   }
 
-  stop(): Promise<readonly exercises.LiveStatistics[]> {
+  stop(): Promise<readonly LiveStatistics[]> {
     this.#stopped ??= this.#stop()
     return this.#stopped
   }
 
-  async #stop(): Promise<readonly exercises.LiveStatistics[]> {
+  async #stop(): Promise<readonly LiveStatistics[]> {
     this.#child.kill('SIGTERM')
     await inTime(STOP_LIMIT_MS, this.#ended, () => {
       this.#child.kill('SIGKILL')
       const last = this.log.at(-1)
       const late = `vnet does not end ${STOP_LIMIT_MS / 1000} s after SIGTERM`
-      return exercises.fail(unexpected(last === undefined ? late : `${late}: ${last}`))
+      return fail(unexpected(last === undefined ? late : `${late}: ${last}`))
     })
     return this.#statistics
   }
@@ -197,7 +209,7 @@ export class VnetProcess implements Started {
     if (event.event === 'ready') {
       this.interfaces = (event.interfaces as { name: string }[]).map(({ name }) => name)
       isReady()
-    } else if (event.event === 'statistics') this.#statistics = event.interfaces as exercises.LiveStatistics[]
+    } else if (event.event === 'statistics') this.#statistics = event.interfaces as LiveStatistics[]
     else if (event.event === 'log') {
       const message = String(event.message)
       this.log.push(message)
@@ -223,11 +235,7 @@ async function inTime(ms: number, promise: Promise<unknown>, late: () => never):
  * of its own, because the programs of a shell's pipeline would outlive the shell and keep its
  * output open. Never rejects: a program that does not start has the status 127.
  */
-export async function runProgram(
-  program: string,
-  args: readonly string[],
-  cwd: string,
-): Promise<exercises.ProgramOutput> {
+export async function runProgram(program: string, args: readonly string[], cwd: string): Promise<ProgramOutput> {
   const child = spawn(program, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'], detached: true })
   const { pid } = child
   const end = () => pid !== undefined && attempt(() => process.kill(-pid, 'SIGKILL'))

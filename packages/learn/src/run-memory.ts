@@ -7,10 +7,19 @@ import { TestBed } from 'vnet/internal/bed/test-bed'
 import * as drivers from 'vnet/internal/drivers/index'
 import * as vnet from 'vnet/internal/index'
 import { type Driver, type NetDevice, netifRunning } from 'vnet/internal/netdev/index'
-import * as exercises from './exercise.ts'
+import {
+  type Bench,
+  type CheckPlace,
+  type Exercise,
+  Explained,
+  type Explanation,
+  type MemoryCheck,
+  type Result,
+  resultOf,
+} from './exercise.ts'
 
 /** The start of a check, by its title, or its result. */
-export type Report = { readonly begin: string } | { readonly end: exercises.Result }
+export type Report = { readonly begin: string } | { readonly end: Result }
 
 /** The parts that differ between a process and a browser's worker. */
 export interface Runner {
@@ -28,7 +37,7 @@ export interface Runner {
  * Runs checks until one fails: later checks would mislead about a driver that does less than they
  * assume.
  */
-export async function runMemoryChecks(exercise: exercises.Exercise, runner: Runner): Promise<void> {
+export async function runMemoryChecks(exercise: Exercise, runner: Runner): Promise<void> {
   const title = 'the driver file loads'
   runner.report({ begin: title })
   let driver: Driver
@@ -37,17 +46,17 @@ export async function runMemoryChecks(exercise: exercises.Exercise, runner: Runn
   } catch (error) {
     const seen = error instanceof Error ? error.message : String(error)
     const expected = missingImport(seen) ?? 'a file that loads and exports a driver'
-    runner.report({ end: exercises.resultOf('memory', { title }, { seen, expected }) })
+    runner.report({ end: resultOf('memory', { title }, { seen, expected }) })
     return
   }
-  const run = async (check: exercises.MemoryCheck) => {
+  const run = async (check: MemoryCheck) => {
     const before = runner.timers()
     const end = await runInMemory(check, driver, exercise, runner.entered)
     await runner.turn()
     if (end.result === 'failed' || runner.timers() <= before) return end
     const seen = 'the devices are gone, and a timer of setTimeout or setInterval still runs'
     const expected = 'none: use dev.net.clock, and cancel its alarms in ndoStop'
-    return exercises.resultOf('memory', check, { seen, expected })
+    return resultOf('memory', check, { seen, expected })
   }
   await runEach(exercise.memory, run, report => runner.report(report))
 }
@@ -55,7 +64,7 @@ export async function runMemoryChecks(exercise: exercises.Exercise, runner: Runn
 /** Runs checks one by one until one fails, and reports the start and the result of each. */
 export async function runEach<C extends { readonly title: string }>(
   checks: readonly C[],
-  run: (check: C) => Promise<exercises.Result>,
+  run: (check: C) => Promise<Result>,
   report: (report: Report) => void,
 ): Promise<void> {
   for (const check of checks) {
@@ -67,11 +76,11 @@ export async function runEach<C extends { readonly title: string }>(
 }
 
 /** The result of the check that ran when an exception was thrown outside of all checks. */
-export function strayException(where: exercises.CheckPlace, title: string, error: unknown): exercises.Result {
+export function strayException(where: CheckPlace, title: string, error: unknown): Result {
   const text = describeException(error)
   const seen = error instanceof Error ? text : `${text} was thrown: only an Error has the line that threw it`
   const expected = 'no exception outside of the functions that vnet calls, in a timer or a promise'
-  return exercises.resultOf(where, { title }, { seen, expected })
+  return resultOf(where, { title }, { seen, expected })
 }
 
 /** The findings of `--debug` about frames and their memory. Checks cover its other rules. */
@@ -85,16 +94,16 @@ type Entered = (operation: { readonly name: string; readonly code: unknown } | u
 
 /** Runs a check of the exercise. Never throws. */
 export async function runInMemory(
-  check: exercises.MemoryCheck,
+  check: MemoryCheck,
   driver: Driver,
-  exercise: exercises.Exercise,
+  exercise: Exercise,
   entered?: Entered,
-): Promise<exercises.Result> {
+): Promise<Result> {
   const { params: usual = {}, rules = [] } = exercise
   const logged: string[] = []
   const beds: TestBed[] = []
   const started: string[] = []
-  const bench: exercises.Bench = {
+  const bench: Bench = {
     driver,
     async another(params = usual, options = {}) {
       const onLog = (line: string, level: number) => {
@@ -111,12 +120,12 @@ export async function runInMemory(
       return made
     },
   }
-  let problem: exercises.Explanation | undefined
-  const attempt = async (run: () => Promise<void> | void, explain: (error: unknown) => exercises.Explanation) => {
+  let problem: Explanation | undefined
+  const attempt = async (run: () => Promise<void> | void, explain: (error: unknown) => Explanation) => {
     try {
       await run()
     } catch (error) {
-      problem ??= error instanceof exercises.Explained ? error.explanation : explain(error)
+      problem ??= error instanceof Explained ? error.explanation : explain(error)
     }
   }
   // In this order: a leak often follows from a logged problem.
@@ -134,7 +143,7 @@ export async function runInMemory(
   // The other problems follow from it.
   const seen = [problem?.seen ?? '', ...logged].find(line => missingImport(line) !== undefined)
   if (problem && seen) problem = { ...problem, seen, expected: missingImport(seen) ?? '' }
-  return exercises.resultOf('memory', check, problem, logged)
+  return resultOf('memory', check, problem, logged)
 }
 
 /** Returns what is expected of a driver that uses a name of vnet's without an import. */
@@ -144,7 +153,7 @@ function missingImport(seen: string): string | undefined {
   return from && `${name} in an import: import { ${name} } from '${from[0]}'`
 }
 
-function thrown(error: unknown): exercises.Explanation {
+function thrown(error: unknown): Explanation {
   return {
     // A bed's error about the driver is not a defect of the bed: its line helps no learner.
     seen:
@@ -153,7 +162,7 @@ function thrown(error: unknown): exercises.Explanation {
   }
 }
 
-function left(error: unknown): exercises.Explanation {
+function left(error: unknown): Explanation {
   return {
     seen: error instanceof Error ? error.message : describeException(error),
     expected: 'nothing is left when the interface is gone: each frame was handed on or freed, each timer cancelled',

@@ -1,6 +1,12 @@
 /** The data that a page reads about the device it shows. */
 import { EPERM, isErrno } from 'vnet/internal/base/errno'
-import * as control from 'vnet/internal/control/index'
+import {
+  type ControlClient,
+  type FoundDevice,
+  type SegmentInfo,
+  type StepState,
+  supported,
+} from 'vnet/internal/control/index'
 import { labPlace } from 'vnet/internal/control/protocol/lab-place'
 import type { DeviceId, FeedMessage, StageReport, StepInfo, Want } from './feed-types.ts'
 import { FlightSource, FrameSource, SNAPLEN } from './frames.ts'
@@ -11,7 +17,7 @@ import { type Packed, Poll, type PollOptions, pack, type Source } from './source
 import { unlessStuck, type Vnets } from './vnets.ts'
 
 type Late = NonNullable<StageReport['late']>
-type Read = (client: control.ControlClient, device: control.FoundDevice, id: DeviceId) => Promise<FeedMessage>
+type Read = (client: ControlClient, device: FoundDevice, id: DeviceId) => Promise<FeedMessage>
 
 const READ: Readonly<Record<'parts' | 'wire' | 'params' | 'scenario', PollOptions & { readonly read: Read }>> = {
   parts: {
@@ -24,7 +30,7 @@ const READ: Readonly<Record<'parts' | 'wire' | 'params' | 'scenario', PollOption
   wire: {
     interval: 1000,
     async read(client, device, id) {
-      const wire = await control.supported(() => client.wire(device.vnet, device))
+      const wire = await supported(() => client.wire(device.vnet, device))
       return { type: 'wire', time: Date.now(), id, wire }
     },
   },
@@ -32,7 +38,7 @@ const READ: Readonly<Record<'parts' | 'wire' | 'params' | 'scenario', PollOption
     interval: 2000,
     isState: true,
     async read(client, device, id) {
-      const params = (await control.supported(() => client.params(device.vnet, device))) ?? []
+      const params = (await supported(() => client.params(device.vnet, device))) ?? []
       return { type: 'params', id, params }
     },
   },
@@ -40,7 +46,7 @@ const READ: Readonly<Record<'parts' | 'wire' | 'params' | 'scenario', PollOption
     interval: 5000,
     isState: true,
     async read(client, device, id) {
-      const scenario = await control.supported(() => client.scenario(device.vnet, device))
+      const scenario = await supported(() => client.scenario(device.vnet, device))
       return { type: 'scenario', id, scenario }
     },
   },
@@ -57,13 +63,13 @@ const HOSTS_MS = 10_000
 
 /** Returns a function that reads a segment, and its hosts less often than the rest. */
 function segmentReader(): Read {
-  let hosts: control.SegmentInfo['hosts'] = []
+  let hosts: SegmentInfo['hosts'] = []
   let allHosts: number | undefined
   let due = 0
   return async (client, device, id) => {
     const isDue = performance.now() >= due
     const kinds = isDue ? undefined : (['lease', 'neighbour', 'station', 'counter'] as const)
-    const segment = await control.supported(() => client.segment(device.vnet, device, kinds))
+    const segment = await supported(() => client.segment(device.vnet, device, kinds))
     if (isDue) {
       const { length } = segment?.hosts ?? []
       hosts = segment?.hosts.slice(0, HOSTS_MAX) ?? []
@@ -75,13 +81,13 @@ function segmentReader(): Read {
 }
 
 /** Returns a function that reads the lateness of all wires; both ends of a cable share one. */
-function latenessReader(vnets: Vnets, client: control.ControlClient) {
+function latenessReader(vnets: Vnets, client: ControlClient) {
   const without = new Set<DeviceId>()
   let before: ReadonlyMap<string, Late['counts']> = new Map()
   // A vnet that ends, or does not reply, has no numbers; `hello` reports that.
-  const readWire = (id: DeviceId, device: control.FoundDevice) =>
+  const readWire = (id: DeviceId, device: FoundDevice) =>
     orNothing(async () => {
-      const wire = await control.supported(() => client.wire(device.vnet, device))
+      const wire = await supported(() => client.wire(device.vnet, device))
       if (wire === undefined) without.add(id)
       return wire
     })
@@ -91,7 +97,7 @@ function latenessReader(vnets: Vnets, client: control.ControlClient) {
     const wires: Record<DeviceId, { readonly out: string; readonly in: string }> = {}
     /** The devices with wires to read, by vnet and label. */
     const ends = new Map<string, DeviceId>()
-    const readEnd = async (end: DeviceId, device: control.FoundDevice) => {
+    const readEnd = async (end: DeviceId, device: FoundDevice) => {
       const { text, outgoing = 'ab', stages = [] } = (await readWire(end, device)) ?? {}
       if (text !== undefined && labPlace(device.place ?? device.netns) !== undefined)
         wires[end] = { out: text[outgoing], in: text[outgoing === 'ab' ? 'ba' : 'ab'] }
@@ -126,7 +132,7 @@ function latenessReader(vnets: Vnets, client: control.ControlClient) {
  * Returns a new source of messages about one device. It reads nothing before a page is added. The
  * caller deletes all pages from it at the end.
  */
-export function deviceSource(vnets: Vnets, client: control.ControlClient, id: DeviceId, want: Want): Source {
+export function deviceSource(vnets: Vnets, client: ControlClient, id: DeviceId, want: Want): Source {
   if (want === 'frames' || want === 'dhcp') {
     const filter = want === 'dhcp' ? DHCP : undefined
     const open = async () => {
@@ -168,7 +174,7 @@ export function deviceSource(vnets: Vnets, client: control.ControlClient, id: De
 }
 
 /** Reads the step that waits anywhere in a device's vnet. Its frame is only for token holders. */
-async function readStep(client: control.ControlClient, device: control.FoundDevice, id: DeviceId): Promise<Packed> {
+async function readStep(client: ControlClient, device: FoundDevice, id: DeviceId): Promise<Packed> {
   const { mode, every, halt } = await stateOf(client, device)
   const message = (info: StepInfo | undefined): FeedMessage => ({ type: 'step', id, mode, every, step: info })
   if (halt === undefined) return pack(message(undefined))
@@ -177,7 +183,7 @@ async function readStep(client: control.ControlClient, device: control.FoundDevi
 }
 
 /** A vnet of another user shows no steps. */
-async function stateOf(client: control.ControlClient, device: control.FoundDevice): Promise<control.StepState> {
+async function stateOf(client: ControlClient, device: FoundDevice): Promise<StepState> {
   try {
     return await client.step(device.vnet, device)
   } catch (error) {

@@ -1,17 +1,28 @@
 /** The feed: server-sent events, each one JSON object; and the commands of POST /command. */
-import type * as client from 'vnet/internal/control/client/types'
+import type {
+  DeviceEvent,
+  DeviceInfo,
+  DeviceStats,
+  DriverParam,
+  PartInfo,
+  ScenarioInfo,
+  SegmentInfo,
+  StepHalt,
+  WireDirection,
+  WireInfo,
+} from 'vnet/internal/control/client/types'
 import type { BpfInstruction } from 'vnet/internal/packet/bpf'
 import type { Header } from 'vnet/internal/packet/fields-upper'
 
 export type { DriverParam, PartInfo, ScenarioInfo, SegmentInfo, WireInfo } from 'vnet/internal/control/client/types'
-export type StageReport = client.WireInfo['stages'][number]
+export type StageReport = WireInfo['stages'][number]
 
 /** The vnet's process, a netns that is not the vnet's, the name: `4711/red/eth0`, `4711//sn0`. */
 export type DeviceId = string
 
 type Kept = 'name' | 'mac' | 'mtu' | 'carrier' | 'txQueues' | 'rxQueues' | 'faults' | 'faultTexts' | 'flips'
 /** The properties of a device that rarely change. */
-export interface DeviceRow extends Pick<client.DeviceInfo, Kept> {
+export interface DeviceRow extends Pick<DeviceInfo, Kept> {
   readonly id: DeviceId
   /** The name in command lines: `sn0`, `red/eth0`. */
   readonly label: string
@@ -46,10 +57,10 @@ export interface DeviceRow extends Pick<client.DeviceInfo, Kept> {
 /** A vnet with its devices. `pid` is the process id in the server's namespace. */
 export type VnetRow = Readonly<{ pid: number; driver: string; devices: readonly DeviceRow[] }>
 
-type Total = client.DeviceStats['total']
+type Total = DeviceStats['total']
 type Passed = 'txPackets' | 'txBytes' | 'rxPackets' | 'rxBytes'
 /** Counters since the device opened. Rates are the page's work. */
-export interface DeviceCounters extends Pick<client.DeviceStats, 'held' | 'drops'>, Readonly<Pick<Total, Passed>> {
+export interface DeviceCounters extends Pick<DeviceStats, 'held' | 'drops'>, Readonly<Pick<Total, Passed>> {
   readonly id: DeviceId
   /** Left out if they are 0, as they are for most devices. */
   readonly txErrors?: number
@@ -102,7 +113,7 @@ export interface FlightDrop {
 }
 
 /** A frame that waits for a step of its path. */
-export interface StepInfo extends Pick<client.StepHalt, 'next' | 'queue' | 'count' | 'source'> {
+export interface StepInfo extends Pick<StepHalt, 'next' | 'queue' | 'count' | 'source'> {
   readonly id: DeviceId
   /** As in StepPlace. */
   readonly step: 1 | 2 | 3 | 4 | 5
@@ -128,9 +139,9 @@ export type FeedMessage =
   /** Every second, of all devices. `time` is in milliseconds since 1970, as everywhere here. */
   | { readonly type: 'stats'; readonly time: number; readonly devices: readonly DeviceCounters[] }
   /** The parts of the selected device, four times a second, and of its peer (`peer=ID`). */
-  | { readonly type: 'parts'; readonly time: number; readonly id: DeviceId; readonly parts: readonly client.PartInfo[] }
+  | { readonly type: 'parts'; readonly time: number; readonly id: DeviceId; readonly parts: readonly PartInfo[] }
   /** The wires of the selected device, every second; undefined if it has none. */
-  | { readonly type: 'wire'; readonly time: number; readonly id: DeviceId; readonly wire: client.WireInfo | undefined }
+  | { readonly type: 'wire'; readonly time: number; readonly id: DeviceId; readonly wire: WireInfo | undefined }
   /**
    * Every two seconds: for each device with a delay in its wire, the lateness in ms that 99 % of
    * the packets since the message before did not exceed, in the stage where it was most.
@@ -143,7 +154,7 @@ export type FeedMessage =
       readonly wires?: Readonly<Record<DeviceId, { readonly out: string; readonly in: string }>>
     }
   /** The parameters of the selected device, when it is selected and after each change. */
-  | { readonly type: 'params'; readonly id: DeviceId; readonly params: readonly client.DriverParam[] }
+  | { readonly type: 'params'; readonly id: DeviceId; readonly params: readonly DriverParam[] }
   /** At most 200 frames, five times a second. `dhcp`: DHCP frames, even if others are too many. */
   | {
       readonly type: 'frames' | 'dhcp'
@@ -164,17 +175,17 @@ export type FeedMessage =
       readonly isStart?: boolean
     }
   /** An event of any device, immediately. */
-  | { readonly type: 'event'; readonly id: DeviceId; readonly time: number; readonly event: client.DeviceEvent }
+  | { readonly type: 'event'; readonly id: DeviceId; readonly time: number; readonly event: DeviceEvent }
   /** The segment of a `vnet lan`, every two seconds; undefined for other vnets. */
   | {
       readonly type: 'segment'
       readonly id: DeviceId
-      readonly segment: client.SegmentInfo | undefined
+      readonly segment: SegmentInfo | undefined
       /** The number of hosts, if not all are listed. */
       readonly allHosts?: number
     }
   /** The scenario of the selected device, when it is selected; undefined without a scenario. */
-  | { readonly type: 'scenario'; readonly id: DeviceId; readonly scenario: client.ScenarioInfo | undefined }
+  | { readonly type: 'scenario'; readonly id: DeviceId; readonly scenario: ScenarioInfo | undefined }
   /** Whenever a frame waits for a step, and with `step` undefined when stepping ends. */
   | {
       readonly type: 'step'
@@ -212,7 +223,7 @@ export type PageCommand =
   | { readonly do: 'param'; readonly name: string; readonly value: string }
   | { readonly do: 'trigger'; readonly fault: string; readonly queue?: number }
   /** `text` undefined takes all stages out. Both directions without `direction`. */
-  | { readonly do: 'wire'; readonly text: string | undefined; readonly direction?: client.WireDirection }
+  | { readonly do: 'wire'; readonly text: string | undefined; readonly direction?: WireDirection }
   /** Changes nothing: checks whether a text is right. */
   | { readonly do: 'check-wire'; readonly text: string }
   /** Changes nothing: compiles a pcap-filter(7) expression. */

@@ -9,7 +9,17 @@ import { dropText, IFF_UP, stageDropText } from 'vnet/internal/netdev/index'
 import { formatAddress, isInPrefix, type Prefix, parsePrefix } from 'vnet/internal/packet/address'
 import { headersOf } from 'vnet/internal/packet/fields'
 import { PRESETS } from 'vnet/internal/wire/parse'
-import type * as feed from './feed-types.ts'
+import type {
+  DeviceCounters,
+  DeviceId,
+  DeviceRow,
+  FlightDrop,
+  FlightRow,
+  FrameContents,
+  FrameRow,
+  StepInfo,
+  VnetRow,
+} from './feed-types.ts'
 
 /** The links of `preset NAME`. */
 export const presets = [...PRESETS].map(([name, { up, down }]) => ({ name, up, down }))
@@ -17,7 +27,7 @@ export const presets = [...PRESETS].map(([name, { up, down }]) => ({ name, up, d
 type Identity = Pick<FoundDevice, 'vnet' | 'pid' | 'name' | 'netns'>
 
 /** Returns a stable id that a URL can hold: a name may have bytes that are not UTF-8. */
-export const deviceId = ({ vnet, pid, name, netns = '' }: Identity): feed.DeviceId =>
+export const deviceId = ({ vnet, pid, name, netns = '' }: Identity): DeviceId =>
   `${processOf({ vnet, pid })}/${distinct(netns)}/${distinct(name)}`
 
 /** The process of a vnet; in another pid namespace, the number that it has there. */
@@ -28,10 +38,7 @@ const processOf = ({ vnet, pid }: Pick<Identity, 'vnet' | 'pid'>): number =>
 export type ReadAddresses = (device: FoundDevice) => readonly string[] | undefined
 
 /** Devices by vnet, in the order in which they were found. */
-export function vnetRows(
-  devices: readonly FoundDevice[],
-  addressesOf: ReadAddresses = () => undefined,
-): feed.VnetRow[] {
+export function vnetRows(devices: readonly FoundDevice[], addressesOf: ReadAddresses = () => undefined): VnetRow[] {
   const vnets = new Map<string, FoundDevice[]>()
   for (const device of devices) vnets.set(device.vnet, [...(vnets.get(device.vnet) ?? []), device])
   return [...vnets.values()].map(ofVnet => {
@@ -65,7 +72,7 @@ function hintOf(device: FoundDevice, addresses: ReadonlyMap<FoundDevice, readonl
 export const isPeer = ({ name, netns }: FoundDevice, { peer }: FoundDevice) =>
   peer === (netns === undefined ? name : `${netns}/${name}`)
 
-function deviceRow(device: FoundDevice): feed.DeviceRow {
+function deviceRow(device: FoundDevice): DeviceRow {
   const { name, netns, place = netns, driver = '', mac, mtu, flags, carrier, cut: isCut, txQueues, rxQueues } = device
   const { faults, faultTexts, onSegment = false, attached: isAttached, flips } = device
   const at = labPlace(place)
@@ -100,20 +107,20 @@ function deviceRow(device: FoundDevice): feed.DeviceRow {
 }
 
 /** Returns a device's counters for the page; error counters of 0 are left out. */
-export function rowCounters(id: feed.DeviceId, { total, held, drops }: DeviceStats): feed.DeviceCounters {
+export function rowCounters(id: DeviceId, { total, held, drops }: DeviceStats): DeviceCounters {
   const { txPackets, txBytes, rxPackets, rxBytes, txErrors, rxErrors, txTimeouts } = total
   const trouble = Object.entries({ txErrors, rxErrors, txTimeouts }).filter(([, count]) => count > 0)
   return { id, txPackets, txBytes, rxPackets, rxBytes, ...Object.fromEntries(trouble), held, drops }
 }
 
 /** Returns a halted frame for the page. */
-export function stepInfo({ vnet, pid }: Pick<FoundDevice, 'vnet' | 'pid'>, halt: StepHalt): feed.StepInfo {
+export function stepInfo({ vnet, pid }: Pick<FoundDevice, 'vnet' | 'pid'>, halt: StepHalt): StepInfo {
   const { number, device, frame, ...rest } = halt
   const { length: originalLength = 0, bytes = new Uint8Array(0) } = frame ?? {}
   return {
     ...rest,
     id: deviceId({ vnet, pid, ...device }),
-    step: number as feed.StepInfo['step'],
+    step: number as StepInfo['step'],
     frame: frame && frameContents({ bytes, at: 0, capturedLength: bytes.length, originalLength }),
   }
 }
@@ -124,7 +131,7 @@ const SHOWN = 128
 const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
 
 /** Returns a frame as the page shows it: one line, its headers, its first bytes. */
-function frameContents(frame: CapturedFrame, printer = new FramePrinter()): feed.FrameContents {
+function frameContents(frame: CapturedFrame, printer = new FramePrinter()): FrameContents {
   const { bytes, at, capturedLength, originalLength: length } = frame
   let hex = ''
   for (let i = at; i < at + Math.min(capturedLength, SHOWN); i++) hex += HEX[bytes[i] as number]
@@ -139,9 +146,9 @@ function frameContents(frame: CapturedFrame, printer = new FramePrinter()): feed
 /** Returns a captured frame for the page. `printer` may be used for any number of frames. */
 export function frameRow(
   packet: CaptureRecord,
-  { id, number }: Pick<feed.FrameRow, 'id' | 'number'>,
+  { id, number }: Pick<FrameRow, 'id' | 'number'>,
   printer: FramePrinter,
-): feed.FrameRow {
+): FrameRow {
   const { queue = 0 } = packet
   const dropped = dropReasonOf(packet)
   return {
@@ -156,7 +163,7 @@ export function frameRow(
 }
 
 /** Returns a captured frame as a moment of its flight. */
-export function flightRow(packet: CaptureRecord, isFar: boolean): feed.FlightRow {
+export function flightRow(packet: CaptureRecord, isFar: boolean): FlightRow {
   const { packetId = 0 } = packet
   return {
     packet: packetId,
@@ -171,7 +178,7 @@ export function flightRow(packet: CaptureRecord, isFar: boolean): feed.FlightRow
 const timeOf = ({ seconds, nanoseconds }: CaptureRecord): number => seconds * 1000 + nanoseconds / 1e6
 
 /** An earlier vnet sends no fields. */
-function dropOf(packet: CaptureRecord): feed.FlightDrop | undefined {
+function dropOf(packet: CaptureRecord): FlightDrop | undefined {
   const reason = dropReasonOf(packet)
   if (reason === undefined) return undefined
   const { drop = { reason } } = packet

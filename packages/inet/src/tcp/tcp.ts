@@ -12,7 +12,18 @@ import * as errnos from 'vnet/internal/base/errno'
 import { IPPROTO_TCP } from 'vnet/internal/packet/ipv4'
 import { get16, get32 } from 'vnet/internal/packet/octets'
 import { TCP_ACK, TCP_RST } from 'vnet/internal/packet/tcp'
-import type * as contract from '../contract.ts'
+import type {
+  Bound,
+  Endpoint,
+  Ip,
+  IpError,
+  Packet,
+  Protocol,
+  SendOptions,
+  TcpConnection,
+  TcpEvents,
+  TcpListener,
+} from '../contract.ts'
 import { targetOf } from '../ip/version.ts'
 import { unmapped } from '../udp.ts'
 import { Accepted } from './accepted.ts'
@@ -34,8 +45,8 @@ const SEND_OPTIONS = { dontFragment: true }
  * TCP of one host. Only `connect`, `listen`, `abort`, `crash` and `close` are for its users; IP and
  * connections call the others.
  */
-export class Tcp implements contract.Protocol, ConnectionHost<Connection> {
-  readonly ip: contract.Ip
+export class Tcp implements Protocol, ConnectionHost<Connection> {
+  readonly ip: Ip
   readonly options: TcpOptions
   readonly header = new Header()
   readonly #segment = new Segment()
@@ -47,7 +58,7 @@ export class Tcp implements contract.Protocol, ConnectionHost<Connection> {
   /** Whether IP is sending a segment. */
   #isSending = false
 
-  constructor(ip: contract.Ip, options: Partial<TcpOptions> = {}) {
+  constructor(ip: Ip, options: Partial<TcpOptions> = {}) {
     this.ip = ip
     this.options = { ...TCP_DEFAULTS, ...options }
     this.#accepted = new Accepted(this.options)
@@ -60,11 +71,7 @@ export class Tcp implements contract.Protocol, ConnectionHost<Connection> {
    * Connects to an address, from `local` or a free ephemeral port. Throws a VnetError: ENETUNREACH,
    * EADDRNOTAVAIL, EADDRINUSE.
    */
-  connect(
-    to: contract.Endpoint,
-    events: contract.TcpEvents,
-    local: Partial<contract.Endpoint> = {},
-  ): contract.TcpConnection {
+  connect(to: Endpoint, events: TcpEvents, local: Partial<Endpoint> = {}): TcpConnection {
     const remote = { address: targetOf(to.address), port: to.port }
     const from = local.address ?? this.ip.sourceFor(remote.address)
     // Connections have one peer: no group, and no broadcast address (RFC 9293 MUST-57).
@@ -93,10 +100,10 @@ export class Tcp implements contract.Protocol, ConnectionHost<Connection> {
    * EADDRNOTAVAIL.
    */
   listen(
-    local: contract.Bound & { readonly port: number },
+    local: Bound & { readonly port: number },
     backlog: number,
-    accept: (connection: contract.TcpConnection) => void,
-  ): contract.TcpListener {
+    accept: (connection: TcpConnection) => void,
+  ): TcpListener {
     const { address } = local
     if (address !== undefined && !this.ip.isOwn(address)) throw new errnos.VnetError(errnos.EADDRNOTAVAIL, 'bind')
     const port = local.port !== 0 ? local.port : this.#table.freeListenPort(this.ip.random, local)
@@ -107,7 +114,7 @@ export class Tcp implements contract.Protocol, ConnectionHost<Connection> {
     return listener
   }
 
-  receive(packet: contract.Packet): void {
+  receive(packet: Packet): void {
     if (this.#isClosed) return
     if (this.#isSending) {
       this.#deliveries.delay(packet)
@@ -134,11 +141,11 @@ export class Tcp implements contract.Protocol, ConnectionHost<Connection> {
     } else if (!arrive(connection, segment)) this.#reply(segment)
   }
 
-  hasSent(packet: contract.Packet): boolean {
+  hasSent(packet: Packet): boolean {
     return this.#senderOf(packet) !== undefined
   }
 
-  error(error: contract.IpError): void {
+  error(error: IpError): void {
     const { errno, packet } = error
     const connection = this.#senderOf(packet)
     if (connection === undefined) return
@@ -154,7 +161,7 @@ export class Tcp implements contract.Protocol, ConnectionHost<Connection> {
   }
 
   /** Removes a connection without a packet. Its user gets ECONNABORTED. */
-  abort(local: contract.Endpoint, remote: contract.Endpoint): void {
+  abort(local: Endpoint, remote: Endpoint): void {
     this.#table.connections
       .get(keyOf(local.address, local.port, remote.address, remote.port))
       ?.fail(errnos.ECONNABORTED)
@@ -176,7 +183,7 @@ export class Tcp implements contract.Protocol, ConnectionHost<Connection> {
     this.#deliveries.clear()
   }
 
-  send(from: Uint8Array, to: Uint8Array, segment: Uint8Array, options: contract.SendOptions = SEND_OPTIONS): number {
+  send(from: Uint8Array, to: Uint8Array, segment: Uint8Array, options: SendOptions = SEND_OPTIONS): number {
     const wasSending = this.#isSending
     this.#isSending = true
     try {
@@ -239,7 +246,7 @@ export class Tcp implements contract.Protocol, ConnectionHost<Connection> {
   }
 
   /** Returns the connection with the unacknowledged segment of an ICMP error. Others are forged. */
-  #senderOf(packet: contract.Packet): Connection | undefined {
+  #senderOf(packet: Packet): Connection | undefined {
     const { bytes, at, source, destination } = packet
     const connection = this.#table.connections.get(keyOf(source, get16(bytes, at), destination, get16(bytes, at + 2)))
     if (connection === undefined) return undefined
@@ -264,12 +271,12 @@ export class Tcp implements contract.Protocol, ConnectionHost<Connection> {
 }
 
 /** The sequence number of a segment of a connection, as its sender counts. */
-function sequenceOf({ iss, sender: { una } }: Connection, { bytes, at }: contract.Packet): number {
+function sequenceOf({ iss, sender: { una } }: Connection, { bytes, at }: Packet): number {
   return unwrap(get32(bytes, at + 4), iss, una)
 }
 
 /** Whether Linux forgets a peer that has not completed its handshake (tcp_req_err). */
-function endsRequest({ errno, isFatal, packet }: contract.IpError): boolean {
+function endsRequest({ errno, isFatal, packet }: IpError): boolean {
   if (packet.source.length !== 4) return isFatal
   return errno === errnos.EPROTO || (!isFatal && (errno === errnos.EHOSTUNREACH || errno === errnos.ENETUNREACH))
 }

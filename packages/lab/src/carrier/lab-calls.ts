@@ -15,7 +15,16 @@ import { CarriedCable } from './cable.ts'
 import type { Cut } from './cuts.ts'
 import type { FaultPlan } from './fault-plan.ts'
 import type { PacketWatch } from './packet-watch.ts'
-import type * as protocol from './protocol.ts'
+import type {
+  CableSpec,
+  EndSpec,
+  FaultEvent,
+  FaultListener,
+  FaultSpec,
+  Filters,
+  LanSpec,
+  WatchSpec,
+} from './protocol.ts'
 import type { CarriedLan } from './segment.ts'
 import { WIRE_TEXT_OPTIONS } from './wire-text.ts'
 
@@ -64,18 +73,15 @@ interface CarriedLink {
 }
 
 /** A cable, or a LAN with a name. */
-type LinkSpec = Pick<protocol.CableSpec, 'lab' | 'capture'> &
-  Partial<Pick<protocol.CableSpec, 'a' | 'nat'>> & { readonly segment?: string }
+type LinkSpec = Pick<CableSpec, 'lab' | 'capture'> &
+  Partial<Pick<CableSpec, 'a' | 'nat'>> & { readonly segment?: string }
 
 /** The worker reads files, because the lab's thread may be too busy. */
-function resourcesOf(filters: protocol.Filters = []): WireResources {
+function resourcesOf(filters: Filters = []): WireResources {
   return { filter: attached(filters).filter, file: readTextFile }
 }
 
-async function withStages({
-  stages = [],
-  filters,
-}: Pick<protocol.CableSpec, 'stages' | 'filters'>): Promise<WireResources> {
+async function withStages({ stages = [], filters }: Pick<CableSpec, 'stages' | 'filters'>): Promise<WireResources> {
   const own = new OwnStages()
   for (const file of stages) await own.load(file)
   return { ...resourcesOf(filters), stage: (name, values) => own.get(name, values) }
@@ -92,7 +98,7 @@ interface CallsPlatform {
   /** Makes labs visible to `vnet list`. Labs in memory are never listed. */
   show?(placeOf: (dev: NetDevice) => LabPlace | undefined): Promise<AsyncDisposable | undefined>
   /** Reports a fault of links or hosts of a lab that is watched. */
-  onFault?(lab: string, event: protocol.FaultEvent): void
+  onFault?(lab: string, event: FaultEvent): void
   /** The time of day of captures; by default the machine's. */
   readonly wallTime?: CaptureSetup['wallTime']
   /** Whether the lab's thread writes captures, without the thread pool. */
@@ -154,7 +160,7 @@ export class Calls {
   }
 
   /** Joins two hosts. Returns the number of the link. */
-  async cable(spec: protocol.CableSpec) {
+  async cable(spec: CableSpec) {
     const resources = await withStages(spec)
     const [watch] = await this.#watching(spec.watch && [spec.watch], resources)
     const [cable, recording] = await this.#recorded(spec, async onDevice => {
@@ -176,7 +182,7 @@ export class Calls {
   }
 
   /** Makes a segment. Returns its number and the numbers of its ports, which are links. */
-  async lan(spec: protocol.LanSpec) {
+  async lan(spec: LanSpec) {
     // Loaded on demand, because most labs have none.
     const { makeLan } = await import('./segment.ts')
     const resources = await withStages(spec)
@@ -212,7 +218,7 @@ export class Calls {
   }
 
   /** Makes a link as if it were new, with these texts and this seed. */
-  reset(link: number, seed: number, ab: string, ba: string, filters: protocol.Filters) {
+  reset(link: number, seed: number, ab: string, ba: string, filters: Filters) {
     return this.inOrder(link, cable => cable.reset(seed, ab, ba, resourcesOf(filters)))
   }
 
@@ -239,7 +245,7 @@ export class Calls {
     await recording?.stop()
   }
 
-  wire(link: number, ab: string | undefined, ba: string | undefined, filters: protocol.Filters) {
+  wire(link: number, ab: string | undefined, ba: string | undefined, filters: Filters) {
     return this.inOrder(link, cable => cable.setWire(ab, ba, resourcesOf(filters)))
   }
 
@@ -251,7 +257,7 @@ export class Calls {
     await this.#platform.settle(ports)
   }
 
-  fault(link: number, spec: protocol.FaultSpec) {
+  fault(link: number, spec: FaultSpec) {
     const id = ++this.#last
     return this.inOrder(link, cable => {
       cable.addFault(id, spec, resourcesOf(spec.filters))
@@ -303,7 +309,7 @@ export class Calls {
   /** Returns what `make` makes, and its recording. `make` reports each device by `onDevice`. */
   async #recorded<L>(
     { lab, capture, segment, a, nat }: LinkSpec,
-    make: (onDevice: (dev: NetDevice, end: protocol.EndSpec) => void) => Promise<L>,
+    make: (onDevice: (dev: NetDevice, end: EndSpec) => void) => Promise<L>,
   ): Promise<[L, Recording | undefined]> {
     const hosts = new Map<NetDevice, string>()
     const recording = capture === undefined ? undefined : await record(this.#recorder, hosts, capture)
@@ -322,7 +328,7 @@ export class Calls {
   }
 
   /** Returns watches of links. They share the names of the addresses of their lab, and its plan. */
-  async #watching(specs: readonly protocol.WatchSpec[] = [], resources: WireResources): Promise<PacketWatch[]> {
+  async #watching(specs: readonly WatchSpec[] = [], resources: WireResources): Promise<PacketWatch[]> {
     const [first] = specs
     if (first === undefined) return []
     const [{ PacketWatch: LoadedPacketWatch }, { FaultPlan: LoadedFaultPlan, PACKET_STOP }] = await Promise.all([
@@ -332,7 +338,7 @@ export class Calls {
     const guest = first.stops ? await import('@vnet/guest/internal/inside') : undefined
     const ask = guest && (() => guest.stopMachine(PACKET_STOP).toString())
     const known = this.#watched.get(first.lab)
-    const onFault = (event: protocol.FaultEvent) => this.#platform.onFault?.(first.lab, event)
+    const onFault = (event: FaultEvent) => this.#platform.onFault?.(first.lab, event)
     const make = () => new LoadedFaultPlan(first.plan, { clock: this.#net.clock, ask, onFault })
     const { hosts, plan } = known ?? { hosts: new Map(), plan: make() }
     this.#watched.set(first.lab, { hosts, plan })
@@ -381,7 +387,7 @@ export interface LinkCaller {
     ...args: Parameters<WorkerCalls[Name]>
   ): Promise<Awaited<ReturnType<WorkerCalls[Name]>>>
   /** Calls `listener` for each fault of links and hosts of a lab; without one no longer. */
-  onFault(lab: string, listener: protocol.FaultListener | undefined): void
+  onFault(lab: string, listener: FaultListener | undefined): void
 }
 
 /** Runs a call by its name. */

@@ -7,7 +7,18 @@
 import { readFileSync } from 'node:fs'
 import { Html, html } from './html.ts'
 import { firstOfEach, unlike } from './lists.ts'
-import * as results from './result.ts'
+import {
+  byPacket,
+  type ExploreResult,
+  type Failure,
+  type ResultPacket,
+  type ResultPoint,
+  schedulesText,
+  shownOf,
+  timesText,
+  type Verdict,
+  wireNote,
+} from './result.ts'
 import { runDiagram } from './run-diagram.ts'
 import { arrow, connectionNames, endsOf, knownHosts, rowOf } from './sequence.ts'
 
@@ -18,10 +29,10 @@ const MARK = html`<svg viewBox="0 0 36 16" height="16" aria-hidden="true"><g><re
 const styleText = () => readFileSync(new URL('../../templates/page.css', import.meta.url), 'utf8')
 
 /** The worst first. */
-const VERDICTS: readonly results.Verdict[] = ['failed', 'slower', 'missed', 'skipped', 'passed']
+const VERDICTS: readonly Verdict[] = ['failed', 'slower', 'missed', 'skipped', 'passed']
 
 /** Returns the page of a result; `title` names the file and the command. */
-export function pageOf(result: results.ExploreResult, title: string): string {
+export function pageOf(result: ExploreResult, title: string): string {
   const diagram = diagramOf(result)
   const page = html`<!DOCTYPE html>
 <html lang="en">
@@ -43,7 +54,7 @@ ${result.failures.length === 0 ? undefined : html`<h2>Failures</h2>${result.fail
   return page.text
 }
 
-function summary({ points, cleanErrors, baseline, rto, unsteady, ms, runs, ...result }: results.ExploreResult): Html {
+function summary({ points, cleanErrors, baseline, rto, unsteady, ms, runs, ...result }: ExploreResult): Html {
   const uncounted = result.skippedPairs + result.skippedRepairs
   const counts = VERDICTS.map(verdict => {
     const others = verdict === 'skipped' ? uncounted : 0
@@ -52,11 +63,11 @@ function summary({ points, cleanErrors, baseline, rto, unsteady, ms, runs, ...re
   const clean =
     cleanErrors.length > 0
       ? html`<p>Runs without faults failed, so nothing else was tried:</p>${unlike(cleanErrors).map(error => html`<pre>${error}</pre>`)}`
-      : html`<p>Runs without faults passed in ${results.timesText(baseline.times)}; TCP's least timeout is ${rto}.</p>`
+      : html`<p>Runs without faults passed in ${timesText(baseline.times)}; TCP's least timeout is ${rto}.</p>`
   return html`<p>${points.length + uncounted} faults: ${counts
     .filter(([, count]) => count > 0)
     .map(([verdict, count]) => html`<span class="verdict ${verdict}">${count} ${verdict}</span> `)}
-in ${runs} runs, ${(ms / 1000).toFixed(1)} s.</p>${results.schedulesText(result.schedules).map(text => html`<p>${text}.</p>`)}${clean}${
+in ${runs} runs, ${(ms / 1000).toFixed(1)} s.</p>${schedulesText(result.schedules).map(text => html`<p>${text}.</p>`)}${clean}${
     unsteady.length === 0 ? undefined : html`<ul>${firstOfEach(unsteady).map(line => html`<li>${line}</li>`)}</ul>`
   }`
 }
@@ -67,26 +78,26 @@ interface Diagram {
   /** The hosts of flows. */
   readonly known: ReadonlySet<string>
   /** Returns how the label of a packet starts. */
-  connectionOf(packet: results.ResultPacket): string
+  connectionOf(packet: ResultPacket): string
   /** The points of each packet. */
-  readonly points: readonly (readonly results.ResultPoint[])[]
+  readonly points: readonly (readonly ResultPoint[])[]
   /** The numbers of failures, by their faults. */
   readonly failures: ReadonlyMap<string, number>
 }
 
-function diagramOf({ packets, points, faults, failures }: results.ExploreResult): Diagram {
+function diagramOf({ packets, points, faults, failures }: ExploreResult): Diagram {
   const known = knownHosts(packets)
   return {
     faults,
     hosts: [...new Set(packets.flatMap(packet => endsOf(packet, known)))],
     known,
     connectionOf: connectionNames(packets),
-    points: results.byPacket(packets, points),
+    points: byPacket(packets, points),
     failures: new Map(failures.map((failure, i) => [failure.faults.join(), i + 1])),
   }
 }
 
-function rowsOf(diagram: Diagram, packets: readonly results.ResultPacket[]): Html {
+function rowsOf(diagram: Diagram, packets: readonly ResultPacket[]): Html {
   return html`<h2 id="packets">Packets</h2>
 <p>Each packet opens to show its verdicts.</p>
 <div class="diagram">
@@ -97,7 +108,7 @@ ${packets.map((packet, i) => row(diagram, packet, i))}
 </div>`
 }
 
-function row(diagram: Diagram, packet: results.ResultPacket, index: number): Html {
+function row(diagram: Diagram, packet: ResultPacket, index: number): Html {
   const { faults, hosts, known, points: all } = diagram
   const points = all[index] ?? []
   const [from, to] = endsOf(packet, known)
@@ -108,7 +119,7 @@ function row(diagram: Diagram, packet: results.ResultPacket, index: number): Htm
 <span class="hidden">${from} to ${to}: </span>
 ${rowOf(hosts, [arrow(hosts.indexOf(from), hosts.indexOf(to))])}
 <span class="label" style="--from: ${Math.min(hosts.indexOf(from), hosts.indexOf(to))}">${diagram.connectionOf(packet)}${part}</span>
-<span class="chips">${faults.map((fault, f) => chip(fault, results.shownOf(single.filter(point => point.fault === f))))}</span>
+<span class="chips">${faults.map((fault, f) => chip(fault, shownOf(single.filter(point => point.fault === f))))}</span>
 </summary>
 <div class="about">
 <p><code>${packet.text}</code></p>
@@ -119,21 +130,21 @@ ${points.length === 0 ? undefined : html`<ul>${points.map(point => pointOf(diagr
 }
 
 /** A verdict is a text, too: colours alone say nothing on paper, and nothing to many people. */
-function chip(fault: string, point: results.ResultPoint | undefined): Html | undefined {
+function chip(fault: string, point: ResultPoint | undefined): Html | undefined {
   if (point === undefined) return undefined
   const sign = { passed: '✓', failed: '✗', missed: '?', skipped: '–', slower: slower(point) }[point.verdict]
   return html`<span class="verdict ${point.verdict}"><span aria-hidden="true">${fault} ${sign}</span><span class="hidden">${fault} ${point.verdict}, </span></span>`
 }
 
-const slower = ({ factor = 1 }: results.ResultPoint) => `×${factor.toFixed(factor < 10 ? 1 : 0)}`
+const slower = ({ factor = 1 }: ResultPoint) => `×${factor.toFixed(factor < 10 ? 1 : 0)}`
 
-function pointOf({ faults, failures }: Diagram, point: results.ResultPoint): Html {
+function pointOf({ faults, failures }: Diagram, point: ResultPoint): Html {
   const { verdict, failed = 0, runs = 0, ms, clean = [], error } = point
   const parts = [
     verdict === 'failed' && runs > 0 ? `failed in ${failed} of ${runs} runs` : verdict,
     ...(verdict === 'slower' ? [slower(point)] : []),
     ...(ms === undefined ? [] : [`${ms.toFixed(1)} ms`]),
-    ...(verdict === 'slower' ? [`${results.timesText(clean)} without the fault`] : []),
+    ...(verdict === 'slower' ? [`${timesText(clean)} without the fault`] : []),
   ]
   const isRepaired = point.faults.at(-1)?.startsWith('repair ') === true
   const what = point.second === undefined && !isRepaired ? faults[point.fault] : point.faults.join(' and ')
@@ -143,7 +154,7 @@ ${error === undefined ? undefined : html`<pre>${error}</pre>`}
 ${at === undefined ? undefined : html`<a href="#failure-${at}">how to repeat it</a>`}</li>`
 }
 
-function failureOf(failure: results.Failure, i: number): Html {
+function failureOf(failure: Failure, i: number): Html {
   const { faults, failed, runs, stopped, error, output, run, packets, wire, captures, recordedFailed, test } = failure
   return html`<section id="failure-${i + 1}" tabindex="-1">
 <h3>${faults.join(' and ')}</h3>
@@ -154,7 +165,7 @@ ${run === undefined ? undefined : runDiagram(run, `Packets of failure ${i + 1}`)
 ${output === '' ? undefined : html`<h4>Output</h4><pre>${output}</pre>`}
 <h4>Repeat it</h4>
 <pre>${test}</pre>
-${wire.map(each => html`<p>${each.link} ${each.direction}: <code>${each.wire}</code>${results.wireNote(failure)}</p><pre>${each.code.join('\n')}</pre>`)}
+${wire.map(each => html`<p>${each.link} ${each.direction}: <code>${each.wire}</code>${wireNote(failure)}</p><pre>${each.code.join('\n')}</pre>`)}
 ${captures.map(path => html`<p>Capture: <code>${path}</code>${recordedFailed ? undefined : ' (this run passed)'}</p>`)}
 </section>`
 }

@@ -7,7 +7,19 @@ import { isSlower } from './judge.ts'
 import { choiceOf, firstOf, firstOfEach, unlike } from './lists.ts'
 import type { ExploredPacket } from './points.ts'
 import { errorLines, failuresLines, tableOf, untriedLines } from './report-text.ts'
-import * as results from './result.ts'
+import {
+  type Baseline,
+  type ExploreResult,
+  type Failure,
+  IN_WORLD,
+  type Outcome,
+  type ResultPacket,
+  type ResultPoint,
+  sumOf,
+  TIMED_OUT,
+  timesText,
+  type Verdict,
+} from './result.ts'
 
 /** The parts of a report that are known before the first fault. */
 type Start = Pick<
@@ -16,14 +28,14 @@ type Start = Pick<
 >
 
 /** One packet and one fault of it. */
-export interface Point extends Partial<results.Outcome> {
+export interface Point extends Partial<Outcome> {
   /** Indexes into the packets and the kinds of the report. */
   readonly packet: number
   readonly kind: number
   /** The second fault of a pair. */
   readonly second?: { readonly packet: number; readonly kind: number } | undefined
   readonly faults: readonly PlannedFault[]
-  readonly verdict: results.Verdict
+  readonly verdict: Verdict
 }
 
 /**
@@ -42,7 +54,7 @@ export class ExploreReport {
   readonly cleanErrors: readonly string[]
   /** Whether the scenario has called for what only a kernel has. */
   needsKernel = false
-  readonly baseline: results.Baseline
+  readonly baseline: Baseline
   /** The round trip in ms that delays are multiples of, at least 2. */
   readonly roundTrip: number
   /** TCP's least retransmission timeout in the labs, as text. */
@@ -58,7 +70,7 @@ export class ExploreReport {
   ended: string | undefined
   /** The errors of clean runs beside slow ones. */
   laterErrors: readonly string[] = []
-  readonly failures: results.Failure[] = []
+  readonly failures: Failure[] = []
   /** Milliseconds in all. */
   ms = 0
   runs = 0
@@ -103,12 +115,12 @@ export class ExploreReport {
     this.ms = ms
     this.runs = runs
     this.points.sort(byPlace)
-    const first = ({ faults }: results.Failure) => this.packets.findIndex(({ name }) => faults[0]?.endsWith(` ${name}`))
+    const first = ({ faults }: Failure) => this.packets.findIndex(({ name }) => faults[0]?.endsWith(` ${name}`))
     this.failures.sort((a, b) => first(a) - first(b))
   }
 
   /** Returns how many points have a verdict. */
-  count(verdict: results.Verdict): number {
+  count(verdict: Verdict): number {
     const others = verdict === 'skipped' ? this.#uncounted : 0
     return this.points.filter(point => point.verdict === verdict).length + others
   }
@@ -137,36 +149,36 @@ export class ExploreReport {
     const { cleanErrors, unsteady, baseline, rto } = this
     const count = baseline.times.length === 1 ? '1 clean run' : `${baseline.times.length} clean runs`
     if (cleanErrors.length > 0) {
-      const isLate = cleanErrors.some(error => error.startsWith(results.TIMED_OUT))
+      const isLate = cleanErrors.some(error => error.startsWith(TIMED_OUT))
       return [
         `${cleanErrors.length} of the ${baseline.times.length} runs without faults failed; nothing else was tried:`,
         ...unlike(cleanErrors).flatMap(errorLines),
         ...(isLate ? ['the machine may be too slow for the timeout: set a longer one'] : []),
       ]
     }
-    const lines = [`${count} passed in ${results.timesText(baseline.times)}; TCP's least timeout is ${rto}`]
+    const lines = [`${count} passed in ${timesText(baseline.times)}; TCP's least timeout is ${rto}`]
     if (baseline.left.length > 0) lines.push(`left after a clean run: ${firstOf(baseline.left).join(', ')}`)
     return [...lines, ...firstOfEach(unsteady)]
   }
 
   #sums(): string {
     const { size, ms, runs, pointsPerSecond, world } = this
-    const verdicts: results.Verdict[] = ['passed', 'slower', 'failed', 'missed', 'skipped']
+    const verdicts: Verdict[] = ['passed', 'slower', 'failed', 'missed', 'skipped']
     const counts = verdicts.map(verdict => `${this.count(verdict)} ${verdict}`).filter(text => !text.startsWith('0 '))
     const speed = `${runs} runs in ${(ms / 1000).toFixed(1)} s, ${pointsPerSecond.toFixed(1)} points/s`
     const found = this.foundAfter === undefined ? '' : `; run ${this.foundAfter} was the first to fail`
-    const where = results.IN_WORLD[world] && `, ${results.IN_WORLD[world]}`
+    const where = IN_WORLD[world] && `, ${IN_WORLD[world]}`
     return `${size} points: ${counts.join(', ') || 'none'}; ${speed}${where}${found}`
   }
 
   /** Returns the report as data, for JSON. */
-  toJSON(): results.ExploreResult {
+  toJSON(): ExploreResult {
     const { passed, cleanErrors, baseline, roundTrip, rto, world, failures, ms, runs } = this
-    const packets = this.packets.map((packet): results.ResultPacket => {
+    const packets = this.packets.map((packet): ResultPacket => {
       const { name, link, direction, flow, at, length, after } = packet
       return { name, link, direction, flow, at, length, text: bareText(packet), after }
     })
-    const points = this.points.map(({ kind, second, faults, ...point }): results.ResultPoint => {
+    const points = this.points.map(({ kind, second, faults, ...point }): ResultPoint => {
       const pair = second && { packet: second.packet, fault: second.kind }
       return { ...point, fault: kind, second: pair, faults: faults.map(formatFault) }
     })
@@ -208,7 +220,7 @@ export class ExploreReport {
       ...(skipped === 0
         ? []
         : [`${skipped} of ${this.size} points were not tried: ${this.ended}`, ...choiceOf(this.#links)]),
-      ...(unrun === 0 ? [] : [`${unrun} of ${results.sumOf(this.schedules)} schedules were not run: ${this.ended}`]),
+      ...(unrun === 0 ? [] : [`${unrun} of ${sumOf(this.schedules)} schedules were not run: ${this.ended}`]),
       ...this.laterErrors.map(error => `a run without faults failed later: ${error.split('\n')[0]}`),
       ...unsure.map(point => `slow, but not compared with a run without faults beside it: ${text(point)}`),
       ...this.unstable.map(name => `not in each clean run, and not faulted: ${name}`),

@@ -2,7 +2,18 @@
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { FAULT_VERBS } from 'vnet/internal/wire/stages/fault-verbs'
 import type { History } from '../history/history.ts'
-import * as form from '../model/options.ts'
+import {
+  COUNT,
+  checkForms,
+  DURATION,
+  FLAG,
+  type Forms,
+  FUNCTION,
+  LIST,
+  SIGNAL,
+  WHOLE_NUMBER,
+  wordOf,
+} from '../model/options.ts'
 import { HIT, type Hit } from '../nemesis/hit.ts'
 import type { Lab } from '../network/lab.ts'
 import { WIRE, type WireSpec } from '../world/wire-spec.ts'
@@ -133,8 +144,8 @@ export interface Progress {
   readonly left: number
 }
 
-export const EXPLORE_OPTIONS: form.Forms<ExploreOptions> = {
-  links: form.LIST,
+export const EXPLORE_OPTIONS: Forms<ExploreOptions> = {
+  links: LIST,
   filter: { accepts: value => typeof value === 'string' && value !== '', text: "a filter, such as 'tcp'" },
   faults: {
     accepts: value => Array.isArray(value) && value.length > 0 && value.every(each => typeof each === 'string'),
@@ -145,41 +156,41 @@ export const EXPLORE_OPTIONS: form.Forms<ExploreOptions> = {
     text: 'a list of whole numbers of at least 2, such as [2, 3]',
   },
   depth: { accepts: value => value === 1 || value === 2, text: '1 or 2' },
-  pairs: form.FLAG,
-  schedules: form.COUNT,
-  budget: form.DURATION,
-  concurrency: form.COUNT,
-  reuse: form.FLAG,
-  timeout: form.DURATION,
-  stopAt: form.COUNT,
-  seed: form.WHOLE_NUMBER,
-  world: form.wordOf('a world, which are', WORLDS),
+  pairs: FLAG,
+  schedules: COUNT,
+  budget: DURATION,
+  concurrency: COUNT,
+  reuse: FLAG,
+  timeout: DURATION,
+  stopAt: COUNT,
+  seed: WHOLE_NUMBER,
+  world: wordOf('a world, which are', WORLDS),
   hit: HIT,
-  invariant: form.FUNCTION,
-  rtoMin: { accepts: value => value === false || form.DURATION.accepts(value), text: "a duration, such as '50ms'" },
-  signal: form.SIGNAL,
+  invariant: FUNCTION,
+  rtoMin: { accepts: value => value === false || DURATION.accepts(value), text: "a duration, such as '50ms'" },
+  signal: SIGNAL,
   captures: {
     accepts: value => value === false || (typeof value === 'string' && value !== ''),
     text: 'a directory, or false',
   },
-  onProgress: form.FUNCTION,
+  onProgress: FUNCTION,
 }
 const { timeout, seed, world, hit, invariant, rtoMin, signal, captures } = EXPLORE_OPTIONS
 const RUN_OPTIONS = { timeout, seed, world, invariant, rtoMin, signal }
-export const REPEAT_OPTIONS: form.Forms<RepeatOptions> = { ...RUN_OPTIONS, hit }
-export const SHRINK_OPTIONS: form.Forms<ShrinkOptions> = { ...RUN_OPTIONS, captures, wire: WIRE }
+export const REPEAT_OPTIONS: Forms<RepeatOptions> = { ...RUN_OPTIONS, hit }
+export const SHRINK_OPTIONS: Forms<ShrinkOptions> = { ...RUN_OPTIONS, captures, wire: WIRE }
 
 /** Throws a UsageError for options that are not understood. */
 export function checkExplore<O extends RepeatOptions>(
   what: string,
   scenario: unknown,
   options: O,
-  forms: form.Forms<O>,
+  forms: Forms<O>,
 ): void {
   const isModule = typeof scenario === 'string' || scenario instanceof URL
   if (!isModule && typeof scenario !== 'function')
     throw new UsageError(`${what}(scenario): expected a function, or the path or URL of a module`)
-  form.checkForms(what, options, forms)
+  checkForms(what, options, forms)
   if (isModule && options.invariant !== undefined)
     throw new UsageError(`${what}: the module runs in another process: export \`invariant\` from it`)
   if (isModule && typeof options.hit === 'function')

@@ -8,7 +8,20 @@ import type { Judgement } from './judge.ts'
 import type { ExploredPacket } from './points.ts'
 import { byPacket } from './result.ts'
 import { Schedules } from './schedules.ts'
-import * as sets from './sets.ts'
+import {
+  deepTrials,
+  endedOf,
+  type Lasting,
+  lastingTrials,
+  pairsOf,
+  promisingFirst,
+  repairAt,
+  repairsOf,
+  type Sets,
+  singleTrials,
+  spread,
+  type Trial,
+} from './sets.ts'
 import { type Group, Trials, type TrialsSetup } from './trials.ts'
 
 /** The parts of an exploration that its search needs. */
@@ -18,7 +31,7 @@ export interface SearchSetup extends TrialsSetup {
   readonly copies: boolean
 }
 
-type Survivor = readonly [trial: sets.Trial, packets: readonly ExploredPacket[]]
+type Survivor = readonly [trial: Trial, packets: readonly ExploredPacket[]]
 
 export class Search {
   readonly #setup: SearchSetup
@@ -35,7 +48,7 @@ export class Search {
     const { depth, pairs, schedules = 0 } = options
     this.#trials.expect(schedules)
     const deeper: Survivor[] = []
-    const survived = await this.#points(sets.singleTrials(report), (trial, judgement) => {
+    const survived = await this.#points(singleTrials(report), (trial, judgement) => {
       // Packets of all runs are too many to be kept for nothing.
       if (depth === 2 && trial.faults.length === 1 && isSurvived(judgement)) deeper.push([trial, judgement.packets])
     })
@@ -44,15 +57,15 @@ export class Search {
     const repaired = await this.#repaired()
     const singles = survived.filter(({ faults }) => faults.length === 1)
     if (pairs === true) {
-      const trials = sets.pairsOf(singles, this.#spread)
+      const trials = pairsOf(singles, this.#spread)
       await this.#counted('skippedPairs', trials, { trials })
     }
     if (schedules > 0) await this.#scheduled([...singles, ...repaired], schedules)
   }
 
   /** Tries sets. Returns the survivors in order. */
-  async #try(size: number, group: Omit<Group, 'judged'>, onJudged?: Group['judged']): Promise<sets.Trial[]> {
-    const survived: sets.Trial[] = []
+  async #try(size: number, group: Omit<Group, 'judged'>, onJudged?: Group['judged']): Promise<Trial[]> {
+    const survived: Trial[] = []
     await this.#run(size, {
       ...group,
       judged: (trial, judgement) => {
@@ -65,17 +78,17 @@ export class Search {
   }
 
   /** Same for sets that are points of the report, even untried. */
-  #points(trials: readonly sets.Trial[], onJudged?: Group['judged']): Promise<sets.Trial[]> {
-    const skipped = (trial: sets.Trial) => this.#setup.report.add({ ...trial, verdict: 'skipped' })
+  #points(trials: readonly Trial[], onJudged?: Group['judged']): Promise<Trial[]> {
+    const skipped = (trial: Trial) => this.#setup.report.add({ ...trial, verdict: 'skipped' })
     return this.#try(trials.length, { trials: this.#spreadTrials(trials), skipped }, onJudged)
   }
 
   /** Same for sets that are only counted while they are untried, because there can be millions. */
   #counted(
     count: 'skippedPairs' | 'skippedRepairs',
-    { size }: sets.Sets,
+    { size }: Sets,
     group: Pick<Group, 'trials' | 'attempt'>,
-  ): Promise<sets.Trial[]> {
+  ): Promise<Trial[]> {
     const { report } = this.#setup
     report[count] = size
     return this.#try(size, group, () => report[count]--)
@@ -84,14 +97,14 @@ export class Search {
   /** Returns items in the order in which they are tried: with a budget, spread over the run. */
   readonly #spread = <T>(items: readonly T[]): readonly T[] => {
     const { budget, seed = 1 } = this.#setup.options
-    return budget === undefined ? items : sets.spread(items, seed)
+    return budget === undefined ? items : spread(items, seed)
   }
 
   /** The faults of a packet stay together if their runs continue copies of one run. */
-  #spreadTrials(trials: readonly sets.Trial[]): readonly sets.Trial[] {
+  #spreadTrials(trials: readonly Trial[]): readonly Trial[] {
     const { packets, kinds } = this.#setup.report
     if (this.#setup.copies) return this.#spread(byPacket(packets, trials)).flat()
-    return sets.promisingFirst(this.#spread(trials), kinds)
+    return promisingFirst(this.#spread(trials), kinds)
   }
 
   async #run(size: number, group: Group): Promise<void> {
@@ -99,21 +112,21 @@ export class Search {
     await this.#trials.run(group)
   }
 
-  #add(trial: sets.Trial, { packets: _, output: __, spans: ___, operations: ____, ...verdict }: Judgement): void {
+  #add(trial: Trial, { packets: _, output: __, spans: ___, operations: ____, ...verdict }: Judgement): void {
     this.#setup.report.add({ ...trial, ...verdict })
   }
 
   /** Adds the packets that only runs with a fault have to the report. Returns their faults. */
-  #deep(survived: readonly Survivor[], known: ReadonlySet<string>): sets.Trial[] {
+  #deep(survived: readonly Survivor[], known: ReadonlySet<string>): Trial[] {
     const { report, select } = this.#setup
     const names = new Set(known)
-    const trials: sets.Trial[] = []
+    const trials: Trial[] = []
     for (const [{ faults }, packets] of survived) {
       const fresh = select(packets).filter(({ name }) => !names.has(name))
       // The same bytes again are the same packet after any fault; a number is another packet.
       for (const { name, part } of fresh) if (part === 'seq') names.add(name)
       const from = report.addAfter(faults, fresh)
-      trials.push(...sets.deepTrials(report, from, faults))
+      trials.push(...deepTrials(report, from, faults))
     }
     return trials
   }
@@ -122,11 +135,11 @@ export class Search {
    * Runs each fault that lasts, and then repeats it with a repair at each later packet of that run,
    * until a run fails. Without a later packet, the fault ends by itself.
    */
-  async #repaired(): Promise<sets.Trial[]> {
+  async #repaired(): Promise<Trial[]> {
     const { report, select, options } = this.#setup
-    const lasting: sets.Lasting[] = []
-    const ended: sets.Trial[] = []
-    const trials = sets.lastingTrials(report)
+    const lasting: Lasting[] = []
+    const ended: Trial[] = []
+    const trials = lastingTrials(report)
     await this.#run(trials.length, {
       trials: this.#spreadTrials(trials),
       // No program has to survive a fault that never ends.
@@ -135,15 +148,15 @@ export class Search {
       judged: (trial, judgement) => {
         const repairs = repairsIn(select(judgement.packets))
         if (judgement.verdict !== 'failed') this.#add(trial, judgement)
-        else if (repairs.length === 0) ended.push(sets.endedOf(trial, options.timeout))
+        else if (repairs.length === 0) ended.push(endedOf(trial, options.timeout))
         lasting.push({ trial, repairs })
       },
     })
     const survived = await this.#points(ended.sort(byPlace))
     lasting.sort((a, b) => byPlace(a.trial, b.trial))
-    const all = sets.repairsOf(this.#spread(lasting))
+    const all = repairsOf(this.#spread(lasting))
     const failed = new Set<string>()
-    const attempt = async (trial: sets.Trial) => {
+    const attempt = async (trial: Trial) => {
       const judgement = await this.#setup.judge.attempt(trial.faults)
       if (judgement.verdict === 'failed') failed.add(cellOf(trial))
       return judgement
@@ -153,7 +166,7 @@ export class Search {
   }
 
   /** Leaves out the other repairs of a fault that has failed with one: they find the same bug. */
-  *#unlessFailed(all: sets.Sets, failed: ReadonlySet<string>): Generator<sets.Trial> {
+  *#unlessFailed(all: Sets, failed: ReadonlySet<string>): Generator<Trial> {
     for (const trial of all) {
       if (!failed.has(cellOf(trial))) yield trial
       else {
@@ -164,7 +177,7 @@ export class Search {
   }
 
   /** Tries sets that are drawn from survivors. Only failures and numbers are kept. */
-  async #scheduled(pool: readonly sets.Trial[], count: number): Promise<void> {
+  async #scheduled(pool: readonly Trial[], count: number): Promise<void> {
     const { report, judge, options } = this.#setup
     const { schedules } = report
     schedules.skipped = count
@@ -190,18 +203,18 @@ export class Search {
   }
 }
 
-const cellOf = ({ packet, kind }: sets.Trial): string => `${packet} ${kind}`
+const cellOf = ({ packet, kind }: Trial): string => `${packet} ${kind}`
 
 /** Returns repairs at the packets of a run after its fault. */
 function repairsIn(packets: readonly ExploredPacket[]): PlannedFault[] {
   const at = packets.findIndex(({ hit }) => hit)
-  return at < 0 ? [] : packets.slice(at + 1).map(sets.repairAt)
+  return at < 0 ? [] : packets.slice(at + 1).map(repairAt)
 }
 
 const isSurvived = ({ verdict }: Judgement): boolean => verdict === 'passed' || verdict === 'slower'
 
 /** The order of the table, then by texts, whichever run ended first. */
-function byPlace(a: sets.Trial, b: sets.Trial): number {
-  const text = ({ faults }: sets.Trial) => faults.map(formatFault).join('\n')
+function byPlace(a: Trial, b: Trial): number {
+  const text = ({ faults }: Trial) => faults.map(formatFault).join('\n')
   return a.packet - b.packet || a.kind - b.kind || (text(a) < text(b) ? -1 : 1)
 }

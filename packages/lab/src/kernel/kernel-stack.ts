@@ -27,7 +27,20 @@ import type {
   Sysctl,
 } from '../world/host-stack.ts'
 import { patchNode } from '../world/node-sockets.ts'
-import * as rules from './access-rules.ts'
+import {
+  acceptSource,
+  captureHttp,
+  firewall,
+  forwardByKernel,
+  leadLocalhost,
+  masquerade,
+  openWayOut,
+  reachedInside,
+  refusePortControl,
+  routeHairpin,
+  routeHairpinPort,
+  routeOutside,
+} from './access-rules.ts'
 import { countersOf } from './counters.ts'
 import { KernelFaults } from './kernel-faults.ts'
 import { ruleDrops } from './nftables.ts'
@@ -60,21 +73,21 @@ export class KernelStack implements HostStack {
     this.place = { native, nsfd }
     this.rules = {
       masqueradeKind: undefined,
-      masquerade: (...args) => rules.masquerade(this.place, ...args),
-      forward: (...args) => rules.forwardByKernel(this.place, ...args),
-      refusePortControl: name => rules.refusePortControl(this.place, name),
-      firewall: (...args) => rules.firewall(this.place, ...args),
-      captureHttp: (...args) => rules.captureHttp(this.place, ...args),
-      reachedInside: (...args) => rules.reachedInside(this.place, ...args),
-      acceptSource: (...args) => rules.acceptSource(this.place, ...args),
-      routeHairpin: outside => rules.routeHairpin(this.place, outside),
-      routeHairpinPort: (...args) => rules.routeHairpinPort(this.place, ...args),
-      routeOutside: (...args) => rules.routeOutside(this.place, ...args),
+      masquerade: (...args) => masquerade(this.place, ...args),
+      forward: (...args) => forwardByKernel(this.place, ...args),
+      refusePortControl: name => refusePortControl(this.place, name),
+      firewall: (...args) => firewall(this.place, ...args),
+      captureHttp: (...args) => captureHttp(this.place, ...args),
+      reachedInside: (...args) => reachedInside(this.place, ...args),
+      acceptSource: (...args) => acceptSource(this.place, ...args),
+      routeHairpin: outside => routeHairpin(this.place, outside),
+      routeHairpinPort: (...args) => routeHairpinPort(this.place, ...args),
+      routeOutside: (...args) => routeOutside(this.place, ...args),
       drops: () => ruleDrops(this.place),
     }
     this.wayOut = {
-      open: (...args) => rules.openWayOut(this.place, ...args),
-      leadLocalhost: ports => rules.leadLocalhost(this.place, ports),
+      open: (...args) => openWayOut(this.place, ...args),
+      leadLocalhost: ports => leadLocalhost(this.place, ports),
     }
     this.faults = new KernelFaults({ ...parts, place: this.place, hasStarted: () => this.programs.hasStarted })
     this.programs = new Programs({ nsfd, etc: parts.etc, faults: this.faults })

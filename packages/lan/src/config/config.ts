@@ -5,24 +5,34 @@ import { readTextFile } from 'vnet/internal/linux/regular-file'
 import { plus } from 'vnet/internal/packet/address'
 import { listOf } from '../machines/host-table.ts'
 import { dhcpConfig } from '../services/dhcp/config.ts'
-import * as lan from './defaults.ts'
+import {
+  type AddressSpan,
+  complete,
+  DEFAULT_DOMAIN,
+  formatSpan,
+  isWithin,
+  type LanConfig,
+  type LanDefaults,
+  toNetwork,
+  toSpan,
+} from './defaults.ts'
 import { type FileHost, type LanFile, lanSchema } from './schema.ts'
 
 const MAX_BYTES = 1 << 20
 
 /** Reads the file at `path`. Throws a UsageError if that fails, a FileError if it is invalid. */
-export const loadLanConfig = (path: string, defaults?: lan.LanDefaults): lan.LanConfig =>
+export const loadLanConfig = (path: string, defaults?: LanDefaults): LanConfig =>
   parseLanConfig(readTextFile(path, MAX_BYTES), path, defaults)
 
 /** Completes a configuration that is an object. Throws a UsageError if it is invalid. */
-export const toLanConfig = (file: LanFile, defaults?: lan.LanDefaults): lan.LanConfig =>
+export const toLanConfig = (file: LanFile, defaults?: LanDefaults): LanConfig =>
   parseLanConfig(JSON.stringify(file), undefined, defaults)
 
 /** Parses the text of the file `name`. Throws a FileError; without a name, a UsageError. */
-export function parseLanConfig(text: string, name?: string, defaults?: lan.LanDefaults): lan.LanConfig {
+export function parseLanConfig(text: string, name?: string, defaults?: LanDefaults): LanConfig {
   const problems = new ConfigFile(name)
   const file = (problems.read(text, lanSchema) ?? {}) as LanFile
-  const config = lan.complete(file, defaults)
+  const config = complete(file, defaults)
   checkTogether(file, config, problems, defaults?.others)
   problems.throwIfAny()
   checkDhcp(config, problems)
@@ -31,7 +41,7 @@ export function parseLanConfig(text: string, name?: string, defaults?: lan.LanDe
 }
 
 /** Reports the DHCP server's objections. Its errors name the place: `dhcp.options.mtu`. */
-function checkDhcp({ dhcp }: lan.LanConfig, problems: ConfigFile): void {
+function checkDhcp({ dhcp }: LanConfig, problems: ConfigFile): void {
   try {
     if (dhcp !== undefined) dhcpConfig(dhcp)
   } catch (error) {
@@ -41,7 +51,7 @@ function checkDhcp({ dhcp }: lan.LanConfig, problems: ConfigFile): void {
 }
 
 /** Addresses that the part of the file at `path` takes. */
-interface Claim extends lan.AddressSpan {
+interface Claim extends AddressSpan {
   readonly path: string
 }
 
@@ -51,16 +61,16 @@ type Label = Readonly<{ path: string; text: string | undefined; count?: number |
 /** Checks rules that the schema cannot express: whether the parts of a file agree. */
 function checkTogether(
   file: LanFile,
-  config: lan.LanConfig,
+  config: LanConfig,
   problems: ConfigFile,
-  others: lan.LanDefaults['others'] = {},
+  others: LanDefaults['others'] = {},
 ): void {
   const { gateway, hosts, dhcp, ra } = config
   const reservations = dhcp?.reservations ?? []
   const claims = (path: string, texts: string | readonly string[] | undefined, count = 1): Claim[] =>
     listOf(texts).flatMap((text, i) => {
       const at = problems.entry(path, i)
-      const span = lan.toSpan(text)
+      const span = toSpan(text)
       if (span === undefined) problems.add(at, `expected FIRST-LAST, the lower address first, got '${text}'`)
       return span === undefined ? [] : [{ path: at, first: span.first, last: plus(span.last, count - 1) }]
     })
@@ -92,7 +102,7 @@ function checkTogether(
     ...hosts.map(({ mac }, i) => ({ path: `hosts[${i}].mac`, text: mac })),
     ...reservations.map(({ mac }, i) => ({ path: `dhcp.reservations[${i}].mac`, text: mac })),
   ])
-  const suffix = `.${config.dns?.domain ?? lan.DEFAULT_DOMAIN}`
+  const suffix = `.${config.dns?.domain ?? DEFAULT_DOMAIN}`
   const labels = [
     { path: 'gateway.name', text: gateway.name },
     ...hosts.map(({ name, count }, i) => ({ path: `hosts[${i}].name`, text: name, count })),
@@ -105,16 +115,13 @@ function checkTogether(
 }
 
 /** Reports a claim outside the network of its family. */
-function isInside(claim: Claim, { network, network6 }: lan.LanConfig, problems: ConfigFile): boolean {
+function isInside(claim: Claim, { network, network6 }: LanConfig, problems: ConfigFile): boolean {
   const text = claim.first.length === 4 ? network : network6
-  if (text === undefined) problems.add(claim.path, `${lan.formatSpan(claim)} is an IPv6 address, but network6 is false`)
+  if (text === undefined) problems.add(claim.path, `${formatSpan(claim)} is an IPv6 address, but network6 is false`)
   else {
-    const { hosts } = lan.toNetwork(text)!
-    if (lan.isWithin(claim, hosts)) return true
-    problems.add(
-      claim.path,
-      `${lan.formatSpan(claim)} is not within ${lan.formatSpan(hosts)}, the host addresses of ${text}`,
-    )
+    const { hosts } = toNetwork(text)!
+    if (isWithin(claim, hosts)) return true
+    problems.add(claim.path, `${formatSpan(claim)} is not within ${formatSpan(hosts)}, the host addresses of ${text}`)
   }
   return false
 }
@@ -126,7 +133,7 @@ function checkOverlaps(claims: readonly Claim[], problems: ConfigFile): void {
   for (const claim of claims.toSorted((one, other) => compare(one.first, other.first))) {
     if (widest !== undefined && widest.first.length === claim.first.length && compare(claim.first, widest.last) <= 0) {
       const [earlier, later] = offset(claim) < offset(widest) ? [claim, widest] : [widest, claim]
-      const [text, other] = [lan.formatSpan(later), lan.formatSpan(earlier)]
+      const [text, other] = [formatSpan(later), formatSpan(earlier)]
       const verb = text === other ? 'is also' : `overlaps ${other} of`
       problems.add(later.path, `${text} ${verb} ${problems.describe(earlier.path)}`)
     }
@@ -187,7 +194,7 @@ function checkHost(
   }
 }
 
-function checkRa({ advert, maxInterval }: NonNullable<lan.LanConfig['ra']>, problems: ConfigFile): void {
+function checkRa({ advert, maxInterval }: NonNullable<LanConfig['ra']>, problems: ConfigFile): void {
   const { lifetime, prefixes } = advert
   for (const { preferredLifetime, validLifetime } of prefixes)
     if (preferredLifetime > validLifetime) problems.add('ra.preferredLifetime', 'it is longer than validLifetime')

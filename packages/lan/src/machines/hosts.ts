@@ -12,8 +12,12 @@ import { ICMPV6_ECHO_REQUEST } from 'vnet/internal/packet/icmpv6'
 import * as ipv4 from 'vnet/internal/packet/ipv4'
 import * as ipv6 from 'vnet/internal/packet/ipv6'
 import { IPV6_ALEN } from 'vnet/internal/packet/ipv6'
-import * as drop from 'vnet/internal/skb/drop-reason'
-import { SKB_DROP_REASON_UNHANDLED_PROTO, type SkBuff } from 'vnet/internal/skb/index'
+import {
+  SKB_DROP_REASON_FRAG_REASM,
+  SKB_DROP_REASON_IP_INADDRERRORS,
+  SKB_DROP_REASON_UNHANDLED_PROTO,
+} from 'vnet/internal/skb/drop-reason'
+import type { SkBuff } from 'vnet/internal/skb/index'
 import { receiveArp } from './arp.ts'
 import type { HostDefinition, HostRange, SegmentHost } from './host.ts'
 import { hostOf, hostsOf, kindOf } from './host-table.ts'
@@ -142,14 +146,14 @@ function receiveUnicast(state: HostState, skb: SkBuff, packet: Packet): void {
   const { segment, table } = state
   const { bytes } = skb
   const { isIpv6, h, nh, protocol, destinationAt } = packet
-  if (!isUnicast(bytes, packet.sourceAt, isIpv6)) segment.drop(skb, drop.SKB_DROP_REASON_IP_INADDRERRORS)
+  if (!isUnicast(bytes, packet.sourceAt, isIpv6)) segment.drop(skb, SKB_DROP_REASON_IP_INADDRERRORS)
   else if (table.byIp(bytes, destinationAt, isIpv6) !== packet.host) receiveOther(state, skb, packet)
   else if (protocol === (isIpv6 ? ipv6.NEXTHDR_ICMP : ipv4.IPPROTO_ICMP)) receiveIcmp(state, skb, packet)
-  else if (packet.isFragment) segment.drop(skb, drop.SKB_DROP_REASON_FRAG_REASM)
+  else if (packet.isFragment) segment.drop(skb, SKB_DROP_REASON_FRAG_REASM)
   else if (protocol === ipv4.IPPROTO_UDP) receiveUdp(state, skb, packet)
   else if (protocol === ipv4.IPPROTO_TCP) receiveTcp(state, skb, packet)
   else if (isIpv6 && (protocol === ipv6.NEXTHDR_NONE || h !== nh + ipv6.IPV6_HLEN))
-    segment.drop(skb, drop.SKB_DROP_REASON_UNHANDLED_PROTO)
+    segment.drop(skb, SKB_DROP_REASON_UNHANDLED_PROTO)
   else sendError(state, skb, packet, PROTOCOL_UNREACHABLE)
 }
 
@@ -160,10 +164,9 @@ function receiveGroup(state: HostState, skb: SkBuff, packet: Packet): void {
   // A broadcast frame with a packet to one host is ignored (RFC 1122 sec. 3.3.6).
   const isGroup = isIpv6 ? bytes[destinationAt] === 0xff : table.byIp(bytes, destinationAt, false) < 0
   const isHandled = protocol === ipv4.IPPROTO_UDP || (isIpv6 && protocol === ipv6.NEXTHDR_ICMP)
-  if (isIpv6 ? bytes[sourceAt] === 0xff : bytes[sourceAt] >= 224)
-    segment.drop(skb, drop.SKB_DROP_REASON_IP_INADDRERRORS)
+  if (isIpv6 ? bytes[sourceAt] === 0xff : bytes[sourceAt] >= 224) segment.drop(skb, SKB_DROP_REASON_IP_INADDRERRORS)
   else if (!isGroup || !isHandled) segment.take(skb)
-  else if (packet.isFragment) segment.drop(skb, drop.SKB_DROP_REASON_FRAG_REASM)
+  else if (packet.isFragment) segment.drop(skb, SKB_DROP_REASON_FRAG_REASM)
   else if (protocol === ipv4.IPPROTO_UDP) receiveUdp(state, skb, packet)
   else receiveIcmp(state, skb, packet)
 }
@@ -179,7 +182,7 @@ function receiveOther(state: HostState, skb: SkBuff, packet: Packet): void {
   } else if (table.kind(host).router && table.hasAddress(host, isIpv6) && mayCauseError(skb, packet)) {
     sendError(state, skb, packet, NO_ROUTE)
   } else {
-    segment.drop(skb, drop.SKB_DROP_REASON_IP_INADDRERRORS)
+    segment.drop(skb, SKB_DROP_REASON_IP_INADDRERRORS)
   }
 }
 

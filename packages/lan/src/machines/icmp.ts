@@ -13,7 +13,14 @@ import { pseudoHeaderSum4, pseudoHeaderSum6, put32 } from 'vnet/internal/packet/
 import * as ipv4 from 'vnet/internal/packet/ipv4'
 import * as ipv6 from 'vnet/internal/packet/ipv6'
 import * as udp from 'vnet/internal/packet/udp'
-import * as drop from 'vnet/internal/skb/drop-reason'
+import {
+  SKB_DROP_REASON_FRAG_REASM,
+  SKB_DROP_REASON_ICMP_CSUM,
+  SKB_DROP_REASON_IP_INHDR,
+  SKB_DROP_REASON_NEIGH_FAILED,
+  SKB_DROP_REASON_NOMEM,
+  SKB_DROP_REASON_SKB_CSUM,
+} from 'vnet/internal/skb/drop-reason'
 import { CHECKSUM_PARTIAL, SKB_GSO_UDP_L4, type SkBuff } from 'vnet/internal/skb/sk-buff'
 import type { HostState } from './state.ts'
 import { receiveIcmpError } from './tcp.ts'
@@ -26,11 +33,11 @@ export function receiveIcmp(state: HostState, skb: SkBuff, packet: Packet): void
     state.counters.echo++
     state.forward(skb)
   } else if (packet.isFragment) {
-    segment.drop(skb, drop.SKB_DROP_REASON_FRAG_REASM)
+    segment.drop(skb, SKB_DROP_REASON_FRAG_REASM)
   } else if (end - h < icmp.ICMP_HLEN) {
-    segment.drop(skb, drop.SKB_DROP_REASON_IP_INHDR)
+    segment.drop(skb, SKB_DROP_REASON_IP_INHDR)
   } else if (!isIcmpChecksumRight(skb, packet)) {
-    segment.drop(skb, drop.SKB_DROP_REASON_ICMP_CSUM)
+    segment.drop(skb, SKB_DROP_REASON_ICMP_CSUM)
   } else if (isIpv6) {
     receiveMessage6(state, skb, packet)
   } else if (icmp.isError(icmp.type(skb.bytes, h))) {
@@ -90,7 +97,7 @@ function receiveSolicitation(state: HostState, skb: SkBuff, packet: Packet): voi
   const solicitor = solicitorAt(skb, packet)
   const isDetection = ipv6.isUnspecified(bytes, sourceAt)
   if (solicitor < 0) {
-    segment.drop(skb, drop.SKB_DROP_REASON_NEIGH_FAILED)
+    segment.drop(skb, SKB_DROP_REASON_NEIGH_FAILED)
     return
   }
   // Another station that sends from a host's address must not be learned.
@@ -188,7 +195,7 @@ function prepareQuote(state: HostState, skb: SkBuff, packet: Packet): boolean {
   const { segment } = state
   const { isIpv6, nh } = packet
   if (skb.headroom() < (isIpv6 ? ipv6.IPV6_HLEN : ipv4.IPV4_HLEN) + icmp.ICMP_HLEN) {
-    segment.drop(skb, drop.SKB_DROP_REASON_NOMEM)
+    segment.drop(skb, SKB_DROP_REASON_NOMEM)
     return false
   }
   if (!state.errors.take()) {
@@ -200,7 +207,7 @@ function prepareQuote(state: HostState, skb: SkBuff, packet: Packet): boolean {
   skb.trim(nh - data + (isIpv6 ? ipv6.IPV6_HLEN + ipv6.payloadLength(bytes, nh) : ipv4.totalLength(bytes, nh)))
   if (skb.gsoSize !== 0) keepFirstSegment(skb, packet)
   if (skbChecksumHelp(skb)) return true
-  segment.drop(skb, drop.SKB_DROP_REASON_SKB_CSUM)
+  segment.drop(skb, SKB_DROP_REASON_SKB_CSUM)
   return false
 }
 

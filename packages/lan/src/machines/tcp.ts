@@ -13,7 +13,11 @@ import { ICMP_HLEN } from 'vnet/internal/packet/icmp'
 import * as ipv4 from 'vnet/internal/packet/ipv4'
 import * as ipv6 from 'vnet/internal/packet/ipv6'
 import * as tcp from 'vnet/internal/packet/tcp'
-import * as drop from 'vnet/internal/skb/drop-reason'
+import {
+  SKB_DROP_REASON_L4_HDR,
+  SKB_DROP_REASON_NEIGH_FAILED,
+  SKB_DROP_REASON_TCP_CSUM,
+} from 'vnet/internal/skb/drop-reason'
 import { OWNER_STAGE, type SkBuff } from 'vnet/internal/skb/index'
 import type { HostState, Services } from './state.ts'
 
@@ -24,7 +28,7 @@ export function receiveTcp(state: HostState, skb: SkBuff, packet: Packet): void 
   const { isIpv6, h, end, host } = packet
   const header = tcp.parse(bytes, h, end - h)
   if (header < 0) {
-    segment.drop(skb, drop.SKB_DROP_REASON_L4_HDR)
+    segment.drop(skb, SKB_DROP_REASON_L4_HDR)
     return
   }
   const flags = tcp.flags(bytes, h)
@@ -39,7 +43,7 @@ export function receiveTcp(state: HostState, skb: SkBuff, packet: Packet): void 
       toServices(state, services, skb, packet)
     }
   } else if (!isChecksumRight(skb, packet, tcp.TCP_CHECK, state.view)) {
-    segment.drop(skb, drop.SKB_DROP_REASON_TCP_CSUM)
+    segment.drop(skb, SKB_DROP_REASON_TCP_CSUM)
   } else if ((flags & tcp.TCP_RST) !== 0) {
     segment.take(skb)
   } else {
@@ -90,7 +94,7 @@ export function fromServices(state: HostState, skb: SkBuff): void {
   const neighbours = state.neighbours(isIpv6)
   const mac = receiver >= 0 ? receiver * ethernet.ETH_ALEN : neighbours.find(bytes, to)
   if (mac < 0) {
-    segment.drop(skb, drop.SKB_DROP_REASON_NEIGH_FAILED)
+    segment.drop(skb, SKB_DROP_REASON_NEIGH_FAILED)
     return
   }
   ethernet.copyAddress(bytes, data, receiver >= 0 ? table.macs : neighbours.macs, mac)

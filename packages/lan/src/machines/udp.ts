@@ -5,7 +5,11 @@ import * as ethernet from 'vnet/internal/packet/ethernet'
 import { IPV4_ALEN } from 'vnet/internal/packet/ipv4'
 import { IPV6_ALEN } from 'vnet/internal/packet/ipv6'
 import * as udp from 'vnet/internal/packet/udp'
-import * as drop from 'vnet/internal/skb/drop-reason'
+import {
+  SKB_DROP_REASON_L4_HDR,
+  SKB_DROP_REASON_SKB_GSO_SEG,
+  SKB_DROP_REASON_UDP_CSUM,
+} from 'vnet/internal/skb/drop-reason'
 import { CHECKSUM_NONE, SKB_GSO_UDP_L4, type SkBuff } from 'vnet/internal/skb/sk-buff'
 import type { SmallService, UdpHandler } from './host.ts'
 import { PORT_UNREACHABLE, sendError } from './icmp.ts'
@@ -44,12 +48,12 @@ function receiveGroupUdp(state: HostState, skb: SkBuff, packet: Packet, port: nu
 function parseUdp({ view }: HostState, skb: SkBuff, packet: Packet): number {
   const { bytes } = skb
   const { isIpv6, h, end } = packet
-  if (udp.parse(bytes, h, end - h) < 0) return drop.SKB_DROP_REASON_L4_HDR
-  if (skb.gsoSize !== 0 && skb.gsoType !== SKB_GSO_UDP_L4) return drop.SKB_DROP_REASON_SKB_GSO_SEG
+  if (udp.parse(bytes, h, end - h) < 0) return SKB_DROP_REASON_L4_HDR
+  if (skb.gsoSize !== 0 && skb.gsoType !== SKB_GSO_UDP_L4) return SKB_DROP_REASON_SKB_GSO_SEG
   packet.end = h + udp.length(bytes, h)
   // Over IPv4 the checksum may be left out; over IPv6 it is required (RFC 8200 sec. 8.1).
   if (!isIpv6 && skb.ipSummed === CHECKSUM_NONE && udp.checksum(bytes, h) === 0) return 0
-  return isChecksumRight(skb, packet, udp.UDP_CHECK, view) ? 0 : drop.SKB_DROP_REASON_UDP_CSUM
+  return isChecksumRight(skb, packet, udp.UDP_CHECK, view) ? 0 : SKB_DROP_REASON_UDP_CSUM
 }
 
 /** Calls the handler once for each segment of a GSO frame. Returns false if a call throws. */

@@ -5,8 +5,15 @@
  */
 import { type Alarm, type Clock, NSEC_PER_MSEC } from 'vnet/internal/base/clock'
 import { ETH_ZLEN, type NetDevice } from 'vnet/internal/netdev/index'
-import * as netif from 'vnet/internal/netdev/netif'
-import * as drop from 'vnet/internal/skb/drop-reason'
+import {
+  ethTypeTrans,
+  netifCarrierOff,
+  netifCarrierOn,
+  netifRx,
+  netifRxDrop,
+  netifTxWakeAllQueues,
+} from 'vnet/internal/netdev/netif'
+import { SKB_DROP_REASON_DEV_READY, SKB_DROP_REASON_TX_CARRIER } from 'vnet/internal/skb/drop-reason'
 import type { SkBuff } from 'vnet/internal/skb/sk-buff'
 import type { DirectedWire, WireEnd } from 'vnet/internal/wire/directed-wire'
 import type { Segment, Station } from '../switch/segment.ts'
@@ -45,7 +52,7 @@ export class LanPort implements Station {
   down(): void {
     this.#linkUp.cancel()
     this.#segment.detach(this)
-    netif.netifCarrierOff(this.dev)
+    netifCarrierOff(this.dev)
   }
 
   /** Takes the link down, and up again after the negotiation. */
@@ -61,7 +68,7 @@ export class LanPort implements Station {
       dev,
       wire: { push: skb => this.#deliver(skb) },
       // Frames from the segment are on no device yet.
-      drop: (skb, reason) => netif.netifRxDrop(skb, dev, reason),
+      drop: (skb, reason) => netifRxDrop(skb, dev, reason),
     }
   }
 
@@ -83,25 +90,25 @@ export class LanPort implements Station {
   #toSegment(skb: SkBuff): void {
     // The link may have gone down while a wire held the frame.
     if (this.dev.carrier) this.#segment.send(skb, this)
-    else skb.drop(drop.SKB_DROP_REASON_TX_CARRIER)
+    else skb.drop(SKB_DROP_REASON_TX_CARRIER)
   }
 
   #deliver(skb: SkBuff): void {
     const { dev } = this
     // `vnet carrier IF off` takes the carrier away as well.
     if (!dev.carrier) {
-      netif.netifRxDrop(skb, dev, drop.SKB_DROP_REASON_DEV_READY)
+      netifRxDrop(skb, dev, SKB_DROP_REASON_DEV_READY)
       return
     }
     skb.dev = dev
     skb.padto(ETH_ZLEN)
-    netif.ethTypeTrans(skb, dev)
-    netif.netifRx(skb)
+    ethTypeTrans(skb, dev)
+    netifRx(skb)
   }
 
   #up(): void {
     this.#segment.attach(this)
-    netif.netifCarrierOn(this.dev)
-    netif.netifTxWakeAllQueues(this.dev)
+    netifCarrierOn(this.dev)
+    netifTxWakeAllQueues(this.dev)
   }
 }

@@ -7,7 +7,12 @@
  */
 import type { Clock } from 'vnet/internal/base/clock'
 import { ETH_HLEN, isMulticastAddress, isStationAddress, sourceAt } from 'vnet/internal/packet/ethernet'
-import * as drop from 'vnet/internal/skb/drop-reason'
+import {
+  SKB_DROP_REASON_MAC_INVALID_SOURCE,
+  SKB_DROP_REASON_MAX,
+  SKB_DROP_REASON_NOMEM,
+  SKB_DROP_REASON_PKT_TOO_SMALL,
+} from 'vnet/internal/skb/drop-reason'
 import { OWNER_STAGE, type SkBuff } from 'vnet/internal/skb/index'
 import { ForwardingTable } from './forwarding-table.ts'
 import { isForRouters, isFromRouter } from './router-ports.ts'
@@ -62,7 +67,7 @@ export interface SegmentOptions {
 export class Segment {
   readonly stats: SegmentStats = { in: 0, made: 0, out: 0, taken: 0, dropped: 0, held: 0 }
   /** Drops by reason, SKB_DROP_REASON_*. */
-  readonly drops = new Float64Array(drop.SKB_DROP_REASON_MAX)
+  readonly drops = new Float64Array(SKB_DROP_REASON_MAX)
   readonly table: ForwardingTable
   /** Replaced, never changed: a station may attach or detach while a frame is flooded. */
   #stations: readonly Station[] = []
@@ -105,11 +110,11 @@ export class Segment {
   forward(skb: SkBuff, from: Station): void {
     const { bytes, data } = skb
     if (skb.len < ETH_HLEN) {
-      this.drop(skb, drop.SKB_DROP_REASON_PKT_TOO_SMALL)
+      this.drop(skb, SKB_DROP_REASON_PKT_TOO_SMALL)
       return
     }
     if (!isStationAddress(bytes, sourceAt(data))) {
-      this.drop(skb, drop.SKB_DROP_REASON_MAC_INVALID_SOURCE)
+      this.drop(skb, SKB_DROP_REASON_MAC_INVALID_SOURCE)
       return
     }
     // An address of an inhabitant is never learned from another station.
@@ -182,7 +187,7 @@ export class Segment {
     const copy = skb.copy()
     this.stats.in++
     this.stats.made++
-    if (copy === undefined) this.#countDrop(drop.SKB_DROP_REASON_NOMEM)
+    if (copy === undefined) this.#countDrop(SKB_DROP_REASON_NOMEM)
     else {
       copy.owner = OWNER_STAGE
       this.#deliver(copy, to)

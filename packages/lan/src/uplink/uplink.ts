@@ -12,7 +12,11 @@ import { openPacketSocket, packetsArrived } from 'vnet/internal/linux/packet-soc
 import { addressesOf, getLink, type Link, RouteSocket } from 'vnet/internal/linux/rtnetlink'
 import { FrameBatches, FrameQueue } from 'vnet/internal/linux/tap/frame-queue'
 import { BATCH, interfaceArg, isValidEtherAddr, type Net, type PortQueue, RxQueue } from 'vnet/internal/netdev/index'
-import * as drop from 'vnet/internal/skb/drop-reason'
+import {
+  SKB_DROP_REASON_DEV_READY,
+  SKB_DROP_REASON_MAX,
+  SKB_DROP_REASON_PKT_TOO_BIG,
+} from 'vnet/internal/skb/drop-reason'
 import { dropsByName, FRAME_MAX, type SkBuff, type SkBuffDevice, type SlotAccount } from 'vnet/internal/skb/index'
 import type { Segment, Station } from '../switch/segment.ts'
 
@@ -48,7 +52,7 @@ export class Uplink implements Station, SkBuffDevice, Disposable {
   /** Counted like the interface's own statistics; `dropped` is for both directions. */
   readonly stats = { rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0, dropped: 0 }
   /** Dropped frames by SKB_DROP_REASON_*. */
-  readonly drops = new Float64Array(drop.SKB_DROP_REASON_MAX)
+  readonly drops = new Float64Array(SKB_DROP_REASON_MAX)
   readonly #net: Net
   readonly #log: Log
   readonly #slots: SlotAccount
@@ -122,7 +126,7 @@ export class Uplink implements Station, SkBuffDevice, Disposable {
   /** Takes ownership of a frame from the segment, and sends it. */
   receive(skb: SkBuff): void {
     skb.dev = this
-    if (this.#closed) skb.drop(drop.SKB_DROP_REASON_DEV_READY)
+    if (this.#closed) skb.drop(SKB_DROP_REASON_DEV_READY)
     else this.#outgoing.push(skb)
   }
 
@@ -142,7 +146,7 @@ export class Uplink implements Station, SkBuffDevice, Disposable {
     const { missed } = this
     this.#closed = true
     this.#segment?.detach(this)
-    this.#outgoing.purge(drop.SKB_DROP_REASON_DEV_READY)
+    this.#outgoing.purge(SKB_DROP_REASON_DEV_READY)
     this.#queue.close()
     this.#net.pool.closeAccount(this.#slots)
     this.#options.onClose?.()
@@ -177,7 +181,7 @@ export class Uplink implements Station, SkBuffDevice, Disposable {
     else {
       // A frame that fills the slot was truncated by the kernel (BIG TCP).
       skb.dev = this
-      skb.drop(drop.SKB_DROP_REASON_PKT_TOO_BIG)
+      skb.drop(SKB_DROP_REASON_PKT_TOO_BIG)
     }
   }
 

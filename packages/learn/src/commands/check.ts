@@ -5,7 +5,16 @@ import { optionName, printable, UsageError } from 'vnet/internal/base/index'
 import { isDriverFile } from 'vnet/internal/cli/driver-file'
 import { EXIT_FAILURE, EXIT_OK, type Io } from 'vnet/internal/cli/process/io'
 import { whyNoTun, whyNotConfined, whyNotRootless } from 'vnet/internal/linux/rootless'
-import * as course from '../exercise.ts'
+import {
+  type CheckPlace,
+  counter,
+  countsOf,
+  type Exercise,
+  notRun,
+  type Result,
+  titleOf,
+  VERDICTS,
+} from '../exercise.ts'
 import { courseDirectory, driverFileIn, exerciseNamed, exerciseOfPath, markDone, notedExercise } from '../folder.ts'
 import { EARLIER_FAILED } from '../progress.ts'
 import { MEMORY_ONLY, runWorker } from '../worker.ts'
@@ -21,7 +30,7 @@ interface CheckOptions extends GradeOptions {
   readonly requireLive: boolean | undefined
 }
 
-type Task = Readonly<{ exercise: course.Exercise; file: string }>
+type Task = Readonly<{ exercise: Exercise; file: string }>
 
 /** Throws a UsageError for an option that `what` would ignore. */
 function refuse(options: CheckOptions, names: readonly (keyof CheckOptions)[], what: string): void {
@@ -61,7 +70,7 @@ export async function check(paths: readonly string[], options: CheckOptions, io:
 /**
  * Returns the exercise of this directory, or the exercises in it. Throws a UsageError without any.
  */
-function tasksHere(exercises: readonly course.Exercise[]): Task[] {
+function tasksHere(exercises: readonly Exercise[]): Task[] {
   const here = exerciseIn('.', exercises)
   if (here !== undefined) return [taskIn('.', here)]
   const tasks = exercises.flatMap(exercise => {
@@ -78,7 +87,7 @@ function tasksHere(exercises: readonly course.Exercise[]): Task[] {
  * if the directory is, or was written for, another exercise: the program of an exercise runs with
  * all rights, so only --from selects it.
  */
-function exerciseIn(directory: string, exercises: readonly course.Exercise[]): course.Exercise | undefined {
+function exerciseIn(directory: string, exercises: readonly Exercise[]): Exercise | undefined {
   const named = exercises.find(({ name }) => name === basename(resolve(directory)))
   if (named !== undefined) return named
   const other = isExercise(directory) ? resolve(directory) : notedExercise(directory)
@@ -89,7 +98,7 @@ function exerciseIn(directory: string, exercises: readonly course.Exercise[]): c
   )
 }
 
-function taskOf(what: string, exercises: readonly course.Exercise[]): Task {
+function taskOf(what: string, exercises: readonly Exercise[]): Task {
   const named = exerciseNamed(what, exercises)
   if (named !== undefined) {
     const isHere = basename(resolve('.')) === named.name
@@ -105,7 +114,7 @@ function taskOf(what: string, exercises: readonly course.Exercise[]): Task {
   return { exercise, file: what }
 }
 
-function taskIn(directory: string, exercise: course.Exercise): Task {
+function taskIn(directory: string, exercise: Exercise): Task {
   const file = driverFileIn(directory, exercise)
   if (file === undefined) {
     const text = `check: no ${exercise.driver} in ${directory}; vnet learn ${exercise.name} writes one`
@@ -116,27 +125,26 @@ function taskIn(directory: string, exercise: course.Exercise): Task {
 
 async function checkOne(
   { exercise, file }: Task,
-  exercises: readonly course.Exercise[],
+  exercises: readonly Exercise[],
   options: CheckOptions,
   io: Io,
 ): Promise<boolean> {
-  const results: course.Result[] = []
+  const results: Result[] = []
   const print = printer(options, io)(exercise, file)
-  const add = (result: course.Result): void => {
+  const add = (result: Result): void => {
     results.push(result)
     print(result)
   }
   // One's own driver may run where it cannot be confined.
   const isConfined = whyNotConfined() === undefined
-  const run = (place: course.CheckPlace) =>
-    runWorker(exercise, place, resolve(file), add, text => io.err(text), isConfined)
+  const run = (place: CheckPlace) => runWorker(exercise, place, resolve(file), add, text => io.err(text), isConfined)
   await run('memory')
-  const count = course.counter(results)
+  const count = counter(results)
   const whyNotLive = () => (isConfined ? whyNoTun() : whyNotRootless())
   const whyNot = () => (count('failed') > 0 ? EARLIER_FAILED : whyNotLive())
   const why = options.memoryOnly ? MEMORY_ONLY : whyNot()
   if (why === undefined) await run('live')
-  else for (const { title } of exercise.live) add(course.notRun(title, 'live', why))
+  else for (const { title } of exercise.live) add(notRun(title, 'live', why))
   const isPassed = count('failed') === 0 && (!options.requireLive || count('not run') === 0)
   // A learner on a machine without live interfaces gets on, too.
   const isUsual = driverFileIn(dirname(resolve(file)), exercise) === resolve(file)
@@ -148,20 +156,20 @@ async function checkOne(
 /** Returns what prints the results of a file. */
 const printer =
   (options: CheckOptions, io: Io, where = '') =>
-  (exercise: course.Exercise, file: string) => {
+  (exercise: Exercise, file: string) => {
     if (!options.json) io.out(`${exercise.name}: ${exercise.title}${where}\n`)
     const print = options.json ? jsonLine : textLines
-    return (result: course.Result) => io.out(print(exercise, file, result))
+    return (result: Result) => io.out(print(exercise, file, result))
   }
 
-const jsonLine = ({ name }: course.Exercise, file: string, result: course.Result): string =>
+const jsonLine = ({ name }: Exercise, file: string, result: Result): string =>
   `${JSON.stringify({ exercise: name, file, ...result })}\n`
 
-function textLines({ name }: course.Exercise, file: string, found: course.Result): string {
+function textLines({ name }: Exercise, file: string, found: Result): string {
   const { result, seen, expected, read, logged = [], why } = found
   // The summary counts them.
   if (why === EARLIER_FAILED) return ''
-  const lines = [`${course.VERDICTS[result].padEnd(8)}${course.titleOf(found)}`]
+  const lines = [`${VERDICTS[result].padEnd(8)}${titleOf(found)}`]
   const page = join(dirname(file), 'README.md')
   const shown = existsSync(page) ? relative('.', page) : `the page of ${name}`
   if (seen !== undefined) lines.push(`seen:      ${seen}`, `expected:  ${expected}`, `read:      ${shown}, "${read}"`)
@@ -169,14 +177,9 @@ function textLines({ name }: course.Exercise, file: string, found: course.Result
   return `${lines.join('\n        ')}\n`
 }
 
-function summary(
-  name: string,
-  exercises: readonly course.Exercise[],
-  results: readonly course.Result[],
-  from?: string,
-): string {
-  const counts = course.countsOf(results)
-  if (course.counter(results)('failed') > 0) return `${name}: ${counts}\n`
+function summary(name: string, exercises: readonly Exercise[], results: readonly Result[], from?: string): string {
+  const counts = countsOf(results)
+  if (counter(results)('failed') > 0) return `${name}: ${counts}\n`
   const at = exercises.findIndex(exercise => exercise.name === name)
   const after = at === -1 ? undefined : exercises[at + 1]
   const source = from === undefined ? '' : ` --from ${from}`

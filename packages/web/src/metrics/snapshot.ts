@@ -1,15 +1,26 @@
 /** The data read from the running vnets for one scrape: from all of them in parallel. */
 import { VnetError } from 'vnet/internal/base/errno'
 import { netnsOf } from 'vnet/internal/control/client/addresses'
-import * as control from 'vnet/internal/control/index'
+import {
+  type ControlClient,
+  type DeviceStats,
+  type FindOptions,
+  type FoundDevice,
+  findVnets,
+  type MistakeInfo,
+  type PartInfo,
+  type RuntimeInfo,
+  type StageReport,
+  supported,
+} from 'vnet/internal/control/index'
 
 /** A device with its replies. They are not of one moment. */
 export interface DeviceSnapshot {
-  readonly device: control.FoundDevice
-  readonly stats: control.DeviceStats
-  readonly parts: readonly control.PartInfo[]
+  readonly device: FoundDevice
+  readonly stats: DeviceStats
+  readonly parts: readonly PartInfo[]
   /** Empty if the device has no wire. */
-  readonly stages: readonly control.StageReport[]
+  readonly stages: readonly StageReport[]
 }
 
 /** The data for one scrape. */
@@ -20,15 +31,15 @@ export interface Snapshot {
     /** How long it took to reply to the shortest request, in s; undefined if it did not. */
     readonly replied: number | undefined
     /** Undefined if the vnet did not reply. */
-    readonly runtime: control.RuntimeInfo | undefined
+    readonly runtime: RuntimeInfo | undefined
     /** Undefined if it is not `vnet node`. */
-    readonly mistakes?: control.MistakeInfo | undefined
+    readonly mistakes?: MistakeInfo | undefined
   }[]
 }
 
 /** Reads the selected vnets, except vnets that end meanwhile or do not reply in time. */
-export async function snapshot(client: control.ControlClient, options: control.FindOptions = {}): Promise<Snapshot> {
-  const found = await control.findVnets(client, options)
+export async function snapshot(client: ControlClient, options: FindOptions = {}): Promise<Snapshot> {
+  const found = await findVnets(client, options)
   const [devices, vnets] = await Promise.all([
     Promise.all(found.devices.map(device => orNothing(() => readDevice(client, device)))),
     Promise.all(found.here.map(({ vnet, pid }) => readVnet(client, vnet, pid))),
@@ -36,18 +47,18 @@ export async function snapshot(client: control.ControlClient, options: control.F
   return { devices: devices.flatMap(device => device ?? []), vnets }
 }
 
-async function readDevice(client: control.ControlClient, device: control.FoundDevice) {
+async function readDevice(client: ControlClient, device: FoundDevice) {
   const { vnet } = device
   const [stats, parts, wire] = await Promise.all([
     client.stats(vnet, device),
     client.parts(vnet, device),
-    control.supported(() => client.wire(vnet, device)),
+    supported(() => client.wire(vnet, device)),
   ])
   // Vnets in other namespaces may have interfaces of the same name.
   return stats && { device: { ...device, netns: netnsOf(device) }, stats, parts, stages: wire?.stages ?? [] }
 }
 
-async function readVnet(client: control.ControlClient, vnet: string, pid: number): Promise<Snapshot['vnets'][number]> {
+async function readVnet(client: ControlClient, vnet: string, pid: number): Promise<Snapshot['vnets'][number]> {
   const echo = async () => {
     const begin = performance.now()
     await client.echo(vnet, '')

@@ -1,8 +1,17 @@
 /** The state of a page, which its views read, and functions that they share. */
 import { computed, effect, type Signal, signal } from '@preact/signals'
 import { type ComponentChildren, options as preactOptions } from 'preact'
-import type * as feed from '../feed-types.ts'
-import type { DeviceId, DeviceRow, FeedMessage, Message, VnetRow } from '../feed-types.ts'
+import type {
+  CommandRequest,
+  CommandResult,
+  DeviceId,
+  DeviceRow,
+  FeedMessage,
+  Message,
+  PageCommand,
+  VnetRow,
+  Want,
+} from '../feed-types.ts'
 import { changeText, eventOf, type PageEvent } from './events.tsx'
 import { Rates } from './rates.ts'
 import { History, named } from './traffic-history.ts'
@@ -23,13 +32,13 @@ export interface View {
   /** Returns false while there is nothing that it could show: the bar then leaves it out. */
   isOffered?(): boolean
   /** The messages that the feed must send while the view is shown. */
-  readonly wants: readonly feed.Want[]
+  readonly wants: readonly Want[]
   /** Whether it also takes the `parts` of the device at the other end of a pair. */
   readonly wantsPeer?: boolean
   /** The component that is in the page while the view is shown. */
   readonly Body: () => ComponentChildren
   /** Takes a message of the feed, also while the view is hidden. */
-  receive?(message: feed.FeedMessage): void
+  receive?(message: FeedMessage): void
   /** The app has looked at another device, or the row of the device has changed. */
   deviceChanged?(): void
 }
@@ -48,7 +57,7 @@ export interface AppOptions {
   readonly path?: (name: string, query: Readonly<Record<string, string>>) => string
   select(id: DeviceId): void
   /** Sends a command to the vnet. Never rejects. */
-  readonly send: (request: feed.CommandRequest) => Promise<feed.CommandResult>
+  readonly send: (request: CommandRequest) => Promise<CommandResult>
   /** Shows the text of a `problem`. */
   readonly notify: (text: string) => void
 }
@@ -135,7 +144,7 @@ export class App {
   }
 
   /** Does it to the device looked at. Never rejects: without a server the result is an error. */
-  async command(command: feed.PageCommand): Promise<feed.CommandResult> {
+  async command(command: PageCommand): Promise<CommandResult> {
     const { device } = this
     if (device === undefined) return { ok: false, message: 'There is no interface.' }
     const result = await this.#options.send({ id: device.id, command })
@@ -218,8 +227,8 @@ const TYPING_MS = 250
 /** Asks the server when nothing is typed for a while. Returns a function that ends that. */
 export function askAfterTyping(
   app: Pick<App, 'command'>,
-  command: feed.PageCommand,
-  take: (result: feed.CommandResult) => void,
+  command: PageCommand,
+  take: (result: CommandResult) => void,
 ): () => void {
   let isCurrent = true
   const timer = setTimeout(async () => {

@@ -4,19 +4,19 @@ import { useRef } from 'preact/hooks'
 import type { SegmentInfo } from '../feed-types.ts'
 import { type App, draftOf, type View } from './app.ts'
 import { clockText, whole } from './driver-text.ts'
-import * as segments from './lan-segment.ts'
+import { COLUMNS, cellsOf, conversations, type DhcpTransaction, found, PARTS, type SegmentPart } from './lan-segment.ts'
 import { SCROLLABLE, tablePart, useRowsInSight } from './table.tsx'
 
 const COUNTERS = { frames: 'Frames of the segment', dropped: 'Dropped', answered: 'Answered by hosts' } as const
 
 /** The DHCP conversations on the port of this id. */
-type Dhcp = Readonly<{ id: string; list: readonly segments.DhcpTransaction[]; skipped: number }>
+type Dhcp = Readonly<{ id: string; list: readonly DhcpTransaction[]; skipped: number }>
 
 /** The view of a device's segment, offered for ports of segments. */
 export function lanView(app: App): View {
   const dhcp = signal<Dhcp>({ id: '', list: [], skipped: 0 })
   const dhcpOf = (id: string): Dhcp => (dhcp.value.id === id ? dhcp.value : { id, list: [], skipped: 0 })
-  const choice = { part: draftOf<segments.SegmentPart>(app, 'hosts'), search: draftOf(app, '') }
+  const choice = { part: draftOf<SegmentPart>(app, 'hosts'), search: draftOf(app, '') }
   return {
     name: 'lan',
     title: 'Lan',
@@ -25,7 +25,7 @@ export function lanView(app: App): View {
     receive(message) {
       if (message.type !== 'dhcp' || message.id !== app.device?.id) return
       const { id, list, skipped } = dhcpOf(message.id)
-      dhcp.value = { id, list: segments.conversations(list, message.frames), skipped: skipped + message.skipped }
+      dhcp.value = { id, list: conversations(list, message.frames), skipped: skipped + message.skipped }
     },
     Body: () => {
       const { device } = app
@@ -77,22 +77,22 @@ interface ListsProps {
   readonly segment: SegmentInfo
   readonly allHosts: number | undefined
   readonly now: number
-  readonly part: Signal<segments.SegmentPart>
+  readonly part: Signal<SegmentPart>
   readonly search: Signal<string>
 }
 
 function Lists({ segment, allHosts, now, ...choice }: ListsProps) {
   const [part, search] = [choice.part.value, choice.search.value]
   const list = useRef<HTMLDivElement>(null)
-  const rows = segments.found(segment, part, search)
+  const rows = found(segment, part, search)
   const [count, most] = [rows?.length ?? segment[part].length, segment[part].length]
   const { first, end, rowHeight } = useRowsInSight(list, count)
-  const choose = (chosen: segments.SegmentPart) => {
+  const choose = (chosen: SegmentPart) => {
     choice.part.value = chosen
     list.current?.scrollTo(0, 0)
   }
   const row = (i: number) => {
-    const cells = segments.cellsOf(segment, part, rows?.[i] ?? i, now)
+    const cells = cellsOf(segment, part, rows?.[i] ?? i, now)
     const style = { transform: `translateY(${i * rowHeight}px)` }
     return (
       <div key={i} class="long-row mono" {...tablePart('row', { 'aria-rowindex': i + 2 })} style={style}>
@@ -108,7 +108,7 @@ function Lists({ segment, allHosts, now, ...choice }: ListsProps) {
     <section class="panel">
       <h2>Segment</h2>
       <div class="row">
-        {segments.PARTS.map(name => (
+        {PARTS.map(name => (
           <button key={name} type="button" aria-pressed={name === part} onClick={() => choose(name)}>
             {`${name} ${whole((name === 'hosts' && allHosts) || segment[name].length)}`}
           </button>
@@ -131,11 +131,11 @@ function Lists({ segment, allHosts, now, ...choice }: ListsProps) {
       <div
         class="long-list"
         {...tablePart('table', { 'aria-label': part, 'aria-rowcount': count + 1 })}
-        data-columns={segments.COLUMNS[part].length}
+        data-columns={COLUMNS[part].length}
       >
         <div {...tablePart('rowgroup')}>
           <div class="long-head" {...tablePart('row', { 'aria-rowindex': 1 })}>
-            {segments.COLUMNS[part].map(title => (
+            {COLUMNS[part].map(title => (
               <span key={title} {...tablePart('columnheader')}>
                 {title}
               </span>
@@ -178,7 +178,7 @@ function Conversations({ dhcp, mayChange }: { readonly dhcp: Dhcp; readonly mayC
   )
 }
 
-function Conversation({ client, hostname, messages }: segments.DhcpTransaction) {
+function Conversation({ client, hostname, messages }: DhcpTransaction) {
   const start = messages[0]?.time ?? 0
   return (
     <li class="row">

@@ -11,7 +11,15 @@ import { LeaseTable } from './lease-table.ts'
 import { DhcpLog } from './log.ts'
 import { type Neighbours, Offering } from './offer.ts'
 import { Pool } from './pool.ts'
-import * as replies from './reply.ts'
+import {
+  type DhcpReply,
+  type DhcpRequest,
+  informReply,
+  leaseReply,
+  leaseTime,
+  nakReply,
+  type SendReply,
+} from './reply.ts'
 import { type DhcpClient, type DhcpSender, hostnameOf, isWellKnown, numberIn, readDhcpMessage } from './request.ts'
 
 /** The environment of a server. */
@@ -82,14 +90,14 @@ export class DhcpServer {
    * Handles a message and calls `send` with the reply, if there is one: immediately, or after an
    * address was probed or a lease was stored. Reads `bytes` during the call only.
    */
-  receive(bytes: Uint8Array, from: DhcpSender, send: replies.SendReply): void {
+  receive(bytes: Uint8Array, from: DhcpSender, send: SendReply): void {
     const read = readDhcpMessage(bytes)
     if (read === undefined) {
       this.#log.malformed(bytes.length)
       return
     }
     const { message, client, type } = read
-    const reply = (made: replies.DhcpReply) => {
+    const reply = (made: DhcpReply) => {
       this.#log.omitted(made.omitted, client)
       send(made)
     }
@@ -107,7 +115,7 @@ export class DhcpServer {
     else if (type === dhcp.DHCPDECLINE) this.#decline(request)
   }
 
-  #receiveForeign(message: dhcp.DhcpMessage, client: DhcpClient, type: number, send: replies.SendReply): void {
+  #receiveForeign(message: dhcp.DhcpMessage, client: DhcpClient, type: number, send: SendReply): void {
     if (message.giaddr === 0 && type === dhcp.DHCPREQUEST && this.#isForUs(message))
       send(this.#nak(message, client, message.ciaddr, 'wrong network'))
     if (message.giaddr !== 0)
@@ -115,7 +123,7 @@ export class DhcpServer {
   }
 
   /** RFC 2131 table 4: SELECTING names a server, INIT-REBOOT an address; other states have one. */
-  #request(request: replies.DhcpRequest, send: replies.SendReply): void {
+  #request(request: DhcpRequest, send: SendReply): void {
     const { message, client, requested } = request
     const selecting = message.options.has(dhcp.DHO_SERVER_IDENTIFIER)
     if (!this.#isForUs(message)) {
@@ -136,7 +144,7 @@ export class DhcpServer {
   }
 
   /** Returns why the client may not have `address`, which it takes for its own, or undefined. */
-  #refusal({ client, reservation }: replies.DhcpRequest, address: number, selecting: boolean): string | undefined {
+  #refusal({ client, reservation }: DhcpRequest, address: number, selecting: boolean): string | undefined {
     const why = this.#pool.objection(client, address)
     if (why !== undefined) return why
     const reserved = reservation?.address
@@ -149,16 +157,16 @@ export class DhcpServer {
   }
 
   /** Whether the client is on record. The address of an unknown client may be another server's. */
-  #knows({ client, reservation }: replies.DhcpRequest): boolean {
+  #knows({ client, reservation }: DhcpRequest): boolean {
     return reservation !== undefined || this.#leases.of(client) !== undefined
   }
 
-  #bind(request: replies.DhcpRequest, address: number, send: replies.SendReply): void {
+  #bind(request: DhcpRequest, address: number, send: SendReply): void {
     const { message, client, reservation } = request
     if (this.#leases.writer.waiting >= MAX_WAITING) return
-    const seconds = replies.leaseTime(request, this.#pool.config)
+    const seconds = leaseTime(request, this.#pool.config)
     const hostname = reservation?.hostname ?? this.#nameFor(client, hostnameOf(message))
-    const reply = replies.leaseReply(dhcp.DHCPACK, request, this.#pool.config, address)
+    const reply = leaseReply(dhcp.DHCPACK, request, this.#pool.config, address)
     const before = this.#leases.of(client)?.address
     this.#leases.bind(client, { address, hostname, seconds }, saved => {
       // Meanwhile the client may have released it or taken another.
@@ -181,16 +189,16 @@ export class DhcpServer {
     return undefined
   }
 
-  #inform(request: replies.DhcpRequest, send: replies.SendReply): void {
+  #inform(request: DhcpRequest, send: SendReply): void {
     const { message, client } = request
     const { ciaddr } = message
     this.#log.message('DHCPINFORM', ciaddr, client)
     if (ciaddr === 0 || !isInNetwork(this.#pool.config, ciaddr)) return
     this.#log.message('DHCPACK', ciaddr, client)
-    send(replies.informReply(request, this.#pool.config))
+    send(informReply(request, this.#pool.config))
   }
 
-  #release({ message, client }: replies.DhcpRequest): void {
+  #release({ message, client }: DhcpRequest): void {
     const lease = this.#leases.of(client)
     const isOwn = lease !== undefined && lease.address === message.ciaddr && this.#leases.isLive(lease)
     this.#log.message('DHCPRELEASE', message.ciaddr, client, isOwn ? undefined : 'unknown lease')
@@ -198,7 +206,7 @@ export class DhcpServer {
   }
 
   /** The client found its address in use by an unknown machine. */
-  #decline({ message, client, requested }: replies.DhcpRequest): void {
+  #decline({ message, client, requested }: DhcpRequest): void {
     const lease = this.#leases.of(client)
     const has = lease !== undefined && this.#leases.isLive(lease) ? lease.address : undefined
     const isOwn = requested !== undefined && (requested === has || requested === this.#pool.offers.of(client))
@@ -206,9 +214,9 @@ export class DhcpServer {
     if (isOwn && this.#isForUs(message)) this.#offering.setAside(client, requested, client.mac, 'an unknown machine')
   }
 
-  #nak(message: dhcp.DhcpMessage, client: DhcpClient, address: number, why: string): replies.DhcpReply {
+  #nak(message: dhcp.DhcpMessage, client: DhcpClient, address: number, why: string): DhcpReply {
     this.#log.message('DHCPNAK', address, client, why)
-    return replies.nakReply(message, this.#pool.config, why)
+    return nakReply(message, this.#pool.config, why)
   }
 
   /** Whether a message names this server or none. */

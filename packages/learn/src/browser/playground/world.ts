@@ -6,7 +6,17 @@
  */
 import type { CommandResult, DeviceId, FeedMessage, PageCommand } from '@vnet/web/internal/feed-types'
 import { deviceId } from '@vnet/web/internal/rows'
-import * as base from 'vnet/internal/base/index'
+import {
+  type Clock,
+  explain,
+  LOGLEVEL_INFO,
+  LOGLEVEL_WARNING,
+  NSEC_PER_MSEC,
+  NSEC_PER_SEC,
+  random,
+  UsageError,
+  VnetError,
+} from 'vnet/internal/base/index'
 import { TestBed } from 'vnet/internal/bed/test-bed'
 import { wireChange } from 'vnet/internal/control/client/wire-request'
 import { commands } from 'vnet/internal/control/protocol/family'
@@ -22,7 +32,7 @@ const LINES_MAX = 20
 
 /** The time of the lines, and whether no more lines follow. */
 interface LogState {
-  clock: Pick<base.Clock, 'now'>
+  clock: Pick<Clock, 'now'>
   isClosed: boolean
 }
 
@@ -30,8 +40,8 @@ interface LogState {
 function logLines(state: LogState, isOwn: boolean, tell: (line: string) => void) {
   let [last, lines] = [0, 0]
   return (line: string, level: number): void => {
-    if (state.isClosed || (!isOwn && level > base.LOGLEVEL_WARNING)) return
-    const second = Math.floor(state.clock.now() / base.NSEC_PER_SEC)
+    if (state.isClosed || (!isOwn && level > LOGLEVEL_WARNING)) return
+    const second = Math.floor(state.clock.now() / NSEC_PER_SEC)
     lines = second === last ? lines + 1 : 1
     last = second
     if (lines <= LINES_MAX) tell(line)
@@ -81,7 +91,7 @@ export class World {
     this.#options = options
     const { clock, net } = bed
     const { seed = 1, start, feed: send, tell } = options
-    const chance = base.random(seed)
+    const chance = random(seed)
     this.#hosts = net.devices.map(dev => new Host(dev, bed.port(dev.name), clock, chance))
     const [a, b = a] = this.#hosts as [Host, Host?]
     const module = { ...driver, values: bed.params }
@@ -109,7 +119,7 @@ export class World {
       args: driver.name === 'cable' ? ['a', 'b'] : [],
       seed,
       onLog: logLines(log, isOwn, tell),
-      logLevel: base.LOGLEVEL_INFO,
+      logLevel: LOGLEVEL_INFO,
       debug: isOwn,
       allowErrors: true,
       wireResources: new LinuxWireResources(),
@@ -123,7 +133,7 @@ export class World {
   }
 
   get #now(): number {
-    return this.#options.start + this.#skipped + this.bed.clock.now() / base.NSEC_PER_MSEC
+    return this.#options.start + this.#skipped + this.bed.clock.now() / NSEC_PER_MSEC
   }
 
   /** Runs a command of the page on a device and returns its result. Throws only on a defect. */
@@ -140,7 +150,7 @@ export class World {
   advance(ms: number): void {
     this.bed.advance(ms)
     this.#recorder.read()
-    const now = this.bed.clock.now() / base.NSEC_PER_MSEC
+    const now = this.bed.clock.now() / NSEC_PER_MSEC
     for (const [i, [every, names]] of CYCLES.entries()) {
       if (now < (this.#due[i] as number)) continue
       this.#due[i] = Math.max((this.#due[i] as number) + every, now + every / 2)
@@ -188,7 +198,7 @@ export class World {
     try {
       await this.bed.close()
     } catch (error) {
-      if (this.#options.isOwn) this.#options.tell(base.explain(error as Error))
+      if (this.#options.isOwn) this.#options.tell(explain(error as Error))
     }
   }
 }
@@ -201,8 +211,7 @@ function runCommand(vnet: LocalVnet, ifname: string, command: PageCommand): Comm
     run(vnet, ifname, command)
     return { ok: true }
   } catch (error) {
-    if (error instanceof base.VnetError || error instanceof base.UsageError)
-      return { ok: false, message: base.explain(error) }
+    if (error instanceof VnetError || error instanceof UsageError) return { ok: false, message: explain(error) }
     throw error
   }
 }
@@ -235,6 +244,6 @@ function run(vnet: LocalVnet, ifname: string, command: Exclude<PageCommand, { do
       vnet.one(commands.step, { ifname, mode: command.mode, every: command.every, count: command.count })
       return
     default:
-      throw new base.UsageError(`there is no command ${(command as PageCommand).do}`)
+      throw new UsageError(`there is no command ${(command as PageCommand).do}`)
   }
 }
