@@ -76,19 +76,28 @@ export function capture(
   options: CaptureOptions = {},
 ): RunningCapture {
   const { snaplen, filter, dropsOnly, ring, tlsKeys } = options
-  if (snaplen !== undefined && !isCount(snaplen))
+  if (snaplen !== undefined && !isCount(snaplen)) {
     throw new UsageError('snaplen: must be a whole number of bytes from 1')
-  if (ring !== undefined && !(isCount(ring.files) && isCount(ring.bytes)))
+  }
+  if (ring !== undefined && !(isCount(ring.files) && isCount(ring.bytes))) {
     throw new UsageError('ring: files and bytes must be whole numbers from 1')
+  }
   const links = Array.isArray(link) ? (link as readonly Captured[]) : [link as Captured]
-  const devices = new Set(links.flatMap(each => ('ab' in each ? [each.a, each.b] : [each as NetDevice])))
-  if (devices.size === 0) throw new UsageError('there is nothing to capture: name a cable or a device')
+  const devices = new Set(
+    links.flatMap(each => ('ab' in each ? [each.a, each.b] : [each as NetDevice])),
+  )
+  if (devices.size === 0) {
+    throw new UsageError('there is nothing to capture: name a cable or a device')
+  }
   const nets = new Set<Net>([...devices].map(({ net }) => net))
   const compiled = typeof filter === 'string' ? compileFilter(filter) : filter
   const recording = new Recording(new CaptureFile(file, { ring, tlsKeys }))
   const netnsOf = ({ port }: NetDevice) => (port instanceof TapPort ? port.netns : undefined)
-  for (const net of nets)
-    recording.follow({ net, snaplen, filter: compiled, dropsOnly, netnsOf }, dev => devices.has(dev))
+  for (const net of nets) {
+    recording.follow({ net, snaplen, filter: compiled, dropsOnly, netnsOf }, dev =>
+      devices.has(dev),
+    )
+  }
   return recording
 }
 

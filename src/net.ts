@@ -19,7 +19,15 @@ export type { DebugOptions } from './netdev/debug/debug.ts'
 export type { Finding } from './netdev/debug/hooks.ts'
 export { devIoctl, noMemory, type UserMemory } from './netdev/dev-ioctl.ts'
 export { Net, type NetdeviceNotifier, type NetOptions } from './netdev/net.ts'
-export type { LinkChange, LinkRequest, LinkState, Platform, Port, PortQueue, PortSpec } from './netdev/port.ts'
+export type {
+  LinkChange,
+  LinkRequest,
+  LinkState,
+  Platform,
+  Port,
+  PortQueue,
+  PortSpec,
+} from './netdev/port.ts'
 export { type RegisterOptions, registerNetdev, unregisterNetdev } from './netdev/register.ts'
 export * from './skb/drop-reason-name.ts'
 
@@ -66,7 +74,9 @@ export async function runDriver<P extends Params, Dev extends AnyDevice>(
     try {
       await opened.pop()?.[Symbol.asyncDispose]()
     } finally {
-      if (opened.length > 0) await close()
+      if (opened.length > 0) {
+        await close()
+      }
     }
   }
   const stop = (): Promise<void> => {

@@ -33,14 +33,18 @@ try {
   process.stderr.write(`vnet: the program does not load: ${why}\n`)
   process.exitCode = 1
 }
-for (const stream of [process.stdout, process.stderr]) await new Promise<void>(done => stream.write('', () => done()))
+for (const stream of [process.stdout, process.stderr]) {
+  await new Promise<void>(done => stream.write('', () => done()))
+}
 process.exit()
 
 /** Returns why the program cannot run here and what to do; undefined if it can. */
 function unsupported(): string | undefined {
   const { node } = process.versions
   const [major = 0, minor = 0] = node.split('.').map(Number)
-  if (major < 20 || (major === 20 && minor < 19)) return `Node 20.19 or newer is needed, and this is ${node}`
+  if (major < 20 || (major === 20 && minor < 19)) {
+    return `Node 20.19 or newer is needed, and this is ${node}`
+  }
   return undefined
 }
 

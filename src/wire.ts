@@ -80,7 +80,14 @@ export interface Cable extends AsyncDisposable {
 export function openCable(a: string, b: string, options: CableOptions = {}): Promise<Cable> {
   const { seed = 0, logFile, addresses, ab, ba, log } = options
   const params = { seed, log: logFile }
-  return openWired(cableDriver, { args: [a, b], params, ab, ba, log, addresses: [addresses?.a, addresses?.b] })
+  return openWired(cableDriver, {
+    args: [a, b],
+    params,
+    ab,
+    ba,
+    log,
+    addresses: [addresses?.a, addresses?.b],
+  })
 }
 
 /**
@@ -92,7 +99,16 @@ export function openCable(a: string, b: string, options: CableOptions = {}): Pro
  * nothing is left then.
  */
 export function attach(name: string, options: AttachOptions = {}): Promise<Cable> {
-  checkOptions('attach', options, ['in', 'out', 'only', 'seed', 'netns', 'failOpen', 'logFile', 'log'])
+  checkOptions('attach', options, [
+    'in',
+    'out',
+    'only',
+    'seed',
+    'netns',
+    'failOpen',
+    'logFile',
+    'log',
+  ])
   const { seed = 0, netns, failOpen = '500ms', logFile, log, only, in: ab, out: ba } = options
   const params = { seed, log: logFile, failOpen: durationOf(failOpen), only }
   return openWired(attachDriver(), { args: [name], netns, params, ab, ba, log })
@@ -141,14 +157,25 @@ async function openWired<P extends Params, Dev extends AnyDevice>(
     await wireResources[Symbol.asyncDispose]().finally(() => platform[Symbol.asyncDispose]())
   }
   try {
-    const net = new Net({ platform, clock, log, random: random(Math.floor(Math.random() * 2 ** 32)) })
+    const net = new Net({
+      platform,
+      clock,
+      log,
+      random: random(Math.floor(Math.random() * 2 ** 32)),
+    })
     const { args, netns, params } = options
     module = insmod(driver, { args, netns, net, txqs: 1, rxqs: 1, wireResources, params })
     const [first] = module.devices as [NetDevice]
-    const [ab, ba] = (first.netdevOps.ndoGetWires?.(first) ?? []) as readonly [DirectedWire, DirectedWire]
+    const [ab, ba] = (first.netdevOps.ndoGetWires?.(first) ?? []) as readonly [
+      DirectedWire,
+      DirectedWire,
+    ]
     for (const [wire, stages] of [[ab, options.ab] as const, [ba, options.ba] as const]) {
-      if (typeof stages === 'string') wire.change(stages, wireResources)
-      else if (stages !== undefined) wire.set(stages)
+      if (typeof stages === 'string') {
+        wire.change(stages, wireResources)
+      } else if (stages !== undefined) {
+        wire.set(stages)
+      }
     }
     await module.up({ addresses: options.addresses ?? [] })
     await platform.settle()
@@ -161,7 +188,11 @@ async function openWired<P extends Params, Dev extends AnyDevice>(
       down: () => cutCable(first),
       up: () => plugCable(first),
       run: (scenario, signal) =>
-        runScenario(clock, scenario, signal === undefined ? ended.signal : AbortSignal.any([signal, ended.signal])),
+        runScenario(
+          clock,
+          scenario,
+          signal === undefined ? ended.signal : AbortSignal.any([signal, ended.signal]),
+        ),
       [Symbol.asyncDispose]: close,
     }
   } catch (error) {

@@ -7,7 +7,16 @@ import { existsSync, statSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
 import type { Continuity, Counted } from '../attach/attachment.ts'
 import { attachDriver } from '../attach/driver.ts'
-import { describeException, ENETDOWN, ENODEV, ENOENT, isErrno, type Log, printable, VnetError } from '../base/index.ts'
+import {
+  describeException,
+  ENETDOWN,
+  ENODEV,
+  ENOENT,
+  isErrno,
+  type Log,
+  printable,
+  VnetError,
+} from '../base/index.ts'
 import { isSameNamespace, type NetNamespace, ownNamespace } from '../control/protocol/directory.ts'
 import { listed } from '../control/protocol/run-directory.ts'
 import type { DeviceChange, DeviceOwner, MistakeList } from '../control/server/subject.ts'
@@ -23,7 +32,15 @@ import {
   NETDEV_WIRE,
   NETREG_REGISTERED,
 } from '../netdev/index.ts'
-import { applyChange, type Change, filterResources, isChange, isEmpty, stillInForce, withChange } from './changes.ts'
+import {
+  applyChange,
+  type Change,
+  filterResources,
+  isChange,
+  isEmpty,
+  stillInForce,
+  withChange,
+} from './changes.ts'
 import type { Mark } from './mark.ts'
 import { type Mistake, Mistakes } from './mistakes.ts'
 import { ownerText } from './owner.ts'
@@ -100,7 +117,8 @@ interface Loading {
 
 /** How often an interface that went down is looked at. */
 const AGAIN_MS = 1000
-const AWAY = 'vnet node ended twice while a frame of it was in work; vnet attach --node attaches it again'
+const AWAY =
+  'vnet node ended twice while a frame of it was in work; vnet attach --node attaches it again'
 
 export class Attachments implements AsyncDisposable {
   readonly native: Native
@@ -141,11 +159,18 @@ export class Attachments implements AsyncDisposable {
   async attach(request: AttachRequest): Promise<void> {
     const { inode, name } = request
     const netns = inode === undefined ? undefined : netnsPaths([inode]).get(inode)
-    if (inode !== undefined && inode !== ownNamespace('net') && netns === undefined)
-      throw new VnetError(ENODEV, `attach ${name}`, 'no process and no name has its network namespace')
+    if (inode !== undefined && inode !== ownNamespace('net') && netns === undefined) {
+      throw new VnetError(
+        ENODEV,
+        `attach ${name}`,
+        'no process and no name has its network namespace',
+      )
+    }
     const { place } = await this.#load(request, netns)
     this.#away = this.#away.filter(each => !isSame(each, place))
-    if (inode === undefined) this.#mistakes.forget((_, { ifindex }) => ifindex === place.ifindex)
+    if (inode === undefined) {
+      this.#mistakes.forget((_, { ifindex }) => ifindex === place.ifindex)
+    }
     this.#keep()
   }
 
@@ -157,13 +182,18 @@ export class Attachments implements AsyncDisposable {
   /** Returns the attachment to an interface of our own namespace, also if it is away. */
   at(ifindex: number): AttachRequest | undefined {
     const inode = ownNamespace('net')
-    const all = [...[...this.#all].map(({ place, request }) => ({ ...place, request })), ...this.#away]
+    const all = [
+      ...[...this.#all].map(({ place, request }) => ({ ...place, request })),
+      ...this.#away,
+    ]
     // Not by name: the end of an earlier interface of this name may not be seen yet.
     return all.find(each => each.ifindex === ifindex && each.inode === inode)?.request
   }
 
   /** Returns the namespace of a device: by name, and by an identifier that no other has. */
-  placeOf(dev: NetDevice): { readonly netns: string | undefined; readonly place: Place } | undefined {
+  placeOf(
+    dev: NetDevice,
+  ): { readonly netns: string | undefined; readonly place: Place } | undefined {
     return [...this.#all].find(each => each.dev === dev)
   }
 
@@ -182,12 +212,16 @@ export class Attachments implements AsyncDisposable {
   /** Detaches; returns false if nothing is attached there. Its owner may attach again. */
   async detach(name: string, inode = ownNamespace('net')): Promise<boolean> {
     const found = this.#at(name, inode)
-    if (found !== undefined) this.#all.delete(found)
+    if (found !== undefined) {
+      this.#all.delete(found)
+    }
     await found?.module.rmmod()
     const away = this.#awayAt(name, inode)
     this.#away = this.#away.filter(each => each !== away)
     const place = found?.place ?? away
-    if (place !== undefined) this.#forgetPlace({ ...place, request: { name } })
+    if (place !== undefined) {
+      this.#forgetPlace({ ...place, request: { name } })
+    }
     this.#keep()
     return place !== undefined
   }
@@ -196,11 +230,19 @@ export class Attachments implements AsyncDisposable {
   async detachForGood(name: string, inode = ownNamespace('net')): Promise<boolean> {
     const { place, request } = this.#at(name, inode) ?? withPlace(this.#awayAt(name, inode))
     const { owner, names, podNetns: netns } = request ?? {}
-    if (owner !== undefined) this.#changes.set(owner, { detached: true, netns })
+    if (owner !== undefined) {
+      this.#changes.set(owner, { detached: true, netns })
+    }
     const isDone = await this.detach(name, inode)
     if (owner !== undefined && names !== undefined) {
       const lasts = netns && true
-      this.mistake(owner, { who: ownerText(names), why: detachedText(names), lasts, netns, ifindex: place?.ifindex })
+      this.mistake(owner, {
+        who: ownerText(names),
+        why: detachedText(names),
+        lasts,
+        netns,
+        ifindex: place?.ifindex,
+      })
     }
     return isDone
   }
@@ -213,15 +255,21 @@ export class Attachments implements AsyncDisposable {
   /** Forgets changes and mistakes of owners that satisfy `isOwner`: they no longer exist. */
   forget(isOwner: (owner: string) => boolean): void {
     const gone = [...this.#changes.keys()].filter(key => !key.startsWith(BY_HAND) && isOwner(key))
-    for (const owner of gone) this.#changes.delete(owner)
-    if (this.#mistakes.forget(isOwner) || gone.length > 0) this.#keep()
+    for (const owner of gone) {
+      this.#changes.delete(owner)
+    }
+    if (this.#mistakes.forget(isOwner) || gone.length > 0) {
+      this.#keep()
+    }
   }
 
   /** Logs a mistake of an owner, once, and counts it until it is forgotten. */
   mistake(owner: string, mistake: Mistake): void {
     if (!this.#mistakes.add(owner, mistake)) return
     this.warn(`${mistake.who}: ${mistake.why}`)
-    if (mistake.lasts) this.#keep()
+    if (mistake.lasts) {
+      this.#keep()
+    }
   }
 
   /** Returns whether a user attached to all interfaces of a container. */
@@ -253,31 +301,47 @@ export class Attachments implements AsyncDisposable {
   async restore(mark?: Mark): Promise<void> {
     this.#mark = mark
     const { kept, remembered, noted } = readState(this.#state, this.#net)
-    for (const { owner, mistake } of noted) if (isThere(mistake.netns)) this.#mistakes.add(owner, mistake)
-    for (const { owner, change } of remembered) if (isThere(change.netns)) this.#changes.set(owner, change)
+    for (const { owner, mistake } of noted) {
+      if (isThere(mistake.netns)) {
+        this.#mistakes.add(owner, mistake)
+      }
+    }
+    for (const { owner, change } of remembered) {
+      if (isThere(change.netns)) {
+        this.#changes.set(owner, change)
+      }
+    }
     const paths = netnsPaths(kept.map(({ inode }) => inode))
     this.#lastNumber = Math.max(0, ...kept.map(({ number = 0 }) => number))
     const down: [Kept, netns: string | undefined][] = []
     const restore = async (each: Kept) => {
       const netns = paths.get(each.inode)
       const { request, number, away, change } = each
-      if (change !== undefined) this.#changes.set(keyOf(request, each), change)
+      if (change !== undefined) {
+        this.#changes.set(keyOf(request, each), change)
+      }
       try {
         if (netns === undefined && each.inode !== ownNamespace('net')) throw gone(request.name)
         if (away || (number !== undefined && number === mark?.culprit)) {
           this.#check(each, netns)
           this.#away = [...this.#away, { ...each, away: true }]
           this.#net.log.warn(printable(`not attached again: ${request.name}: ${AWAY}`))
-        } else if (!(await this.#attachAgain(each, netns))) down.push([each, netns])
+        } else if (!(await this.#attachAgain(each, netns))) {
+          down.push([each, netns])
+        }
       } catch (error) {
         this.#forgetPlace(each)
         this.#net.log.warn(`not attached again: ${lineOf(error)}`)
       }
     }
     // One after the other: rtnetlink requests here would wait for the links of another attachment.
-    for (const each of kept) await restore(each)
+    for (const each of kept) {
+      await restore(each)
+    }
     this.#isKept = true
-    for (const [each, netns] of down) void this.#untilUp(each, netns)
+    for (const [each, netns] of down) {
+      void this.#untilUp(each, netns)
+    }
     this.#keep()
   }
 
@@ -290,7 +354,9 @@ export class Attachments implements AsyncDisposable {
     await Promise.all([...this.#all].map(({ module }) => module.rmmod()))
     this.#stop()
     // From these counts the next daemon knows what passes meanwhile.
-    if (wasKept) this.#write(live.map(({ attached, kept }) => ({ ...kept, since: attached.since })))
+    if (wasKept) {
+      this.#write(live.map(({ attached, kept }) => ({ ...kept, since: attached.since })))
+    }
   }
 
   #check(kept: Kept, netns: string | undefined): void {
@@ -315,11 +381,15 @@ export class Attachments implements AsyncDisposable {
     const look = async () => {
       this.#away = this.#away.filter(each => each !== kept)
       try {
-        if (!(await this.#attachAgain(kept, netns))) this.#away = [...this.#away, kept]
+        if (!(await this.#attachAgain(kept, netns))) {
+          this.#away = [...this.#away, kept]
+        }
       } catch (error) {
         this.#forgetPlace(kept)
         // That the interface has gone is in the log.
-        if (!isErrno(error, ENODEV, ENOENT)) this.#net.log.warn(`not attached again: ${lineOf(error)}`)
+        if (!isErrno(error, ENODEV, ENOENT)) {
+          this.#net.log.warn(`not attached again: ${lineOf(error)}`)
+        }
       }
       this.#keep()
     }
@@ -349,7 +419,14 @@ export class Attachments implements AsyncDisposable {
     const seed = dev.wires[0]?.runSeed
     // A seed that was drawn is kept like a given one.
     const drawn = seed === undefined ? {} : { seed: `${seed}` }
-    const attached: Attached = { place, number, request: { ...request, ...drawn }, module, dev, netns }
+    const attached: Attached = {
+      place,
+      number,
+      request: { ...request, ...drawn },
+      module,
+      dev,
+      netns,
+    }
     this.#all.add(attached)
     try {
       await module.up()
@@ -360,9 +437,16 @@ export class Attachments implements AsyncDisposable {
     }
     const { names } = request
     const owner = names === undefined ? '' : ` (${ownerText(names)}, ${names.interface})`
-    if (kept !== undefined && kept.since === undefined)
-      this.mistake(uncounted(place), { who: interfaceText(name, names), why: UNCOUNTED, lasts: true })
-    this.#net.log.info(`${name}: attached${owner}${isEmpty(change) ? '' : ', as a user changed it'}`)
+    if (kept !== undefined && kept.since === undefined) {
+      this.mistake(uncounted(place), {
+        who: interfaceText(name, names),
+        why: UNCOUNTED,
+        lasts: true,
+      })
+    }
+    this.#net.log.info(
+      `${name}: attached${owner}${isEmpty(change) ? '' : ', as a user changed it'}`,
+    )
     return attached
   }
 
@@ -370,7 +454,11 @@ export class Attachments implements AsyncDisposable {
   #insmod(request: AttachRequest, { netns, number, change, continuity }: Loading): Module {
     const { name, farSide = false, failOpen } = request
     const strangers = new StrangerResources(this.#files)
-    const given = { ...paramsOf(request, strangers), farSide, ...(failOpen !== undefined && { failOpen }) }
+    const given = {
+      ...paramsOf(request, strangers),
+      farSide,
+      ...(failOpen !== undefined && { failOpen }),
+    }
     const params = { ...given, ...(change.only !== undefined && { only: change.only.text }) }
     const wireResources = filterResources(change, strangers)
     const options = { args: [name], netns, net: this.#net, txqs: 1, rxqs: 1, wireResources, params }
@@ -383,15 +471,20 @@ export class Attachments implements AsyncDisposable {
   }
 
   #setChange(key: string, change: Change): void {
-    if (isEmpty(change)) this.#changes.delete(key)
-    else this.#changes.set(key, change)
+    if (isEmpty(change)) {
+      this.#changes.delete(key)
+    } else {
+      this.#changes.set(key, change)
+    }
     this.#keep()
   }
 
   /** Forgets the changes of a place that no longer exists, unless an owner will have another. */
   #forgetPlace({ request, ...place }: Kept): void {
     this.#mistakes.forget(owner => owner === uncounted(place))
-    if (request.owner === undefined || !isThere(request.podNetns)) this.#changes.delete(keyOf(request, place))
+    if (request.owner === undefined || !isThere(request.podNetns)) {
+      this.#changes.delete(keyOf(request, place))
+    }
   }
 
   /** Returns the place of an interface. Throws a VnetError if it does not exist. */
@@ -399,7 +492,9 @@ export class Attachments implements AsyncDisposable {
     return inNetns(this.native, netns, nsfd => {
       using sock = RouteSocket.open(this.native, nsfd)
       const link = getLink(sock, { name })
-      if (link === undefined) throw new VnetError(ENODEV, `attach ${name}`, 'there is no such interface')
+      if (link === undefined) {
+        throw new VnetError(ENODEV, `attach ${name}`, 'there is no such interface')
+      }
       const inode = netns === undefined ? ownNamespace('net') : statSync(netnsPath(netns)).ino
       return { inode, cookie: netnsCookieOf(this.native, nsfd), ifindex: link.ifindex }
     })
@@ -416,7 +511,9 @@ export class Attachments implements AsyncDisposable {
   #notified(event: number, dev: NetDevice): void {
     const attached = [...this.#all].find(each => each.dev === dev)
     if (attached === undefined) return
-    if (event === NETDEV_WIRE || event === NETDEV_CHANGE) this.#followScenario(attached)
+    if (event === NETDEV_WIRE || event === NETDEV_CHANGE) {
+      this.#followScenario(attached)
+    }
     if (event !== NETDEV_UNREGISTER && event !== NETDEV_CHANGENAME) return
     if (event === NETDEV_UNREGISTER) {
       this.#all.delete(attached)
@@ -430,7 +527,9 @@ export class Attachments implements AsyncDisposable {
   #followScenario({ request, place, dev }: Attached): void {
     const key = keyOf(request, place)
     const change = this.#changes.get(key)
-    if (request.scenario !== undefined && change !== undefined) this.#setChange(key, stillInForce(change, dev))
+    if (request.scenario !== undefined && change !== undefined) {
+      this.#setChange(key, stillInForce(change, dev))
+    }
   }
 
   async #ended(attached: Attached): Promise<void> {
@@ -438,12 +537,16 @@ export class Attachments implements AsyncDisposable {
     const { name } = dev
     await module.rmmod().catch(error => this.#net.log.err(`${name}: ${describeException(error)}`))
     const { since } = attached
-    if (this.#isKept) await this.#untilUp({ ...place, number, request: { ...request, name }, since }, netns)
+    if (this.#isKept) {
+      await this.#untilUp({ ...place, number, request: { ...request, name }, since }, netns)
+    }
   }
 
   /** Writes the file. A reader sees the old or the new one. */
   #keep(): void {
-    if (this.#isKept) this.#write(this.#live().map(({ kept }) => kept))
+    if (this.#isKept) {
+      this.#write(this.#live().map(({ kept }) => kept))
+    }
   }
 
   #live(): { attached: Attached; kept: Kept }[] {
@@ -487,7 +590,8 @@ export const detachedText = ({ interface: inside }: DeviceOwner): string =>
 const isSame = (a: Place, b: Place): boolean => a.ifindex === b.ifindex && isSameNamespace(a, b)
 
 const NOTHING_COUNTED: Counted = { counted: { in: 0, out: 0 }, bypassed: { in: 0, out: 0 } }
-const UNCOUNTED = 'vnet node was killed: frames passed without the wire, uncounted, until it was back'
+const UNCOUNTED =
+  'vnet node was killed: frames passed without the wire, uncounted, until it was back'
 
 /** Returns the key of the mistake that frames of a place have passed uncounted. */
 const uncounted = (place: Place): string => `uncounted ${keyOf({ owner: undefined }, place)}`
@@ -513,7 +617,11 @@ function readState(file: string, net: Net): State {
   try {
     const state: unknown = JSON.parse(readTextFile(file))
     const entries = Array.isArray(state) ? state : []
-    return { kept: entries.filter(isKept), remembered: entries.filter(isRemembered), noted: entries.filter(isNoted) }
+    return {
+      kept: entries.filter(isKept),
+      remembered: entries.filter(isRemembered),
+      noted: entries.filter(isNoted),
+    }
   } catch {
     net.log.warn(`${file}: it cannot be read: starting without it`)
     return NOTHING
@@ -522,12 +630,19 @@ function readState(file: string, net: Net): State {
 
 function isKept(value: Partial<Kept> | null): value is Kept {
   const { inode, ifindex, request, change, since } = value ?? {}
-  const isPlace = Number.isInteger(inode) && Number.isInteger(ifindex) && isPodNetns(request?.podNetns)
-  return isPlace && typeof request?.name === 'string' && (change === undefined || isChange(change)) && isCounted(since)
+  const isPlace =
+    Number.isInteger(inode) && Number.isInteger(ifindex) && isPodNetns(request?.podNetns)
+  return (
+    isPlace &&
+    typeof request?.name === 'string' &&
+    (change === undefined || isChange(change)) &&
+    isCounted(since)
+  )
 }
 
 function isCounted(since: Counted | undefined): boolean {
-  const numbers = since === undefined ? [] : [since?.counted?.in, since?.counted?.out, since?.bypassed?.in]
+  const numbers =
+    since === undefined ? [] : [since?.counted?.in, since?.counted?.out, since?.bypassed?.in]
   return [...numbers, since?.bypassed?.out ?? 0].every(Number.isSafeInteger)
 }
 
@@ -550,13 +665,25 @@ function netnsPaths(inodes: readonly number[]): Map<number, string> {
     if (wanted.size === 0) return
     try {
       const { dev, ino } = statSync(netnsPath(netns))
-      if (dev === own.dev && wanted.delete(ino)) found.set(ino, netns)
+      if (dev === own.dev && wanted.delete(ino)) {
+        found.set(ino, netns)
+      }
     } catch {
       // The process has ended, or belongs to another user.
     }
   }
-  for (const name of listed('/run/netns')) look(name)
-  for (const name of listed('/run/docker/netns')) look(`/run/docker/netns/${name}`)
-  if (wanted.size > 0) for (const pid of listed('/proc')) if (/^\d+$/.test(pid)) look(`/proc/${pid}/ns/net`)
+  for (const name of listed('/run/netns')) {
+    look(name)
+  }
+  for (const name of listed('/run/docker/netns')) {
+    look(`/run/docker/netns/${name}`)
+  }
+  if (wanted.size > 0) {
+    for (const pid of listed('/proc')) {
+      if (/^\d+$/.test(pid)) {
+        look(`/proc/${pid}/ns/net`)
+      }
+    }
+  }
   return found
 }

@@ -35,13 +35,19 @@ export function withChange(before: Change | undefined, change: DeviceChange): Ch
   const { text, attachments } = change
   const kept: KeptText = {
     text,
-    attachments: attachments.map(({ bytes, ...rest }) => ({ ...rest, base64: Buffer.from(bytes).toString('base64') })),
+    attachments: attachments.map(({ bytes, ...rest }) => ({
+      ...rest,
+      base64: Buffer.from(bytes).toString('base64'),
+    })),
   }
   return { ...before, ...Object.fromEntries(change.parts.map(part => [part, kept])) }
 }
 
 /** Returns `before` without what a scenario has changed since. */
-export function stillInForce(before: Change, { cut, wires }: Pick<NetDevice, 'cut' | 'wires'>): Change {
+export function stillInForce(
+  before: Change,
+  { cut, wires }: Pick<NetDevice, 'cut' | 'wires'>,
+): Change {
   const isInForce = ({ direction, text }: DeviceWire) => (before[direction]?.text ?? text) === text
   const gone = wires.filter(wire => !isInForce(wire)).map(({ direction }) => [direction, undefined])
   return { ...before, ...Object.fromEntries(gone), ...(!cut && { cut: undefined }) }
@@ -54,9 +60,13 @@ export const isEmpty = ({ netns: _, ...change }: Change): boolean =>
 export function applyChange(change: Change, dev: NetDevice): void {
   for (const wire of dev.wires) {
     const kept = change[wire.direction]
-    if (kept !== undefined) wire.change(kept.text, attachedTo(kept))
+    if (kept !== undefined) {
+      wire.change(kept.text, attachedTo(kept))
+    }
   }
-  if (change.cut) cutCable(dev)
+  if (change.cut) {
+    cutCable(dev)
+  }
 }
 
 /** Returns `resources` with the filter that a user chose for the attachment. */
@@ -71,7 +81,9 @@ export function filterResources({ only }: Change, resources: WireResources): Wir
 }
 
 function attachedTo({ attachments }: KeptText): WireResources {
-  return attached(attachments.map(({ base64, ...rest }) => ({ ...rest, bytes: Buffer.from(base64, 'base64') })))
+  return attached(
+    attachments.map(({ base64, ...rest }) => ({ ...rest, bytes: Buffer.from(base64, 'base64') })),
+  )
 }
 
 /** Checks a change of a state file. */

@@ -27,7 +27,9 @@ export const requestSchema = object(
   'do',
 )
 type Asked = TypeOf<typeof requestSchema>
-export type AgentRequest = { readonly [K in keyof Asked]: K extends 'do' ? Asked[K] : Asked[K] | undefined }
+export type AgentRequest = {
+  readonly [K in keyof Asked]: K extends 'do' ? Asked[K] : Asked[K] | undefined
+}
 
 /** The daemon's reply to a request, which the client's program prints and exits with. */
 export interface AgentReply {
@@ -37,10 +39,14 @@ export interface AgentReply {
 }
 
 /** Returns the path of the daemon's socket: VNET_NODE_SOCKET, or /run/vnet/node.sock. */
-export const agentSocket = (): string => process.env.VNET_NODE_SOCKET || `${RUN_DIRECTORY}/node.sock`
+export const agentSocket = (): string =>
+  process.env.VNET_NODE_SOCKET || `${RUN_DIRECTORY}/node.sock`
 
 /** Returns the path of a file of the daemon, beside its socket. */
-export function agentFile(extension: '.state' | '.mark' | '.unserved', socket = agentSocket()): string {
+export function agentFile(
+  extension: '.state' | '.mark' | '.unserved',
+  socket = agentSocket(),
+): string {
   return socket.replace(/(\.sock)?$/, extension)
 }
 
@@ -63,13 +69,19 @@ export function askAgent(request: AgentRequest, path = agentSocket()): Promise<A
       reply += chunk
     })
     socket.on('error', (error: NodeJS.ErrnoException) => {
-      const advice = error.code === 'EACCES' ? 'only root and members of its --group may ask' : 'start it: vnet node'
+      const advice =
+        error.code === 'EACCES'
+          ? 'only root and members of its --group may ask'
+          : 'start it: vnet node'
       reject(new VnetError(ECONNREFUSED, `vnet node at ${path}`, advice))
     })
     socket.on('end', () => {
       const [status = '', ...lines] = reply.split('\n')
-      if (/^\d$/.test(status)) resolve({ status: Number(status), text: lines.join('\n') })
-      else reject(new VnetError(ECONNREFUSED, `vnet node at ${path}`, 'it ended without a reply'))
+      if (/^\d$/.test(status)) {
+        resolve({ status: Number(status), text: lines.join('\n') })
+      } else {
+        reject(new VnetError(ECONNREFUSED, `vnet node at ${path}`, 'it ended without a reply'))
+      }
     })
     socket.on('connect', () => socket.end(JSON.stringify(request)))
   })

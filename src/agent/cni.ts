@@ -31,7 +31,13 @@ const PLACES: readonly KnownNames[] = [
   {
     what: 'annotation',
     prefix: /^vnet(\.dev)?[./]/i,
-    known: namesOf('vnet.dev/wire', 'vnet.dev/wire-in', 'vnet.dev/wire-out', 'vnet.dev/only', 'vnet.dev/seed'),
+    known: namesOf(
+      'vnet.dev/wire',
+      'vnet.dev/wire-in',
+      'vnet.dev/wire-out',
+      'vnet.dev/only',
+      'vnet.dev/seed',
+    ),
   },
   {
     what: 'CNI_ARGS',
@@ -39,7 +45,11 @@ const PLACES: readonly KnownNames[] = [
     known: namesOf('VNET_WIRE', 'VNET_WIRE_IN', 'VNET_WIRE_OUT', 'VNET_ONLY', 'VNET_SEED'),
   },
   // Keys with a dot, a slash or _ are extensions and comments of others.
-  { what: 'key', prefix: /^[A-Za-z0-9-]+$/, known: namesOf('wire', 'wireIn', 'wireOut', 'only', 'seed') },
+  {
+    what: 'key',
+    prefix: /^[A-Za-z0-9-]+$/,
+    known: namesOf('wire', 'wireIn', 'wireOut', 'only', 'seed'),
+  },
 ]
 /** The keys of a configuration that are not the wire's. */
 const OTHER_KEYS: readonly string[] = [
@@ -92,17 +102,26 @@ export async function cni(attachments: Attachments, request: string): Promise<Ag
     const config = decode(request.slice(end + 1))
     version = versionOf(config)
     // A pod must end, whatever the version is.
-    if (command !== 'DEL') checkVersion(version)
+    if (command !== 'DEL') {
+      checkVersion(version)
+    }
     const network = typeof config.name === 'string' ? config.name : ''
     const run = COMMANDS.get(command)
-    if (run === undefined)
-      throw new CniError(INVALID_VARIABLES, 'CNI_COMMAND is not ADD, CHECK, DEL, GC, STATUS or VERSION')
+    if (run === undefined) {
+      throw new CniError(
+        INVALID_VARIABLES,
+        'CNI_COMMAND is not ADD, CHECK, DEL, GC, STATUS or VERSION',
+      )
+    }
     const result = await run(attachments, { variables, config, network })
     return { status: 0, text: result === undefined ? '' : `${JSON.stringify(result)}\n` }
   } catch (error) {
     const code = error instanceof CniError ? error.code : NOT_ATTACHED
     const msg = error instanceof CniError ? error.message : lineOf(error)
-    return { status: 1, text: `${JSON.stringify({ cniVersion: version ?? VERSIONS.at(-1), code, msg })}\n` }
+    return {
+      status: 1,
+      text: `${JSON.stringify({ cniVersion: version ?? VERSIONS.at(-1), code, msg })}\n`,
+    }
   }
 }
 
@@ -115,7 +134,12 @@ export function noteUnserved(attachments: Attachments, file: string): void {
     if (typeof network !== 'string' || netns === undefined) continue
     const owner = attempt(() => ownerOf({ variables, network }))
     if (owner === undefined) continue
-    attachments.mistake(owner, { who: ownerText(namesOfPod({ variables })), why: UNSERVED, lasts: true, netns })
+    attachments.mistake(owner, {
+      who: ownerText(namesOfPod({ variables })),
+      why: UNSERVED,
+      lasts: true,
+      netns,
+    })
   }
 }
 
@@ -154,11 +178,17 @@ function versionOf({ cniVersion = '' }: Config): string | undefined {
 function checkVersion(version: string | undefined): void {
   if (version === undefined) throw new CniError(UNDECODABLE, 'cniVersion is not a text')
   if (VERSIONS.some(each => each === version)) return
-  throw new CniError(INCOMPATIBLE, `cniVersion ${version}: vnet knows ${VERSIONS[0]} to ${VERSIONS.at(-1)}`)
+  throw new CniError(
+    INCOMPATIBLE,
+    `cniVersion ${version}: vnet knows ${VERSIONS[0]} to ${VERSIONS.at(-1)}`,
+  )
 }
 
 /** The commands, which return the output of the plugin. */
-const COMMANDS = new Map<string, (attachments: Attachments, call: Call) => Promise<object | undefined>>([
+const COMMANDS = new Map<
+  string,
+  (attachments: Attachments, call: Call) => Promise<object | undefined>
+>([
   ['ADD', add],
   ['CHECK', check],
   ['DEL', (attachments, call) => removeAll(attachments, ownerOf(call))],
@@ -171,15 +201,18 @@ async function add(attachments: Attachments, call: Call): Promise<object> {
   const { prevResult } = config
   const owner = ownerOf(call)
   const [names, podNetns] = [namesOfPod(call), podNetnsAt(netnsOf(call))]
-  if (!isRecord(prevResult))
+  if (!isRecord(prevResult)) {
     throw new CniError(INVALID_CONFIG, 'vnet-cni needs prevResult: put it after another plugin')
+  }
   try {
     const spec = specOf(call)
     // A repeated call, or a call with another wire than before.
     await removeAll(attachments, owner)
     if (isSpec(spec)) {
       const name = hostSide(attachments, call)
-      await attachments.inTurn(() => attachments.attach({ ...spec, name, farSide: true, owner, names, podNetns }))
+      await attachments.inTurn(() =>
+        attachments.attach({ ...spec, name, farSide: true, owner, names, podNetns }),
+      )
     }
   } catch (error) {
     if (config.required !== undefined && config.required !== false) throw error
@@ -200,12 +233,18 @@ async function check(attachments: Attachments, call: Call): Promise<undefined> {
   throw new CniError(NOT_ATTACHED, 'the wire is no longer attached')
 }
 
-const removeAll = (attachments: Attachments, owner: string) => remove(attachments, each => each === owner)
+const removeAll = (attachments: Attachments, owner: string) =>
+  remove(attachments, each => each === owner)
 
 /** Detaches the attachments of some owners, if they have any. */
-async function remove(attachments: Attachments, isOwner: (owner: string) => boolean): Promise<undefined> {
+async function remove(
+  attachments: Attachments,
+  isOwner: (owner: string) => boolean,
+): Promise<undefined> {
   await attachments.inTurn(async () => {
-    for (const { name } of attachments.ownedBy(isOwner)) await attachments.detach(name)
+    for (const { name } of attachments.ownedBy(isOwner)) {
+      await attachments.detach(name)
+    }
     attachments.forget(isOwner)
   })
   return undefined
@@ -214,7 +253,9 @@ async function remove(attachments: Attachments, isOwner: (owner: string) => bool
 /** Detaches attachments of this network that the runtime no longer has. */
 async function collect(attachments: Attachments, { config, network }: Call): Promise<undefined> {
   const valid = config['cni.dev/valid-attachments']
-  if (!Array.isArray(valid)) throw new CniError(INVALID_CONFIG, 'GC needs cni.dev/valid-attachments')
+  if (!Array.isArray(valid)) {
+    throw new CniError(INVALID_CONFIG, 'GC needs cni.dev/valid-attachments')
+  }
   const owners = new Set(valid.map(each => ownerName(network, each?.containerID, each?.ifname)))
   return remove(attachments, each => each.startsWith(ownerName(network, '')) && !owners.has(each))
 }
@@ -228,17 +269,25 @@ function ownerOf({ variables, network }: Omit<Call, 'config'>): string {
 }
 
 function ownerName(network: string, container: unknown, ifname?: unknown): string {
-  return ['cni', JSON.stringify(network), container, ...(ifname === undefined ? [] : [ifname])].join(' ')
+  return [
+    'cni',
+    JSON.stringify(network),
+    container,
+    ...(ifname === undefined ? [] : [ifname]),
+  ].join(' ')
 }
 
 /** Returns the wire of a pod: whole from the first place that has one. Throws a UsageError. */
 function specOf({ variables, config }: Call): Spec {
   const { runtimeConfig, required } = config
-  if (required !== undefined && typeof required !== 'boolean')
+  if (required !== undefined && typeof required !== 'boolean') {
     throw new UsageError(`required: it must be true or false, not ${JSON.stringify(required)}`)
+  }
   const annotations = isRecord(runtimeConfig) ? runtimeConfig[ANNOTATIONS] : undefined
   const args = Object.fromEntries(pairsOf(variables.get('CNI_ARGS') ?? '', ';'))
-  const own = Object.fromEntries(Object.entries(config).filter(([key]) => !OTHER_KEYS.includes(key)))
+  const own = Object.fromEntries(
+    Object.entries(config).filter(([key]) => !OTHER_KEYS.includes(key)),
+  )
   const places = [isRecord(annotations) ? annotations : {}, args, own]
   return places.map((place, i) => specIn(place, PLACES[i] as KnownNames)).find(isSpec) ?? {}
 }
@@ -248,8 +297,9 @@ function specIn(place: Config, names: KnownNames): Spec {
   const given = Object.entries(names.known).filter(([, key]) => place[key] !== undefined)
   for (const [field, key] of given) {
     const value = place[key]
-    if (typeof value !== 'string' && !(field === 'seed' && typeof value === 'number'))
+    if (typeof value !== 'string' && !(field === 'seed' && typeof value === 'number')) {
       throw new UsageError(`${field}: it must be a text`)
+    }
   }
   const spec: Spec = Object.fromEntries(given.map(([field, key]) => [field, String(place[key])]))
   checkHasWire(Object.keys(place), names, isSpec(spec))
@@ -259,9 +309,16 @@ function specIn(place: Config, names: KnownNames): Spec {
 /** Returns the name of the host's end of the interface. */
 function hostSide({ native }: Attachments, call: Call): string {
   const path = netnsOf(call)
-  if (!isNetnsPath(path)) throw new CniError(INVALID_VARIABLES, `CNI_NETNS '${path}' is not a network namespace`)
+  if (!isNetnsPath(path)) {
+    throw new CniError(INVALID_VARIABLES, `CNI_NETNS '${path}' is not a network namespace`)
+  }
   const only = call.variables.get('CNI_IFNAME')
-  const [{ name }] = otherEnds(native, { text: `interface ${only}`, path, netns: undefined, only }) as [End]
+  const [{ name }] = otherEnds(native, {
+    text: `interface ${only}`,
+    path,
+    netns: undefined,
+    only,
+  }) as [End]
   return name
 }
 
@@ -270,7 +327,11 @@ function namesOfPod({ variables }: Pick<Call, 'variables'>): DeviceOwner {
   const args = new Map(pairsOf(variables.get('CNI_ARGS') ?? '', ';'))
   const [pod, namespace] = [args.get('K8S_POD_NAME'), args.get('K8S_POD_NAMESPACE')]
   const id = variables.get('CNI_CONTAINERID')
-  return { id, interface: variables.get('CNI_IFNAME'), ...(pod !== undefined && { pod, namespace }) }
+  return {
+    id,
+    interface: variables.get('CNI_IFNAME'),
+    ...(pod !== undefined && { pod, namespace }),
+  }
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -36,7 +36,8 @@ const LABELS = {
 const DOCKER = 'docker '
 const isOfDocker = (owner: string): boolean => owner.startsWith(DOCKER)
 /** Returns the container's id; undefined for another owner. */
-const containerOf = (owner: string): string | undefined => (isOfDocker(owner) ? owner.split(' ')[1] : undefined)
+const containerOf = (owner: string): string | undefined =>
+  isOfDocker(owner) ? owner.split(' ')[1] : undefined
 
 interface DockerOptions {
   /** The engine is at the first of them that listens, and then always there. */
@@ -52,7 +53,10 @@ type AdoptOptions = EngineOptions & { readonly waiting: Map<string, Container> }
 type Wrong = Pick<Mistake, 'why' | 'ifindex'>
 
 /** Follows the engine, including its restarts, until `signal`. Never rejects. */
-export async function followDocker(attachments: Attachments, options: DockerOptions): Promise<void> {
+export async function followDocker(
+  attachments: Attachments,
+  options: DockerOptions,
+): Promise<void> {
   const { signal } = options
   let { sockets } = options
   let isLogged = false
@@ -71,37 +75,50 @@ export async function followDocker(attachments: Attachments, options: DockerOpti
         (error: Error) => error.message,
       )
     if (signal.aborted) return
-    if (!isLogged) attachments.warn(`docker: ${why}; trying again every second`)
+    if (!isLogged) {
+      attachments.warn(`docker: ${why}; trying again every second`)
+    }
     isLogged = true
     await setTimeout(AGAIN_MS, undefined, { signal }).catch(() => {})
   }
 }
 
 /** Follows the engine at a socket until it ends. */
-function followEngine(attachments: Attachments, options: EngineOptions, onConnected: () => void): Promise<void> {
+function followEngine(
+  attachments: Attachments,
+  options: EngineOptions,
+  onConnected: () => void,
+): Promise<void> {
   const { socket, signal } = options
   /** What is done for each container, one after the other. */
   const turns = new Map<string, Promise<void>>()
   /** Containers that have started, and have had no wire since. */
   const waiting = new Map<string, Container>()
   function inTurn(id: string, fn: () => Promise<void> | void): Promise<void> {
-    const turn = (turns.get(id) ?? Promise.resolve()).then(fn).catch(error => attachments.warn(lineOf(error)))
+    const turn = (turns.get(id) ?? Promise.resolve())
+      .then(fn)
+      .catch(error => attachments.warn(lineOf(error)))
     turns.set(id, turn)
     return turn
   }
-  const adopt = (id: string) => inTurn(id, () => adoptContainer(attachments, id, { ...options, waiting }))
+  const adopt = (id: string) =>
+    inTurn(id, () => adoptContainer(attachments, id, { ...options, waiting }))
   const connected = () => {
     onConnected()
     // After the events, so that no container is missed in between.
     allContainers(socket)
       .then(all => {
-        attachments.forget(owner => isOfDocker(owner) && !all.some(({ id }) => id === containerOf(owner)))
+        attachments.forget(
+          owner => isOfDocker(owner) && !all.some(({ id }) => id === containerOf(owner)),
+        )
         return Promise.all(all.map(({ id, isRunning }) => isRunning && adopt(id)))
       })
       .catch(error => attachments.warn(lineOf(error)))
   }
   function changed(id: string, started?: Container): void {
-    if (started !== undefined) waiting.set(id, started)
+    if (started !== undefined) {
+      waiting.set(id, started)
+    }
     void adopt(id)
   }
   function removed(id: string): void {
@@ -116,7 +133,11 @@ function followEngine(attachments: Attachments, options: EngineOptions, onConnec
 }
 
 /** Attaches to the interfaces of a container, unless that was done, and notes its mistakes. */
-async function adoptContainer(attachments: Attachments, id: string, options: AdoptOptions): Promise<void> {
+async function adoptContainer(
+  attachments: Attachments,
+  id: string,
+  options: AdoptOptions,
+): Promise<void> {
   const { waiting } = options
   const container = (await inspectContainer(options.socket, id)) ?? waiting.get(id)
   const wrong = new Map<string, Wrong>()
@@ -125,16 +146,23 @@ async function adoptContainer(attachments: Attachments, id: string, options: Ado
     try {
       const spec = await specOf(container, options, attachments)
       const isMeant = isSpec(spec) || attachments.byHandTo(id)
-      if (isRunning && isMeant) await attachments.inTurn(() => attachAll(attachments, container, spec, wrong))
-      else if (isMeant && !isRunning) wrong.set(`${DOCKER}${id}`, { why: 'it ended before it had its wire' })
+      if (isRunning && isMeant) {
+        await attachments.inTurn(() => attachAll(attachments, container, spec, wrong))
+      } else if (isMeant && !isRunning) {
+        wrong.set(`${DOCKER}${id}`, { why: 'it ended before it had its wire' })
+      }
     } catch (error) {
       wrong.set(`${DOCKER}${id}`, { why: lineOf(error) })
     }
   }
-  if (isRunning && [...wrong.keys()].every(owner => attachments.isDetached(owner))) waiting.delete(id)
+  if (isRunning && [...wrong.keys()].every(owner => attachments.isDetached(owner))) {
+    waiting.delete(id)
+  }
   attachments.forgetMistakes(owner => containerOf(owner) === id && !wrong.has(owner))
   const who = ownerText({ container: container?.name, id })
-  for (const [owner, mistake] of wrong) attachments.mistake(owner, { who, ...mistake })
+  for (const [owner, mistake] of wrong) {
+    attachments.mistake(owner, { who, ...mistake })
+  }
 }
 
 /**
@@ -153,8 +181,12 @@ async function attachAll(
     const owner = `${DOCKER}${id} ${inside}`
     const names = { container, id, interface: inside }
     const present = attachments.at(ifindex)
-    const why = isSpec(spec) ? whyNot(attachments, owner, names, present) : present === undefined && later(names)
-    if (why) wrong.set(owner, { why, ifindex })
+    const why = isSpec(spec)
+      ? whyNot(attachments, owner, names, present)
+      : present === undefined && later(names)
+    if (why) {
+      wrong.set(owner, { why, ifindex })
+    }
     if (why || present !== undefined) continue
     try {
       await attachments.attach({ ...spec, name, farSide: true, owner, names, fromStart: true })
@@ -187,13 +219,19 @@ const later = ({ container, interface: inside }: DeviceOwner): string =>
   `${inside} has no wire, because it is newer: vnet attach --node --container ${container} --interface ${inside}`
 
 /** Returns the wire of the labels, without labels that the image gave. Throws a UsageError. */
-async function specOf(container: Container, options: EngineOptions, { log }: Attachments): Promise<Spec> {
+async function specOf(
+  container: Container,
+  options: EngineOptions,
+  { log }: Attachments,
+): Promise<Spec> {
   const { labels, name, image } = container
   const ours = Object.keys(labels).filter(label => isOurs(label, LABELS))
   if (ours.length === 0) return {}
   const own = options.imageLabels ? {} : await imageLabels(options.socket, image)
   const given = ours.filter(label => labels[label] !== own[label])
-  if (given.length === 0) log.debug(`container ${name}: only its image has labels`)
+  if (given.length === 0) {
+    log.debug(`container ${name}: only its image has labels`)
+  }
   checkNames(given, LABELS)
   const known = Object.entries(LABELS.known).filter(([, label]) => given.includes(label))
   const spec = Object.fromEntries(known.map(([field, label]) => [field, labels[label]]))

@@ -47,7 +47,11 @@ export class Mark implements Disposable {
  * Opens the file of a mark, or makes it. If that is impossible, logs a line and returns a mark
  * without a file: no attachment is then a culprit.
  */
-export function openMark(native: Native, file: string, { clock, log }: Pick<Net, 'clock' | 'log'>): Mark {
+export function openMark(
+  native: Native,
+  file: string,
+  { clock, log }: Pick<Net, 'clock' | 'log'>,
+): Mark {
   try {
     return new Mark(wordsOf(native, file), clock)
   } catch (error) {
@@ -62,9 +66,13 @@ function wordsOf(native: Native, file: string): Int32Array {
   try {
     const stat = fstatSync(fd)
     const isOwn = stat.isFile() && stat.uid === process.geteuid?.()
-    if (!isOwn || (stat.size !== 0 && stat.size !== PAGE)) throw new Error('it is not a mark of vnet node')
+    if (!isOwn || (stat.size !== 0 && stat.size !== PAGE)) {
+      throw new Error('it is not a mark of vnet node')
+    }
     // A page without a block would end the process by SIGBUS on a full disk.
-    if (stat.size === 0 && writeSync(fd, new Uint8Array(PAGE)) < PAGE) throw new VnetError(ENOSPC, 'write')
+    if (stat.size === 0 && writeSync(fd, new Uint8Array(PAGE)) < PAGE) {
+      throw new VnetError(ENOSPC, 'write')
+    }
     const page = native.mapPage(fd)
     if (typeof page === 'number') throw new VnetError(page, 'mmap')
     return new Int32Array(page)

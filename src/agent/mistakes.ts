@@ -33,7 +33,9 @@ export class Mistakes {
   /** Removes the mistakes of owners that satisfy `isOwner`. Returns whether there were some. */
   forget(isOwner: (owner: string, mistake: Mistake) => boolean): boolean {
     const gone = [...this.#all].filter(([owner, mistake]) => isOwner(owner, mistake))
-    for (const [owner] of gone) this.#all.delete(owner)
+    for (const [owner] of gone) {
+      this.#all.delete(owner)
+    }
     return gone.length > 0
   }
 
@@ -44,6 +46,9 @@ export class Mistakes {
 
   list(): MistakeList {
     this.forget((_, { netns }) => !isThere(netns))
-    return { count: this.#count, present: [...this.#all.values()].map(({ who, why }) => ({ who, why })) }
+    return {
+      count: this.#count,
+      present: [...this.#all.values()].map(({ who, why }) => ({ who, why })),
+    }
   }
 }

@@ -24,13 +24,21 @@ export function checkNames(names: readonly string[], kind: KnownNames): void {
   if (wrong === undefined) return
   const near = known.find(each => spelling(each) === spelling(wrong))
   const advice = near === undefined ? didYouMean(wrong, known) : `; did you mean '${near}'?`
-  throw new UsageError(`${kind.what} '${printable(wrong)}' is unknown${advice || `; there are ${known.join(', ')}`}`)
+  throw new UsageError(
+    `${kind.what} '${printable(wrong)}' is unknown${advice || `; there are ${known.join(', ')}`}`,
+  )
 }
 
 /** Throws a UsageError if there are names without the name of a wire, such as a seed alone. */
-export function checkHasWire(names: readonly string[], { what, known }: KnownNames, hasWire: boolean): void {
+export function checkHasWire(
+  names: readonly string[],
+  { what, known }: KnownNames,
+  hasWire: boolean,
+): void {
   const alone = names.find(name => Object.values(known).includes(name))
-  if (!hasWire && alone !== undefined) throw new UsageError(`${what} '${alone}' alone is no wire: add '${known.wire}'`)
+  if (!hasWire && alone !== undefined) {
+    throw new UsageError(`${what} '${alone}' alone is no wire: add '${known.wire}'`)
+  }
 }
 
 /** Labels, annotations and variables differ by these marks and by upper case. */

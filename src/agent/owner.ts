@@ -10,5 +10,7 @@ export function ownerText({ container, pod, namespace, id = '' }: DeviceOwner): 
   const short = id.slice(0, SHORT)
   const name = pod === undefined ? container : `${namespace}/${pod}`
   const what = pod === undefined ? 'container' : 'pod'
-  return name === undefined || name === short ? `${what} ${short}` : `${what} ${name}${short && ` (${short})`}`
+  return name === undefined || name === short
+    ? `${what} ${short}`
+    : `${what} ${name}${short && ` (${short})`}`
 }

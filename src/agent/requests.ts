@@ -8,7 +8,16 @@ import { Socket } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
 import { findInside, type Inside, namesIn, otherEnds } from '../attach/inside.ts'
 import { ConfigFile } from '../base/config-file.ts'
-import { EADDRINUSE, EAGAIN, ECONNREFUSED, EEXIST, ENOENT, type Log, UsageError, VnetError } from '../base/index.ts'
+import {
+  EADDRINUSE,
+  EAGAIN,
+  ECONNREFUSED,
+  EEXIST,
+  ENOENT,
+  type Log,
+  UsageError,
+  VnetError,
+} from '../base/index.ts'
 import { peerOf } from '../control/protocol/connection.ts'
 import { removeQuietly } from '../control/protocol/directory.ts'
 import { ListeningSocket } from '../control/server/listening-socket.ts'
@@ -58,7 +67,9 @@ export async function serveRequests(
   const sockets = new Set<Socket>()
   const listening = new ListeningSocket(native, path, group === undefined ? 0o600 : 0o660, accept)
   listening.poller.stop()
-  if (group !== undefined) chownSync(path, ROOT, group)
+  if (group !== undefined) {
+    chownSync(path, ROOT, group)
+  }
 
   function accept(): void {
     while (sockets.size < CONNECTIONS) {
@@ -73,8 +84,10 @@ export async function serveRequests(
   /** Returns why the client is refused, or undefined. */
   function refusal(fd: number): string | undefined {
     const peer = peerOf(native, fd)
-    const missing = peer === undefined ? 'the kernel does not tell who you are' : rights.missing(fd, peer)
-    const isOurs = peer !== undefined && group !== undefined && isMember(native, fd, peer.gid, group)
+    const missing =
+      peer === undefined ? 'the kernel does not tell who you are' : rights.missing(fd, peer)
+    const isOurs =
+      peer !== undefined && group !== undefined && isMember(native, fd, peer.gid, group)
     const others = group === undefined ? '' : `; or members of group ${group}`
     return isOurs ? undefined : missing && missing + others
   }
@@ -91,12 +104,18 @@ export async function serveRequests(
     socket.on('error', end).setTimeout(IDLE_MS, end)
     const chunks: Buffer[] = []
     let length = 0
-    const reply = ({ status, text }: AgentReply) => socket.setTimeout(IDLE_MS).end(`${status}\n${text}`)
-    if (refused !== undefined) reply({ status: 1, text: refused })
+    const reply = ({ status, text }: AgentReply) =>
+      socket.setTimeout(IDLE_MS).end(`${status}\n${text}`)
+    if (refused !== undefined) {
+      reply({ status: 1, text: refused })
+    }
     socket.on('data', chunk => {
       length += chunk.length
-      if (length > REQUEST_MAX) socket.destroy()
-      else if (refused === undefined) chunks.push(chunk)
+      if (length > REQUEST_MAX) {
+        socket.destroy()
+      } else if (refused === undefined) {
+        chunks.push(chunk)
+      }
     })
     socket.on('end', () => {
       if (refused !== undefined) return
@@ -109,7 +128,9 @@ export async function serveRequests(
     start: () => listening.poller.start(),
     [Symbol.dispose]() {
       listening.close()
-      for (const socket of sockets) socket.destroy()
+      for (const socket of sockets) {
+        socket.destroy()
+      }
     },
   }
 }
@@ -122,12 +143,19 @@ async function removeStale(native: Native, path: string, log: Log): Promise<void
   for (let isLogged = false; ; isLogged = true) {
     const found = lstatSync(path, { throwIfNoEntry: false })
     if (found === undefined) return
-    if (!found.isSocket() || found.uid !== process.geteuid?.())
-      throw new VnetError(EEXIST, path, 'it is not a socket of this user: set VNET_NODE_SOCKET to another path')
+    if (!found.isSocket() || found.uid !== process.geteuid?.()) {
+      throw new VnetError(
+        EEXIST,
+        path,
+        'it is not a socket of this user: set VNET_NODE_SOCKET to another path',
+      )
+    }
     const pid = listenerOf(native, path)
     if (pid === undefined) break
     if (!isExiting(pid)) throw new VnetError(EADDRINUSE, path, 'another vnet node listens there')
-    if (!isLogged) log.info(`the former vnet node (process ${pid}) is still ending: waiting for it`)
+    if (!isLogged) {
+      log.info(`the former vnet node (process ${pid}) is still ending: waiting for it`)
+    }
     await setTimeout(AGAIN_MS)
   }
   removeQuietly(path)
@@ -135,14 +163,20 @@ async function removeStale(native: Native, path: string, log: Log): Promise<void
 
 /** Returns the process that listens at a path, 0 if it is not known; undefined without one. */
 function listenerOf(native: Native, path: string): number | undefined {
-  return closing(native, check(native.socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, -1), 'socket(AF_UNIX)'), fd => {
-    const status = native.connect(fd, sockaddrUn(path) as Uint8Array)
-    // The former daemon may end meanwhile.
-    if (status === -ECONNREFUSED || status === -ENOENT) return undefined
-    // The queue of a listener may be full.
-    if (status !== -EAGAIN) check(status, ['connect', path])
-    return status < 0 ? 0 : peerOf(native, fd)?.pid
-  })
+  return closing(
+    native,
+    check(native.socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, -1), 'socket(AF_UNIX)'),
+    fd => {
+      const status = native.connect(fd, sockaddrUn(path) as Uint8Array)
+      // The former daemon may end meanwhile.
+      if (status === -ECONNREFUSED || status === -ENOENT) return undefined
+      // The queue of a listener may be full.
+      if (status !== -EAGAIN) {
+        check(status, ['connect', path])
+      }
+      return status < 0 ? 0 : peerOf(native, fd)?.pid
+    },
+  )
 }
 
 /** Never rejects. */
@@ -159,7 +193,11 @@ async function answer(attachments: Attachments, request: string): Promise<AgentR
 }
 
 /** Attaches outside of a container or process. While that fails, it has a mistake. */
-async function attachInside(attachments: Attachments, inside: Inside, spec: Spec): Promise<readonly string[]> {
+async function attachInside(
+  attachments: Attachments,
+  inside: Inside,
+  spec: Spec,
+): Promise<readonly string[]> {
   // An engine may be slow: other requests do not wait for it.
   const found = await findInside(inside)
   const { text, path, container } = found
@@ -174,8 +212,14 @@ async function attachInside(attachments: Attachments, inside: Inside, spec: Spec
     return made
   } catch (error) {
     const who =
-      container === undefined ? `process ${inside.pid}` : ownerText({ container: container.name, id: container.id })
-    attachments.mistake(owner, { who, why: lineOf(error).replace(`${text}: `, ''), netns: podNetnsAt(path) })
+      container === undefined
+        ? `process ${inside.pid}`
+        : ownerText({ container: container.name, id: container.id })
+    attachments.mistake(owner, {
+      who,
+      why: lineOf(error).replace(`${text}: `, ''),
+      netns: podNetnsAt(path),
+    })
     throw error
   }
 }
@@ -194,7 +238,9 @@ function attachAll(
         made.push(place.name)
       }
     } catch (error) {
-      for (const each of made) await attachments.detach(each, places[0]?.inode)
+      for (const each of made) {
+        await attachments.detach(each, places[0]?.inode)
+      }
       throw error
     }
     return made
@@ -210,7 +256,11 @@ async function handle(attachments: Attachments, asked: AgentRequest): Promise<re
     throw new VnetError(ENOENT, `detach ${name}`, 'vnet node has no attachment of this name')
   }
   const isInside = container !== undefined || pid !== undefined
-  if (isInside === (name !== undefined)) throw new UsageError('attach takes an interface, a container or a pid')
-  if (name === undefined) return attachInside(attachments, { container, pid, interface: only }, spec)
+  if (isInside === (name !== undefined)) {
+    throw new UsageError('attach takes an interface, a container or a pid')
+  }
+  if (name === undefined) {
+    return attachInside(attachments, { container, pid, interface: only }, spec)
+  }
   return attachAll(attachments, [{ name, inode }], spec)
 }

@@ -36,13 +36,21 @@ export function isSpec({ wire, wireIn, wireOut, scenario }: Spec): boolean {
 }
 
 /** Returns the parameters of the driver. Throws a UsageError of one line. */
-export function paramsOf({ wire, wireIn, wireOut, only, seed, scenario }: Spec, resources: StrangerResources) {
+export function paramsOf(
+  { wire, wireIn, wireOut, only, seed, scenario }: Spec,
+  resources: StrangerResources,
+) {
   for (const [name, text] of Object.entries({ wire, 'wire-in': wireIn, 'wire-out': wireOut })) {
-    if (text !== undefined) inOneLine(name, resources, () => checkText(text, resources))
+    if (text !== undefined) {
+      inOneLine(name, resources, () => checkText(text, resources))
+    }
   }
-  if (only !== undefined) inOneLine('only', resources, () => resources.filter(only))
-  if (seed !== undefined && !(/^\d{1,10}$/.test(seed) && Number(seed) <= SEED_MAX))
+  if (only !== undefined) {
+    inOneLine('only', resources, () => resources.filter(only))
+  }
+  if (seed !== undefined && !(/^\d{1,10}$/.test(seed) && Number(seed) <= SEED_MAX)) {
     throw new UsageError(`seed: it must be a whole number from 0 to ${SEED_MAX}`)
+  }
   return { wire, wireIn, wireOut, only, seed: Number(seed ?? 0), scenario }
 }
 
@@ -53,27 +61,37 @@ export function inOneLine<T>(name: string, { read }: StrangerResources, fn: () =
   } catch (error) {
     if (!(error instanceof UsageError)) throw error
     const [line = ''] = error.message.split('\n')
-    const column = error instanceof FileError && error.column !== undefined ? `, column ${error.column}` : ''
+    const column =
+      error instanceof FileError && error.column !== undefined ? `, column ${error.column}` : ''
     const file = [...read].find(each => line.includes(`${each}: `))
     const [place = ''] = /line \d+/.exec(line) ?? []
-    const what = file === undefined ? line : `the file ${file} has a mistake${place && ` in ${place}`}`
+    const what =
+      file === undefined ? line : `the file ${file} has a mistake${place && ` in ${place}`}`
     throw new UsageError(`${name}${column}: ${what}`)
   }
 }
 
 function checkText(text: string, resources: StrangerResources): void {
   const length = Buffer.byteLength(text)
-  if (length > TEXT_MAX) throw new UsageError(`it has ${length} bytes: at most ${TEXT_MAX} are taken`)
+  if (length > TEXT_MAX) {
+    throw new UsageError(`it has ${length} bytes: at most ${TEXT_MAX} are taken`)
+  }
   const read = readText(text)
   for (const direction of ['ab', 'ba'] as const) {
     const groups = directed(read, direction)
     const stages = stagesOf(groups)
-    if (stages.length > STAGES_MAX)
+    if (stages.length > STAGES_MAX) {
       throw new UsageError(`it has ${stages.length} stages: at most ${STAGES_MAX} are taken`)
-    if (stages.includes('module')) throw new UsageError('a stage of your own (module) is code, which is not taken here')
+    }
+    if (stages.includes('module')) {
+      throw new UsageError('a stage of your own (module) is code, which is not taken here')
+    }
     const copies = copiesOf(groups)
-    if (copies > COPIES_MAX)
-      throw new UsageError(`its stages make ${copies} packets of one: at most ${COPIES_MAX} are taken`)
+    if (copies > COPIES_MAX) {
+      throw new UsageError(
+        `its stages make ${copies} packets of one: at most ${COPIES_MAX} are taken`,
+      )
+    }
     buildGroups(groups, resources)
   }
 }
@@ -85,7 +103,10 @@ function copiesOf(groups: readonly Group[]): number {
     .reduce((product, { kind, spec }) => {
       const { action } = spec as { readonly action?: string }
       const own = kind.kind === 'duplicate' || action === 'duplicate' ? 2 : 1
-      return product * Math.max(own, ...Object.values(spec ?? {}).map(inner => copiesOf(groupsIn(inner))))
+      return (
+        product *
+        Math.max(own, ...Object.values(spec ?? {}).map(inner => copiesOf(groupsIn(inner))))
+      )
     }, 1)
 }
 
@@ -100,7 +121,9 @@ function stagesOf(groups: readonly Group[]): string[] {
 }
 
 function groupsIn(value: unknown): Group[] {
-  return Array.isArray(value) ? value.filter((each): each is Group => Array.isArray(each?.items)) : []
+  return Array.isArray(value)
+    ? value.filter((each): each is Group => Array.isArray(each?.items))
+    : []
 }
 
 /** The references of a stranger's text: files in `directory`, by their plain names, and filters. */
@@ -127,16 +150,23 @@ export class StrangerResources implements WireResources {
     } catch (error) {
       if (!(error instanceof UsageError)) throw error
       const [, line] = /:(\d+):\d+:/.exec(error.message) ?? []
-      throw new UsageError(`the file ${name} has a mistake${line === undefined ? '' : ` in line ${line}`}`)
+      throw new UsageError(
+        `the file ${name} has a mistake${line === undefined ? '' : ` in line ${line}`}`,
+      )
     }
   }
 
   /** A link, as in a mounted ConfigMap, may lead to another file below the directory. */
   #path(name: string): string {
     const directory = this.#directory
-    if (directory === undefined) throw new UsageError(`file ${printable(name)}: the daemon has no --files`)
-    if (!/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$/.test(name))
-      throw new UsageError(`file ${printable(name).slice(0, 100)}: only plain names of files in --files are taken`)
+    if (directory === undefined) {
+      throw new UsageError(`file ${printable(name)}: the daemon has no --files`)
+    }
+    if (!/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$/.test(name)) {
+      throw new UsageError(
+        `file ${printable(name).slice(0, 100)}: only plain names of files in --files are taken`,
+      )
+    }
     try {
       const path = realpathSync(join(directory, name))
       if (path.startsWith(realpathSync(directory) + sep) && statSync(path).isFile()) return path
@@ -148,4 +178,5 @@ export class StrangerResources implements WireResources {
 }
 
 /** Returns the message of an error that a stranger may have caused, as one line. */
-export const lineOf = (error: unknown): string => printable(messageOrDescription(error).split('\n')[0] ?? '')
+export const lineOf = (error: unknown): string =>
+  printable(messageOrDescription(error).split('\n')[0] ?? '')

@@ -193,7 +193,16 @@ export class Attachment {
   readonly #undo: (() => void)[] = []
   #closed: Promise<void> | undefined
 
-  constructor({ native, net, target, failOpen, farSide, shown, continuity, only }: AttachmentOptions) {
+  constructor({
+    native,
+    net,
+    target,
+    failOpen,
+    farSide,
+    shown,
+    continuity,
+    only,
+  }: AttachmentOptions) {
     const { ifindex, name } = target.link
     this.target = target
     this.#native = native
@@ -246,7 +255,9 @@ export class Attachment {
     const { target } = this
     // Lack of rights is found before anything is made.
     this.#redirect = new TcxRedirect(this.#native)
-    if (target.link.name === 'lo') this.#undo.push(prepareLoopback(this.#native, target))
+    if (target.link.name === 'lo') {
+      this.#undo.push(prepareLoopback(this.#native, target))
+    }
     await registerNetdev(this.far, this.#farNet, { netns: target.netns })
     await devOpen(this.far)
   }
@@ -271,7 +282,9 @@ export class Attachment {
         this.#net.log.warn(`${this.#name}: ${describeException(error)}`)
       }
     }
-    if (this.far.regState === NETREG_REGISTERED) await unregisterNetdev(this.far)
+    if (this.far.regState === NETREG_REGISTERED) {
+      await unregisterNetdev(this.far)
+    }
     await detached
   }
 
@@ -320,14 +333,17 @@ export class Attachment {
   /** The first call for each device is before its interface is up. */
   #notified(event: number, dev: NetDevice): void {
     if (dev !== this.near && dev !== this.far) return
-    if (event === NETDEV_WIRE) this.#only?.followStages()
-    else if (event === NETDEV_POST_INIT) {
+    if (event === NETDEV_WIRE) {
+      this.#only?.followStages()
+    } else if (event === NETDEV_POST_INIT) {
       this.#turnOffIpv6(dev.name)
       if (dev !== this.near) return
       dev.ifindex = this.target.link.ifindex
       dev.rename(this.#name)
     } else if (event === NETDEV_CHANGENAME && dev === this.near) {
-      if (dev.ifindex !== this.target.link.ifindex) this.#end('its TAP was moved to another network namespace')
+      if (dev.ifindex !== this.target.link.ifindex) {
+        this.#end('its TAP was moved to another network namespace')
+      }
       dev.rename(this.#name)
     } else if (event === NETDEV_UNREGISTER && dev === this.far && this.#closed === undefined) {
       this.#end('its TAP was deleted')
@@ -361,22 +377,40 @@ export class Attachment {
       const follow = (found: Link | undefined) => this.#linkChanged(found)
       const b = near.port?.link.ifindex ?? 0
       // Frames that vnet writes would end in the TAP.
-      const programs = { on: [far.ifindex, b], removed: () => this.#end('a program of its TAP was removed') }
-      this.#undo.push(followLink(this.#native, { ifindex, netns, nsfd }, this.#net.turns, follow, programs))
-      return redirect.attach({ nsfd, ifindex, a: far.ifindex, b }, randomBytes(4).readUInt32LE() || 1)
+      const programs = {
+        on: [far.ifindex, b],
+        removed: () => this.#end('a program of its TAP was removed'),
+      }
+      this.#undo.push(
+        followLink(this.#native, { ifindex, netns, nsfd }, this.#net.turns, follow, programs),
+      )
+      return redirect.attach(
+        { nsfd, ifindex, a: far.ifindex, b },
+        randomBytes(4).readUInt32LE() || 1,
+      )
     })
     if (redirect.isClosed) return
-    this.#only = new OnlyFilter(redirect, { wires, given: this.#given, farSide: this.#in === 1, dev: near })
+    this.#only = new OnlyFilter(redirect, {
+      wires,
+      given: this.#given,
+      farSide: this.#in === 1,
+      dev: near,
+    })
     for (const [nth, wire] of wires.entries()) {
       wire.only = this.#only
       wire.bypassed = () => this.#bypassed()[nth === this.#in ? 'in' : 'out']
     }
     this.#aliveUntil = this.#native.monotonic() + this.#failOpen
     redirect.start(this.#aliveUntil)
-    if (this.#continuity?.since !== undefined) this.#early = this.#sinceLast(this.#continuity.since)
+    if (this.#continuity?.since !== undefined) {
+      this.#early = this.#sinceLast(this.#continuity.since)
+    }
     this.#heart = setInterval(() => this.#beat(redirect), this.#failOpen / BEATS / 1e6).unref()
-    if (hasDefaultRoute && netns === undefined)
-      near.log.info('the default route leads here: connections of this machine, such as ssh, pass the wire')
+    if (hasDefaultRoute && netns === undefined) {
+      near.log.info(
+        'the default route leads here: connections of this machine, such as ssh, pass the wire',
+      )
+    }
   }
 
   #beat(redirect: TcxRedirect): void {
@@ -388,7 +422,10 @@ export class Attachment {
     const { in: received, out } = redirect.passed()
     if (received + out === this.#passed) return
     this.#passed = received + out
-    this.#late?.warn('late', `vnet was too late: ${received} frames in and ${out} out passed directly so far`)
+    this.#late?.warn(
+      'late',
+      `vnet was too late: ${received} frames in and ${out} out passed directly so far`,
+    )
   }
 
   /** Frames that the interface received and transmitted without the wire. */
@@ -424,25 +461,33 @@ export class Attachment {
     const redirect = this.#redirect
     const isFirst = redirect?.isClosed === false
     const closed = redirect?.close()
-    if (isFirst && this.#only !== undefined)
+    if (isFirst && this.#only !== undefined) {
       this.#continuity?.ended({ counted: this.#counted(), bypassed: this.#bypassed() })
+    }
     await closed
   }
 
   /** A TAP was brought down, by an administrator unless the attachment ends. */
   #stopped(dev: NetDevice): void {
     void this.#detach()
-    if (dev.regState === NETREG_REGISTERED) this.#end('its TAP was brought down')
+    if (dev.regState === NETREG_REGISTERED) {
+      this.#end('its TAP was brought down')
+    }
   }
 
   #linkChanged(link: Link | undefined): void {
     // The kernel brings an interface down before it deletes or moves it.
-    if (link === undefined || (link.flags & IFF_UP) === 0) this.#end('the interface was brought down, moved or deleted')
-    else {
-      if (link.name !== this.#name) this.#rename(link.name)
+    if (link === undefined || (link.flags & IFF_UP) === 0) {
+      this.#end('the interface was brought down, moved or deleted')
+    } else {
+      if (link.name !== this.#name) {
+        this.#rename(link.name)
+      }
       const mtu = mtuOf(link)
       for (const dev of [this.near, this.far]) {
-        if (dev.mtu !== mtu) devSetMtu(dev, mtu).catch(error => dev.log.warn(describeException(error)))
+        if (dev.mtu !== mtu) {
+          devSetMtu(dev, mtu).catch(error => dev.log.warn(describeException(error)))
+        }
       }
     }
   }
@@ -469,4 +514,5 @@ export class Attachment {
 const NONE: Sides = { in: 0, out: 0 }
 
 /** Returns the MTU of its TAPs. Larger frames than a TAP can take are dropped. */
-const mtuOf = ({ mtu }: Pick<Link, 'mtu'>): number => Math.min(Math.max(mtu, ETH_MIN_MTU), ETH_MAX_MTU)
+const mtuOf = ({ mtu }: Pick<Link, 'mtu'>): number =>
+  Math.min(Math.max(mtu, ETH_MIN_MTU), ETH_MAX_MTU)

@@ -25,7 +25,8 @@ const params = {
   only: text({
     default: undefined,
     value: 'filter',
-    description: 'only frames of this filter (pcap-filter(7)) pass the wire; the kernel passes others on',
+    description:
+      'only frames of this filter (pcap-filter(7)) pass the wire; the kernel passes others on',
   }),
   farSide: bool({
     default: false,
@@ -52,13 +53,16 @@ export function attachDriver(shown?: InWork, continuity?: Continuity): Driver<ty
   const attachments: Attachment[] = []
   return defineDriver({
     name: 'attach',
-    description: 'a wire on interfaces that exist; frames pass them directly when vnet ends or hangs',
+    description:
+      'a wire on interfaces that exist; frames pass them directly when vnet ends or hangs',
     args: '[NETNS/]IF...',
     attaches: true,
     params,
     init(values, context) {
       const { args, net, netns, wireResources = noResources } = context
-      if (args.length === 0) throw new UsageError('attach takes the interfaces to attach to: attach [NETNS/]IF...')
+      if (args.length === 0) {
+        throw new UsageError('attach takes the interfaces to attach to: attach [NETNS/]IF...')
+      }
       const twice = args.find((arg, i) => args.indexOf(arg) !== i)
       if (twice !== undefined) throw new UsageError(`attach: ${twice} is named twice`)
       const { wireIn, wireOut, failOpen, farSide } = values
@@ -67,9 +71,20 @@ export function attachDriver(shown?: InWork, continuity?: Continuity): Driver<ty
       const seed = takenSeed(values.seed, net)
       const wired = { ...values, seed, wireAb: wireIn, wireBa: wireOut }
       const only = values.only === undefined ? undefined : wireResources.filter(values.only)
-      const targets = args.map(interfaceArg).map(arg => findTarget(native, { ...arg, netns: arg.netns ?? netns }))
+      const targets = args
+        .map(interfaceArg)
+        .map(arg => findTarget(native, { ...arg, netns: arg.netns ?? netns }))
       return targets.map((target, nth) => {
-        const attachment = new Attachment({ native, net, target, failOpen, farSide, shown, continuity, only })
+        const attachment = new Attachment({
+          native,
+          net,
+          target,
+          failOpen,
+          farSide,
+          shown,
+          continuity,
+          only,
+        })
         attachments.push(attachment)
         const { near, ends } = attachment
         attachment.wires = directedWires(wired, context, ...ends, { nth, attached: near, clock })
@@ -84,8 +99,11 @@ export function attachDriver(shown?: InWork, continuity?: Continuity): Driver<ty
     // A filter that changes later is another program.
     async capabilities() {
       if (attachments.some(({ keepsFilter }) => keepsFilter)) return [CAP_BPF]
-      for (const { near } of attachments)
-        near.log.info("takes no filter while it runs: for `vnet wire --only` later, attach with --only ''")
+      for (const { near } of attachments) {
+        near.log.info(
+          "takes no filter while it runs: for `vnet wire --only` later, attach with --only ''",
+        )
+      }
       return []
     },
     async exit() {

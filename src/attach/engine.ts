@@ -1,6 +1,15 @@
 /** The API of container engines, Docker's and Podman's alike, over their Unix sockets. */
 import { type ClientRequest, type IncomingMessage, request } from 'node:http'
-import { attempt, EACCES, ECONNREFUSED, EIO, ENOENT, reasonOf, UsageError, VnetError } from '../base/index.ts'
+import {
+  attempt,
+  EACCES,
+  ECONNREFUSED,
+  EIO,
+  ENOENT,
+  reasonOf,
+  UsageError,
+  VnetError,
+} from '../base/index.ts'
 
 const UNIX = 'unix://'
 /** Milliseconds until an engine must have replied. */
@@ -27,7 +36,11 @@ export interface Container {
 export function engineSockets(env: NodeJS.ProcessEnv = process.env): string[] {
   const { DOCKER_HOST: host, XDG_RUNTIME_DIR: runtime } = env
   if (host?.startsWith(UNIX)) return [host.slice(UNIX.length)]
-  if (host) throw new UsageError(`DOCKER_HOST: the containers must be on this machine: unix:///PATH, not '${host}'`)
+  if (host) {
+    throw new UsageError(
+      `DOCKER_HOST: the containers must be on this machine: unix:///PATH, not '${host}'`,
+    )
+  }
   return [
     '/var/run/docker.sock',
     '/run/podman/podman.sock',
@@ -48,7 +61,13 @@ export async function findContainer(name: string, sockets: readonly string[]): P
     isReached = true
     if (found !== undefined) return found
   }
-  if (isReached) throw new VnetError(ENOENT, `container ${name}`, 'there is no such container; `docker ps` lists them')
+  if (isReached) {
+    throw new VnetError(
+      ENOENT,
+      `container ${name}`,
+      'there is no such container; `docker ps` lists them',
+    )
+  }
   const advice = `no engine listens at ${sockets.join(' or ')}: start it, podman.socket for Podman, or set DOCKER_HOST`
   throw new VnetError(ECONNREFUSED, `container ${name}`, advice)
 }
@@ -69,7 +88,10 @@ export async function listeningSocket(sockets: readonly string[]): Promise<strin
 }
 
 /** Returns a container of the engine; undefined if it has none of this name. */
-export async function inspectContainer(socket: string, name: string): Promise<Container | undefined> {
+export async function inspectContainer(
+  socket: string,
+  name: string,
+): Promise<Container | undefined> {
   const { status, body } = await get(socket, `/containers/${encodeURIComponent(name)}/json`)
   if (status === 404) return undefined
   const { Id, Name, Image, State, Config } = parse(socket, status, body)
@@ -85,7 +107,10 @@ export async function inspectContainer(socket: string, name: string): Promise<Co
 /**
  * Returns the labels that an image gives to its containers; none if the engine has no such image.
  */
-export async function imageLabels(socket: string, image: string): Promise<Readonly<Record<string, string>>> {
+export async function imageLabels(
+  socket: string,
+  image: string,
+): Promise<Readonly<Record<string, string>>> {
   const { status, body } = await get(socket, `/images/${encodeURIComponent(image)}/json`)
   return status === 404 ? {} : labelsOf(parse(socket, status, body).Config)
 }
@@ -126,18 +151,27 @@ export async function followContainers(socket: string, follower: ContainerFollow
   for await (const chunk of response.setEncoding('utf8')) {
     const lines = (rest + chunk).split('\n')
     rest = lines.pop() ?? ''
-    if (rest.length > BODY_MAX) throw new VnetError(EIO, socket, 'an event of the engine is too long')
+    if (rest.length > BODY_MAX) {
+      throw new VnetError(EIO, socket, 'an event of the engine is too long')
+    }
     for (const line of lines) {
       const { id, started, isRemoved } = eventOf(line)
       if (!NAME.test(id)) continue
-      if (isRemoved) removed(id)
-      else changed(id, started)
+      if (isRemoved) {
+        removed(id)
+      } else {
+        changed(id, started)
+      }
     }
   }
 }
 
 /** Returns the container in a line of /events; an empty id for a line without one. */
-function eventOf(line: string): { id: string; started?: Container | undefined; isRemoved: boolean } {
+function eventOf(line: string): {
+  id: string
+  started?: Container | undefined
+  isRemoved: boolean
+} {
   const { id: given, Type, Action, Actor } = attempt(() => JSON.parse(line)) ?? {}
   const { ID, Attributes } = Actor ?? {}
   // In Docker's events of a network the actor is the network.
@@ -146,7 +180,11 @@ function eventOf(line: string): { id: string; started?: Container | undefined; i
   if (!isOfNetwork && Action === 'start') {
     // The attributes are the labels and a few more. A container of `--rm` may no longer exist.
     const [name, image] = [text(Attributes?.name), text(Attributes?.image)]
-    return { id, started: { id, name, image, pid: 0, labels: labelsOf({ Labels: Attributes }) }, isRemoved: false }
+    return {
+      id,
+      started: { id, name, image, pid: 0, labels: labelsOf({ Labels: Attributes }) },
+      isRemoved: false,
+    }
   }
   return { id, isRemoved: !isOfNetwork && (Action === 'destroy' || Action === 'remove') }
 }
@@ -172,14 +210,18 @@ function open(
   signal: AbortSignal,
 ): Promise<{ readonly sent: ClientRequest; readonly response: IncomingMessage }> {
   return new Promise((resolve, reject) => {
-    const sent = request({ socketPath: socket, path, signal, agent: false, headers: { host: 'docker' } }, response =>
-      resolve({ sent, response }),
+    const sent = request(
+      { socketPath: socket, path, signal, agent: false, headers: { host: 'docker' } },
+      response => resolve({ sent, response }),
     )
     sent.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED')
+      if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') {
         reject(new NoEngine(`${socket}: ${reasonOf(error)}`))
-      else if (error.code === 'EACCES') reject(new VnetError(EACCES, socket, 'only root and its group may use it'))
-      else reject(new VnetError(EIO, socket, `the engine does not answer: ${error.message}`))
+      } else if (error.code === 'EACCES') {
+        reject(new VnetError(EACCES, socket, 'only root and its group may use it'))
+      } else {
+        reject(new VnetError(EIO, socket, `the engine does not answer: ${error.message}`))
+      }
     })
     sent.end()
   })
@@ -189,12 +231,20 @@ function open(
 function parse(socket: string, status: number, body: string): any {
   const value = attempt(() => JSON.parse(body))
   if (status === 200 && typeof value === 'object' && value !== null) return value
-  throw new VnetError(EIO, socket, `the engine answers with status ${status}, and with no JSON object that is known`)
+  throw new VnetError(
+    EIO,
+    socket,
+    `the engine answers with status ${status}, and with no JSON object that is known`,
+  )
 }
 
-function labelsOf(config: { Labels?: unknown } | null | undefined): Readonly<Record<string, string>> {
+function labelsOf(
+  config: { Labels?: unknown } | null | undefined,
+): Readonly<Record<string, string>> {
   const entries = Object.entries(config?.Labels ?? {})
-  return Object.fromEntries(entries.filter((entry): entry is [string, string] => typeof entry[1] === 'string'))
+  return Object.fromEntries(
+    entries.filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
+  )
 }
 
 const text = (value: unknown): string => (typeof value === 'string' ? value : '')

@@ -35,20 +35,30 @@ const SIZES: Readonly<Record<number, number>> = {
 }
 const size = (code: number) => SIZES[code & codes.SIZE_MASK] as number
 
-const loadAbsolute = (field: number, k: number) => bpf.instruction(codes.LD_W_ABS | field, 0, 0, 0, k)
+const loadAbsolute = (field: number, k: number) =>
+  bpf.instruction(codes.LD_W_ABS | field, 0, 0, 0, k)
 const loadIndirect = (field: number, register: number, k: number) =>
   bpf.instruction(codes.LD_W_IND | field, 0, register, 0, k | 0)
 
 const alu32 = (code: number, dst: number, imm: number) => bpf.instruction(code, dst, 0, 0, imm | 0)
 const mov32 = (dst: number, src: number) => bpf.instruction(codes.EBPF_MOV32_X, dst, src, 0, 0)
-const jumpImm = (code: number, dst: number, imm: number, to: string): bpf.Jump => ({ code, dst, src: 0, imm, to })
+const jumpImm = (code: number, dst: number, imm: number, to: string): bpf.Jump => ({
+  code,
+  dst,
+  src: 0,
+  imm,
+  to,
+})
 /** A position that no frame has. */
 const FAR = 2 ** 31 - 1
 /**
  * Loads the length again before each use: if the verifier knew more and more of it, it would look
  * at each instruction once for each way there.
  */
-const LOAD_LENGTH = [bpf.load32(LENGTH, CONTEXT, uapi.SKB_LEN), bpf.instruction(codes.EBPF_SUB_X, LENGTH, BEHIND, 0, 0)]
+const LOAD_LENGTH = [
+  bpf.load32(LENGTH, CONTEXT, uapi.SKB_LEN),
+  bpf.instruction(codes.EBPF_SUB_X, LENGTH, BEHIND, 0, 0),
+]
 /** Makes a number of `bytes` bytes from the order of the network. */
 const toHost = (dst: number, bytes: number) =>
   bytes === 1 ? [] : [bpf.instruction(codes.EBPF_TO_BE, dst, 0, 0, bytes * 8)]
@@ -93,7 +103,13 @@ export function filterLines(filters: readonly BpfProgram[], reject: string): bpf
 function linesOf(instructions: readonly BpfInstruction[], nth: number, reject: string): bpf.Line[] {
   // The kernel takes no instruction that no way leads to.
   const reached = new Set([0])
-  for (const [i, each] of instructions.entries()) if (reached.has(i)) for (const to of nextOf(each, i)) reached.add(to)
+  for (const [i, each] of instructions.entries()) {
+    if (reached.has(i)) {
+      for (const to of nextOf(each, i)) {
+        reached.add(to)
+      }
+    }
+  }
   const at = (i: number) => `${nth} at ${i}`
   return [
     bpf.movImm(A, 0),
@@ -101,7 +117,9 @@ function linesOf(instructions: readonly BpfInstruction[], nth: number, reject: s
     ...LOAD_LENGTH,
     // A way there, for a filter that matches all frames.
     jumpImm(codes.EBPF_JLT_K, LENGTH, 1, reject),
-    ...instructions.flatMap((each, i) => (reached.has(i) ? [at(i), ...translated(each, { i, at, reject })] : [])),
+    ...instructions.flatMap((each, i) =>
+      reached.has(i) ? [at(i), ...translated(each, { i, at, reject })] : [],
+    ),
   ]
 }
 
@@ -174,7 +192,10 @@ function conditional({ code, jt, jf, k }: BpfInstruction, { i, at }: Place): bpf
     src: (code & codes.OPERAND_X) === 0 ? 0 : X,
     to: at(i + 1 + jt),
   }
-  return [{ ...condition, imm: (code & codes.OPERAND_X) === 0 ? k | 0 : 0 }, bpf.jump(at(i + 1 + jf))]
+  return [
+    { ...condition, imm: (code & codes.OPERAND_X) === 0 ? k | 0 : 0 },
+    bpf.jump(at(i + 1 + jf)),
+  ]
 }
 
 /** Arithmetic has the same codes in eBPF, but other results for some values of X. */
@@ -195,7 +216,9 @@ function arithmetic({ code, k }: BpfInstruction, { i, at, reject }: Place): bpf.
     case codes.NEG: // neg: its constant must be 0
       return [alu32(code, A, 0)]
     default:
-      return [(code & codes.OPERAND_X) === 0 ? alu32(code, A, k) : bpf.instruction(code, A, X, 0, 0)]
+      return [
+        (code & codes.OPERAND_X) === 0 ? alu32(code, A, k) : bpf.instruction(code, A, X, 0, 0),
+      ]
   }
 }
 
@@ -203,7 +226,10 @@ function arithmetic({ code, k }: BpfInstruction, { i, at, reject }: Place): bpf.
 function absolute(code: number, k: number, { i, at, reject }: Place): bpf.Line[] {
   const bytes = size(code)
   const field = code & codes.SIZE_MASK
-  const checked = [...LOAD_LENGTH, jumpImm(codes.EBPF_JLT_K, LENGTH, Math.min(k + bytes, FAR), reject)]
+  const checked = [
+    ...LOAD_LENGTH,
+    jumpImm(codes.EBPF_JLT_K, LENGTH, Math.min(k + bytes, FAR), reject),
+  ]
   if (k + bytes <= TAG_START) return [...checked, loadAbsolute(field, k)]
   if (k >= TAG_END) return [...checked, loadIndirect(field, BEHIND, k)]
   const across = Array.from({ length: bytes }, (_, nth): bpf.Line[] => {
@@ -256,7 +282,12 @@ const LOAD_BY_SIZE: Readonly<Record<number, number>> = {
 }
 
 /** Loads by `whole` or, from a frame with a tag beside it, a byte after the other by `across`. */
-function unlessTagged(whole: bpf.Line[], across: bpf.Line[], bytes: number, at: string): bpf.Line[] {
+function unlessTagged(
+  whole: bpf.Line[],
+  across: bpf.Line[],
+  bytes: number,
+  at: string,
+): bpf.Line[] {
   const loadAcross = bpf.instruction(LOAD_BY_SIZE[bytes] as number, A, STACK, ACROSS, 0)
   return [
     bpf.jumpIfZero(BEHIND, `${at} whole`),

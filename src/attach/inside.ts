@@ -24,8 +24,15 @@ export interface Inside {
 export type Found = Wanted & { readonly container?: Container }
 
 /** Finds the namespace, for otherEnds(). Rejects with a VnetError with a one-line message. */
-export async function findInside({ container, pid, netns, interface: only }: Inside): Promise<Found> {
-  if (container !== undefined && pid !== undefined) throw new UsageError('give --container or --pid, not both')
+export async function findInside({
+  container,
+  pid,
+  netns,
+  interface: only,
+}: Inside): Promise<Found> {
+  if (container !== undefined && pid !== undefined) {
+    throw new UsageError('give --container or --pid, not both')
+  }
   if (container === undefined) return { text: `--pid ${pid}`, netns, only, path: netnsOf(pid ?? 0) }
   const found = await findContainer(container, engineSockets())
   const text = `container ${container}`
@@ -79,32 +86,49 @@ export function endsOf(native: Native, wanted: Wanted): { ends: End[]; others: r
     inNetns(native, path, inside => {
       using here = RouteSocket.open(native, outside)
       using there = RouteSocket.open(native, inside)
-      if (inside < 0 ? outside < 0 : here.isIn(inside))
+      if (inside < 0 ? outside < 0 : here.isIn(inside)) {
         throw refusal(EINVAL, "it has the host's network: attach to an interface by its name")
-      const links = getLinks(there).filter(link => (only === undefined ? link.name !== 'lo' : link.name === only))
-      if (only !== undefined && links.length === 0) throw refusal(ENODEV, `it has no interface ${only}`)
+      }
+      const links = getLinks(there).filter(link =>
+        only === undefined ? link.name !== 'lo' : link.name === only,
+      )
+      if (only !== undefined && links.length === 0) {
+        throw refusal(ENODEV, `it has no interface ${only}`)
+      }
       if (links.length === 0) throw refusal(ENODEV, 'it has no network')
       const veths = links.filter(({ kind }) => kind === 'veth')
       const [first] = links as [Link]
-      if (veths.length === 0)
-        throw refusal(EOPNOTSUPP, `${first.name} is no veth: attach inside, to ${path}/${first.name}`)
+      if (veths.length === 0) {
+        throw refusal(
+          EOPNOTSUPP,
+          `${first.name} is no veth: attach inside, to ${path}/${first.name}`,
+        )
+      }
       const found = veths.flatMap(veth => {
         const other = veth.peer === undefined ? undefined : getLink(here, { ifindex: veth.peer })
         // Indexes of two namespaces may be equal by chance.
-        const isIt = other?.kind === 'veth' && other.peer === veth.ifindex && isOf(here, other, inside)
+        const isIt =
+          other?.kind === 'veth' && other.peer === veth.ifindex && isOf(here, other, inside)
         return isIt ? { name: other.name, ifindex: other.ifindex, inside: veth.name } : []
       })
       // Veths to other containers, or to a namespace inside this one, are not the caller's.
       if (found.length > 0) return { ends: found, others: links.filter(isShared) }
       const { name } = veths[0] as Link
-      throw refusal(ENODEV, `the other end of ${name} is in another namespace: name that by --netns`)
+      throw refusal(
+        ENODEV,
+        `the other end of ${name} is in another namespace: name that by --netns`,
+      )
     }),
   )
 }
 
 /** Whether it is on an interface of the host, or was the host's: the container did not make it. */
 function isShared({ type, kind, flags }: Link): boolean {
-  return type === ARPHRD_ETHER && (flags & IFF_UP) !== 0 && (kind === undefined || /^(macvlan|ipvlan)$/.test(kind))
+  return (
+    type === ARPHRD_ETHER &&
+    (flags & IFF_UP) !== 0 &&
+    (kind === undefined || /^(macvlan|ipvlan)$/.test(kind))
+  )
 }
 
 /** Whether the other end of `link` is in the namespace `inside`. */

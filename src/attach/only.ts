@@ -41,8 +41,11 @@ export class OnlyFilter implements KernelFilter {
     const { given } = options
     this.#redirect = redirect
     this.#options = options
-    if (given === undefined) this.followStages()
-    else this.change(given)
+    if (given === undefined) {
+      this.followStages()
+    } else {
+      this.change(given)
+    }
   }
 
   get text(): string {
@@ -90,12 +93,17 @@ export class OnlyFilter implements KernelFilter {
     try {
       this.#redirect.setFilter(next.programs)
     } catch (error) {
-      if (isErrno(error, E2BIG, ENOMEM)) throw new VnetError(E2BIG, 'filter', TOO_LONG, { cause: error })
+      if (isErrno(error, E2BIG, ENOMEM)) {
+        throw new VnetError(E2BIG, 'filter', TOO_LONG, { cause: error })
+      }
       throw isErrno(error, EPERM) ? new VnetError(EPERM, 'vnet_nl', NOT_KEPT) : error
     }
     this.#chosen = next
-    const which = next === ALL ? 'all frames pass the wire' : `only frames of '${next.text}' pass the wire`
-    this.#options.dev.log.info(printable(`${which}${next === ALL ? '' : '; the kernel passes the others on'}`))
+    const which =
+      next === ALL ? 'all frames pass the wire' : `only frames of '${next.text}' pass the wire`
+    this.#options.dev.log.info(
+      printable(`${which}${next === ALL ? '' : '; the kernel passes the others on'}`),
+    )
   }
 }
 

@@ -31,25 +31,36 @@ export function findTarget(
   return inNetns(native, netns, nsfd => {
     using sock = RouteSocket.open(native, nsfd)
     const link = getLink(sock, { name })
-    if (link === undefined) throw refusal(ENODEV, 'there is no such interface; `ip link` lists them')
-    if (link.type !== ARPHRD_ETHER && link.type !== ARPHRD_LOOPBACK)
+    if (link === undefined) {
+      throw refusal(ENODEV, 'there is no such interface; `ip link` lists them')
+    }
+    if (link.type !== ARPHRD_ETHER && link.type !== ARPHRD_LOOPBACK) {
       throw refusal(EOPNOTSUPP, `${link.kind ?? 'it'} has no Ethernet headers, which a wire needs`)
+    }
     const { ifindex } = link
     const by = attachedBy(native, { nsfd, ifindex })
     if (by !== undefined) throw refusal(EBUSY, attachedText(by))
     const taps = [attachTapName(ifindex, 'a'), attachTapName(ifindex, 'b')]
     const taken = taps.find(tap => getLink(sock, { name: tap }) !== undefined)
-    if (taken !== undefined) throw refusal(EBUSY, `another process is attached to it, or made ${taken}`)
-    if (link.kind === 'tun' && /^wire\d+[ab]$/.test(name)) throw refusal(EBUSY, 'it belongs to an attachment')
+    if (taken !== undefined) {
+      throw refusal(EBUSY, `another process is attached to it, or made ${taken}`)
+    }
+    if (link.kind === 'tun' && /^wire\d+[ab]$/.test(name)) {
+      throw refusal(EBUSY, 'it belongs to an attachment')
+    }
     if ((link.flags & IFF_UP) === 0) throw refusal(ENETDOWN, `it is down: ip link set ${name} up`)
-    const hasDefaultRoute = getRoutes(sock).some(({ prefixLen, oif }) => prefixLen === 0 && oif === ifindex)
+    const hasDefaultRoute = getRoutes(sock).some(
+      ({ prefixLen, oif }) => prefixLen === 0 && oif === ifindex,
+    )
     return { text, netns, link, hasDefaultRoute }
   })
 }
 
 /** Names the process that is attached; the daemon may be so for the labels of a container. */
 function attachedText(pid: number): string {
-  const [, , command] = (attempt(() => readFileSync(`/proc/${pid}/cmdline`, 'utf8')) ?? '').split('\0')
+  const [, , command] = (attempt(() => readFileSync(`/proc/${pid}/cmdline`, 'utf8')) ?? '').split(
+    '\0',
+  )
   if (command !== 'node') return `process ${pid} is attached to it`
   return `the daemon vnet node (process ${pid}) is attached to it: \`vnet wire\` changes it, \`vnet detach\` ends it`
 }
@@ -93,7 +104,9 @@ export function prepareLoopback(native: Native, { text, netns, link }: Target): 
       inNetns(native, netns, there => {
         for (const [name] of SETTINGS) {
           const value = before[name] as string
-          if (readSysctl(native, there, name) !== value) writeSysctl(native, there, name, value)
+          if (readSysctl(native, there, name) !== value) {
+            writeSysctl(native, there, name, value)
+          }
         }
         setMtu(native, there, link.ifindex, Number(before.mtu))
         attempt(() => rmSync(file, { force: true }))
@@ -107,7 +120,9 @@ export function prepareLoopback(native: Native, { text, netns, link }: Target): 
         const remedy = `vnet may not change settings: sysctl -w ${refused.map(([name]) => name).join(' ')}`
         throw new VnetError(refused[0]?.[1] ?? EPERM, `attach ${text}`, remedy)
       }
-      if (link.mtu > ETH_MAX_MTU) setMtu(native, nsfd, link.ifindex, ETH_MAX_MTU)
+      if (link.mtu > ETH_MAX_MTU) {
+        setMtu(native, nsfd, link.ifindex, ETH_MAX_MTU)
+      }
       return restore
     } catch (error) {
       attempt(restore)
@@ -117,7 +132,12 @@ export function prepareLoopback(native: Native, { text, netns, link }: Target): 
 }
 
 /** Sets a setting. Returns its text for sysctl(8) and an errno if that is refused. */
-function refusedSetting(native: Native, nsfd: number, name: string, value: string): (readonly [string, number])[] {
+function refusedSetting(
+  native: Native,
+  nsfd: number,
+  name: string,
+  value: string,
+): (readonly [string, number])[] {
   if (readSysctl(native, nsfd, name) === value) return []
   try {
     writeSysctl(native, nsfd, name, value)
@@ -131,5 +151,7 @@ function refusedSetting(native: Native, nsfd: number, name: string, value: strin
 /** Sets the MTU of lo, at most a TAP's while attached: larger frames would be dropped. */
 function setMtu(native: Native, nsfd: number, ifindex: number, mtu: number): void {
   using sock = RouteSocket.open(native, nsfd)
-  if (getLink(sock, { ifindex }) !== undefined) setLink(sock, ifindex, { mtu })
+  if (getLink(sock, { ifindex }) !== undefined) {
+    setLink(sock, ifindex, { mtu })
+  }
 }

@@ -37,7 +37,13 @@ export interface Ends extends bpf.TcxTarget {
  * frames are redirected to a TAP. When the time is over they continue, with their own mark, and are
  * counted.
  */
-function toTap(mark: number, maps: Maps, tap: number, counter: 0 | 1, filters: readonly BpfProgram[]): bpf.Line[] {
+function toTap(
+  mark: number,
+  maps: Maps,
+  tap: number,
+  counter: 0 | 1,
+  filters: readonly BpfProgram[],
+): bpf.Line[] {
   const next = [bpf.mov32Imm(0, uapi.TCX_NEXT), bpf.exit()]
   return [
     bpf.mov(6, 1),
@@ -64,7 +70,9 @@ function toTap(mark: number, maps: Maps, tap: number, counter: 0 | 1, filters: r
     bpf.movImm(2, 0),
     bpf.store32(6, uapi.SKB_MARK, 2),
     ...next,
-    ...(filters.length === 0 ? [] : ['unmatched', ...bpf.countPerCpu(maps.unmatched, counter), ...next]),
+    ...(filters.length === 0
+      ? []
+      : ['unmatched', ...bpf.countPerCpu(maps.unmatched, counter), ...next]),
   ]
 }
 
@@ -165,7 +173,10 @@ export class TcxRedirect {
     ]
     await Promise.all([
       attachToTap(native, nsfd, a, 'a', { egress, ingress: fromTap(mark, ifindex, 0) }),
-      attachToTap(native, nsfd, b, 'b', { egress, ingress: fromTap(mark, ifindex, uapi.BPF_F_INGRESS) }),
+      attachToTap(native, nsfd, b, 'b', {
+        egress,
+        ingress: fromTap(mark, ifindex, uapi.BPF_F_INGRESS),
+      }),
     ])
     this.#load = counter =>
       bpf.loadProgram(
@@ -173,7 +184,10 @@ export class TcxRedirect {
         [`vnet_in_${process.pid}`, 'vnet_out'][counter] as string,
         toTap(mark, this.#maps, [a, b][counter] as number, counter, this.#filters),
       )
-    for (const [counter, type] of [[0, uapi.BPF_TCX_INGRESS] as const, [1, uapi.BPF_TCX_EGRESS] as const]) {
+    for (const [counter, type] of [
+      [0, uapi.BPF_TCX_INGRESS] as const,
+      [1, uapi.BPF_TCX_EGRESS] as const,
+    ]) {
       const program = this.#load(counter)
       const attach = () => bpf.attachTcx(native, program, { nsfd, ifindex }, type)
       this.#links.push(await closing(native, program, attach))
@@ -194,7 +208,9 @@ export class TcxRedirect {
 
   /** How many frames passed directly because vnet was late, until close(). */
   passed(): { in: number; out: number } {
-    if (!this.isClosed) bpf.readArray(this.#native, this.#maps.passed, this.#passed)
+    if (!this.isClosed) {
+      bpf.readArray(this.#native, this.#maps.passed, this.#passed)
+    }
     return { in: Number(this.#passed[0]), out: Number(this.#passed[1]) }
   }
 
@@ -210,8 +226,12 @@ export class TcxRedirect {
       // Both, so that no direction is changed without the other.
       const programs: number[] = []
       closingOnError(this.#native, programs, () => {
-        for (const [nth] of this.#links.entries()) programs.push(this.#load(nth as 0 | 1))
-        for (const [nth, link] of this.#links.entries()) bpf.replaceProgram(this.#native, link, programs[nth] as number)
+        for (const [nth] of this.#links.entries()) {
+          programs.push(this.#load(nth as 0 | 1))
+        }
+        for (const [nth, link] of this.#links.entries()) {
+          bpf.replaceProgram(this.#native, link, programs[nth] as number)
+        }
       })
       closeFds(this.#native, programs)
     } catch (error) {
@@ -224,8 +244,11 @@ export class TcxRedirect {
   unmatched(): { in: number; out: number } {
     this.#perCpu ??= new BigUint64Array(2 * bpf.possibleCpus())
     const values = this.#perCpu
-    if (!this.isClosed) bpf.readArray(this.#native, this.#maps.unmatched, values)
-    const sum = (at: number) => Number(values.reduce((all, value, i) => (i % 2 === at ? all + value : all), 0n))
+    if (!this.isClosed) {
+      bpf.readArray(this.#native, this.#maps.unmatched, values)
+    }
+    const sum = (at: number) =>
+      Number(values.reduce((all, value, i) => (i % 2 === at ? all + value : all), 0n))
     return { in: sum(0), out: sum(1) }
   }
 
@@ -242,8 +265,13 @@ export class TcxRedirect {
   async #close(): Promise<void> {
     this.aliveUntil(0)
     this.passed()
-    if (this.#filters.length > 0) this.unmatched()
+    if (this.#filters.length > 0) {
+      this.unmatched()
+    }
     await this.#attached.catch(() => {})
-    await closeAside(this.#native, [...this.#links.splice(0).reverse(), ...Object.values(this.#maps)])
+    await closeAside(this.#native, [
+      ...this.#links.splice(0).reverse(),
+      ...Object.values(this.#maps),
+    ])
   }
 }

@@ -37,12 +37,18 @@ export class ConfigFile {
       const restricted = { stringKeys: true, schema: 'core', resolveKnownTags: false, merge: false }
       // The package compares each key with all keys before it; `mapping` finds equal ones.
       const linear = { uniqueKeys: false }
-      const { contents, errors, warnings } = yaml.parseDocument(text, { ...options, ...restricted, ...linear })
+      const { contents, errors, warnings } = yaml.parseDocument(text, {
+        ...options,
+        ...restricted,
+        ...linear,
+      })
       // Those that follow are usually consequences of the first.
       const [first] = [...errors, ...warnings]
-      if (first !== undefined) this.add('', MESSAGES[first.code] ?? first.message, first.pos[0])
-      else if (contents !== null && !(yaml.isScalar(contents) && contents.value === null))
+      if (first !== undefined) {
+        this.add('', MESSAGES[first.code] ?? first.message, first.pos[0])
+      } else if (contents !== null && !(yaml.isScalar(contents) && contents.value === null)) {
         return validate(contents, schema, this)
+      }
     } catch (error) {
       if (!(error instanceof RangeError)) throw error
       this.add('', messages.RESOURCE_EXHAUSTION, 0)
@@ -52,7 +58,9 @@ export class ConfigFile {
 
   /** Reports a problem of the part at `path`, or at `offset` of the text. */
   add(path: string, message: string, offset = this.#offset(path)): void {
-    if (!this.#found.has(path)) this.#found.set(path, { offset, message })
+    if (!this.#found.has(path)) {
+      this.#found.set(path, { offset, message })
+    }
   }
 
   /** The path of entry `i` of a list, or of the single value that replaces the list. */
@@ -85,8 +93,9 @@ export class ConfigFile {
   /** The offset of a part, or of the innermost part around it that is in the file. */
   #offset(path: string): number {
     let around = path
-    while (around !== '' && !this.places.has(around))
+    while (around !== '' && !this.places.has(around)) {
       around = around.slice(0, Math.max(0, around.lastIndexOf('.'), around.lastIndexOf('[')))
+    }
     return this.places.get(around) ?? 0
   }
 
@@ -102,17 +111,29 @@ export class ConfigFile {
  * Parts that do not match `schema` are reported to `problems`: the value must not be used then.
  * `node` is at `path` of the file, an empty value at `offset`.
  */
-function validate(node: unknown, schema: Schema, problems: ConfigFile, path = '', offset = 0): unknown {
+function validate(
+  node: unknown,
+  schema: Schema,
+  problems: ConfigFile,
+  path = '',
+  offset = 0,
+): unknown {
   const at = (node as yaml.Node | null)?.range?.[0] ?? offset
   problems.places.set(path, at)
   const branch = (schema.anyOf ?? [schema]).find(each => accepts(each, node))
-  if (branch === undefined) problems.add(path, `expected ${expected(schema)}, got ${found(node)}`)
-  else if (yaml.isMap(node)) return mapping(node as yaml.YAMLMap<yaml.Node, unknown>, branch, problems, path, at)
-  else if (yaml.isSeq(node)) {
+  if (branch === undefined) {
+    problems.add(path, `expected ${expected(schema)}, got ${found(node)}`)
+  } else if (yaml.isMap(node)) {
+    return mapping(node as yaml.YAMLMap<yaml.Node, unknown>, branch, problems, path, at)
+  } else if (yaml.isSeq(node)) {
     const { items = {}, minItems = 0, maxItems = Number.POSITIVE_INFINITY } = branch
     const { length } = node.items
-    if (length < minItems) problems.add(path, `expected at least ${minItems} ${minItems === 1 ? 'entry' : 'entries'}`)
-    if (length > maxItems) problems.add(path, `expected at most ${maxItems} entries, got ${length}`)
+    if (length < minItems) {
+      problems.add(path, `expected at least ${minItems} ${minItems === 1 ? 'entry' : 'entries'}`)
+    }
+    if (length > maxItems) {
+      problems.add(path, `expected at most ${maxItems} entries, got ${length}`)
+    }
     return node.items.map((item, i) => validate(item, items, problems, `${path}[${i}]`, at))
   }
   return yaml.isScalar(node) ? node.value : undefined
@@ -125,22 +146,35 @@ function mapping(
   path: string,
   at: number,
 ): object {
-  const { properties = {}, required = [], additionalProperties = isAny(schema) && {}, propertyNames } = schema
+  const {
+    properties = {},
+    required = [],
+    additionalProperties = isAny(schema) && {},
+    propertyNames,
+  } = schema
   const names = new Set<string>()
   const entry = ({ key, value }: yaml.Pair<yaml.Node, unknown>): [string, unknown][] => {
     const name = String(yaml.isScalar(key) ? key.value : key)
     const below = path === '' ? name : `${path}.${name}`
     const offset = key.range?.[0] ?? at
-    if (names.has(name)) problems.add(below, 'the mapping has this key already', offset)
+    if (names.has(name)) {
+      problems.add(below, 'the mapping has this key already', offset)
+    }
     names.add(name)
-    if (propertyNames !== undefined) validate(key, propertyNames, problems, below, offset)
+    if (propertyNames !== undefined) {
+      validate(key, propertyNames, problems, below, offset)
+    }
     const own = Object.hasOwn(properties, name) ? properties[name] : additionalProperties
     if (own) return [[name, validate(value, own, problems, below, offset)]]
     problems.add(below, `unknown key (known: ${Object.keys(properties).join(', ')})`, offset)
     return []
   }
   const entries = map.items.flatMap(entry)
-  for (const name of required) if (!names.has(name)) problems.add(path, `${name} is missing`)
+  for (const name of required) {
+    if (!names.has(name)) {
+      problems.add(path, `${name} is missing`)
+    }
+  }
   // Assigning the key __proto__ would set the prototype.
   return Object.fromEntries(entries)
 }

@@ -5,5 +5,7 @@
  * Compilers fall back on the same Symbol.for() for `using`.
  */
 for (const name of ['dispose', 'asyncDispose'] as const) {
-  if (Symbol[name] === undefined) Object.defineProperty(Symbol, name, { value: Symbol.for(`Symbol.${name}`) })
+  if (Symbol[name] === undefined) {
+    Object.defineProperty(Symbol, name, { value: Symbol.for(`Symbol.${name}`) })
+  }
 }

@@ -33,18 +33,25 @@ export interface DurationOptions {
 export function parseDuration(text: string, { bareUs = false }: DurationOptions = {}): number {
   const ns = parseQuantity(text, UNITS, bareUs ? UNITS.us : 0)
   if (ns === undefined) {
-    const advice = /^[\d.]+m$/.test(text) ? `write ${text}in for minutes` : 'a number with us, ms, s, min or h'
+    const advice = /^[\d.]+m$/.test(text)
+      ? `write ${text}in for minutes`
+      : 'a number with us, ms, s, min or h'
     throw new UsageError(`'${text}' is not a duration: ${advice}`)
   }
-  if (ns === 0 && Number(text) > 0)
-    throw new UsageError(`the time '${text}' has no unit: write ${text}ms, or ${text}us as tc takes it`)
+  if (ns === 0 && Number(text) > 0) {
+    throw new UsageError(
+      `the time '${text}' has no unit: write ${text}ms, or ${text}us as tc takes it`,
+    )
+  }
   return Math.round(ns)
 }
 
 /** Returns a duration in ns of a number of milliseconds, or of a text with a unit. */
 export function durationOf(value: number | string): number {
   if (typeof value === 'string') return parseDuration(value)
-  if (!(value >= 0 && value < Number.POSITIVE_INFINITY)) throw new UsageError(`${value} is not a duration in ms`)
+  if (!(value >= 0 && value < Number.POSITIVE_INFINITY)) {
+    throw new UsageError(`${value} is not a duration in ms`)
+  }
   return Math.round(value * NS_PER_MS)
 }
 
@@ -77,8 +84,14 @@ function sizeOf(unit: string, units: Units): number {
 }
 
 /** Returns the text of exactly `n`, in the first of the units `names` that fits, or undefined. */
-export function formatQuantity(n: number, names: readonly string[], units: Units): string | undefined {
-  const unit = names.find(name => n >= units[name] && Math.round((n / units[name]) * units[name]) === n)
+export function formatQuantity(
+  n: number,
+  names: readonly string[],
+  units: Units,
+): string | undefined {
+  const unit = names.find(
+    name => n >= units[name] && Math.round((n / units[name]) * units[name]) === n,
+  )
   return unit && `${n / units[unit]}${unit}`
 }
 
@@ -97,6 +110,7 @@ export function formatNumber(value: number | undefined, unit = ''): string {
   const prefix = Math.min(Math.max(power + NO_PREFIX, 0), PREFIXES.length - 1)
   const scaled = value / 1000 ** (prefix - NO_PREFIX)
   // Without an exponent, however large it is.
-  const text = Math.abs(scaled) >= 100 ? `${Math.round(scaled)}` : `${Number(scaled.toPrecision(3))}`
+  const text =
+    Math.abs(scaled) >= 100 ? `${Math.round(scaled)}` : `${Number(scaled.toPrecision(3))}`
   return `${text}${space}${PREFIXES[prefix]}${unit}`
 }

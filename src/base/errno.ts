@@ -7,7 +7,9 @@ import { ERRNO_TABLE } from './errno-table.ts'
 /** The name of an error number, such as 'EBUSY'. */
 export type ErrnoName = keyof typeof ERRNO_TABLE
 
-const numbers = Object.fromEntries(Object.entries(ERRNO_TABLE).map(([name, [number]]) => [name, number])) as {
+const numbers = Object.fromEntries(
+  Object.entries(ERRNO_TABLE).map(([name, [number]]) => [name, number]),
+) as {
   readonly [Name in ErrnoName]: (typeof ERRNO_TABLE)[Name][0]
 }
 
@@ -129,12 +131,18 @@ export class VnetError extends Error {
   /** Returns the same failure of a call, about `object`. Plain words are taken for its name. */
   about(object: string): VnetError {
     const call = typeof this.what === 'string' ? this.what : this.what[0]
-    return new VnetError(this.errno, [call, object], this.advice, this.cause === undefined ? {} : { cause: this.cause })
+    return new VnetError(
+      this.errno,
+      [call, object],
+      this.advice,
+      this.cause === undefined ? {} : { cause: this.cause },
+    )
   }
 }
 
 /** Errors for which the advice replaces the text of the number: it is more specific. */
-const ADVISED = /^(ENOENT|ESRCH|ENOEXEC|EBADF|EAGAIN|EBUSY|EEXIST|ENODEV|EINVAL|ENOTTY|EBADFD|EOPNOTSUPP|ENETDOWN)$/
+const ADVISED =
+  /^(ENOENT|ESRCH|ENOEXEC|EBADF|EAGAIN|EBUSY|EEXIST|ENODEV|EINVAL|ENOTTY|EBADFD|EOPNOTSUPP|ENETDOWN)$/
 
 /** Directories of vnet that are made in the directory for temporary files. */
 const TEMPORARY = /\/vnet-(lab|guest|course|way-out)-/
@@ -143,12 +151,16 @@ const STARTS = /^(spawn|fork|thread)/
 
 /** What to do if a call fails because the machine has no more of something. */
 function remedyFor(call: string, errno: number, object = ''): string | undefined {
-  if (call === 'watch' && errno === EMFILE) return 'raise ulimit -n and fs.inotify.max_user_instances'
+  if (call === 'watch' && errno === EMFILE) {
+    return 'raise ulimit -n and fs.inotify.max_user_instances'
+  }
   if (call === 'watch' && errno === ENOSPC) return 'raise fs.inotify.max_user_watches'
   if (errno === EMFILE) return 'raise ulimit -n'
   if (errno === ENFILE) return 'raise fs.file-max'
   if (errno === EFBIG) return 'raise ulimit -f'
-  if (errno === EAGAIN && STARTS.test(call)) return 'no more processes and threads can be started; raise ulimit -u'
+  if (errno === EAGAIN && STARTS.test(call)) {
+    return 'no more processes and threads can be started; raise ulimit -u'
+  }
   const isFull = (errno === ENOSPC || errno === EDQUOT) && TEMPORARY.test(object)
   return isFull ? 'free some space, or set TMPDIR to another directory' : undefined
 }
@@ -161,14 +173,19 @@ export function failedCall(error: unknown): VnetError | undefined {
   if (error instanceof VnetError) return error
   const failed = (error ?? {}) as SystemError
   const { code, message, syscall, path } = failed
-  if (code === 'ERR_WORKER_INIT_FAILED')
+  if (code === 'ERR_WORKER_INIT_FAILED') {
     return new VnetError(numberOf(/E[A-Z]+$/.exec(message)?.[0]) ?? EAGAIN, ['thread', 'a thread'])
+  }
   const errno = numberOf(code)
   if (errno === undefined || typeof syscall !== 'string') return undefined
   // Any file would have failed. The first is often one of the program's own.
-  if (errno === EMFILE && /\.[cm]?js$/.test(path ?? '')) return new VnetError(errno, ['open', 'this program'])
+  if (errno === EMFILE && /\.[cm]?js$/.test(path ?? '')) {
+    return new VnetError(errno, ['open', 'this program'])
+  }
   const object = subjectOf(failed)
-  return new VnetError(errno, object === '' ? syscall : [syscall, object], undefined, { cause: error })
+  return new VnetError(errno, object === '' ? syscall : [syscall, object], undefined, {
+    cause: error,
+  })
 }
 
 /** Returns what a call of Node was about, its path or address; empty if the error has neither. */
@@ -194,11 +211,16 @@ export function explain(error: Error): string {
   const failure = failedCall(error)
   if (failure === undefined) return error.message
   const { what, errno, message } = failure
-  const { advice = remedyFor(typeof what === 'string' ? what : what[0], errno, objectOf(failure)) } = failure
+  const {
+    advice = remedyFor(typeof what === 'string' ? what : what[0], errno, objectOf(failure)),
+  } = failure
   if (advice === undefined && typeof what === 'string') return message
   const object = objectOf(failure)
   const isSaid = advice !== undefined && (object === '' || ADVISED.test(failure.code))
-  const reason = [...(isSaid ? [] : [errnoText(errno)]), ...(advice === undefined ? [] : [advice])].join('; ')
+  const reason = [
+    ...(isSaid ? [] : [errnoText(errno)]),
+    ...(advice === undefined ? [] : [advice]),
+  ].join('; ')
   return oneLine(object === '' ? reason : `${object}: ${reason}`)
 }
 
@@ -241,6 +263,8 @@ export function withErrno<T>(what: string | Call, fn: () => T): T {
   try {
     return fn()
   } catch (error) {
-    throw new VnetError(numberOf((error as SystemError).code) ?? EINVAL, what, undefined, { cause: error })
+    throw new VnetError(numberOf((error as SystemError).code) ?? EINVAL, what, undefined, {
+      cause: error,
+    })
   }
 }

@@ -10,7 +10,9 @@ import { UsageError } from './usage-error.ts'
  */
 export function describeException(error: unknown): string {
   const describe = () => {
-    const lines = causesOf(error).map(each => (each instanceof Error ? describeError(each) : String(each)))
+    const lines = causesOf(error).map(each =>
+      each instanceof Error ? describeError(each) : String(each),
+    )
     return printableLines(lines.join('; then '))
   }
   return attempt(describe) ?? 'an exception without a description'
@@ -22,7 +24,10 @@ export function describeException(error: unknown): string {
  */
 export function causesOf(error: unknown): readonly unknown[] {
   if (!(error instanceof Error && error.name === 'SuppressedError')) return [error]
-  const { error: later, suppressed } = error as Error & { readonly error?: unknown; readonly suppressed?: unknown }
+  const { error: later, suppressed } = error as Error & {
+    readonly error?: unknown
+    readonly suppressed?: unknown
+  }
   return [...causesOf(suppressed), ...causesOf(later)]
 }
 
@@ -65,9 +70,12 @@ function describeError(error: Error): string {
   // The error text of a refusal by the system, or of a module that is not found, has its own place.
   const isExplained = isSystems || syscall !== undefined || code === 'ERR_MODULE_NOT_FOUND'
   const isShown = place !== undefined && !(isExplained && !isDrivers(place))
-  const [, importer = ''] = (code === 'ERR_MODULE_NOT_FOUND' && / imported from (.*)/.exec(error.message)) || []
+  const [, importer = ''] =
+    (code === 'ERR_MODULE_NOT_FOUND' && / imported from (.*)/.exec(error.message)) || []
   // With too few descriptors, Node takes a package for missing if it cannot open its files.
-  if (isOwn(importer) || OF_PACKAGES.test(importer)) return `${error.message}; raise ulimit -n, or install vnet again`
+  if (isOwn(importer) || OF_PACKAGES.test(importer)) {
+    return `${error.message}; raise ulimit -n, or install vnet again`
+  }
   const isNodes = isSystems && !(error instanceof VnetError)
   return `${isNodes ? explain(error) : `${error.name}: ${error.message}`}${isShown ? ` (at ${place})` : ''}`
 }
@@ -139,7 +147,9 @@ const OTHER_ENGINES = /^(?:[^@]*[*/])?([^@]*)@((?:blob:|https?:|file:).+:\d+:\d+
 export function stackFrame(line: string): string | undefined {
   const named = /^\s+at (?:async )?(.+?) \((.+:\d+:\d+)\)$/.exec(line) ?? OTHER_ENGINES.exec(line)
   const place = named?.[2] ?? /^\s+at (?:async )?(.+:\d+:\d+)$/.exec(line)?.[1]
-  if (place === undefined || place.startsWith('node:') || place.includes('<anonymous>')) return undefined
+  if (place === undefined || place.startsWith('node:') || place.includes('<anonymous>')) {
+    return undefined
+  }
   const name = functionName(named?.[1])
   return name === undefined ? pathOf(place) : `${name} (${pathOf(place)})`
 }

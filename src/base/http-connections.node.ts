@@ -17,7 +17,9 @@ export class Connections {
       this.#order.add(socket)
       socket.once('close', () => this.#order.delete(socket))
       const [first] = this.#order
-      if (this.#order.size > max) first?.destroy()
+      if (this.#order.size > max) {
+        first?.destroy()
+      }
     })
   }
 
@@ -28,7 +30,9 @@ export class Connections {
 
   /** Moves a connection that may have to leave to the end of their order. */
   refresh(socket: Socket): void {
-    if (this.#order.delete(socket)) this.#order.add(socket)
+    if (this.#order.delete(socket)) {
+      this.#order.add(socket)
+    }
   }
 }
 

@@ -49,11 +49,15 @@ export class Log {
 
   /** Writes the lines that were put off: the program ends. */
   flush(): void {
-    for (const fn of [...this.#pending]) fn()
+    for (const fn of [...this.#pending]) {
+      fn()
+    }
   }
 
   write(level: number, text: string): void {
-    if (level <= this.level) this.#write(level, printable(this.#prefix + text.replace(/\s*\n\s*/g, ' | ')))
+    if (level <= this.level) {
+      this.#write(level, printable(this.#prefix + text.replace(/\s*\n\s*/g, ' | ')))
+    }
   }
 }
 
@@ -98,7 +102,11 @@ export class LimitedLog {
 
   /** Reports the counts of suppressed lines now. */
   flush(): void {
-    for (const [name, { seen }] of this.#kinds) if (seen > this.#limit.lines) this.#over(name)
+    for (const [name, { seen }] of this.#kinds) {
+      if (seen > this.#limit.lines) {
+        this.#over(name)
+      }
+    }
   }
 
   #write(level: number, name: string, text: Text): void {
@@ -109,13 +117,16 @@ export class LimitedLog {
     const end = kind.since + seconds * NSEC_PER_SEC
     if (now >= end) {
       // The alarm may be late.
-      if (kind.seen > lines) this.#over(name)
+      if (kind.seen > lines) {
+        this.#over(name)
+      }
       kind.since = now
       kind.seen = 0
     }
     kind.seen++
-    if (kind.seen <= lines) this.log.write(level, typeof text === 'string' ? text : text())
-    else if (kind.seen === lines + 1) {
+    if (kind.seen <= lines) {
+      this.log.write(level, typeof text === 'string' ? text : text())
+    } else if (kind.seen === lines + 1) {
       kind.alarm.at(end)
       kind.forget = this.log.onFlush(() => this.#over(name))
     }

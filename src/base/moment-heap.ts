@@ -36,7 +36,9 @@ export class MomentHeap<T extends HeapItem> {
       this.#place(item, moment, order, item.index)
       return
     }
-    if (this.#size === this.#moments.length) this.#grow()
+    if (this.#size === this.#moments.length) {
+      this.#grow()
+    }
     this.#place(item, moment, order, this.#size++)
   }
 
@@ -48,22 +50,30 @@ export class MomentHeap<T extends HeapItem> {
     const last = --this.#size
     const mover = this.#items[last]
     this.#items[last] = undefined
-    if (index !== last && mover !== undefined) this.#place(mover, this.#moments[last], this.#orders[last], index)
+    if (index !== last && mover !== undefined) {
+      this.#place(mover, this.#moments[last], this.#orders[last], index)
+    }
   }
 
   shift(): T | undefined {
     const item = this.#items[0]
-    if (item !== undefined) this.remove(item)
+    if (item !== undefined) {
+      this.remove(item)
+    }
     return item
   }
 
   /** Calls `fn` with every item, in no particular order. */
   each(fn: (item: T) => void): void {
-    for (let i = 0; i < this.#size; i++) fn(this.#items[i] as T)
+    for (let i = 0; i < this.#size; i++) {
+      fn(this.#items[i] as T)
+    }
   }
 
   clear(): void {
-    while (this.#size > 0) this.shift()
+    while (this.#size > 0) {
+      this.shift()
+    }
   }
 
   /** Puts an item where it belongs, starting from the vacant place `index`. */
@@ -78,7 +88,9 @@ export class MomentHeap<T extends HeapItem> {
     if (at === index) {
       for (let child = 2 * at + 1; child < this.#size; child = 2 * at + 1) {
         const right = child + 1
-        if (right < this.#size && this.#before(this.#moments[right], this.#orders[right], child)) child = right
+        if (right < this.#size && this.#before(this.#moments[right], this.#orders[right], child)) {
+          child = right
+        }
         if (this.#before(moment, order, child)) break
         this.#move(child, at)
         at = child
@@ -94,7 +106,9 @@ export class MomentHeap<T extends HeapItem> {
 
   #move(from: number, to: number): void {
     const item = this.#items[from]
-    if (item !== undefined) this.#write(item, this.#moments[from], this.#orders[from], to)
+    if (item !== undefined) {
+      this.#write(item, this.#moments[from], this.#orders[from], to)
+    }
   }
 
   #write(item: T, moment: number, order: number, at: number): void {

@@ -30,7 +30,8 @@ function escapeOf(char: string): string {
 }
 
 /** Returns a parameter's name as users write it: `pool-size` for `poolSize`. */
-export const optionName = (param: string): string => param.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)
+export const optionName = (param: string): string =>
+  param.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)
 
 /** Returns the word as a shell (POSIX sh, bash, zsh) reads it. */
 export function shellWord(word: string): string {

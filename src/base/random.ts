@@ -27,7 +27,9 @@ export function random(seed: number): Random {
     c = (((c << 21) | (c >>> 11)) + t) | 0
     return t >>> 0
   }
-  for (let i = 0; i < 12; i++) word()
+  for (let i = 0; i < 12; i++) {
+    word()
+  }
   return {
     next: () => word() / 0x1_0000_0000,
     below: n => Math.floor((word() / 0x1_0000_0000) * n),
@@ -41,7 +43,9 @@ export function random(seed: number): Random {
  */
 export function stream(seed: number, name: string): Random {
   let hash = 0x811c9dc5
-  for (const char of `${seed}/${name}`) hash = Math.imul(hash ^ (char.codePointAt(0) ?? 0), 0x01000193)
+  for (const char of `${seed}/${name}`) {
+    hash = Math.imul(hash ^ (char.codePointAt(0) ?? 0), 0x01000193)
+  }
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
   return random(hash ^ (hash >>> 13))
 }

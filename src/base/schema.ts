@@ -33,22 +33,35 @@ export type TypeOf<S> = S extends Typed<infer T> ? T : never
 type Flat<T> = { readonly [K in keyof T]: T[K] }
 
 /** A text; `title` names the expected value in error messages. */
-export const string = (title: string, rules: Schema): Typed<string> => ({ type: 'string', title, ...rules })
-export const integer = (minimum: number, maximum: number, title = 'a whole number'): Typed<number> => {
+export const string = (title: string, rules: Schema): Typed<string> => ({
+  type: 'string',
+  title,
+  ...rules,
+})
+export const integer = (
+  minimum: number,
+  maximum: number,
+  title = 'a whole number',
+): Typed<number> => {
   return { type: 'integer', title, minimum, maximum }
 }
 /** One of these values and no other. */
 export const oneOf = <W extends string | false>(...values: W[]): Typed<W> => ({ enum: values })
 export const list = <T>(items: Typed<T>): Typed<readonly T[]> => ({ type: 'array', items })
 /** A value of any of these schemas. */
-export const either = <S extends readonly Typed<unknown>[]>(...anyOf: S): Typed<TypeOf<S[number]>> => ({ anyOf })
+export const either = <S extends readonly Typed<unknown>[]>(
+  ...anyOf: S
+): Typed<TypeOf<S[number]>> => ({ anyOf })
 export const oneOrMore = <T>(schema: Typed<T>) => either(schema, list(schema))
 /** An object with any names, in which all values have one schema. */
 export const record = <T>(additionalProperties: Typed<T>): Typed<{ readonly [key: string]: T }> => {
   return { type: 'object', additionalProperties }
 }
 /** An object with these properties and no others, of which `required` must be present. */
-export const object = <P extends Record<string, Typed<unknown>>, R extends keyof P & string = never>(
+export const object = <
+  P extends Record<string, Typed<unknown>>,
+  R extends keyof P & string = never,
+>(
   properties: P,
   ...required: R[]
 ): Typed<Flat<{ [K in Exclude<keyof P, R>]?: TypeOf<P[K]> } & { [K in R]: TypeOf<P[K]> }>> => {
@@ -56,7 +69,10 @@ export const object = <P extends Record<string, Typed<unknown>>, R extends keyof
   return { type: 'object', properties, ...rules, additionalProperties: false }
 }
 /** The same schema with a description, for editors. */
-export const about = <T>(description: string, schema: Typed<T>): Typed<T> => ({ ...schema, description })
+export const about = <T>(description: string, schema: Typed<T>): Typed<T> => ({
+  ...schema,
+  description,
+})
 
 export const anyText: Typed<string> = { type: 'string' }
 export const flag: Typed<boolean> = { type: 'boolean' }
@@ -67,11 +83,18 @@ export function admits(schema: Schema, value: unknown): boolean {
   if (schema.type === 'null') return value === null
   if (schema.type === 'boolean') return typeof value === 'boolean'
   if (schema.type === 'string') return typeof value === 'string' && isText(schema, value)
-  if (schema.type !== 'integer' || typeof value !== 'number' || !Number.isSafeInteger(value)) return false
+  if (schema.type !== 'integer' || typeof value !== 'number' || !Number.isSafeInteger(value)) {
+    return false
+  }
   return value >= (schema.minimum ?? value) && value <= (schema.maximum ?? value)
 }
 
-function isText({ accepts, pattern, maxLength = Number.POSITIVE_INFINITY }: Schema, value: string): boolean {
+function isText(
+  { accepts, pattern, maxLength = Number.POSITIVE_INFINITY }: Schema,
+  value: string,
+): boolean {
   if (accepts !== undefined) return accepts(value)
-  return value.length <= maxLength && (pattern === undefined || new RegExp(pattern, 'u').test(value))
+  return (
+    value.length <= maxLength && (pattern === undefined || new RegExp(pattern, 'u').test(value))
+  )
 }

@@ -59,8 +59,11 @@ const OWNERS: Grant = { part: 0.5, burst: Number.POSITIVE_INFINITY }
 
 /** Runs a function in the next turn of the event loop. Browsers have no setImmediate. */
 export function inNextTurn(fn: () => void): void {
-  if (globalThis.setImmediate === undefined) setTimeout(fn)
-  else setImmediate(fn)
+  if (globalThis.setImmediate === undefined) {
+    setTimeout(fn)
+  } else {
+    setImmediate(fn)
+  }
 }
 
 export class Turns {
@@ -126,7 +129,9 @@ class Account {
 
   add(work: Work): void {
     this.#insert(work)
-    if (!this.#active) this.#comeSoon()
+    if (!this.#active) {
+      this.#comeSoon()
+    }
   }
 
   addNow(work: Work): void {
@@ -135,7 +140,9 @@ class Account {
     this.#active = true
     const now = this.#clock.now()
     const isRare = now - this.#urgent > NSEC_PER_SEC
-    if (isRare) this.#urgent = now
+    if (isRare) {
+      this.#urgent = now
+    }
     this.#turn(isRare ? URGENT_NS_MAX : URGENT_NS, URGENT_STEPS)
   }
 
@@ -149,7 +156,9 @@ class Account {
       share.works.splice(share.next, 0, work)
       share.next++
     }
-    if (this.#pausing) work.wait()
+    if (this.#pausing) {
+      work.wait()
+    }
   }
 
   delete(work: Work): void {
@@ -158,10 +167,14 @@ class Account {
     const index = share?.works.indexOf(work) ?? -1
     if (share === undefined || index < 0) return
     share.works.splice(index, 1)
-    if (index < share.next) share.next--
+    if (index < share.next) {
+      share.next--
+    }
     if (share.works.length > 0) return
     this.#shares.splice(at, 1)
-    if (at < this.#next) this.#next--
+    if (at < this.#next) {
+      this.#next--
+    }
   }
 
   #comeSoon(): void {
@@ -175,7 +188,9 @@ class Account {
     const start = this.#clock.now()
     let now = start
     try {
-      for (let steps = 0; (steps < least || now - start < most) && this.#step(); steps++) now = this.#clock.now()
+      for (let steps = 0; (steps < least || now - start < most) && this.#step(); steps++) {
+        now = this.#clock.now()
+      }
     } finally {
       // Also after an exception, which would otherwise stop the turns of all work.
       this.#active = false
@@ -195,19 +210,31 @@ class Account {
       this.#active = true
       this.#pausing = true
       this.#alarm.at(next)
-      for (const { works } of this.#shares) for (const work of works) work.wait()
-    } else if (isFull) this.#comeSoon()
+      for (const { works } of this.#shares) {
+        for (const work of works) {
+          work.wait()
+        }
+      }
+    } else if (isFull) {
+      this.#comeSoon()
+    }
   }
 
   /** Does one step of the next work; returns false if no work waits. */
   #step(): boolean {
     if (this.#shares.length === 0) return false
-    if (this.#next >= this.#shares.length) this.#next = 0
+    if (this.#next >= this.#shares.length) {
+      this.#next = 0
+    }
     const share = this.#shares[this.#next++]
-    if (share.next >= share.works.length) share.next = 0
+    if (share.next >= share.works.length) {
+      share.next = 0
+    }
     const work = share.works[share.next++]
     // Both are the last in turn before it runs, since it may add or delete itself or others.
-    if (!work.step()) this.delete(work)
+    if (!work.step()) {
+      this.delete(work)
+    }
     return true
   }
 }

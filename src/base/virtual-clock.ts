@@ -46,9 +46,13 @@ export class VirtualClock implements Clock {
   advance(to: number): void {
     while (this.#alarms.first <= to) {
       const moment = this.#alarms.first
-      if (moment > this.#now) this.#now = moment
+      if (moment > this.#now) {
+        this.#now = moment
+      }
       this.#alarms.shift()?.fn()
     }
-    if (to > this.#now) this.#now = to
+    if (to > this.#now) {
+      this.#now = to
+    }
   }
 }

@@ -2,7 +2,12 @@
 import { NSEC_PER_SEC } from '../base/clock.ts'
 import { captureBytes } from '../capture/capture-bytes.node.ts'
 import { FLAG_INBOUND, FLAG_OUTBOUND } from '../capture/packet.ts'
-import { PACKET_OVERHEAD, writeInterface, writePacket, writeSection } from '../capture/pcapng-writer.ts'
+import {
+  PACKET_OVERHEAD,
+  writeInterface,
+  writePacket,
+  writeSection,
+} from '../capture/pcapng-writer.ts'
 import { CaptureReader } from '../capture/reader.ts'
 import type { AnyDevice } from '../netdev/driver.ts'
 
@@ -24,7 +29,9 @@ export class BedCapture {
     const frames = this.#frames.reduce((sum, { bytes }) => sum + bytes.length + PACKET_OVERHEAD, 0)
     const to = new Uint8Array(frames + HEADER * (devices.length + 1))
     let end = writeSection(to, 0, { userAppl: 'vnet' })
-    for (const { name } of devices) end = writeInterface(to, end, { name })
+    for (const { name } of devices) {
+      end = writeInterface(to, end, { name })
+    }
     for (const { interfaceIndex, bytes, ns, flags } of this.#frames) {
       end = writePacket(to, end, {
         seconds: Math.floor(ns / NSEC_PER_SEC),
@@ -42,7 +49,9 @@ export class BedCapture {
 }
 
 /** Reads a capture file, by its bytes or name, without frames marked received. `gap` is in ns. */
-export function* capturedFrames(file: Uint8Array | string): Generator<{ bytes: Uint8Array; gap: number }> {
+export function* capturedFrames(
+  file: Uint8Array | string,
+): Generator<{ bytes: Uint8Array; gap: number }> {
   const reader = new CaptureReader(typeof file === 'string' ? file : 'the capture')
   reader.push(typeof file === 'string' ? captureBytes(file) : file)
   reader.end()
@@ -53,7 +62,9 @@ export function* capturedFrames(file: Uint8Array | string): Generator<{ bytes: U
     const { seconds, nanoseconds } = record.hasTime ? record : (before ?? record)
     const last = before ?? { seconds, nanoseconds }
     const gap = (seconds - last.seconds) * NSEC_PER_SEC + nanoseconds - last.nanoseconds
-    if (record.hasTime) before = { seconds, nanoseconds }
+    if (record.hasTime) {
+      before = { seconds, nanoseconds }
+    }
     yield { bytes: record.frame.slice(), gap: Math.max(gap, 0) }
   }
 }

@@ -12,7 +12,9 @@ export function balance(net: Net, devices: readonly NetDevice[] = net.devices): 
   for (const dev of devices) {
     // Includes frames from before a reset of the statistics.
     const frames = dev.counters.frames()
-    for (const fate of ['in', 'out', 'dropped', 'made'] as const) sum[fate] += frames[fate]
+    for (const fate of ['in', 'out', 'dropped', 'made'] as const) {
+      sum[fate] += frames[fate]
+    }
   }
   return sum
 }
@@ -21,7 +23,11 @@ export function balance(net: Net, devices: readonly NetDevice[] = net.devices): 
  * Throws unless in + made = out + dropped + held. `made` counts frames that the driver itself made
  * or copied; the framework's and the wires' own copies are counted already.
  */
-export function assertConserved(net: Net, devices: readonly NetDevice[] = net.devices, made = 0): Balance {
+export function assertConserved(
+  net: Net,
+  devices: readonly NetDevice[] = net.devices,
+  made = 0,
+): Balance {
   const sum = balance(net, devices)
   sum.made += made
   if (sum.in + sum.made !== sum.out + sum.dropped + sum.held) {

@@ -2,7 +2,14 @@
 import { parseAddress, parseMac } from '../packet/address.ts'
 import * as arp from '../packet/arp.ts'
 import { finish, onesComplementSum } from '../packet/checksum.ts'
-import { copyAddress, destinationAt, ETH_HLEN, ETH_P_IP, setEtherType, sourceAt } from '../packet/ethernet.ts'
+import {
+  copyAddress,
+  destinationAt,
+  ETH_HLEN,
+  ETH_P_IP,
+  setEtherType,
+  sourceAt,
+} from '../packet/ethernet.ts'
 import * as icmp from '../packet/icmp.ts'
 import * as ipv4 from '../packet/ipv4.ts'
 import { put16, put32 } from '../packet/octets.ts'
@@ -50,12 +57,19 @@ export function ethernetFrame({
   copyAddress(bytes, destinationAt(0), macOf(destinationMac))
   copyAddress(bytes, sourceAt(0), macOf(sourceMac))
   setEtherType(bytes, 0, type)
-  if (typeof payload !== 'number') bytes.set(payload, ETH_HLEN)
+  if (typeof payload !== 'number') {
+    bytes.set(payload, ETH_HLEN)
+  }
   return bytes
 }
 
 /** Returns an ARP request for the address `to`, by default sent to all. */
-export function arpRequest({ from, to, sourceMac = FIRST_MAC, destinationMac = BROADCAST }: PacketFields): Uint8Array {
+export function arpRequest({
+  from,
+  to,
+  sourceMac = FIRST_MAC,
+  destinationMac = BROADCAST,
+}: PacketFields): Uint8Array {
   return arp.requestFrame(macOf(sourceMac), ipv4Of(from), ipv4Of(to), macOf(destinationMac))
 }
 
@@ -65,9 +79,15 @@ export function echoRequest({
   sequence = 1,
   size = 56,
   ...ends
-}: PacketFields & { readonly identifier?: number; readonly sequence?: number; readonly size?: number }): Uint8Array {
+}: PacketFields & {
+  readonly identifier?: number
+  readonly sequence?: number
+  readonly size?: number
+}): Uint8Array {
   const bytes = ipv4Frame(ends, ipv4.IPPROTO_ICMP, icmp.ICMP_HLEN + size)
-  for (let i = 0; i < size; i++) bytes[L4_AT + icmp.ICMP_HLEN + i] = i
+  for (let i = 0; i < size; i++) {
+    bytes[L4_AT + icmp.ICMP_HLEN + i] = i
+  }
   icmp.setType(bytes, L4_AT, icmp.ICMP_ECHO)
   put16(bytes, L4_AT + 4, identifier)
   put16(bytes, L4_AT + 6, sequence)
@@ -114,7 +134,11 @@ export function tcpFrame({
   return bytes
 }
 
-function ipv4Frame({ from, to, ...link }: PacketFields, protocol: number, length: number): Uint8Array {
+function ipv4Frame(
+  { from, to, ...link }: PacketFields,
+  protocol: number,
+  length: number,
+): Uint8Array {
   const bytes = ethernetFrame({ ...link, type: ETH_P_IP, payload: ipv4.IPV4_HLEN + length })
   ipv4.create(bytes, IP_AT, protocol, length, TTL)
   bytes.set(ipv4Of(from), ipv4.sourceAt(IP_AT))

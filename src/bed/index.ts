@@ -11,7 +11,13 @@ export type * from './bed-options.ts'
 export { assertConserved, type Balance, balance } from './conservation.ts'
 export { FakeClock } from './fake-clock.ts'
 export * from './frames.ts'
-export { type Frame, type FrameInfo, MemoryPlatform, MemoryPort, type MemoryQueue } from './memory-port.ts'
+export {
+  type Frame,
+  type FrameInfo,
+  MemoryPlatform,
+  MemoryPort,
+  type MemoryQueue,
+} from './memory-port.ts'
 export type { TestBed }
 
 /**

@@ -3,7 +3,16 @@
  * and `received` contains the frames that the device gives the kernel. MemoryPlatform makes these
  * ports, so that drivers are tested without root.
  */
-import { EBADFD, ECANCELED, EEXIST, EINVAL, ENETDOWN, ENOBUFS, inNextTurn, VnetError } from '../base/index.ts'
+import {
+  EBADFD,
+  ECANCELED,
+  EEXIST,
+  EINVAL,
+  ENETDOWN,
+  ENOBUFS,
+  inNextTurn,
+  VnetError,
+} from '../base/index.ts'
 import { IFF_BROADCAST, IFF_MULTICAST, IFF_NOARP, IFF_POINTOPOINT, IFF_UP } from '../netdev/if.ts'
 import type {
   LinkChange,
@@ -50,14 +59,18 @@ export class MemoryPlatform implements Platform {
 
   allocName(pattern: string): string {
     let number = 0
-    while (pattern.includes('%d') && this.#has(pattern.replace('%d', String(number)))) number++
+    while (pattern.includes('%d') && this.#has(pattern.replace('%d', String(number)))) {
+      number++
+    }
     return pattern.replace('%d', String(number))
   }
 
   async open(spec: PortSpec): Promise<MemoryPort> {
     const name = this.allocName(spec.name)
     if (this.#has(name)) throw new VnetError(EEXIST, ['open', name])
-    const port = new MemoryPort(name, ++this.#ifindex, spec, () => this.ports.splice(this.ports.indexOf(port), 1))
+    const port = new MemoryPort(name, ++this.#ifindex, spec, () =>
+      this.ports.splice(this.ports.indexOf(port), 1),
+    )
     this.ports.push(port)
     return port
   }
@@ -119,11 +132,16 @@ export class MemoryPort implements Port {
     this.soon = soon
     this.features = spec.features
     this.carrier = spec.carrier ?? true
-    this.queues = Array.from({ length: spec.queues }, (_, q) => new MemoryQueue(this, q, spec.slots))
+    this.queues = Array.from(
+      { length: spec.queues },
+      (_, q) => new MemoryQueue(this, q, spec.slots),
+    )
     this.layer = spec.layer ?? 'tap'
     const isTun = this.layer === 'tun'
     const address = isTun ? new Uint8Array() : Uint8Array.of(2, 0, 0, 0, 0, ifindex)
-    const flags = isTun ? IFF_POINTOPOINT | IFF_NOARP | IFF_MULTICAST : IFF_BROADCAST | IFF_MULTICAST
+    const flags = isTun
+      ? IFF_POINTOPOINT | IFF_NOARP | IFF_MULTICAST
+      : IFF_BROADCAST | IFF_MULTICAST
     const host = { queues: spec.queues, qdisc: 'noop', multicast: [], addresses: [] }
     this.#link = { name, ifindex, flags, mtu: 1500, address, txQueueLen: 1000, ...host }
     this.#onClose = onClose
@@ -153,19 +171,49 @@ export class MemoryPort implements Port {
 
   async apply(request: LinkRequest): Promise<void> {
     if (this.#gone || this.#closed) throw new VnetError(EBADFD, this.#link.name)
-    const { up, carrier, mtu, address, noarp, txQueueLen, addresses = [], defaultRoute, routes = [] } = request
-    if (carrier !== undefined) this.carrier = carrier
-    if (mtu !== undefined) this.change({ kind: 'mtu', mtu })
-    if (address !== undefined) this.change({ kind: 'address', address: address.slice() })
-    if (txQueueLen !== undefined) this.change({ kind: 'txqueuelen', txQueueLen })
-    if (noarp !== undefined) this.change({ kind: 'flags', flags: bit(this.#link.flags, IFF_NOARP, noarp) })
-    if (request.linkKsettings !== undefined) this.linkKsettings = request.linkKsettings
+    const {
+      up,
+      carrier,
+      mtu,
+      address,
+      noarp,
+      txQueueLen,
+      addresses = [],
+      defaultRoute,
+      routes = [],
+    } = request
+    if (carrier !== undefined) {
+      this.carrier = carrier
+    }
+    if (mtu !== undefined) {
+      this.change({ kind: 'mtu', mtu })
+    }
+    if (address !== undefined) {
+      this.change({ kind: 'address', address: address.slice() })
+    }
+    if (txQueueLen !== undefined) {
+      this.change({ kind: 'txqueuelen', txQueueLen })
+    }
+    if (noarp !== undefined) {
+      this.change({ kind: 'flags', flags: bit(this.#link.flags, IFF_NOARP, noarp) })
+    }
+    if (request.linkKsettings !== undefined) {
+      this.linkKsettings = request.linkKsettings
+    }
     this.#addAddresses(addresses)
-    if (up !== undefined) this.change({ kind: up ? 'up' : 'down' })
-    if (!this.up && defaultRoute?.there) throw new VnetError(ENETDOWN, `default route on ${this.#link.name}`)
+    if (up !== undefined) {
+      this.change({ kind: up ? 'up' : 'down' })
+    }
+    if (!this.up && defaultRoute?.there) {
+      throw new VnetError(ENETDOWN, `default route on ${this.#link.name}`)
+    }
     if (!this.up && routes.length > 0) throw new VnetError(ENETDOWN, `routes on ${this.#link.name}`)
-    if (defaultRoute !== undefined) this.defaultRoute = defaultRoute.there ? defaultRoute.via : undefined
-    const written = routes.map(({ to, via }) => formatPrefix(to) + (via ? ` via ${formatAddress(via)}` : ''))
+    if (defaultRoute !== undefined) {
+      this.defaultRoute = defaultRoute.there ? defaultRoute.via : undefined
+    }
+    const written = routes.map(
+      ({ to, via }) => formatPrefix(to) + (via ? ` via ${formatAddress(via)}` : ''),
+    )
     this.routes = [...new Set([...this.routes, ...written])]
   }
 
@@ -176,7 +224,9 @@ export class MemoryPort implements Port {
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
-    for (const queue of this.queues) queue.close()
+    for (const queue of this.queues) {
+      queue.close()
+    }
     this.#onClose()
   }
 
@@ -202,7 +252,9 @@ export class MemoryPort implements Port {
     this.#link = { ...this.#link, ...(kind === 'up' || kind === 'down' ? { flags } : part) }
     if (kind === 'gone') {
       this.#gone = true
-      for (const queue of this.queues) queue.end()
+      for (const queue of this.queues) {
+        queue.end()
+      }
     }
     this.#listener(change)
   }
@@ -217,7 +269,10 @@ export class MemoryPort implements Port {
     const added = addresses.filter(address => !this.addresses.includes(address))
     if (added.length === 0) return
     this.addresses.push(...added)
-    this.change({ kind: 'addresses', addresses: this.addresses.map(address => toPrefix(address).bytes) })
+    this.change({
+      kind: 'addresses',
+      addresses: this.addresses.map(address => toPrefix(address).bytes),
+    })
   }
 
   #differs(change: LinkChange): boolean {
@@ -264,7 +319,9 @@ export class MemoryQueue implements PortQueue {
   }
 
   add(frame: Frame): void {
-    if (frame.bytes.length > FRAME_MAX) throw new VnetError(EINVAL, `a frame of ${frame.bytes.length} bytes`)
+    if (frame.bytes.length > FRAME_MAX) {
+      throw new VnetError(EINVAL, `a frame of ${frame.bytes.length} bytes`)
+    }
     this.#waiting.push(frame)
     this.#schedule()
   }
@@ -325,13 +382,20 @@ export class MemoryQueue implements PortQueue {
     for (let i = 0; i < n; i++) {
       if (up && port.room <= 0) return i
       const skb = from.shift() as SkBuff
-      if (!up) skb.drop(SKB_DROP_REASON_DEV_READY)
-      else if (skb.len < (port.layer === 'tun' ? MIN_PACKET : MIN_FRAME)) skb.drop(SKB_DROP_REASON_HDR_TRUNC)
-      else {
-        if (port.room !== Number.POSITIVE_INFINITY) port.room--
+      if (!up) {
+        skb.drop(SKB_DROP_REASON_DEV_READY)
+      } else if (skb.len < (port.layer === 'tun' ? MIN_PACKET : MIN_FRAME)) {
+        skb.drop(SKB_DROP_REASON_HDR_TRUNC)
+      } else {
+        if (port.room !== Number.POSITIVE_INFINITY) {
+          port.room--
+        }
         port.count(RX_PACKETS, 1, RX_BYTES, skb.len)
-        if (port.onFrame === undefined) port.received.push(frameOf(skb, this.#queue))
-        else port.onFrame(skb, this.#queue)
+        if (port.onFrame === undefined) {
+          port.received.push(frameOf(skb, this.#queue))
+        } else {
+          port.onFrame(skb, this.#queue)
+        }
         skb.consume()
       }
     }
@@ -365,7 +429,9 @@ export class MemoryQueue implements PortQueue {
     const notified = this.#notified
     this.#notified = true
     this.end()
-    if (!notified) this.#listener?.(-ECANCELED)
+    if (!notified) {
+      this.#listener?.(-ECANCELED)
+    }
   }
 
   #backlog(): number {
@@ -384,7 +450,9 @@ export class MemoryQueue implements PortQueue {
 
   #notify(): void {
     if (!this.#ready()) return
-    if (this.#dead) this.#notified = true
+    if (this.#dead) {
+      this.#notified = true
+    }
     this.#listener?.(this.#dead ? -EBADFD : 0)
   }
 
@@ -400,7 +468,15 @@ export class MemoryQueue implements PortQueue {
 export function frameOf(skb: SkBuff, queue: number): Frame {
   const { ipSummed, csumOffset, gsoSize, gsoType } = skb
   const bytes = skb.bytes.slice(skb.data, skb.data + skb.len)
-  return { bytes, queue, ipSummed, csumStart: skb.csumStart - skb.data, csumOffset, gsoSize, gsoType }
+  return {
+    bytes,
+    queue,
+    ipSummed,
+    csumStart: skb.csumStart - skb.data,
+    csumOffset,
+    gsoSize,
+    gsoType,
+  }
 }
 
 /** Written out: a spread would make objects of many shapes, with fields that are slow to read. */
@@ -409,4 +485,5 @@ function makeFrame(bytes: Uint8Array, queue: number, info: FrameInfo = {}): Fram
   return { bytes, queue, ipSummed, csumStart, csumOffset, gsoSize, gsoType }
 }
 
-const bit = (flags: number, mask: number, on: boolean): number => (on ? flags | mask : flags & ~mask)
+const bit = (flags: number, mask: number, on: boolean): number =>
+  on ? flags | mask : flags & ~mask

@@ -8,7 +8,13 @@
 import type { AnyDevice } from '../netdev/driver.ts'
 import { canOffload } from '../netdev/gso.ts'
 import { IFF_NOARP, IFF_UP, VLAN_HLEN } from '../netdev/if.ts'
-import { formatAddress, isInPrefix, type Prefix, parsePrefix, sameBytes } from '../packet/address.ts'
+import {
+  formatAddress,
+  isInPrefix,
+  type Prefix,
+  parsePrefix,
+  sameBytes,
+} from '../packet/address.ts'
 import * as arp from '../packet/arp.ts'
 import { finish, onesComplementSum } from '../packet/checksum.ts'
 import * as ethernet from '../packet/ethernet.ts'
@@ -29,11 +35,13 @@ export function refuse(dev: AnyDevice, { length }: Uint8Array, info: FrameInfo):
   if ((flags & IFF_UP) === 0) throw why('it is down')
   if (!carrier) throw why('it has no carrier')
   if (length < ethernet.ETH_HLEN) throw why(`a frame of ${length} bytes has no whole header`)
-  if (gsoSize === 0 && length > mtu + ethernet.ETH_HLEN + VLAN_HLEN)
+  if (gsoSize === 0 && length > mtu + ethernet.ETH_HLEN + VLAN_HLEN) {
     throw why(`${length} bytes are more than its MTU of ${mtu}`)
+  }
   const isOffloaded = gsoSize !== 0 || ipSummed === CHECKSUM_PARTIAL
-  if (isOffloaded && !canOffload({ gsoSize, gsoType } as SkBuff, features))
+  if (isOffloaded && !canOffload({ gsoSize, gsoType } as SkBuff, features)) {
     throw why('the driver does not offer the offload (dev.features)')
+  }
 }
 
 export class NetworkStack {
@@ -61,7 +69,9 @@ export class NetworkStack {
 
   /** The IPv4 addresses of the interface, with their networks. */
   get prefixes(): Prefix[] {
-    return this.port.addresses.flatMap(text => parsePrefix(text) ?? []).filter(({ bytes }) => bytes.length === 4)
+    return this.port.addresses
+      .flatMap(text => parsePrefix(text) ?? [])
+      .filter(({ bytes }) => bytes.length === 4)
   }
 
   /** Returns the stack's own address in the network of `to`; undefined without a route. */
@@ -77,8 +87,11 @@ export class NetworkStack {
     const isForUs = ethernet.isSameAddress(bytes, ethernet.destinationAt(0), this.#dev.devAddr)
     if (!isForUs && !ethernet.isBroadcastAddress(bytes, ethernet.destinationAt(0))) return
     const type = ethernet.etherType(bytes, 0)
-    if (type === ethernet.ETH_P_ARP) this.#receiveArp(bytes, queue)
-    else if (type === ethernet.ETH_P_IP) this.#receiveIp(bytes, queue)
+    if (type === ethernet.ETH_P_ARP) {
+      this.#receiveArp(bytes, queue)
+    } else if (type === ethernet.ETH_P_IP) {
+      this.#receiveIp(bytes, queue)
+    }
   }
 
   /** Transmits an IPv4 frame, once its destination's hardware address is known. */
@@ -97,7 +110,9 @@ export class NetworkStack {
     }
     const waiting = this.#unresolved.get(key) ?? []
     this.#unresolved.set(key, waiting)
-    if (waiting.length < UNRESOLVED_MAX) waiting.push({ bytes, queue })
+    if (waiting.length < UNRESOLVED_MAX) {
+      waiting.push({ bytes, queue })
+    }
     this.#transmit(arpRequest({ from: source, to, sourceMac: devAddr }), queue)
   }
 
@@ -105,11 +120,15 @@ export class NetworkStack {
     if (
       (this.#dev.flags & IFF_NOARP) !== 0 ||
       arp.parse(bytes, ethernet.ETH_HLEN, bytes.length - ethernet.ETH_HLEN) < 0
-    )
+    ) {
       return
+    }
     const sender = addressAt(bytes, ethernet.ETH_HLEN + 14)
     if (this.isOwn(sender) || !this.isOwn(addressAt(bytes, ethernet.ETH_HLEN + 24))) return
-    this.#learn(sender, bytes.slice(arp.shaAt(ethernet.ETH_HLEN), arp.shaAt(ethernet.ETH_HLEN) + ethernet.ETH_ALEN))
+    this.#learn(
+      sender,
+      bytes.slice(arp.shaAt(ethernet.ETH_HLEN), arp.shaAt(ethernet.ETH_HLEN) + ethernet.ETH_ALEN),
+    )
     if (arp.op(bytes, ethernet.ETH_HLEN) !== arp.ARPOP_REQUEST) return
     const reply = bytes.slice(0, ethernet.ETH_HLEN + arp.ARP_LEN)
     arp.toReply(reply, ethernet.ETH_HLEN, this.#dev.devAddr)
@@ -123,22 +142,32 @@ export class NetworkStack {
     this.#neighbours.set(key, mac)
     const waiting = this.#unresolved.get(key) ?? []
     this.#unresolved.delete(key)
-    for (const { bytes, queue } of waiting) this.send(bytes, queue)
+    for (const { bytes, queue } of waiting) {
+      this.send(bytes, queue)
+    }
   }
 
   #receiveIp(bytes: Uint8Array, queue: number): void {
     const header = ipv4.parse(bytes, ethernet.ETH_HLEN, bytes.length - ethernet.ETH_HLEN)
     if (header < 0 || finish(onesComplementSum(bytes, ethernet.ETH_HLEN, header)) !== 0) return
-    const [from, to] = [ipv4.sourceAt(ethernet.ETH_HLEN), ipv4.destinationAt(ethernet.ETH_HLEN)].map(each =>
-      addressAt(bytes, each),
-    )
+    const [from, to] = [
+      ipv4.sourceAt(ethernet.ETH_HLEN),
+      ipv4.destinationAt(ethernet.ETH_HLEN),
+    ].map(each => addressAt(bytes, each))
     if (!this.isOwn(to) || this.isOwn(from) || ipv4.isFragment(bytes, ethernet.ETH_HLEN)) return
     const at = ethernet.ETH_HLEN + header
     const length = ipv4.totalLength(bytes, ethernet.ETH_HLEN) - header
-    if (ipv4.protocol(bytes, ethernet.ETH_HLEN) !== ipv4.IPPROTO_ICMP || icmp.parse(bytes, at, length) < 0) return
+    if (
+      ipv4.protocol(bytes, ethernet.ETH_HLEN) !== ipv4.IPPROTO_ICMP ||
+      icmp.parse(bytes, at, length) < 0
+    ) {
+      return
+    }
     if (finish(onesComplementSum(bytes, at, length)) !== 0) return
     const type = icmp.type(bytes, at)
-    if (type === icmp.ICMP_ECHOREPLY) this.#echoed(icmp.identifier(bytes, at), icmp.sequenceNumber(bytes, at))
+    if (type === icmp.ICMP_ECHOREPLY) {
+      this.#echoed(icmp.identifier(bytes, at), icmp.sequenceNumber(bytes, at))
+    }
     if (type !== icmp.ICMP_ECHO) return
     const reply = bytes.slice(0, at + length)
     ipv4.swapAddresses(reply, ethernet.ETH_HLEN)
@@ -147,4 +176,5 @@ export class NetworkStack {
   }
 }
 
-const addressAt = (bytes: Uint8Array, at: number): Uint8Array => bytes.slice(at, at + ipv4.IPV4_ALEN)
+const addressAt = (bytes: Uint8Array, at: number): Uint8Array =>
+  bytes.slice(at, at + ipv4.IPV4_ALEN)

@@ -8,7 +8,15 @@
  * At its end the devices are unregistered. The driver must not leave a frame, a timer, or an error
  * in the log.
  */
-import { durationOf, LOGLEVEL_ERR, LOGLEVEL_INFO, Log, NSEC_PER_MSEC, NSEC_PER_SEC, random } from '../base/index.ts'
+import {
+  durationOf,
+  LOGLEVEL_ERR,
+  LOGLEVEL_INFO,
+  Log,
+  NSEC_PER_MSEC,
+  NSEC_PER_SEC,
+  random,
+} from '../base/index.ts'
 import { flipAddress } from '../drivers/flip/address.ts'
 import type { Debug, DebugOptions } from '../netdev/debug/debug.ts'
 import { functionPlace } from '../netdev/debug/function-place.node.ts'
@@ -36,7 +44,13 @@ import type {
 import { type Balance, balance } from './conservation.ts'
 import { FakeClock } from './fake-clock.ts'
 import { echoRequest, ipv4Of } from './frames.ts'
-import { type Frame, type FrameInfo, frameOf, MemoryPlatform, type MemoryPort } from './memory-port.ts'
+import {
+  type Frame,
+  type FrameInfo,
+  frameOf,
+  MemoryPlatform,
+  type MemoryPort,
+} from './memory-port.ts'
 import { NetworkStack, refuse } from './network-stack.ts'
 
 /** The address at which an ioctl caller's memory starts. */
@@ -51,7 +65,11 @@ const ROUNDS_MAX = 10_000
 /** Loads the driver checker. Few beds use it. */
 async function loadDebug(options: true | DebugOptions): Promise<(net: Net) => Debug> {
   const { debugWith } = await import('../netdev/debug/debug.ts')
-  return debugWith({ pool: { reserve: RESERVE }, placeOf: functionPlace, ...(options === true ? {} : options) })
+  return debugWith({
+    pool: { reserve: RESERVE },
+    placeOf: functionPlace,
+    ...(options === true ? {} : options),
+  })
 }
 
 /**
@@ -60,7 +78,9 @@ async function loadDebug(options: true | DebugOptions): Promise<(net: Net) => De
  * `transmitPcap` move the clock. `close()`, or the end of an `await using` block, unloads the
  * driver and throws if frames, timers or errors in the log remain.
  */
-export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevice> implements AsyncDisposable {
+export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevice>
+  implements AsyncDisposable
+{
   readonly net: Net
   readonly clock = new FakeClock()
   readonly platform = new MemoryPlatform()
@@ -90,11 +110,20 @@ export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevic
     this.#given = params
     const log = new Log(logLevel, (level, text) => {
       this.log.push(text)
-      if (level <= LOGLEVEL_ERR) this.#errors.push(text)
+      if (level <= LOGLEVEL_ERR) {
+        this.#errors.push(text)
+      }
       onLog?.(text, level)
     })
     const pool = debug === undefined ? new SkBuffPool({ reserve: RESERVE }) : undefined
-    this.net = new Net({ platform: this.platform, clock: this.clock, log, pool, random: random(seed), debug })
+    this.net = new Net({
+      platform: this.platform,
+      clock: this.clock,
+      log,
+      pool,
+      random: random(seed),
+      debug,
+    })
   }
 
   static async make<Q extends Params, D extends AnyDevice>(
@@ -102,7 +131,12 @@ export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevic
     params: Partial<ParamValues<Q>>,
     options: TestBedOptions,
   ): Promise<TestBed<Q, D>> {
-    const bed = new TestBed(driver, params, options, options.debug ? await loadDebug(options.debug) : undefined)
+    const bed = new TestBed(
+      driver,
+      params,
+      options,
+      options.debug ? await loadDebug(options.debug) : undefined,
+    )
     try {
       await bed.#open()
     } catch (error) {
@@ -159,7 +193,10 @@ export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevic
    * The kernel transmits the frames of a capture file, given by its bytes or its name, at their
    * distances and without those marked as received. Returns their number.
    */
-  transmitPcap(file: Uint8Array | string, options: { readonly dev?: Dev; readonly queue?: number } = {}): number {
+  transmitPcap(
+    file: Uint8Array | string,
+    options: { readonly dev?: Dev; readonly queue?: number } = {},
+  ): number {
     let frames = 0
     for (const { bytes, gap } of capturedFrames(file)) {
       this.#run(this.clock.now() + gap)
@@ -181,20 +218,33 @@ export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevic
 
   /** Pings like ping(8). The clock moves until the last reply arrives or the timeout ends. */
   ping(options: PingOptions<Dev> = {}): PingResult {
-    const { from = this.dev, count = 1, interval = '1s', size = 56, timeout = '10s', queue = 0 } = options
+    const {
+      from = this.dev,
+      count = 1,
+      interval = '1s',
+      size = 56,
+      timeout = '10s',
+      queue = 0,
+    } = options
     const stack = this.#stack(from)
     const to = options.to === undefined ? this.targetOf(from) : ipv4Of(options.to)
     const source = stack.sourceFor(to)
     if (source === undefined) throw new Error(`${from.name}: no route to ${formatAddress(to)}`)
     const { identifier } = this.#ping
-    const ping = { identifier: (identifier + 1) & 0xffff, sent: [] as number[], rtts: [] as number[] }
+    const ping = {
+      identifier: (identifier + 1) & 0xffff,
+      sent: [] as number[],
+      rtts: [] as number[],
+    }
     this.#ping = ping
     const isDone = () => ping.rtts.length === count
     for (let sequence = 1; sequence <= count; sequence++) {
       ping.sent[sequence] = this.clock.now()
       const frame = echoRequest({ from: source, to, identifier: ping.identifier, sequence, size })
       // The kernel loses packets that it sends without a carrier.
-      if (from.carrier) refuse(from, frame, {})
+      if (from.carrier) {
+        refuse(from, frame, {})
+      }
       stack.send(frame, queue)
       this.#run(this.clock.now() + durationOf(sequence < count ? interval : timeout), isDone)
     }
@@ -205,11 +255,17 @@ export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevic
   targetOf(dev: AnyDevice): Uint8Array {
     const stack = this.#stack(dev)
     const [first] = stack.prefixes
-    if (first === undefined) throw new Error('the device has no IPv4 address: name one with `addresses`')
-    const own = [...this.#stacks.values()].flatMap(({ prefixes }) => prefixes.map(({ bytes }) => bytes))
+    if (first === undefined) {
+      throw new Error('the device has no IPv4 address: name one with `addresses`')
+    }
+    const own = [...this.#stacks.values()].flatMap(({ prefixes }) =>
+      prefixes.map(({ bytes }) => bytes),
+    )
     const far = this.#driver.flips ? own.map(flipAddress) : []
     const others = own.filter(address => !stack.isOwn(address))
-    const reached = stack.prefixes.flatMap(prefix => [...far, ...others].filter(address => isInPrefix(address, prefix)))
+    const reached = stack.prefixes.flatMap(prefix =>
+      [...far, ...others].filter(address => isInPrefix(address, prefix)),
+    )
     if (reached[0] !== undefined) return reached[0]
     const next = plus(first.bytes, 1)
     return isInPrefix(plus(next, 1), first) ? next : plus(first.bytes, -1)
@@ -221,9 +277,18 @@ export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevic
     const data = options.data?.slice() ?? new Uint8Array(0)
     const ifr = new Uint8Array(IFREQ_LEN)
     new TextEncoder().encodeInto(dev.name, ifr)
-    if (ifru !== undefined) ifr.set(ifru, IFR_IFRU)
-    else if (data.length > 0) new DataView(ifr.buffer).setBigUint64(IFR_IFRU, DATA_AT, true)
-    const result = devIoctl(dev, cmd, ifr, data.length === 0 ? noMemory : new ByteMemory(data, DATA_AT), mayChange)
+    if (ifru !== undefined) {
+      ifr.set(ifru, IFR_IFRU)
+    } else if (data.length > 0) {
+      new DataView(ifr.buffer).setBigUint64(IFR_IFRU, DATA_AT, true)
+    }
+    const result = devIoctl(
+      dev,
+      cmd,
+      ifr,
+      data.length === 0 ? noMemory : new ByteMemory(data, DATA_AT),
+      mayChange,
+    )
     this.#settle()
     return { result, ifr, data }
   }
@@ -262,7 +327,15 @@ export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevic
   readonly [Symbol.asyncDispose] = (): Promise<void> => this.close()
 
   async #open(): Promise<void> {
-    const { args = [], names = [], addresses = [], up = true, txqs, rxqs, wireResources } = this.#options
+    const {
+      args = [],
+      names = [],
+      addresses = [],
+      up = true,
+      txqs,
+      rxqs,
+      wireResources,
+    } = this.#options
     const context = { args, names, txqs, rxqs, wireResources, net: this.net }
     this.#module = insmod(this.#driver, { ...context, params: this.#given })
     this.#devices.push(...this.#module.specs.map(({ dev }) => dev))
@@ -271,7 +344,9 @@ export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevic
         this.#connect(dev, i)
         const given = addresses[i] ?? this.#module?.specs[i]?.addresses
         await dev.port?.apply({ addresses: given ?? [`198.18.0.${i + 1}/24`] })
-        if (up) await devOpen(dev)
+        if (up) {
+          await devOpen(dev)
+        }
       },
     })
     this.#settle()
@@ -280,7 +355,9 @@ export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevic
   #connect(dev: NetDevice, index: number): void {
     const port = dev.port as MemoryPort
     const transmit = (bytes: Uint8Array, queue: number) => this.#transmit(dev, bytes, queue)
-    const stack = new NetworkStack(dev, port, transmit, (id, sequence) => this.#echoed(id, sequence))
+    const stack = new NetworkStack(dev, port, transmit, (id, sequence) =>
+      this.#echoed(id, sequence),
+    )
     this.#stacks.set(dev, stack)
     port.onFrame = (skb, queue) => {
       const frame = frameOf(skb, queue)
@@ -332,7 +409,8 @@ export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevic
   #endless(): Error {
     const { softirq } = this.net
     const place = softirq && functionPlace(softirq.code)
-    const what = softirq === undefined ? 'timers run' : `${softirq.what}${place ? ` at ${place}` : ''} runs`
+    const what =
+      softirq === undefined ? 'timers run' : `${softirq.what}${place ? ` at ${place}` : ''} runs`
     return new Error(`${this.#driver.name}: ${what} without end`)
   }
 
@@ -351,9 +429,13 @@ export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevic
     return [
       ...(first === undefined ? [] : [heldAfterTheEnd(n, first)]),
       ...(lost > 0
-        ? [`frames were freed that neither the kernel received nor a drop counts: ${lost} (skb.free())`]
+        ? [
+            `frames were freed that neither the kernel received nor a drop counts: ${lost} (skb.free())`,
+          ]
         : []),
-      ...(this.clock.armed > 0 ? [`timers still run after the end: ${this.clock.armed}: cancel them in ndoStop`] : []),
+      ...(this.clock.armed > 0
+        ? [`timers still run after the end: ${this.clock.armed}: cancel them in ndoStop`]
+        : []),
     ]
   }
 
@@ -366,6 +448,7 @@ export class TestBed<P extends Params = Params, Dev extends AnyDevice = AnyDevic
 
 function heldAfterTheEnd(n: number, { bytes, data, len, dev }: SkBuff): string {
   const frame = `'${print(bytes, data, len)}' of ${dev?.name}`
-  const held = n === 1 ? 'a frame is held after the end:' : `${n} frames are held after the end, such as`
+  const held =
+    n === 1 ? 'a frame is held after the end:' : `${n} frames are held after the end, such as`
   return `${held} ${frame}: hand on or free each, in ndoStop at the latest`
 }

@@ -35,11 +35,15 @@ export class BlockWalker {
     const { input } = this
     if (!input.has(MIN_BLOCK, 'a block')) return false
     const { view, at } = input
-    if (view.getUint32(at, true) === SECTION_HEADER) this.isLittle = this.#byteOrder()
+    if (view.getUint32(at, true) === SECTION_HEADER) {
+      this.isLittle = this.#byteOrder()
+    }
     const length = this.#lengthAt(at + 4)
     if (!input.has(length, 'a block')) return false
     const trailer = view.getUint32(at + length - 4, this.isLittle)
-    if (trailer !== length) throw input.broken(`a block of ${length} bytes that ends with a length of ${trailer}`)
+    if (trailer !== length) {
+      throw input.broken(`a block of ${length} bytes that ends with a length of ${trailer}`)
+    }
     this.at = at
     this.length = length
     this.type = view.getUint32(at, this.isLittle)
@@ -59,9 +63,14 @@ export class BlockWalker {
 
   #lengthAt(at: number): number {
     const length = this.input.view.getUint32(at, this.isLittle)
-    if (length > MAX_BLOCK) throw this.input.broken(`a block of ${length} bytes, more than ${MAX_BLOCK}`)
-    if (length < MIN_BLOCK || length % 4 !== 0)
-      throw this.input.broken(`a block of ${length} bytes: its length must be a multiple of 4, at least ${MIN_BLOCK}`)
+    if (length > MAX_BLOCK) {
+      throw this.input.broken(`a block of ${length} bytes, more than ${MAX_BLOCK}`)
+    }
+    if (length < MIN_BLOCK || length % 4 !== 0) {
+      throw this.input.broken(
+        `a block of ${length} bytes: its length must be a multiple of 4, at least ${MIN_BLOCK}`,
+      )
+    }
     return length
   }
 }
@@ -99,7 +108,9 @@ export class Options {
     this.at = this.#next + HEADER
     this.length = view.getUint16(this.#next + 2, this.#little)
     this.#next = this.at + padded(this.length)
-    if (this.#next > this.#end) throw this.#input.broken(`option ${this.code} runs past the end of its block`)
+    if (this.#next > this.#end) {
+      throw this.#input.broken(`option ${this.code} runs past the end of its block`)
+    }
     return true
   }
 
@@ -127,7 +138,10 @@ export class Options {
 
   /** The high (0) or low (1) half of a 64-bit number. */
   #half(at: number, half: number): number {
-    return this.#input.view.getUint32(this.#little ? at + 4 - 4 * half : at + 4 * half, this.#little)
+    return this.#input.view.getUint32(
+      this.#little ? at + 4 - 4 * half : at + 4 * half,
+      this.#little,
+    )
   }
 
   text(most: number): string {

@@ -12,9 +12,25 @@
  */
 import { unlink } from 'node:fs'
 import { promisify } from 'node:util'
-import { EACCES, EDQUOT, EIO, ENOSPC, EPERM, EPIPE, ETIMEDOUT, UsageError, VnetError } from '../base/index.ts'
+import {
+  EACCES,
+  EDQUOT,
+  EIO,
+  ENOSPC,
+  EPERM,
+  EPIPE,
+  ETIMEDOUT,
+  UsageError,
+  VnetError,
+} from '../base/index.ts'
 import { wallTime } from '../linux/clock.ts'
-import { type BinaryOutput, type CaptureOutput, fileOutput, firstOutput, streamOutput } from './capture-output.node.ts'
+import {
+  type BinaryOutput,
+  type CaptureOutput,
+  fileOutput,
+  firstOutput,
+  streamOutput,
+} from './capture-output.node.ts'
 import type { Moment } from './packet.ts'
 import { PcapngContent, type PcapngSource } from './pcapng-content.ts'
 import { TlsKeyFile } from './tls-key-file.node.ts'
@@ -36,7 +52,13 @@ export function ringName(path: string, number: number, { seconds }: Moment): str
   const dot = path.lastIndexOf('.')
   const at = dot > path.lastIndexOf('/') + 1 ? dot : path.length
   const date = new Date(seconds * 1000)
-  const fields = [date.getMonth() + 1, date.getDate(), date.getHours(), date.getMinutes(), date.getSeconds()]
+  const fields = [
+    date.getMonth() + 1,
+    date.getDate(),
+    date.getHours(),
+    date.getMinutes(),
+    date.getSeconds(),
+  ]
   const time = `${date.getFullYear()}${fields.map(field => String(field).padStart(2, '0')).join('')}`
   return `${path.slice(0, at)}_${String(number % NUMBERS).padStart(5, '0')}_${time}${path.slice(at)}`
 }
@@ -88,7 +110,9 @@ export class CaptureFile implements AsyncDisposable {
   /** Creates the file, or empties it, at mode 0600; `-` is standard output. Throws a UsageError. */
   constructor(path: string, options: CaptureFileOptions = {}) {
     const { ring, tlsKeys, warn = () => {}, inThread = false } = options
-    if (path === '-' && ring !== undefined) throw new UsageError('--ring: standard output is one file; name a file')
+    if (path === '-' && ring !== undefined) {
+      throw new UsageError('--ring: standard output is one file; name a file')
+    }
     this.#path = path
     this.#ring = ring
     this.#wallTime = options.wallTime ?? wallTime
@@ -166,11 +190,13 @@ export class CaptureFile implements AsyncDisposable {
         await this.#putKeys()
         hasKeys = true
       }
-      const room = this.#ring === undefined ? Number.POSITIVE_INFINITY : this.#ring.bytes - this.#size
+      const room =
+        this.#ring === undefined ? Number.POSITIVE_INFINITY : this.#ring.bytes - this.#size
       const span = source.take(room, this.#isFresh)
       if (span === undefined) return
-      if (span.length === 0) await this.#rotate()
-      else {
+      if (span.length === 0) {
+        await this.#rotate()
+      } else {
         await this.#put(span)
         this.#isFresh = false
       }
@@ -191,7 +217,9 @@ export class CaptureFile implements AsyncDisposable {
   async #rotate(): Promise<void> {
     await this.#finish()
     const { files } = this.#ring as FileRing
-    while (this.#names.length >= files) await this.#remove(this.#names.shift() as string)
+    while (this.#names.length >= files) {
+      await this.#remove(this.#names.shift() as string)
+    }
     this.#output = fileOutput(this.#nextName())
     this.#size = 0
     this.#keyBytes = 0
@@ -202,7 +230,8 @@ export class CaptureFile implements AsyncDisposable {
   }
 
   #nextName(): string {
-    const name = this.#ring === undefined ? this.#path : ringName(this.#path, ++this.#number, this.#wallTime())
+    const name =
+      this.#ring === undefined ? this.#path : ringName(this.#path, ++this.#number, this.#wallTime())
     this.#names.push(name)
     return name
   }
@@ -212,7 +241,9 @@ export class CaptureFile implements AsyncDisposable {
     try {
       await unlinked(name)
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw this.#failed('remove', name, error)
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
+        throw this.#failed('remove', name, error)
+      }
     }
   }
 
@@ -254,7 +285,9 @@ export class CaptureFile implements AsyncDisposable {
 
   async #finish(): Promise<void> {
     const tail = this.#content.tail(this.#wallTime())
-    if (tail.length > 0) await this.#put(tail)
+    if (tail.length > 0) {
+      await this.#put(tail)
+    }
     const output = await this.#opened()
     try {
       await output.close?.()
@@ -270,7 +303,9 @@ export class CaptureFile implements AsyncDisposable {
       await this.#keys?.close()
       return
     }
-    if (this.#content.hasBegun) await this.#putKeys(true)
+    if (this.#content.hasBegun) {
+      await this.#putKeys(true)
+    }
     await this.#keys?.close()
     await this.#finish()
   }
@@ -284,7 +319,9 @@ export class CaptureFile implements AsyncDisposable {
     const { code, errno: known = EIO } = error as NodeJS.ErrnoException
     // A stream that another write found without a reader.
     const errno = code === 'ERR_STREAM_DESTROYED' ? EPIPE : known
-    const failure = new VnetError(errno, [call, name], ADVICE.get(Math.abs(errno)), { cause: error })
+    const failure = new VnetError(errno, [call, name], ADVICE.get(Math.abs(errno)), {
+      cause: error,
+    })
     this.#error = failure
     return failure
   }

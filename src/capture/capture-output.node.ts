@@ -47,7 +47,12 @@ const IN_POOL: FileCalls = {
   truncate: promisify(fs.ftruncate),
   close: promisify(fs.close),
 }
-const IN_THREAD: FileCalls = { open: fs.openSync, write: fs.writeSync, truncate: fs.ftruncateSync, close: fs.closeSync }
+const IN_THREAD: FileCalls = {
+  open: fs.openSync,
+  write: fs.writeSync,
+  truncate: fs.ftruncateSync,
+  close: fs.closeSync,
+}
 
 class FileOutput implements CaptureOutput {
   readonly #fd: number
@@ -95,7 +100,9 @@ class FifoOutput implements CaptureOutput {
       this.#fail = reject
       this.#socket.write(bytes, error => (error ? reject(error) : resolve()))
     })
-    if (this.#isLate) this.hurry()
+    if (this.#isLate) {
+      this.hurry()
+    }
     await done.finally(() => clearTimeout(this.#timer))
     this.position += bytes.length
   }
@@ -115,8 +122,11 @@ class FifoOutput implements CaptureOutput {
 
 /** Throws a UsageError if the stream is a terminal. */
 export function streamOutput(stream: BinaryOutput): CaptureOutput {
-  if (stream.isTTY)
-    throw new UsageError('standard output is a terminal, and a capture is binary: name a file, or pipe it to a program')
+  if (stream.isTTY) {
+    throw new UsageError(
+      'standard output is a terminal, and a capture is binary: name a file, or pipe it to a program',
+    )
+  }
   return {
     position: 0,
     write(bytes) {
@@ -153,7 +163,9 @@ export function firstOutput(path: string, inThread: boolean): Promise<CaptureOut
     const found = fs.statSync(path, { throwIfNoEntry: false })
     if (found?.isBlockDevice()) throw new UsageError(`${path}: it is a block device: name a file`)
     if (found?.isFIFO()) return Promise.resolve(new FifoOutput(openRead(path)))
-    if (found === undefined) refuseMissingDirectory(path)
+    if (found === undefined) {
+      refuseMissingDirectory(path)
+    }
     fs.closeSync(fs.openSync(path, O_WRONLY | O_CREAT | O_TRUNC | AT_ONCE, MODE))
     const calls = inThread ? IN_THREAD : IN_POOL
     const opening = calls.open(path, O_WRONLY | O_APPEND | AT_ONCE)
@@ -166,8 +178,11 @@ function openRead(path: string): number {
     return fs.openSync(path, fs.constants.O_WRONLY | fs.constants.O_NONBLOCK)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENXIO') throw error
-    throw new UsageError(`${path}: nobody reads it: start its reader first, such as wireshark -k -i ${path}`, {
-      cause: error,
-    })
+    throw new UsageError(
+      `${path}: nobody reads it: start its reader first, such as wireshark -k -i ${path}`,
+      {
+        cause: error,
+      },
+    )
   }
 }

@@ -17,7 +17,12 @@ import type { SkBuff } from '../skb/sk-buff.ts'
 import { type CapturedDevice, DeviceProbe } from './device-probe.ts'
 import { BlockRing, FrameBlocks, type Side } from './frame-blocks.ts'
 import { FLAG_INBOUND, FLAG_OUTBOUND, type Moment, PACKET_IDS } from './packet.ts'
-import { type CaptureInterface, writeInterface, writeSection, writeStatistics } from './pcapng-writer.ts'
+import {
+  type CaptureInterface,
+  writeInterface,
+  writeSection,
+  writeStatistics,
+} from './pcapng-writer.ts'
 
 /** Bytes of a frame that are kept by default: all, as tcpdump does. */
 export const SNAPLEN = 262_144
@@ -103,11 +108,19 @@ export class Capture {
   /** Captures the present and future devices for which `wants` returns true. */
   follow(wants: (dev: NetDevice) => boolean = () => true): void {
     const { net } = this.#options
-    for (const dev of net.devices) if (wants(dev)) this.add(dev)
+    for (const dev of net.devices) {
+      if (wants(dev)) {
+        this.add(dev)
+      }
+    }
     this.#unfollow = net.registerNetdeviceNotifier((event, dev) => {
-      if (event === NETDEV_REGISTER && wants(dev)) this.add(dev)
-      else if (event === NETDEV_UNREGISTER) this.remove(dev)
-      else if (event === NETDEV_CHANGENAME) this.#rename(dev)
+      if (event === NETDEV_REGISTER && wants(dev)) {
+        this.add(dev)
+      } else if (event === NETDEV_UNREGISTER) {
+        this.remove(dev)
+      } else if (event === NETDEV_CHANGENAME) {
+        this.#rename(dev)
+      }
     })
   }
 
@@ -116,7 +129,9 @@ export class Capture {
    * so later.
    */
   add(dev: NetDevice): void {
-    if (!this.#isClosed && !this.#devices.has(dev)) this.#add(dev, this.#sides.length * PACKET_IDS)
+    if (!this.#isClosed && !this.#devices.has(dev)) {
+      this.#add(dev, this.#sides.length * PACKET_IDS)
+    }
   }
 
   /** Ends the capture of a device. Its statistics are written at the end. */
@@ -133,9 +148,13 @@ export class Capture {
 
   consume(n: number): void {
     this.#ring.consume(n)
-    for (const dev of this.#waiting) this.add(dev)
+    for (const dev of this.#waiting) {
+      this.add(dev)
+    }
     this.#isNotified = false
-    if (this.#ring.used > 0) this.#schedule()
+    if (this.#ring.used > 0) {
+      this.#schedule()
+    }
   }
 
   close(): void {
@@ -143,7 +162,9 @@ export class Capture {
     this.#isClosed = true
     this.#unfollow?.()
     this.#waiting.clear()
-    for (const dev of [...this.#devices.keys()]) this.remove(dev)
+    for (const dev of [...this.#devices.keys()]) {
+      this.remove(dev)
+    }
     const end = plus(this.#origin, this.#options.net.clock.now())
     for (const [interfaceIndex, { passed, lost, written }] of this.#sides.entries()) {
       const counts = { received: passed, dropped: lost, delivered: written }
@@ -157,7 +178,9 @@ export class Capture {
     to.passed++
     if (this.#options.dropsOnly === true && drop === undefined) return
     if (!this.#matches(skb)) return
-    if (this.#blocks.write(skb, to, time, drop)) this.#schedule()
+    if (this.#blocks.write(skb, to, time, drop)) {
+      this.#schedule()
+    }
   }
 
   #matches(skb: SkBuff): boolean {
@@ -166,7 +189,9 @@ export class Capture {
     try {
       return filter(skb.bytes, skb.data, skb.len)
     } catch (error) {
-      if (!this.#hasFilterFailed) net.log.err(`capture: the filter '${filter.text}': ${describeException(error)}`)
+      if (!this.#hasFilterFailed) {
+        net.log.err(`capture: the filter '${filter.text}': ${describeException(error)}`)
+      }
       this.#hasFilterFailed = true
       return true
     }
@@ -177,10 +202,13 @@ export class Capture {
     const first = this.#sides.length
     const transmit = newSide(first, FLAG_OUTBOUND, idBase)
     const receive = newSide(first + 1, FLAG_INBOUND, (first + 1) * PACKET_IDS)
-    const interfaces = [transmit, receive].map(({ flags }) => interfaceOf(dev, flags, this.#options))
+    const interfaces = [transmit, receive].map(({ flags }) =>
+      interfaceOf(dev, flags, this.#options),
+    )
     const room = interfaces.reduce((sum, each) => sum + roomOf(each), 0)
     const { bytes } = this.#ring
-    const write = (at: number) => interfaces.reduce((end, each) => writeInterface(bytes, end, each), at)
+    const write = (at: number) =>
+      interfaces.reduce((end, each) => writeInterface(bytes, end, each), at)
     if (!this.#append(room, write)) {
       this.#waiting.add(dev)
       return
@@ -211,8 +239,9 @@ export class Capture {
   #schedule(): void {
     if (this.#isNotified) return
     const { used } = this.#ring
-    if (used >= CHUNK) this.#notify()
-    else if (!this.#isArmed) {
+    if (used >= CHUNK) {
+      this.#notify()
+    } else if (!this.#isArmed) {
       this.#isArmed = true
       this.#alarm.at(this.#options.net.clock.now() + PATIENCE)
     }

@@ -34,15 +34,21 @@ export class DeviceProbe implements FrameProbe {
   static add(dev: NetDevice, captured: CapturedDevice): () => void {
     const probe = dev.frameProbe instanceof DeviceProbe ? dev.frameProbe : new DeviceProbe(dev)
     probe.#captured = [...probe.#captured, captured]
-    if (dev.frameProbe !== probe) dev.frameProbe = probe
+    if (dev.frameProbe !== probe) {
+      dev.frameProbe = probe
+    }
     return () => {
       probe.#captured = probe.#captured.filter(each => each !== captured)
-      if (probe.#captured.length === 0 && dev.frameProbe === probe) dev.frameProbe = undefined
+      if (probe.#captured.length === 0 && dev.frameProbe === probe) {
+        dev.frameProbe = undefined
+      }
     }
   }
 
   transmitted(skb: SkBuff): void {
-    if (!this.#hasWires && skb.packetId === 0) skb.packetId = ++this.#lastId
+    if (!this.#hasWires && skb.packetId === 0) {
+      skb.packetId = ++this.#lastId
+    }
     this.#record(skb, false, undefined)
   }
 
@@ -62,7 +68,8 @@ export class DeviceProbe implements FrameProbe {
 
   #record(skb: SkBuff, isReceived: boolean, drop: FrameDrop | undefined): void {
     const time = Number.isNaN(this.time) ? this.#dev.net.clock.now() : this.time
-    for (const captured of this.#captured)
+    for (const captured of this.#captured) {
       captured.record(skb, isReceived ? captured.receive : captured.transmit, time, drop)
+    }
   }
 }

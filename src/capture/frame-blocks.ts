@@ -152,10 +152,14 @@ export class FrameBlocks {
    */
   write(skb: SkBuff, side: Side, time: number, drop: FrameDrop | undefined): boolean {
     const { len, packetId } = skb
-    const id = packetId === 0 ? 0 : side.idBase + (packetId > 0 ? packetId : PACKET_ID_OFF_WIRE - packetId)
+    const id =
+      packetId === 0 ? 0 : side.idBase + (packetId > 0 ? packetId : PACKET_ID_OFF_WIRE - packetId)
     const captured = len < this.#snaplen ? len : this.#snaplen
     // The number of the packet on its wire is the id in one direction only.
-    const texts = drop === undefined ? undefined : textsOf(drop, packetId <= 0 || id === packetId ? undefined : id)
+    const texts =
+      drop === undefined
+        ? undefined
+        : textsOf(drop, packetId <= 0 || id === packetId ? undefined : id)
     const most = HEADER + captured + 3 + TRAILER + (texts === undefined ? 0 : roomFor(texts))
     const start = this.#ring.reserve(most + this.kept)
     if (start < 0) {
@@ -182,11 +186,15 @@ export class FrameBlocks {
       at = this.#number(at, OPTION_DROPCOUNT, side.lostSince)
       side.lostSince = 0
     }
-    if (packetId !== 0) at = this.#number(at, OPTION_PACKETID, id)
+    if (packetId !== 0) {
+      at = this.#number(at, OPTION_PACKETID, id)
+    }
     to[at] = OPTION_QUEUE
     to[at + 1] = skb.queueMapping
     at += 2
-    if (texts !== undefined) at = this.#drop(at, texts)
+    if (texts !== undefined) {
+      at = this.#drop(at, texts)
+    }
     to[at] = pcapng.OPT_ENDOFOPT
     const length = 4 * (at + 2 - block)
     to[at + 1] = length
@@ -204,13 +212,18 @@ export class FrameBlocks {
     const first = data >> 2
     // Whole words of a frame may reach past its end, but not past the end of frame memory.
     if (length > COPY_BY_LOOP || bytes !== this.#pool || first + end - at >= from.length) {
-      if (length > 0) to[end - 1] = 0
+      if (length > 0) {
+        to[end - 1] = 0
+      }
       this.#ring.bytes.set(bytes.subarray(data, data + length), 4 * at)
       return end
     }
     const shift = (data & 3) << 3
-    if (shift === 0) for (let i = first, j = at; j < end; j++) to[j] = from[i++]
-    else {
+    if (shift === 0) {
+      for (let i = first, j = at; j < end; j++) {
+        to[j] = from[i++]
+      }
+    } else {
       let word = from[first]
       for (let i = first + 1, j = at; j < end; j++) {
         const next = from[i++]
@@ -218,7 +231,9 @@ export class FrameBlocks {
         word = next
       }
     }
-    if ((length & 3) !== 0) to[end - 1] &= (1 << ((length & 3) << 3)) - 1
+    if ((length & 3) !== 0) {
+      to[end - 1] &= (1 << ((length & 3) << 3)) - 1
+    }
     return end
   }
 
@@ -263,7 +278,8 @@ function textsOf(drop: FrameDrop, id: number | undefined): DropTexts {
 }
 
 /** The most bytes of the options of a drop: a character takes at most 3. */
-const roomFor = ({ fields, comment }: DropTexts): number => 16 + 3 * (fields.length + comment.length)
+const roomFor = ({ fields, comment }: DropTexts): number =>
+  16 + 3 * (fields.length + comment.length)
 
 function flagsOf({ ipSummed, gsoSize }: SkBuff, direction: number): number {
   const checksum = ipSummed === CHECKSUM_PARTIAL ? FLAG_CHECKSUM_NOT_READY : 0

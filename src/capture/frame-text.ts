@@ -1,6 +1,11 @@
 /** A captured frame as text: its contents, its direction, and why it was dropped. */
 import { print } from '../packet/print.ts'
-import { type CapturedPacket, FLAG_INBOUND, FLAG_OUTBOUND, FLAG_TCP_SEGMENTATION_OFFLOADED } from './packet.ts'
+import {
+  type CapturedPacket,
+  FLAG_INBOUND,
+  FLAG_OUTBOUND,
+  FLAG_TCP_SEGMENTATION_OFFLOADED,
+} from './packet.ts'
 
 /** Bytes of a frame that are printed: Ethernet, two VLAN tags, and the longest headers of TCP. */
 export const PRINTED = 256
@@ -9,7 +14,10 @@ const DIRECTIONS = FLAG_INBOUND | FLAG_OUTBOUND
 const MAX_FRAME = 65_536 + 64
 
 /** The frame of a packet, of which `capturedLength` bytes are present. */
-export type CapturedFrame = Pick<CapturedPacket, 'bytes' | 'at' | 'capturedLength' | 'originalLength'>
+export type CapturedFrame = Pick<
+  CapturedPacket,
+  'bytes' | 'at' | 'capturedLength' | 'originalLength'
+>
 
 /** Prints frames with at least their first PRINTED bytes in a capture. */
 export class FramePrinter {
@@ -17,7 +25,10 @@ export class FramePrinter {
   readonly #whole = new Uint8Array(MAX_FRAME)
 
   print({ bytes, at, capturedLength, originalLength }: CapturedFrame): string {
-    const [kept, length] = [Math.min(capturedLength, MAX_FRAME), Math.min(originalLength, MAX_FRAME)]
+    const [kept, length] = [
+      Math.min(capturedLength, MAX_FRAME),
+      Math.min(originalLength, MAX_FRAME),
+    ]
     if (kept === length || kept < PRINTED) return print(bytes, at, kept)
     this.#whole.set(bytes.subarray(at, at + kept))
     const text = print(this.#whole, 0, length)
@@ -26,7 +37,8 @@ export class FramePrinter {
   }
 }
 
-export const isGso = ({ flags = 0 }: CapturedPacket): boolean => (flags & FLAG_TCP_SEGMENTATION_OFFLOADED) !== 0
+export const isGso = ({ flags = 0 }: CapturedPacket): boolean =>
+  (flags & FLAG_TCP_SEGMENTATION_OFFLOADED) !== 0
 
 /**
  * Returns `rx` for a frame that the kernel received, and `tx` for all others, also without flags.

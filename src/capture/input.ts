@@ -39,7 +39,9 @@ export class Input {
   }
 
   push(chunk: Uint8Array): void {
-    if (this.#end + chunk.length > this.bytes.length) this.#makeRoom(chunk.length)
+    if (this.#end + chunk.length > this.bytes.length) {
+      this.#makeRoom(chunk.length)
+    }
     this.bytes.set(chunk, this.#end)
     this.#end += chunk.length
   }

@@ -65,7 +65,9 @@ export class PcapngContent {
   }
 
   noteTime(high: number, low: number): void {
-    if (high < this.#high || (high === this.#high && low < this.#low)) this.isOrdered = false
+    if (high < this.#high || (high === this.#high && low < this.#low)) {
+      this.isOrdered = false
+    }
     this.#high = high
     this.#low = low
   }
@@ -83,14 +85,20 @@ export class PcapngContent {
   /** Adds an interface and returns its number; undefined if there are too many. */
   add(block: Uint8Array): number | undefined {
     this.#descriptions += block.length
-    if (this.interfaces.length === pcapng.MAX_INTERFACES || this.#descriptions > MAX_DESCRIPTIONS) return undefined
+    if (this.interfaces.length === pcapng.MAX_INTERFACES || this.#descriptions > MAX_DESCRIPTIONS) {
+      return undefined
+    }
     const description = block.slice()
-    return this.interfaces.push({ description, frames: 0, lost: 0, end: undefined, hasEnded: false }) - 1
+    return (
+      this.interfaces.push({ description, frames: 0, lost: 0, end: undefined, hasEnded: false }) - 1
+    )
   }
 
   head(): Uint8Array {
     if (this.#section === undefined) return NOTHING
-    for (const each of this.interfaces) each.hasEnded = false
+    for (const each of this.interfaces) {
+      each.hasEnded = false
+    }
     return concat([this.#section, ...this.interfaces.map(({ description }) => description)])
   }
 
@@ -100,7 +108,12 @@ export class PcapngContent {
       if (each.end !== undefined) return each.end
       const counts = { delivered: each.frames, dropped: each.lost }
       const block = new Uint8Array(STATISTICS_LENGTH)
-      const end = writeStatistics(block, 0, { interfaceIndex, start: this.#start, end: now, ...counts })
+      const end = writeStatistics(block, 0, {
+        interfaceIndex,
+        start: this.#start,
+        end: now,
+        ...counts,
+      })
       return block.subarray(0, end)
     })
     return concat(blocks)
@@ -117,7 +130,9 @@ export class PcapngContent {
     const input = new Input('')
     input.push(bytes.subarray(0, length))
     const walker = new BlockWalker(input)
-    while (walker.peek()) walker.skip()
+    while (walker.peek()) {
+      walker.skip()
+    }
     return input.at
   }
 }
@@ -159,10 +174,14 @@ export class PcapngSource {
         // Keys may follow the interfaces. editcap does not copy a file in which they precede them.
         if (last === pcapng.INTERFACE_DESCRIPTION && walker.type !== last) break
         const length = (from < 0 ? 0 : end - from) + walker.length + this.#content.tailRoom
-        if (length > room && (from >= 0 || !atLeastOne)) return from < 0 ? NOTHING : this.#run(from, end)
+        if (length > room && (from >= 0 || !atLeastOne)) {
+          return from < 0 ? NOTHING : this.#run(from, end)
+        }
         last = walker.type
         if (this.#note(walker)) {
-          if (from < 0) from = walker.at
+          if (from < 0) {
+            from = walker.at
+          }
           end = walker.at + walker.length
         } else if (from >= 0) {
           // Omitted data ends the run. The next call records it again.
@@ -189,22 +208,30 @@ export class PcapngSource {
       return true
     }
     if (walker.type === pcapng.SECTION_HEADER) return this.#section(walker)
-    if (!this.#hasBegun) throw walker.input.broken('a stream that does not begin with a section header')
-    if (walker.type === pcapng.INTERFACE_DESCRIPTION) this.#interface(walker)
-    else if (walker.type === pcapng.INTERFACE_STATISTICS) this.#statistics(walker)
-    else if (walker.type === pcapng.OLD_PACKET || walker.type === pcapng.SIMPLE_PACKET)
+    if (!this.#hasBegun) {
+      throw walker.input.broken('a stream that does not begin with a section header')
+    }
+    if (walker.type === pcapng.INTERFACE_DESCRIPTION) {
+      this.#interface(walker)
+    } else if (walker.type === pcapng.INTERFACE_STATISTICS) {
+      this.#statistics(walker)
+    } else if (walker.type === pcapng.OLD_PACKET || walker.type === pcapng.SIMPLE_PACKET) {
       throw walker.input.broken(`a packet block of type ${walker.type}`)
+    }
 
     return true
   }
 
   #packet(walker: BlockWalker): void {
-    if (walker.length < pcapng.MIN_PACKET) throw walker.input.broken('a packet block that is too short')
+    if (walker.length < pcapng.MIN_PACKET) {
+      throw walker.input.broken('a packet block that is too short')
+    }
     const { view, at } = walker
     const last = at + walker.length - 4
     const captured = view.getUint32(at + 20, true)
-    if (captured > walker.length - pcapng.MIN_PACKET)
+    if (captured > walker.length - pcapng.MIN_PACKET) {
       throw walker.input.broken('a packet that is longer than its block')
+    }
     const on = this.#renumber(walker)
     on.frames++
     this.#content.noteTime(view.getUint32(at + 12, true), view.getUint32(at + 16, true))
@@ -214,8 +241,11 @@ export class PcapngSource {
       const code = header & 0xffff
       // A vnet writes these in the order of their codes, and comments last.
       if (code === pcapng.OPT_ENDOFOPT || code > lastOption) return
-      if (code === pcapng.EPB_DROPCOUNT) on.lost += u64(view, option + 4)
-      else if (code === pcapng.EPB_PACKETID) this.#renumberId(view, option + 8)
+      if (code === pcapng.EPB_DROPCOUNT) {
+        on.lost += u64(view, option + 4)
+      } else if (code === pcapng.EPB_PACKETID) {
+        this.#renumberId(view, option + 8)
+      }
       option += 4 + pcapng.padded(header >>> 16)
     }
   }
@@ -231,10 +261,14 @@ export class PcapngSource {
   }
 
   #interface(walker: BlockWalker): void {
-    if (walker.length < pcapng.MIN_INTERFACE) throw walker.input.broken('an interface description that is too short')
+    if (walker.length < pcapng.MIN_INTERFACE) {
+      throw walker.input.broken('an interface description that is too short')
+    }
     const number = this.#content.add(walker.block)
     if (number === undefined) throw walker.input.broken('too many interfaces')
-    if (number !== this.#numbers.length) this.#isRenumbered = true
+    if (number !== this.#numbers.length) {
+      this.#isRenumbered = true
+    }
     this.#numbers.push(number)
   }
 
@@ -242,11 +276,15 @@ export class PcapngSource {
   #renumberId(view: DataView, at: number): void {
     const high = view.getUint32(at, true)
     const number = this.#numbers[high >>> ID_BITS]
-    if (number !== undefined) view.setUint32(at, (number << ID_BITS) | (high & ((1 << ID_BITS) - 1)), true)
+    if (number !== undefined) {
+      view.setUint32(at, (number << ID_BITS) | (high & ((1 << ID_BITS) - 1)), true)
+    }
   }
 
   #statistics(walker: BlockWalker): void {
-    if (walker.length < pcapng.MIN_STATISTICS) throw walker.input.broken('a statistics block that is too short')
+    if (walker.length < pcapng.MIN_STATISTICS) {
+      throw walker.input.broken('a statistics block that is too short')
+    }
     const of = this.#renumber(walker)
     of.lost = Math.max(of.lost, dropped(walker))
     of.end = walker.block.slice()
@@ -259,19 +297,28 @@ export class PcapngSource {
     const own = view.getUint32(at + 8, true)
     const number = this.#numbers[own]
     const found = number === undefined ? undefined : this.#content.interfaces[number]
-    if (number === undefined || found === undefined) throw walker.input.broken(`interface ${own} is not described`)
-    if (number !== own) view.setUint32(at + 8, number, true)
+    if (number === undefined || found === undefined) {
+      throw walker.input.broken(`interface ${own} is not described`)
+    }
+    if (number !== own) {
+      view.setUint32(at + 8, number, true)
+    }
     return found
   }
 }
 
 /** A 64-bit number, exact up to 2^53. */
-const u64 = (view: DataView, at: number): number => view.getUint32(at, true) + view.getUint32(at + 4, true) * 2 ** 32
+const u64 = (view: DataView, at: number): number =>
+  view.getUint32(at, true) + view.getUint32(at + 4, true) * 2 ** 32
 
 /** Returns isb_ifdrop of a statistics block, 0 if it has none. */
 function dropped({ view, at, length }: BlockWalker): number {
   const last = at + length - 4
-  for (let option = at + 20; option + 12 <= last; option += 4 + pcapng.padded(view.getUint16(option + 2, true))) {
+  for (
+    let option = at + 20;
+    option + 12 <= last;
+    option += 4 + pcapng.padded(view.getUint16(option + 2, true))
+  ) {
     if (view.getUint16(option, true) === pcapng.ISB_IFDROP) return u64(view, option + 4)
   }
   return 0

@@ -48,12 +48,18 @@ export class PcapngReader {
   }
 
   #block(type: number, length: number, record: CaptureRecord): boolean {
-    if (type === pcapng.ENHANCED_PACKET) this.#enhancedPacket(length, record)
-    else if (type === pcapng.SIMPLE_PACKET) this.#simplePacket(length, record)
-    else if (type === pcapng.OLD_PACKET) this.#oldPacket(length, record)
-    else {
-      if (type === pcapng.INTERFACE_DESCRIPTION) this.#interface(length)
-      else if (type === pcapng.SECTION_HEADER) this.#section(length)
+    if (type === pcapng.ENHANCED_PACKET) {
+      this.#enhancedPacket(length, record)
+    } else if (type === pcapng.SIMPLE_PACKET) {
+      this.#simplePacket(length, record)
+    } else if (type === pcapng.OLD_PACKET) {
+      this.#oldPacket(length, record)
+    } else {
+      if (type === pcapng.INTERFACE_DESCRIPTION) {
+        this.#interface(length)
+      } else if (type === pcapng.SECTION_HEADER) {
+        this.#section(length)
+      }
       return false
     }
     return true
@@ -65,16 +71,18 @@ export class PcapngReader {
     const { isLittle } = this.#walker
     const [major, minor] = [view.getUint16(at + 12, isLittle), view.getUint16(at + 14, isLittle)]
     // Some writers use 1.2 for the same format.
-    if (major !== 1 || (minor !== 0 && minor !== 2))
+    if (major !== 1 || (minor !== 0 && minor !== 2)) {
       throw this.#input.broken(`pcapng version ${major}.${minor} is not supported, 1.0 is`)
+    }
     this.#interfaces = []
   }
 
   #interface(length: number): void {
     this.#require(length, pcapng.MIN_INTERFACE, 'an interface description')
     const { view, at } = this.#input
-    if (this.#interfaces.length === pcapng.MAX_INTERFACES)
+    if (this.#interfaces.length === pcapng.MAX_INTERFACES) {
       throw this.#input.broken(`a section of more than ${pcapng.MAX_INTERFACES} interfaces`)
+    }
     const options = this.#options
     let name: string | undefined
     let tsresol: number | undefined
@@ -82,10 +90,15 @@ export class PcapngReader {
     let fcs = 0
     options.start(at + 16, at + length - 4, this.#walker.isLittle)
     while (options.next()) {
-      if (options.code === pcapng.IF_NAME) name = options.text(MAX_NAME)
-      else if (options.code === pcapng.IF_TSRESOL) tsresol = options.u8()
-      else if (options.code === pcapng.IF_TSOFFSET) tsoffset = options.s64()
-      else if (options.code === pcapng.IF_FCSLEN) fcs = options.u8() ?? 0
+      if (options.code === pcapng.IF_NAME) {
+        name = options.text(MAX_NAME)
+      } else if (options.code === pcapng.IF_TSRESOL) {
+        tsresol = options.u8()
+      } else if (options.code === pcapng.IF_TSOFFSET) {
+        tsoffset = options.s64()
+      } else if (options.code === pcapng.IF_FCSLEN) {
+        fcs = options.u8() ?? 0
+      }
     }
     this.#interfaces.push({
       name,
@@ -103,13 +116,21 @@ export class PcapngReader {
     this.#packet(length, view.getUint32(at + 8, this.#walker.isLittle), record)
     const options = this.#options
     while (options.next()) {
-      if (options.code === pcapng.EPB_FLAGS) record.flags = options.u32()
-      else if (options.code === pcapng.EPB_DROPCOUNT) record.dropCount = options.u64()
-      else if (options.code === pcapng.EPB_PACKETID) record.packetId = options.u64()
-      else if (options.code === pcapng.EPB_QUEUE) record.queue = options.u32()
-      else if (options.code === pcapng.EPB_VERDICT) this.#verdict(record)
-      else if (options.code === pcapng.OPT_COMMENT) record.addComment(options.at, options.length)
-      else if (options.code === pcapng.EPB_DROP) record.setDrop(options.at, options.length)
+      if (options.code === pcapng.EPB_FLAGS) {
+        record.flags = options.u32()
+      } else if (options.code === pcapng.EPB_DROPCOUNT) {
+        record.dropCount = options.u64()
+      } else if (options.code === pcapng.EPB_PACKETID) {
+        record.packetId = options.u64()
+      } else if (options.code === pcapng.EPB_QUEUE) {
+        record.queue = options.u32()
+      } else if (options.code === pcapng.EPB_VERDICT) {
+        this.#verdict(record)
+      } else if (options.code === pcapng.OPT_COMMENT) {
+        record.addComment(options.at, options.length)
+      } else if (options.code === pcapng.EPB_DROP) {
+        record.setDrop(options.at, options.length)
+      }
     }
     this.#cutFcs(record)
   }
@@ -119,7 +140,9 @@ export class PcapngReader {
     const { flags = 0 } = record
     const given = (flags >>> 5) & 0xf
     // A frame that is written again has none.
-    if (given > 0) record.flags = (flags & ~(0xf << 5)) >>> 0
+    if (given > 0) {
+      record.flags = (flags & ~(0xf << 5)) >>> 0
+    }
     record.cutFcs(given || this.#interfaceOf(record.interfaceIndex).fcsLength)
   }
 
@@ -138,11 +161,16 @@ export class PcapngReader {
     const { view, at } = this.#input
     this.#packet(length, view.getUint16(at + 8, this.#walker.isLittle), record)
     const drops = view.getUint16(at + 10, this.#walker.isLittle)
-    if (drops !== UNKNOWN_DROPS) record.dropCount = drops
+    if (drops !== UNKNOWN_DROPS) {
+      record.dropCount = drops
+    }
     const options = this.#options
     while (options.next()) {
-      if (options.code === pcapng.EPB_FLAGS) record.flags = options.u32()
-      else if (options.code === pcapng.OPT_COMMENT) record.addComment(options.at, options.length)
+      if (options.code === pcapng.EPB_FLAGS) {
+        record.flags = options.u32()
+      } else if (options.code === pcapng.OPT_COMMENT) {
+        record.addComment(options.at, options.length)
+      }
     }
     this.#cutFcs(record)
   }
@@ -165,7 +193,14 @@ export class PcapngReader {
     const { view, at } = this.#input
     const from = this.#interfaceOf(0)
     const originalLength = view.getUint32(at + 8, this.#walker.isLittle)
-    this.#data(record, 0, from, at + 12, Math.min(originalLength, from.snaplen), length - pcapng.MIN_SIMPLE)
+    this.#data(
+      record,
+      0,
+      from,
+      at + 12,
+      Math.min(originalLength, from.snaplen),
+      length - pcapng.MIN_SIMPLE,
+    )
     record.seconds = 0
     record.nanoseconds = 0
     record.hasTime = false
@@ -174,8 +209,17 @@ export class PcapngReader {
   }
 
   /** Notes where the frame is, in a block that has `room` bytes for it. */
-  #data(record: CaptureRecord, index: number, from: Interface, at: number, length: number, room: number): void {
-    if (length > room) throw this.#input.broken(`a packet of ${length} bytes in a block with room for ${room}`)
+  #data(
+    record: CaptureRecord,
+    index: number,
+    from: Interface,
+    at: number,
+    length: number,
+    room: number,
+  ): void {
+    if (length > room) {
+      throw this.#input.broken(`a packet of ${length} bytes in a block with room for ${room}`)
+    }
     record.clearOptions()
     record.interfaceIndex = index
     record.interfaceName = from.name
@@ -187,12 +231,16 @@ export class PcapngReader {
 
   #interfaceOf(index: number): Interface {
     const found = this.#interfaces[index]
-    if (found === undefined) throw this.#input.broken(`a packet of interface ${index}, which is not described`)
+    if (found === undefined) {
+      throw this.#input.broken(`a packet of interface ${index}, which is not described`)
+    }
     return found
   }
 
   #require(length: number, least: number, what: string): void {
-    if (length < least) throw this.#input.broken(`a block of ${length} bytes is too short for ${what}`)
+    if (length < least) {
+      throw this.#input.broken(`a block of ${length} bytes is too short for ${what}`)
+    }
   }
 }
 
@@ -224,8 +272,9 @@ class TimeUnit {
   /** Sets the moment that is high * 2^32 + low units after 1970. */
   set(to: Moment, high: number, low: number): void {
     const unit = this.#perSecond
-    if (unit === 0) this.#setWide(to, high, low)
-    else {
+    if (unit === 0) {
+      this.#setWide(to, high, low)
+    } else {
       // A long division in digits of 16 bits: a rest is less than 2^30, so each step is exact.
       const first = Math.floor(high / unit)
       const middle = (high - first * unit) * 0x10000 + (low >>> 16)

@@ -2,7 +2,13 @@
 import { Readable } from 'node:stream'
 import type { Moment } from './packet.ts'
 import { OPTION_MAX } from './pcapng.ts'
-import { type CaptureInterface, PACKET_OVERHEAD, writeInterface, writePacket, writeSection } from './pcapng-writer.ts'
+import {
+  type CaptureInterface,
+  PACKET_OVERHEAD,
+  writeInterface,
+  writePacket,
+  writeSection,
+} from './pcapng-writer.ts'
 
 const NS = 1_000_000_000n
 /** A section, and an interface with its texts. */
@@ -25,13 +31,28 @@ export class PcapngWriter extends Readable {
    * 1970 or as a Moment. Returns false if the reader lags. Throws a RangeError for a frame
    * outside of `bytes`, or for a time that pcapng cannot hold.
    */
-  add(bytes: Uint8Array, at = 0, length = bytes.length - at, time: bigint | Moment = now()): boolean {
-    if (!(at >= 0 && length >= 0 && at + length <= bytes.length))
+  add(
+    bytes: Uint8Array,
+    at = 0,
+    length = bytes.length - at,
+    time: bigint | Moment = now(),
+  ): boolean {
+    if (!(at >= 0 && length >= 0 && at + length <= bytes.length)) {
       throw new RangeError(`${length} bytes at ${at} of ${bytes.length}`)
+    }
     const block = new Uint8Array(PACKET_OVERHEAD + length)
     const moment =
-      typeof time === 'bigint' ? { seconds: time < 0n ? -1 : Number(time / NS), nanoseconds: Number(time % NS) } : time
-    const packet = { ...moment, interfaceIndex: 0, bytes, at, capturedLength: length, originalLength: length }
+      typeof time === 'bigint'
+        ? { seconds: time < 0n ? -1 : Number(time / NS), nanoseconds: Number(time % NS) }
+        : time
+    const packet = {
+      ...moment,
+      interfaceIndex: 0,
+      bytes,
+      at,
+      capturedLength: length,
+      originalLength: length,
+    }
     return this.push(block.subarray(0, writePacket(block, 0, packet)))
   }
 

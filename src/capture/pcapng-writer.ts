@@ -33,7 +33,13 @@ function putLe64(to: Uint8Array, at: number, value: number): number {
   return putLe32(to, at + 4, Math.floor(value / 2 ** 32))
 }
 
-function putBytes(to: Uint8Array, at: number, bytes: Uint8Array, from: number, length: number): number {
+function putBytes(
+  to: Uint8Array,
+  at: number,
+  bytes: Uint8Array,
+  from: number,
+  length: number,
+): number {
   const end = at + pcapng.padded(length)
   // A view costs an allocation; copying by a loop takes twice as long for 60 bytes, 40 for 64 KiB.
   if (end <= to.length) {
@@ -44,13 +50,17 @@ function putBytes(to: Uint8Array, at: number, bytes: Uint8Array, from: number, l
 }
 
 function putMoment(to: Uint8Array, at: number, { seconds, nanoseconds }: Moment): number {
-  if (!(seconds >= 0 && seconds <= MAX_SECONDS))
-    throw new RangeError(`a timestamp of ${seconds} seconds: pcapng holds 0 to ${MAX_SECONDS} in nanoseconds`)
+  if (!(seconds >= 0 && seconds <= MAX_SECONDS)) {
+    throw new RangeError(
+      `a timestamp of ${seconds} seconds: pcapng holds 0 to ${MAX_SECONDS} in nanoseconds`,
+    )
+  }
   // seconds * 10^9 does not fit a double: (high * 2^16 + low) * 10^9, each product below 2^53.
   const high = Math.floor(seconds / 0x10000)
   const product = high * NSEC_PER_SEC
   const upper = Math.floor(product / 0x10000)
-  const rest = (product - upper * 0x10000) * 0x10000 + (seconds - high * 0x10000) * NSEC_PER_SEC + nanoseconds
+  const rest =
+    (product - upper * 0x10000) * 0x10000 + (seconds - high * 0x10000) * NSEC_PER_SEC + nanoseconds
   putLe32(to, at, upper + Math.floor(rest / 2 ** 32))
   return putLe32(to, at + 4, rest >>> 0)
 }
@@ -60,7 +70,9 @@ const startBlock = (to: Uint8Array, at: number, type: number): number => putLe32
 /** Ends the block that starts at `start`. Throws a RangeError if it did not fit `to`. */
 function endBlock(to: Uint8Array, start: number, at: number): number {
   const length = at + 4 - start
-  if (at + 4 > to.length) throw new RangeError(`a block of ${length} bytes where ${to.length - start} are left`)
+  if (at + 4 > to.length) {
+    throw new RangeError(`a block of ${length} bytes where ${to.length - start} are left`)
+  }
   putLe32(to, start + 4, length)
   return putLe32(to, at, length)
 }
@@ -90,7 +102,8 @@ function put64Option(to: Uint8Array, at: number, code: number, value: number): n
   return putLe64(to, putOptionHeader(to, at, code, 8), value)
 }
 
-const endOptions = (to: Uint8Array, at: number): number => putOptionHeader(to, at, pcapng.OPT_ENDOFOPT, 0)
+const endOptions = (to: Uint8Array, at: number): number =>
+  putOptionHeader(to, at, pcapng.OPT_ENDOFOPT, 0)
 
 /** The most bytes that writePacket() adds to a frame, for a packet without comments and drop. */
 export const PACKET_OVERHEAD = 95
@@ -142,9 +155,15 @@ export function writeSection(to: Uint8Array, at: number, section: Section = {}):
   let end = putLe32(to, startBlock(to, at, pcapng.SECTION_HEADER), pcapng.BYTE_ORDER_MAGIC)
   // Version 1.0, and a section of unknown length.
   end = putLe64(to, putLe16(to, putLe16(to, end, 1), 0), -1)
-  if (section.hardware !== undefined) end = putTextOption(to, end, pcapng.SHB_HARDWARE, section.hardware)
-  if (section.os !== undefined) end = putTextOption(to, end, pcapng.SHB_OS, section.os)
-  if (section.userAppl !== undefined) end = putTextOption(to, end, pcapng.SHB_USERAPPL, section.userAppl)
+  if (section.hardware !== undefined) {
+    end = putTextOption(to, end, pcapng.SHB_HARDWARE, section.hardware)
+  }
+  if (section.os !== undefined) {
+    end = putTextOption(to, end, pcapng.SHB_OS, section.os)
+  }
+  if (section.userAppl !== undefined) {
+    end = putTextOption(to, end, pcapng.SHB_USERAPPL, section.userAppl)
+  }
   return endBlock(to, at, endOptions(to, end))
 }
 
@@ -152,17 +171,33 @@ export function writeSection(to: Uint8Array, at: number, section: Section = {}):
  * Writes an interface description block. The packets after it name their interface by its number in
  * the file, from 0. Returns the position after the block.
  */
-export function writeInterface(to: Uint8Array, at: number, { mac, ...dev }: CaptureInterface = {}): number {
-  if (mac !== undefined && mac.length !== 6) throw new RangeError(`a MAC address of ${mac.length} bytes, not 6`)
+export function writeInterface(
+  to: Uint8Array,
+  at: number,
+  { mac, ...dev }: CaptureInterface = {},
+): number {
+  if (mac !== undefined && mac.length !== 6) {
+    throw new RangeError(`a MAC address of ${mac.length} bytes, not 6`)
+  }
   let end = startBlock(to, at, pcapng.INTERFACE_DESCRIPTION)
   end = putLe16(to, putLe16(to, end, dev.linkType ?? LINKTYPE_ETHERNET), 0)
   end = putLe32(to, end, dev.snaplen ?? 0)
-  if (dev.name !== undefined) end = putTextOption(to, end, pcapng.IF_NAME, dev.name)
-  if (dev.description !== undefined) end = putTextOption(to, end, pcapng.IF_DESCRIPTION, dev.description)
-  if (mac !== undefined) end = putOption(to, end, pcapng.IF_MACADDR, mac)
-  if (dev.speed !== undefined) end = put64Option(to, end, pcapng.IF_SPEED, dev.speed)
+  if (dev.name !== undefined) {
+    end = putTextOption(to, end, pcapng.IF_NAME, dev.name)
+  }
+  if (dev.description !== undefined) {
+    end = putTextOption(to, end, pcapng.IF_DESCRIPTION, dev.description)
+  }
+  if (mac !== undefined) {
+    end = putOption(to, end, pcapng.IF_MACADDR, mac)
+  }
+  if (dev.speed !== undefined) {
+    end = put64Option(to, end, pcapng.IF_SPEED, dev.speed)
+  }
   end = putOption(to, end, pcapng.IF_TSRESOL, NANOSECONDS)
-  if (dev.filter !== undefined) end = putTextOption(to, end, pcapng.IF_FILTER, `${LIBPCAP_FILTER}${dev.filter}`)
+  if (dev.filter !== undefined) {
+    end = putTextOption(to, end, pcapng.IF_FILTER, `${LIBPCAP_FILTER}${dev.filter}`)
+  }
   return endBlock(to, at, endOptions(to, end))
 }
 
@@ -177,14 +212,30 @@ export function writePacket(to: Uint8Array, at: number, packet: CapturedPacket):
   end = putLe32(to, end, packet.originalLength)
   end = putBytes(to, end, bytes, packet.at, capturedLength)
   const options = end
-  if (packet.flags !== undefined) end = put32Option(to, end, pcapng.EPB_FLAGS, packet.flags)
-  if (packet.dropCount !== undefined) end = put64Option(to, end, pcapng.EPB_DROPCOUNT, packet.dropCount)
-  if (packet.packetId !== undefined) end = put64Option(to, end, pcapng.EPB_PACKETID, packet.packetId)
-  if (packet.queue !== undefined) end = put32Option(to, end, pcapng.EPB_QUEUE, packet.queue)
-  if (packet.verdict !== undefined) end = putVerdict(to, end, packet.verdictType ?? VERDICT_TC, packet.verdict)
+  if (packet.flags !== undefined) {
+    end = put32Option(to, end, pcapng.EPB_FLAGS, packet.flags)
+  }
+  if (packet.dropCount !== undefined) {
+    end = put64Option(to, end, pcapng.EPB_DROPCOUNT, packet.dropCount)
+  }
+  if (packet.packetId !== undefined) {
+    end = put64Option(to, end, pcapng.EPB_PACKETID, packet.packetId)
+  }
+  if (packet.queue !== undefined) {
+    end = put32Option(to, end, pcapng.EPB_QUEUE, packet.queue)
+  }
+  if (packet.verdict !== undefined) {
+    end = putVerdict(to, end, packet.verdictType ?? VERDICT_TC, packet.verdict)
+  }
   const { comments, drop } = packet
-  if (drop !== undefined) end = putTextOption(to, end, pcapng.EPB_DROP, JSON.stringify(drop))
-  if (comments !== undefined) for (const comment of comments) end = putTextOption(to, end, pcapng.OPT_COMMENT, comment)
+  if (drop !== undefined) {
+    end = putTextOption(to, end, pcapng.EPB_DROP, JSON.stringify(drop))
+  }
+  if (comments !== undefined) {
+    for (const comment of comments) {
+      end = putTextOption(to, end, pcapng.OPT_COMMENT, comment)
+    }
+  }
   return endBlock(to, at, end === options ? end : endOptions(to, end))
 }
 
@@ -202,9 +253,15 @@ export function writeStatistics(to: Uint8Array, at: number, statistics: CaptureS
   end = putMoment(to, end, statistics.end)
   end = putMoment(to, putOptionHeader(to, end, pcapng.ISB_STARTTIME, 8), statistics.start)
   end = putMoment(to, putOptionHeader(to, end, pcapng.ISB_ENDTIME, 8), statistics.end)
-  if (received !== undefined) end = put64Option(to, end, pcapng.ISB_IFRECV, received)
-  if (dropped !== undefined) end = put64Option(to, end, pcapng.ISB_IFDROP, dropped)
-  if (delivered !== undefined) end = put64Option(to, end, pcapng.ISB_USRDELIV, delivered)
+  if (received !== undefined) {
+    end = put64Option(to, end, pcapng.ISB_IFRECV, received)
+  }
+  if (dropped !== undefined) {
+    end = put64Option(to, end, pcapng.ISB_IFDROP, dropped)
+  }
+  if (delivered !== undefined) {
+    end = put64Option(to, end, pcapng.ISB_USRDELIV, delivered)
+  }
   return endBlock(to, at, endOptions(to, end))
 }
 

@@ -51,7 +51,8 @@ const HAS_FCS_LENGTH = 0x0400_0000
 const RECORD_HEADER = 16
 
 /** Returns whether `magic`, the first four bytes of a file, marks a pcap file of its byte order. */
-const isPcap = (magic: number): boolean => magic === MICROSECONDS_MAGIC || magic === NANOSECONDS_MAGIC
+const isPcap = (magic: number): boolean =>
+  magic === MICROSECONDS_MAGIC || magic === NANOSECONDS_MAGIC
 
 class PcapReader {
   readonly #input: Input
@@ -68,8 +69,9 @@ class PcapReader {
     this.#little = little
     this.#nanosecondsPerUnit = view.getUint32(at, little) === NANOSECONDS_MAGIC ? 1 : 1000
     const [major, minor] = [view.getUint16(at + 4, little), view.getUint16(at + 6, little)]
-    if (major !== 2 || minor !== 4)
+    if (major !== 2 || minor !== 4) {
       throw input.unknown(`pcap version ${major}.${minor} is not supported, 2.4 is: ${CONVERT}`)
+    }
     const link = view.getUint32(at + 20, little)
     this.#linkType = link & 0xffff
     // In units of two bytes, if the bit P says so.
@@ -83,7 +85,9 @@ class PcapReader {
     const { view, at } = input
     const little = this.#little
     const length = view.getUint32(at + 8, little)
-    if (length > MAX_BLOCK) throw input.broken(`a packet of ${length} bytes, more than ${MAX_BLOCK}`)
+    if (length > MAX_BLOCK) {
+      throw input.broken(`a packet of ${length} bytes, more than ${MAX_BLOCK}`)
+    }
     if (!input.has(RECORD_HEADER + length, 'a record')) return false
     record.clearOptions()
     const nanoseconds = view.getUint32(at + 4, little) * this.#nanosecondsPerUnit
@@ -153,8 +157,9 @@ export class CaptureReader {
     const magic = input.view.getUint32(0, true)
     if (magic === SECTION_HEADER) return new PcapngReader(input)
     const little = isPcap(magic)
-    if (little || isPcap(input.view.getUint32(0, false)))
+    if (little || isPcap(input.view.getUint32(0, false))) {
       return input.has(FILE_HEADER, 'a file header') ? new PcapReader(input, little) : undefined
+    }
     const begin = input.view.getUint32(0, false).toString(16).padStart(8, '0')
     const unknown = `neither pcap nor pcapng: it begins with the bytes ${begin}`
     throw input.unknown(hintOf(begin) ?? `${unknown}; if Wireshark reads it, ${CONVERT}`)

@@ -42,13 +42,16 @@ export class CaptureRecord implements CapturedPacket {
   get comments(): readonly string[] {
     if (this.#comments.length === 0) return NO_COMMENTS
     const decoded: string[] = []
-    for (let i = 0; i < this.#comments.length; i += 2)
+    for (let i = 0; i < this.#comments.length; i += 2) {
       decoded.push(this.#text(this.#comments[i], this.#comments[i + 1]))
+    }
     return decoded
   }
 
   get drop(): FrameDrop | undefined {
-    return this.#dropLength === 0 ? undefined : parseDrop(this.#text(this.#dropAt, this.#dropLength))
+    return this.#dropLength === 0
+      ? undefined
+      : parseDrop(this.#text(this.#dropAt, this.#dropLength))
   }
 
   get frame(): Uint8Array {
@@ -82,7 +85,9 @@ export class CaptureRecord implements CapturedPacket {
     this.queue = undefined
     this.verdict = undefined
     this.verdictType = undefined
-    if (this.#comments.length > 0) this.#comments.length = 0
+    if (this.#comments.length > 0) {
+      this.#comments.length = 0
+    }
     this.#dropLength = 0
   }
 }

@@ -52,7 +52,9 @@ export class Drain {
       const bytes = capture.peek()
       if (bytes.length === 0) break
       const chunk = bytes.length > CHUNK ? bytes.subarray(0, CHUNK) : bytes
-      if (!this.#hasFailed) await this.#sink.write(chunk).catch(error => this.#fail(error))
+      if (!this.#hasFailed) {
+        await this.#sink.write(chunk).catch(error => this.#fail(error))
+      }
       capture.consume(chunk.length)
     }
     this.#isWriting = false
@@ -67,7 +69,9 @@ export class Drain {
 }
 
 // Read at the start: later root may not be able to. src/linux and dist/linux are equally deep.
-const { version } = createRequire(import.meta.url)('../../package.json') as { readonly version: string }
+const { version } = createRequire(import.meta.url)('../../package.json') as {
+  readonly version: string
+}
 
 /** Returns the options of a Capture that this system and program give it. */
 export function captureHead(): Pick<CaptureSetup, 'wallTime' | 'os' | 'program'> {
@@ -95,10 +99,15 @@ export class Recording implements AsyncDisposable {
 
   /** Records the present and future devices of a Net for which `wants` returns true. */
   follow(
-    options: Omit<CaptureSetup, 'onData' | 'wallTime' | 'os' | 'program'> & Partial<Pick<CaptureSetup, 'wallTime'>>,
+    options: Omit<CaptureSetup, 'onData' | 'wallTime' | 'os' | 'program'> &
+      Partial<Pick<CaptureSetup, 'wallTime'>>,
     wants?: (dev: NetDevice) => boolean,
   ): void {
-    const capture: Capture = new Capture({ ...captureHead(), ...options, onData: () => drain.wake() })
+    const capture: Capture = new Capture({
+      ...captureHead(),
+      ...options,
+      onData: () => drain.wake(),
+    })
     const drain = new Drain(capture, this.#file.source(), error => this.#fail(error))
     this.#captures.push(capture)
     this.#drains.push(drain)

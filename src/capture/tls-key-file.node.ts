@@ -30,7 +30,9 @@ export class TlsKeyFile {
   constructor(path: string, warn: (text: string) => void) {
     this.#path = path
     this.#warn = warn
-    const found = asUsageError(`--tls-keys ${path}`, () => statSync(path, { throwIfNoEntry: false }))
+    const found = asUsageError(`--tls-keys ${path}`, () =>
+      statSync(path, { throwIfNoEntry: false }),
+    )
     if (found?.isFile() !== false) return
     throw new UsageError(`--tls-keys ${path}: not a file; name the one in SSLKEYLOGFILE`)
   }
@@ -41,7 +43,9 @@ export class TlsKeyFile {
       // A FIFO in its place must not hold a thread.
       this.#fd = await opened(this.#path, constants.O_RDONLY | constants.O_NONBLOCK)
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') this.#fail(error)
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
+        this.#fail(error)
+      }
     }
   }
 
@@ -57,13 +61,17 @@ export class TlsKeyFile {
     try {
       const { size, nlink } = await status(this.#fd)
       // A file that is shorter than it was has begun again.
-      if (size < this.#at) this.#at = 0
+      if (size < this.#at) {
+        this.#at = 0
+      }
       if (size > this.#at) {
         const lines = await this.#lines(this.#fd, isEnd)
         if (lines !== undefined) return lines
       }
       // Another may have its name now.
-      if (nlink === 0) await this.close()
+      if (nlink === 0) {
+        await this.close()
+      }
     } catch (error) {
       this.#fail(error)
     }
@@ -74,7 +82,9 @@ export class TlsKeyFile {
     const fd = this.#fd
     this.#fd = undefined
     this.#at = 0
-    if (fd !== undefined) await closed(fd).catch(() => {})
+    if (fd !== undefined) {
+      await closed(fd).catch(() => {})
+    }
   }
 
   async #lines(fd: number, isEnd: boolean): Promise<Uint8Array | undefined> {
@@ -88,7 +98,9 @@ export class TlsKeyFile {
   }
 
   #fail(error: unknown): void {
-    if (!this.#hasWarned) this.#warn(`--tls-keys ${this.#path}: ${reasonOf(error)}`)
+    if (!this.#hasWarned) {
+      this.#warn(`--tls-keys ${this.#path}: ${reasonOf(error)}`)
+    }
     this.#hasWarned = true
   }
 }

@@ -17,6 +17,10 @@ function padded(
 ): string[] {
   const rows = texts.map(row => row.map(printable))
   const widths: number[] = []
-  for (const row of rows) for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, cell.length)
+  for (const row of rows) {
+    for (const [i, cell] of row.entries()) {
+      widths[i] = Math.max(widths[i] ?? 0, cell.length)
+    }
+  }
   return rows.map(row => row.map((cell, i) => pad(cell, widths[i] ?? 0, i)).join('  '))
 }

@@ -1,11 +1,26 @@
 /** Finds the vnet of an interface for the commands that query one, or reports that none has it. */
-import { ECONNREFUSED, ENODEV, explain, isErrno, listed, UsageError, VnetError } from '../base/index.ts'
+import {
+  ECONNREFUSED,
+  ENODEV,
+  explain,
+  isErrno,
+  listed,
+  UsageError,
+  VnetError,
+} from '../base/index.ts'
 import { ControlClient } from '../control/client/client.ts'
 import { type Found, type FoundDevice, findVnets, isOfLab } from '../control/client/find.ts'
 import { loadNative, ownCommand, sharesUserNamespace } from '../linux/index.ts'
 
 import { interfaceArg } from '../netdev/driver.ts'
-import { isAmong, isNamed, isOwnerName, label, type NamedDevice, ownerLabel } from './device-text.ts'
+import {
+  isAmong,
+  isNamed,
+  isOwnerName,
+  label,
+  type NamedDevice,
+  ownerLabel,
+} from './device-text.ts'
 import { complain, EXIT_FAILURE, EXIT_OK, type Io } from './process/io.ts'
 
 /** The values of `--json` and `--user`, which the commands have that ask vnets. */
@@ -40,7 +55,11 @@ export async function askVnets(
   const { found, complaints } = await findNamed(client, names, io, { user, everywhere })
   if (complaints.length > 0) return failAll(io, complaints)
   const named = names.length === 0 ? [] : found.devices.filter(device => isAmong(device, names))
-  if (user === undefined) for (const { pid } of named.filter(isOfLab)) enterUserNamespace(pid)
+  if (user === undefined) {
+    for (const { pid } of named.filter(isOfLab)) {
+      enterUserNamespace(pid)
+    }
+  }
   return await ask(client, found)
 }
 
@@ -108,7 +127,9 @@ export function fail(io: Io, problem: string | Error): number {
 
 /** Reports all problems, one a line. Returns EXIT_OK without problems. */
 export function failAll(io: Io, problems: readonly (string | Error)[]): number {
-  for (const problem of problems) fail(io, problem)
+  for (const problem of problems) {
+    fail(io, problem)
+  }
   return problems.length === 0 ? EXIT_OK : EXIT_FAILURE
 }
 
@@ -129,7 +150,9 @@ export function complaintsAbout(
 ): readonly string[] {
   const far = elsewhere.filter(({ interfaces }) => interfaces.some(each => isAmong(each, unknown)))
   const advice = [
-    ...far.map(entry => `; for ${listed(entry.interfaces.map(label))}: ${enter(entry, user)} ${commandLine}`),
+    ...far.map(
+      entry => `; for ${listed(entry.interfaces.map(label))}: ${enter(entry, user)} ${commandLine}`,
+    ),
     ...users.map(other => `; user ${other} has some: vnet list --user ${other}`),
     ...untrusted.map(({ path, reason }) => `; the vnets in ${path} are not shown: ${reason}`),
   ].join('')
@@ -142,7 +165,9 @@ export function complaintsAbout(
   // From the replies of the vnets that were queried, and from the files of the others.
   const others = here.filter(({ vnet }) => !devices.some(device => device.vnet === vnet))
   // Interfaces in the file of a vnet that replied without them have just been deleted.
-  const written = others.flatMap(({ interfaces }) => interfaces).filter(each => !isAmong(each, unknown))
+  const written = others
+    .flatMap(({ interfaces }) => interfaces)
+    .filter(each => !isAmong(each, unknown))
   const there = [...devices, ...written].map(label)
   if (there.length === 0) return [none]
   const list = [`there ${there.length === 1 ? 'is' : 'are'} ${listed(there)}`, ...silent].join('; ')
@@ -154,7 +179,9 @@ export function complaintsAbout(
  * in a user namespace: its owner enters that too, while root (`--user`) does not.
  */
 function enter({ pid, uid }: { pid: number; uid: number }, user?: number): string {
-  return user !== undefined || uid === 0 ? `nsenter -n -t ${pid}` : `nsenter --preserve-credentials -U -n -t ${pid}`
+  return user !== undefined || uid === 0
+    ? `nsenter -n -t ${pid}`
+    : `nsenter --preserve-credentials -U -n -t ${pid}`
 }
 
 /**

@@ -32,14 +32,18 @@ export async function runCommandLine(argv: readonly string[], raw: Io): Promise<
       io.out(`${packageVersion()}\n`)
       return EXIT_OK
     }
-    if (isOtherFile(word)) throw new UsageError(`'${word}' is not a driver: a driver file ends in .js, .mjs or .ts`)
+    if (isOtherFile(word)) {
+      throw new UsageError(`'${word}' is not a driver: a driver file ends in .js, .mjs or .ts`)
+    }
     // An option before the command is the command's: `vnet --json stats` is `vnet stats --json`.
     const rest = argv.filter((_, i) => i !== at)
     const next = at + commandIndex(rest.slice(at), usual)
     const sub = word === undefined || next < at ? undefined : await commandNamed(rest[next], word)
     const command = sub ?? (await commandNamed(word, undefined, io))
     if (command === undefined) throw await unknownCommand(word ?? '', io)
-    if (sub !== undefined) rest.splice(next, 1)
+    if (sub !== undefined) {
+      rest.splice(next, 1)
+    }
     io = { ...raw, json: rest.includes('--json') && !TEXT_ERRORS.includes(command.group) }
     const parsed = await parseFor(command, rest)
     if (parsed === undefined) {
@@ -59,7 +63,9 @@ function report(error: unknown, io: Io): number {
   if (error instanceof UsageError) {
     // A file may have several mistakes.
     const lines = error instanceof FileError ? error.message.split('\n') : [error.message]
-    for (const line of lines) complain(io, line)
+    for (const line of lines) {
+      complain(io, line)
+    }
     return error.cause === undefined ? EXIT_USAGE : EXIT_FAILURE
   }
   complain(io, messageOrDescription(error))
@@ -67,7 +73,10 @@ function report(error: unknown, io: Io): number {
 }
 
 /** Parses the arguments of a command. If an option is only another command's, the error says so. */
-async function parseFor(command: LazyCommand, words: readonly string[]): Promise<Parsed | undefined> {
+async function parseFor(
+  command: LazyCommand,
+  words: readonly string[],
+): Promise<Parsed | undefined> {
   try {
     return parse(command, words)
   } catch (error) {
@@ -76,17 +85,22 @@ async function parseFor(command: LazyCommand, words: readonly string[]): Promise
     const commands = await allCommands(false)
     const owners = commands.filter(({ options }) => options?.some(({ long }) => long === flag))
     const [owner] = owners
-    if (owner !== undefined && owners.length === 1)
+    if (owner !== undefined && owners.length === 1) {
       throw new UsageError(`${error.message}: it is an option of vnet ${owner.name}`)
+    }
     const isCommand = owner === undefined && commands.some(({ name }) => flag === `--${name}`)
-    throw new UsageError(error.message + (isCommand ? `: it is the command vnet ${flag.slice(2)}` : see(command)))
+    throw new UsageError(
+      error.message + (isCommand ? `: it is the command vnet ${flag.slice(2)}` : see(command)),
+    )
   }
 }
 
 async function unknownCommand(word: string, { find = {} }: Io): Promise<UsageError> {
   const { readDirectories } = await import('../control/protocol/directory.ts')
   const { directoriesOf } = await import('../control/client/find.ts')
-  const names = readDirectories(directoriesOf(find)).flatMap(({ interfaces }) => interfaces.map(({ name }) => name))
+  const names = readDirectories(directoriesOf(find)).flatMap(({ interfaces }) =>
+    interfaces.map(({ name }) => name),
+  )
   if (names.includes(word)) return new UsageError(`${word} is an interface: vnet show ${word}`)
   const commands = (await allCommands(false)).filter(({ under }) => under === undefined)
   const near = didYouMean(word, new Set(commands.map(({ name }) => name)))

@@ -5,7 +5,9 @@ import type { EntryInterface, LabNames } from '../control/protocol/directory.ts'
 import type { WireSide } from '../netdev/device-wire.ts'
 import { IFF_UP } from '../netdev/if.ts'
 
-export type NamedDevice = Pick<EntryInterface, 'name' | 'netns'> & LabNames & Pick<Partial<FoundDevice>, 'owner'>
+export type NamedDevice = Pick<EntryInterface, 'name' | 'netns'> &
+  LabNames &
+  Pick<Partial<FoundDevice>, 'owner'>
 
 /** Returns `red/eth0`, or `eth0` in the program's own namespace, with unprintable bytes escaped. */
 export const label = (device: NamedDevice): string => printable(fullName(device))

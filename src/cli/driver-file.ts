@@ -17,7 +17,12 @@ export function isDriverFile(argument: string | undefined): argument is string {
 
 /** Returns whether an argument names a file that cannot be a driver: `./`, `my-driver.txt`. */
 export function isOtherFile(argument: string | undefined): argument is string {
-  return argument !== undefined && !argument.startsWith('-') && /[./]/.test(argument) && !isDriverFile(argument)
+  return (
+    argument !== undefined &&
+    !argument.startsWith('-') &&
+    /[./]/.test(argument) &&
+    !isDriverFile(argument)
+  )
 }
 
 /** Returns the driver that the file exports. Throws a UsageError if it exports none. */
@@ -34,7 +39,9 @@ export async function importFile(file: string): Promise<Record<string, unknown>>
   try {
     return await import(url)
   } catch (error) {
-    throw new UsageError(`${file} does not load: ${describeException(error)}${await place(url, error)}${advice(error)}`)
+    throw new UsageError(
+      `${file} does not load: ${describeException(error)}${await place(url, error)}${advice(error)}`,
+    )
   }
 }
 
@@ -45,15 +52,20 @@ export async function importFile(file: string): Promise<Record<string, unknown>>
  * the module is imported once more; empty if that does not reveal the place.
  */
 async function place(url: string, syntaxError: unknown): Promise<string> {
-  if (!(syntaxError instanceof SyntaxError) || describeException(syntaxError).includes(' (at ')) return ''
+  if (!(syntaxError instanceof SyntaxError) || describeException(syntaxError).includes(' (at ')) {
+    return ''
+  }
   const inspector = await import('node:inspector')
   const session = new inspector.Session()
   session.connect()
   try {
     const failed = new Map<string, string>()
-    session.on('Debugger.scriptFailedToParse', ({ params }: { params: Debugger.ScriptFailedToParseEventDataType }) => {
-      failed.set(params.scriptId, params.url)
-    })
+    session.on(
+      'Debugger.scriptFailedToParse',
+      ({ params }: { params: Debugger.ScriptFailedToParseEventDataType }) => {
+        failed.set(params.scriptId, params.url)
+      },
+    )
     session.post('Debugger.enable')
     session.post('Debugger.setSkipAllPauses', { skip: true })
     // Under its own URL the module loader would return the cached failure.
@@ -61,7 +73,9 @@ async function place(url: string, syntaxError: unknown): Promise<string> {
     const error: unknown = await import(again).catch(thrown => thrown)
     const { scriptId, lineNumber = 0, columnNumber = 0 } = exceptionDetails(session, error) ?? {}
     const found = failed.get(scriptId ?? '')
-    return found ? ` (at ${found === again ? url : found}:${lineNumber + 1}:${columnNumber + 1})` : ''
+    return found
+      ? ` (at ${found === again ? url : found}:${lineNumber + 1}:${columnNumber + 1})`
+      : ''
   } finally {
     session.disconnect()
   }
@@ -84,5 +98,7 @@ function exceptionDetails(session: Session, error: unknown): Runtime.ExceptionDe
 /** Returns advice about a failure that a first driver meets. */
 function advice(error: unknown): string {
   const { code } = (error ?? {}) as Partial<NodeJS.ErrnoException>
-  return code === 'ERR_UNKNOWN_FILE_EXTENSION' ? '; compile it, or use Node 22.18 or newer, which runs TypeScript' : ''
+  return code === 'ERR_UNKNOWN_FILE_EXTENSION'
+    ? '; compile it, or use Node 22.18 or newer, which runs TypeScript'
+    : ''
 }

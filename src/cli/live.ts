@@ -1,9 +1,24 @@
 /** The life of a run's devices: from the first registration to the last statistics. */
-import { EPERM, explain, isErrno, isOwnDefect, type Log, messageOrDescription } from '../base/index.ts'
+import {
+  EPERM,
+  explain,
+  isErrno,
+  isOwnDefect,
+  type Log,
+  messageOrDescription,
+} from '../base/index.ts'
 import type { DeviceOwner } from '../control/server/subject.ts'
 import { CAP_NET_ADMIN, CAP_SYS_ADMIN, dropPrivileges, type Native } from '../linux/index.ts'
 import type { LinuxPlatform } from '../linux/platform.ts'
-import { type Driver, devOpen, devSetMtu, type Module, NETDEV_UNREGISTER, type Net, StepGate } from '../netdev/index.ts'
+import {
+  type Driver,
+  devOpen,
+  devSetMtu,
+  type Module,
+  NETDEV_UNREGISTER,
+  type Net,
+  StepGate,
+} from '../netdev/index.ts'
 import type { Output } from './output.ts'
 import type { CommonOptions } from './parse/options.ts'
 import { netnsOf, type Plan } from './plan.ts'
@@ -44,18 +59,26 @@ export async function live(run: Run): Promise<number> {
     if (event !== NETDEV_UNREGISTER) return
     statistics.push(statisticsOf(dev, netnsOf(dev, plans), Date.now()))
     wires.add(dev, netnsOf(dev, plans))
-    if (net.devices.length === 0) end(undefined)
+    if (net.devices.length === 0) {
+      end(undefined)
+    }
   })
   const stopListening = io.onEnd(end)
   const { for: lasting } = run.options
   const limit = net.clock.alarm(() => end({ signal: 'SIGALRM' }))
-  if (run.options.step !== undefined) new StepGate(net, run.options.step)
+  if (run.options.step !== undefined) {
+    new StepGate(net, run.options.step)
+  }
   const stopReloading = driver.reload && io.onReload?.(() => tryReload(driver, net.log))
   try {
     const configured = await bringUp(run)
-    if (io.own && !run.options.keepPrivileges) dropPrivileges(run.native, await needed(driver, plans))
+    if (io.own && !run.options.keepPrivileges) {
+      dropPrivileges(run.native, await needed(driver, plans))
+    }
     output.ready(configured, driver)
-    if (lasting !== undefined) limit.at(net.clock.now() + lasting)
+    if (lasting !== undefined) {
+      limit.at(net.clock.now() + lasting)
+    }
     const why = await ended
     // A frame that waits at one device is in a slot of another, which would report it as held.
     net.gate?.off()
@@ -79,7 +102,9 @@ function tryReload(driver: Driver, log: Log): void {
     driver.reload?.()
     log.info(`${name}: configuration read again`)
   } catch (error) {
-    for (const line of messageOrDescription(error).split('\n')) log.err(`${name}: ${line}`)
+    for (const line of messageOrDescription(error).split('\n')) {
+      log.err(`${name}: ${line}`)
+    }
     log.err(`${name}: the configuration stays as it was`)
   }
 }
@@ -128,10 +153,16 @@ async function configure(
       dev.log.warn(`used as it is: ${explain(error)}`)
     }
   }
-  if (!port.created) await attempt(port.apply(explicit))
-  if (options.mtu !== undefined) await attempt(devSetMtu(dev, options.mtu))
+  if (!port.created) {
+    await attempt(port.apply(explicit))
+  }
+  if (options.mtu !== undefined) {
+    await attempt(devSetMtu(dev, options.mtu))
+  }
   await attempt(port.apply({ addresses }))
-  if (!options.down) await attempt(devOpen(dev))
+  if (!options.down) {
+    await attempt(devOpen(dev))
+  }
   return platform.addresses(dev.name, netns)
 }
 
@@ -141,7 +172,9 @@ function exitStatus(why: End | undefined, { name, attaches }: Driver, io: Io): n
     return EXIT_FAILURE
   }
   if ('signal' in why) return EXIT_OK
-  const what = isOwnDefect(why.defect) ? 'a defect of vnet' : `an uncaught exception of driver ${name}`
+  const what = isOwnDefect(why.defect)
+    ? 'a defect of vnet'
+    : `an uncaught exception of driver ${name}`
   complain(io, `${what} ended the program: ${messageOrDescription(why.defect)}`)
   return EXIT_FAILURE
 }

@@ -42,7 +42,9 @@ function watch({ beats, tickMs, limitMs, name, json }: LockupWorkerData, native:
     if (beat !== lastBeat) {
       lastBeat = beat
       returnedAt = performance.now()
-      if (isLocked) returned()
+      if (isLocked) {
+        returned()
+      }
       void standing?.then(found => found?.[Symbol.dispose]())
       standing = undefined
       // The timer may run for the next time when a tick has passed.
@@ -51,9 +53,15 @@ function watch({ beats, tickMs, limitMs, name, json }: LockupWorkerData, native:
     }
     // The time for which it waits for a CPU does not count.
     stuckMs += fields[0] === 'S' ? tickMs : usedMs
-    if (stuckMs >= limitMs / 4) standing ??= stand()
-    if (stuckMs >= limitMs && !isLocked) locked()
-    if (stuckMs >= limitMs + PATIENCE_MS) report(name)
+    if (stuckMs >= limitMs / 4) {
+      standing ??= stand()
+    }
+    if (stuckMs >= limitMs && !isLocked) {
+      locked()
+    }
+    if (stuckMs >= limitMs + PATIENCE_MS) {
+      report(name)
+    }
   }, tickMs)
 
   /** Replies to the vnet's clients in place of the main thread. */
@@ -88,7 +96,9 @@ function watch({ beats, tickMs, limitMs, name, json }: LockupWorkerData, native:
     session = paused
     paused.on('Debugger.paused', () => {
       paused.post('Runtime.evaluate', { expression: 'new Error().stack' }, (_, reply) => {
-        if (reply !== undefined) report(driverFrame(String(reply.result.value).split('\n')) ?? name)
+        if (reply !== undefined) {
+          report(driverFrame(String(reply.result.value).split('\n')) ?? name)
+        }
       })
       paused.post('Debugger.resume')
     })
@@ -125,7 +135,9 @@ function watch({ beats, tickMs, limitMs, name, json }: LockupWorkerData, native:
 /** The length of the messages before the zeros. */
 function lengthOf(bytes: Uint8Array): number {
   let length = 0
-  while (length + NLMSG_HDRLEN <= bytes.length && getU32(bytes, length) > 0) length += align4(getU32(bytes, length))
+  while (length + NLMSG_HDRLEN <= bytes.length && getU32(bytes, length) > 0) {
+    length += align4(getU32(bytes, length))
+  }
   return length
 }
 

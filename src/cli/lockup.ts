@@ -44,7 +44,10 @@ export async function watchLockups(name: string, limitMs = 2000): Promise<Deputy
   const json = process.argv.includes('--json')
   const workerData: LockupWorkerData = { beats, tickMs, limitMs, name, json }
   // Without the preloaded modules of this thread, which are the user's.
-  const worker = new Worker(new URL('./lockup-worker.js', import.meta.url), { workerData, execArgv: [] })
+  const worker = new Worker(new URL('./lockup-worker.js', import.meta.url), {
+    workerData,
+    execArgv: [],
+  })
   // A driver also runs without a watchdog.
   worker.on('error', () => {})
   await once(worker, 'online').catch(() => {})

@@ -12,7 +12,9 @@ export async function main(argv: readonly string[], raw: Io): Promise<number> {
   const commandLine = ['vnet', ...argv.map(shellWord)].join(' ')
   const io: Io = { ...raw, out: escaping(raw.out), err: escaping(raw.err), commandLine }
   const { progress } = raw
-  if (progress !== undefined) io.progress = line => progress(line && printable(line))
+  if (progress !== undefined) {
+    io.progress = line => progress(line && printable(line))
+  }
   // Loading the commands would take most of the time.
   if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V')) {
     io.out(`${packageVersion()}\n`)

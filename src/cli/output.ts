@@ -1,12 +1,23 @@
 /** The output of a run: lines for people, or one JSON object a line for programs. */
 import { LOGLEVEL_WARNING, printable } from '../base/index.ts'
 import { flipAddress } from '../drivers/flip/address.ts'
-import { NETIF_F_GRO, NETIF_F_GSO_UDP_L4, NETIF_F_HW_CSUM, NETIF_F_TSO, NETIF_F_TSO6 } from '../netdev/if.ts'
+import {
+  NETIF_F_GRO,
+  NETIF_F_GSO_UDP_L4,
+  NETIF_F_HW_CSUM,
+  NETIF_F_TSO,
+  NETIF_F_TSO6,
+} from '../netdev/if.ts'
 import type { Driver, NetDevice } from '../netdev/index.ts'
 import { formatAddress, formatMac, isInPrefix, parsePrefix } from '../packet/address.ts'
 import type { Plan } from './plan.ts'
 import { type Io, logLine } from './process/io.ts'
-import { type DeviceStatistics, stageLines, statisticsTable, type WireStatistics } from './statistics.ts'
+import {
+  type DeviceStatistics,
+  stageLines,
+  statisticsTable,
+  type WireStatistics,
+} from './statistics.ts'
 
 /** The output of a run, for people or as JSON. It writes through Io. */
 export interface Output {
@@ -29,9 +40,15 @@ export function textOutput(io: Io, quiet: boolean, enter?: string): Output {
           const names = plans.map(({ dev }) => dev.name).join(', ')
           io.out(`made ${names} with the driver ${driver.name}; other commands: vnet --help\n`)
         }
-        for (const plan of plans) io.out(`${interfaceLine(plan)}\n`)
-        if (enter !== undefined) io.out(`no root: in another terminal, first: ${enter}\n`)
-        for (const hint of hints(plans, driver, enter === undefined)) io.out(`try: ${hint}\n`)
+        for (const plan of plans) {
+          io.out(`${interfaceLine(plan)}\n`)
+        }
+        if (enter !== undefined) {
+          io.out(`no root: in another terminal, first: ${enter}\n`)
+        }
+        for (const hint of hints(plans, driver, enter === undefined)) {
+          io.out(`try: ${hint}\n`)
+        }
       }
       io.out('ready\n')
     },
@@ -62,8 +79,14 @@ export function jsonOutput(io: Io, quiet: boolean, enter?: string): Output {
       line({ event: 'ready', interfaces, ...(enter !== undefined && { enter }) })
     },
     statistics(devices, wires) {
-      const interfaces = devices.map(each => ({ ...each, netns: each.netns ?? null, kernel: each.kernel ?? null }))
-      if (!quiet) line({ event: 'statistics', interfaces, wires })
+      const interfaces = devices.map(each => ({
+        ...each,
+        netns: each.netns ?? null,
+        kernel: each.kernel ?? null,
+      }))
+      if (!quiet) {
+        line({ event: 'statistics', interfaces, wires })
+      }
     },
   }
 }
@@ -72,8 +95,11 @@ function log(io: Io, json: boolean, level: number, text: string): void {
   const to = json ? 'out' : 'err'
   const line = logLine(json, level, text)
   const lost = (lines: number) => `${lines} log lines were lost: they were not read in time`
-  if (io.logLine !== undefined) io.logLine(to, line, lines => logLine(json, LOGLEVEL_WARNING, lost(lines)))
-  else io[to](line)
+  if (io.logLine !== undefined) {
+    io.logLine(to, line, lines => logLine(json, LOGLEVEL_WARNING, lost(lines)))
+  } else {
+    io[to](line)
+  }
 }
 
 /** Returns `vnet0: 4 tx 2 rx queues, mtu 1500, 02:00:00:00:00:01, 198.18.0.1/24, offloads csum` */
@@ -106,21 +132,29 @@ function offloads({ features }: NetDevice): string[] {
  * another user, which does not exist there.
  */
 function hints(plans: readonly Plan[], { flips, attaches }: Driver, tcpdump: boolean): string[] {
-  const all = plans.flatMap(plan => plan.addresses.map(text => ({ cidr: parsePrefix(text), netns: plan.netns })))
+  const all = plans.flatMap(plan =>
+    plan.addresses.map(text => ({ cidr: parsePrefix(text), netns: plan.netns })),
+  )
   const found: string[] = []
   for (const { cidr } of all) {
     if (cidr === undefined || !flips) continue
     const far = flipAddress(cidr.bytes)
     const near = all.find(other => other.cidr !== undefined && isInPrefix(far, other.cidr))
-    if (near !== undefined) found.push(inNetns(near.netns, `ping ${formatAddress(far)}`))
+    if (near !== undefined) {
+      found.push(inNetns(near.netns, `ping ${formatAddress(far)}`))
+    }
   }
   const last = plans.at(-1)
   // There tcpdump shows received frames twice: before the wire and after it.
   if (attaches) return plans.map(({ dev }) => `vnet wire ${dev.name}`)
-  return last === undefined || !tcpdump ? found : [...found, inNetns(last.netns, `tcpdump -ni ${last.dev.name}`)]
+  return last === undefined || !tcpdump
+    ? found
+    : [...found, inNetns(last.netns, `tcpdump -ni ${last.dev.name}`)]
 }
 
 function inNetns(netns: string | undefined, command: string): string {
   if (netns === undefined) return command
-  return netns.includes('/') ? `nsenter --net=${netns} ${command}` : `ip netns exec ${netns} ${command}`
+  return netns.includes('/')
+    ? `nsenter --net=${netns} ${command}`
+    : `ip netns exec ${netns} ${command}`
 }

@@ -25,9 +25,13 @@ export function provideOwnPackage(url?: string): void {
   if (hooks.areRegistered || (url !== undefined && isInstalledFor(url))) return
   hooks.areRegistered = true
   const { registerHooks } = module as SynchronousHooks<unknown>
-  if (registerHooks !== undefined) registerHooks({ resolve })
+  if (registerHooks !== undefined) {
+    registerHooks({ resolve })
+  }
   // Without synchronous hooks, Node loads this module again, into a thread that resolves.
-  else module.register(new URL('../../dist/cli/own-package.js', import.meta.url), import.meta.url)
+  else {
+    module.register(new URL('../../dist/cli/own-package.js', import.meta.url), import.meta.url)
+  }
 }
 
 /** A hook: the package refers to itself by its name, and to its products, as from this file. */
@@ -38,7 +42,9 @@ export function resolve<T>(specifier: string, context: Context, next: Next<T>): 
 
 function isInstalledFor(url: string | undefined): boolean {
   try {
-    if (url?.startsWith('file:')) createRequire(url).resolve('vnet')
+    if (url?.startsWith('file:')) {
+      createRequire(url).resolve('vnet')
+    }
     return true
   } catch {
     return false
@@ -46,4 +52,5 @@ function isInstalledFor(url: string | undefined): boolean {
 }
 
 /** Returns the version of this package. */
-export const packageVersion = (): string => createRequire(import.meta.url)('../../package.json').version
+export const packageVersion = (): string =>
+  createRequire(import.meta.url)('../../package.json').version

@@ -18,8 +18,9 @@ export interface Plan {
 
 /** Writes the options into the devices. Throws a UsageError if they do not fit. */
 export function planDevices(specs: readonly DeviceSpec[], options: CommonOptions): Plan[] {
-  if ((options.user ?? options.group) !== undefined && !options.persist)
+  if ((options.user ?? options.group) !== undefined && !options.persist) {
     throw new UsageError('--user and --group are for persistent interfaces: add --persist')
+  }
   const { mac = [], txqueuelen: txQueueLen } = options
   if (mac.length > specs.length) {
     const interfaces = specs.length === 1 ? 'one interface' : `${specs.length} interfaces`
@@ -27,37 +28,58 @@ export function planDevices(specs: readonly DeviceSpec[], options: CommonOptions
   }
   // A later run cannot know which number the kernel would choose.
   if (options.persist || options.delete) {
-    for (const [i, { dev }] of specs.entries()) dev.rename(dev.name.replace('%d', String(i)))
+    for (const [i, { dev }] of specs.entries()) {
+      dev.rename(dev.name.replace('%d', String(i)))
+    }
   }
   const addresses = addressesOf(specs, options)
   const bare = withoutOffload(specs, options)
-  if (options.gro && bare.size === specs.length)
+  if (options.gro && bare.size === specs.length) {
     throw new UsageError('--gro merges on interfaces with offloads, but --no-offload leaves none')
+  }
   const plans = specs.map((spec, i) => {
     const dev = spec.dev as NetDevice
     refuseQueues(dev, options)
     const address = mac[i]
-    if (address !== undefined) dev.devAddr.set(address)
-    if (txQueueLen !== undefined) dev.txQueueLen = txQueueLen
-    if (bare.has(spec)) dev.features = 0
-    else if (options.gro) dev.features |= NETIF_F_GRO
-    const explicit = { ...(address && { address }), ...(txQueueLen !== undefined && { txQueueLen }) }
+    if (address !== undefined) {
+      dev.devAddr.set(address)
+    }
+    if (txQueueLen !== undefined) {
+      dev.txQueueLen = txQueueLen
+    }
+    if (bare.has(spec)) {
+      dev.features = 0
+    } else if (options.gro) {
+      dev.features |= NETIF_F_GRO
+    }
+    const explicit = {
+      ...(address && { address }),
+      ...(txQueueLen !== undefined && { txQueueLen }),
+    }
     return { dev, netns: spec.netns, addresses: addresses[i] ?? [], explicit }
   })
   for (const { dev, netns } of plans) {
     const namesakes = plans.filter(other => other.dev.name === dev.name)
     const same = namesakes.filter(other => other.netns === netns)
-    if (same.length > 1 && !dev.name.includes('%d'))
+    if (same.length > 1 && !dev.name.includes('%d')) {
       throw new UsageError(`two interfaces cannot both be called ${dev.name}`)
-    if (namesakes.length > 1 && netns !== undefined && !dev.name.includes('%d')) dev.logPrefix = `${netns}/`
+    }
+    if (namesakes.length > 1 && netns !== undefined && !dev.name.includes('%d')) {
+      dev.logPrefix = `${netns}/`
+    }
   }
   return plans
 }
 
 /** Refuses queue counts that the driver ignores. */
-function refuseQueues({ name, numTxQueues, numRxQueues }: NetDevice, { txqs, rxqs }: CommonOptions): void {
+function refuseQueues(
+  { name, numTxQueues, numRxQueues }: NetDevice,
+  { txqs, rxqs }: CommonOptions,
+): void {
   if ((txqs ?? numTxQueues) === numTxQueues && (rxqs ?? numRxQueues) === numRxQueues) return
-  throw new UsageError(`${name} always has ${numTxQueues} tx and ${numRxQueues} rx queues: omit --txqs and --rxqs`)
+  throw new UsageError(
+    `${name} always has ${numTxQueues} tx and ${numRxQueues} rx queues: omit --txqs and --rxqs`,
+  )
 }
 
 /**
@@ -84,24 +106,37 @@ function addressesOf(specs: readonly DeviceSpec[], options: CommonOptions): stri
 }
 
 /** Returns the devices that are to have no features. */
-function withoutOffload(specs: readonly DeviceSpec[], options: CommonOptions): ReadonlySet<DeviceSpec> {
+function withoutOffload(
+  specs: readonly DeviceSpec[],
+  options: CommonOptions,
+): ReadonlySet<DeviceSpec> {
   const { offload = true } = options
   if (typeof offload === 'boolean') return new Set(offload ? [] : specs)
-  return new Set(offload.flatMap(text => specsNamed(text, `--no-offload=${offload}`, specs, options)))
+  return new Set(
+    offload.flatMap(text => specsNamed(text, `--no-offload=${offload}`, specs, options)),
+  )
 }
 
 /**
  * Returns the interfaces that `[NETNS/]IF` names, in any namespace if NETNS is absent. Throws a
  * UsageError without a match.
  */
-function specsNamed(text: string, option: string, specs: readonly DeviceSpec[], options: CommonOptions): DeviceSpec[] {
-  const found = specs.filter(spec => text === spec.dev.name || text === `${placeOf(spec, options)}/${spec.dev.name}`)
+function specsNamed(
+  text: string,
+  option: string,
+  specs: readonly DeviceSpec[],
+  options: CommonOptions,
+): DeviceSpec[] {
+  const found = specs.filter(
+    spec => text === spec.dev.name || text === `${placeOf(spec, options)}/${spec.dev.name}`,
+  )
   if (found.length > 0) return found
   const names = specs.map(spec => spec.dev.name).join(' and ')
   throw new UsageError(`${option}: no interface is called '${text}'; this run makes ${names}`)
 }
 
-const placeOf = (spec: DeviceSpec, { netns }: CommonOptions): string | undefined => spec.netns ?? netns
+const placeOf = (spec: DeviceSpec, { netns }: CommonOptions): string | undefined =>
+  spec.netns ?? netns
 
 /** Returns the namespace that a device is in, or is to be in; undefined is the program's. */
 export function netnsOf(dev: NetDevice, plans: readonly Plan[]): string | undefined {
@@ -109,14 +144,22 @@ export function netnsOf(dev: NetDevice, plans: readonly Plan[]): string | undefi
 }
 
 /** An interface that exists already keeps the addresses it has, unless the options name others. */
-export function keepAddresses(platform: LinuxPlatform, plan: Plan, { address }: CommonOptions): Plan {
+export function keepAddresses(
+  platform: LinuxPlatform,
+  plan: Plan,
+  { address }: CommonOptions,
+): Plan {
   const { dev, netns } = plan
-  return address === undefined && platform.addresses(dev.name, netns).length > 0 ? { ...plan, addresses: [] } : plan
+  return address === undefined && platform.addresses(dev.name, netns).length > 0
+    ? { ...plan, addresses: [] }
+    : plan
 }
 
 /** Throws if two interfaces of this run share a network: each would take the other's traffic. */
 export function refuseOverlaps(plans: readonly Plan[]): void {
-  const all = plans.flatMap(plan => plan.addresses.map(text => ({ plan, text, cidr: toPrefix(text) })))
+  const all = plans.flatMap(plan =>
+    plan.addresses.map(text => ({ plan, text, cidr: toPrefix(text) })),
+  )
   for (const [i, { plan: one, text, cidr }] of all.entries()) {
     const isOverlap = (each: (typeof all)[number]) =>
       each.plan !== one && each.plan.netns === one.netns && prefixesIntersect(each.cidr, cidr)

@@ -24,9 +24,17 @@ export const PRODUCTS: readonly Product[] = [
 ]
 
 /** Returns the commands of a product, for one of them. Throws a UsageError without the package. */
-export async function commandsFor(command: string, { name }: Product): Promise<readonly LazyCommand[]> {
-  return (await fromPackage<{ readonly commands: readonly LazyCommand[] }>(name, 'commands', `vnet ${command}`))
-    .commands
+export async function commandsFor(
+  command: string,
+  { name }: Product,
+): Promise<readonly LazyCommand[]> {
+  return (
+    await fromPackage<{ readonly commands: readonly LazyCommand[] }>(
+      name,
+      'commands',
+      `vnet ${command}`,
+    )
+  ).commands
 }
 
 /** Returns the commands of a product. Without the package, each says so. */
@@ -37,7 +45,12 @@ export async function productCommands(product: Product): Promise<readonly LazyCo
   } catch (error) {
     if (!(error instanceof UsageError)) throw error
     const run = () => Promise.reject(error)
-    return commands.map(name => ({ name, description: error.message, group: 'Not installed:', run }))
+    return commands.map(name => ({
+      name,
+      description: error.message,
+      group: 'Not installed:',
+      run,
+    }))
   }
 }
 
@@ -54,7 +67,11 @@ export async function fromPackage<T>(name: string, module: string, what: string)
   } catch (cause) {
     throw new UsageError(`${what} is in the package ${name}: ${advice}`, { cause })
   }
-  if (found.version !== version)
-    throw new UsageError(`${name} ${found.version} is installed, but vnet is ${version}: ${advice}`, { cause: found })
+  if (found.version !== version) {
+    throw new UsageError(
+      `${name} ${found.version} is installed, but vnet is ${version}: ${advice}`,
+      { cause: found },
+    )
+  }
   return await import(`${name}/${module}`)
 }

@@ -90,7 +90,10 @@ const helpCommands: readonly LazyCommand[] = [
       'source <(vnet completion bash)': 'complete commands by Tab in this shell',
     },
     async run(io, shell) {
-      const [{ completion }, commands] = await Promise.all([import('./parse/completion.ts'), allCommands()])
+      const [{ completion }, commands] = await Promise.all([
+        import('./parse/completion.ts'),
+        allCommands(),
+      ])
       io.out(completion(shell, commands))
       return EXIT_OK
     },
@@ -116,24 +119,41 @@ const helpCommands: readonly LazyCommand[] = [
       const [name = '', sub, ...rest] = words
       const under = sub === undefined ? undefined : name
       const command = rest.length > 0 ? undefined : await commandNamed(sub ?? name, under, io)
-      if (command === undefined) throw new UsageError(`unknown command '${words.join(' ')}' (see vnet help --all)`)
+      if (command === undefined) {
+        throw new UsageError(`unknown command '${words.join(' ')}' (see vnet help --all)`)
+      }
       const { options = [] } = command
       const shown = [...options, option('-h, --help', '')].filter(({ isHidden }) => !isHidden)
-      if (names) for (const { long } of shown) io.out(`${long}\n`)
-      else await printHelp(command, io)
+      if (names) {
+        for (const { long } of shown) {
+          io.out(`${long}\n`)
+        }
+      } else {
+        await printHelp(command, io)
+      }
       return EXIT_OK
     },
   }),
 ]
 
 /** Prints the help of a command; without one, the program's. */
-export async function printHelp(command: LazyCommand | undefined, io: Io, isFull = false): Promise<void> {
-  const [{ commandHelp, commandList, programHelp }, commands] = await Promise.all([import('./parse/help.ts'), tables()])
+export async function printHelp(
+  command: LazyCommand | undefined,
+  io: Io,
+  isFull = false,
+): Promise<void> {
+  const [{ commandHelp, commandList, programHelp }, commands] = await Promise.all([
+    import('./parse/help.ts'),
+    tables(),
+  ])
   if (command !== undefined) {
-    const subs = commands.filter(({ under }) => under === command.name && command.under === undefined)
+    const subs = commands.filter(
+      ({ under }) => under === command.name && command.under === undefined,
+    )
     io.out(commandHelp(command, subs))
-  } else if (isFull) io.out(commandList(await allCommands(false)))
-  else {
+  } else if (isFull) {
+    io.out(commandList(await allCommands(false)))
+  } else {
     const named = [...driversBeside(commands).map(listed), ...commands]
     io.out(
       programHelp(
@@ -148,7 +168,11 @@ export async function printHelp(command: LazyCommand | undefined, io: Io, isFull
  * Returns a command, or the subcommand of `under`; undefined if it does not exist. Loads the code
  * of a driver if it is one. Without `name` it returns the usual driver.
  */
-export async function commandNamed(name = USUAL, under?: string, io?: Io): Promise<LazyCommand | undefined> {
+export async function commandNamed(
+  name = USUAL,
+  under?: string,
+  io?: Io,
+): Promise<LazyCommand | undefined> {
   const found = controlCommands.find(each => each.name === name && each.under === under)
   if (found !== undefined) return found
   const driver = under === undefined ? DRIVERS.find(each => each.name === name) : undefined
@@ -171,7 +195,9 @@ export async function allCommands(isFull = true): Promise<LazyCommand[]> {
 
 /** Returns the drivers that are installed: otherwise one of `commands` says that it is not. */
 function driversBeside(commands: readonly LazyCommand[]): readonly LazyDriver[] {
-  return DRIVERS.filter(driver => !commands.some(({ name, under }) => name === driver.name && under === undefined))
+  return DRIVERS.filter(
+    driver => !commands.some(({ name, under }) => name === driver.name && under === undefined),
+  )
 }
 
 /** Returns a driver as an entry of a list, without its code. */
@@ -186,17 +212,34 @@ async function tables(): Promise<LazyCommand[]> {
 }
 
 async function driverOf({ load, examples }: LazyDriver): Promise<LazyCommand> {
-  const [{ driverCommand }, { driver }] = await Promise.all([import('./commands/driver-command.ts'), load()])
-  return { ...driverCommand(driver as Driver, commandNamed), group: MAKING, examples: Object.entries(examples) }
+  const [{ driverCommand }, { driver }] = await Promise.all([
+    import('./commands/driver-command.ts'),
+    load(),
+  ])
+  return {
+    ...driverCommand(driver as Driver, commandNamed),
+    group: MAKING,
+    examples: Object.entries(examples),
+  }
 }
 
 /** Returns the command of a driver file, which has the file's name. */
 async function fileCommand(file: string, io: Io | undefined): Promise<LazyCommand> {
   void io?.watchLockups?.(file)
-  const [{ driverCommand }, driver] = await Promise.all([import('./commands/driver-command.ts'), loadDriver(file)])
+  const [{ driverCommand }, driver] = await Promise.all([
+    import('./commands/driver-command.ts'),
+    loadDriver(file),
+  ])
   const taken = commonOptions().find(({ key }) => Object.hasOwn(driver.params, key))
-  if (taken !== undefined)
-    throw new UsageError(`${file}: parameter ${taken.key}: every driver has ${taken.long}; rename the parameter`)
+  if (taken !== undefined) {
+    throw new UsageError(
+      `${file}: parameter ${taken.key}: every driver has ${taken.long}; rename the parameter`,
+    )
+  }
   const command = driverCommand(driver, commandNamed)
-  return { ...command, name: file, run: (at, ...rest) => command.run({ ...at, sole: false }, ...rest) }
+  return {
+    ...command,
+    name: file,
+    run: (at, ...rest) => command.run({ ...at, sole: false }, ...rest),
+  }
 }

@@ -39,12 +39,16 @@ export function enterNamespaces(
   namesOf: () => readonly string[],
 ): void {
   const { netns, persist, delete: remove, name = [] } = options
-  if (process.geteuid?.() === 0 || enterCommand() !== undefined || hasCapability(CAP_NET_ADMIN)) return
+  if (process.geteuid?.() === 0 || enterCommand() !== undefined || hasCapability(CAP_NET_ADMIN)) {
+    return
+  }
   if (netns !== undefined || persist || remove || args.some(arg => arg.includes('/'))) return
   using sock = RouteSocket.open(native)
   const links = getLinks(sock)
   let names: readonly string[] = [...args, ...name]
-  if (names.length === 0 && links.some(isMine)) names = namesOf()
+  if (names.length === 0 && links.some(isMine)) {
+    names = namesOf()
+  }
   if (links.some(link => names.includes(link.name))) return
   checkTun(native, sudoCommand())
   process.env[ENTERED] = String(process.pid)
@@ -56,7 +60,10 @@ export function enterNamespaces(
  * and of root without capabilities, as in a container. `prepare` is called before, outside;
  * descriptors that it returns remain open.
  */
-export async function enterForLab(native: Native, prepare?: () => readonly number[]): Promise<void> {
+export async function enterForLab(
+  native: Native,
+  prepare?: () => readonly number[],
+): Promise<void> {
   const isRoot = process.geteuid?.() === 0
   // pasta(1) takes root, so a user with capabilities enters, too.
   const canStay = isRoot
@@ -66,7 +73,9 @@ export async function enterForLab(native: Native, prepare?: () => readonly numbe
   // A signal that Node has caught and not yet handled would be lost by the exec. Node looks for
   // signals between two immediates.
   native.endBySignals(1)
-  for (let i = 0; i < 2; i++) await setImmediate()
+  for (let i = 0; i < 2; i++) {
+    await setImmediate()
+  }
   checkTun(native, sudoCommand())
   const descriptors = Int32Array.from(prepare?.() ?? [])
   process.env[ENTERED] = String(process.pid)
@@ -77,5 +86,8 @@ export async function enterForLab(native: Native, prepare?: () => readonly numbe
 function isMine({ tun }: Link): boolean {
   if (tun === undefined || !tun.persist) return false
   const { owner, group } = tun
-  return owner === process.geteuid?.() || (group !== undefined && process.getgroups?.().includes(group) === true)
+  return (
+    owner === process.geteuid?.() ||
+    (group !== undefined && process.getgroups?.().includes(group) === true)
+  )
 }

@@ -26,16 +26,32 @@ export interface CapturedRun {
  * --capture. A reader that closes its pipe is not a failure. Throws a UsageError if the file cannot
  * be made. Later failures are logged, and end only the capture.
  */
-export async function startCapture(run: CapturedRun): Promise<(() => Promise<boolean>) | undefined> {
+export async function startCapture(
+  run: CapturedRun,
+): Promise<(() => Promise<boolean>) | undefined> {
   const { net, driver, plans, options } = run
   const { capture: path, filter: expression, snaplen, ring, tlsKeys, duration } = options
   if (path === undefined) return undefined
-  if (ring !== undefined && run.isOwn && !options.keepPrivileges) refuseForeign(dirname(path))
+  if (ring !== undefined && run.isOwn && !options.keepPrivileges) {
+    refuseForeign(dirname(path))
+  }
   const filter = expression === undefined ? undefined : compileFilter(expression)
   const { log } = net
-  const file = new CaptureFile(path, { ring, tlsKeys, warn: text => log.warn(`vnet: capture: ${text}`) })
-  const recording = new Recording(file, error => log.err(`vnet: capture: ${messageOrDescription(error)}`))
-  recording.follow({ net, snaplen, filter, driver: driver.name, netnsOf: dev => netnsOf(dev, plans) })
+  const file = new CaptureFile(path, {
+    ring,
+    tlsKeys,
+    warn: text => log.warn(`vnet: capture: ${text}`),
+  })
+  const recording = new Recording(file, error =>
+    log.err(`vnet: capture: ${messageOrDescription(error)}`),
+  )
+  recording.follow({
+    net,
+    snaplen,
+    filter,
+    driver: driver.name,
+    netnsOf: dev => netnsOf(dev, plans),
+  })
   let ended: Promise<boolean> | undefined
   function end(): Promise<boolean> {
     ended ??= finish()
@@ -44,13 +60,21 @@ export async function startCapture(run: CapturedRun): Promise<(() => Promise<boo
   async function finish(): Promise<boolean> {
     alarm.cancel()
     const error: unknown = await recording.stop().catch(thrown => thrown)
-    if (error === undefined) log.info(`vnet: capture: ${recording.frames} frames in ${path}`)
-    if (error === undefined && !file.isOrdered) log.info(`vnet: capture: ${UNORDERED}`)
-    if (recording.lost > 0) log.warn(`vnet: capture: ${recording.lost} frames lost, because the file did not keep up`)
+    if (error === undefined) {
+      log.info(`vnet: capture: ${recording.frames} frames in ${path}`)
+    }
+    if (error === undefined && !file.isOrdered) {
+      log.info(`vnet: capture: ${UNORDERED}`)
+    }
+    if (recording.lost > 0) {
+      log.warn(`vnet: capture: ${recording.lost} frames lost, because the file did not keep up`)
+    }
     return error === undefined || isErrno(error, EPIPE)
   }
   const alarm = net.clock.alarm(() => void end())
-  if (duration !== undefined) alarm.at(net.clock.now() + duration)
+  if (duration !== undefined) {
+    alarm.at(net.clock.now() + duration)
+  }
   await file.ready()
   return end
 }
@@ -60,7 +84,11 @@ export async function startCapture(run: CapturedRun): Promise<(() => Promise<boo
  * before a ring needs its second file.
  */
 function refuseForeign(directory: string): void {
-  const { mode, uid, gid } = statSync(directory, { throwIfNoEntry: false }) ?? { mode: 0o777, uid: 0, gid: 0 }
+  const { mode, uid, gid } = statSync(directory, { throwIfNoEntry: false }) ?? {
+    mode: 0o777,
+    uid: 0,
+    gid: 0,
+  }
   if (process.geteuid?.() !== 0) return
   const isOfGroup = process.getgroups?.().includes(gid)
   const rights = uid === 0 ? mode >> 6 : mode >> (isOfGroup ? 3 : 0)

@@ -16,7 +16,13 @@ import { LinuxPlatform } from '../linux/platform.ts'
 import { TapPort } from '../linux/tap/port.ts'
 import { functionPlace } from '../netdev/debug/function-place.node.ts'
 import { type Driver, namedBy } from '../netdev/driver.ts'
-import { NETDEV_CHANGE, NETDEV_CHANGEADDR, NETDEV_CHANGEMTU, NETIF_MSG_FRAMES, NETIF_MSG_LINK } from '../netdev/if.ts'
+import {
+  NETDEV_CHANGE,
+  NETDEV_CHANGEADDR,
+  NETDEV_CHANGEMTU,
+  NETIF_MSG_FRAMES,
+  NETIF_MSG_LINK,
+} from '../netdev/if.ts'
 import { insmod, type Module } from '../netdev/module.ts'
 import { Net } from '../netdev/net.ts'
 import type { NetDevice } from '../netdev/net-device.ts'
@@ -25,7 +31,14 @@ import { LinuxWireResources } from '../wire/wire-resources.node.ts'
 import { live, type Run, type RunOptions } from './live.ts'
 import { jsonOutput, textOutput } from './output.ts'
 import type { CommonOptions } from './parse/options.ts'
-import { keepAddresses, netnsOf, type Plan, planDevices, refuseConflicts, refuseOverlaps } from './plan.ts'
+import {
+  keepAddresses,
+  netnsOf,
+  type Plan,
+  planDevices,
+  refuseConflicts,
+  refuseOverlaps,
+} from './plan.ts'
 import { EXIT_FAILURE, EXIT_OK, type Io, logLevel } from './process/io.ts'
 import { enterCommand, enterNamespaces } from './rootless.ts'
 
@@ -48,12 +61,18 @@ export async function run(
     await io.watchLockups?.(driver.name)
     const { importFile } = await import('./driver-file.ts')
     // It may start a thread of Node's, which needs the descriptors of the others too.
-    for (const file of stages) await importFile(file)
+    for (const file of stages) {
+      await importFile(file)
+    }
   }
   prepareThread(native, options, io)
   const log = new Log(logLevel(options), output.log)
   await using clock = new TimerfdClock(native)
-  await using platform = new LinuxPlatform(native, text => log.warn(`vnet: ${text}`), new Turns(clock))
+  await using platform = new LinuxPlatform(
+    native,
+    text => log.warn(`vnet: ${text}`),
+    new Turns(clock),
+  )
   const chance = random(randomBytes(4).readUInt32LE())
   using _errors = logDriverErrors(driver, log, clock, io)
   await using wireResources = await openWireResources(driver, params, stages, log)
@@ -69,15 +88,24 @@ export async function run(
     return made
   }
   const named = [...args, ...namedBy(driver.params, params, 'interface')]
-  if (io.own) enterNamespaces(native, options, named, () => initialize().devices.map(({ name }) => name))
+  if (io.own) {
+    enterNamespaces(native, options, named, () => initialize().devices.map(({ name }) => name))
+  }
   const module = initialize()
   let status = EXIT_FAILURE
   try {
-    const plans = planDevices(module.specs, options).map(plan => keepAddresses(platform, plan, options))
-    if (options.delete) status = await removeAll(platform, plans)
-    else status = await runDevices({ module, plans, net, native, platform, options, io, output })
+    const plans = planDevices(module.specs, options).map(plan =>
+      keepAddresses(platform, plan, options),
+    )
+    if (options.delete) {
+      status = await removeAll(platform, plans)
+    } else {
+      status = await runDevices({ module, plans, net, native, platform, options, io, output })
+    }
   } finally {
-    if (!(await unload(module, net, wireResources))) status = EXIT_FAILURE
+    if (!(await unload(module, net, wireResources))) {
+      status = EXIT_FAILURE
+    }
   }
   return status
 }
@@ -103,8 +131,12 @@ async function openWireResources(
 ): Promise<LinuxWireResources> {
   const hasScenario = namedBy(driver.params, params, 'scenario').length > 0
   const scenarios = hasScenario ? await import('../wire/scenario-file.ts') : undefined
-  const resources = new LinuxWireResources(scenarios?.parseScenario, error => log.err(`vnet: log: ${explain(error)}`))
-  for (const file of stages) await resources.loadStages(file, (await import('./driver-file.ts')).importFile)
+  const resources = new LinuxWireResources(scenarios?.parseScenario, error =>
+    log.err(`vnet: log: ${explain(error)}`),
+  )
+  for (const file of stages) {
+    await resources.loadStages(file, (await import('./driver-file.ts')).importFile)
+  }
   return resources
 }
 
@@ -113,14 +145,23 @@ async function runDevices(parts: Run): Promise<number> {
   const { module, plans, net, native, platform, options, io } = parts
   const { driver } = module
   refuseOverlaps(plans)
-  for (const plan of plans) refuseConflicts(platform, plan)
-  if (options.verbose)
+  for (const plan of plans) {
+    refuseConflicts(platform, plan)
+  }
+  if (options.verbose) {
     net.registerNetdeviceNotifier((event, dev) => {
-      if (event === NETDEV_CHANGEMTU) dev.changeLog.debug('mtu', `mtu ${dev.mtu}`)
-      else if (event === NETDEV_CHANGEADDR) dev.changeLog.debug('address', `address ${formatMac(dev.devAddr)}`)
-      else if (event === NETDEV_CHANGE)
-        dev.changeLog.debug('flags', `flags 0x${dev.flags.toString(16)}, carrier ${dev.carrier ? 'on' : 'off'}`)
+      if (event === NETDEV_CHANGEMTU) {
+        dev.changeLog.debug('mtu', `mtu ${dev.mtu}`)
+      } else if (event === NETDEV_CHANGEADDR) {
+        dev.changeLog.debug('address', `address ${formatMac(dev.devAddr)}`)
+      } else if (event === NETDEV_CHANGE) {
+        dev.changeLog.debug(
+          'flags',
+          `flags 0x${dev.flags.toString(16)}, carrier ${dev.carrier ? 'on' : 'off'}`,
+        )
+      }
     })
+  }
   await using _control = serveControl(native, net, {
     netnsOf: dev => netnsOf(dev, plans),
     namespaceOf: dev => namespaceOf(dev, netnsOf(dev, plans)),
@@ -138,12 +179,20 @@ async function runDevices(parts: Run): Promise<number> {
     deputy: await io.deputy?.(),
   })
   const captures = options.capture === undefined ? undefined : await import('./run-capture.ts')
-  const endCapture = await captures?.startCapture({ net, driver, plans, options, isOwn: io.own === true })
+  const endCapture = await captures?.startCapture({
+    net,
+    driver,
+    plans,
+    options,
+    isOwn: io.own === true,
+  })
   let status = EXIT_FAILURE
   try {
     status = await live(parts)
   } finally {
-    if ((await endCapture?.()) === false) status = EXIT_FAILURE
+    if ((await endCapture?.()) === false) {
+      status = EXIT_FAILURE
+    }
   }
   return status
 }
@@ -158,7 +207,11 @@ function logDriverErrors({ name }: Driver, log: Log, clock: Clock, io: Io): Disp
 }
 
 /** Calls the driver's exit, and closes the logs of wires. Returns whether both succeeded. */
-async function unload(module: Module, { log, debug, pool }: Net, resources: LinuxWireResources): Promise<boolean> {
+async function unload(
+  module: Module,
+  { log, debug, pool }: Net,
+  resources: LinuxWireResources,
+): Promise<boolean> {
   const { name } = module.driver
   let isWhole = true
   try {
@@ -174,14 +227,18 @@ async function unload(module: Module, { log, debug, pool }: Net, resources: Linu
   })
   debug?.end()
   log.flush()
-  if (pool.out > 0) log.err(`${pool.out} frames were neither handed on nor freed`)
+  if (pool.out > 0) {
+    log.err(`${pool.out} frames were neither handed on nor freed`)
+  }
   return isWhole
 }
 
 /** Removes every interface that can be removed, then throws the first error. Returns EXIT_OK. */
 async function removeAll(platform: LinuxPlatform, plans: readonly Plan[]): Promise<number> {
   const errors: unknown[] = []
-  for (const { dev, netns } of plans) await platform.remove(dev.name, netns).catch(error => errors.push(error))
+  for (const { dev, netns } of plans) {
+    await platform.remove(dev.name, netns).catch(error => errors.push(error))
+  }
   if (errors.length > 0) throw errors[0]
   return EXIT_OK
 }
@@ -189,6 +246,7 @@ async function removeAll(platform: LinuxPlatform, plans: readonly Plan[]): Promi
 /** Returns a device's network namespace; undefined if that is the program's own. */
 function namespaceOf({ port }: NetDevice, netns: string | undefined): NetNamespace | undefined {
   if (port instanceof TapPort) return port.namespace()
-  const found = netns === undefined ? undefined : statSync(netnsPath(netns), { throwIfNoEntry: false })
+  const found =
+    netns === undefined ? undefined : statSync(netnsPath(netns), { throwIfNoEntry: false })
   return found && { inode: found.ino }
 }

@@ -1,6 +1,10 @@
 /** The statistics of a device at its end: as numbers, and as a table. */
 import type { DeviceStats, StageReport } from '../control/index.ts'
-import { deviceCounters, queueCounterFields, queueCounters } from '../control/protocol/queue-counters.ts'
+import {
+  deviceCounters,
+  queueCounterFields,
+  queueCounters,
+} from '../control/protocol/queue-counters.ts'
 import { BEFORE_VNET } from '../netdev/before-vnet.ts'
 import { BYPASSED } from '../netdev/bypass.ts'
 import type { DeviceWire, NetDevice, WireSide } from '../netdev/index.ts'
@@ -13,7 +17,11 @@ import type { NamedDevice } from './device-text.ts'
 export type DeviceStatistics = Omit<DeviceStats, 'ifindex'>
 
 /** `time` is the present, ms since 1970. */
-export function statisticsOf(dev: NetDevice, netns: string | undefined, time: number): DeviceStatistics {
+export function statisticsOf(
+  dev: NetDevice,
+  netns: string | undefined,
+  time: number,
+): DeviceStatistics {
   const { tx, rx } = dev.counters.drops()
   const kernel = dev.kernelStats()
   return {
@@ -21,7 +29,10 @@ export function statisticsOf(dev: NetDevice, netns: string | undefined, time: nu
     netns,
     time,
     total: { ...linkStats64(dev.getStats64()), ...deviceCounters(dev) },
-    queues: queueCounters(dev).map((each, q) => ({ ...linkStats64(dev.counters.queue(q)), ...each })),
+    queues: queueCounters(dev).map((each, q) => ({
+      ...linkStats64(dev.counters.queue(q)),
+      ...each,
+    })),
     rxQueues: dev.numRxQueues,
     held: dev.slots.used,
     beforeVnet: dev.beforeVnet(true),
@@ -44,7 +55,9 @@ export function statisticsTable(devices: readonly DeviceStatistics[]): string {
     for (const direction of ['tx', 'rx'] as const) {
       rows.push(row(`${name} ${direction}`, direction, total))
       const shown = direction === 'tx' ? queues : queues.slice(0, rxQueues)
-      if (queues.length > 1) rows.push(...shown.map((stats, q) => row(`  ${direction}-${q}`, direction, stats)))
+      if (queues.length > 1) {
+        rows.push(...shown.map((stats, q) => row(`  ${direction}-${q}`, direction, stats)))
+      }
     }
     notes.push(...notesOf(device).map(note => `${name} ${note}`))
   }
@@ -56,16 +69,27 @@ function notesOf({ total, held, beforeVnet, bypassed, drops, kernel }: DeviceSta
   const notes: string[] = []
   for (const [direction, reasons] of Object.entries(drops)) {
     const list = Object.entries(reasons).map(([reason, n]) => `${reason} ${n}`)
-    if (list.length > 0) notes.push(`${direction} dropped: ${list.join(', ')}`)
+    if (list.length > 0) {
+      notes.push(`${direction} dropped: ${list.join(', ')}`)
+    }
   }
-  if (kernel !== undefined && kernel.txDropped + kernel.rxDropped > 0)
+  if (kernel !== undefined && kernel.txDropped + kernel.rxDropped > 0) {
     notes.push(`dropped by the kernel: tx ${kernel.txDropped}, rx ${kernel.rxDropped}`)
-  if (beforeVnet > 0) notes.push(`${BEFORE_VNET}: ${beforeVnet}`)
-  if (bypassed) notes.push(`${BYPASSED}: ${bypassed}`)
-  for (const field of queueCounterFields) {
-    if (total[field] > 0) notes.push(`${kernelName(field)}: ${total[field]}`)
   }
-  if (held > 0) notes.push(`held: ${held}`)
+  if (beforeVnet > 0) {
+    notes.push(`${BEFORE_VNET}: ${beforeVnet}`)
+  }
+  if (bypassed) {
+    notes.push(`${BYPASSED}: ${bypassed}`)
+  }
+  for (const field of queueCounterFields) {
+    if (total[field] > 0) {
+      notes.push(`${kernelName(field)}: ${total[field]}`)
+    }
+  }
+  if (held > 0) {
+    notes.push(`held: ${held}`)
+  }
   return notes
 }
 
@@ -81,12 +105,15 @@ function label(
 function row(heading: string, direction: 'tx' | 'rx', stats: LinkStats64): string[] {
   return [
     heading,
-    ...(['Packets', 'Bytes', 'Errors', 'Dropped'] as const).map(what => `${stats[`${direction}${what}`]}`),
+    ...(['Packets', 'Bytes', 'Errors', 'Dropped'] as const).map(
+      what => `${stats[`${direction}${what}`]}`,
+    ),
   ]
 }
 
 /** A stage, and the interface that names its wire: the first that has it. */
-export type WireStatistics = StageReport & Sided & { readonly name: string; readonly netns: string | null }
+export type WireStatistics = StageReport &
+  Sided & { readonly name: string; readonly netns: string | null }
 
 type Sided = Readonly<{ side?: WireSide | undefined }>
 
@@ -113,14 +140,23 @@ export class Wires {
     const { ndoGetWires } = dev.netdevOps
     if (ndoGetWires === undefined) return
     this.#isAny = true
-    for (const wire of ndoGetWires(dev)) if (!this.#wires.has(wire)) this.#wires.set(wire, { name: dev.name, netns })
+    for (const wire of ndoGetWires(dev)) {
+      if (!this.#wires.has(wire)) {
+        this.#wires.set(wire, { name: dev.name, netns })
+      }
+    }
   }
 
   /** Returns their stages; undefined if no device can have a wire. */
   report(): WireStatistics[] | undefined {
     if (!this.#isAny) return undefined
     return [...this.#wires].flatMap(([wire, { name, netns }]) =>
-      wire.report().map(stage => ({ name, netns: netns ?? null, ...(wire.side && { side: wire.side }), ...stage })),
+      wire.report().map(stage => ({
+        name,
+        netns: netns ?? null,
+        ...(wire.side && { side: wire.side }),
+        ...stage,
+      })),
     )
   }
 }
@@ -128,8 +164,13 @@ export class Wires {
 /** Returns a line for each stage: `a ab loss: 100 in, 99 out, dropped: loss 1`. */
 export function stageLines(stages: readonly WireStatistics[]): string[] {
   return stages.map(stage => {
-    const counts = (['held', 'duplicated', 'corrupted', 'reordered', 'marked'] as const).filter(name => stage[name] > 0)
-    const notes = [...counts.map(name => `${stage[name]} ${name}`), ...(stage.dropped > 0 ? [stageDrops(stage)] : [])]
+    const counts = (['held', 'duplicated', 'corrupted', 'reordered', 'marked'] as const).filter(
+      name => stage[name] > 0,
+    )
+    const notes = [
+      ...counts.map(name => `${stage[name]} ${name}`),
+      ...(stage.dropped > 0 ? [stageDrops(stage)] : []),
+    ]
     return `${stage.name} ${stageName(stage)}: ${[`${stage.in} in`, `${stage.out} out`, ...notes].join(', ')}`
   })
 }

@@ -8,7 +8,13 @@ export type { StageReport } from '../netdev/device-wire.ts'
 export { SIOCDEVPRIVATE, SIOCGIFMAP, SIOCSIFMAP } from '../netdev/if.ts'
 export type { CaptureStream } from './client/capture-stream.ts'
 export { ControlClient, type ControlClientOptions } from './client/client.ts'
-export { type FindOptions, type Found, type FoundDevice, findVnets, supported } from './client/find.ts'
+export {
+  type FindOptions,
+  type Found,
+  type FoundDevice,
+  findVnets,
+  supported,
+} from './client/find.ts'
 export type * from './client/types.ts'
 export type { Entry, EntryInterface } from './protocol/directory.ts'
 export type { QueueCounters } from './protocol/queue-counters.ts'

@@ -46,15 +46,22 @@ function open(dev: NetDevice<CablePriv>): void {
 }
 
 function stop(dev: NetDevice<CablePriv>): void {
-  if (dev.priv.peer !== undefined) netifCarrierOff(dev.priv.peer)
+  if (dev.priv.peer !== undefined) {
+    netifCarrierOff(dev.priv.peer)
+  }
 }
 
 function startXmit(skb: SkBuff, dev: NetDevice<CablePriv>): number {
   const { peer, outgoing } = dev.priv
-  if (peer === undefined || outgoing === undefined || (peer.flags & IFF_UP) === 0) skb.drop(SKB_DROP_REASON_DEV_READY)
-  else if (skb.len < ETH_HLEN) skb.drop(SKB_DROP_REASON_PKT_TOO_SMALL)
-  else if (skb.gsoSize === 0 && skb.len > peer.mtu + ETH_HLEN + VLAN_HLEN) skb.drop(SKB_DROP_REASON_PKT_TOO_BIG)
-  else outgoing.wire.push(skb) // (3) The wire takes the frame over.
+  if (peer === undefined || outgoing === undefined || (peer.flags & IFF_UP) === 0) {
+    skb.drop(SKB_DROP_REASON_DEV_READY)
+  } else if (skb.len < ETH_HLEN) {
+    skb.drop(SKB_DROP_REASON_PKT_TOO_SMALL)
+  } else if (skb.gsoSize === 0 && skb.len > peer.mtu + ETH_HLEN + VLAN_HLEN) {
+    skb.drop(SKB_DROP_REASON_PKT_TOO_BIG)
+  } else {
+    outgoing.wire.push(skb) // (3) The wire takes the frame over.
+  }
   return NETDEV_TX_OK
 }
 
@@ -65,7 +72,9 @@ function endOf(dev: NetDevice<CablePriv>): WireEnd {
 
 /** This end was unregistered, and the cable with it. */
 function uninit(dev: NetDevice<CablePriv>): void {
-  if (dev.priv.peer !== undefined) dev.priv.peer.priv.peer = undefined
+  if (dev.priv.peer !== undefined) {
+    dev.priv.peer.priv.peer = undefined
+  }
 }
 
 const cableOps: NetDeviceOps<CablePriv> = {
@@ -106,17 +115,26 @@ export const driver = defineDriver({
       default: 32,
       max: 4096,
       implies: 'rxFilter',
-      description: 'turn on --rx-filter with room for this many multicast groups; with more, all groups pass',
+      description:
+        'turn on --rx-filter with room for this many multicast groups; with more, all groups pass',
     }),
     ...wireParams,
   },
   init(params, context) {
-    if (context.args.length !== 2) throw new UsageError('cable joins two interfaces: cable [NETNS/]IF [NETNS/]IF')
+    if (context.args.length !== 2) {
+      throw new UsageError('cable joins two interfaces: cable [NETNS/]IF [NETNS/]IF')
+    }
     const places = interfaceArgs(context, ['', ''])
     const devices = places.map(({ name }) => {
       const rxFilter = params.rxFilter ? new RxFilter(params.rxFilterSize) : undefined
       const priv: CablePriv = { peer: undefined, outgoing: undefined, wires: [], rxFilter }
-      return allocNetdevMqs({ name, setup: d => setup(d, context), txqs: context.txqs, rxqs: context.rxqs, priv })
+      return allocNetdevMqs({
+        name,
+        setup: d => setup(d, context),
+        txqs: context.txqs,
+        rxqs: context.rxqs,
+        priv,
+      })
     })
     const [a, b] = devices as [NetDevice<CablePriv>, NetDevice<CablePriv>]
     const wires = directedWires(params, context, endOf(a), endOf(b))

@@ -65,7 +65,9 @@ export class FlowQueues {
         skb.queueMapping = this.#queues[i]
         return
       }
-      if (this.#seen[i] < this.#seen[oldest]) oldest = i
+      if (this.#seen[i] < this.#seen[oldest]) {
+        oldest = i
+      }
     }
     this.#keys[oldest] = key
     this.#queues[oldest] = skb.queueMapping
@@ -80,7 +82,9 @@ function flowKey({ bytes, protocol, nh, h }: SkBuff): number {
   const next = isIpv6 ? ipv6.nextHeader(bytes, nh) : ipv4.protocol(bytes, nh)
   const isFragment = isIpv6 ? next === ipv6.NEXTHDR_FRAGMENT : ipv4.isFragment(bytes, nh)
   const carried = isIpv6 && isFragment ? bytes[nh + ipv6.IPV6_HLEN] : next
-  if (!isFragment && (h === 0 || (isIpv6 && h !== nh + ipv6.IPV6_HLEN) || !isFlow(carried))) return 0
+  if (!isFragment && (h === 0 || (isIpv6 && h !== nh + ipv6.IPV6_HLEN) || !isFlow(carried))) {
+    return 0
+  }
   const ports = isFragment || carried === (isIpv6 ? ipv6.NEXTHDR_ICMP : ipv4.IPPROTO_ICMP) ? 0 : h
   const length = isIpv6 ? ipv6.IPV6_ALEN : ipv4.IPV4_ALEN
   const source = isIpv6 ? ipv6.sourceAt(nh) : ipv4.sourceAt(nh)
@@ -99,7 +103,13 @@ function isFlow(protocol: number): boolean {
 }
 
 /** Returns the hash of an address without its flipped bit, and a port (after MurmurHash3). */
-function end(bytes: Uint8Array, address: number, length: number, flipped: number, port: number): number {
+function end(
+  bytes: Uint8Array,
+  address: number,
+  length: number,
+  flipped: number,
+  port: number,
+): number {
   const at = address + flipped
   let sum = port === 0 ? 0 : get16(bytes, port)
   for (let i = address; i < address + length; i++) {

@@ -5,5 +5,10 @@ export { driver as cable } from './cable.ts'
 export { flipNetwork } from './flip/hidden-loopback.ts'
 export { driver as loop } from './loop.ts'
 export { filtered, RxFilter } from './rx-filter.ts'
-export { faultParams as snullFaultParams, SNULL_RX_INTR, SNULL_TX_INTR, SnullHw } from './snull/board.ts'
+export {
+  faultParams as snullFaultParams,
+  SNULL_RX_INTR,
+  SNULL_TX_INTR,
+  SnullHw,
+} from './snull/board.ts'
 export { driver as snull } from './snull/driver.ts'

@@ -20,9 +20,19 @@ import {
   NETIF_MSG_TX_QUEUED,
 } from '../netdev/if.ts'
 import type { NetDevice } from '../netdev/net-device.ts'
-import { ethTypeTrans, netifRx, netifTxStartAllQueues, netifTxStopAllQueues } from '../netdev/netif.ts'
+import {
+  ethTypeTrans,
+  netifRx,
+  netifTxStartAllQueues,
+  netifTxStopAllQueues,
+} from '../netdev/netif.ts'
 import type { NetDeviceOps } from '../netdev/ops.ts'
-import { Ring, SKB_DROP_REASON_DEV_STOPPED, SKB_DROP_REASON_FULL_RING, type SkBuff } from '../skb/index.ts'
+import {
+  Ring,
+  SKB_DROP_REASON_DEV_STOPPED,
+  SKB_DROP_REASON_FULL_RING,
+  type SkBuff,
+} from '../skb/index.ts'
 import { answerFar, type FarNetwork, farNetwork } from './far/far-network.ts'
 import { addressToHost, flipNetwork } from './flip/hidden-loopback.ts'
 import { FlowQueues } from './flow-queues.ts'
@@ -54,7 +64,9 @@ function setMacAddress(dev: NetDevice<LoopPriv>, address: Uint8Array): void {
 
 function stop(dev: NetDevice<LoopPriv>): void {
   netifTxStopAllQueues(dev)
-  for (const ring of dev.priv.rxRings) ring.purge(SKB_DROP_REASON_DEV_STOPPED)
+  for (const ring of dev.priv.rxRings) {
+    ring.purge(SKB_DROP_REASON_DEV_STOPPED)
+  }
 }
 
 function startXmit(skb: SkBuff, dev: NetDevice<LoopPriv>): number {
@@ -72,13 +84,20 @@ function startXmit(skb: SkBuff, dev: NetDevice<LoopPriv>): number {
   addressToHost(skb, dev.devAddr)
   skb.padto(ETH_ZLEN)
   const log = (dev.msgEnable & NETIF_MSG_TX_QUEUED) !== 0
-  if (log) dev.logEvent(`TX queue ${skb.queueMapping}: enqueue, len ${skb.len}`)
+  if (log) {
+    dev.logEvent(`TX queue ${skb.queueMapping}: enqueue, len ${skb.len}`)
+  }
   flows?.steer(skb)
   const queue = skb.queueMapping % dev.numRxQueues
-  if (log) dev.logEvent(`copied to RX queue ${queue}`)
+  if (log) {
+    dev.logEvent(`copied to RX queue ${queue}`)
+  }
   // (3) The frame moves to a ring of the driver's own.
-  if (rxRings[queue].push(skb)) processRxRing(queue, dev)
-  else skb.drop(SKB_DROP_REASON_FULL_RING)
+  if (rxRings[queue].push(skb)) {
+    processRxRing(queue, dev)
+  } else {
+    skb.drop(SKB_DROP_REASON_FULL_RING)
+  }
   return NETDEV_TX_OK
 }
 
@@ -87,7 +106,9 @@ function processRxRing(queue: number, dev: NetDevice<LoopPriv>): void {
   const ring = dev.priv.rxRings[queue]
   for (let skb = ring.shift(); skb !== undefined; skb = ring.shift()) {
     ethTypeTrans(skb, dev)
-    if ((dev.msgEnable & NETIF_MSG_RX_STATUS) !== 0) dev.logEvent(`RX queue ${queue}: delivering, len ${skb.len}`)
+    if ((dev.msgEnable & NETIF_MSG_RX_STATUS) !== 0) {
+      dev.logEvent(`RX queue ${queue}: delivering, len ${skb.len}`)
+    }
     netifRx(skb)
   }
 }
@@ -103,7 +124,9 @@ const loopOps: NetDeviceOps<LoopPriv> = {
 function setup(dev: NetDevice<LoopPriv>, { net }: DriverContext): void {
   etherSetup(dev)
   dev.netdevOps = loopOps
-  if (dev.priv.far === undefined) dev.flags |= IFF_NOARP
+  if (dev.priv.far === undefined) {
+    dev.flags |= IFF_NOARP
+  }
   dev.features = NETIF_F_ALL_TAP
   dev.linkKsettings = { speed: 10_000, duplex: 'full' }
   ethHwAddrRandom(dev, net.random)
@@ -114,7 +137,10 @@ export const driver = defineDriver({
   description: 'one interface with several queues that is its own far end',
   params: {
     ipv6: bool({ default: false, description: 'add 2001:db8::1/64 and 2001:db8:0:1::2/64' }),
-    arp: bool({ default: false, description: 'hosts of the far network reply to ARP, neighbour discovery and ping' }),
+    arp: bool({
+      default: false,
+      description: 'hosts of the far network reply to ARP, neighbour discovery and ping',
+    }),
     ringSize: int({ default: 64, min: 1, max: 65536, description: 'frames a receive ring holds' }),
   },
   flips: true,
@@ -125,9 +151,17 @@ export const driver = defineDriver({
     const far = params.arp ? farNetwork(new Uint8Array(ETH_ALEN)) : undefined
     const flows = txqs > 1 ? new FlowQueues(context.net.clock) : undefined
     const priv: LoopPriv = { rxRings, flows, far }
-    const dev = allocNetdevMqs({ name: where.name, setup: d => setup(d, context), txqs, rxqs, priv })
+    const dev = allocNetdevMqs({
+      name: where.name,
+      setup: d => setup(d, context),
+      txqs,
+      rxqs,
+      priv,
+    })
     const addresses = ['198.18.0.1/24', '198.18.1.2/24']
-    if (params.ipv6) addresses.push('2001:db8::1/64', '2001:db8:0:1::2/64')
+    if (params.ipv6) {
+      addresses.push('2001:db8::1/64', '2001:db8:0:1::2/64')
+    }
     return [{ dev, netns: where.netns, addresses }]
   },
 })

@@ -17,6 +17,11 @@ export function resetStats<Priv>(dev: NetDevice<Priv>, { mayChange }: UserData):
 }
 
 /** ndoSiocdevprivate of a driver that has only this one. */
-export function resetStatsIoctl<Priv>(dev: NetDevice<Priv>, _ifr: Uint8Array, data: UserData, cmd: number): number {
+export function resetStatsIoctl<Priv>(
+  dev: NetDevice<Priv>,
+  _ifr: Uint8Array,
+  data: UserData,
+  cmd: number,
+): number {
   return cmd === VNET_IOCTL_RESET_STATS ? resetStats(dev, data) : -EOPNOTSUPP
 }

@@ -6,7 +6,12 @@
  * 2nd edition, ch. 14, "Multicasting".
  */
 import { IFF_ALLMULTI, IFF_PROMISC, type NetDevice, netifRxDrop } from '../netdev/index.ts'
-import { ETH_ALEN, isBroadcastAddress, isMulticastAddress, isSameAddress } from '../packet/ethernet.ts'
+import {
+  ETH_ALEN,
+  isBroadcastAddress,
+  isMulticastAddress,
+  isSameAddress,
+} from '../packet/ethernet.ts'
 import { SKB_DROP_REASON_OTHERHOST } from '../skb/drop-reason.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import type { Wire } from '../wire/wire.ts'
@@ -30,9 +35,12 @@ export class RxFilter {
   /** dev_set_rx_mode: programs the filter from the device's flags and multicast list. */
   setRxMode(dev: NetDevice): void {
     this.#all = (dev.flags & IFF_PROMISC) !== 0
-    this.#allMulti = (dev.flags & IFF_ALLMULTI) !== 0 || dev.mc.length * ETH_ALEN > this.#table.length
+    this.#allMulti =
+      (dev.flags & IFF_ALLMULTI) !== 0 || dev.mc.length * ETH_ALEN > this.#table.length
     this.#inTable = this.#allMulti ? 0 : dev.mc.length
-    for (let i = 0; i < this.#inTable; i++) this.#table.set(dev.mc[i], i * ETH_ALEN)
+    for (let i = 0; i < this.#inTable; i++) {
+      this.#table.set(dev.mc[i], i * ETH_ALEN)
+    }
   }
 
   /** Returns true if the kernel of `dev` receives the frame. */
@@ -40,7 +48,11 @@ export class RxFilter {
     if (this.#all) return true
     if (!isMulticastAddress(bytes, data)) return isSameAddress(bytes, data, dev.devAddr)
     if (this.#allMulti || isBroadcastAddress(bytes, data)) return true
-    for (let i = 0; i < this.#inTable; i++) if (isSameAddress(bytes, data, this.#table, i * ETH_ALEN)) return true
+    for (let i = 0; i < this.#inTable; i++) {
+      if (isSameAddress(bytes, data, this.#table, i * ETH_ALEN)) {
+        return true
+      }
+    }
     return false
   }
 }
@@ -49,8 +61,11 @@ export class RxFilter {
 export function filtered(next: Wire, to: NetDevice, filter: RxFilter): Wire {
   return {
     push(skb) {
-      if (filter.passes(skb, to)) next.push(skb)
-      else netifRxDrop(skb, to, SKB_DROP_REASON_OTHERHOST)
+      if (filter.passes(skb, to)) {
+        next.push(skb)
+      } else {
+        netifRxDrop(skb, to, SKB_DROP_REASON_OTHERHOST)
+      }
     },
   }
 }

@@ -35,7 +35,12 @@ export async function sendAside(
 }
 
 /** bpf(2) of a command that returns a descriptor. Resolves to it, or to -errno. Copies `attr`. */
-export async function bpfAside(native: Native, nsfd: number, command: number, attr: Uint8Array): Promise<number> {
+export async function bpfAside(
+  native: Native,
+  nsfd: number,
+  command: number,
+  attr: Uint8Array,
+): Promise<number> {
   // The descriptor that the new object gets.
   let fd = native.eventfd()
   if (fd < 0) return fd
@@ -59,13 +64,22 @@ export async function bpfAside(native: Native, nsfd: number, command: number, at
  * Resolves to 0 or an errno, from the thread that `start` makes or else from `run`. Rejects if that
  * throws.
  */
-function aside(native: Native, start: (event: number) => number, run: () => number): Promise<number> {
+function aside(
+  native: Native,
+  start: (event: number) => number,
+  run: () => number,
+): Promise<number> {
   return new Promise((resolve, reject) => {
     const event = native.eventfd()
-    const poller = event < 0 ? event : native.createPoller(event, () => end(native.timerfdRead(event) - 1))
+    const poller =
+      event < 0 ? event : native.createPoller(event, () => end(native.timerfdRead(event) - 1))
     const end = (result: number) => {
-      if (typeof poller !== 'number') poller.close()
-      if (event >= 0) closeFd(native, event)
+      if (typeof poller !== 'number') {
+        poller.close()
+      }
+      if (event >= 0) {
+        closeFd(native, event)
+      }
       resolve(result)
     }
     if (typeof poller !== 'number' && poller.start() >= 0 && start(event) >= 0) return

@@ -42,7 +42,13 @@ export interface Jump {
 /** A line of a program: a text is the label of the next instruction. */
 export type Line = Instruction | Jump | string
 
-export function instruction(code: number, dst: number, src: number, offset: number, imm: number): Instruction {
+export function instruction(
+  code: number,
+  dst: number,
+  src: number,
+  offset: number,
+  imm: number,
+): Instruction {
   const bytes = new Uint8Array(8)
   const view = new DataView(bytes.buffer)
   view.setUint8(0, code)
@@ -57,8 +63,11 @@ export function assemble(lines: readonly Line[]): Instruction[] {
   const labels = new Map<string, number>()
   let count = 0
   for (const line of lines) {
-    if (typeof line === 'string') labels.set(line, count)
-    else count++
+    if (typeof line === 'string') {
+      labels.set(line, count)
+    } else {
+      count++
+    }
   }
   const code = lines.filter(line => typeof line !== 'string')
   return code.map((line, at) => {
@@ -71,10 +80,13 @@ export function assemble(lines: readonly Line[]): Instruction[] {
 
 const JUMP_MAX = 0x7fff
 
-export const mov = (dst: number, src: number): Instruction => instruction(codes.EBPF_MOV_X, dst, src, 0, 0)
-export const movImm = (dst: number, imm: number): Instruction => instruction(codes.EBPF_MOV_K, dst, 0, 0, imm)
+export const mov = (dst: number, src: number): Instruction =>
+  instruction(codes.EBPF_MOV_X, dst, src, 0, 0)
+export const movImm = (dst: number, imm: number): Instruction =>
+  instruction(codes.EBPF_MOV_K, dst, 0, 0, imm)
 /** Sets the lower 32 bits and clears the others. */
-export const mov32Imm = (dst: number, imm: number): Instruction => instruction(codes.EBPF_MOV32_K, dst, 0, 0, imm)
+export const mov32Imm = (dst: number, imm: number): Instruction =>
+  instruction(codes.EBPF_MOV32_K, dst, 0, 0, imm)
 export const load32 = (dst: number, src: number, offset: number): Instruction =>
   instruction(codes.EBPF_LDX_W, dst, src, offset, 0)
 export const load64 = (dst: number, src: number, offset: number): Instruction =>
@@ -83,12 +95,19 @@ export const store32 = (dst: number, offset: number, src: number): Instruction =
   instruction(codes.EBPF_STX_W, dst, src, offset, 0)
 const store64 = (dst: number, offset: number, src: number): Instruction =>
   instruction(codes.EBPF_STX_DW, dst, src, offset, 0)
-export const addImm = (dst: number, imm: number): Instruction => instruction(codes.EBPF_ADD_K, dst, 0, 0, imm)
+export const addImm = (dst: number, imm: number): Instruction =>
+  instruction(codes.EBPF_ADD_K, dst, 0, 0, imm)
 /** Adds atomically to 64 bits in memory. */
 export const addAtomic64 = (dst: number, offset: number, src: number): Instruction =>
   instruction(codes.EBPF_ATOMIC_DW, dst, src, offset, 0)
 export const jump = (to: string): Jump => ({ code: codes.JA, dst: 0, src: 0, imm: 0, to })
-export const jumpIfEqual = (dst: number, src: number, to: string): Jump => ({ code: codes.JEQ_X, dst, src, imm: 0, to })
+export const jumpIfEqual = (dst: number, src: number, to: string): Jump => ({
+  code: codes.JEQ_X,
+  dst,
+  src,
+  imm: 0,
+  to,
+})
 export const jumpIfGreater = (dst: number, src: number, to: string): Jump => ({
   code: codes.JGT_X,
   dst,
@@ -96,7 +115,13 @@ export const jumpIfGreater = (dst: number, src: number, to: string): Jump => ({
   imm: 0,
   to,
 })
-export const jumpIfZero = (dst: number, to: string): Jump => ({ code: codes.JEQ_K, dst, src: 0, imm: 0, to })
+export const jumpIfZero = (dst: number, to: string): Jump => ({
+  code: codes.JEQ_K,
+  dst,
+  src: 0,
+  imm: 0,
+  to,
+})
 export const call = (helper: number): Instruction => instruction(codes.EBPF_CALL, 0, 0, 0, helper)
 export const exit = (): Instruction => instruction(codes.EBPF_EXIT, 0, 0, 0, 0)
 /** Loads the address of the first value of an array. Two instructions. */
@@ -166,15 +191,20 @@ export function loadProgram(native: Native, name: string, lines: readonly Line[]
   attr.set(new TextEncoder().encode(name), 48)
   let fd = -EAGAIN
   // A signal during verification, such as a profiler's, makes it end with EAGAIN.
-  for (let i = 0; fd === -EAGAIN && i < LOAD_ATTEMPTS; i++)
+  for (let i = 0; fd === -EAGAIN && i < LOAD_ATTEMPTS; i++) {
     fd = native.bpf(-1, uapi.BPF_PROG_LOAD, attr, 8, code, 16, LICENSE, 32, log)
+  }
   if (fd >= 0) return fd
   const report = Buffer.from(log.subarray(0, log.indexOf(0)))
     .toString()
     .trim()
     .split('\n')
   const said = report.filter(line => !STATISTICS.test(line)).at(-1)
-  throw new VnetError(fd, ['BPF_PROG_LOAD', `eBPF program ${name}`], said || 'CAP_BPF and CAP_NET_ADMIN are needed')
+  throw new VnetError(
+    fd,
+    ['BPF_PROG_LOAD', `eBPF program ${name}`],
+    said || 'CAP_BPF and CAP_NET_ADMIN are needed',
+  )
 }
 
 /** Only programs with this license may call some helpers. */
@@ -196,14 +226,24 @@ export async function attachTcx(
 
 /** Puts another program in the place of a link's, in one step. */
 export function replaceProgram(native: Native, link: number, program: number): void {
-  checkBpf(native.bpf(-1, uapi.BPF_LINK_UPDATE, attributes({ 0: link, 4: program }, 64)), 'BPF_LINK_UPDATE')
+  checkBpf(
+    native.bpf(-1, uapi.BPF_LINK_UPDATE, attributes({ 0: link, 4: program }, 64)),
+    'BPF_LINK_UPDATE',
+  )
 }
 
 /** The names of an interface's tcx programs in their order; undefined without CAP_SYS_ADMIN. */
-export function tcxPrograms(native: Native, { nsfd, ifindex }: TcxTarget, type: number): (string | undefined)[] {
+export function tcxPrograms(
+  native: Native,
+  { nsfd, ifindex }: TcxTarget,
+  type: number,
+): (string | undefined)[] {
   const attr = attributes({ 0: ifindex, 4: type, 24: PROGRAMS_MAX }, 64)
   const ids = new Uint32Array(PROGRAMS_MAX)
-  checkTcx(native.bpf(nsfd, uapi.BPF_PROG_QUERY, attr, 16, new Uint8Array(ids.buffer)), 'BPF_PROG_QUERY')
+  checkTcx(
+    native.bpf(nsfd, uapi.BPF_PROG_QUERY, attr, 16, new Uint8Array(ids.buffer)),
+    'BPF_PROG_QUERY',
+  )
   return [...ids.subarray(0, getU32(attr, 24))].map(id => programName(native, id))
 }
 
@@ -227,7 +267,9 @@ function checkTcx(result: number, what: string): number {
 /** A union bpf_attr of `length` bytes: 32-bit fields by their offset. */
 function attributes(fields: Readonly<Record<number, number>>, length = ATTR_LEN): Uint8Array {
   const attr = new Uint8Array(length)
-  for (const [offset, value] of Object.entries(fields)) putU32(attr, Number(offset), value)
+  for (const [offset, value] of Object.entries(fields)) {
+    putU32(attr, Number(offset), value)
+  }
   return attr
 }
 

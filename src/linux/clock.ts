@@ -77,7 +77,9 @@ export class TimerfdClock implements Clock, AsyncDisposable {
         if (this.#closed) return
         this.#alarms.set(alarm, ns)
         // An early expiry costs one empty wake-up, but to move the timerfd costs a call each time.
-        if (ns < this.#armed) this.#arm(ns)
+        if (ns < this.#armed) {
+          this.#arm(ns)
+        }
       },
       cancel: () => this.#alarms.remove(alarm),
     }
@@ -104,10 +106,14 @@ export class TimerfdClock implements Clock, AsyncDisposable {
     this.#armed = Number.POSITIVE_INFINITY
     try {
       // At most the present number of alarms: one that arms itself for the past must not spin.
-      for (let left = this.#alarms.size; left > 0 && this.#alarms.first <= now; left--) this.#alarms.shift()?.fn()
+      for (let left = this.#alarms.size; left > 0 && this.#alarms.first <= now; left--) {
+        this.#alarms.shift()?.fn()
+      }
     } finally {
       // Even if an alarm threw, so that the others still ring.
-      if (!this.#closed && this.#alarms.size > 0 && this.#alarms.first < this.#armed) this.#arm(this.#alarms.first)
+      if (!this.#closed && this.#alarms.size > 0 && this.#alarms.first < this.#armed) {
+        this.#arm(this.#alarms.first)
+      }
     }
   }
 

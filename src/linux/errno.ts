@@ -36,7 +36,9 @@ export function closeFds(native: Native, fds: Iterable<number>): void {
 
 /** Closes descriptors before the caller throws an error, which a failure must not hide. */
 function closeAfterError(native: Native, fds: Iterable<number>): void {
-  for (const { message } of failedCloses(native, fds)) process.emitWarning(message, 'VnetWarning')
+  for (const { message } of failedCloses(native, fds)) {
+    process.emitWarning(message, 'VnetWarning')
+  }
 }
 
 function failedCloses(native: Native, fds: Iterable<number>): VnetError[] {

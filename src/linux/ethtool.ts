@@ -51,7 +51,12 @@ export interface ShownLink extends LinkKsettings {
  * Sets what `ethtool` shows of interface `name` in the namespace of `nsfd`; -1 is our own. It has
  * no other effect, so nothing is thrown if the kernel lacks or forbids it.
  */
-export function setLinkKsettings(native: Native, nsfd: number, name: string, settings: ShownLink): void {
+export function setLinkKsettings(
+  native: Native,
+  nsfd: number,
+  name: string,
+  settings: ShownLink,
+): void {
   const what = ['ETHTOOL_SLINKSETTINGS', name] as const
   closing(native, check(native.socket(uapi.AF_INET, uapi.SOCK_DGRAM, 0, nsfd), what), fd => {
     // A request with 0 words returns the number of words in a mask, negated.
@@ -62,7 +67,9 @@ export function setLinkKsettings(native: Native, nsfd: number, name: string, set
     check(result, what)
     const set = linkSettings(settings, 256 - shape[NWORDS_AT])
     const done = native.ioctl(fd, uapi.SIOCETHTOOL, uapi.ifreq(name), set)
-    if (done !== -EOPNOTSUPP && done !== -EPERM) check(done, what)
+    if (done !== -EOPNOTSUPP && done !== -EPERM) {
+      check(done, what)
+    }
   })
 }
 
@@ -80,10 +87,14 @@ function linkSettings(settings: ShownLink, nwords: number): Uint8Array {
     bytes[MDIX_CTRL_AT] = uapi.ETH_TP_MDI_AUTO
   }
   const words = new Uint32Array(nwords)
-  for (const bit of linkModes(settings)) words[bit >>> 5] |= 1 << (bit & 31)
+  for (const bit of linkModes(settings)) {
+    words[bit >>> 5] |= 1 << (bit & 31)
+  }
   for (let mask = 0; mask < MASKS; mask++) {
     if (mask === PARTNER && !(autoneg && carrier)) continue
-    for (const [word, value] of words.entries()) putU32(bytes, MASKS_AT + 4 * (mask * nwords + word), value)
+    for (const [word, value] of words.entries()) {
+      putU32(bytes, MASKS_AT + 4 * (mask * nwords + word), value)
+    }
   }
   return bytes
 }
@@ -92,9 +103,16 @@ function linkSettings(settings: ShownLink, nwords: number): Uint8Array {
 function linkModes({ speed, autoneg = false, port = 'tp' }: LinkKsettings): number[] {
   if (port === 'fibre') {
     const mode = SHORT_RANGE.get(speed)
-    return mode === undefined ? [uapi.ETHTOOL_LINK_MODE_FIBRE_BIT] : [mode, uapi.ETHTOOL_LINK_MODE_FIBRE_BIT]
+    return mode === undefined
+      ? [uapi.ETHTOOL_LINK_MODE_FIBRE_BIT]
+      : [mode, uapi.ETHTOOL_LINK_MODE_FIBRE_BIT]
   }
   if (!autoneg) return []
   const modes = TWISTED_PAIR.filter(([most]) => most <= speed).flatMap(([, ...bits]) => bits)
-  return [...modes, uapi.ETHTOOL_LINK_MODE_Autoneg_BIT, uapi.ETHTOOL_LINK_MODE_TP_BIT, uapi.ETHTOOL_LINK_MODE_Pause_BIT]
+  return [
+    ...modes,
+    uapi.ETHTOOL_LINK_MODE_Autoneg_BIT,
+    uapi.ETHTOOL_LINK_MODE_TP_BIT,
+    uapi.ETHTOOL_LINK_MODE_Pause_BIT,
+  ]
 }

@@ -59,7 +59,9 @@ export class SharedLibrary {
   }
 
   #open(ffi: FfiRs): void {
-    if (!this.#isOpen) ffi.open({ library: this.#soname, path: this.#soname })
+    if (!this.#isOpen) {
+      ffi.open({ library: this.#soname, path: this.#soname })
+    }
     this.#isOpen = true
   }
 }
@@ -70,8 +72,12 @@ const found = new Map<string, SharedLibrary>()
 /** Returns the first library that is installed, for which it searches only once. */
 export function findLibrary(sonames: readonly string[]): SharedLibrary | undefined {
   const key = sonames.join()
-  const library = found.get(key) ?? sonames.map(soname => new SharedLibrary(soname)).find(each => each.isInstalled())
-  if (library !== undefined) found.set(key, library)
+  const library =
+    found.get(key) ??
+    sonames.map(soname => new SharedLibrary(soname)).find(each => each.isInstalled())
+  if (library !== undefined) {
+    found.set(key, library)
+  }
   return library
 }
 
@@ -88,7 +94,9 @@ function loadFfi(): FfiRs {
     // ffi-rs looks for musl in a report, for which Node would ask DNS for each address of a socket.
     report.excludeNetwork = true
     const ffi: FfiRs = require('ffi-rs')
-    if (!isMainThread) keepLoaded(ffi)
+    if (!isMainThread) {
+      keepLoaded(ffi)
+    }
     loaded.push(ffi)
     return ffi
   } catch (cause) {

@@ -1,8 +1,25 @@
 /** Files and directories of Node's file system, with errors that name them. */
-import { existsSync, mkdirSync, mkdtempSync, statSync, type WriteFileOptions, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  statSync,
+  type WriteFileOptions,
+  writeFileSync,
+} from 'node:fs'
 import { homedir, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { attempt, EEXIST, ENOENT, ENOSPC, ENOTDIR, failedCall, isErrno, VnetError, withErrno } from '../base/errno.ts'
+import {
+  attempt,
+  EEXIST,
+  ENOENT,
+  ENOSPC,
+  ENOTDIR,
+  failedCall,
+  isErrno,
+  VnetError,
+  withErrno,
+} from '../base/errno.ts'
 
 /**
  * Makes a directory that only this user may enter, and returns its path; the caller removes it. The
@@ -21,14 +38,21 @@ export function makeTemporaryDirectory(prefix: string, parent = tmpdir()): strin
     const object = isUsual && name !== undefined ? `${name}=${parent}` : parent
     const instead = isUsual ? 'set TMPDIR to another directory' : 'choose another directory'
     let advice = instead
-    if (errno === ENOENT) advice = `no such directory; ${instead}`
-    else if (errno === ENOSPC) advice = `free some space, or ${instead}`
+    if (errno === ENOENT) {
+      advice = `no such directory; ${instead}`
+    } else if (errno === ENOSPC) {
+      advice = `free some space, or ${instead}`
+    }
     throw new VnetError(errno, ['mkdtemp', object], advice, { cause: error })
   }
 }
 
 /** writeFileSync, but throws a VnetError with the path: Node's error of a full disk has none. */
-export function writeFile(path: string, content: string | Uint8Array, options?: WriteFileOptions): void {
+export function writeFile(
+  path: string,
+  content: string | Uint8Array,
+  options?: WriteFileOptions,
+): void {
   withErrno(['write', path], () => writeFileSync(path, content, options))
 }
 
@@ -40,7 +64,9 @@ export function writeFile(path: string, content: string | Uint8Array, options?: 
 export function makeDirectories(path: string, mode = 0o777): boolean {
   const isDirectory = () => attempt(() => statSync(path).isDirectory()) === true
   if (isDirectory()) return false
-  if (!existsSync(dirname(path))) makeDirectories(dirname(path), mode)
+  if (!existsSync(dirname(path))) {
+    makeDirectories(dirname(path), mode)
+  }
   try {
     withErrno(['mkdir', path], () => mkdirSync(path, mode))
     return true
@@ -58,7 +84,9 @@ export function inCache<T>(path: string, fn: () => T): T {
   } catch (error) {
     const failure = failedCall(error)
     if (failure === undefined) throw error
-    throw new VnetError(failure.errno, ['cache', path], 'set XDG_CACHE_HOME to another directory', { cause: error })
+    throw new VnetError(failure.errno, ['cache', path], 'set XDG_CACHE_HOME to another directory', {
+      cause: error,
+    })
   }
 }
 
@@ -67,7 +95,12 @@ export function cachePath(name: string): string {
   const { XDG_CACHE_HOME: cache } = process.env
   if (cache) return join(cache, 'vnet', name)
   const home = attempt(homedir)
-  if (home === undefined)
-    throw new VnetError(ENOENT, ['homedir', 'HOME'], 'this user has no home directory; set HOME or XDG_CACHE_HOME')
+  if (home === undefined) {
+    throw new VnetError(
+      ENOENT,
+      ['homedir', 'HOME'],
+      'this user has no home directory; set HOME or XDG_CACHE_HOME',
+    )
+  }
   return join(home, '.cache', 'vnet', name)
 }

@@ -12,7 +12,9 @@ export function inherited(): boolean[] {
   for (const fd of readdirSync('/proc/self/fd')) {
     const name = attempt(() => readlinkSync(`/proc/self/fd/${fd}`))
     // Undefined for the descriptor of the listing itself.
-    if (name !== undefined) names[Number(fd)] = name
+    if (name !== undefined) {
+      names[Number(fd)] = name
+    }
   }
   const first = names.indexOf('anon_inode:[eventpoll]')
   const later = names.slice(first)
@@ -21,5 +23,8 @@ export function inherited(): boolean[] {
     name === '/dev/null' ||
     (name.startsWith('pipe:') && later.indexOf(name) !== later.lastIndexOf(name)) ||
     (/^\/dev\/(pts\/|tty)/.test(name) && names.indexOf(name) < 3)
-  return Array.from(names, (name: string | undefined, fd) => name !== undefined && (fd < first || !isNodes(name)))
+  return Array.from(
+    names,
+    (name: string | undefined, fd) => name !== undefined && (fd < first || !isNodes(name)),
+  )
 }

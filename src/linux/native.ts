@@ -256,7 +256,12 @@ export interface Native {
    * Calls `fn` with `self` and `args` while the calling thread is in a network namespace, where the
    * sockets that it makes are. Returns what it returns, and -errno if the thread cannot go there.
    */
-  callIn(nsfd: number, fn: (...args: never[]) => unknown, self: object, args: readonly unknown[]): unknown
+  callIn(
+    nsfd: number,
+    fn: (...args: never[]) => unknown,
+    self: object,
+    args: readonly unknown[],
+  ): unknown
   /** Returns a descriptor of a new network namespace, which it keeps alive: only `lo`, down. */
   createNetns(): number
   /** The same, of one namespace for all calls of this thread. The addon keeps the descriptor. */
@@ -316,10 +321,16 @@ export function builtFile(name: string, what: string): string {
     const path = `${ROOT}${directory}/${name}`
     return isThere(path) ? path : undefined
   }
-  const built = find('build/Release') ?? (buildPrograms() ? find('build/Release') : find('native/build/Release'))
+  const built =
+    find('build/Release') ??
+    (buildPrograms() ? find('build/Release') : find('native/build/Release'))
   const found = built ?? find(`prebuilds/linux-${process.arch}`)
   if (found !== undefined) return found
-  throw new VnetError(ENOENT, name, `${what} ${isBundled() ? BUNDLED : `is not built: ${BUILD_ADVICE}`}`)
+  throw new VnetError(
+    ENOENT,
+    name,
+    `${what} ${isBundled() ? BUNDLED : `is not built: ${BUILD_ADVICE}`}`,
+  )
 }
 
 /** Builds the programs in a clone, where the first command that needs one does. */
@@ -328,7 +339,9 @@ function buildPrograms(): boolean {
   // Only a clone has the script. Without the addon, nothing was set up.
   if (!isThere(script) || !isThere(`${ROOT}build/Release/vnet.node`)) return false
   const { spawnSync } = process.getBuiltinModule('node:child_process')
-  return spawnSync(process.execPath, [script, '--programs'], { stdio: ['ignore', 2, 2] }).status === 0
+  return (
+    spawnSync(process.execPath, [script, '--programs'], { stdio: ['ignore', 2, 2] }).status === 0
+  )
 }
 
 /** Files of the addon, below ROOT. node_modules there may have the addon of another vnet. */
@@ -345,11 +358,17 @@ export function loadNative(): Native {
   const { bun, deno } = process.versions
   if (bun !== undefined || deno !== undefined) {
     const runtime = bun === undefined ? 'Deno' : 'Bun'
-    throw new VnetError(ENOEXEC, 'load the native addon', `it does not run in ${runtime}: start this program with node`)
+    throw new VnetError(
+      ENOEXEC,
+      'load the native addon',
+      `it does not run in ${runtime}: start this program with node`,
+    )
   }
   const require = createRequire(import.meta.url)
   // A second copy, from another file, would have its own list of descriptors.
-  const loaded = Object.keys(require.cache).find(file => file.startsWith(ROOT) && ADDON.test(file.slice(ROOT.length)))
+  const loaded = Object.keys(require.cache).find(
+    file => file.startsWith(ROOT) && ADDON.test(file.slice(ROOT.length)),
+  )
   const path = process.env.VNET_ADDON || (loaded ?? builtFile('vnet.node', 'the native addon'))
   try {
     return require(path)

@@ -18,13 +18,16 @@ const NO_NETNS_ADVICE = 'there is no such network namespace; `ip netns` lists th
 const NAMES = '/run/netns'
 
 /** The path of a network namespace given by name, as in `ip netns`, or by path. */
-export const netnsPath = (netns: string): string => (netns.includes('/') ? netns : `${NAMES}/${netns}`)
+export const netnsPath = (netns: string): string =>
+  netns.includes('/') ? netns : `${NAMES}/${netns}`
 
 /** A namespace's name; `net:[INODE]`, as in /proc, without one; undefined for our own. */
-export const netnsName = (nsfd: number): string | undefined => (nsfd < 0 ? undefined : nameOf(fstatSync(nsfd)))
+export const netnsName = (nsfd: number): string | undefined =>
+  nsfd < 0 ? undefined : nameOf(fstatSync(nsfd))
 
 /** The same, of the namespace with this inode, which need not be open. */
-export const netnsNameOf = (ino: number) => nameOf({ dev: statSync('/proc/thread-self/ns/net').dev, ino })
+export const netnsNameOf = (ino: number) =>
+  nameOf({ dev: statSync('/proc/thread-self/ns/net').dev, ino })
 
 function nameOf(namespace: Identity): string | undefined {
   if (names('/proc/thread-self/ns/net', namespace, false)) return undefined
@@ -102,10 +105,15 @@ export function placeOf(native: Native, nsfd: number): number {
 }
 
 function explained(native: Native, fd: number, error: unknown, netns: string | undefined): unknown {
-  if (netns === undefined || !(error instanceof VnetError) || error.advice !== undefined) return error
+  if (netns === undefined || !(error instanceof VnetError) || error.advice !== undefined) {
+    return error
+  }
   const what = `enter network namespace ${netns}`
-  if (error.errno === EINVAL)
-    return isNetns(native, fd) ? error : new VnetError(EINVAL, what, 'it is not a network namespace')
+  if (error.errno === EINVAL) {
+    return isNetns(native, fd)
+      ? error
+      : new VnetError(EINVAL, what, 'it is not a network namespace')
+  }
   // An EPERM without advice means that the namespace may not be entered.
   return error.errno === EPERM ? new VnetError(EPERM, what, rootAdvice()) : error
 }
@@ -113,7 +121,9 @@ function explained(native: Native, fd: number, error: unknown, netns: string | u
 /** setns(2) refuses another file with EINVAL. */
 function isNetns(native: Native, fd: number): boolean {
   const opened = native.open('/dev/null', O_RDONLY, fd)
-  if (opened >= 0) closeFd(native, opened)
+  if (opened >= 0) {
+    closeFd(native, opened)
+  }
   return opened !== -EINVAL
 }
 

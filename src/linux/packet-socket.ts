@@ -37,7 +37,12 @@ const IS_UNTAGGED = or(
  * -1 is our own. The socket keeps that namespace alive. The descriptor belongs to the caller.
  * Throws a VnetError that starts with `what`.
  */
-export function openPacketSocket(native: Native, nsfd: number, ifindex: number, what: string): number {
+export function openPacketSocket(
+  native: Native,
+  nsfd: number,
+  ifindex: number,
+  what: string,
+): number {
   return openFilteredSocket(native, nsfd, ifindex, IS_UNTAGGED, what, fd => {
     setBuffer(native, fd, 'SO_RCVBUF', RECEIVE_BUFFER, what)
     setBuffer(native, fd, 'SO_SNDBUF', SEND_BUFFER, what)

@@ -6,7 +6,12 @@
  */
 import { didYouMean, explain, printable, UsageError, VnetError } from '../base/index.ts'
 import { getU32, getU64 } from '../netlink/host-order.ts'
-import { type BpfInstruction, BpfProgram, type CompiledFilter, packetFilter } from '../packet/bpf.ts'
+import {
+  type BpfInstruction,
+  BpfProgram,
+  type CompiledFilter,
+  packetFilter,
+} from '../packet/bpf.ts'
 import { CONSTANTS } from '../packet/filter-arithmetic.ts'
 import { compileExpression } from '../packet/filter-expression.ts'
 import { copyMemory, findLibrary, type SharedLibrary } from './ffi.ts'
@@ -39,8 +44,14 @@ const NUMERIC_MAX = 200
  * Compiles a filter of Ethernet frames. It blocks to look up names. Throws a UsageError. Without
  * `optimize`, libpcap's program reads all bytes that the text names.
  */
-export function compileFilter(text: string, sonames = SONAMES, optimize = OPTIMIZE): CompiledFilter {
-  if (text.length > TEXT_MAX) throw new UsageError(`a filter has at most ${TEXT_MAX} characters, not ${text.length}`)
+export function compileFilter(
+  text: string,
+  sonames = SONAMES,
+  optimize = OPTIMIZE,
+): CompiledFilter {
+  if (text.length > TEXT_MAX) {
+    throw new UsageError(`a filter has at most ${TEXT_MAX} characters, not ${text.length}`)
+  }
   // For libpcap the text would end there.
   if (text.includes('\0')) throw refused(text, 'NUL in the text')
   const libpcap = findLibpcap(sonames)
@@ -67,10 +78,15 @@ function compileWithout(text: string, why: string): CompiledFilter {
 
 /** Like compileFilter, but never blocks: refuses long texts, and names, which it would look up. */
 export function compileNumericFilter(text: string): CompiledFilter {
-  if (text.length > NUMERIC_MAX) throw new UsageError(`a filter has at most ${NUMERIC_MAX} characters here`)
+  if (text.length > NUMERIC_MAX) {
+    throw new UsageError(`a filter has at most ${NUMERIC_MAX} characters here`)
+  }
   const name = nameIn(text)
   if (name === undefined) return compileFilter(text)
-  throw refused(text, `'${name}' is not a word of pcap-filter(7), and names are not looked up here: write numbers`)
+  throw refused(
+    text,
+    `'${name}' is not a word of pcap-filter(7), and names are not looked up here: write numbers`,
+  )
 }
 
 /** The words of pcap-filter(7) that name neither a host nor a port nor a protocol to look up. */
@@ -78,7 +94,9 @@ const WORDS = new Set([
   ...Object.keys(CONSTANTS),
   ...`host net port portrange src dst and or not ether ip ip6 arp rarp tcp udp icmp icmp6 sctp igmp igrp pim ah esp vrrp
   proto protochain broadcast multicast less greater len mask gateway vlan mpls pppoed pppoes geneve vxlan
-  inbound outbound llc aarp atalk carp clnp decnet esis ipx isis iso lat mopdl moprc netbeui sca stp`.split(/\s+/),
+  inbound outbound llc aarp atalk carp clnp decnet esis ipx isis iso lat mopdl moprc netbeui sca stp`.split(
+    /\s+/,
+  ),
 ])
 const NUMBER = /^(\d[\d.]*|0x[0-9a-f]+|[0-9a-f]*:[0-9a-f:.]*|\d+-\d+)$/i
 
@@ -105,13 +123,21 @@ function findLibpcap(sonames: readonly string[]): SharedLibrary | string {
   }
 }
 
-function compile(libpcap: SharedLibrary, pcap: bigint, text: string, optimize: number): BpfInstruction[] {
+function compile(
+  libpcap: SharedLibrary,
+  pcap: bigint,
+  text: string,
+  optimize: number,
+): BpfInstruction[] {
   const program = Buffer.alloc(PROGRAM_LEN)
   const words = Buffer.from(`${text}\0`)
-  if (libpcap.int('pcap_compile', pcap, program, words, optimize, PCAP_NETMASK_UNKNOWN) !== 0)
+  if (libpcap.int('pcap_compile', pcap, program, words, optimize, PCAP_NETMASK_UNKNOWN) !== 0) {
     throw refused(text, withHint(text, lastError(libpcap, pcap)))
+  }
   try {
-    return decodeProgram(copyMemory(getU64(program, INSNS_AT), getU32(program, 0) * INSTRUCTION_LEN))
+    return decodeProgram(
+      copyMemory(getU64(program, INSNS_AT), getU32(program, 0) * INSTRUCTION_LEN),
+    )
   } finally {
     libpcap.int('pcap_freecode', program)
   }
@@ -127,7 +153,9 @@ function lastError(libpcap: SharedLibrary, pcap: bigint): string {
 /** Adds the word that libpcap does not know, and the word that is meant. */
 function withHint(text: string, reason: string): string {
   const word = reason === 'syntax error' ? nameIn(text) : undefined
-  return word === undefined ? reason : `${reason}: '${word}' is not a word of pcap-filter(7)${didYouMean(word, WORDS)}`
+  return word === undefined
+    ? reason
+    : `${reason}: '${word}' is not a word of pcap-filter(7)${didYouMean(word, WORDS)}`
 }
 
 function refused(text: string, reason: string): UsageError {

@@ -12,7 +12,15 @@ import { LinkQueue } from './links/queue.ts'
 import { readLists } from './links/state.ts'
 import type { Addon, Native } from './native.ts'
 import { inNetns, isNamed, netnsName, placeOf, watchNetnsName } from './netns-name.ts'
-import { addressesOf, conflictWith, getLink, getLinks, type Link, nsidOf, RouteSocket } from './rtnetlink.ts'
+import {
+  addressesOf,
+  conflictWith,
+  getLink,
+  getLinks,
+  type Link,
+  nsidOf,
+  RouteSocket,
+} from './rtnetlink.ts'
 import { FrameBatches, FrameQueue } from './tap/frame-queue.ts'
 import {
   adoptTun,
@@ -79,7 +87,11 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
   readonly #heard = new Set<Heard>()
 
   /** `warn` logs errors with events, each kind once. `turns` grants the time for events. */
-  constructor(addon: Native | Addon, warn: (text: string) => void = () => {}, turns = new Turns(eventLoopClock)) {
+  constructor(
+    addon: Native | Addon,
+    warn: (text: string) => void = () => {},
+    turns = new Turns(eventLoopClock),
+  ) {
     const native = addon as Native
     this.#native = native
     this.turns = turns
@@ -93,7 +105,11 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
       onAddress: (nsid, ifindex) => this.#at(nsid, ifindex, queue => queue.listsChanged()),
       onOverrun: () => this.#onOverrun(),
       onNsidGone: gone => {
-        for (const queue of this.#ports.values()) if (queue.nsid === gone) queue.lost()
+        for (const queue of this.#ports.values()) {
+          if (queue.nsid === gone) {
+            queue.lost()
+          }
+        }
       },
     }
     this.#monitor = new LinkMonitor(native, listener, -1, turns)
@@ -104,7 +120,10 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
     if (!pattern.includes('%d')) return pattern
     return this.#there(netns, there => {
       const links = getLinks(there)
-      return devAllocName(pattern, new Set(links.flatMap(({ name, altNames }) => [name, ...altNames])))
+      return devAllocName(
+        pattern,
+        new Set(links.flatMap(({ name, altNames }) => [name, ...altNames])),
+      )
     })
   }
 
@@ -140,32 +159,47 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
   async #adopt(spec: AdoptSpec, tap: Tun, nsfd: number): Promise<TapPort> {
     const netns = netnsName(nsfd)
     using there = RouteSocket.open(this.#native, nsfd)
-    if (netns !== undefined) this.#checkEvents(netns)
+    if (netns !== undefined) {
+      this.#checkEvents(netns)
+    }
     linkOfTun(this.#native, there, tap)
     await this.#monitor.sync()
     const adopted = { ...spec, name: tap.name, netns, queues: 1, borrowed: true }
     const port = this.#port(adopted, tap, there, nsfd, undefined)
-    if (netns !== undefined && isNamed(netns)) this.#watchName(port, netns, nsfd)
+    if (netns !== undefined && isNamed(netns)) {
+      this.#watchName(port, netns, nsfd)
+    }
     return port
   }
 
   #open(spec: PortSpec, heard: Heard): Promise<TapPort> {
     return inNetns(this.#native, spec.netns, async nsfd => {
       using there = RouteSocket.open(this.#native, nsfd)
-      if (nsfd >= 0) this.#checkEvents(spec.netns as string)
+      if (nsfd >= 0) {
+        this.#checkEvents(spec.netns as string)
+      }
       const existing = getLink(there, { name: spec.name })
       // nsid() before the move: a namespace sends events only once it has an id.
       const create = () => createTap(this.#native, spec, nsfd, () => this.nsid(nsfd))
-      const tap = existing === undefined ? await create() : attachTap(this.#native, spec, existing, nsfd)
+      const tap =
+        existing === undefined ? await create() : attachTap(this.#native, spec, existing, nsfd)
       try {
-        if (spec.persist) setPersist(this.#native, tap, true)
+        if (spec.persist) {
+          setPersist(this.#native, tap, true)
+        }
         // Events up to now are part of the link that is read next. Later ones are reported.
-        if ((await this.#monitor.sync()) === false) heard.overrun = true
+        if ((await this.#monitor.sync()) === false) {
+          heard.overrun = true
+        }
         const port = this.#port(spec, tap, there, nsfd, existing === undefined ? heard : undefined)
-        if (existing !== undefined && nsfd >= 0) this.#watchName(port, spec.netns as string, nsfd)
+        if (existing !== undefined && nsfd >= 0) {
+          this.#watchName(port, spec.netns as string, nsfd)
+        }
         return port
       } catch (error) {
-        if (existing === undefined) this.#native.ioctl(tap.fds[0], TUNSETPERSIST, 0)
+        if (existing === undefined) {
+          this.#native.ioctl(tap.fds[0], TUNSETPERSIST, 0)
+        }
         await this.closeTap(tap.fds)
         throw error
       }
@@ -206,8 +240,11 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
       if (pending !== undefined) {
         return pending.then(isUpToDate => {
           // In a flood the events of the request are still unread.
-          if (isUpToDate) queue.flush()
-          else this.#monitor.onceUpToDate(queue.skip())
+          if (isUpToDate) {
+            queue.flush()
+          } else {
+            this.#monitor.onceUpToDate(queue.skip())
+          }
         })
       }
       if (!queue.flush()) break
@@ -236,7 +273,9 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
     }
     this.#ports.get(port)?.close()
     this.#ports.delete(port)
-    if (this.#ports.size === 0) this.#monitor.unref()
+    if (this.#ports.size === 0) {
+      this.#monitor.unref()
+    }
   }
 
   closeTap(fds: readonly number[]): Promise<void> {
@@ -275,12 +314,19 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
       created: heard !== undefined,
       announced: heard === undefined || heard.overrun || heard.links.has(`${nsid}/${ifindex}`),
       multicastList,
-      queues: tap.fds.map(fd => new FrameQueue(this.#native, fd, tap.vnetHdrLen, spec.slots, this.#batches)),
+      queues: tap.fds.map(
+        fd => new FrameQueue(this.#native, fd, tap.vnetHdrLen, spec.slots, this.#batches),
+      ),
       owner: this,
       borrowed: spec.borrowed === true,
     })
-    this.#ports.set(port, new LinkQueue(port, nsid, this.turns, error => this.#monitor.retry(error)))
-    if (multicastList) this.#pollGroups(port)
+    this.#ports.set(
+      port,
+      new LinkQueue(port, nsid, this.turns, error => this.#monitor.retry(error)),
+    )
+    if (multicastList) {
+      this.#pollGroups(port)
+    }
     // A port keeps the process alive even while its link is down and no queue is polled.
     this.#monitor.ref()
     return port
@@ -289,7 +335,9 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
   #pollGroups(port: TapPort): void {
     this.#polled.add(port)
     this.#poll ??= setInterval(() => {
-      for (const each of this.#polled) this.#ports.get(each)?.listsChanged(true)
+      for (const each of this.#polled) {
+        this.#ports.get(each)?.listsChanged(true)
+      }
     }, POLL_MS).unref()
   }
 
@@ -325,15 +373,22 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
   }
 
   #onLink(nsid: number, link: Link, event: 'new' | 'del'): void {
-    if (event === 'new') this.#hear(nsid, link.ifindex)
+    if (event === 'new') {
+      this.#hear(nsid, link.ifindex)
+    }
     this.#at(nsid, link.ifindex, queue => {
-      if (event === 'del') queue.lost()
-      else queue.link(link)
+      if (event === 'del') {
+        queue.lost()
+      } else {
+        queue.link(link)
+      }
     })
   }
 
   #hear(nsid: number, ifindex: number): void {
-    for (const { links } of this.#heard) links.add(`${nsid}/${ifindex}`)
+    for (const { links } of this.#heard) {
+      links.add(`${nsid}/${ifindex}`)
+    }
   }
 
   #onLost(nsid: number, ifindex: number): void {
@@ -342,24 +397,40 @@ export class LinuxPlatform implements Platform, TapPortOwner, AsyncDisposable {
   }
 
   #has(nsid: number, ifindex: number): boolean {
-    for (const [port, at] of this.#ports) if (at.nsid === nsid && port.ifindex === ifindex) return true
+    for (const [port, at] of this.#ports) {
+      if (at.nsid === nsid && port.ifindex === ifindex) {
+        return true
+      }
+    }
     return false
   }
 
   #onOverrun(): void {
-    for (const heard of this.#heard) heard.overrun = true
-    for (const queue of this.#ports.values()) queue.lost()
+    for (const heard of this.#heard) {
+      heard.overrun = true
+    }
+    for (const queue of this.#ports.values()) {
+      queue.lost()
+    }
   }
 
   /** True while a port reports to its listener. */
   get #isReporting(): boolean {
-    for (const queue of this.#ports.values()) if (queue.reporting) return true
+    for (const queue of this.#ports.values()) {
+      if (queue.reporting) {
+        return true
+      }
+    }
     return false
   }
 
   /** Calls `fn` with the events of the port of the interface that has this index. */
   #at(nsid: number, ifindex: number, fn: (queue: LinkQueue) => void): void {
-    for (const [port, queue] of this.#ports) if (queue.nsid === nsid && port.ifindex === ifindex) fn(queue)
+    for (const [port, queue] of this.#ports) {
+      if (queue.nsid === nsid && port.ifindex === ifindex) {
+        fn(queue)
+      }
+    }
   }
 }
 
@@ -370,5 +441,7 @@ function warnOnce(error: unknown, logged: Set<string>, warn: (text: string) => v
   const kind = error instanceof VnetError ? error.code : text.replace(/\d+/g, '')
   if (logged.has(kind) || logged.size === KINDS) return
   logged.add(kind)
-  warn(`event of an interface: ${text}; its state is read again, and more errors of this kind are not logged`)
+  warn(
+    `event of an interface: ${text}; its state is read again, and more errors of this kind are not logged`,
+  )
 }

@@ -10,7 +10,13 @@ const PACKAGES: Readonly<Record<string, string>> = packageNames
 /** Programs of virtual machines, of the download of their kernel, and of their kernel modules. */
 export const GUEST_PROGRAMS = ['qemu-system-x86_64', 'mksquashfs'] as const
 export const DOWNLOAD_PROGRAMS = ['apt-get', 'apt-cache', 'dpkg-deb'] as const
-export const MODULE_PROGRAMS = ['qemu-system-x86_64', 'gcc', 'make', 'addr2line', ...DOWNLOAD_PROGRAMS] as const
+export const MODULE_PROGRAMS = [
+  'qemu-system-x86_64',
+  'gcc',
+  'make',
+  'addr2line',
+  ...DOWNLOAD_PROGRAMS,
+] as const
 
 /** The directories of PATH, without empty ones. */
 export const searchPath = (): string[] => (process.env.PATH ?? '').split(delimiter).filter(Boolean)
@@ -19,7 +25,10 @@ const isProgram = (path: string): boolean =>
   attempt(() => accessSync(path, constants.X_OK) ?? statSync(path).isFile()) === true
 
 /** Returns the path of a program in `path`, undefined if it is not installed. A path is itself. */
-export function findProgram(name: string, path: readonly string[] = searchPath()): string | undefined {
+export function findProgram(
+  name: string,
+  path: readonly string[] = searchPath(),
+): string | undefined {
   if (name.includes('/')) return isProgram(name) ? resolve(name) : undefined
   return path.map(directory => join(directory, name)).find(isProgram)
 }
@@ -33,5 +42,7 @@ export function installing(...names: readonly string[]): string {
 /** Returns a line about the programs that `what` lacks; undefined if all are installed. */
 export function missingPrograms(what: string, names: readonly string[]): string | undefined {
   const missing = names.filter(name => findProgram(name) === undefined)
-  return missing.length === 0 ? undefined : `${what} needs ${missing.join(', ')}: ${installing(...missing)}`
+  return missing.length === 0
+    ? undefined
+    : `${what} needs ${missing.join(', ')}: ${installing(...missing)}`
 }

@@ -47,7 +47,9 @@ export function checkRegular(path: string): void {
 /** Replaces a file as a whole. Throws a VnetError unless `path` is free or a file of this user. */
 export function replaceFile(path: string, text: string, mode: number): void {
   const temporary = `${path}.new`
-  for (const each of [path, temporary]) refuseForeign(each)
+  for (const each of [path, temporary]) {
+    refuseForeign(each)
+  }
   fs.rmSync(temporary, { force: true })
   writeFile(temporary, text, { mode, flag: 'wx' })
   fs.renameSync(temporary, path)
@@ -68,8 +70,12 @@ function openRegular(path: string, flags: number, mode?: number): number {
   return asUsageError(path, () => {
     const found = fs.statSync(path, { throwIfNoEntry: false })
     const isOutput = (flags & fs.constants.O_CREAT) !== 0
-    if (found !== undefined && !(isOutput && found.isCharacterDevice())) refuseIrregular(path, found)
-    if (found === undefined && isOutput) refuseMissingDirectory(path)
+    if (found !== undefined && !(isOutput && found.isCharacterDevice())) {
+      refuseIrregular(path, found)
+    }
+    if (found === undefined && isOutput) {
+      refuseMissingDirectory(path)
+    }
     return fs.openSync(path, flags | fs.constants.O_NONBLOCK | fs.constants.O_NOCTTY, mode)
   })
 }
@@ -83,8 +89,12 @@ function refuseIrregular(path: string, found: fs.Stats): void {
 /** Names the part of a path that does not exist. */
 export function refuseMissingDirectory(path: string): void {
   let missing: string | undefined
-  for (let above = dirname(path); !fs.existsSync(above); above = dirname(above)) missing = above
-  if (missing !== undefined) throw new UsageError(`${path}: no such file or directory: ${missing}`, { cause: missing })
+  for (let above = dirname(path); !fs.existsSync(above); above = dirname(above)) {
+    missing = above
+  }
+  if (missing !== undefined) {
+    throw new UsageError(`${path}: no such file or directory: ${missing}`, { cause: missing })
+  }
 }
 
 function kindOf(found: fs.Stats): string {

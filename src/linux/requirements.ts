@@ -9,24 +9,30 @@ export const TUN_MODE = 'sudo chmod 666 /dev/net/tun'
 
 /** Returns what makes /dev/net/tun usable; `instead` is what root could run otherwise. */
 export function tunAdvice(error: number, instead?: string): string | undefined {
-  if (error === ENOENT)
+  if (error === ENOENT) {
     return 'the device is missing: sudo modprobe tun; in a container, start it with --device /dev/net/tun'
+  }
   if (error === ENODEV) return 'the kernel has no module for it: sudo modprobe tun'
   const otherwise = instead === undefined ? '' : `, or ${instead}`
   if (error === EACCES) return `its mode is for root alone: ${TUN_MODE}${otherwise}`
-  if (error === EPERM) return 'this container may not use the device: start it with --device /dev/net/tun'
+  if (error === EPERM) {
+    return 'this container may not use the device: start it with --device /dev/net/tun'
+  }
   return undefined
 }
 
 export const PASTA_MISSING = `the way to the Internet is pasta, which is not installed: ${installing('pasta')}`
-export const pastaLacks = (option: string) => `pasta is too old, it has no ${option}: install a newer version of passt`
-export const LIBPCAP_MISSING = 'libpcap is missing: apt install libpcap0.8 (Debian), libpcap (Fedora, Arch, Alpine)'
+export const pastaLacks = (option: string) =>
+  `pasta is too old, it has no ${option}: install a newer version of passt`
+export const LIBPCAP_MISSING =
+  'libpcap is missing: apt install libpcap0.8 (Debian), libpcap (Fedora, Arch, Alpine)'
 export const TCX_MISSING = 'tcx programs need Linux 6.6 or newer'
 export const moduleMissing = (name: string) => `the kernel lacks ${name}: modprobe ${name}`
 export const READ_ONLY_SYSCTL =
   'in this container /proc/sys is read-only: docker run --security-opt systempaths=unconfined, ' +
   'or podman run --security-opt unmask=ALL'
-export const notX64 = (what: string, arch: string) => `${what} needs an x86-64 machine, this is ${arch}`
+export const notX64 = (what: string, arch: string) =>
+  `${what} needs an x86-64 machine, this is ${arch}`
 
 /** Options of pasta that old versions lack. */
 const PASTA_OPTIONS = ['--config-net', '--dns-forward', '--no-netns-quit', '--runas']
@@ -56,7 +62,9 @@ export interface System {
   /** Returns what a program prints. */
   output(program: string, ...args: string[]): string
   /** Return why the addon does not load, and so on; undefined if it does. */
-  readonly whyNot: Readonly<Record<'addon' | 'namespaces' | 'confinement' | 'libpcap', () => string | undefined>>
+  readonly whyNot: Readonly<
+    Record<'addon' | 'namespaces' | 'confinement' | 'libpcap', () => string | undefined>
+  >
   /** Returns the bytes that are free for new files. Throws a VnetError if there can be none. */
   free(kind: 'temporary' | 'cache'): number
 }
@@ -77,7 +85,8 @@ export interface Requirement {
 }
 
 /** Returns the result of a check that has a refusal or none. */
-const unless = (refusal: string | undefined, works: string): Found => (refusal === undefined ? { works } : { refusal })
+const unless = (refusal: string | undefined, works: string): Found =>
+  refusal === undefined ? { works } : { refusal }
 
 /** Programs that `what` needs, by default one; some only on x86-64. */
 const programs = (
@@ -92,7 +101,10 @@ const programs = (
     if (isOnlyX64 && system.arch !== 'x64') return { refusal: notX64(what, system.arch) }
     const missing = needed.filter(each => system.find(each) === undefined)
     const refusal = `${what} needs ${missing.join(', ')}: ${installing(...missing)}`
-    return unless(missing.length === 0 ? undefined : refusal, needed.map(each => system.find(each)).join(', '))
+    return unless(
+      missing.length === 0 ? undefined : refusal,
+      needed.map(each => system.find(each)).join(', '),
+    )
   },
 })
 
@@ -109,7 +121,12 @@ const limit = (name: string, row: RegExp, option: string, least: number): Requir
   },
 })
 
-const disk = (name: string, kind: 'temporary' | 'cache', least: number, rest: Omit<Requirement, 'name' | 'check'>) => ({
+const disk = (
+  name: string,
+  kind: 'temporary' | 'cache',
+  least: number,
+  rest: Omit<Requirement, 'name' | 'check'>,
+) => ({
   ...rest,
   name,
   check(system: System): Found {
@@ -130,7 +147,8 @@ export const REQUIREMENTS: readonly Requirement[] = [
     name: 'addon',
     commands: 'all commands with interfaces',
     isUsual: true,
-    check: system => unless(system.whyNot.addon(), `it loads on Linux ${system.release}, ${system.arch}`),
+    check: system =>
+      unless(system.whyNot.addon(), `it loads on Linux ${system.release}, ${system.arch}`),
   },
   {
     name: '/dev/net/tun',
@@ -144,7 +162,8 @@ export const REQUIREMENTS: readonly Requirement[] = [
   },
   {
     name: 'namespaces',
-    commands: 'labs, vnet run, vnet rootless, vnet guest; without root, all commands with interfaces',
+    commands:
+      'labs, vnet run, vnet rootless, vnet guest; without root, all commands with interfaces',
     isUsual: true,
     check: system => unless(system.whyNot.namespaces(), 'they can be made'),
   },
@@ -161,7 +180,10 @@ export const REQUIREMENTS: readonly Requirement[] = [
       return unless(missing === undefined ? undefined : pastaLacks(missing), `${path}: ${version}`)
     },
   },
-  disk('temporary files', 'temporary', TEMPORARY_LEAST, { commands: 'labs, vnet run, vnet explore', isUsual: true }),
+  disk('temporary files', 'temporary', TEMPORARY_LEAST, {
+    commands: 'labs, vnet run, vnet explore',
+    isUsual: true,
+  }),
   // Node raises its own limit of files to the hard one.
   limit('open files', /^Max open files +\S+ +(\d+)/m, '-n', FILES_LEAST),
   limit('processes', /^Max processes +(\d+)/m, '-u', PROCESSES_LEAST),
@@ -176,7 +198,9 @@ export const REQUIREMENTS: readonly Requirement[] = [
     commands: 'ping in vnet run and behind lab.internet()',
     isUsual: false,
     check({ read, groups }) {
-      const [least = 1, most = 0] = (read('/proc/sys/net/ipv4/ping_group_range') ?? '').split(/\s+/).map(Number)
+      const [least = 1, most = 0] = (read('/proc/sys/net/ipv4/ping_group_range') ?? '')
+        .split(/\s+/)
+        .map(Number)
       const isIn = groups.some(group => group >= least && group <= most)
       const refusal =
         "net.ipv4.ping_group_range leaves out your groups: sudo sysctl -w net.ipv4.ping_group_range='0 2147483647'"
@@ -189,7 +213,10 @@ export const REQUIREMENTS: readonly Requirement[] = [
     isUsual: false,
     check({ release }) {
       const [major = 0, minor = 0] = release.split('.').map(Number)
-      return unless(major > 6 || (major === 6 && minor >= 6) ? undefined : TCX_MISSING, `Linux ${release}`)
+      return unless(
+        major > 6 || (major === 6 && minor >= 6) ? undefined : TCX_MISSING,
+        `Linux ${release}`,
+      )
     },
   },
   {
@@ -199,11 +226,21 @@ export const REQUIREMENTS: readonly Requirement[] = [
     check: system => unless(system.whyNot.libpcap(), 'it is installed'),
   },
   programs(['QEMU', 'virtual time', 'vnet guest, labs in virtual time'], GUEST_PROGRAMS, true),
-  programs(['guest kernel', "the download of Debian's kernel", 'vnet guest without VNET_KERNEL'], DOWNLOAD_PROGRAMS),
-  disk('cache', 'cache', CACHE_LEAST, { commands: 'vnet guest, vnet check --kernel', isUsual: false }),
+  programs(
+    ['guest kernel', "the download of Debian's kernel", 'vnet guest without VNET_KERNEL'],
+    DOWNLOAD_PROGRAMS,
+  ),
+  disk('cache', 'cache', CACHE_LEAST, {
+    commands: 'vnet guest, vnet check --kernel',
+    isUsual: false,
+  }),
   programs(['kernel modules', '--kernel', 'vnet check --kernel'], MODULE_PROGRAMS, true),
   programs(['ping', 'record', 'vnet record, live checks of the course']),
   programs(['tcpdump', 'a look at frames', 'live checks of the course']),
   programs(['tshark', 'extcap', 'vnet extcap']),
-  programs(['chromium', 'a lab with pages', 'tests with pages, unless Playwright has a browser of its own']),
+  programs([
+    'chromium',
+    'a lab with pages',
+    'tests with pages, unless Playwright has a browser of its own',
+  ]),
 ]

@@ -22,12 +22,20 @@ const LIMIT_MS = 10_000
  * `descriptors`. Throws a VnetError if the launcher cannot be executed. If the kernel refuses the
  * namespaces, the launcher prints one line and exits with status 1.
  */
-export function execRootless(native: Native, command: readonly string[], descriptors: Int32Array): never {
+export function execRootless(
+  native: Native,
+  command: readonly string[],
+  descriptors: Int32Array,
+): never {
   return exec(native, [namespaces(), ...command], descriptors)
 }
 
 /** Like execRootless, in a user namespace also for root. */
-export function execInAllNamespaces(native: Native, command: readonly string[], descriptors: Int32Array): never {
+export function execInAllNamespaces(
+  native: Native,
+  command: readonly string[],
+  descriptors: Int32Array,
+): never {
   return exec(native, [ALL, ...command], descriptors)
 }
 
@@ -37,17 +45,26 @@ export function execInUserNamespace(native: Native, command: readonly string[]):
 }
 
 /** Like execRootless, in the namespaces of this process. */
-export function execHere(native: Native, command: readonly string[], descriptors: Int32Array): never {
+export function execHere(
+  native: Native,
+  command: readonly string[],
+  descriptors: Int32Array,
+): never {
   return exec(native, ['--execute', ...command], descriptors)
 }
 
-function exec(native: Native, words: readonly string[], descriptors: Int32Array = new Int32Array()): never {
+function exec(
+  native: Native,
+  words: readonly string[],
+  descriptors: Int32Array = new Int32Array(),
+): never {
   const launcher = launcherPath()
   throw new VnetError(native.exec([launcher, ...words], descriptors), ['exec', launcher])
 }
 
 /** Returns why `vnet rootless` cannot run here, and a remedy; undefined if a try succeeds. */
-export const whyNotRootless = (native?: Native): string | undefined => whyNoTun(native) ?? whyNoNamespaces()
+export const whyNotRootless = (native?: Native): string | undefined =>
+  whyNoTun(native) ?? whyNoNamespaces()
 
 /** Returns why no namespaces can be entered here, and a remedy; undefined if a try succeeds. */
 export const whyNoNamespaces = (): string | undefined => whyNot(namespaces())
@@ -56,7 +73,8 @@ export const whyNoNamespaces = (): string | undefined => whyNot(namespaces())
 export const whyNotConfined = (): string | undefined => whyNot('check')
 
 /** Returns why an ordinary user can make no interfaces, even in namespaces of its own. */
-export const whyNoTun = (native?: Native): string | undefined => messageOf(() => checkTun(native ?? loadNative()))
+export const whyNoTun = (native?: Native): string | undefined =>
+  messageOf(() => checkTun(native ?? loadNative()))
 
 /**
  * Returns a command that runs another one where it does no harm (native/rootless/confine.h):
@@ -69,7 +87,11 @@ export function confined(command: readonly string[], rights: 'all' | 'none'): st
 }
 
 /** Returns a command that runs another one with the rights to use the network only. */
-export const networkOnly = (command: readonly string[]): string[] => [launcherPath(), '--network', ...command]
+export const networkOnly = (command: readonly string[]): string[] => [
+  launcherPath(),
+  '--network',
+  ...command,
+]
 
 /** Returns a command that runs another one, which is killed when this process ends in any way. */
 export function withParent(command: readonly string[]): string[] {
@@ -84,7 +106,9 @@ export function withParent(command: readonly string[]): string[] {
 export function startRemover(): ChildProcess {
   const remover = spawn(launcherPath(), ['--remove-after'], { stdio: ['pipe', 'ignore', 'ignore'] })
   // Files then remain.
-  for (const each of [remover, remover.stdin]) each?.on('error', () => {})
+  for (const each of [remover, remover.stdin]) {
+    each?.on('error', () => {})
+  }
   remover.unref()
   return remover
 }
@@ -97,7 +121,11 @@ export function waitingForWayOut(isAside: boolean): [program: string, option: st
 function whyNot(mode: string): string | undefined {
   return messageOf(() => {
     const stdio = ['ignore', 'ignore', 'pipe'] as const
-    const tried = spawnSync(launcherPath(), [mode], { stdio: [...stdio], encoding: 'utf8', timeout: LIMIT_MS })
+    const tried = spawnSync(launcherPath(), [mode], {
+      stdio: [...stdio],
+      encoding: 'utf8',
+      timeout: LIMIT_MS,
+    })
     if (tried.status === 0) return undefined
     return tried.error?.message ?? tried.stderr.trim().replace(/^vnet: /, '')
   })
@@ -122,7 +150,8 @@ export function checkTun(native: Native, command?: string): void {
 
 /** The launcher's list. Root keeps its user if it may do without a user namespace. */
 function namespaces(): string {
-  const isRoot = process.geteuid?.() === 0 && hasCapability(CAP_SYS_ADMIN) && hasCapability(CAP_NET_ADMIN)
+  const isRoot =
+    process.geteuid?.() === 0 && hasCapability(CAP_SYS_ADMIN) && hasCapability(CAP_NET_ADMIN)
   return isRoot ? 'net,mount' : ALL
 }
 

@@ -60,7 +60,9 @@ export function destroyConnections(
     using sock = RouteSocket.openDiag(native, nsfd)
     for (const family of [AF_INET, AF_INET6]) {
       for (const each of connectionsOf(sock, family)) {
-        if (isMeant(endAt(each.id, family, 0), endAt(each.id, family, 1))) destroy(sock, family, each)
+        if (isMeant(endAt(each.id, family, 0), endAt(each.id, family, 1))) {
+          destroy(sock, family, each)
+        }
       }
     }
     return true
@@ -81,14 +83,21 @@ function connectionsOf(sock: RouteSocket, family: number): Connection[] {
   message[STATES_AT] = CONNECTED & 0xff
   message[STATES_AT + 1] = CONNECTED >> 8
   const type = SOCK_DIAG_BY_FAMILY
-  return sock.dump({ type, what: () => 'read TCP connections', write: builder => builder.payload(message) }, decode)
+  return sock.dump(
+    { type, what: () => 'read TCP connections', write: builder => builder.payload(message) },
+    decode,
+  )
 }
 
 function destroy(sock: RouteSocket, family: number, { state, id }: Connection): void {
   const message = requestOf(family)
   message.set(id, ID_AT)
   try {
-    sock.request({ type: SOCK_DESTROY, what: () => 'end a TCP connection', write: b => b.payload(message) })
+    sock.request({
+      type: SOCK_DESTROY,
+      what: () => 'end a TCP connection',
+      write: b => b.payload(message),
+    })
   } catch (error) {
     const isWaiting = state === TCP_TIME_WAIT || state === TCP_FIN_WAIT2
     // It has ended meanwhile, or an old kernel keeps it.
@@ -107,5 +116,8 @@ function requestOf(family: number): Uint8Array {
 function endAt(id: Uint8Array, family: number, end: 0 | 1): ConnectionEnd {
   const at = end === 0 ? LOCAL_AT : REMOTE_AT
   const text = formatAddress(id.subarray(at, at + (family === AF_INET ? 4 : 16)))
-  return { address: text.startsWith(MAPPED) ? text.slice(MAPPED.length) : text, port: get16(id, 2 * end) }
+  return {
+    address: text.startsWith(MAPPED) ? text.slice(MAPPED.length) : text,
+    port: get16(id, 2 * end),
+  }
 }

@@ -22,9 +22,16 @@ export function encodeProgram(instructions: readonly BpfInstruction[]): Uint8Arr
 
 /** Throws RangeError if the length is wrong; does not check the instructions. */
 export function decodeProgram(bytes: Uint8Array): BpfInstruction[] {
-  if (bytes.length % INSTRUCTION_LEN !== 0) throw new RangeError(`${bytes.length} bytes are no whole instructions`)
+  if (bytes.length % INSTRUCTION_LEN !== 0) {
+    throw new RangeError(`${bytes.length} bytes are no whole instructions`)
+  }
   return Array.from({ length: bytes.length / INSTRUCTION_LEN }, (_, i) => {
     const at = i * INSTRUCTION_LEN
-    return { code: getU16(bytes, at), jt: bytes[at + 2], jf: bytes[at + 3], k: getU32(bytes, at + 4) }
+    return {
+      code: getU16(bytes, at),
+      jt: bytes[at + 2],
+      jf: bytes[at + 3],
+      k: getU32(bytes, at + 4),
+    }
   })
 }

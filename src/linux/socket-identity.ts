@@ -15,7 +15,9 @@ export function isGeneric(native: Native, fd: number): boolean {
 /** The cookie of the socket's namespace, which is never reused; undefined before Linux 5.14. */
 export function netnsCookie(native: Native, fd: number): bigint | undefined {
   const value = new Uint8Array(8)
-  return native.getsockopt(fd, uapi.SOL_SOCKET, uapi.SO_NETNS_COOKIE, value) < 0 ? undefined : getU64(value, 0)
+  return native.getsockopt(fd, uapi.SOL_SOCKET, uapi.SO_NETNS_COOKIE, value) < 0
+    ? undefined
+    : getU64(value, 0)
 }
 
 /** The same for a namespace (-1: our own); also undefined without permission to enter it. */

@@ -18,7 +18,9 @@ export function readSysctl(native: Native, nsfd: number, name: string): string {
 /** Whether the kernel has a setting. */
 export function hasSysctl(native: Native, nsfd: number, name: string): boolean {
   const fd = native.open(`/proc/sys/${name}`, O_RDONLY, nsfd)
-  if (fd >= 0) closeFd(native, fd)
+  if (fd >= 0) {
+    closeFd(native, fd)
+  }
   return fd !== -ENOENT
 }
 

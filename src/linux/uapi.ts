@@ -342,8 +342,13 @@ export { SIOCDEVPRIVATE } from '../netdev/if.ts'
 /** A struct ifreq with ifr_name and ifr_flags. VnetError EINVAL if the name is too long. */
 export function ifreq(name: string, flags = 0): Uint8Array {
   const bytes = encodeName(name)
-  if (bytes.length >= IFNAMSIZ)
-    throw new VnetError(EINVAL, `interface name ${name}`, `a name has at most ${IFNAMSIZ - 1} bytes`)
+  if (bytes.length >= IFNAMSIZ) {
+    throw new VnetError(
+      EINVAL,
+      `interface name ${name}`,
+      `a name has at most ${IFNAMSIZ - 1} bytes`,
+    )
+  }
   const request = new Uint8Array(IFREQ_LEN)
   request.set(bytes)
   putU16(request, IFNAMSIZ, flags)

@@ -69,7 +69,9 @@ export function prepareWayOut(native: Native, { isAside = false } = {}): readonl
 /** Returns the descriptor that this process has prepared, and not used; undefined without one. */
 export const preparedWayOut = (): number | undefined => prepared()?.fd
 
-function prepared(): { readonly fd: number; readonly isOutside: boolean; readonly isRoot: boolean } | undefined {
+function prepared():
+  | { readonly fd: number; readonly isOutside: boolean; readonly isRoot: boolean }
+  | undefined {
   const [pid, fd, user, uid] = (process.env[WAITING] ?? '').split(' ')
   return pid === String(process.pid)
     ? { fd: Number(fd), isOutside: user !== userNamespace(), isRoot: uid === '0' }
@@ -99,25 +101,34 @@ export class WayOut {
    * has too, is for files. `tcp` remains the caller's. Rejects with a VnetError if pasta is
    * missing, or fails.
    */
-  static async open(place: Place, directory: string, ports: readonly number[] = [], tcp?: TcpOut): Promise<WayOut> {
+  static async open(
+    place: Place,
+    directory: string,
+    ports: readonly number[] = [],
+    tcp?: TcpOut,
+  ): Promise<WayOut> {
     const { native } = place
     const pasta = pastaPath()
     const waiting = prepared()
-    if (waiting === undefined && familiesOf({ ...place, nsfd: -1 }).length === 0) throw noWayOut(NO_ROUTE)
+    if (waiting === undefined && familiesOf({ ...place, nsfd: -1 }).length === 0) {
+      throw noWayOut(NO_ROUTE)
+    }
     const taken = waiting === undefined ? await takenPort(ports) : undefined
     if (taken !== undefined) throw noWayOut(`forward of port ${taken}: the port is in use`)
     delete process.env[WAITING]
     const fd = waiting?.fd ?? startWaiting(native)
-    if (waiting !== undefined) check(native.adopt(fd), `descriptor ${fd}`)
+    if (waiting !== undefined) {
+      check(native.adopt(fd), `descriptor ${fd}`)
+    }
     // Programs do not inherit it.
     native.ioctl(fd, uapi.FIOCLEX, 0)
     return closingOnError(native, [fd], async () => {
-      const [ready, log, mounted] = ['ready', 'log', 'netns'].map(name => join(directory, `way-out.${name}`)) as [
-        string,
-        string,
-        string,
-      ]
-      for (const file of [ready, mounted]) writeFileSync(file, '', { mode: 0o600 })
+      const [ready, log, mounted] = ['ready', 'log', 'netns'].map(name =>
+        join(directory, `way-out.${name}`),
+      ) as [string, string, string]
+      for (const file of [ready, mounted]) {
+        writeFileSync(file, '', { mode: 0o600 })
+      }
       // A full disk would take an empty file, and not the reason why pasta ends.
       writeFile(log, '\n', { mode: 0o600 })
       const netns = `/proc/${process.pid}/${place.nsfd < 0 ? 'ns/net' : `fd/${place.nsfd}`}`
@@ -126,7 +137,11 @@ export class WayOut {
       // The rights of its own user namespace are all that pasta needs there. Otherwise it gives up
       // the right to open a file of another process, so the file is mounted before.
       const target = waiting?.isOutside
-        ? (['-', '-', [...asRoot, '--userns', `/proc/${process.pid}/ns/user`, '--netns', netns]] as const)
+        ? ([
+            '-',
+            '-',
+            [...asRoot, '--userns', `/proc/${process.pid}/ns/user`, '--netns', netns],
+          ] as const)
         : ([netns, mounted, [...asRoot, '--netns-only', '--netns', mounted]] as const)
       const [from, to, where] = target
       const words = [
@@ -152,11 +167,15 @@ export class WayOut {
             ? native.send(fd, request, 0)
             : native.sendDescriptors(fd, request, 0, Int32Array.of(tcp.gate, tcp.listener))
         // If the process was killed, the log is empty.
-        if (sent !== -EPIPE) check(sent, 'send a request')
+        if (sent !== -EPIPE) {
+          check(sent, 'send a request')
+        }
         while (readFileSync(ready, 'latin1') === '') {
           const isGone = (native.poll(fd) & uapi.POLLHUP) !== 0
           const text = readFileSync(log, 'latin1')
-          if (isGone || /^ended$/m.test(text)) throw noWayOut(`no way to the Internet: ${reasonIn(text)}`)
+          if (isGone || /^ended$/m.test(text)) {
+            throw noWayOut(`no way to the Internet: ${reasonIn(text)}`)
+          }
           await once(changes, 'change', { signal: AbortSignal.timeout(ALIVE_MS) }).catch(() => {})
         }
       } finally {
@@ -198,7 +217,9 @@ export async function takenPort(ports: readonly number[]): Promise<number | unde
         if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') return port
       } finally {
         // Otherwise it has nothing to close.
-        if (server.listening) await once(server.close(), 'close')
+        if (server.listening) {
+          await once(server.close(), 'close')
+        }
       }
     }
   }
@@ -207,7 +228,15 @@ export async function takenPort(ports: readonly number[]): Promise<number | unde
 
 /** Nothing of the machine is reachable that is not on its network, and no port of the lab. */
 const OPTIONS = [
-  ...['--foreground', '--quiet', '--no-netns-quit', '--config-net', '--no-map-gw', '--ns-ifname', OUTSIDE],
+  ...[
+    '--foreground',
+    '--quiet',
+    '--no-netns-quit',
+    '--config-net',
+    '--no-map-gw',
+    '--ns-ifname',
+    OUTSIDE,
+  ],
   ...['--tcp-ns', 'none', '--udp-ns', 'none', '--udp-ports', 'none'],
 ]
 
@@ -222,8 +251,11 @@ function startWaiting(native: Native, isAside = false): number {
   const start = () => {
     const [program, ...args] = waitingForWayOut(isAside)
     const stdio = [input, 'ignore', 'ignore'] as const
-    if (isAside) spawnSync(program, args, { stdio: [...stdio] })
-    else spawn(program, args, { stdio: [...stdio] }).unref()
+    if (isAside) {
+      spawnSync(program, args, { stdio: [...stdio] })
+    } else {
+      spawn(program, args, { stdio: [...stdio] }).unref()
+    }
   }
   closingOnError(native, [fd], () => closing(native, input, start))
   return fd
@@ -238,44 +270,60 @@ function pastaPath(): string {
 
 /** Returns the last error in the output of pasta, which also complains of a missing syslog. */
 function reasonIn(log: string): string {
-  const lines = log.split('\n').filter(line => line !== '' && !/syslog|^ended$|^refused /.test(line))
+  const lines = log
+    .split('\n')
+    .filter(line => line !== '' && !/syslog|^ended$|^refused /.test(line))
   const [, option] = /unrecognized option '(--[\w-]+)/.exec(log) ?? []
   if (option !== undefined) return pastaLacks(option)
   const reason = lines.at(-1) ?? 'pasta has ended'
-  return /sandbox/.test(reason) ? `${reason}: in Docker, run it with --security-opt seccomp=unconfined` : reason
+  return /sandbox/.test(reason)
+    ? `${reason}: in Docker, run it with --security-opt seccomp=unconfined`
+    : reason
 }
 
 const resolvConfOfMachine = () => attempt(() => readFileSync('/etc/resolv.conf', 'latin1')) ?? ''
 
 /** Returns the machine's first DNS server of each family, and its address in namespaces. */
 export function forwardedServers(): { readonly own: string; readonly inside: string }[] {
-  const firsts = [false, true].flatMap(isV6 => nameservers().find(each => each.includes(':') === isV6) ?? [])
+  const firsts = [false, true].flatMap(
+    isV6 => nameservers().find(each => each.includes(':') === isV6) ?? [],
+  )
   return firsts.map(own => ({ own, inside: own.includes(':') ? RESOLVER_6 : RESOLVER }))
 }
 
 /** Returns the DNS servers in namespaces with a way out, from where loopback leads nowhere. */
 export function nameserversInside(): string[] {
   const forwarded = forwardedServers()
-  const servers = nameservers().map(text => forwarded.find(({ own }) => own === text)?.inside ?? text)
+  const servers = nameservers().map(
+    text => forwarded.find(({ own }) => own === text)?.inside ?? text,
+  )
   const reached = new Set(servers.filter(text => !/^127\.|^::1$/.test(text)))
   return reached.size > 0 ? [...reached] : [RESOLVER]
 }
 
 /** Returns the text of resolv.conf(5) there, with the other lines of the machine's. */
 export function resolvConf(): string {
-  const others = resolvConfOfMachine().match(/^[ \t]*(search|domain|options|sortlist)[ \t].*$/gm) ?? []
-  return [...nameserversInside().map(server => `nameserver ${server}`), ...others].map(line => `${line}\n`).join('')
+  const others =
+    resolvConfOfMachine().match(/^[ \t]*(search|domain|options|sortlist)[ \t].*$/gm) ?? []
+  return [...nameserversInside().map(server => `nameserver ${server}`), ...others]
+    .map(line => `${line}\n`)
+    .join('')
 }
 
 /** Returns the addresses of the machine's DNS servers. */
 function nameservers(): string[] {
   const text = resolvConfOfMachine()
-  const found = Array.from(text.matchAll(/^[ \t]*nameserver[ \t]+(\S+)/gm), ([, address]) => address as string)
+  const found = Array.from(
+    text.matchAll(/^[ \t]*nameserver[ \t]+(\S+)/gm),
+    ([, address]) => address as string,
+  )
   return found.filter(address => parseAddress(address) !== undefined)
 }
 
 function familiesOf({ native, nsfd }: Place): (4 | 16)[] {
   using sock = RouteSocket.open(native, nsfd)
-  const routes = getRoutes(sock).filter(({ prefixLen, via }) => prefixLen === 0 && via !== undefined)
+  const routes = getRoutes(sock).filter(
+    ({ prefixLen, via }) => prefixLen === 0 && via !== undefined,
+  )
   return ([4, 16] as const).filter(family => routes.some(({ dst }) => dst.length === family))
 }

@@ -4,4 +4,5 @@
 export const BYPASSED = 'passed without the wire'
 
 /** Returns the line about frames of a wire's direction that no stage has had. */
-export const bypassedLine = (direction: string, frames: number): string => `${direction} ${BYPASSED}: ${frames}`
+export const bypassedLine = (direction: string, frames: number): string =>
+  `${direction} ${BYPASSED}: ${frames}`

@@ -86,7 +86,8 @@ function byReason(others: Fields, fields: Readonly<Record<number, Fields>>): rea
 }
 
 /** Returns the fields that count a drop of this reason on the receive or the transmit side. */
-export const statsOfDrop = (reason: number, rx: boolean): Fields => (rx ? rxByReason : txByReason)[reason]
+export const statsOfDrop = (reason: number, rx: boolean): Fields =>
+  (rx ? rxByReason : txByReason)[reason]
 
 /** Frames that entered, and their fate. */
 export interface Frames {
@@ -139,7 +140,9 @@ export class Counters {
     rows[row + RX_PACKETS] += 1
     rows[row + RX_BYTES] += skb.len
     const { bytes, data } = skb
-    if ((bytes[data] & 1) !== 0 && !isBroadcastAddress(bytes, data)) rows[row + MULTICAST] += 1
+    if ((bytes[data] & 1) !== 0 && !isBroadcastAddress(bytes, data)) {
+      rows[row + MULTICAST] += 1
+    }
   }
 
   /** Counts `n` extra frames that were made from one frame of transmit queue `queue`. */
@@ -161,9 +164,14 @@ export class Counters {
     const queue = wrap(skb.queueMapping, rx ? this.rxqs : this.txqs)
     const drops = rx ? this.#rxDrops : this.#txDrops
     // An unknown reason would be counted for another queue, or nowhere.
-    const known = reason >>> 0 === reason && reason < SKB_DROP_REASON_MAX ? reason : SKB_DROP_REASON_NOT_SPECIFIED
+    const known =
+      reason >>> 0 === reason && reason < SKB_DROP_REASON_MAX
+        ? reason
+        : SKB_DROP_REASON_NOT_SPECIFIED
     drops[queue * SKB_DROP_REASON_MAX + known] += 1
-    for (const field of statsOfDrop(known, rx)) this.count(queue, field)
+    for (const field of statsOfDrop(known, rx)) {
+      this.count(queue, field)
+    }
   }
 
   /** Returns all frames ever counted, also before a reset: in + made = out + dropped + held. */
@@ -172,17 +180,25 @@ export class Counters {
     const stats = this.sum()
     sum.in += stats[TX_PACKETS]
     sum.out += stats[RX_PACKETS]
-    for (const n of this.groMerged) sum.out += n
-    for (const n of this.made) sum.made += n
+    for (const n of this.groMerged) {
+      sum.out += n
+    }
+    for (const n of this.made) {
+      sum.made += n
+    }
     const { tx, rx } = this.drops()
-    for (const n of [...tx, ...rx]) sum.dropped += n
+    for (const n of [...tx, ...rx]) {
+      sum.dropped += n
+    }
     return sum
   }
 
   /** Sets everything to zero, except the totals that `frames` returns. */
   reset(): void {
     Object.assign(this.#past, this.frames())
-    for (const each of [this.rows, this.#txDrops, this.#rxDrops, this.groMerged, this.made]) each.fill(0)
+    for (const each of [this.rows, this.#txDrops, this.#rxDrops, this.groMerged, this.made]) {
+      each.fill(0)
+    }
   }
 
   /** Returns the row of one queue, as a view that keeps counting. */
@@ -216,7 +232,11 @@ function shared(length: number): Float64Array {
 
 function sumRows(rows: Float64Array, sum: Float64Array): Float64Array {
   sum.fill(0)
-  for (let at = 0; at < rows.length; at += sum.length) for (let i = 0; i < sum.length; i++) sum[i] += rows[at + i]
+  for (let at = 0; at < rows.length; at += sum.length) {
+    for (let i = 0; i < sum.length; i++) {
+      sum[i] += rows[at + i]
+    }
+  }
   return sum
 }
 
@@ -284,6 +304,10 @@ export class DevStats {
 }
 
 function less(stats: Float64Array, before: Float64Array | undefined): Float64Array {
-  if (before !== undefined) for (let i = 0; i < stats.length; i++) stats[i] = stats[i] - before[i]
+  if (before !== undefined) {
+    for (let i = 0; i < stats.length; i++) {
+      stats[i] = stats[i] - before[i]
+    }
+  }
   return stats
 }

@@ -2,7 +2,16 @@
  * dev_ioctl: the ioctls of a socket that reach a driver (net/core/dev_ioctl.c). Private ones go to
  * ndoSiocdevprivate, SIOCSIFMAP goes to ndoSetConfig, and SIOCGIFMAP returns `dev.map`.
  */
-import { EFAULT, EINVAL, EIO, ENODEV, EOPNOTSUPP, EPERM, isErrno, VnetError } from '../base/errno.ts'
+import {
+  EFAULT,
+  EINVAL,
+  EIO,
+  ENODEV,
+  EOPNOTSUPP,
+  EPERM,
+  isErrno,
+  VnetError,
+} from '../base/errno.ts'
 import {
   IFR_IFRU,
   IFREQ_LEN,
@@ -43,7 +52,9 @@ export class ByteMemory implements UserMemory {
 
   read(address: bigint, into: Uint8Array): number {
     const part = this.#at(address, into.length)
-    if (part !== undefined) into.set(part)
+    if (part !== undefined) {
+      into.set(part)
+    }
     return part === undefined ? -EFAULT : 0
   }
 
@@ -76,23 +87,37 @@ export function devIoctl(
   const device = dev as NetDevice
   if (ifr.length !== IFREQ_LEN) return -EINVAL
   if (dev.regState !== NETREG_REGISTERED) return -ENODEV
-  if (cmd >= SIOCDEVPRIVATE && cmd < SIOCDEVPRIVATE + SIOCDEVPRIVATES)
+  if (cmd >= SIOCDEVPRIVATE && cmd < SIOCDEVPRIVATE + SIOCDEVPRIVATES) {
     return siocdevprivate(device, cmd, ifr, memory, mayChange)
+  }
   if (cmd === SIOCGIFMAP) return getIfmap(device, ifr)
   if (cmd === SIOCSIFMAP) return setIfmap(device, ifr, mayChange)
   return -EOPNOTSUPP
 }
 
-function siocdevprivate(dev: NetDevice, cmd: number, ifr: Uint8Array, memory: UserMemory, mayChange: boolean): number {
+function siocdevprivate(
+  dev: NetDevice,
+  cmd: number,
+  ifr: Uint8Array,
+  memory: UserMemory,
+  mayChange: boolean,
+): number {
   const { netdevOps } = dev
   if (netdevOps.ndoSiocdevprivate === undefined) return -EOPNOTSUPP
   // Data that a driver writes before it fails is not copied back.
   const copy = ifr.slice()
   const address = new DataView(copy.buffer).getBigUint64(IFR_IFRU, true)
   try {
-    const result: unknown = netdevOps.ndoSiocdevprivate(dev, copy, userData(memory, address, mayChange), cmd) ?? 0
-    if (Number.isInteger(result) && (result as number) >= -MAX_ERRNO && (result as number) <= INT_MAX) {
-      if ((result as number) >= 0) ifr.set(copy)
+    const result: unknown =
+      netdevOps.ndoSiocdevprivate(dev, copy, userData(memory, address, mayChange), cmd) ?? 0
+    if (
+      Number.isInteger(result) &&
+      (result as number) >= -MAX_ERRNO &&
+      (result as number) <= INT_MAX
+    ) {
+      if ((result as number) >= 0) {
+        ifr.set(copy)
+      }
       return result as number
     }
     logBadReturn(dev, 'ndoSiocdevprivate', result, 'a result or a negative errno')
@@ -108,14 +133,17 @@ function userData(memory: UserMemory, address: bigint, mayChange: boolean): User
     address,
     mayChange,
     read(length) {
-      if (!(Number.isInteger(length) && length >= 0 && length <= USER_DATA_MAX))
+      if (!(Number.isInteger(length) && length >= 0 && length <= USER_DATA_MAX)) {
         throw new RangeError(`${length} is not a number of bytes from 0 to ${USER_DATA_MAX}`)
+      }
       const bytes = new Uint8Array(length)
       check(memory.read(address, bytes), 'copy_from_user')
       return bytes
     },
     write(bytes) {
-      if (bytes.length > USER_DATA_MAX) throw new RangeError(`${bytes.length} bytes are more than ${USER_DATA_MAX}`)
+      if (bytes.length > USER_DATA_MAX) {
+        throw new RangeError(`${bytes.length} bytes are more than ${USER_DATA_MAX}`)
+      }
       check(memory.write(address, bytes), 'copy_to_user')
     },
   }

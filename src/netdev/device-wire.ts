@@ -153,7 +153,10 @@ export interface DeviceWire {
 }
 
 /** Returns a wire's direction of a preset: `ab` uploads; what an interface receives downloads. */
-export function presetDirection({ direction, side }: Pick<DeviceWire, 'direction' | 'side'>): 'ab' | 'ba' {
+export function presetDirection({
+  direction,
+  side,
+}: Pick<DeviceWire, 'direction' | 'side'>): 'ab' | 'ba' {
   if (side === undefined) return direction
   return side === 'in' ? 'ba' : 'ab'
 }

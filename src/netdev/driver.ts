@@ -32,9 +32,12 @@ export interface Param<T> {
 }
 
 export type Params = Record<string, Param<unknown>>
-export type ParamValues<P extends Params> = { [K in keyof P]: P[K] extends Param<infer T> ? T : never }
+export type ParamValues<P extends Params> = {
+  [K in keyof P]: P[K] extends Param<infer T> ? T : never
+}
 
-type ParamOptions<T> = Pick<Param<T>, 'default' | 'description' | 'implies'> & Partial<Pick<Param<T>, 'live'>>
+type ParamOptions<T> = Pick<Param<T>, 'default' | 'description' | 'implies'> &
+  Partial<Pick<Param<T>, 'live'>>
 
 /** Returns a parameter that is a whole number, decimal or 0x..., within bounds. */
 export function int(options: ParamOptions<number> & { min?: number; max?: number }): Param<number> {
@@ -77,22 +80,33 @@ export function bool(options: ParamOptions<boolean>): Param<boolean> {
 
 /** Returns a parameter that is text, or the value that `parse` makes of it. */
 export function text<T extends string | undefined>(
-  options: ParamOptions<T> & Pick<Param<T>, 'value' | 'names'> & { parse?: undefined; format?: undefined },
+  options: ParamOptions<T> &
+    Pick<Param<T>, 'value' | 'names'> & { parse?: undefined; format?: undefined },
 ): Param<string | (T & undefined)>
 export function text<T>(
-  options: ParamOptions<T> & Pick<Param<T>, 'value'> & { parse: (text: string) => T; format?: (value: T) => string },
+  options: ParamOptions<T> &
+    Pick<Param<T>, 'value'> & { parse: (text: string) => T; format?: (value: T) => string },
 ): Param<T>
 export function text({
   live = false,
   parse = (written: string) => written,
   ...rest
-}: ParamOptions<unknown> & { parse?: Param<unknown>['parse'] | undefined; format?: unknown }): Param<unknown> {
+}: ParamOptions<unknown> & {
+  parse?: Param<unknown>['parse'] | undefined
+  format?: unknown
+}): Param<unknown> {
   return { ...rest, type: 'string', live, parse } as Param<unknown>
 }
 
 /** Returns the values that are set of the parameters that name such a thing. */
-export function namedBy(params: Params, values: Record<string, unknown>, what: Param<unknown>['names']): string[] {
-  const set = Object.entries(params).filter(([name, { names }]) => names === what && values[name] !== undefined)
+export function namedBy(
+  params: Params,
+  values: Record<string, unknown>,
+  what: Param<unknown>['names'],
+): string[] {
+  const set = Object.entries(params).filter(
+    ([name, { names }]) => names === what && values[name] !== undefined,
+  )
   return set.map(([name]) => `${values[name]}`)
 }
 
@@ -190,23 +204,40 @@ export interface Driver<P extends Params = Params, Dev extends AnyDevice = AnyDe
 
 /** Returns the default value of each parameter. */
 export function defaultParams<P extends Params>(params: P): ParamValues<P> {
-  return Object.fromEntries(Object.entries(params).map(([name, param]) => [name, param.default])) as ParamValues<P>
+  return Object.fromEntries(
+    Object.entries(params).map(([name, param]) => [name, param.default]),
+  ) as ParamValues<P>
 }
 
 /** Returns the values of all parameters: those given, those they imply, and otherwise defaults. */
-export function paramValues<P extends Params>(params: P, given: Partial<ParamValues<P>> = {}): ParamValues<P> {
+export function paramValues<P extends Params>(
+  params: P,
+  given: Partial<ParamValues<P>> = {},
+): ParamValues<P> {
   const implied = Object.keys(given).flatMap(name => params[name]?.implies ?? [])
-  return { ...defaultParams(params), ...Object.fromEntries(implied.map(name => [name, true])), ...given }
+  return {
+    ...defaultParams(params),
+    ...Object.fromEntries(implied.map(name => [name, true])),
+    ...given,
+  }
 }
 
 /** Declares a driver module: `export const driver = defineDriver({ ... })`. */
-export function defineDriver<P extends Params, Dev extends AnyDevice>(driver: Driver<P, Dev>): Driver<P, Dev> {
+export function defineDriver<P extends Params, Dev extends AnyDevice>(
+  driver: Driver<P, Dev>,
+): Driver<P, Dev> {
   return driver
 }
 
 /** Throws a VnetError unless init returned devices. `log` gets the error of an async init. */
 export function checkSpecs({ name }: { readonly name: string }, specs: unknown, log: Log): void {
-  if (Array.isArray(specs) && specs.length > 0 && specs.every(spec => typeof spec?.dev === 'object' && spec.dev)) return
+  if (
+    Array.isArray(specs) &&
+    specs.length > 0 &&
+    specs.every(spec => typeof spec?.dev === 'object' && spec.dev)
+  ) {
+    return
+  }
   let advice = 'it must return a list of at least one device: [{ dev }]'
   if (specs instanceof Promise) {
     advice = `it must not be async: ${advice}`
@@ -222,7 +253,9 @@ export type InterfaceArg = Readonly<{ name: string; netns: string | undefined }>
 export function interfaceArg(arg: string): InterfaceArg {
   const slash = arg.lastIndexOf('/')
   if (slash < 0) return { name: arg, netns: undefined }
-  if (slash === 0 || slash === arg.length - 1) throw new UsageError(`'${arg}' is not [NETNS/]IF: a part is missing`)
+  if (slash === 0 || slash === arg.length - 1) {
+    throw new UsageError(`'${arg}' is not [NETNS/]IF: a part is missing`)
+  }
   return { name: arg.slice(slash + 1), netns: arg.slice(0, slash) }
 }
 
@@ -230,11 +263,18 @@ export function interfaceArg(arg: string): InterfaceArg {
  * Returns the interfaces that a driver of `defaults.length` devices makes: from its arguments,
  * otherwise from --name, otherwise the defaults. Throws a UsageError.
  */
-export function interfaceArgs({ args, names }: DriverContext, defaults: readonly string[]): InterfaceArg[] {
+export function interfaceArgs(
+  { args, names }: DriverContext,
+  defaults: readonly string[],
+): InterfaceArg[] {
   const given = args.length > 0 ? args : names
-  if (given.length > defaults.length)
+  if (given.length > defaults.length) {
     throw new UsageError(`${given.length} interface names, of which ${defaults.length} can be used`)
-  if (args.length > 0 && args.length < defaults.length)
-    throw new UsageError(`${args.length} of ${defaults.length} interfaces named: name all of them, or none`)
+  }
+  if (args.length > 0 && args.length < defaults.length) {
+    throw new UsageError(
+      `${args.length} of ${defaults.length} interfaces named: name all of them, or none`,
+    )
+  }
   return defaults.map((name, i) => interfaceArg(given[i] ?? name))
 }

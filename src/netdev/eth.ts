@@ -47,8 +47,13 @@ export interface AllocNetdevOptions<Priv> {
  */
 export function allocNetdevMqs<Priv>(options: AllocNetdevOptions<Priv>): NetDevice<Priv> {
   const { name, setup, txqs = 1, rxqs = 1, priv } = options
-  if (!devValidName(name))
-    throw new VnetError(EINVAL, `interface name '${name}'`, '1 to 15 bytes, no / or : or white space, at most one %d')
+  if (!devValidName(name)) {
+    throw new VnetError(
+      EINVAL,
+      `interface name '${name}'`,
+      '1 to 15 bytes, no / or : or white space, at most one %d',
+    )
+  }
   if (!isQueueCount(txqs) || !isQueueCount(rxqs) || rxqs > txqs) {
     const advice = `from 1 to ${MAX_TAP_QUEUES}, and no more receive than transmit queues`
     const errno = txqs > MAX_TAP_QUEUES || rxqs > MAX_TAP_QUEUES ? E2BIG : EINVAL
@@ -89,7 +94,9 @@ export function etherSetup<Priv>(dev: NetDevice<Priv>): void {
 
 /** eth_hw_addr_random: gives the device a random address, locally administered and unicast. */
 export function ethHwAddrRandom<Priv>(dev: NetDevice<Priv>, random: Random): void {
-  for (let i = 0; i < ETH_ALEN; i++) dev.devAddr[i] = random.below(256)
+  for (let i = 0; i < ETH_ALEN; i++) {
+    dev.devAddr[i] = random.below(256)
+  }
   dev.devAddr[0] = (dev.devAddr[0] & 0xfe) | 0x02
 }
 
@@ -100,11 +107,21 @@ const isQueueCount = (n: number): boolean => Number.isInteger(n) && n >= 1 && n 
  * address by default. For ETH_P_802_3 and ETH_P_802_2 the type field gets the length of the frame
  * without the header. Throws skb_under_panic without headroom.
  */
-function create(skb: SkBuff, dev: NetDevice, type: number, destination: Uint8Array, source = dev.devAddr): number {
+function create(
+  skb: SkBuff,
+  dev: NetDevice,
+  type: number,
+  destination: Uint8Array,
+  source = dev.devAddr,
+): number {
   const length = skb.len
   const at = skb.push(ETH_HLEN)
   const { bytes } = skb
-  ethernet.setEtherType(bytes, at, type === ethernet.ETH_P_802_3 || type === ethernet.ETH_P_802_2 ? length : type)
+  ethernet.setEtherType(
+    bytes,
+    at,
+    type === ethernet.ETH_P_802_3 || type === ethernet.ETH_P_802_2 ? length : type,
+  )
   ethernet.copyAddress(bytes, ethernet.destinationAt(at), destination)
   ethernet.copyAddress(bytes, ethernet.sourceAt(at), source)
   return ETH_HLEN

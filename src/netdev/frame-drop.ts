@@ -32,12 +32,16 @@ export interface WireDrop {
 }
 
 /** Returns `ab`, or `in (ab)` on an attachment. */
-export function directionText({ direction, side }: Pick<WireDrop, 'side'> & { readonly direction: string }): string {
+export function directionText({
+  direction,
+  side,
+}: Pick<WireDrop, 'side'> & { readonly direction: string }): string {
   return side === undefined ? direction : `${side} (${direction})`
 }
 
 /** Returns `loss 1%`, or `delay 1ms limit 1: limit`. */
-export const stageDropText = ({ kind, text, why }: WireDrop): string => (why === kind ? text : `${text}: ${why}`)
+export const stageDropText = ({ kind, text, why }: WireDrop): string =>
+  why === kind ? text : `${text}: ${why}`
 
 /** Returns `wire ab, stage 2 loss 1%`, or `NEIGH`. */
 export function dropText({ reason, wire }: FrameDrop): string {
@@ -85,7 +89,8 @@ const FIELDS: Readonly<Record<keyof WireDrop, (value: unknown) => boolean>> = {
 export function parseDrop(json: string): FrameDrop | undefined {
   try {
     const { reason, wire } = JSON.parse(json)
-    const isWire = wire === undefined || Object.entries(FIELDS).every(([name, isValid]) => isValid(wire[name]))
+    const isWire =
+      wire === undefined || Object.entries(FIELDS).every(([name, isValid]) => isValid(wire[name]))
     return isText(reason) && isWire ? { reason, ...(wire && { wire }) } : undefined
   } catch {
     return undefined

@@ -11,7 +11,12 @@
  * segments again. So a full sum is verified before it is replaced, and a segment with a wrong sum
  * is not merged: the kernel drops it. A partial sum remains partial.
  */
-import { finish, onesComplementSum, pseudoHeaderSum4, pseudoHeaderSum6 } from '../packet/checksum.ts'
+import {
+  finish,
+  onesComplementSum,
+  pseudoHeaderSum4,
+  pseudoHeaderSum6,
+} from '../packet/checksum.ts'
 import { ETH_HLEN, ETH_P_IP, ETH_P_IPV6, etherType } from '../packet/ethernet.ts'
 import * as ipv4 from '../packet/ipv4.ts'
 import * as ipv6 from '../packet/ipv6.ts'
@@ -20,7 +25,13 @@ import * as tcp from '../packet/tcp.ts'
 import * as udp from '../packet/udp.ts'
 import { OWNER_PORT } from '../skb/error.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
-import { CHECKSUM_NONE, CHECKSUM_PARTIAL, SKB_GSO_TCPV4, SKB_GSO_TCPV6, SKB_GSO_UDP_L4 } from '../skb/sk-buff.ts'
+import {
+  CHECKSUM_NONE,
+  CHECKSUM_PARTIAL,
+  SKB_GSO_TCPV4,
+  SKB_GSO_TCPV6,
+  SKB_GSO_UDP_L4,
+} from '../skb/sk-buff.ts'
 import { NETIF_F_GRO, NETIF_F_GSO_UDP_L4, NETIF_F_TSO, NETIF_F_TSO6 } from './if.ts'
 
 /** The longest frame with a link header, whatever the kernel takes beyond (GRO_LEGACY_MAX_SIZE). */
@@ -68,7 +79,9 @@ export class Gro {
 
   /** napi_gro_flush: completes the held frame. */
   flush(): void {
-    if (this.#count !== 0) this.#complete(this.#head as SkBuff)
+    if (this.#count !== 0) {
+      this.#complete(this.#head as SkBuff)
+    }
     this.#head = undefined
     this.#count = 0
   }
@@ -102,8 +115,12 @@ export class Gro {
       const flags = tcp.flags(bytes, data + h)
       tcp.setFlags(bytes, head.data + h, flags)
       isLast ||= flags !== tcp.TCP_ACK
-    } else isLast ||= this.#count === DATAGRAMS_MAX - 1
-    if (isLast) this.flush()
+    } else {
+      isLast ||= this.#count === DATAGRAMS_MAX - 1
+    }
+    if (isLast) {
+      this.flush()
+    }
     return true
   }
 
@@ -124,11 +141,19 @@ export class Gro {
   #continues(a: number, b: number): boolean {
     const view = this.#view
     const h = this.#h
-    for (let i = 0; i < ETH_HLEN - 2; i += 4) if (view.getInt32(a + i) !== view.getInt32(b + i)) return false
+    for (let i = 0; i < ETH_HLEN - 2; i += 4) {
+      if (view.getInt32(a + i) !== view.getInt32(b + i)) {
+        return false
+      }
+    }
     // The ports; lengths and checksums of datagrams are their own.
-    if (this.#protocol === ipv4.IPPROTO_UDP && view.getInt32(a + h) !== view.getInt32(b + h)) return false
+    if (this.#protocol === ipv4.IPPROTO_UDP && view.getInt32(a + h) !== view.getInt32(b + h)) {
+      return false
+    }
     if (this.#protocol === ipv4.IPPROTO_TCP && !this.#continuesTcp(a + h, b + h)) return false
-    return h === H_IPV4 ? this.#continues4(a + ETH_HLEN, b + ETH_HLEN) : this.#continues6(a + ETH_HLEN, b + ETH_HLEN)
+    return h === H_IPV4
+      ? this.#continues4(a + ETH_HLEN, b + ETH_HLEN)
+      : this.#continues6(a + ETH_HLEN, b + ETH_HLEN)
   }
 
   #continuesTcp(a: number, b: number): boolean {
@@ -136,7 +161,12 @@ export class Gro {
     for (let i = 0; i < this.#payload - this.#h; i += 4) {
       if (view.getInt32(a + i) === view.getInt32(b + i)) continue
       if (i === 4) continue
-      if (i === 12 && ((view.getInt32(a + i) ^ view.getInt32(b + i)) & ~(tcp.TCP_PSH << 16)) === 0) continue
+      if (
+        i === 12 &&
+        ((view.getInt32(a + i) ^ view.getInt32(b + i)) & ~(tcp.TCP_PSH << 16)) === 0
+      ) {
+        continue
+      }
       if (i === 16 && view.getInt16(a + i + 2) === view.getInt16(b + i + 2)) continue
       return false
     }
@@ -157,18 +187,30 @@ export class Gro {
 
   #continues6(a: number, b: number): boolean {
     const view = this.#view
-    if (view.getInt32(a) !== view.getInt32(b) || view.getInt16(a + 6) !== view.getInt16(b + 6)) return false
-    for (let i = 8; i < ipv6.IPV6_HLEN; i += 4) if (view.getInt32(a + i) !== view.getInt32(b + i)) return false
+    if (view.getInt32(a) !== view.getInt32(b) || view.getInt16(a + 6) !== view.getInt16(b + 6)) {
+      return false
+    }
+    for (let i = 8; i < ipv6.IPV6_HLEN; i += 4) {
+      if (view.getInt32(a + i) !== view.getInt32(b + i)) {
+        return false
+      }
+    }
     return true
   }
 
   /** Whether a frame's checksum is right or partial: the merged frame's may replace it. */
   #mayStand({ bytes, data, len, ipSummed, csumStart, csumOffset }: SkBuff): boolean {
     const h = data + this.#h
-    if (ipSummed === CHECKSUM_PARTIAL) return csumStart === h && csumOffset === checkOffset(this.#protocol)
+    if (ipSummed === CHECKSUM_PARTIAL) {
+      return csumStart === h && csumOffset === checkOffset(this.#protocol)
+    }
     if (ipSummed !== CHECKSUM_NONE) return false
     const length = data + len - h
-    return finish(onesComplementSum(bytes, h, length, this.#pseudoHeaderSum(bytes, data, length), this.#view)) === 0
+    return (
+      finish(
+        onesComplementSum(bytes, h, length, this.#pseudoHeaderSum(bytes, data, length), this.#view),
+      ) === 0
+    )
   }
 
   #pseudoHeaderSum(bytes: Uint8Array, data: number, length: number): number {
@@ -201,7 +243,8 @@ export class Gro {
   }
 }
 
-const checkOffset = (protocol: number): number => (protocol === ipv4.IPPROTO_TCP ? tcp.TCP_CHECK : udp.UDP_CHECK)
+const checkOffset = (protocol: number): number =>
+  protocol === ipv4.IPPROTO_TCP ? tcp.TCP_CHECK : udp.UDP_CHECK
 
 /**
  * Whether a device with `features` takes GSO frames of a protocol, over IPv4 or IPv6 by the offset
@@ -219,8 +262,9 @@ function canMerge(features: number, protocol: number, h: number): boolean {
  * has no checksum: cut again, it would have one.
  */
 function headerLength(protocol: number, bytes: Uint8Array, h: number, length: number): number {
-  if (protocol === ipv4.IPPROTO_UDP)
+  if (protocol === ipv4.IPPROTO_UDP) {
     return udp.length(bytes, h) === length && udp.checksum(bytes, h) !== 0 ? udp.UDP_HLEN : 0
+  }
   const header = tcp.dataOffset(bytes, h)
   return header < tcp.TCP_HLEN ? 0 : header
 }
@@ -237,9 +281,21 @@ function protocolOf({ bytes, data, len }: SkBuff): number {
   const type = etherType(bytes, data)
   let protocol = 0
   if (type === ETH_P_IP) {
-    if (bytes[nh] !== 0x45 || ipv4.isFragment(bytes, nh) || ipv4.totalLength(bytes, nh) !== len - ETH_HLEN) return 0
-    if (finish(onesComplementSum(bytes, nh, ipv4.IPV4_HLEN)) === 0) protocol = ipv4.protocol(bytes, nh)
-  } else if (type === ETH_P_IPV6 && ipv6.version(bytes, nh) === 6 && ipv6.payloadLength(bytes, nh) === len - H_IPV6) {
+    if (
+      bytes[nh] !== 0x45 ||
+      ipv4.isFragment(bytes, nh) ||
+      ipv4.totalLength(bytes, nh) !== len - ETH_HLEN
+    ) {
+      return 0
+    }
+    if (finish(onesComplementSum(bytes, nh, ipv4.IPV4_HLEN)) === 0) {
+      protocol = ipv4.protocol(bytes, nh)
+    }
+  } else if (
+    type === ETH_P_IPV6 &&
+    ipv6.version(bytes, nh) === 6 &&
+    ipv6.payloadLength(bytes, nh) === len - H_IPV6
+  ) {
     protocol = ipv6.nextHeader(bytes, nh)
   }
   return protocol === ipv4.IPPROTO_TCP || protocol === ipv4.IPPROTO_UDP ? protocol : 0

@@ -4,7 +4,12 @@
  * Neither is on the path of a frame between two interfaces of one machine.
  */
 import { callerOf } from '../base/exception.ts'
-import { finish, onesComplementSum, pseudoHeaderSum4, pseudoHeaderSum6 } from '../packet/checksum.ts'
+import {
+  finish,
+  onesComplementSum,
+  pseudoHeaderSum4,
+  pseudoHeaderSum6,
+} from '../packet/checksum.ts'
 import { ETH_P_IP, ETH_P_IPV6 } from '../packet/ethernet.ts'
 import * as ipv4 from '../packet/ipv4.ts'
 import * as ipv6 from '../packet/ipv6.ts'
@@ -13,7 +18,13 @@ import * as tcp from '../packet/tcp.ts'
 import * as udp from '../packet/udp.ts'
 import { networkOffset } from '../packet/vlan.ts'
 import type { Ring } from '../skb/index.ts'
-import { FRAME_MAX, handedOn, OWNER_HOLDER, SKB_DROP_REASON_NOMEM, SKB_DROP_REASON_SKB_GSO_SEG } from '../skb/index.ts'
+import {
+  FRAME_MAX,
+  handedOn,
+  OWNER_HOLDER,
+  SKB_DROP_REASON_NOMEM,
+  SKB_DROP_REASON_SKB_GSO_SEG,
+} from '../skb/index.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import {
   CHECKSUM_NONE,
@@ -108,8 +119,11 @@ export function skbGsoSegment(skb: SkBuff, into: Ring, partial = false): number 
     segment.mac = at
     segment.nh = at + network
     segment.h = at + h - data
-    if (isTcp) editTcp(bytes, segment.h, i * gsoSize, i === 0, i === count - 1)
-    else udp.setLength(bytes, segment.h, header + size)
+    if (isTcp) {
+      editTcp(bytes, segment.h, i * gsoSize, i === 0, i === count - 1)
+    } else {
+      udp.setLength(bytes, segment.h, header + size)
+    }
     const none = !isTcp && skb.ipSummed !== CHECKSUM_PARTIAL && udp.checksum(bytes, h) === 0
     finishSegment(segment, protocol, i, none, partial && skb.ipSummed === CHECKSUM_PARTIAL, view)
     into.push(segment)
@@ -157,7 +171,12 @@ function headerOf(skb: SkBuff, h: number, protocol: number): number {
 
 /** Returns the position after the IP packet at `nh`. */
 function endOf(bytes: Uint8Array, nh: number): number {
-  return nh + (isIpv4(bytes, nh) ? ipv4.totalLength(bytes, nh) : ipv6.IPV6_HLEN + ipv6.payloadLength(bytes, nh))
+  return (
+    nh +
+    (isIpv4(bytes, nh)
+      ? ipv4.totalLength(bytes, nh)
+      : ipv6.IPV6_HLEN + ipv6.payloadLength(bytes, nh))
+  )
 }
 
 /** Returns the transport protocol of a GSO frame's kind, 0 if the kind is unknown. */
@@ -179,18 +198,32 @@ function transportHeader(skb: SkBuff, nh: number, protocol: number): number {
     if (header < 0 || ipv4.protocol(bytes, nh) !== protocol || ipv4.isFragment(bytes, nh)) return -1
     return nh + header
   }
-  if (type === ETH_P_IPV6 && (gsoType & SKB_GSO_TCPV4) === 0 && ipv6.parse(bytes, nh, length) >= 0) {
+  if (
+    type === ETH_P_IPV6 &&
+    (gsoType & SKB_GSO_TCPV4) === 0 &&
+    ipv6.parse(bytes, nh, length) >= 0
+  ) {
     const upper = ipv6.upperLayer(bytes, nh, ipv6.IPV6_HLEN + ipv6.payloadLength(bytes, nh), false)
     return upper >= 0 && (upper & 0xff) === protocol ? nh + (upper >>> 8) : -1
   }
   return -1
 }
 
-function editTcp(bytes: Uint8Array, h: number, advance: number, isFirst: boolean, isLast: boolean): void {
+function editTcp(
+  bytes: Uint8Array,
+  h: number,
+  advance: number,
+  isFirst: boolean,
+  isLast: boolean,
+): void {
   tcp.setSequenceNumber(bytes, h, tcp.sequenceNumber(bytes, h) + advance)
   let flags = tcp.flags(bytes, h)
-  if (!isFirst) flags &= ~tcp.TCP_CWR
-  if (!isLast) flags &= ~(tcp.TCP_FIN | tcp.TCP_PSH)
+  if (!isFirst) {
+    flags &= ~tcp.TCP_CWR
+  }
+  if (!isLast) {
+    flags &= ~(tcp.TCP_FIN | tcp.TCP_PSH)
+  }
   tcp.setFlags(bytes, h, flags)
 }
 
@@ -234,9 +267,13 @@ function finishSegment(
 function unpush(ring: Ring, n: number): void {
   for (let others = ring.length - n; others > 0; others--) {
     const skb = ring.shift()
-    if (skb !== undefined) ring.push(skb)
+    if (skb !== undefined) {
+      ring.push(skb)
+    }
   }
-  for (let i = 0; i < n; i++) ring.shift()?.free()
+  for (let i = 0; i < n; i++) {
+    ring.shift()?.free()
+  }
 }
 
 /** Whether a device takes a GSO frame or a partial checksum unchanged (netif_needs_gso). */

@@ -56,7 +56,8 @@ export const NETIF_F_NO_CSUM = 1 << 8
 export const NETIF_F_GSO = 1 << 9
 /** Segments of a flow are merged before the kernel gets them, in software (gro.ts). */
 export const NETIF_F_GRO = 1 << 10
-export const NETIF_F_CSUM_MASK = NETIF_F_HW_CSUM | NETIF_F_IP_CSUM | NETIF_F_IPV6_CSUM | NETIF_F_NO_CSUM
+export const NETIF_F_CSUM_MASK =
+  NETIF_F_HW_CSUM | NETIF_F_IP_CSUM | NETIF_F_IPV6_CSUM | NETIF_F_NO_CSUM
 /** Everything a TAP with a vnet header can do. */
 export const NETIF_F_ALL_TAP =
   NETIF_F_SG | NETIF_F_HW_CSUM | NETIF_F_TSO | NETIF_F_TSO6 | NETIF_F_TSO_ECN | NETIF_F_GSO_UDP_L4

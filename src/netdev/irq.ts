@@ -43,8 +43,12 @@ export class Irq {
    * has a handler: a kernel returns -EBUSY, or if both share the line, free_irq removes only one.
    */
   request(handler: IrqHandler): void {
-    if (typeof handler !== 'function') throw new TypeError(`request_irq: the handler is ${handler}, not a function`)
-    if (this.#handler !== undefined) throw new Error('request_irq: EBUSY, the line has a handler: free_irq comes first')
+    if (typeof handler !== 'function') {
+      throw new TypeError(`request_irq: the handler is ${handler}, not a function`)
+    }
+    if (this.#handler !== undefined) {
+      throw new Error('request_irq: EBUSY, the line has a handler: free_irq comes first')
+    }
     const { debug } = this.dev.net
     this.#handler = debug === undefined ? handler : debug.requested(this, handler)
     this.#code = handler
@@ -67,7 +71,9 @@ export class Irq {
     this.status |= bits
     if (this.#pending || this.#handler === undefined) return
     const masked = bits !== 0 && (bits & this.#enabled) === 0
-    if ((this.dev.msgEnable & NETIF_MSG_INTR) !== 0) this.#log('raised', bits, masked ? ', but masked' : '')
+    if ((this.dev.msgEnable & NETIF_MSG_INTR) !== 0) {
+      this.#log('raised', bits, masked ? ', but masked' : '')
+    }
     if (masked) return
     this.#pending = true
     this.dev.net.raiseIrq(this)
@@ -75,15 +81,21 @@ export class Irq {
 
   /** Keeps these bits from interrupting; they are still set in the status word. */
   mask(bits: number): void {
-    if ((this.dev.msgEnable & NETIF_MSG_INTR) !== 0) this.#log('masked', bits)
+    if ((this.dev.msgEnable & NETIF_MSG_INTR) !== 0) {
+      this.#log('masked', bits)
+    }
     this.#enabled &= ~bits
   }
 
   /** Lets these bits interrupt again, immediately if one is set. */
   unmask(bits: number): void {
-    if ((this.dev.msgEnable & NETIF_MSG_INTR) !== 0) this.#log('unmasked', bits)
+    if ((this.dev.msgEnable & NETIF_MSG_INTR) !== 0) {
+      this.#log('unmasked', bits)
+    }
     this.#enabled |= bits
-    if ((this.status & bits) !== 0) this.raise(this.status & bits)
+    if ((this.status & bits) !== 0) {
+      this.raise(this.status & bits)
+    }
   }
 
   /** Returns the bits that are not masked, and clears them. */
@@ -118,9 +130,12 @@ export class Irq {
     this.count++
     try {
       const result: unknown = this.#handler(this.dev)
-      if (result !== IRQ_HANDLED) this.spurious++
-      if ((this.dev.msgEnable & NETIF_MSG_INTR) !== 0)
+      if (result !== IRQ_HANDLED) {
+        this.spurious++
+      }
+      if ((this.dev.msgEnable & NETIF_MSG_INTR) !== 0) {
         this.dev.logEvent(`interrupt ${result === IRQ_HANDLED ? 'handled' : 'spurious'}`)
+      }
       if (result === IRQ_HANDLED || result === IRQ_NONE) return
       logBadReturn(this.dev, this.what, result, 'IRQ_HANDLED or IRQ_NONE')
     } catch (error) {

@@ -28,7 +28,9 @@ const RESTRICTED =
 /** Sets the fields of a device that is being registered from its interface. It counts as down. */
 export function adoptLink(dev: NetDevice, link: LinkState): void {
   dev.flags = link.flags & ~IFF_UP
-  if ((dev.flags & IFF_DEBUG) !== 0) dev.msgEnable = NETIF_MSG_FRAMES
+  if ((dev.flags & IFF_DEBUG) !== 0) {
+    dev.msgEnable = NETIF_MSG_FRAMES
+  }
   dev.mtu = link.mtu
   dev.txQueueLen = link.txQueueLen
   dev.mc = link.multicast
@@ -38,14 +40,21 @@ export function adoptLink(dev: NetDevice, link: LinkState): void {
 
 /** Handles one change; `gone` is for register.ts. */
 export function linkChanged(dev: NetDevice, change: Exclude<LinkChange, { kind: 'gone' }>): void {
-  if (change.kind === 'up') openDevice(dev)
-  else if (change.kind === 'down') closeDevice(dev)
-  else if (change.kind === 'mtu') mtuChanged(dev, change.mtu)
-  else if (change.kind === 'address') addressChanged(dev, change.address)
-  else if (change.kind === 'flags') flagsChanged(dev, change.flags)
-  else if (change.kind === 'addresses') dev.addresses = change.addresses
-  else if (change.kind === 'txqueuelen') dev.txQueueLen = change.txQueueLen
-  else if (change.kind === 'multicast') {
+  if (change.kind === 'up') {
+    openDevice(dev)
+  } else if (change.kind === 'down') {
+    closeDevice(dev)
+  } else if (change.kind === 'mtu') {
+    mtuChanged(dev, change.mtu)
+  } else if (change.kind === 'address') {
+    addressChanged(dev, change.address)
+  } else if (change.kind === 'flags') {
+    flagsChanged(dev, change.flags)
+  } else if (change.kind === 'addresses') {
+    dev.addresses = change.addresses
+  } else if (change.kind === 'txqueuelen') {
+    dev.txQueueLen = change.txQueueLen
+  } else if (change.kind === 'multicast') {
     dev.mc = change.multicast
     setRxMode(dev)
   } else if (change.kind === 'renamed' && dev.ifindex !== dev.port?.link.ifindex) {
@@ -55,9 +64,13 @@ export function linkChanged(dev: NetDevice, change: Exclude<LinkChange, { kind: 
     const isMoved = change.kind === 'moved'
     const what = isMoved ? 'moved to another network namespace, there' : 'renamed to'
     dev.changeLog.info(what, `${what} ${change.name}`)
-    if (isMoved && change.restricted) dev.changeLog.warn('moved without CAP_SYS_ADMIN', RESTRICTED)
+    if (isMoved && change.restricted) {
+      dev.changeLog.warn('moved without CAP_SYS_ADMIN', RESTRICTED)
+    }
     dev.rename(change.name)
-    if (isMoved) dev.ifindex = change.ifindex
+    if (isMoved) {
+      dev.ifindex = change.ifindex
+    }
     dev.net.callNetdeviceNotifiers(NETDEV_CHANGENAME, dev)
   }
 }
@@ -68,13 +81,18 @@ export function openDevice(dev: NetDevice): void {
     callNdo(dev, 'ndoValidateAddr', () => dev.netdevOps.ndoValidateAddr?.(dev)) ||
     callNdo(dev, 'ndoOpen', () => dev.netdevOps.ndoOpen?.(dev))
   if (error !== 0) {
-    dev.changeLog.err('ndo_open failed', `ndo_open failed: ${errnoName(error)}; taking the link down again`)
+    dev.changeLog.err(
+      'ndo_open failed',
+      `ndo_open failed: ${errnoName(error)}; taking the link down again`,
+    )
     request(dev, { up: false })
     return
   }
   dev.flags |= IFF_UP
   setRxMode(dev)
-  for (const txq of dev.tx) txq.activate()
+  for (const txq of dev.tx) {
+    txq.activate()
+  }
   dev.changeLog.info('device opened', 'device opened')
   dev.net.callNetdeviceNotifiers(NETDEV_UP, dev)
 }
@@ -86,9 +104,13 @@ export function closeDevice(dev: NetDevice): void {
   dev.watchdog.down()
   // Before ndoStop, which may wake a queue: the driver is given no frame while it closes. After it
   // once more, for frames that could not be read while the driver held all slots.
-  for (const txq of dev.tx) txq.deactivate()
+  for (const txq of dev.tx) {
+    txq.deactivate()
+  }
   callNdo(dev, 'ndoStop', () => dev.netdevOps.ndoStop?.(dev))
-  for (const txq of dev.tx) txq.deactivate()
+  for (const txq of dev.tx) {
+    txq.deactivate()
+  }
   dev.net.flush()
   dev.purge()
   dev.changeLog.info('device closed', 'device closed')
@@ -102,8 +124,9 @@ function setRxMode(dev: NetDevice): void {
 }
 
 function flagsChanged(dev: NetDevice, flags: number): void {
-  if (((flags ^ dev.flags) & IFF_DEBUG) !== 0)
+  if (((flags ^ dev.flags) & IFF_DEBUG) !== 0) {
     dev.msgEnable = (flags & IFF_DEBUG) !== 0 ? NETIF_MSG_FRAMES : dev.net.msgEnable
+  }
   dev.flags = (flags & ~IFF_UP) | (dev.flags & IFF_UP)
   setRxMode(dev)
   dev.net.callNetdeviceNotifiers(NETDEV_CHANGE, dev)
@@ -115,7 +138,9 @@ export async function devSetMtu<Priv>(dev: NetDevice<Priv>, mtu: number): Promis
   const before = dev.mtu
   const refused = changeMtu(device, mtu)
   if (refused !== 0) {
-    const advice = fitsMtu(device, mtu) ? 'the driver refused it' : `the driver takes ${dev.minMtu} to ${dev.maxMtu}`
+    const advice = fitsMtu(device, mtu)
+      ? 'the driver refused it'
+      : `the driver takes ${dev.minMtu} to ${dev.maxMtu}`
     throw new VnetError(refused, `MTU ${mtu} of ${dev.name}`, advice)
   }
   try {
@@ -129,7 +154,10 @@ export async function devSetMtu<Priv>(dev: NetDevice<Priv>, mtu: number): Promis
 function mtuChanged(dev: NetDevice, mtu: number): void {
   const error = changeMtu(dev, mtu)
   if (error === 0) return
-  dev.changeLog.warn('MTU refused', `MTU ${mtu} refused by the driver: ${errnoName(error)}; back to ${dev.mtu}`)
+  dev.changeLog.warn(
+    'MTU refused',
+    `MTU ${mtu} refused by the driver: ${errnoName(error)}; back to ${dev.mtu}`,
+  )
   request(dev, { mtu: dev.mtu })
 }
 
@@ -144,11 +172,14 @@ function changeMtu(dev: NetDevice, mtu: number): number {
   return 0
 }
 
-const fitsMtu = ({ minMtu, maxMtu }: NetDevice, mtu: number): boolean => mtu >= minMtu && mtu <= maxMtu
+const fitsMtu = ({ minMtu, maxMtu }: NetDevice, mtu: number): boolean =>
+  mtu >= minMtu && mtu <= maxMtu
 
 function addressChanged(dev: NetDevice, address: Uint8Array): void {
   if (sameBytes(address, dev.devAddr)) return
-  const error = callNdo(dev, 'ndoSetMacAddress', () => dev.netdevOps.ndoSetMacAddress?.(dev, address))
+  const error = callNdo(dev, 'ndoSetMacAddress', () =>
+    dev.netdevOps.ndoSetMacAddress?.(dev, address),
+  )
   if (error !== 0) {
     const what = 'hardware address refused'
     dev.changeLog.warn(what, `${what} by the driver: ${errnoName(error)}; back to the former one`)

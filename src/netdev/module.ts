@@ -26,7 +26,9 @@ export interface UpOptions {
   readonly configure?: (dev: NetDevice, index: number) => Promise<void>
 }
 
-export class Module<P extends Params = Params, Dev extends AnyDevice = AnyDevice> implements AsyncDisposable {
+export class Module<P extends Params = Params, Dev extends AnyDevice = AnyDevice>
+  implements AsyncDisposable
+{
   readonly driver: Driver<P, Dev>
   readonly params: ParamValues<P>
   readonly specs: readonly DeviceSpec<Dev>[]
@@ -34,7 +36,12 @@ export class Module<P extends Params = Params, Dev extends AnyDevice = AnyDevice
   readonly #net: Net
   #removed: Promise<void> | undefined
 
-  constructor(driver: Driver<P, Dev>, params: ParamValues<P>, specs: readonly DeviceSpec<Dev>[], net: Net) {
+  constructor(
+    driver: Driver<P, Dev>,
+    params: ParamValues<P>,
+    specs: readonly DeviceSpec<Dev>[],
+    net: Net,
+  ) {
     this.driver = driver
     this.params = params
     this.specs = specs
@@ -60,7 +67,9 @@ export class Module<P extends Params = Params, Dev extends AnyDevice = AnyDevice
     } catch (error) {
       for (const { port } of this.devices) {
         // The error that is thrown is the first one.
-        if (register?.persist && port?.created) await port.apply({ persist: false }).catch(() => {})
+        if (register?.persist && port?.created) {
+          await port.apply({ persist: false }).catch(() => {})
+        }
       }
       await this.down()
       throw error
@@ -88,7 +97,9 @@ export class Module<P extends Params = Params, Dev extends AnyDevice = AnyDevice
 }
 
 async function bringUp(dev: NetDevice, addresses: readonly string[] | undefined): Promise<void> {
-  if (addresses !== undefined) await dev.port?.apply({ addresses })
+  if (addresses !== undefined) {
+    await dev.port?.apply({ addresses })
+  }
   await devOpen(dev)
 }
 
@@ -104,7 +115,13 @@ export function insmod<P extends Params, Dev extends AnyDevice>(
   const { net, netns } = context
   let specs: readonly DeviceSpec<Dev>[]
   try {
-    specs = driver.init(values, { args: [], names: [], txqs: undefined, rxqs: undefined, ...context })
+    specs = driver.init(values, {
+      args: [],
+      names: [],
+      txqs: undefined,
+      rxqs: undefined,
+      ...context,
+    })
   } catch (error) {
     // If a device cannot be allocated, the arguments are wrong.
     if (!isErrno(error, EINVAL, E2BIG)) throw error
@@ -120,11 +137,22 @@ const PARAM = { type: 'string', description: 'string', parse: 'function' }
 
 /** Returns the driver of a file's module. Throws a UsageError if it exports none. */
 export function exportedDriver({ driver }: Record<string, unknown>, file: string): Driver {
-  if (!has<Driver>(driver, { name: 'string', description: 'string', params: 'object', init: 'function' }))
-    throw new UsageError(`${file} exports no driver: it needs \`export const driver = defineDriver({ ... })\``)
+  if (
+    !has<Driver>(driver, {
+      name: 'string',
+      description: 'string',
+      params: 'object',
+      init: 'function',
+    })
+  ) {
+    throw new UsageError(
+      `${file} exports no driver: it needs \`export const driver = defineDriver({ ... })\``,
+    )
+  }
   const wrong = Object.entries(driver.params).find(([, param]) => !has(param, PARAM))
-  if (wrong !== undefined)
+  if (wrong !== undefined) {
     throw new UsageError(`${file}: parameter ${wrong[0]} must be made by int(), bool() or text()`)
+  }
   const negative = Object.keys(driver.params).find(name => /^no[A-Z]/.test(name))
   if (negative !== undefined) {
     const positive = negative.charAt(2).toLowerCase() + negative.slice(3)
@@ -137,7 +165,9 @@ export function exportedDriver({ driver }: Record<string, unknown>, file: string
 /** Whether the fields of a value have these types, as typeof names them, and are not null. */
 function has<T>(value: unknown, types: Readonly<Record<string, string>>): value is T {
   const fields = (value ?? {}) as Record<string, unknown>
-  return Object.entries(types).every(([name, type]) => typeof fields[name] === type && fields[name] !== null)
+  return Object.entries(types).every(
+    ([name, type]) => typeof fields[name] === type && fields[name] !== null,
+  )
 }
 
 /**
@@ -145,7 +175,10 @@ function has<T>(value: unknown, types: Readonly<Record<string, string>>): value 
  * UsageError for more names than devices.
  */
 function nameDevices(specs: readonly DeviceSpec[], names: readonly string[]): void {
-  if (names.length > specs.length)
+  if (names.length > specs.length) {
     throw new UsageError(`${names.length} interface names, of which ${specs.length} can be used`)
-  for (const [i, name] of names.entries()) specs[i]?.dev.rename(name)
+  }
+  for (const [i, name] of names.entries()) {
+    specs[i]?.dev.rename(name)
+  }
 }

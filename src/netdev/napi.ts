@@ -40,7 +40,11 @@ export class Napi {
    * netif_napi_add. `poll` returns how many frames it handled. After all of `budget` it is polled
    * again; after fewer it must call completeDone.
    */
-  constructor(dev: NetDevice, poll: (napi: Napi, budget: number) => number, weight: number = NAPI_POLL_WEIGHT) {
+  constructor(
+    dev: NetDevice,
+    poll: (napi: Napi, budget: number) => number,
+    weight: number = NAPI_POLL_WEIGHT,
+  ) {
     this.dev = dev
     this.weight = weight
     this.#poll = poll
@@ -49,8 +53,14 @@ export class Napi {
   /** napi_enable */
   enable(): void {
     this.dev.net.debug?.enabled(this)
-    if (this.#enabled)
-      this.#warn('napi_enable', 'of a poll that is enabled', this.enable, 'a kernel ends here, by BUG()')
+    if (this.#enabled) {
+      this.#warn(
+        'napi_enable',
+        'of a poll that is enabled',
+        this.enable,
+        'a kernel ends here, by BUG()',
+      )
+    }
     this.#enabled = true
     this.#wasEnabled = true
     this.dev.partSources.add(this)
@@ -96,7 +106,12 @@ export class Napi {
     if (this.#isBusy) return false
     if (work >= this.weight) {
       const advice = 'a poll that returns its whole budget is polled again, and completes later'
-      this.#warn('napi_complete_done', `with ${work} of ${this.weight} handled`, this.completeDone, advice)
+      this.#warn(
+        'napi_complete_done',
+        `with ${work} of ${this.weight} handled`,
+        this.completeDone,
+        advice,
+      )
     }
     const isDone = this.#scheduled && !this.#missed
     this.#scheduled = this.#missed
@@ -132,7 +147,12 @@ export class Napi {
 
   /** Returns the state and the number of polls, for monitoring. */
   part(index: number): Part {
-    return { kind: 'napi', name: `napi ${index}`, state: this.#scheduled ? 'scheduled' : 'idle', count: this.polls }
+    return {
+      kind: 'napi',
+      name: `napi ${index}`,
+      state: this.#scheduled ? 'scheduled' : 'idle',
+      count: this.polls,
+    }
   }
 
   #pollOnce(): boolean {
@@ -147,16 +167,24 @@ export class Napi {
         return false
       }
       const isCompleted = this.#completed >= 0
-      if (work > this.weight) this.#warnOfReturn(`${work}, exceeding its budget of ${this.weight}`)
+      if (work > this.weight) {
+        this.#warnOfReturn(`${work}, exceeding its budget of ${this.weight}`)
+      }
       // More is logged by completeDone.
-      else if (work === this.weight && isCompleted && this.#completed < this.weight)
-        this.#warnOfReturn(`${work}, its whole budget, after napi_complete_done with ${this.#completed}`)
+      else if (work === this.weight && isCompleted && this.#completed < this.weight) {
+        this.#warnOfReturn(
+          `${work}, its whole budget, after napi_complete_done with ${this.#completed}`,
+        )
+      }
 
       const again = this.#scheduled && (isCompleted || work >= this.weight)
-      if ((this.dev.msgEnable & NETIF_MSG_RX_STATUS) !== 0)
+      if ((this.dev.msgEnable & NETIF_MSG_RX_STATUS) !== 0) {
         this.dev.logEvent(`poll: ${work} of ${this.weight}${again ? ', again' : ', done'}`)
+      }
       if (again || !this.#scheduled) return again
-      this.#warnOfReturn(`${work} of ${this.weight} without napi_complete_done: it is not polled again`)
+      this.#warnOfReturn(
+        `${work} of ${this.weight} without napi_complete_done: it is not polled again`,
+      )
     } catch (error) {
       this.#scheduled = false
       this.#missed = false
@@ -168,13 +196,19 @@ export class Napi {
   /** Warns of a call of `method`, `verb` in the kernel, with the line that called it. */
   #warn(verb: string, what: string, method: (work: number) => unknown, advice: string): void {
     const caller = callerOf(method)
-    this.dev.limitedLog.warn(verb, `${verb} ${what}${caller === undefined ? '' : `, ${caller}`}: ${advice}`)
+    this.dev.limitedLog.warn(
+      verb,
+      `${verb} ${what}${caller === undefined ? '' : `, ${caller}`}: ${advice}`,
+    )
   }
 
   /** Warns of a wrong result of a poll. Its line is not known, only where it was added. */
   #warnOfReturn(what: string): void {
     const { name } = this.#poll
     const added = this.#origin === undefined ? '' : `, added ${this.#origin},`
-    this.dev.limitedLog.warn('napi poll', `napi poll: ${name || 'the function'}${added} returned ${what}`)
+    this.dev.limitedLog.warn(
+      'napi poll',
+      `napi poll: ${name || 'the function'}${added} returned ${what}`,
+    )
   }
 }

@@ -16,7 +16,9 @@ export interface ExceptionLog {
 export function callNdo(dev: ExceptionLog, op: string, fn: () => number | void): number {
   try {
     const result: unknown = fn() ?? 0
-    if (Number.isInteger(result) && (result as number) <= 0 && (result as number) >= -MAX_ERRNO) return result as number
+    if (Number.isInteger(result) && (result as number) <= 0 && (result as number) >= -MAX_ERRNO) {
+      return result as number
+    }
     logBadReturn(dev, op, result, '0 or a negative errno')
   } catch (error) {
     dev.logException(op, error)

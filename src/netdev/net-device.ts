@@ -2,7 +2,15 @@
  * NetDevice: `struct net_device`. A driver allocates it (eth.ts), fills it in, and registers it
  * (register.ts). From then on the framework calls the driver's netdevOps.
  */
-import { type Alarm, describeException, EINVAL, LimitedLog, type Log, NSEC_PER_SEC, VnetError } from '../base/index.ts'
+import {
+  type Alarm,
+  describeException,
+  EINVAL,
+  LimitedLog,
+  type Log,
+  NSEC_PER_SEC,
+  VnetError,
+} from '../base/index.ts'
 import {
   SKB_DROP_REASON_CUT,
   SKB_DROP_REASON_DEV_READY,
@@ -150,7 +158,9 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
 
   /** The Net it is registered on; throws before. */
   get net(): Net {
-    if (this.#net === undefined) throw new VnetError(EINVAL, this.name, 'the device is not registered')
+    if (this.#net === undefined) {
+      throw new VnetError(EINVAL, this.name, 'the device is not registered')
+    }
     return this.#net
   }
 
@@ -177,7 +187,9 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
 
   set mergesWire(merges: boolean) {
     this.#mergesWire = merges
-    for (const rxq of this.#rx) rxq.merge(merges || (this.features & NETIF_F_GRO) !== 0)
+    for (const rxq of this.#rx) {
+      rxq.merge(merges || (this.features & NETIF_F_GRO) !== 0)
+    }
   }
 
   /** Notified of every frame; undefined while nothing captures them. */
@@ -187,15 +199,23 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
 
   set frameProbe(probe: FrameProbe | undefined) {
     this.#frameProbe = probe
-    for (const rxq of this.#rx) rxq.frameProbe = probe
-    for (const txq of this.tx) txq.frameProbe = this.wires.length === 0 ? probe : undefined
-    for (const wire of this.wires) wire.probeChanged?.()
+    for (const rxq of this.#rx) {
+      rxq.frameProbe = probe
+    }
+    for (const txq of this.tx) {
+      txq.frameProbe = this.wires.length === 0 ? probe : undefined
+    }
+    for (const wire of this.wires) {
+      wire.probeChanged?.()
+    }
   }
 
   /** Frames that passed the interface of an attachment directly, in both directions. */
   bypassed(): number {
     let frames = 0
-    for (const wire of this.wires) frames += wire.bypassed?.() ?? 0
+    for (const wire of this.wires) {
+      frames += wire.bypassed?.() ?? 0
+    }
     return frames
   }
 
@@ -219,14 +239,23 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
   }
 
   countDrop(skb: SkBuff, reason: number): void {
-    if (this.#frameProbe !== undefined) this.#frameProbe.dropped(skb, reason)
-    if ((this.msgEnable & (NETIF_MSG_RX_ERR | NETIF_MSG_TX_ERR)) !== 0) this.#logDrop(skb, reason)
+    if (this.#frameProbe !== undefined) {
+      this.#frameProbe.dropped(skb, reason)
+    }
+    if ((this.msgEnable & (NETIF_MSG_RX_ERR | NETIF_MSG_TX_ERR)) !== 0) {
+      this.#logDrop(skb, reason)
+    }
     this.counters.dropped(skb, reason)
   }
 
   #logDrop(skb: SkBuff, reason: number): void {
     const rx = skb.rxDev !== undefined
-    if ((this.msgEnable & (rx ? NETIF_MSG_RX_ERR : NETIF_MSG_TX_ERR)) === 0 || this.#net === undefined) return
+    if (
+      (this.msgEnable & (rx ? NETIF_MSG_RX_ERR : NETIF_MSG_TX_ERR)) === 0 ||
+      this.#net === undefined
+    ) {
+      return
+    }
     this.logFrame(rx ? 'rx' : 'tx', skb, reason)
   }
 
@@ -273,7 +302,9 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
     const frames = this.beforeVnet(true)
     if (frames === this.#lossLogged.frames) return
     this.#lossLogged = { frames, at: this.net.clock.now() }
-    this.log.warn(`lost before vnet: ${frames} frames so far, because its queue in the kernel was full`)
+    this.log.warn(
+      `lost before vnet: ${frames} frames so far, because its queue in the kernel was full`,
+    )
   }
 
   /** Sets all its statistics to zero, including kernelStats. */
@@ -285,7 +316,9 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
   addDriverStats(stats: Float64Array): void {
     try {
       const result: unknown = this.netdevOps.ndoGetStats64?.(this, stats)
-      if (result instanceof Promise) logBadReturn(this, 'ndoGetStats64', result, 'nothing')
+      if (result instanceof Promise) {
+        logBadReturn(this, 'ndoGetStats64', result, 'nothing')
+      }
     } catch (error) {
       this.logException('ndoGetStats64', error)
     }
@@ -293,7 +326,9 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
 
   /** Frames of the framework: read, not yet with the driver; received, not yet with the kernel. */
   get held(): number {
-    return this.tx.reduce((n, txq) => n + txq.held, 0) + this.#rx.reduce((n, rxq) => n + rxq.length, 0)
+    return (
+      this.tx.reduce((n, txq) => n + txq.held, 0) + this.#rx.reduce((n, rxq) => n + rxq.length, 0)
+    )
   }
 
   /**
@@ -328,7 +363,8 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
 
   /** The log of single frames if only IFF_DEBUG, which anyone may have set, requests them. */
   get debugLog(): LimitedLog | undefined {
-    const isDebugged = (this.flags & IFF_DEBUG) !== 0 && (this.net.msgEnable & NETIF_MSG_PKTDATA) === 0
+    const isDebugged =
+      (this.flags & IFF_DEBUG) !== 0 && (this.net.msgEnable & NETIF_MSG_PKTDATA) === 0
     return isDebugged ? this.changeLog : undefined
   }
 
@@ -357,14 +393,21 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
   logEvent(text: string | (() => string)): void {
     if (this.#port === undefined) return
     const { debugLog } = this
-    if (debugLog !== undefined) debugLog.info('IFF_DEBUG', text)
-    else this.log.info(typeof text === 'string' ? text : text())
+    if (debugLog !== undefined) {
+      debugLog.info('IFF_DEBUG', text)
+    } else {
+      this.log.info(typeof text === 'string' ? text : text())
+    }
   }
 
   rename(name: string): void {
     this.name = name
     this.#log = undefined
-    for (const limited of [this.#limitedLog, this.#changeLog]) if (limited !== undefined) limited.log = this.log
+    for (const limited of [this.#limitedLog, this.#changeLog]) {
+      if (limited !== undefined) {
+        limited.log = this.log
+      }
+    }
   }
 
   /** A queue died: the interface was deleted. */
@@ -378,16 +421,22 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
     this.net.pool.wait(this.#slots)
     if (this.#warnedOfSlots) return
     this.#warnedOfSlots = true
-    this.log.warn(`no free slot: ${this.#slots.used} frames are held, and no more are read until one is freed`)
+    this.log.warn(
+      `no free slot: ${this.#slots.used} frames are held, and no more are read until one is freed`,
+    )
   }
 
   /** Puts it on a Net, with an account of slots; for registerNetdev. EINVAL if it is on one. */
   enlist(net: Net): SlotAccount {
-    if (this.#slots !== undefined) throw new VnetError(EINVAL, this.name, 'the device is being registered')
+    if (this.#slots !== undefined) {
+      throw new VnetError(EINVAL, this.name, 'the device is being registered')
+    }
     this.#net = net
     this.msgEnable |= net.msgEnable
     this.#slots = net.pool.openAccount(() => {
-      for (const txq of this.tx) txq.slotFreed()
+      for (const txq of this.tx) {
+        txq.slotFreed()
+      }
     })
     return this.#slots
   }
@@ -400,14 +449,20 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
     const queues = port.queues.map(queue => debug?.chaos?.queue(queue, this as NetDevice) ?? queue)
     this.#rx = queues.map(receiver)
     this.mergesWire = this.#mergesWire
-    for (const rxq of this.#rx) rxq.frameProbe = this.#frameProbe
-    for (const txq of this.tx) txq.attach(queues[txq.index])
+    for (const rxq of this.#rx) {
+      rxq.frameProbe = this.#frameProbe
+    }
+    for (const txq of this.tx) {
+      txq.attach(queues[txq.index])
+    }
     debug?.watch(this as NetDevice)
   }
 
   purge(): void {
     this.gate?.purge(this as NetDevice)
-    for (const rxq of this.#rx) rxq.purge(SKB_DROP_REASON_DEV_STOPPED)
+    for (const rxq of this.#rx) {
+      rxq.purge(SKB_DROP_REASON_DEV_STOPPED)
+    }
   }
 
   /** Undoes enlist and attach; the caller closes the port. For unregisterNetdev. */
@@ -415,9 +470,13 @@ export class NetDevice<Priv = unknown> implements SkBuffDevice {
     this.purge()
     this.#limitedLog?.flush()
     this.#changeLog?.flush()
-    if (this.#port !== undefined) this.net.debug?.release(this as NetDevice)
+    if (this.#port !== undefined) {
+      this.net.debug?.release(this as NetDevice)
+    }
     this.#rx = []
-    if (this.#slots !== undefined) this.net.pool.closeAccount(this.#slots)
+    if (this.#slots !== undefined) {
+      this.net.pool.closeAccount(this.#slots)
+    }
     this.#slots = undefined
     this.#lossLook?.cancel()
     this.#port = undefined

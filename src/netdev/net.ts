@@ -10,7 +10,13 @@ import { LimitedLog, type Log } from '../base/log.ts'
 import { type Random, random } from '../base/random.ts'
 import { Turns } from '../base/turns.ts'
 import { print } from '../packet/print.ts'
-import { dropReasonName, Ring, type SkBuff, SkBuffPool, type SkBuffPoolOptions } from '../skb/index.ts'
+import {
+  dropReasonName,
+  Ring,
+  type SkBuff,
+  SkBuffPool,
+  type SkBuffPoolOptions,
+} from '../skb/index.ts'
 import type { DebugHooks } from './debug/hooks.ts'
 import type { Gate, TimedCall } from './gate.ts'
 import { GSO_SEGS_MAX } from './gso.ts'
@@ -103,7 +109,15 @@ export class Net {
     this.flush()
   }
 
-  constructor({ platform, clock, log, pool, random: chance = random(1), msgEnable = 0, debug }: NetOptions) {
+  constructor({
+    platform,
+    clock,
+    log,
+    pool,
+    random: chance = random(1),
+    msgEnable = 0,
+    debug,
+  }: NetOptions) {
     this.platform = platform
     this.#limitedLog = new LimitedLog(log, clock, { lines: 1, seconds: 1 })
     this.clock = guarded(clock, this, error => this.#alarmThrew(error))
@@ -114,8 +128,11 @@ export class Net {
     this.#ksoftirqd = clock.alarm(() => this.flush())
     this.debug = debug?.(this)
     const { debug: found } = this
-    if (found !== undefined) this.pool = framePool(options => found.makePool(options))
-    else this.pool = pool ?? framePool(options => new SkBuffPool(options))
+    if (found !== undefined) {
+      this.pool = framePool(options => found.makePool(options))
+    } else {
+      this.pool = pool ?? framePool(options => new SkBuffPool(options))
+    }
   }
 
   /** Notifies `fn` of devices registered, changed and unregistered. Returns how to stop that. */
@@ -123,7 +140,9 @@ export class Net {
     this.#notifiers.push(fn)
     return () => {
       const i = this.#notifiers.indexOf(fn)
-      if (i >= 0) this.#notifiers.splice(i, 1)
+      if (i >= 0) {
+        this.#notifiers.splice(i, 1)
+      }
     }
   }
 
@@ -174,7 +193,9 @@ export class Net {
     this.#polling = true
     try {
       const more = pollBatches(this.pool, readBatch, this.#flushBatch, this.clock)
-      if (!nested) this.flush()
+      if (!nested) {
+        this.flush()
+      }
       return more
     } finally {
       this.#polling = nested
@@ -191,12 +212,16 @@ export class Net {
       return
     }
     // Not again from a handler that closes its device.
-    if (this.#irqCount + this.#napiCount !== 0 && !this.#inSoftirq) this.#softirq()
+    if (this.#irqCount + this.#napiCount !== 0 && !this.#inSoftirq) {
+      this.#softirq()
+    }
     let kept = 0
     // (5) After each batch, every queue with frames is written to the kernel.
     for (let i = 0; i < this.#dirtyCount; i++) {
       const queue = this.#dirty[i]
-      if (!queue.flush(more)) this.#dirty[kept++] = queue
+      if (!queue.flush(more)) {
+        this.#dirty[kept++] = queue
+      }
     }
     this.#dirtyCount = kept
   }
@@ -204,17 +229,24 @@ export class Net {
   /** The interrupt that is taken next, or else the poll that runs next. For a Gate. */
   get softirq(): Softirq | undefined {
     // Interrupts and polls that were freed or disabled meanwhile do nothing.
-    while (this.#irqCount > 0 && this.#irqs[0].code === undefined) this.#takeIrqs(1)
+    while (this.#irqCount > 0 && this.#irqs[0].code === undefined) {
+      this.#takeIrqs(1)
+    }
     if (this.#irqCount > 0) return this.#irqs[0]
-    while (this.#napiCount > 0 && this.#napis[0].code === undefined) this.#pollNapis(1)
+    while (this.#napiCount > 0 && this.#napis[0].code === undefined) {
+      this.#pollNapis(1)
+    }
     return this.#napiCount > 0 ? this.#napis[0] : undefined
   }
 
   runSoftirq(): void {
     const nested = this.#polling
     this.#polling = true
-    if (this.#irqCount > 0) this.#takeIrqs(1)
-    else this.#pollNapis(1)
+    if (this.#irqCount > 0) {
+      this.#takeIrqs(1)
+    } else {
+      this.#pollNapis(1)
+    }
     this.#polling = nested
   }
 
@@ -239,23 +271,35 @@ export class Net {
     }
     this.#inSoftirq = false
     this.#polling = nested
-    if (this.#irqCount + this.#napiCount !== 0) this.#ksoftirqd.at(this.clock.now())
+    if (this.#irqCount + this.#napiCount !== 0) {
+      this.#ksoftirqd.at(this.clock.now())
+    }
   }
 
   /** Takes at most `most`. Interrupts that handlers raise are taken in the same round. */
   #takeIrqs(most: number): void {
     let i = 0
-    while (i < this.#irqCount && i < most) this.#irqs[i++].handle()
+    while (i < this.#irqCount && i < most) {
+      this.#irqs[i++].handle()
+    }
     const left = this.#irqCount - i
-    for (let j = 0; j < left; j++) this.#irqs[j] = this.#irqs[i + j]
+    for (let j = 0; j < left; j++) {
+      this.#irqs[j] = this.#irqs[i + j]
+    }
     this.#irqCount = left
   }
 
   #pollNapis(n: number): void {
     let again = 0
-    for (let i = 0; i < n; i++) if (this.#napis[i].run()) this.#napis[again++] = this.#napis[i]
+    for (let i = 0; i < n; i++) {
+      if (this.#napis[i].run()) {
+        this.#napis[again++] = this.#napis[i]
+      }
+    }
     // Entries that were scheduled meanwhile move up.
-    for (let i = n; i < this.#napiCount; i++) this.#napis[again++] = this.#napis[i]
+    for (let i = n; i < this.#napiCount; i++) {
+      this.#napis[again++] = this.#napis[i]
+    }
     this.#napiCount = again
   }
 }
@@ -264,12 +308,18 @@ export class Net {
  * Returns a clock that permits alarms to throw or to reject: `failed` is called with the error, and
  * the rest continues. While stepping is on, the alarms of a driver wait for a step.
  */
-function guarded(clock: Clock, net: { readonly gate: Gate | undefined }, failed: (error: unknown) => void): Clock {
+function guarded(
+  clock: Clock,
+  net: { readonly gate: Gate | undefined },
+  failed: (error: unknown) => void,
+): Clock {
   function alarm(fn: () => void): Alarm {
     const run = () => {
       try {
         const result: unknown = fn()
-        if (result instanceof Promise) result.catch(failed)
+        if (result instanceof Promise) {
+          result.catch(failed)
+        }
       } catch (error) {
         failed(error)
       }
@@ -285,12 +335,17 @@ function guarded(clock: Clock, net: { readonly gate: Gate | undefined }, failed:
     }
     const timer = clock.alarm(() => {
       const stepped = gate()
-      if (stepped === undefined) run()
-      else stepped.due(call)
+      if (stepped === undefined) {
+        run()
+      } else {
+        stepped.due(call)
+      }
     })
     return {
       at(ns) {
-        if (Number.isNaN(ns)) throw new VnetError(EINVAL, 'alarm at NaN', 'it rings at a number of nanoseconds')
+        if (Number.isNaN(ns)) {
+          throw new VnetError(EINVAL, 'alarm at NaN', 'it rings at a number of nanoseconds')
+        }
         gate()?.rearmed(call)
         timer.at(ns)
       },
@@ -307,12 +362,19 @@ function guarded(clock: Clock, net: { readonly gate: Gate | undefined }, failed:
 const WIRE_RESERVE = 1 << 18
 
 /** Reserves frame memory, and slots of wires if addresses are left. VnetError ENOMEM without. */
-function framePool(make: (options: SkBuffPoolOptions) => SkBuffPool, reserve = WIRE_RESERVE): SkBuffPool {
+function framePool(
+  make: (options: SkBuffPoolOptions) => SkBuffPool,
+  reserve = WIRE_RESERVE,
+): SkBuffPool {
   try {
     return make({ reserve })
   } catch (error) {
     if (error instanceof RangeError && reserve > 0) return framePool(make, 0)
     if (!(error instanceof RangeError)) throw error
-    throw new VnetError(ENOMEM, 'frame memory', 'it takes 100 MiB of address space; raise the limit (ulimit -v)')
+    throw new VnetError(
+      ENOMEM,
+      'frame memory',
+      'it takes 100 MiB of address space; raise the limit (ulimit -v)',
+    )
   }
 }

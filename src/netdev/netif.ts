@@ -2,12 +2,32 @@
 import { EIO, ENODEV, VnetError } from '../base/errno.ts'
 import * as ethernet from '../packet/ethernet.ts'
 import { get16 } from '../packet/octets.ts'
-import { handedOn, OWNER_HOLDER, OWNER_PORT, Ring, SKB_DROP_REASON_SKB_CSUM, skbPanic } from '../skb/index.ts'
+import {
+  handedOn,
+  OWNER_HOLDER,
+  OWNER_PORT,
+  Ring,
+  SKB_DROP_REASON_SKB_CSUM,
+  skbPanic,
+} from '../skb/index.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
-import { CHECKSUM_PARTIAL, PACKET_BROADCAST, PACKET_HOST, PACKET_MULTICAST, PACKET_OTHERHOST } from '../skb/sk-buff.ts'
+import {
+  CHECKSUM_PARTIAL,
+  PACKET_BROADCAST,
+  PACKET_HOST,
+  PACKET_MULTICAST,
+  PACKET_OTHERHOST,
+} from '../skb/sk-buff.ts'
 import type { FrameOrigin } from './gate.ts'
 import { canOffload, skbChecksumHelp, skbGsoSegment } from './gso.ts'
-import { ETH_HLEN, IFF_UP, NETDEV_CHANGE, NETIF_MSG_LINK, NETIF_MSG_PKTDATA, NETREG_REGISTERED } from './if.ts'
+import {
+  ETH_HLEN,
+  IFF_UP,
+  NETDEV_CHANGE,
+  NETIF_MSG_LINK,
+  NETIF_MSG_PKTDATA,
+  NETREG_REGISTERED,
+} from './if.ts'
 import { callNdo, request } from './ndo.ts'
 import type { NetDevice } from './net-device.ts'
 
@@ -31,16 +51,24 @@ export function netifRxFrom(skb: SkBuff, from: FrameOrigin): void {
 }
 
 function receive(skb: SkBuff, dev: NetDevice, from: FrameOrigin): void {
-  if ((dev.msgEnable & NETIF_MSG_PKTDATA) !== 0) dev.logFrame('rx', skb)
+  if ((dev.msgEnable & NETIF_MSG_PKTDATA) !== 0) {
+    dev.logFrame('rx', skb)
+  }
   const { gate } = dev
-  if (gate !== undefined) gate.received(skb, from)
-  else netifRxNow(skb, dev)
+  if (gate !== undefined) {
+    gate.received(skb, from)
+  } else {
+    netifRxNow(skb, dev)
+  }
 }
 
 /** The rest of netifRx, after the frame has waited at the step gate. */
 export function netifRxNow(skb: SkBuff, dev: NetDevice): void {
-  if ((skb.ipSummed === CHECKSUM_PARTIAL || skb.gsoSize !== 0) && !canOffload(skb, dev.features)) finish(skb, dev)
-  else dev.receive(skb)
+  if ((skb.ipSummed === CHECKSUM_PARTIAL || skb.gsoSize !== 0) && !canOffload(skb, dev.features)) {
+    finish(skb, dev)
+  } else {
+    dev.receive(skb)
+  }
 }
 
 /** Drops a frame that `dev` was about to receive: it is counted there, on the receive side. */
@@ -65,8 +93,11 @@ function finish(skb: SkBuff, dev: NetDevice): void {
     return
   }
   if (skb.gsoSize === 0) {
-    if (skbChecksumHelp(skb)) dev.receive(skb)
-    else skb.drop(SKB_DROP_REASON_SKB_CSUM)
+    if (skbChecksumHelp(skb)) {
+      dev.receive(skb)
+    } else {
+      skb.drop(SKB_DROP_REASON_SKB_CSUM)
+    }
     return
   }
   // A full receive queue is written out, and code that then runs may cut another frame meanwhile.
@@ -79,7 +110,9 @@ function finish(skb: SkBuff, dev: NetDevice): void {
     return
   }
   dev.counters.madeFrom(queueMapping, n - 1)
-  for (let segment = segments.shift(); segment !== undefined; segment = segments.shift()) dev.receive(segment)
+  for (let segment = segments.shift(); segment !== undefined; segment = segments.shift()) {
+    dev.receive(segment)
+  }
 }
 
 /**
@@ -102,12 +135,15 @@ export function ethTypeTrans(skb: SkBuff, dev: NetDevice): number {
 /** A frame with a length is LLC, except Novell's IPX, which starts with a checksum of all ones. */
 function lengthProtocol({ bytes, data, len }: SkBuff): number {
   if (len < ETH_HLEN) return 0
-  return len >= ETH_HLEN + 2 && get16(bytes, data + ETH_HLEN) === 0xffff ? ethernet.ETH_P_802_3 : ethernet.ETH_P_802_2
+  return len >= ETH_HLEN + 2 && get16(bytes, data + ETH_HLEN) === 0xffff
+    ? ethernet.ETH_P_802_3
+    : ethernet.ETH_P_802_2
 }
 
 function packetType(bytes: Uint8Array, data: number, dev: NetDevice): number {
-  if (!ethernet.isMulticastAddress(bytes, data))
+  if (!ethernet.isMulticastAddress(bytes, data)) {
     return ethernet.isSameAddress(bytes, data, dev.devAddr) ? PACKET_HOST : PACKET_OTHERHOST
+  }
   return ethernet.isSameAddress(bytes, data, dev.broadcast) ? PACKET_BROADCAST : PACKET_MULTICAST
 }
 
@@ -117,10 +153,13 @@ function packetType(bytes: Uint8Array, data: number, dev: NetDevice): number {
  * refused, with the reason in the log.
  */
 export async function devOpen<Priv>(dev: NetDevice<Priv>): Promise<void> {
-  if (dev.port === undefined) throw new VnetError(ENODEV, ['dev_open', dev.name], 'it is not registered')
+  if (dev.port === undefined) {
+    throw new VnetError(ENODEV, ['dev_open', dev.name], 'it is not registered')
+  }
   await dev.port.apply({ up: true })
-  if ((dev.flags & IFF_UP) === 0)
+  if ((dev.flags & IFF_UP) === 0) {
     throw new VnetError(EIO, ['dev_open', dev.name], 'the driver refused, for the reason logged')
+  }
 }
 
 /**
@@ -165,11 +204,17 @@ export function plugCable(dev: NetDevice, cause?: string): void {
 function setCut(dev: NetDevice, cut: boolean, cause: string | undefined): void {
   const what = (cut ? 'cable cut' : 'cable plugged in') + (cause === undefined ? '' : ` (${cause})`)
   const ends = [dev, peerOf(dev)].filter(end => end !== undefined && end.cut !== cut) as NetDevice[]
-  for (const end of ends) end.cut = cut
   for (const end of ends) {
-    if (end.regState === NETREG_REGISTERED) end.log.info(what)
+    end.cut = cut
+  }
+  for (const end of ends) {
+    if (end.regState === NETREG_REGISTERED) {
+      end.log.info(what)
+    }
     callNdo(end, 'ndoCableChanged', () => end.netdevOps.ndoCableChanged?.(end))
-    if (!updateCarrier(end)) stateChange(end)
+    if (!updateCarrier(end)) {
+      stateChange(end)
+    }
   }
 }
 
@@ -188,7 +233,9 @@ function updateCarrier(dev: NetDevice): boolean {
   const carrier = dev.driverCarrier && (!dev.cut || dev.netdevOps.keepsCarrier === true)
   if (dev.carrier === carrier) return false
   dev.carrier = carrier
-  if ((dev.msgEnable & NETIF_MSG_LINK) !== 0) dev.logEvent(`carrier ${carrier ? 'on' : 'off'}`)
+  if ((dev.msgEnable & NETIF_MSG_LINK) !== 0) {
+    dev.logEvent(`carrier ${carrier ? 'on' : 'off'}`)
+  }
   request(dev, { carrier })
   stateChange(dev)
   return true
@@ -196,7 +243,9 @@ function updateCarrier(dev: NetDevice): boolean {
 
 /** netdev_state_change */
 function stateChange(dev: NetDevice): void {
-  if (dev.regState === NETREG_REGISTERED) dev.net.callNetdeviceNotifiers(NETDEV_CHANGE, dev)
+  if (dev.regState === NETREG_REGISTERED) {
+    dev.net.callNetdeviceNotifiers(NETDEV_CHANGE, dev)
+  }
 }
 
 /** netif_device_present: true if it is registered, so that its interface exists. */
@@ -211,15 +260,21 @@ export function netifRunning(dev: NetDevice): boolean {
 
 /** netif_tx_start_all_queues: lets the driver be given frames of every queue. */
 export function netifTxStartAllQueues(dev: NetDevice): void {
-  for (const txq of dev.tx) txq.start()
+  for (const txq of dev.tx) {
+    txq.start()
+  }
 }
 
 /** netif_tx_stop_all_queues: gives the driver no more frames until the queues are woken. */
 export function netifTxStopAllQueues(dev: NetDevice): void {
-  for (const txq of dev.tx) txq.stop()
+  for (const txq of dev.tx) {
+    txq.stop()
+  }
 }
 
 /** netif_tx_wake_all_queues: starts every queue again, with the frames that it kept. */
 export function netifTxWakeAllQueues(dev: NetDevice): void {
-  for (const txq of dev.tx) txq.wake()
+  for (const txq of dev.tx) {
+    txq.wake()
+  }
 }

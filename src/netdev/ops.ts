@@ -118,7 +118,9 @@ const KNOWN: Readonly<Record<keyof Required<NetDeviceOps<unknown>>, true>> = {
 export function unknownOps(ops: object): string[] {
   const known = Object.keys(KNOWN)
   const unknown = Object.keys(ops).filter(name => !known.includes(name))
-  return unknown.map(name => `netdevOps.${name} is no operation, and is never called${didYouMean(name, known)}`)
+  return unknown.map(
+    name => `netdevOps.${name} is no operation, and is never called${didYouMean(name, known)}`,
+  )
 }
 
 /** `struct ifmap`: a device's resources, as ifconfig(8) sets them. */
@@ -146,7 +148,13 @@ export interface UserData {
 /** Builds and parses the link headers of frames that a driver makes itself. */
 export interface HeaderOps {
   /** Pushes a link header, its 6-byte source by default the device's own. Returns its length. */
-  create(skb: SkBuff, dev: NetDevice, type: number, destination: Uint8Array, source?: Uint8Array): number
+  create(
+    skb: SkBuff,
+    dev: NetDevice,
+    type: number,
+    destination: Uint8Array,
+    source?: Uint8Array,
+  ): number
   /** Copies the source address of a frame to `into`. Returns its length, 0 without one. */
   parse(skb: SkBuff, into: Uint8Array): number
 }

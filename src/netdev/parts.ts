@@ -29,7 +29,8 @@ export interface Part {
 const TEXT_MAX = 200
 const isText = (value: unknown) => typeof value === 'string' && value.length <= TEXT_MAX
 const isUpTo = (most: number) => (value: unknown) =>
-  value === undefined || (Number.isInteger(value) && (value as number) >= 0 && (value as number) <= most)
+  value === undefined ||
+  (Number.isInteger(value) && (value as number) >= 0 && (value as number) <= most)
 
 /** Returns true if a driver's value is valid for the field. */
 const FIELDS: Readonly<Record<keyof Part, (value: unknown) => boolean>> = {
@@ -50,7 +51,11 @@ export interface PartSource {
 
 interface PartOwner<Device> extends ExceptionLog {
   readonly priv: unknown
-  readonly tx: readonly { readonly index: number; readonly stopped: boolean; readonly held: number }[]
+  readonly tx: readonly {
+    readonly index: number
+    readonly stopped: boolean
+    readonly held: number
+  }[]
   readonly partSources: Iterable<PartSource>
   readonly slots: { readonly used: number; readonly quota: number }
   readonly netdevOps: { ndoGetParts?(dev: Device): readonly Part[] }
@@ -69,7 +74,12 @@ export function partsOf<Device extends PartOwner<Device>>(dev: Device): Part[] {
     return source.part(index)
   })
   const { used, quota } = dev.slots
-  return [...queues, ...driverParts(dev), ...sources, { kind: 'pool', name: 'frames', length: used, capacity: quota }]
+  return [
+    ...queues,
+    ...driverParts(dev),
+    ...sources,
+    { kind: 'pool', name: 'frames', length: used, capacity: quota },
+  ]
 }
 
 function driverParts<Device extends PartOwner<Device>>(dev: Device): Part[] {
@@ -91,18 +101,35 @@ function ringsIn(value: unknown, name: string, depth: number): Part[] {
   if (value instanceof Ring) {
     const [, direction] = /(?:^|\.)(tx|rx)[^.]*$/.exec(name) ?? []
     const { length, capacity } = value
-    return [{ kind: 'ring', name, length, capacity, ...(direction && { direction: direction as 'tx' | 'rx' }) }]
+    return [
+      {
+        kind: 'ring',
+        name,
+        length,
+        capacity,
+        ...(direction && { direction: direction as 'tx' | 'rx' }),
+      },
+    ]
   }
-  if (Array.isArray(value))
+  if (Array.isArray(value)) {
     return value.slice(0, ELEMENTS_MAX).flatMap((each, i) => ringsIn(each, `${name}[${i}]`, depth))
-  if (depth === 0 || typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return []
-  return Object.entries(value).flatMap(([key, each]) => ringsIn(each, name === '' ? key : `${name}.${key}`, depth - 1))
+  }
+  if (depth === 0 || typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) {
+    return []
+  }
+  return Object.entries(value).flatMap(([key, each]) =>
+    ringsIn(each, name === '' ? key : `${name}.${key}`, depth - 1),
+  )
 }
 
 function isPart(dev: ExceptionLog, part: unknown): part is Part {
   const fields = (part ?? {}) as Record<string, unknown>
   const wrong = Object.keys(FIELDS).find(name => !FIELDS[name as keyof Part](fields[name]))
-  if (wrong !== undefined)
-    dev.logException('ndoGetParts', `returned a part whose ${wrong} is ${describeException(fields[wrong])}`)
+  if (wrong !== undefined) {
+    dev.logException(
+      'ndoGetParts',
+      `returned a part whose ${wrong} is ${describeException(fields[wrong])}`,
+    )
+  }
   return wrong === undefined
 }

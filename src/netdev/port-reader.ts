@@ -50,8 +50,11 @@ export function pollBatches(
     if (n < BUSY) break
     if (clock === undefined) continue
     const now = clock.now()
-    if (end === 0) end = now + POLL_NS
-    else if (now >= end) break
+    if (end === 0) {
+      end = now + POLL_NS
+    } else if (now >= end) {
+      break
+    }
   }
   return budget <= BUDGET - BUSY
 }
@@ -70,20 +73,25 @@ export abstract class PortReader {
   }
 
   protected set(reason: number): void {
-    if (this.state === 0) this.pauseReading()
+    if (this.state === 0) {
+      this.pauseReading()
+    }
     this.state |= reason
   }
 
   protected clear(reason: number): void {
     if ((this.state & reason) === 0) return
     this.state &= ~reason
-    if (this.state === 0) this.resumeReading()
+    if (this.state === 0) {
+      this.resumeReading()
+    }
   }
 
   /** Only EBADFD means that the interface was deleted. Any other error may pass. */
   protected readFailed(error: number): void {
-    if (error === -EBADFD) this.lost()
-    else if (error === -ENOBUFS) {
+    if (error === -EBADFD) {
+      this.lost()
+    } else if (error === -ENOBUFS) {
       this.set(NO_SLOT)
       this.waitForSlot()
     } else {

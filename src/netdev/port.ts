@@ -149,7 +149,12 @@ export type LinkChange =
   | { readonly kind: 'addresses'; readonly addresses: readonly Uint8Array[] }
   | { readonly kind: 'txqueuelen'; readonly txQueueLen: number }
   | { readonly kind: 'renamed'; readonly name: string }
-  | { readonly kind: 'moved'; readonly name: string; readonly ifindex: number; readonly restricted?: boolean }
+  | {
+      readonly kind: 'moved'
+      readonly name: string
+      readonly ifindex: number
+      readonly restricted?: boolean
+    }
 
 /** A requested change. Only named properties are changed, and only if they differ. */
 export interface LinkRequest {

@@ -51,10 +51,16 @@ export async function registerNetdev<Priv>(
   net: Net,
   options: RegisterOptions = {},
 ): Promise<AsyncDisposable> {
-  if (dev.regState !== NETREG_UNINITIALIZED)
+  if (dev.regState !== NETREG_UNINITIALIZED) {
     throw new VnetError(EINVAL, `register_netdev ${dev.name}`, 'a device is registered once')
-  if (typeof dev.netdevOps.ndoStartXmit !== 'function')
-    throw new VnetError(EINVAL, `register_netdev ${dev.name}`, 'dev.netdevOps has no function ndoStartXmit')
+  }
+  if (typeof dev.netdevOps.ndoStartXmit !== 'function') {
+    throw new VnetError(
+      EINVAL,
+      `register_netdev ${dev.name}`,
+      'dev.netdevOps has no function ndoStartXmit',
+    )
+  }
   const undo: (() => void | Promise<void>)[] = []
   const step = (name: string): void => dev.log.debug(name)
   const slots = dev.enlist(net)
@@ -74,11 +80,16 @@ export async function registerNetdev<Priv>(
     undo.push(() => uninit(dev))
     step('ndo_init')
 
-    if (!devValidName(dev.name))
+    if (!devValidName(dev.name)) {
       throw new VnetError(EINVAL, `dev_get_valid_name '${dev.name}'`, 'ndoInit chose that name')
-    if (dev.name !== chosen) allocName()
+    }
+    if (dev.name !== chosen) {
+      allocName()
+    }
     step(`dev_get_valid_name: ${dev.name}`)
-    for (const line of unknownOps(dev.netdevOps)) dev.log.warn(line)
+    for (const line of unknownOps(dev.netdevOps)) {
+      dev.log.warn(line)
+    }
 
     // The kernel chooses a name for the pattern once more when it makes the interface, so that
     // nothing can take the name in between.
@@ -93,7 +104,9 @@ export async function registerNetdev<Priv>(
     })
     undo.push(async () => {
       // A deleted interface does not persist anyway.
-      if (options.persist && port.created) await port.apply({ persist: false }).catch(() => {})
+      if (options.persist && port.created) {
+        await port.apply({ persist: false }).catch(() => {})
+      }
       await port.close()
     })
     dev.rename(port.link.name)
@@ -113,8 +126,13 @@ export async function registerNetdev<Priv>(
     step('call_netdevice_notifiers: NETDEV_REGISTER')
 
     const { queues } = port.refresh()
-    if (queues !== dev.numTxQueues)
-      throw new VnetError(EIO, ['netdev_register_kobject', dev.name], `the kernel shows ${queues} queues`)
+    if (queues !== dev.numTxQueues) {
+      throw new VnetError(
+        EIO,
+        ['netdev_register_kobject', dev.name],
+        `the kernel shows ${queues} queues`,
+      )
+    }
     const receiver = (queue: PortQueue) => new RxQueue(dev, queue)
     dev.attach(port, { watchdog: new Watchdog(dev), receiver, lost: () => gone(dev) })
     step(`netdev_register_kobject: /sys/class/net/${dev.name}, ${queues} queues`)
@@ -132,7 +150,9 @@ export async function registerNetdev<Priv>(
     net.devices.push(dev)
     undo.push(() => unlist(dev))
     step('list_netdevice')
-    if (!port.announced) throw new VnetError(EIO, ['RTM_NEWLINK', dev.name], 'the kernel reports no changes')
+    if (!port.announced) {
+      throw new VnetError(EIO, ['RTM_NEWLINK', dev.name], 'the kernel reports no changes')
+    }
     step('rtmsg_ifinfo: RTM_NEWLINK')
 
     // From here on no change may be missed.
@@ -149,18 +169,23 @@ export async function registerNetdev<Priv>(
     }
     throw error
   }
-  if (((dev.port?.link.flags ?? 0) & IFF_UP) !== 0) openDevice(dev)
+  if (((dev.port?.link.flags ?? 0) & IFF_UP) !== 0) {
+    openDevice(dev)
+  }
   return {
     async [Symbol.asyncDispose]() {
-      if (dev.regState === NETREG_REGISTERED) await unregister(dev)
+      if (dev.regState === NETREG_REGISTERED) {
+        await unregister(dev)
+      }
     },
   }
 }
 
 /** unregister_netdev: stops the device, then deletes the interface. EINVAL if not registered. */
 export async function unregisterNetdev<Priv>(dev: NetDevice<Priv>): Promise<void> {
-  if (dev.regState !== NETREG_REGISTERED)
+  if (dev.regState !== NETREG_REGISTERED) {
     throw new VnetError(EINVAL, `unregister_netdev ${dev.name}`, 'it is not registered')
+  }
   await unregister(dev)
 }
 
@@ -177,24 +202,45 @@ export function netdevFixFeatures(features: number, notice: (text: string) => vo
     fixed &= ~mask
   }
   drop(PROTOCOL_CSUM, has(NETIF_F_HW_CSUM), 'mixed HW and IP checksum settings.')
-  drop(PROTOCOL_CSUM | NETIF_F_HW_CSUM, has(NETIF_F_NO_CSUM), 'mixed no checksumming and other settings.')
+  drop(
+    PROTOCOL_CSUM | NETIF_F_HW_CSUM,
+    has(NETIF_F_NO_CSUM),
+    'mixed no checksumming and other settings.',
+  )
   drop(NETIF_F_SG, !has(NETIF_F_CSUM_MASK), 'Dropping NETIF_F_SG since no checksum feature.')
   drop(ALL_TSO, !has(NETIF_F_SG), 'Dropping TSO features since no SG feature.')
-  drop(NETIF_F_TSO_ECN, !has(NETIF_F_TSO | NETIF_F_TSO6), 'Dropping NETIF_F_TSO_ECN since no TSO feature.')
-  drop(NETIF_F_GSO_UDP_L4, !has(NETIF_F_CSUM_MASK), 'Dropping NETIF_F_GSO_UDP_L4 since no checksum feature.')
+  drop(
+    NETIF_F_TSO_ECN,
+    !has(NETIF_F_TSO | NETIF_F_TSO6),
+    'Dropping NETIF_F_TSO_ECN since no TSO feature.',
+  )
+  drop(
+    NETIF_F_GSO_UDP_L4,
+    !has(NETIF_F_CSUM_MASK),
+    'Dropping NETIF_F_GSO_UDP_L4 since no checksum feature.',
+  )
   drop(NETIF_F_GSO_UDP_L4, !has(NETIF_F_SG), 'Dropping NETIF_F_GSO_UDP_L4 since no SG feature.')
   return has(NETIF_F_SG) ? fixed | NETIF_F_GSO : fixed
 }
 
 /** For an existing interface: only no ARP, if nothing replies to it, and the driver's medium. */
 function needed({ flags, linkKsettings }: NetDevice): LinkRequest {
-  return { ...(linkKsettings && { linkKsettings }), ...((flags & IFF_NOARP) !== 0 && { noarp: true }) }
+  return {
+    ...(linkKsettings && { linkKsettings }),
+    ...((flags & IFF_NOARP) !== 0 && { noarp: true }),
+  }
 }
 
 function wanted(dev: NetDevice): LinkRequest {
   const { mtu, txQueueLen, devAddr } = dev
   const hasAddress = devAddr.some(byte => byte !== 0)
-  return { mtu, txQueueLen, noarp: false, ...(hasAddress && { address: devAddr.slice() }), ...needed(dev) }
+  return {
+    mtu,
+    txQueueLen,
+    noarp: false,
+    ...(hasAddress && { address: devAddr.slice() }),
+    ...needed(dev),
+  }
 }
 
 /** Returns a function that restores the fields which registering sets from the interface. */
@@ -215,7 +261,9 @@ async function unregister(dev: NetDevice): Promise<void> {
   unlist(dev)
   // Before the notification: the last statistics have the packets that the wires held.
   callNdo(dev, 'ndoGetWires', () => {
-    for (const wire of dev.netdevOps.ndoGetWires?.(dev) ?? []) wire.close()
+    for (const wire of dev.netdevOps.ndoGetWires?.(dev) ?? []) {
+      wire.close()
+    }
   })
   dev.net.callNetdeviceNotifiers(NETDEV_UNREGISTER, dev)
   uninit(dev)

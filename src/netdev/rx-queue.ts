@@ -3,7 +3,13 @@
  * them here, and Net.flush writes them out after each batch.
  */
 import { type Alarm, type Clock, NSEC_PER_MSEC } from '../base/clock.ts'
-import { OWNER_PORT, OWNER_RX, Ring, SKB_DROP_REASON_CPU_BACKLOG, type SkBuff } from '../skb/index.ts'
+import {
+  OWNER_PORT,
+  OWNER_RX,
+  Ring,
+  SKB_DROP_REASON_CPU_BACKLOG,
+  type SkBuff,
+} from '../skb/index.ts'
 import { Gro } from './gro.ts'
 import { NETIF_F_GRO } from './if.ts'
 import type { FrameProbe } from './ndo.ts'
@@ -69,8 +75,11 @@ export class RxQueue {
 
   /** (5) Queues a frame for the kernel, or drops it if a whole ring waits for the kernel. */
   push(skb: SkBuff): void {
-    if (this.#isPlain) this.#queue(skb)
-    else this.#captureAndMerge(skb)
+    if (this.#isPlain) {
+      this.#queue(skb)
+    } else {
+      this.#captureAndMerge(skb)
+    }
   }
 
   #captureAndMerge(skb: SkBuff): void {
@@ -79,7 +88,9 @@ export class RxQueue {
     if (gro?.receive(skb, this.#dev.features)) {
       this.#dev.counters.merged(skb)
       skb.free()
-    } else if (this.#queue(skb)) gro?.hold(skb)
+    } else if (this.#queue(skb)) {
+      gro?.hold(skb)
+    }
   }
 
   /** Returns false if the frame was dropped. */
@@ -92,7 +103,9 @@ export class RxQueue {
         return false
       }
     }
-    if (!this.#dirty) this.#mark()
+    if (!this.#dirty) {
+      this.#mark()
+    }
     return true
   }
 
@@ -108,7 +121,9 @@ export class RxQueue {
     this.#gro?.flush()
     if (this.#ring.length === 0) return
     this.#port.submit(this.#ring)
-    if (this.#ring.length !== 0) this.#retry.at(this.#dev.net.clock.now() + RETRY)
+    if (this.#ring.length !== 0) {
+      this.#retry.at(this.#dev.net.clock.now() + RETRY)
+    }
   }
 
   /** Drops the frames that the kernel does not have. */

@@ -73,6 +73,8 @@ export function kernelName(name: string): string {
 /** Returns a row as an object with the kernel's names in camelCase. */
 export function linkStats64(row: Float64Array): LinkStats64 {
   const stats = {} as LinkStats64
-  for (const [i, field] of linkStats64Fields.entries()) stats[field] = row[i] ?? 0
+  for (const [i, field] of linkStats64Fields.entries()) {
+    stats[field] = row[i] ?? 0
+  }
   return stats
 }

@@ -16,7 +16,14 @@
  */
 import { type Alarm, lineOf, traceOf } from '../base/index.ts'
 import type { SkBuff } from '../skb/index.ts'
-import { OWNER_FREE, OWNER_PORT, OWNER_RX, OWNER_WIRE, Ring, SKB_DROP_REASON_DEV_STOPPED } from '../skb/index.ts'
+import {
+  OWNER_FREE,
+  OWNER_PORT,
+  OWNER_RX,
+  OWNER_WIRE,
+  Ring,
+  SKB_DROP_REASON_DEV_STOPPED,
+} from '../skb/index.ts'
 import type { FrameOrigin, Gate, Halt, TimedCall } from './gate.ts'
 import { NETDEV_STEP } from './if.ts'
 import type { Net } from './net.ts'
@@ -72,16 +79,27 @@ export class StepGate implements Gate {
   set every(ns: number) {
     this.#every = ns
     this.#alarm.cancel()
-    if (ns > 0) this.#alarm.at(this.#net.clock.now() + ns)
+    if (ns > 0) {
+      this.#alarm.at(this.#net.clock.now() + ns)
+    }
   }
 
   get halt(): Halt | undefined {
     const written = this.#written()
     if (written !== undefined) {
       const { rxq, ...where } = written
-      return { step: 5, ...where, next: 'write', skb: rxq.first, code: undefined, caller: undefined }
+      return {
+        step: 5,
+        ...where,
+        next: 'write',
+        skb: rxq.first,
+        code: undefined,
+        caller: undefined,
+      }
     }
-    return this.#inFrames(4, this.#received) ?? this.#inFrames(3, this.#delivered) ?? this.#inDriver()
+    return (
+      this.#inFrames(4, this.#received) ?? this.#inFrames(3, this.#delivered) ?? this.#inDriver()
+    )
   }
 
   /** Runs the next step. Returns false if nothing waits. */
@@ -104,12 +122,19 @@ export class StepGate implements Gate {
 
   #run(): void {
     const written = this.#written()
-    if (written !== undefined) written.rxq.write()
-    else if (this.#received.frames.length > 0) this.#receive()
-    else if (this.#delivered.frames.length > 0) this.#deliver()
-    else if (this.#net.softirq !== undefined) this.#net.runSoftirq()
-    else if (this.#isCallNext) this.#call()
-    else this.#transmit()
+    if (written !== undefined) {
+      written.rxq.write()
+    } else if (this.#received.frames.length > 0) {
+      this.#receive()
+    } else if (this.#delivered.frames.length > 0) {
+      this.#deliver()
+    } else if (this.#net.softirq !== undefined) {
+      this.#net.runSoftirq()
+    } else if (this.#isCallNext) {
+      this.#call()
+    } else {
+      this.#transmit()
+    }
   }
 
   /** Turns stepping off: everything that waits continues, in order. Idempotent. */
@@ -119,23 +144,38 @@ export class StepGate implements Gate {
     const net = this.#net
     net.gate = undefined
     // It is not the driver's fault that a queue had to wait for its interrupt.
-    for (const { tx } of net.devices) for (const txq of tx) if (txq.stopped) txq.transStart = net.clock.now()
-    while (this.#received.frames.length > 0) this.#receive()
+    for (const { tx } of net.devices) {
+      for (const txq of tx) {
+        if (txq.stopped) {
+          txq.transStart = net.clock.now()
+        }
+      }
+    }
+    while (this.#received.frames.length > 0) {
+      this.#receive()
+    }
     while (this.#delivered.frames.length > 0) {
       this.#deliver()
       this.#receive()
     }
-    while (this.#calls.length > 0) this.#call()
+    while (this.#calls.length > 0) {
+      this.#call()
+    }
     net.flush()
-    for (const txq of this.#queues) txq.continue()
+    for (const txq of this.#queues) {
+      txq.continue()
+    }
     net.flush()
     this.#notifyAll()
   }
 
   /** Takes over a frame from netifRx. Delivery by a wire is a separate step. */
   received(skb: SkBuff, from: FrameOrigin): void {
-    if (from === 'wire') this.#wait(this.#delivered, skb, undefined)
-    else this.#wait(this.#received, skb, from === 'driver' ? lineOf(traceOf(netifRx)) : undefined)
+    if (from === 'wire') {
+      this.#wait(this.#delivered, skb, undefined)
+    } else {
+      this.#wait(this.#received, skb, from === 'driver' ? lineOf(traceOf(netifRx)) : undefined)
+    }
     this.changed()
   }
 
@@ -147,14 +187,18 @@ export class StepGate implements Gate {
 
   /** Returns true if a transmit queue waits, and must neither hand over frames nor read. */
   holds(txq: TxQueue): boolean {
-    if (txq.waiting !== undefined) this.#queues.add(txq)
+    if (txq.waiting !== undefined) {
+      this.#queues.add(txq)
+    }
     if (!this.#queues.has(txq)) return false
     this.changed()
     return true
   }
 
   due(call: TimedCall): void {
-    if (!this.#calls.includes(call)) this.#calls.push(call)
+    if (!this.#calls.includes(call)) {
+      this.#calls.push(call)
+    }
     this.changed()
   }
 
@@ -173,19 +217,24 @@ export class StepGate implements Gate {
     this.#isScheduled = true
     queueMicrotask(() => {
       this.#isScheduled = false
-      if (this.#isOn) this.#report()
+      if (this.#isOn) {
+        this.#report()
+      }
     })
   }
 
   /** Drops and counts the waiting frames of a device that is brought down. */
   purge(dev: NetDevice): void {
-    for (const txq of dev.tx) this.#queues.delete(txq)
+    for (const txq of dev.tx) {
+      this.#queues.delete(txq)
+    }
     for (const { frames, callers } of [this.#received, this.#delivered]) {
       for (let n = frames.length; n > 0; n--) {
         const skb = frames.shift() as SkBuff
         const caller = callers.shift()
-        if (skb.dev === dev) netifRxDrop(skb, dev, SKB_DROP_REASON_DEV_STOPPED)
-        else {
+        if (skb.dev === dev) {
+          netifRxDrop(skb, dev, SKB_DROP_REASON_DEV_STOPPED)
+        } else {
           frames.push(skb)
           callers.push(caller)
         }
@@ -201,8 +250,11 @@ export class StepGate implements Gate {
   #wait({ frames, callers }: Waiting, skb: SkBuff, caller: string | undefined): void {
     // Makes room, in order.
     if (frames.length === WAITING) {
-      if (frames === this.#delivered.frames) this.#deliver()
-      else this.#receive()
+      if (frames === this.#delivered.frames) {
+        this.#deliver()
+      } else {
+        this.#receive()
+      }
     }
     frames.push(skb)
     callers.push(caller)
@@ -233,16 +285,22 @@ export class StepGate implements Gate {
     const key = `${this.steps} ${step} ${dev.ifindex} ${queue}`
     if (key === this.#reported) return
     this.#reported = key
-    if (this.#every > 0) this.#alarm.at(this.#net.clock.now() + this.#every)
+    if (this.#every > 0) {
+      this.#alarm.at(this.#net.clock.now() + this.#every)
+    }
     this.#net.callNetdeviceNotifiers(NETDEV_STEP, dev)
   }
 
   #notifyAll(): void {
-    for (const dev of [...this.#net.devices]) this.#net.callNetdeviceNotifiers(NETDEV_STEP, dev)
+    for (const dev of [...this.#net.devices]) {
+      this.#net.callNetdeviceNotifiers(NETDEV_STEP, dev)
+    }
   }
 
   /** The first receive queue with frames for the kernel. */
-  #written(): { readonly dev: NetDevice; readonly queue: number; readonly rxq: RxQueue } | undefined {
+  #written():
+    | { readonly dev: NetDevice; readonly queue: number; readonly rxq: RxQueue }
+    | undefined {
     for (const dev of this.#net.devices) {
       const queue = dev.rx.findIndex(({ length }) => length > 0)
       if (queue >= 0) return { dev, queue, rxq: dev.rx[queue] as RxQueue }
@@ -269,12 +327,20 @@ export class StepGate implements Gate {
     }
     if (this.#isCallNext) {
       const { dev = devices[0], queue = 0, next, code } = this.#calls[0]
-      return { ...rest, dev: devices.includes(dev) ? dev : devices[0], queue, next: nameOf(code) ?? next, code }
+      return {
+        ...rest,
+        dev: devices.includes(dev) ? dev : devices[0],
+        queue,
+        next: nameOf(code) ?? next,
+        code,
+      }
     }
     const txq = this.#ready()
     if (txq === undefined) return undefined
     const { dev, index: queue, waiting: skb } = txq
-    if (skb === undefined) return { step: 1, dev, queue, next: 'read', skb, code: undefined, caller: undefined }
+    if (skb === undefined) {
+      return { step: 1, dev, queue, next: 'read', skb, code: undefined, caller: undefined }
+    }
     const code = this.#codeOf(dev.netdevOps.ndoStartXmit)
     return { step: 2, dev, queue, next: 'ndoStartXmit', skb, code, caller: undefined }
   }

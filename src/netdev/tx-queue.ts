@@ -10,7 +10,13 @@ import {
 } from '../skb/drop-reason.ts'
 import { OWNER_XMIT, Ring, type SkBuff } from '../skb/index.ts'
 import { wrap } from './counters.ts'
-import { IFF_UP, NETDEV_TX_BUSY, NETDEV_TX_OK, NETIF_MSG_PKTDATA, NETIF_MSG_TX_QUEUED } from './if.ts'
+import {
+  IFF_UP,
+  NETDEV_TX_BUSY,
+  NETDEV_TX_OK,
+  NETIF_MSG_PKTDATA,
+  NETIF_MSG_TX_QUEUED,
+} from './if.ts'
 import { type FrameProbe, logBadReturn } from './ndo.ts'
 import type { NetDevice } from './net-device.ts'
 import type { PortQueue } from './port.ts'
@@ -69,7 +75,9 @@ export class TxQueue extends PortReader {
 
   /** netif_tx_start_queue: lets the driver be given frames. */
   start(): void {
-    if (this.stopped) this.#log('started')
+    if (this.stopped) {
+      this.#log('started')
+    }
     this.clear(DRV_STOPPED)
   }
 
@@ -79,12 +87,16 @@ export class TxQueue extends PortReader {
     this.#log('stopped')
     this.set(DRV_STOPPED)
     // A driver that is being closed stops its queues for good.
-    if ((this.dev.flags & IFF_UP) !== 0) this.#watch()
+    if ((this.dev.flags & IFF_UP) !== 0) {
+      this.#watch()
+    }
   }
 
   /** netif_tx_wake_queue: continues after `stop` or NETDEV_TX_BUSY. */
   wake(): void {
-    if ((this.state & (DRV_STOPPED | REQUEUED)) !== 0) this.#log('woken')
+    if ((this.state & (DRV_STOPPED | REQUEUED)) !== 0) {
+      this.#log('woken')
+    }
     this.clear(DRV_STOPPED | REQUEUED)
   }
 
@@ -107,7 +119,9 @@ export class TxQueue extends PortReader {
 
   /** Starts to read: the device was opened. */
   activate(): void {
-    if (this.stopped) this.#watch()
+    if (this.stopped) {
+      this.#watch()
+    }
     this.clear(DEV_DOWN)
   }
 
@@ -127,7 +141,9 @@ export class TxQueue extends PortReader {
     for (let left = this.dev.txQueueLen; left > 0; ) {
       const n = this.#read(batch)
       if (n <= 0) break
-      for (let i = 0; i < n; i++) batch[i].drop(SKB_DROP_REASON_DEV_STOPPED)
+      for (let i = 0; i < n; i++) {
+        batch[i].drop(SKB_DROP_REASON_DEV_STOPPED)
+      }
       left -= n
     }
   }
@@ -144,17 +160,25 @@ export class TxQueue extends PortReader {
   /** For a StepGate: gives the driver the first waiting frame, or else reads one, which waits. */
   step(): void {
     const skb = this.#requeue.shift()
-    if (skb === undefined) this.#readOne()
-    else if (this.dev.cut) skb.drop(this.dev.cutReason)
-    else this.#xmit(skb)
+    if (skb === undefined) {
+      this.#readOne()
+    } else if (this.dev.cut) {
+      skb.drop(this.dev.cutReason)
+    } else {
+      this.#xmit(skb)
+    }
     this.continue()
   }
 
   /** Gives the driver the waiting frames, and reads again, if nothing prevents that. */
   continue(): void {
     if (this.state !== 0 || this.dev.gate?.holds(this)) return
-    if (this.#requeue.length > 0) this.#drainRequeue()
-    if (this.state === 0) this.#port?.resume()
+    if (this.#requeue.length > 0) {
+      this.#drainRequeue()
+    }
+    if (this.state === 0) {
+      this.#port?.resume()
+    }
   }
 
   /** Reads a frame, which waits on the queue that the driver chooses for it. */
@@ -162,21 +186,32 @@ export class TxQueue extends PortReader {
     const { dev } = this
     const batch: SkBuff[] = []
     const n = this.#read(batch, 1)
-    if (n < 0) this.readFailed(n)
+    if (n < 0) {
+      this.readFailed(n)
+    }
     for (const skb of batch) {
-      if (dev.cut) skb.drop(dev.cutReason)
-      else this.#select(skb).#park(skb)
+      if (dev.cut) {
+        skb.drop(dev.cutReason)
+      } else {
+        this.#select(skb).#park(skb)
+      }
     }
   }
 
   #park(skb: SkBuff): void {
-    if ((this.state & DEV_DOWN) !== 0) skb.drop(SKB_DROP_REASON_DEV_STOPPED)
-    else if (!this.#requeue.push(skb)) skb.drop(SKB_DROP_REASON_QDISC_DROP)
-    else this.dev.gate?.holds(this)
+    if ((this.state & DEV_DOWN) !== 0) {
+      skb.drop(SKB_DROP_REASON_DEV_STOPPED)
+    } else if (!this.#requeue.push(skb)) {
+      skb.drop(SKB_DROP_REASON_QDISC_DROP)
+    } else {
+      this.dev.gate?.holds(this)
+    }
   }
 
   #log(what: string): void {
-    if ((this.dev.msgEnable & NETIF_MSG_TX_QUEUED) !== 0) this.dev.logEvent(`tx-${this.index} ${what}`)
+    if ((this.dev.msgEnable & NETIF_MSG_TX_QUEUED) !== 0) {
+      this.dev.logEvent(`tx-${this.index} ${what}`)
+    }
   }
 
   /** Lets the watchdog time the stopped queue from now on. */
@@ -192,7 +227,9 @@ export class TxQueue extends PortReader {
   }
 
   protected override resumeReading(): void {
-    if (!this.#draining) this.continue()
+    if (!this.#draining) {
+      this.continue()
+    }
   }
 
   protected override waitForSlot(): void {
@@ -206,8 +243,9 @@ export class TxQueue extends PortReader {
   protected override reread(ms: number, error: number): void {
     const { dev, index } = this
     dev.counters.count(index, TX_ERRORS)
-    if (error !== this.#readError)
+    if (error !== this.#readError) {
       dev.log.err(`transmit queue ${index} cannot be read: ${errnoName(error)}; trying again`)
+    }
     this.#readError = error
     this.#retry?.at(dev.net.clock.now() + ms * NSEC_PER_MSEC)
   }
@@ -223,9 +261,17 @@ export class TxQueue extends PortReader {
       skb.queueMapping = index
       bytes += skb.len
     }
-    if (n > 0) dev.counters.transmitted(index, n, bytes)
-    if (n >= 0) this.#countRow(n, most)
-    if (this.frameProbe !== undefined) for (let i = 0; i < n; i++) this.frameProbe.transmitted(batch[i])
+    if (n > 0) {
+      dev.counters.transmitted(index, n, bytes)
+    }
+    if (n >= 0) {
+      this.#countRow(n, most)
+    }
+    if (this.frameProbe !== undefined) {
+      for (let i = 0; i < n; i++) {
+        this.frameProbe.transmitted(batch[i])
+      }
+    }
     return n
   }
 
@@ -244,7 +290,9 @@ export class TxQueue extends PortReader {
     if (status >= 0) {
       this.#port?.pause()
       dev.gate?.waits(this)
-    } else if (status === -EBADFD) dev.linkLost()
+    } else if (status === -EBADFD) {
+      dev.linkLost()
+    }
     return false
   }
 
@@ -256,12 +304,26 @@ export class TxQueue extends PortReader {
     const { pool } = dev.net
     const before = pool.allocated
     const n = this.#read(batch, this.#most)
-    if (n < 0) this.readFailed(n)
-    else if (dev.cut) for (let i = 0; i < n; i++) batch[i].drop(dev.cutReason)
-    else if (dev.netdevOps.ndoSelectQueue === undefined) for (let i = 0; i < n; i++) this.#xmit(batch[i])
-    else for (let i = 0; i < n; i++) this.#select(batch[i]).#xmit(batch[i])
-    if (n > 0 && pool.allocated - before > MADE_MAX * n) this.#most = 1
-    else if (this.#most < BATCH) this.#most++
+    if (n < 0) {
+      this.readFailed(n)
+    } else if (dev.cut) {
+      for (let i = 0; i < n; i++) {
+        batch[i].drop(dev.cutReason)
+      }
+    } else if (dev.netdevOps.ndoSelectQueue === undefined) {
+      for (let i = 0; i < n; i++) {
+        this.#xmit(batch[i])
+      }
+    } else {
+      for (let i = 0; i < n; i++) {
+        this.#select(batch[i]).#xmit(batch[i])
+      }
+    }
+    if (n > 0 && pool.allocated - before > MADE_MAX * n) {
+      this.#most = 1
+    } else if (this.#most < BATCH) {
+      this.#most++
+    }
     return n
   }
 
@@ -270,8 +332,11 @@ export class TxQueue extends PortReader {
     const { dev } = this
     try {
       const queue = dev.netdevOps.ndoSelectQueue?.(dev, skb)
-      if (typeof queue === 'number') skb.queueMapping = wrap(queue, dev.tx.length)
-      else if (queue !== undefined) logBadReturn(dev, 'ndoSelectQueue', queue, 'the number of a queue')
+      if (typeof queue === 'number') {
+        skb.queueMapping = wrap(queue, dev.tx.length)
+      } else if (queue !== undefined) {
+        logBadReturn(dev, 'ndoSelectQueue', queue, 'the number of a queue')
+      }
     } catch (error) {
       dev.logException('ndoSelectQueue', error)
     }
@@ -286,7 +351,9 @@ export class TxQueue extends PortReader {
     }
     const { dev } = this
     skb.owner = OWNER_XMIT
-    if ((dev.msgEnable & NETIF_MSG_PKTDATA) !== 0) dev.logFrame('tx', skb)
+    if ((dev.msgEnable & NETIF_MSG_PKTDATA) !== 0) {
+      dev.logFrame('tx', skb)
+    }
     let result: number | undefined
     try {
       result = dev.netdevOps.ndoStartXmit(skb, dev) as number | undefined
@@ -298,26 +365,37 @@ export class TxQueue extends PortReader {
       dev.logException('ndoStartXmit', error)
       return
     }
-    if (result === NETDEV_TX_BUSY) this.#busy(skb)
-    else if (result !== NETDEV_TX_OK && result !== undefined) this.#refuse(skb, result)
+    if (result === NETDEV_TX_BUSY) {
+      this.#busy(skb)
+    } else if (result !== NETDEV_TX_OK && result !== undefined) {
+      this.#refuse(skb, result)
+    }
   }
 
   /** After an invalid result, drops a frame that was not handed on: it would leak. */
   #refuse(skb: SkBuff, result: unknown): void {
     logBadReturn(this.dev, 'ndoStartXmit', result, 'NETDEV_TX_OK or NETDEV_TX_BUSY')
-    if (skb.owner === OWNER_XMIT) skb.drop(SKB_DROP_REASON_DRIVER_EXCEPTION)
+    if (skb.owner === OWNER_XMIT) {
+      skb.drop(SKB_DROP_REASON_DRIVER_EXCEPTION)
+    }
   }
 
   /** NETDEV_TX_BUSY: the framework owns the frame again, and offers it first. */
   #busy(skb: SkBuff): void {
     if (skb.owner !== OWNER_XMIT) {
-      this.dev.logException('ndoStartXmit', 'returned NETDEV_TX_BUSY for a frame that it had handed on')
+      this.dev.logException(
+        'ndoStartXmit',
+        'returned NETDEV_TX_BUSY for a frame that it had handed on',
+      )
       return
     }
     this.requeues++
     this.#log('busy: the frame is offered again')
-    if ((this.state & DEV_DOWN) !== 0) skb.drop(SKB_DROP_REASON_DEV_STOPPED)
-    else if (!this.#requeue.unshift(skb)) skb.drop(SKB_DROP_REASON_QDISC_DROP)
+    if ((this.state & DEV_DOWN) !== 0) {
+      skb.drop(SKB_DROP_REASON_DEV_STOPPED)
+    } else if (!this.#requeue.unshift(skb)) {
+      skb.drop(SKB_DROP_REASON_QDISC_DROP)
+    }
     if (this.state !== 0) return
     this.set(REQUEUED)
     this.#retry?.at(this.dev.net.clock.now() + RETRY)
@@ -334,8 +412,12 @@ export class TxQueue extends PortReader {
 
   /** Hands over the requeued frames; a driver that closes its device meanwhile empties the ring. */
   #xmitRequeued(): number {
-    if (this.dev.cut) this.#requeue.purge(this.dev.cutReason)
-    while (this.state === 0 && this.#requeue.length > 0) this.#xmit(this.#requeue.shift() as SkBuff)
+    if (this.dev.cut) {
+      this.#requeue.purge(this.dev.cutReason)
+    }
+    while (this.state === 0 && this.#requeue.length > 0) {
+      this.#xmit(this.#requeue.shift() as SkBuff)
+    }
     return 0
   }
 }

@@ -63,13 +63,20 @@ export class Watchdog {
       // A driver may close its device in an interrupt handler or in ndoTxTimeout.
       if ((dev.flags & IFF_UP) === 0) return
       if (!txq.stopped) continue
-      if ((dev.msgEnable & NETIF_MSG_TIMER) !== 0)
-        dev.logEvent(`watchdog: tx-${txq.index} stopped for ${inMs(now - txq.transStart)} ms of ${dev.watchdogTimeo}`)
+      if ((dev.msgEnable & NETIF_MSG_TIMER) !== 0) {
+        dev.logEvent(
+          `watchdog: tx-${txq.index} stopped for ${inMs(now - txq.transStart)} ms of ${dev.watchdogTimeo}`,
+        )
+      }
       if (now >= this.#due(txq)) {
         this.#barked[txq.index] = now
-        if (dev.carrier) this.#timeout(txq, now - txq.transStart)
+        if (dev.carrier) {
+          this.#timeout(txq, now - txq.transStart)
+        }
       }
-      if (txq.stopped) next = Math.min(next, this.#due(txq))
+      if (txq.stopped) {
+        next = Math.min(next, this.#due(txq))
+      }
     }
     if (next === Number.POSITIVE_INFINITY || (dev.flags & IFF_UP) === 0) return
     this.#armed = true
@@ -87,7 +94,9 @@ export class Watchdog {
     }
     const run = () => {
       // Other steps, or the end of stepping, may have ended the wait of the queue.
-      if (txq.stopped && txq.transStart === transStart && (dev.flags & IFF_UP) !== 0) this.#bark(queue, latency)
+      if (txq.stopped && txq.transStart === transStart && (dev.flags & IFF_UP) !== 0) {
+        this.#bark(queue, latency)
+      }
     }
     gate.due({ next: 'ndoTxTimeout', code: netdevOps.ndoTxTimeout, run, dev, queue })
   }

@@ -6,7 +6,15 @@
 import type { MessageBuilder } from './builder.ts'
 import { getS32, getU32, putU32 } from './host-order.ts'
 import * as netlink from './message.ts'
-import { binary, type Decoded, decodeAttributes, encodeAttributes, policy, string, u32 } from './policy.ts'
+import {
+  binary,
+  type Decoded,
+  decodeAttributes,
+  encodeAttributes,
+  policy,
+  string,
+  u32,
+} from './policy.ts'
 
 const NLMSGERR_ATTR_MSG = 1
 const NLMSGERR_ATTR_OFFS = 2
@@ -35,8 +43,12 @@ export type Ack = { readonly error: number } & Decoded<(typeof extendedAck)['fie
  */
 export function parseAck(bytes: Uint8Array, { type, flags, offset, length }: netlink.Message): Ack {
   netlink.checkRange(bytes, offset, length)
-  if (type !== netlink.NLMSG_ERROR && type !== netlink.NLMSG_DONE)
-    throw new netlink.NetlinkParseError(`message type ${type} is not an acknowledgement`, offset - netlink.NLMSG_HDRLEN)
+  if (type !== netlink.NLMSG_ERROR && type !== netlink.NLMSG_DONE) {
+    throw new netlink.NetlinkParseError(
+      `message type ${type} is not an acknowledgement`,
+      offset - netlink.NLMSG_HDRLEN,
+    )
+  }
   const fixed = type === netlink.NLMSG_ERROR ? 4 + netlink.NLMSG_HDRLEN : 4
   if (length < fixed) {
     // An NLMSG_DONE from user space may lack its error.
@@ -52,8 +64,12 @@ export function parseAck(bytes: Uint8Array, { type, flags, offset, length }: net
   let head = fixed
   if (type === netlink.NLMSG_ERROR && (flags & netlink.NLM_F_CAPPED) === 0) {
     const request = getU32(bytes, offset + 4)
-    if (request < netlink.NLMSG_HDRLEN || request > length - 4)
-      throw new netlink.NetlinkParseError(`quoted request of ${request} bytes does not fit its answer`, offset + 4)
+    if (request < netlink.NLMSG_HDRLEN || request > length - 4) {
+      throw new netlink.NetlinkParseError(
+        `quoted request of ${request} bytes does not fit its answer`,
+        offset + 4,
+      )
+    }
     head = Math.min(4 + netlink.align4(request), length)
   }
   return { error, ...decodeAttributes(extendedAck, bytes, offset + head, length - head) }
@@ -73,15 +89,24 @@ export function writeAck(
   const octets = new Uint8Array(4 + netlink.NLMSG_HDRLEN)
   putU32(octets, 0, answer.error)
   octets.set(bytes.subarray(message.offset - netlink.NLMSG_HDRLEN, message.offset), 4)
-  builder.message(netlink.NLMSG_ERROR, netlink.NLM_F_CAPPED | tlvFlag(answer), message.seq, portid).payload(octets)
+  builder
+    .message(netlink.NLMSG_ERROR, netlink.NLM_F_CAPPED | tlvFlag(answer), message.seq, portid)
+    .payload(octets)
   encodeAttributes(builder, extendedAck, answer)
 }
 
 /** Writes the NLMSG_DONE that ends a dump, with error 0 if the dump is complete. */
-export function writeDone(builder: MessageBuilder, seq: number, portid: number, answer: Answer): void {
+export function writeDone(
+  builder: MessageBuilder,
+  seq: number,
+  portid: number,
+  answer: Answer,
+): void {
   const octets = new Uint8Array(4)
   putU32(octets, 0, answer.error)
-  builder.message(netlink.NLMSG_DONE, netlink.NLM_F_MULTI | tlvFlag(answer), seq, portid).payload(octets)
+  builder
+    .message(netlink.NLMSG_DONE, netlink.NLM_F_MULTI | tlvFlag(answer), seq, portid)
+    .payload(octets)
   encodeAttributes(builder, extendedAck, answer)
 }
 

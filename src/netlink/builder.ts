@@ -118,15 +118,23 @@ export class MessageBuilder {
 
   #integer(type: number, size: number, value: number): this {
     const at = this.#attribute(type, size)
-    for (let i = 0; i < size; i++) this.#bytes[at + i] = value >>> (8 * i)
+    for (let i = 0; i < size; i++) {
+      this.#bytes[at + i] = value >>> (8 * i)
+    }
     return this
   }
 
   /** Writes a string that is ASCII; returns undefined, and writes nothing, for another one. */
   #ascii(type: number, value: string): this | undefined {
-    for (let i = 0; i < value.length; i++) if (value.charCodeAt(i) >= 0x80) return undefined
+    for (let i = 0; i < value.length; i++) {
+      if (value.charCodeAt(i) >= 0x80) {
+        return undefined
+      }
+    }
     const at = this.#attribute(type, value.length + 1)
-    for (let i = 0; i < value.length; i++) this.#bytes[at + i] = value.charCodeAt(i)
+    for (let i = 0; i < value.length; i++) {
+      this.#bytes[at + i] = value.charCodeAt(i)
+    }
     return this
   }
 
@@ -163,7 +171,8 @@ export class MessageBuilder {
 }
 
 function range(value: number, min: number, max: number): number {
-  if (!Number.isInteger(value) || value < min || value > max)
+  if (!Number.isInteger(value) || value < min || value > max) {
     throw new RangeError(`${value} is not an integer from ${min} to ${max}`)
+  }
   return value
 }

@@ -51,13 +51,23 @@ export interface GenlMessage {
 }
 
 /** Returns a struct genlmsghdr, for MessageBuilder.payload. */
-export const genlmsghdr = (cmd: number, version: number): Uint8Array => Uint8Array.of(cmd, version, 0, 0)
+export const genlmsghdr = (cmd: number, version: number): Uint8Array =>
+  Uint8Array.of(cmd, version, 0, 0)
 
 /** Parses the header of a message of `messages` in `bytes`. Throws NetlinkParseError. */
 export function parseGenl(bytes: Uint8Array, { offset, length }: Message): GenlMessage {
   checkRange(bytes, offset, length)
   const at = offset - NLMSG_HDRLEN
-  if (length < GENL_HDRLEN) throw new NetlinkParseError(`${length} bytes are too few for a generic header`, at)
-  if (getU16(bytes, offset + 2) !== 0) throw new NetlinkParseError('the reserved bytes of the header are not zero', at)
-  return { cmd: bytes[offset], version: bytes[offset + 1], offset: offset + GENL_HDRLEN, length: length - GENL_HDRLEN }
+  if (length < GENL_HDRLEN) {
+    throw new NetlinkParseError(`${length} bytes are too few for a generic header`, at)
+  }
+  if (getU16(bytes, offset + 2) !== 0) {
+    throw new NetlinkParseError('the reserved bytes of the header are not zero', at)
+  }
+  return {
+    cmd: bytes[offset],
+    version: bytes[offset + 1],
+    offset: offset + GENL_HDRLEN,
+    length: length - GENL_HDRLEN,
+  }
 }

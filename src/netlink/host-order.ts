@@ -3,7 +3,8 @@
  * Bounds are not checked here, but by `attributes`, `messages` and policies.
  */
 
-export const getU16 = (bytes: Uint8Array, offset: number): number => bytes[offset] | (bytes[offset + 1] << 8)
+export const getU16 = (bytes: Uint8Array, offset: number): number =>
+  bytes[offset] | (bytes[offset + 1] << 8)
 
 export function getS32(bytes: Uint8Array, offset: number): number {
   return getU16(bytes, offset) | (getU16(bytes, offset + 2) << 16)

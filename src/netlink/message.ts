@@ -63,7 +63,11 @@ export const align4 = (length: number): number => (length + 3) & ~3
  * Yields the messages in `length` bytes at `offset`, without copying; the last padding may be
  * missing. Throws NetlinkParseError at the first truncated one, after those before it.
  */
-export function* messages(bytes: Uint8Array, offset = 0, length = bytes.length - offset): Generator<Message, void> {
+export function* messages(
+  bytes: Uint8Array,
+  offset = 0,
+  length = bytes.length - offset,
+): Generator<Message, void> {
   checkRange(bytes, offset, length)
   const end = offset + length
   for (let at = offset; at < end; ) {
@@ -79,10 +83,16 @@ export function* messages(bytes: Uint8Array, offset = 0, length = bytes.length -
  */
 export function readMessage(bytes: Uint8Array, at: number, end: number): Message {
   checkRange(bytes, at, end - at)
-  if (end - at < NLMSG_HDRLEN) throw new NetlinkParseError(`${end - at} bytes are too few for a message header`, at)
+  if (end - at < NLMSG_HDRLEN) {
+    throw new NetlinkParseError(`${end - at} bytes are too few for a message header`, at)
+  }
   const size = getU32(bytes, at)
-  if (size < NLMSG_HDRLEN) throw new NetlinkParseError(`message length ${size} is less than its header`, at)
-  if (size > end - at) throw new NetlinkParseError(`message length ${size} exceeds the ${end - at} bytes left`, at)
+  if (size < NLMSG_HDRLEN) {
+    throw new NetlinkParseError(`message length ${size} is less than its header`, at)
+  }
+  if (size > end - at) {
+    throw new NetlinkParseError(`message length ${size} exceeds the ${end - at} bytes left`, at)
+  }
   return {
     type: getU16(bytes, at + 4),
     flags: getU16(bytes, at + 6),
@@ -116,7 +126,11 @@ export interface Attribute {
  * Yields the attributes in `length` bytes at `offset`, without copying; the last padding may be
  * missing. Throws NetlinkParseError at the first truncated one and on bytes left over.
  */
-export function* attributes(bytes: Uint8Array, offset = 0, length = bytes.length - offset): Generator<Attribute, void> {
+export function* attributes(
+  bytes: Uint8Array,
+  offset = 0,
+  length = bytes.length - offset,
+): Generator<Attribute, void> {
   checkRange(bytes, offset, length)
   const end = offset + length
   for (let at = offset; at < end; ) {
@@ -129,15 +143,22 @@ export function* attributes(bytes: Uint8Array, offset = 0, length = bytes.length
 /** Returns the size of an attribute with its header, without padding. NetlinkParseError if cut. */
 export function attributeSize(bytes: Uint8Array, at: number, end: number): number {
   const left = end - at
-  if (left < NLA_HDRLEN) throw new NetlinkParseError(`${left} bytes are too few for an attribute header`, at)
+  if (left < NLA_HDRLEN) {
+    throw new NetlinkParseError(`${left} bytes are too few for an attribute header`, at)
+  }
   const size = getU16(bytes, at)
-  if (size < NLA_HDRLEN) throw new NetlinkParseError(`attribute length ${size} is less than its header`, at)
-  if (size > left) throw new NetlinkParseError(`attribute length ${size} exceeds the ${left} bytes left`, at)
+  if (size < NLA_HDRLEN) {
+    throw new NetlinkParseError(`attribute length ${size} is less than its header`, at)
+  }
+  if (size > left) {
+    throw new NetlinkParseError(`attribute length ${size} exceeds the ${left} bytes left`, at)
+  }
   return size
 }
 
 /** Returns the type of the attribute at `at`, without the flags NLA_F_*. */
-export const attributeType = (bytes: Uint8Array, at: number): number => getU16(bytes, at + 2) & NLA_TYPE_MASK
+export const attributeType = (bytes: Uint8Array, at: number): number =>
+  getU16(bytes, at + 2) & NLA_TYPE_MASK
 
 /** The only error of parsing, on any input. Its message is one line: the error and its position. */
 export class NetlinkParseError extends Error {

@@ -25,13 +25,16 @@ function decodeOther(octets: Uint8Array): string {
     // A copy of a few bytes: TextDecoder refuses views of a SharedArrayBuffer.
     return UTF8.decode(octets.slice())
   } catch {
-    return Array.from(octets, octet => String.fromCharCode(octet < 0x80 ? octet : 0xdc00 | octet)).join('')
+    return Array.from(octets, octet =>
+      String.fromCharCode(octet < 0x80 ? octet : 0xdc00 | octet),
+    ).join('')
   }
 }
 
 /** Returns the bytes that `decodeName` turns into this name: UTF-8 and the escaped bytes. */
 export function encodeName(name: string): Uint8Array {
   if (!ESCAPED.test(name)) return ENCODER.encode(name)
-  const octetsOf = (part: string) => (ESCAPED.test(part) ? [part.charCodeAt(0) & 0xff] : [...ENCODER.encode(part)])
+  const octetsOf = (part: string) =>
+    ESCAPED.test(part) ? [part.charCodeAt(0) & 0xff] : [...ENCODER.encode(part)]
   return Uint8Array.from(name.split(ESCAPED).flatMap(octetsOf))
 }

@@ -42,10 +42,17 @@ export interface NlaType {
 }
 
 /** Writes a kind as a reply to CTRL_CMD_GETPOLICY: absent bounds are left out. */
-export function writeNlaType(builder: MessageBuilder, { type, minLength, maxLength }: NlaType): void {
+export function writeNlaType(
+  builder: MessageBuilder,
+  { type, minLength, maxLength }: NlaType,
+): void {
   builder.u32(NL_POLICY_TYPE_ATTR_TYPE, type)
-  if (minLength !== undefined) builder.u32(NL_POLICY_TYPE_ATTR_MIN_LENGTH, minLength)
-  if (maxLength !== undefined) builder.u32(NL_POLICY_TYPE_ATTR_MAX_LENGTH, maxLength)
+  if (minLength !== undefined) {
+    builder.u32(NL_POLICY_TYPE_ATTR_MIN_LENGTH, minLength)
+  }
+  if (maxLength !== undefined) {
+    builder.u32(NL_POLICY_TYPE_ATTR_MAX_LENGTH, maxLength)
+  }
 }
 
 const UTF8 = new TextDecoder('utf-8', { ignoreBOM: true })
@@ -94,10 +101,15 @@ export interface Policy<F extends Fields> {
  * Makes a policy of named attributes. Messages of users are decoded with `strict`; the kernel's are
  * not, because newer kernels add attributes. RangeError if two names have one type.
  */
-export function policy<F extends Fields>(fields: F, { strict = false }: { strict?: boolean } = {}): Policy<F> {
+export function policy<F extends Fields>(
+  fields: F,
+  { strict = false }: { strict?: boolean } = {},
+): Policy<F> {
   const byType = new Map<number, readonly [string, AnyField]>()
   for (const [key, field] of Object.entries(fields)) {
-    if (byType.has(field.type)) throw new RangeError(`${key}: attribute type ${field.type} is named twice`)
+    if (byType.has(field.type)) {
+      throw new RangeError(`${key}: attribute type ${field.type} is named twice`)
+    }
     byType.set(field.type, [key, field])
   }
   return { fields, strict, byType }
@@ -137,8 +149,11 @@ export function decodeAttributes<F extends Fields>(
   for (const key in fields) {
     if (key in decoded) continue
     const field = fields[key]
-    if (field.absent !== undefined) decoded[key] = field.absent
-    else if (field.required) throw new NetlinkParseError('is missing', offset, key, field.type)
+    if (field.absent !== undefined) {
+      decoded[key] = field.absent
+    } else if (field.required) {
+      throw new NetlinkParseError('is missing', offset, key, field.type)
+    }
   }
   return decoded as Decoded<F>
 }
@@ -151,7 +166,9 @@ export function encodeAttributes<F extends Fields>(
 ): void {
   for (const key in fields) {
     const value = values[key]
-    if (value !== undefined) fields[key].encode(builder, fields[key].type, value as never)
+    if (value !== undefined) {
+      fields[key].encode(builder, fields[key].type, value as never)
+    }
   }
 }
 
@@ -162,7 +179,9 @@ function fixed<T>(
   encode: Field<T>['encode'],
 ): (type: number) => Field<T, false> {
   const decode: Field<T>['decode'] = (bytes, offset, length) => {
-    if (length !== size) throw new NetlinkParseError(`has ${length} bytes, not ${size}`, offset - NLA_HDRLEN)
+    if (length !== size) {
+      throw new NetlinkParseError(`has ${length} bytes, not ${size}`, offset - NLA_HDRLEN)
+    }
     return read(bytes, offset)
   }
   return type => ({ type, required: false, decode, encode, nla: { type: kind } })
@@ -179,7 +198,9 @@ export const u32 = fixed(NL_ATTR_TYPE_U32, 4, getU32, (b, type, n) => b.u32(type
 export const s32 = fixed(NL_ATTR_TYPE_S32, 4, getS32, (b, type, n) => b.s32(type, n))
 export const u64 = fixed(NL_ATTR_TYPE_U64, 8, getU64, (b, type, n) => b.u64(type, n))
 /** A u64 as a number, for counters: exact up to 2^53. */
-export const counter64 = fixed(NL_ATTR_TYPE_U64, 8, getCounter64, (b, type, n) => b.counter64(type, n))
+export const counter64 = fixed(NL_ATTR_TYPE_U64, 8, getCounter64, (b, type, n) =>
+  b.counter64(type, n),
+)
 
 const presence = fixed<boolean>(
   NL_ATTR_TYPE_FLAG,
@@ -215,12 +236,18 @@ function text(
   const decode: Field<string>['decode'] = (bytes, offset, length) => {
     let size = 0
     let all = 0
-    for (; size < length && bytes[offset + size] !== 0; size++) all |= bytes[offset + size]
-    if (size > maxLength) throw new NetlinkParseError(`has ${size} bytes, more than ${maxLength}`, offset - NLA_HDRLEN)
+    for (; size < length && bytes[offset + size] !== 0; size++) {
+      all |= bytes[offset + size]
+    }
+    if (size > maxLength) {
+      throw new NetlinkParseError(`has ${size} bytes, more than ${maxLength}`, offset - NLA_HDRLEN)
+    }
     if (all >= 0x80 || size > SHORT_TEXT) return decodeText(bytes.subarray(offset, offset + size))
     // Most texts are short and ASCII, which takes neither a view nor a decoder.
     let decoded = ''
-    for (let i = 0; i < size; i++) decoded += String.fromCharCode(bytes[offset + i])
+    for (let i = 0; i < size; i++) {
+      decoded += String.fromCharCode(bytes[offset + i])
+    }
     return decoded
   }
   return { type, required: false, decode, encode, nla: { type: NL_ATTR_TYPE_STRING, maxLength } }
@@ -229,16 +256,29 @@ function text(
 /** `min` to `max` bytes, as a view of the parsed buffer. */
 export function binary(type: number, min = 0, max = 0xffff): Field<Uint8Array, false> {
   const decode: Field<Uint8Array>['decode'] = (bytes, offset, length) => {
-    if (length < min) throw new NetlinkParseError(`has ${length} bytes, fewer than ${min}`, offset - NLA_HDRLEN)
-    if (length > max) throw new NetlinkParseError(`has ${length} bytes, more than ${max}`, offset - NLA_HDRLEN)
+    if (length < min) {
+      throw new NetlinkParseError(`has ${length} bytes, fewer than ${min}`, offset - NLA_HDRLEN)
+    }
+    if (length > max) {
+      throw new NetlinkParseError(`has ${length} bytes, more than ${max}`, offset - NLA_HDRLEN)
+    }
     return bytes.subarray(offset, offset + length)
   }
   const nla = { type: NL_ATTR_TYPE_BINARY, minLength: min, maxLength: max }
-  return { type, required: false, decode, encode: (b, nlaType, octets) => b.binary(nlaType, octets), nla }
+  return {
+    type,
+    required: false,
+    decode,
+    encode: (b, nlaType, octets) => b.binary(nlaType, octets),
+    nla,
+  }
 }
 
 /** Attributes in an attribute. NLA_F_NESTED is not required: much of the kernel omits it. */
-export function nested<F extends Fields>(type: number, inner: Policy<F>): Field<Decoded<F>, false, Encodable<F>> {
+export function nested<F extends Fields>(
+  type: number,
+  inner: Policy<F>,
+): Field<Decoded<F>, false, Encodable<F>> {
   return {
     type,
     required: false,
@@ -272,11 +312,15 @@ export function indexedArray<F extends Fields>(
     required: false,
     nla: { type: NL_ATTR_TYPE_NESTED_ARRAY },
     decode: (bytes, offset, length) =>
-      Array.from(attributes(bytes, offset, length), each => decodeAttributes(inner, bytes, each.offset, each.length)),
+      Array.from(attributes(bytes, offset, length), each =>
+        decodeAttributes(inner, bytes, each.offset, each.length),
+      ),
     encode: (b, nlaType, sets) =>
       b.nested(nlaType, () => {
         let index = 1
-        for (const values of sets) b.nested(index++, () => encodeAttributes(b, inner, values))
+        for (const values of sets) {
+          b.nested(index++, () => encodeAttributes(b, inner, values))
+        }
       }),
   }
 }

@@ -42,9 +42,13 @@ export function formatAddress(bytes: Uint8Array): string {
   if (bytes.length === 4) return bytes.join('.')
   if (bytes.length !== 16) throw new RangeError(`an address has 4 or 16 bytes, not ${bytes.length}`)
   const groups: string[] = []
-  for (let i = 0; i < 16; i += 2) groups.push(((bytes[i] << 8) | bytes[i + 1]).toString(16))
+  for (let i = 0; i < 16; i += 2) {
+    groups.push(((bytes[i] << 8) | bytes[i + 1]).toString(16))
+  }
   // IPv4-mapped addresses end in a dotted quad (RFC 5952 sec. 5).
-  if (groups.slice(0, 6).join() === '0,0,0,0,0,ffff') groups.splice(6, 2, bytes.subarray(12).join('.'))
+  if (groups.slice(0, 6).join() === '0,0,0,0,0,ffff') {
+    groups.splice(6, 2, bytes.subarray(12).join('.'))
+  }
   const { start, length } = longestZeros(groups)
   if (length < 2) return groups.join(':')
   return `${groups.slice(0, start).join(':')}::${groups.slice(start + length).join(':')}`
@@ -79,7 +83,9 @@ export function parsePrefix(text: string): Prefix | undefined {
   if (slash === -1) return undefined
   const bytes = parseAddress(text.slice(0, slash))
   const prefixLen = decimal(text.slice(slash + 1), 128)
-  if (bytes === undefined || prefixLen === undefined || prefixLen > bytes.length * 8) return undefined
+  if (bytes === undefined || prefixLen === undefined || prefixLen > bytes.length * 8) {
+    return undefined
+  }
   return { bytes, prefixLen }
 }
 
@@ -113,7 +119,9 @@ export function sameBytes(one: Uint8Array, other: Uint8Array): boolean {
 
 /** Whether two prefixes have an address in common: one then contains the other. */
 export function prefixesIntersect(one: Prefix, other: Prefix): boolean {
-  return one.prefixLen <= other.prefixLen ? isInPrefix(other.bytes, one) : isInPrefix(one.bytes, other)
+  return one.prefixLen <= other.prefixLen
+    ? isInPrefix(other.bytes, one)
+    : isInPrefix(one.bytes, other)
 }
 
 /** The address `n` places on: adds `n` to the last four bytes, which wrap around. */
@@ -176,8 +184,12 @@ function longestZeros(groups: readonly string[]): { start: number; length: numbe
   let longest = { start: 0, length: 0 }
   for (let start = 0; start < groups.length; start++) {
     let length = 0
-    while (groups[start + length] === '0') length++
-    if (length > longest.length) longest = { start, length }
+    while (groups[start + length] === '0') {
+      length++
+    }
+    if (length > longest.length) {
+      longest = { start, length }
+    }
   }
   return longest
 }

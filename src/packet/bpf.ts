@@ -82,20 +82,24 @@ const CODES: ReadonlySet<number> = new Set([
 /** Throws RangeError, with the number of the instruction, unless the program may run. */
 function checkProgram(instructions: readonly BpfInstruction[]): void {
   const count = instructions.length
-  if (count < 1 || count > BPF_MAXINSNS)
+  if (count < 1 || count > BPF_MAXINSNS) {
     throw new RangeError(`a BPF program has 1 to ${BPF_MAXINSNS} instructions, not ${count}`)
+  }
   instructions.forEach((instruction, i) => {
     const wrong = problemOf(instruction, count - i - 1)
     if (wrong !== undefined) throw new RangeError(`BPF instruction ${i}: ${wrong}`)
   })
-  if ((instructions[count - 1].code & codes.CLASS_MASK) !== codes.CLASS_RET)
+  if ((instructions[count - 1].code & codes.CLASS_MASK) !== codes.CLASS_RET) {
     throw new RangeError(`BPF instruction ${count - 1}: the last one is not a return`)
+  }
   checkScratch(instructions)
 }
 
 function problemOf({ code, jt, jf, k }: BpfInstruction, left: number): string | undefined {
   if (!CODES.has(code)) return `unknown code 0x${code.toString(16)}`
-  if (!isUnsigned(k, 2 ** 32) || !isUnsigned(jt, 256) || !isUnsigned(jf, 256)) return 'a field is out of range'
+  if (!isUnsigned(k, 2 ** 32) || !isUnsigned(jt, 256) || !isUnsigned(jf, 256)) {
+    return 'a field is out of range'
+  }
   switch (code) {
     case codes.DIV_K:
     case codes.MOD_K:
@@ -113,14 +117,19 @@ function problemOf({ code, jt, jf, k }: BpfInstruction, left: number): string | 
     case codes.LD_B_ABS:
       return k >= FIRST_SPECIAL ? 'load of ancillary data, which only the kernel has' : undefined
     case codes.JA:
-      if (k >= 2 ** 31) return 'jump backward, which pcap-filter(7) needs for protochain only, and the kernel refuses'
+      if (k >= 2 ** 31) {
+        return 'jump backward, which pcap-filter(7) needs for protochain only, and the kernel refuses'
+      }
       return k >= left ? 'jump past the end' : undefined
     default:
-      return (code & codes.CLASS_MASK) === codes.CLASS_JMP && Math.max(jt, jf) >= left ? 'jump past the end' : undefined
+      return (code & codes.CLASS_MASK) === codes.CLASS_JMP && Math.max(jt, jf) >= left
+        ? 'jump past the end'
+        : undefined
   }
 }
 
-const isUnsigned = (value: number, limit: number) => Number.isInteger(value) && value >= 0 && value < limit
+const isUnsigned = (value: number, limit: number) =>
+  Number.isInteger(value) && value >= 0 && value < limit
 
 /**
  * Throws RangeError if scratch memory may be read before it is written (check_load_and_stores).
@@ -133,13 +142,24 @@ function checkScratch(instructions: readonly BpfInstruction[]): void {
   let written = 0
   instructions.forEach(({ code, jt, jf, k }, i) => {
     written &= onArrival[i]
-    if (code === codes.ST || code === codes.STX) written |= 1 << k
-    if ((code === codes.LD_MEM || code === codes.LDX_MEM) && (written & (1 << k)) === 0)
+    if (code === codes.ST || code === codes.STX) {
+      written |= 1 << k
+    }
+    if ((code === codes.LD_MEM || code === codes.LDX_MEM) && (written & (1 << k)) === 0) {
       throw new RangeError(`BPF instruction ${i}: M[${k}] may be read before it is written`)
-    if ((code & codes.CLASS_MASK) === codes.CLASS_JMP)
-      for (const skip of code === codes.JA ? [k] : [jt, jf]) onArrival[i + 1 + skip] &= written
+    }
+    if ((code & codes.CLASS_MASK) === codes.CLASS_JMP) {
+      for (const skip of code === codes.JA ? [k] : [jt, jf]) {
+        onArrival[i + 1 + skip] &= written
+      }
+    }
     // Code after a jump or a return is reached only by jumps.
-    if ((code & codes.CLASS_MASK) === codes.CLASS_JMP || (code & codes.CLASS_MASK) === codes.CLASS_RET) written = ALL
+    if (
+      (code & codes.CLASS_MASK) === codes.CLASS_JMP ||
+      (code & codes.CLASS_MASK) === codes.CLASS_RET
+    ) {
+      written = ALL
+    }
   })
 }
 
@@ -171,7 +191,9 @@ export class BpfProgram {
     const isLen = ({ code }: BpfInstruction) => code === codes.LD_LEN || code === codes.LDX_LEN
     if (!this.instructions.some(isLen)) return this.run(bytes, 0, bytes.length)
     const known = this.instructions.map(each =>
-      isLen(each) ? { ...each, code: each.code === codes.LD_LEN ? codes.LD_IMM : codes.LDX_IMM, k: length } : each,
+      isLen(each)
+        ? { ...each, code: each.code === codes.LD_LEN ? codes.LD_IMM : codes.LDX_IMM, k: length }
+        : each,
     )
     return new BpfProgram(known).run(bytes, 0, bytes.length)
   }
@@ -369,6 +391,7 @@ export interface CompiledFilter extends PacketFilter {
 
 /** Returns a filter that matches the frames for which `program` does not return 0. */
 export function packetFilter(text: string, program: BpfProgram): CompiledFilter {
-  const matches = (bytes: Uint8Array, at: number, length: number) => program.run(bytes, at, length) !== 0
+  const matches = (bytes: Uint8Array, at: number, length: number) =>
+    program.run(bytes, at, length) !== 0
   return Object.assign(matches, { text, program })
 }

@@ -30,13 +30,21 @@ export function finish(sum: number): number {
  * `view` is optional and must cover the same memory as `bytes`. With it four bytes are loaded at
  * once, which is twice as fast for more than a few hundred bytes.
  */
-export function onesComplementSum(bytes: Uint8Array, at: number, length: number, sum = 0, view?: DataView): number {
+export function onesComplementSum(
+  bytes: Uint8Array,
+  at: number,
+  length: number,
+  sum = 0,
+  view?: DataView,
+): number {
   let total = sum
   let from = at
   let left = length
   // The loops below count in 32 bits: absurd numbers would take minutes.
   if (!(left > 0 && at >= 0 && at < bytes.length)) return fold(sum)
-  if (left > BLOCK && !(left <= bytes.length - at)) throw new RangeError(`no ${left} bytes from ${at}`)
+  if (left > BLOCK && !(left <= bytes.length - at)) {
+    throw new RangeError(`no ${left} bytes from ${at}`)
+  }
   while (left > BLOCK) {
     total = sumBlock(bytes, from, BLOCK, total, view)
     from += BLOCK
@@ -45,7 +53,13 @@ export function onesComplementSum(bytes: Uint8Array, at: number, length: number,
   return sumBlock(bytes, from, left, total, view)
 }
 
-function sumBlock(bytes: Uint8Array, at: number, length: number, sum: number, view: DataView | undefined): number {
+function sumBlock(
+  bytes: Uint8Array,
+  at: number,
+  length: number,
+  sum: number,
+  view: DataView | undefined,
+): number {
   const end = (at + length) | 0
   let i = at | 0
   let wide = 0
@@ -83,7 +97,9 @@ function sumBlock(bytes: Uint8Array, at: number, length: number, sum: number, vi
     high += bytes[i]
     low += bytes[i + 1]
   }
-  if (i < end) high += bytes[i]
+  if (i < end) {
+    high += bytes[i]
+  }
   return fold(wide + ((high & 0xff) << 8) + (high >>> 8) + low + fold(sum))
 }
 
@@ -91,9 +107,19 @@ function sumBlock(bytes: Uint8Array, at: number, length: number, sum: number, vi
  * The sum of the IPv4 pseudo-header, folded to 16 bits: the addresses of the header at `at`,
  * `protocol`, and the length of transport header and payload (RFC 9293 sec. 3.1, RFC 768).
  */
-export function pseudoHeaderSum4(bytes: Uint8Array, at: number, protocol: number, length: number): number {
+export function pseudoHeaderSum4(
+  bytes: Uint8Array,
+  at: number,
+  protocol: number,
+  length: number,
+): number {
   return fold(
-    get16(bytes, at + 12) + get16(bytes, at + 14) + get16(bytes, at + 16) + get16(bytes, at + 18) + protocol + length,
+    get16(bytes, at + 12) +
+      get16(bytes, at + 14) +
+      get16(bytes, at + 16) +
+      get16(bytes, at + 18) +
+      protocol +
+      length,
   )
 }
 
@@ -101,7 +127,12 @@ export function pseudoHeaderSum4(bytes: Uint8Array, at: number, protocol: number
  * The sum of the IPv6 pseudo-header: the addresses of the header at `at`, the upper layer's
  * `protocol`, and the length of its header and payload (RFC 8200 sec. 8.1).
  */
-export function pseudoHeaderSum6(bytes: Uint8Array, at: number, protocol: number, length: number): number {
+export function pseudoHeaderSum6(
+  bytes: Uint8Array,
+  at: number,
+  protocol: number,
+  length: number,
+): number {
   return onesComplementSum(bytes, at + 8, 32, protocol + (length & 0xffff) + (length >>> 16))
 }
 
@@ -129,7 +160,12 @@ export function checksumGrow(checksum: number, growth: number): number {
  * Updates the checksum at `at` after its data grew by `delta`. With `zeroIsNone`, as in UDP, 0
  * means no checksum, which remains 0, and a checksum of 0 is written as 0xffff.
  */
-export function growChecksum(bytes: Uint8Array, at: number, delta: number, zeroIsNone = false): void {
+export function growChecksum(
+  bytes: Uint8Array,
+  at: number,
+  delta: number,
+  zeroIsNone = false,
+): void {
   const before = get16(bytes, at)
   if (before === 0 && zeroIsNone) return
   const after = checksumGrow(before, growthOf(delta))

@@ -29,7 +29,11 @@ export const EVERY_FRAME: BpfInstruction = { code: codes.RET_K, jt: 0, jf: 0, k:
 /** The longest distance of a conditional jump. */
 const JUMP_MAX = 255
 
-export const and = (first: Condition, second: Condition): Condition => ({ op: 'and', first, second })
+export const and = (first: Condition, second: Condition): Condition => ({
+  op: 'and',
+  first,
+  second,
+})
 export const or = (first: Condition, second: Condition): Condition => ({ op: 'or', first, second })
 export const not = (of: Condition): Condition => ({ op: 'not', of })
 export const all = (...of: readonly [Condition, ...Condition[]]): Condition => of.reduce(and)
@@ -69,8 +73,11 @@ export function programOf(condition: Condition, accept = ACCEPT): BpfInstruction
       return
     }
     const next: Label = { at: 0 }
-    if (each.op === 'and') add(each.first, next, no)
-    else add(each.first, yes, next)
+    if (each.op === 'and') {
+      add(each.first, next, no)
+    } else {
+      add(each.first, yes, next)
+    }
     put(next)
     add(each.second, yes, no)
   }
@@ -92,12 +99,18 @@ const sizeOf = ({ far = [] }: Step) => 1 + far.filter(Boolean).length
 /** Computes the places of labels. Returns whether a jump became a far one. */
 function place(steps: readonly Step[], places: readonly (readonly [Label, number])[]): boolean {
   const starts = startsOf(steps)
-  for (const [label, step] of places) label.at = starts[step] as number
+  for (const [label, step] of places) {
+    label.at = starts[step] as number
+  }
   let changed = false
   steps.forEach((step, i) => {
     if (step.to === undefined) return
-    const far = step.to.map((label, j) => step.far?.[j] === true || label.at - (starts[i] as number) > JUMP_MAX)
-    if (far.some((each, j) => each !== step.far?.[j])) changed = true
+    const far = step.to.map(
+      (label, j) => step.far?.[j] === true || label.at - (starts[i] as number) > JUMP_MAX,
+    )
+    if (far.some((each, j) => each !== step.far?.[j])) {
+      changed = true
+    }
     step.far = far
   })
   return changed

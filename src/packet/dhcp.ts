@@ -81,7 +81,10 @@ function readOptions(field: Uint8Array, into: Map<number, Uint8Array>): boolean 
  * Packs options, in order, into at most `room` bytes, each if it fits whole. The relay agent option
  * is the last (RFC 3046 sec. 2.2). Returns the codes of options that do not fit, too.
  */
-function packed(options: DhcpOptions, room: number): { octets: readonly number[]; left: readonly number[] } {
+function packed(
+  options: DhcpOptions,
+  room: number,
+): { octets: readonly number[]; left: readonly number[] } {
   let free = room - 1
   const left: number[] = []
   const take = ([code, value]: readonly [number, Uint8Array]): number[] => {
@@ -158,7 +161,10 @@ export function parse(bytes: Uint8Array): DhcpMessage | undefined {
   const sname = bytes.subarray(SNAME, FILE)
   if (overload & 1 && !readOptions(file, options)) return undefined
   if (overload & 2 && !readOptions(sname, options)) return undefined
-  const numbers = Object.entries(NUMBERS).map(([name, [at, size]]) => [name, numberAt(bytes, at, size)])
+  const numbers = Object.entries(NUMBERS).map(([name, [at, size]]) => [
+    name,
+    numberAt(bytes, at, size),
+  ])
   return {
     ...(Object.fromEntries(numbers) as Numbers),
     chaddr: bytes.slice(CHADDR, CHADDR + hlen),
@@ -176,7 +182,9 @@ function numberAt(bytes: Uint8Array, at: number, size: number): number {
 function overloadOf(options: DhcpOptions): number | undefined {
   const value = options.get(DHO_OVERLOAD)
   if (value === undefined) return 0
-  return value.length === 1 && (value[0] as number) >= 1 && (value[0] as number) <= 3 ? value[0] : undefined
+  return value.length === 1 && (value[0] as number) >= 1 && (value[0] as number) <= 3
+    ? value[0]
+    : undefined
 }
 
 function upToNul(field: Uint8Array): Uint8Array {
@@ -197,7 +205,9 @@ export function build(
   data[2] = message.chaddr.length
   for (const name of Object.keys(NUMBERS) as NumberName[]) {
     const [at, size] = NUMBERS[name]
-    for (let i = 0; i < size; i++) data[at + i] = message[name] >>> (8 * (size - 1 - i))
+    for (let i = 0; i < size; i++) {
+      data[at + i] = message[name] >>> (8 * (size - 1 - i))
+    }
   }
   data.set(message.chaddr, CHADDR)
   data.set(message.sname, SNAME)

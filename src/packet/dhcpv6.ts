@@ -51,14 +51,17 @@ export interface Dhcpv6Message {
 /** Parses a message into views of `bytes`. Returns undefined if it is truncated. */
 export function parse(bytes: Uint8Array): Dhcpv6Message | undefined {
   const type = bytes[0]
-  const start = type === DHCPV6_RELAY_FORW || type === DHCPV6_RELAY_REPL ? DHCPV6_RELAY_HLEN : DHCPV6_HLEN
+  const start =
+    type === DHCPV6_RELAY_FORW || type === DHCPV6_RELAY_REPL ? DHCPV6_RELAY_HLEN : DHCPV6_HLEN
   if (bytes.length < start) return undefined
   const options = new Map<number, Uint8Array>()
   for (let at = start; at < bytes.length; ) {
     const end = at + 4 + get16(bytes, at + 2)
     if (at + 4 > bytes.length || end > bytes.length) return undefined
     const code = get16(bytes, at)
-    if (!options.has(code)) options.set(code, bytes.subarray(at + 4, end))
+    if (!options.has(code)) {
+      options.set(code, bytes.subarray(at + 4, end))
+    }
     at = end
   }
   return { type, header: bytes.subarray(0, start), options }

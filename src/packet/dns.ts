@@ -79,7 +79,9 @@ export interface DnsQuery {
   readonly flags: number
   /** Undefined if it is malformed. */
   readonly question: DnsQuestion | undefined
-  readonly edns: { readonly udpSize: number; readonly version: number; readonly flags: number } | undefined
+  readonly edns:
+    | { readonly udpSize: number; readonly version: number; readonly flags: number }
+    | undefined
   /** NOERROR, or the error to reply with: FORMERR, NOTIMP (another opcode) or BADVERS. */
   readonly rcode: number
 }
@@ -90,11 +92,19 @@ export function parseQuery(bytes: Uint8Array): DnsQuery | undefined {
   const flags = get16(bytes, 2)
   if ((flags & DNS_QR) !== 0) return undefined
   const header = { id: get16(bytes, 0), flags }
-  if ((flags & DNS_OPCODE) !== 0) return { ...header, question: undefined, edns: undefined, rcode: NOTIMP }
+  if ((flags & DNS_OPCODE) !== 0) {
+    return { ...header, question: undefined, edns: undefined, rcode: NOTIMP }
+  }
   const question = get16(bytes, 4) === 1 ? parseQuestion(bytes) : undefined
-  const edns = question === undefined ? FORMERR : findOpt(bytes, DNS_HLEN + question.name.length + 4)
+  const edns =
+    question === undefined ? FORMERR : findOpt(bytes, DNS_HLEN + question.name.length + 4)
   if (edns === FORMERR) return { ...header, question, edns: undefined, rcode: FORMERR }
-  return { ...header, question, edns, rcode: edns !== undefined && edns.version > 0 ? BADVERS : NOERROR }
+  return {
+    ...header,
+    question,
+    edns,
+    rcode: edns !== undefined && edns.version > 0 ? BADVERS : NOERROR,
+  }
 }
 
 /** Parses the first question of a message. Undefined if it is truncated or malformed. */
@@ -107,7 +117,22 @@ export function parseQuestion(bytes: Uint8Array): DnsQuestion | undefined {
 /** Writes a query with one question, with recursion desired (RD). */
 export function writeQuery(id: number, { name, type, class: qclass }: DnsQuestion): Uint8Array {
   const words = [type, qclass].flatMap(word => [word >>> 8, word & 0xff])
-  return Uint8Array.of(id >>> 8, id & 0xff, DNS_RD >>> 8, 0, 0, 1, 0, 0, 0, 0, 0, 0, ...name, ...words)
+  return Uint8Array.of(
+    id >>> 8,
+    id & 0xff,
+    DNS_RD >>> 8,
+    0,
+    0,
+    1,
+    0,
+    0,
+    0,
+    0,
+    0,
+    0,
+    ...name,
+    ...words,
+  )
 }
 
 /** The reply to a query. */
@@ -124,7 +149,9 @@ export function parseReply(bytes: Uint8Array, query: Uint8Array): DnsAnswer | un
   if (bytes.length < query.length || get16(bytes, 0) !== get16(query, 0)) return undefined
   const [asked, question] = [parseQuestion(query), parseQuestion(bytes)]
   const isReply = (get16(bytes, 2) & (DNS_QR | DNS_OPCODE)) === DNS_QR && get16(bytes, 4) === 1
-  if (!isReply || asked === undefined || question === undefined || !isEqual(asked, question)) return undefined
+  if (!isReply || asked === undefined || question === undefined || !isEqual(asked, question)) {
+    return undefined
+  }
   const data: Uint8Array[] = []
   for (let i = get16(bytes, 6), start = query.length; i > 0; i--) {
     const fixed = skipName(bytes, start, true)
@@ -132,7 +159,9 @@ export function parseReply(bytes: Uint8Array, query: Uint8Array): DnsAnswer | un
     start = fixed + 10 + get16(bytes, fixed + 8)
     if (start > bytes.length) break
     const isAsked = get16(bytes, fixed) === asked.type && get16(bytes, fixed + 2) === asked.class
-    if (isAsked) data.push(bytes.slice(fixed + 10, start))
+    if (isAsked) {
+      data.push(bytes.slice(fixed + 10, start))
+    }
   }
   const flags = get16(bytes, 2)
   return { rcode: flags & 0xf, isTruncated: (flags & DNS_TC) !== 0, data }
@@ -178,15 +207,19 @@ function skipName(bytes: Uint8Array, at: number, pointers: boolean): number {
 export function nameOf(text: string): Uint8Array | undefined {
   const labels = text === '.' || text === '' ? [] : text.replace(/\.$/, '').split('.')
   if (!labels.every(label => /^[\x21-\x7e]{1,63}$/.test(label))) return undefined
-  const octets = labels.flatMap(label => [label.length, ...Array.from(label, each => each.charCodeAt(0))])
+  const octets = labels.flatMap(label => [
+    label.length,
+    ...Array.from(label, each => each.charCodeAt(0)),
+  ])
   return octets.length > 254 ? undefined : Uint8Array.of(...octets, 0)
 }
 
 /** A name as text, without a dot at the end; ambiguous bytes are escaped (RFC 1035 sec. 5.1). */
 export function formatName(name: Uint8Array): string {
   const labels: string[] = []
-  for (let at = 0; name[at] > 0; at += name[at] + 1)
+  for (let at = 0; name[at] > 0; at += name[at] + 1) {
     labels.push(Array.from(name.subarray(at + 1, at + 1 + name[at]), escaped).join(''))
+  }
   return labels.length === 0 ? '.' : labels.join('.')
 }
 
@@ -197,13 +230,16 @@ function escaped(octet: number): string {
 }
 
 /** A name, one character per byte: a spread of the bytes would allocate an object for each. */
-const charactersOf = (name: Uint8Array): string => String.fromCharCode.apply(undefined, name as unknown as number[])
+const charactersOf = (name: Uint8Array): string =>
+  String.fromCharCode.apply(undefined, name as unknown as number[])
 
 /** The labels of a name, one character per byte, A to Z in lower case (RFC 4343). */
 export function labelsOf(name: Uint8Array): string[] {
   const labels: string[] = []
   const text = charactersOf(name).replace(/[A-Z]/g, letter => letter.toLowerCase())
-  for (let at = 0; name[at] > 0; at += name[at] + 1) labels.push(text.slice(at + 1, at + 1 + name[at]))
+  for (let at = 0; name[at] > 0; at += name[at] + 1) {
+    labels.push(text.slice(at + 1, at + 1 + name[at]))
+  }
   return labels
 }
 
@@ -217,7 +253,12 @@ const DO = 0x8000
 /** A name in record data may be compressed; bytes are written unchanged. */
 export type RecordData = Uint8Array | { readonly name: Uint8Array }
 
-export type DnsRecord = Readonly<{ name: Uint8Array; type: number; ttl: number; data: readonly RecordData[] }>
+export type DnsRecord = Readonly<{
+  name: Uint8Array
+  type: number
+  ttl: number
+  data: readonly RecordData[]
+}>
 
 /** The parts of a reply that its query does not determine. */
 export interface DnsReply {
@@ -254,30 +295,50 @@ function write({ id, flags, question, edns }: DnsQuery, reply: DnsReply): Uint8A
         word(0xc000 | place)
         return
       }
-      if (out.length < 0x4000) seen.set(rest, out.length)
-      for (end += wire[at] + 1; at < end; at++) out.push(wire[at])
+      if (out.length < 0x4000) {
+        seen.set(rest, out.length)
+      }
+      for (end += wire[at] + 1; at < end; at++) {
+        out.push(wire[at])
+      }
     }
     out.push(0)
   }
-  const record = (owner: Uint8Array, type: number, rrClass: number, ttl: number, data: readonly RecordData[]): void => {
+  const record = (
+    owner: Uint8Array,
+    type: number,
+    rrClass: number,
+    ttl: number,
+    data: readonly RecordData[],
+  ): void => {
     name(owner)
-    for (const value of [type, rrClass, ttl >>> 16, ttl, 0]) word(value)
+    for (const value of [type, rrClass, ttl >>> 16, ttl, 0]) {
+      word(value)
+    }
     const start = out.length
-    for (const part of data) part instanceof Uint8Array ? out.push(...part) : name(part.name)
+    for (const part of data) {
+      part instanceof Uint8Array ? out.push(...part) : name(part.name)
+    }
     const length = out.length - start
     out[start - 2] = length >>> 8
     out[start - 1] = length & 0xff
   }
   word(id)
   word(DNS_QR | (flags & (DNS_OPCODE | DNS_RD | DNS_CD)) | reply.flags | (rcode & 0xf))
-  for (const count of [question ? 1 : 0, answers.length, authority.length, edns ? 1 : 0]) word(count)
+  for (const count of [question ? 1 : 0, answers.length, authority.length, edns ? 1 : 0]) {
+    word(count)
+  }
   if (question !== undefined) {
     name(question.name)
     word(question.type)
     word(question.class)
   }
-  for (const each of [...answers, ...authority]) record(each.name, each.type, C_IN, each.ttl, each.data)
+  for (const each of [...answers, ...authority]) {
+    record(each.name, each.type, C_IN, each.ttl, each.data)
+  }
   // The upper bits of the response code, version 0, and DO copied from the query (RFC 3225 sec. 3).
-  if (edns) record(Uint8Array.of(0), T_OPT, EDNS_UDP, ((rcode >>> 4) << 24) | (edns.flags & DO), [])
+  if (edns) {
+    record(Uint8Array.of(0), T_OPT, EDNS_UDP, ((rcode >>> 4) << 24) | (edns.flags & DO), [])
+  }
   return new Uint8Array(out)
 }

@@ -56,7 +56,12 @@ export function copyAddress(bytes: Uint8Array, at: number, from: Uint8Array, fro
 }
 
 /** Whether the address at `at` equals the address in `other` at `otherAt`. */
-export function isSameAddress(bytes: Uint8Array, at: number, other: Uint8Array, otherAt = 0): boolean {
+export function isSameAddress(
+  bytes: Uint8Array,
+  at: number,
+  other: Uint8Array,
+  otherAt = 0,
+): boolean {
   return (
     bytes[at + 5] === other[otherAt + 5] &&
     bytes[at + 4] === other[otherAt + 4] &&
@@ -72,7 +77,10 @@ export const isMulticastAddress: Predicate = (bytes, at) => (bytes[at] & 1) !== 
 
 /** Whether the address at `at` is ff:ff:ff:ff:ff:ff. */
 export function isBroadcastAddress(bytes: Uint8Array, at: number): boolean {
-  return (bytes[at] & bytes[at + 1] & bytes[at + 2] & bytes[at + 3] & bytes[at + 4] & bytes[at + 5]) === 0xff
+  return (
+    (bytes[at] & bytes[at + 1] & bytes[at + 2] & bytes[at + 3] & bytes[at + 4] & bytes[at + 5]) ===
+    0xff
+  )
 }
 
 /**
@@ -80,7 +88,9 @@ export function isBroadcastAddress(bytes: Uint8Array, at: number): boolean {
  * section 6.4, RFC 2464 section 7); undefined for another.
  */
 export function groupAddress(ip: Uint8Array): Uint8Array | undefined {
-  if (ip.length === 16) return ip[0] === 0xff ? Uint8Array.of(0x33, 0x33, ...ip.subarray(12)) : undefined
+  if (ip.length === 16) {
+    return ip[0] === 0xff ? Uint8Array.of(0x33, 0x33, ...ip.subarray(12)) : undefined
+  }
   if (ip.every(byte => byte === 255)) return BROADCAST
   return ip[0] >>> 4 === 14 ? Uint8Array.of(1, 0, 0x5e, ip[1] & 0x7f, ip[2], ip[3]) : undefined
 }
@@ -88,7 +98,10 @@ export function groupAddress(ip: Uint8Array): Uint8Array | undefined {
 /** Whether the address at `at` is a valid station address: neither group nor zero. */
 export function isStationAddress(bytes: Uint8Array, at: number): boolean {
   if ((bytes[at] & 1) !== 0) return false
-  return (bytes[at] | bytes[at + 1] | bytes[at + 2] | bytes[at + 3] | bytes[at + 4] | bytes[at + 5]) !== 0
+  return (
+    (bytes[at] | bytes[at + 1] | bytes[at + 2] | bytes[at + 3] | bytes[at + 4] | bytes[at + 5]) !==
+    0
+  )
 }
 
 /** Swaps destination and source. */

@@ -29,9 +29,15 @@ export interface Header {
 }
 
 /** Returns a header with these fields, in their order. Undefined ones are left out. */
-export function header(name: string, fields: Readonly<Record<string, string | number | undefined>>): Header {
+export function header(
+  name: string,
+  fields: Readonly<Record<string, string | number | undefined>>,
+): Header {
   const given = Object.entries(fields).filter(([, value]) => value !== undefined)
-  return { name, fields: given.map(([field, value]) => ({ name: field, value: printable(`${value}`) })) }
+  return {
+    name,
+    fields: given.map(([field, value]) => ({ name: field, value: printable(`${value}`) })),
+  }
 }
 
 /** Returns a header of which only `there` bytes were captured. */
@@ -41,10 +47,15 @@ export function cutOff(name: string, there: number, size: number | undefined): H
 }
 
 /** Returns `0x0800` for four digits. */
-export const hex = (value: number, digits: number): string => `0x${value.toString(16).padStart(digits, '0')}`
+export const hex = (value: number, digits: number): string =>
+  `0x${value.toString(16).padStart(digits, '0')}`
 
 /** Returns `TCP (6)`; the number alone if it has no name. */
-export function named(names: Readonly<Record<number, string>>, value: number, shown: string = `${value}`): string {
+export function named(
+  names: Readonly<Record<number, string>>,
+  value: number,
+  shown: string = `${value}`,
+): string {
   const name = names[value]
   return name === undefined ? shown : `${name} (${shown})`
 }
@@ -69,7 +80,8 @@ function tcpHeader(bytes: Uint8Array, at: number, end: number): Header {
     'Source port': tcp.sourcePort(bytes, at),
     'Destination port': tcp.destinationPort(bytes, at),
     'Sequence number': tcp.sequenceNumber(bytes, at),
-    'Acknowledgment number': (flags & tcp.TCP_ACK) === 0 ? undefined : tcp.acknowledgmentNumber(bytes, at),
+    'Acknowledgment number':
+      (flags & tcp.TCP_ACK) === 0 ? undefined : tcp.acknowledgmentNumber(bytes, at),
     'Header length': `${size} bytes`,
     Flags: `${flagNames(flags)} [${flagText(flags)}]`,
     Window: tcp.window(bytes, at),
@@ -81,7 +93,9 @@ function tcpHeader(bytes: Uint8Array, at: number, end: number): Header {
 }
 
 function flagNames(flags: number): string {
-  const names = ['FIN', 'SYN', 'RST', 'PSH', 'ACK', 'URG', 'ECE', 'CWR'].filter((_, bit) => (flags & (1 << bit)) !== 0)
+  const names = ['FIN', 'SYN', 'RST', 'PSH', 'ACK', 'URG', 'ECE', 'CWR'].filter(
+    (_, bit) => (flags & (1 << bit)) !== 0,
+  )
   return names.join(' ') || 'none'
 }
 
@@ -99,10 +113,18 @@ function udpHeaders(bytes: Uint8Array, at: number, end: number): Header[] {
       Note: length < udp.UDP_HLEN ? 'malformed' : undefined,
     }),
   ]
-  const data = bytes.subarray(at + udp.UDP_HLEN, Math.max(at + udp.UDP_HLEN, Math.min(end, at + length)))
-  const isDhcp = ports.every(port => port === dhcp.DHCP_SERVER_PORT || port === dhcp.DHCP_CLIENT_PORT)
-  if (isDhcp) found.push(dhcpHeader(data))
-  else if (ports.includes(dns.DNS_PORT)) found.push(dnsHeader(data))
+  const data = bytes.subarray(
+    at + udp.UDP_HLEN,
+    Math.max(at + udp.UDP_HLEN, Math.min(end, at + length)),
+  )
+  const isDhcp = ports.every(
+    port => port === dhcp.DHCP_SERVER_PORT || port === dhcp.DHCP_CLIENT_PORT,
+  )
+  if (isDhcp) {
+    found.push(dhcpHeader(data))
+  } else if (ports.includes(dns.DNS_PORT)) {
+    found.push(dnsHeader(data))
+  }
   return found
 }
 
@@ -115,7 +137,10 @@ function icmpHeader(bytes: Uint8Array, at: number, end: number): Header {
     Type: named(ICMP_TYPE_NAMES, type),
     Code: code,
     Checksum: hex(icmp.checksum(bytes, at), 4),
-    ...(isEcho && { Identifier: icmp.identifier(bytes, at), 'Sequence number': icmp.sequenceNumber(bytes, at) }),
+    ...(isEcho && {
+      Identifier: icmp.identifier(bytes, at),
+      'Sequence number': icmp.sequenceNumber(bytes, at),
+    }),
     ...(isTooBig && { 'Next-hop MTU': icmp.nextHopMtu(bytes, at) }),
     ...(type === icmp.ICMP_REDIRECT && { Gateway: formatIpv4(icmp.gateway(bytes, at)) }),
   })
@@ -126,13 +151,19 @@ function icmpv6Header(bytes: Uint8Array, at: number, end: number): Header {
   const type = icmpv6.type(bytes, at)
   const isEcho = type === icmpv6.ICMPV6_ECHO_REQUEST || type === icmpv6.ICMPV6_ECHO_REPLY
   const hasTarget =
-    [icmpv6.NDISC_NEIGHBOUR_SOLICITATION, icmpv6.NDISC_NEIGHBOUR_ADVERTISEMENT, icmpv6.NDISC_REDIRECT].includes(type) &&
-    end - at >= TARGET_END
+    [
+      icmpv6.NDISC_NEIGHBOUR_SOLICITATION,
+      icmpv6.NDISC_NEIGHBOUR_ADVERTISEMENT,
+      icmpv6.NDISC_REDIRECT,
+    ].includes(type) && end - at >= TARGET_END
   return header('ICMPv6', {
     Type: named(ICMPV6_TYPE_NAMES, type),
     Code: icmpv6.code(bytes, at),
     Checksum: hex(icmpv6.checksum(bytes, at), 4),
-    ...(isEcho && { Identifier: icmpv6.identifier(bytes, at), 'Sequence number': icmpv6.sequenceNumber(bytes, at) }),
+    ...(isEcho && {
+      Identifier: icmpv6.identifier(bytes, at),
+      'Sequence number': icmpv6.sequenceNumber(bytes, at),
+    }),
     ...(type === icmpv6.ICMPV6_PKT_TOOBIG && { MTU: icmpv6.mtu(bytes, at) }),
     ...(hasTarget && { Target: ipv6Text(bytes, icmpv6.targetAt(at)) }),
   })
@@ -143,8 +174,12 @@ const DHCP_FIXED = 240
 export function dhcpHeader(data: Uint8Array): Header {
   if (data.length < DHCP_FIXED) return cutOff('DHCP', data.length, DHCP_FIXED)
   const message = dhcp.parse(data)
-  if (message === undefined)
-    return header('DHCP', { 'Transaction id': hex(get32(data, 4), 8), Note: 'malformed or cut off' })
+  if (message === undefined) {
+    return header('DHCP', {
+      'Transaction id': hex(get32(data, 4), 8),
+      Note: 'malformed or cut off',
+    })
+  }
   const { op, xid, secs, flags, ciaddr, yiaddr, giaddr, chaddr, options } = message
   const address = (value: number) => (value === 0 ? undefined : formatIpv4(value))
   const addressOption = (code: number) => {
@@ -184,6 +219,7 @@ export function dnsHeader(data: Uint8Array): Header {
     Result: isReply ? named(dns.DNS_RCODE_NAMES, flags & 0xf) : undefined,
     Question: question && `${dns.formatName(question.name)} ${named(dns.DNS_TYPES, question.type)}`,
     Answers: isReply ? get16(data, 6) : undefined,
-    Note: questions > 0 && question === undefined ? 'the question is malformed or cut off' : undefined,
+    Note:
+      questions > 0 && question === undefined ? 'the question is malformed or cut off' : undefined,
   })
 }

@@ -19,7 +19,11 @@ import { dei, pcp, VLAN_HLEN, vid } from './vlan.ts'
 /** ECN codepoints, RFC 3168 sec. 5. */
 const ECN = ['not ECT', 'ECT(1)', 'ECT(0)', 'CE']
 
-type HeaderOf = (bytes: Uint8Array, layer: Layer, next: Layer | undefined) => Header | readonly Header[]
+type HeaderOf = (
+  bytes: Uint8Array,
+  layer: Layer,
+  next: Layer | undefined,
+) => Header | readonly Header[]
 
 const HEADERS: Readonly<Record<Layer['kind'], HeaderOf>> = {
   ethernet: ethernetHeader,
@@ -69,7 +73,9 @@ function extensionHeader(_: Uint8Array, { at, end }: Layer, upper: Layer | undef
 }
 
 function typeText(type: number): string {
-  return type < ethernet.ETH_P_802_3_MIN ? `${type} (802.3 length)` : named(ETHER_TYPE_NAMES, type, hex(type, 4))
+  return type < ethernet.ETH_P_802_3_MIN
+    ? `${type} (802.3 length)`
+    : named(ETHER_TYPE_NAMES, type, hex(type, 4))
 }
 
 function arpHeader(bytes: Uint8Array, { at, end }: Layer): Header {
@@ -91,10 +97,16 @@ function arpHeader(bytes: Uint8Array, { at, end }: Layer): Header {
 
 function ipv4Header(bytes: Uint8Array, { at, end }: Layer): Header {
   if (end - at < ipv4.IPV4_HLEN) return cutOff('IPv4', end - at, ipv4.IPV4_HLEN)
-  const [size, total, flags] = [ipv4.headerLength(bytes, at), ipv4.totalLength(bytes, at), ipv4.flags(bytes, at)]
+  const [size, total, flags] = [
+    ipv4.headerLength(bytes, at),
+    ipv4.totalLength(bytes, at),
+    ipv4.flags(bytes, at),
+  ]
   const isWhole = isWholeIpv4(bytes, at, end)
   const service = ipv4.typeOfService(bytes, at)
-  const bits = [(flags & ipv4.IP_DF) !== 0 && 'DF', (flags & ipv4.IP_MF) !== 0 && 'MF'].filter(Boolean)
+  const bits = [(flags & ipv4.IP_DF) !== 0 && 'DF', (flags & ipv4.IP_MF) !== 0 && 'MF'].filter(
+    Boolean,
+  )
   const protocol = ipv4.protocol(bytes, at)
   const isRight = isWhole && finish(onesComplementSum(bytes, at, size)) === 0
   const fields = {

@@ -103,7 +103,9 @@ export function constantOf(value: Value): number | undefined {
   const [left, right] = [constantOf(value.left), constantOf(value.right)]
   // libpcap does not compute these either: a division by zero would reject the frame.
   if (left === 0 && KEEP_ZERO.includes(value.op)) return 0
-  return left === undefined || right === undefined ? undefined : computed(value.op, left, right) >>> 0
+  return left === undefined || right === undefined
+    ? undefined
+    : computed(value.op, left, right) >>> 0
 }
 
 function computed(op: Operator, left: number, right: number): number {
@@ -177,7 +179,9 @@ export function loadsOf(value: Value, free = 0): Load[] {
   const { op, left, right } = value as Extract<Value, { left: Value }>
   const code = ALU[op]
   const k = constantOf(right)
-  if (k === undefined) return [...loadBoth(left, right, free), { code: code | codes.OPERAND_X, k: 0 }]
+  if (k === undefined) {
+    return [...loadBoth(left, right, free), { code: code | codes.OPERAND_X, k: 0 }]
+  }
   checkOperand(op, k)
   return [...loadsOf(left, free), { code, k }]
 }
@@ -207,11 +211,23 @@ function loadBytes(protocol: string, at: Value, size: number, free: number): Loa
   const position = constantOf(at)
   if (position !== undefined) {
     const k = start + position
-    return isTransport ? [LOAD_HEADER_LEN, { code: LOAD_X[size] as number, k }] : [{ code: LOAD[size] as number, k }]
+    return isTransport
+      ? [LOAD_HEADER_LEN, { code: LOAD_X[size] as number, k }]
+      : [{ code: LOAD[size] as number, k }]
   }
   if (free >= SCRATCH_WORDS) throw new RangeError('the expression is too deep')
   const added: Load[] = isTransport
-    ? [{ code: codes.ST, k: free }, LOAD_HEADER_LEN, { code: codes.LD_MEM, k: free }, { code: codes.ADD_X, k: 0 }]
+    ? [
+        { code: codes.ST, k: free },
+        LOAD_HEADER_LEN,
+        { code: codes.LD_MEM, k: free },
+        { code: codes.ADD_X, k: 0 },
+      ]
     : []
-  return [...loadsOf(at, free), ...added, { code: codes.TAX, k: 0 }, { code: LOAD_X[size] as number, k: start }]
+  return [
+    ...loadsOf(at, free),
+    ...added,
+    { code: codes.TAX, k: 0 },
+    { code: LOAD_X[size] as number, k: start },
+  ]
 }

@@ -22,7 +22,9 @@ import { Cursor, tokensOf } from './filter-tokens.ts'
 /** Returns the program of a filter. Throws a RangeError, also for what only libpcap compiles. */
 export function compileExpression(text: string): BpfInstruction[] {
   const tokens = tokensOf(text)
-  return tokens.length === 0 ? [EVERY_FRAME] : programOf(new FilterReader(new Cursor(tokens)).whole())
+  return tokens.length === 0
+    ? [EVERY_FRAME]
+    : programOf(new FilterReader(new Cursor(tokens)).whole())
 }
 
 /** Reads the condition of a filter from its tokens. */
@@ -46,9 +48,13 @@ class FilterReader {
   #expression(): Condition {
     let condition = this.#term(false)
     for (;;) {
-      if (this.#cursor.takes('and', '&&')) condition = and(condition, this.#term(true))
-      else if (this.#cursor.takes('or', '||')) condition = or(condition, this.#term(true))
-      else return condition
+      if (this.#cursor.takes('and', '&&')) {
+        condition = and(condition, this.#term(true))
+      } else if (this.#cursor.takes('or', '||')) {
+        condition = or(condition, this.#term(true))
+      } else {
+        return condition
+      }
     }
   }
 
@@ -65,7 +71,9 @@ class FilterReader {
       this.#last = undefined
       return condition
     }
-    if (follows && this.#last !== undefined && cursor.isIdentifier()) return identifier(cursor, this.#last)
+    if (follows && this.#last !== undefined && cursor.isIdentifier()) {
+      return identifier(cursor, this.#last)
+    }
     return this.#primitive()
   }
 
@@ -120,7 +128,9 @@ class FilterReader {
 }
 
 function castTo(protocol: string | undefined, kind: 'broadcast' | 'multicast'): Condition {
-  if (protocol === undefined || protocol === 'ether') return kind === 'broadcast' ? isBroadcast : isMulticast
+  if (protocol === undefined || protocol === 'ether') {
+    return kind === 'broadcast' ? isBroadcast : isMulticast
+  }
   if (kind === 'multicast' && protocol === 'ip') return isIpMulticast
   if (kind === 'multicast' && protocol === 'ip6') return isIp6Multicast
   throw new RangeError(`'${protocol} ${kind}' is not compiled without libpcap`)

@@ -2,7 +2,14 @@
 import * as codes from './bpf-codes.ts'
 import { all, and, any, type Condition, not, or, testing } from './condition.ts'
 import { ETH_P_ARP, ETH_P_IP, ETH_P_IPV6 } from './ethernet.ts'
-import { IPPROTO_AH, IPPROTO_ESP, IPPROTO_ICMP, IPPROTO_IGMP, IPPROTO_TCP, IPPROTO_UDP } from './ipv4.ts'
+import {
+  IPPROTO_AH,
+  IPPROTO_ESP,
+  IPPROTO_ICMP,
+  IPPROTO_IGMP,
+  IPPROTO_TCP,
+  IPPROTO_UDP,
+} from './ipv4.ts'
 import { NEXTHDR_FRAGMENT, NEXTHDR_ICMP } from './ipv6.ts'
 
 const ETH_P_RARP = 0x8035
@@ -73,7 +80,10 @@ export const isFirstFragment = not(testing([loading(IP_FRAGMENT, 2)], 0x1fff, co
 
 export function isProtocol(number: number, version?: number): Condition {
   const on4 = and(isIp, byteIs(IP_PROTOCOL, number))
-  const inFragment = and(byteIs(NEXT_HEADER, NEXTHDR_FRAGMENT), byteIs(NEXT_HEADER_OF_FRAGMENT, number))
+  const inFragment = and(
+    byteIs(NEXT_HEADER, NEXTHDR_FRAGMENT),
+    byteIs(NEXT_HEADER_OF_FRAGMENT, number),
+  )
   const on6 = and(isEtherType(ETH_P_IPV6), or(byteIs(NEXT_HEADER, number), inFragment))
   if (version === undefined) return or(on4, on6)
   return version === 4 ? on4 : on6
@@ -96,17 +106,34 @@ function directed(direction: Direction, src: Condition, dst: Condition): Conditi
 }
 
 /** Addresses in IPv4, ARP and RARP, or in one protocol if it is named. */
-export function isHost4(address: number, mask: number, direction: Direction, only?: string): Condition {
+export function isHost4(
+  address: number,
+  mask: number,
+  direction: Direction,
+  only?: string,
+): Condition {
   const masked = (at: number) =>
-    testing([loading(at, 4), ...(mask === 0xffffffff ? [] : [{ code: codes.AND_K, k: mask }])], address)
+    testing(
+      [loading(at, 4), ...(mask === 0xffffffff ? [] : [{ code: codes.AND_K, k: mask }])],
+      address,
+    )
   const on = (type: number, src: number, dst: number) =>
-    mask === 0 ? isEtherType(type) : and(isEtherType(type), directed(direction, masked(src), masked(dst)))
-  const kinds = { ip: on(ETH_P_IP, 26, 30), arp: on(ETH_P_ARP, 28, 38), rarp: on(ETH_P_RARP, 28, 38) }
-  return only === undefined ? any(kinds.ip, kinds.arp, kinds.rarp) : kinds[only as keyof typeof kinds]
+    mask === 0
+      ? isEtherType(type)
+      : and(isEtherType(type), directed(direction, masked(src), masked(dst)))
+  const kinds = {
+    ip: on(ETH_P_IP, 26, 30),
+    arp: on(ETH_P_ARP, 28, 38),
+    rarp: on(ETH_P_RARP, 28, 38),
+  }
+  return only === undefined
+    ? any(kinds.ip, kinds.arp, kinds.rarp)
+    : kinds[only as keyof typeof kinds]
 }
 
 export function isHost6(address: Uint8Array, mask: Uint8Array, direction: Direction): Condition {
-  const word = (bytes: Uint8Array, i: number) => new DataView(bytes.buffer, bytes.byteOffset).getUint32(4 * i)
+  const word = (bytes: Uint8Array, i: number) =>
+    new DataView(bytes.buffer, bytes.byteOffset).getUint32(4 * i)
   const equal = (at: number) => {
     const words = [0, 1, 2, 3].filter(i => word(mask, i) !== 0)
     const tests = words.map(i => {
@@ -123,15 +150,25 @@ export function isHost6(address: Uint8Array, mask: Uint8Array, direction: Direct
 export function isMac(address: Uint8Array, direction: Direction): Condition {
   const view = new DataView(address.buffer, address.byteOffset)
   const equal = (at: number) =>
-    and(testing([loading(at + 2, 4)], view.getUint32(2)), testing([loading(at, 2)], view.getUint16(0)))
+    and(
+      testing([loading(at + 2, 4)], view.getUint32(2)),
+      testing([loading(at, 2)], view.getUint16(0)),
+    )
   return directed(direction, equal(6), equal(0))
 }
 
 /** TCP, UDP and SCTP ports from `low` to `high`; of one protocol if it is given. */
-export function isPort(low: number, high: number, direction: Direction, protocol?: number): Condition {
+export function isPort(
+  low: number,
+  high: number,
+  direction: Direction,
+  protocol?: number,
+): Condition {
   const numbers = protocol === undefined ? [IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP] : [protocol]
   const within = (loads: readonly { code: number; k: number }[]) =>
-    low === high ? testing(loads, low) : and(testing(loads, low, codes.JGE_K), not(testing(loads, high, codes.JGT_K)))
+    low === high
+      ? testing(loads, low)
+      : and(testing(loads, low, codes.JGE_K), not(testing(loads, high, codes.JGT_K)))
   const on4 = (at: number) => within([LOAD_HEADER_LEN, { code: LOAD_X[2] as number, k: at }])
   const on6 = (at: number) => within([loading(at, 2)])
   const each = (at: number, test: Condition) =>

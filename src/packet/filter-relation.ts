@@ -41,7 +41,9 @@ export function relation(cursor: Cursor): Condition {
   const right = arithmetic(cursor, 0)
   const k = constantOf(right)
   const compare = (code: number) =>
-    k === undefined ? testing(loadBoth(left, right), 0, code | codes.OPERAND_X) : testing(loadsOf(left), k, code)
+    k === undefined
+      ? testing(loadBoth(left, right), 0, code | codes.OPERAND_X)
+      : testing(loadsOf(left), k, code)
   const exists = allOf(existsIf(left), existsIf(right))
   const test = compared(sign.text, compare)
   return exists === undefined ? test : and(exists, test)
@@ -51,9 +53,15 @@ function arithmetic(cursor: Cursor, least: number): Value {
   let left = operand(cursor)
   for (;;) {
     const { kind, text } = cursor.token ?? {}
-    if (kind !== 'sign' || text === undefined || !isOperator(text) || PRECEDENCE[text] <= least) return left
+    if (kind !== 'sign' || text === undefined || !isOperator(text) || PRECEDENCE[text] <= least) {
+      return left
+    }
     cursor.move()
-    left = { op: text, left, right: arithmetic(cursor, LOOSE.includes(text) ? 0 : PRECEDENCE[text]) }
+    left = {
+      op: text,
+      left,
+      right: arithmetic(cursor, LOOSE.includes(text) ? 0 : PRECEDENCE[text]),
+    }
   }
 }
 
@@ -77,8 +85,9 @@ function operand(cursor: Cursor): Value {
   }
   const at = arithmetic(cursor, 0)
   const size = cursor.takes(':') ? cursor.number() : 1
-  if (size !== 1 && size !== 2 && size !== 4)
+  if (size !== 1 && size !== 2 && size !== 4) {
     throw new RangeError(`${word}[]: the size is 1, 2 or 4 bytes, not ${size}`)
+  }
   cursor.expect(']')
   return { op: 'bytes', protocol: word, at, size }
 }
@@ -89,7 +98,12 @@ export function isArithmetic(cursor: Cursor): boolean {
   if (token?.kind === 'number') return continuesValue(cursor, cursor.at + 1)
   if (token?.kind === 'word') {
     const isIndexed = canIndex(token.text) && cursor.tokenAt(cursor.at + 1)?.text === '['
-    return isIndexed || token.text === 'len' || token.text === 'length' || Object.hasOwn(CONSTANTS, token.text)
+    return (
+      isIndexed ||
+      token.text === 'len' ||
+      token.text === 'length' ||
+      Object.hasOwn(CONSTANTS, token.text)
+    )
   }
   if (token?.text === '-') return true
   return token?.text === '(' && continuesValue(cursor, cursor.closing() + 1)

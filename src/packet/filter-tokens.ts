@@ -17,7 +17,10 @@ const WITH_COLONS = /^[0-9a-f]*:[0-9a-f:.]*/i
 const PATTERNS: readonly (readonly [Token['kind'], RegExp])[] = [
   ['escaped', /^\\[a-z][\w-]*/i],
   // Other spellings of MAC addresses, which would be numbers, words or addresses.
-  ['mac', /^([0-9a-f]{12}|([0-9a-f]{4}\.){2}[0-9a-f]{4}|([0-9a-f]{1,2}[.:-]){5}[0-9a-f]{1,2})(?![\w.:-])/i],
+  [
+    'mac',
+    /^([0-9a-f]{12}|([0-9a-f]{4}\.){2}[0-9a-f]{4}|([0-9a-f]{1,2}[.:-]){5}[0-9a-f]{1,2})(?![\w.:-])/i,
+  ],
   ['quad', /^\d+(\.\d+){1,3}/],
   ['number', /^(0x[0-9a-f]+|\d+)(?![\w.])/i],
   ['word', /^[a-z_][\w-]*/i],
@@ -55,12 +58,16 @@ function firstOf(rest: string): Token {
     if (kind === 'word') return { kind, text: text.toLowerCase() }
     return { kind: kind as 'sign' | 'escaped', text }
   }
-  throw new RangeError(`'${rest}' is not of pcap-filter(7), or names are not looked up without libpcap`)
+  throw new RangeError(
+    `'${rest}' is not of pcap-filter(7), or names are not looked up without libpcap`,
+  )
 }
 
 /** The bytes of 020000000001, 0200.0000.0001, 2.0.0.0.0.1, 2:0:0:0:0:1 or 2-0-0-0-0-1. */
 function macOf(text: string): Uint8Array {
-  const parts = /^.{1,2}[.:-]/.test(text) ? text.split(/[.:-]/) : (text.replaceAll('.', '').match(/../g) as string[])
+  const parts = /^.{1,2}[.:-]/.test(text)
+    ? text.split(/[.:-]/)
+    : (text.replaceAll('.', '').match(/../g) as string[])
   return Uint8Array.from(parts, part => Number.parseInt(part, 16))
 }
 
@@ -112,7 +119,9 @@ export class Cursor {
 
   isIdentifier(): boolean {
     const kind = this.#tokens[this.#at]?.kind
-    return kind === 'number' || kind === 'quad' || kind === 'ip6' || kind === 'mac' || kind === 'escaped'
+    return (
+      kind === 'number' || kind === 'quad' || kind === 'ip6' || kind === 'mac' || kind === 'escaped'
+    )
   }
 
   word(ahead = 0): string | undefined {
@@ -130,7 +139,9 @@ export class Cursor {
   takes(...texts: readonly string[]): boolean {
     const { token } = this
     const found = (token?.kind === 'word' || token?.kind === 'sign') && texts.includes(token.text)
-    if (found) this.#at++
+    if (found) {
+      this.#at++
+    }
     return found
   }
 
@@ -149,8 +160,11 @@ export class Cursor {
     let depth = 0
     const at = this.#tokens.findIndex(({ text }, i) => {
       if (i < this.#at) return false
-      if (text === '(') depth++
-      else if (text === ')') depth--
+      if (text === '(') {
+        depth++
+      } else if (text === ')') {
+        depth--
+      }
       return depth === 0
     })
     return at < 0 ? this.#tokens.length : at

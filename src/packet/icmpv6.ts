@@ -89,7 +89,9 @@ function linkAddress(bytes: Uint8Array, at: number, length: number, kind: number
     if (size === 0 || option + size > end) return -1
     if (bytes[option] === kind) {
       if (size !== ND_OPT_LL_ADDR_LEN) return -1
-      if (found === 0) found = option + 2
+      if (found === 0) {
+        found = option + 2
+      }
     }
     option += size
   }
@@ -119,5 +121,7 @@ export function toAdvertisement(
 /** The length of the quote if the error states it (RFC 4884 sec. 4), 0 otherwise. */
 export function quoteLength(bytes: Uint8Array, at: number): number {
   const messageType = bytes[at]
-  return messageType === ICMPV6_DEST_UNREACH || messageType === ICMPV6_TIME_EXCEED ? bytes[at + 4] << 3 : 0
+  return messageType === ICMPV6_DEST_UNREACH || messageType === ICMPV6_TIME_EXCEED
+    ? bytes[at + 4] << 3
+    : 0
 }

@@ -3,7 +3,16 @@
  * anything. `at` is the position of the header's first byte; lengths and offsets are in bytes.
  */
 import { finish, onesComplementSum } from './checksum.ts'
-import { type Getter, get16, get32, type Predicate, put16, put32, type Setter, swap } from './octets.ts'
+import {
+  type Getter,
+  get16,
+  get32,
+  type Predicate,
+  put16,
+  put32,
+  type Setter,
+  swap,
+} from './octets.ts'
 
 // Lengths of a header without options, and of an address.
 export const IPV4_HLEN = 20
@@ -104,13 +113,20 @@ export function hasSourceRoute(bytes: Uint8Array, at: number): boolean {
 }
 
 /** Whether an address is unicast: not in 0/8, 127/8, 224/4 or 240/4 (RFC 1122 sec. 3.2.1.3). */
-export const isUnicastAddress: Predicate = (bytes, at) => bytes[at] !== 0 && bytes[at] !== 127 && bytes[at] < 224
+export const isUnicastAddress: Predicate = (bytes, at) =>
+  bytes[at] !== 0 && bytes[at] !== 127 && bytes[at] < 224
 
 /**
  * Writes a header without options: DF set, not a fragment, `upper` as protocol and `life` as TTL.
  * `length` is the length of the payload. Addresses and checksum are left to the caller.
  */
-export function create(bytes: Uint8Array, at: number, upper: number, length: number, life: number): void {
+export function create(
+  bytes: Uint8Array,
+  at: number,
+  upper: number,
+  length: number,
+  life: number,
+): void {
   put16(bytes, at, 0x4500)
   put16(bytes, at + 2, IPV4_HLEN + length)
   put16(bytes, at + 4, 0)

@@ -52,7 +52,13 @@ export const destinationAt = (at: number): number => at + 24
  * If `fragments` is false, a fragment header is returned, not skipped. If `routed` is true, a
  * routing header without segments left is skipped, as its destination does (RFC 8200 sec. 4.4).
  */
-export function upperLayer(bytes: Uint8Array, at: number, length: number, fragments = true, routed = false): number {
+export function upperLayer(
+  bytes: Uint8Array,
+  at: number,
+  length: number,
+  fragments = true,
+  routed = false,
+): number {
   let protocol = bytes[at + 6]
   let offset = IPV6_HLEN
   for (;;) {
@@ -84,12 +90,15 @@ export const isUnspecified: Predicate = (bytes, at) => bytes[at + 15] === 0 && i
 
 function isLow(bytes: Uint8Array, at: number): boolean {
   let i = 0
-  while (i < IPV6_ALEN - 1 && bytes[at + i] === 0) i++
+  while (i < IPV6_ALEN - 1 && bytes[at + i] === 0) {
+    i++
+  }
   return i === IPV6_ALEN - 1
 }
 
 /** Whether the address at `at` is link-local. */
-export const isLinkLocal: Predicate = (bytes, at) => bytes[at] === 0xfe && (bytes[at + 1] & 0xc0) === 0x80
+export const isLinkLocal: Predicate = (bytes, at) =>
+  bytes[at] === 0xfe && (bytes[at + 1] & 0xc0) === 0x80
 
 /** Swaps source and destination, which changes no checksum. */
 export function swapAddresses(bytes: Uint8Array, at: number): void {
@@ -97,7 +106,13 @@ export function swapAddresses(bytes: Uint8Array, at: number): void {
 }
 
 /** Writes a header for `length` bytes of payload, without traffic class, label and addresses. */
-export function create(bytes: Uint8Array, at: number, protocol: number, length: number, hops: number): void {
+export function create(
+  bytes: Uint8Array,
+  at: number,
+  protocol: number,
+  length: number,
+  hops: number,
+): void {
   put16(bytes, at, 0x6000)
   put16(bytes, at + 2, 0)
   put16(bytes, at + 4, length)

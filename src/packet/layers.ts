@@ -15,7 +15,16 @@ export interface Layer {
    * `vlan` is a tag of four bytes, `extension` all IPv6 extension headers, `upper` the header that
    * follows IP. A later fragment has no `upper`; for IPv6 it has `fragment` in its place.
    */
-  readonly kind: 'ethernet' | 'vlan' | 'arp' | 'ipv4' | 'ipv6' | 'extension' | 'fragment' | 'upper' | 'other'
+  readonly kind:
+    | 'ethernet'
+    | 'vlan'
+    | 'arp'
+    | 'ipv4'
+    | 'ipv6'
+    | 'extension'
+    | 'fragment'
+    | 'upper'
+    | 'other'
   readonly at: number
   /** The end of the packet, without padding; of an extension its own end. */
   readonly end: number
@@ -39,10 +48,15 @@ export function layersOf(bytes: Uint8Array, at: number, end: number, hasJumbo = 
     type = get16(bytes, nh + 2)
   }
   const network = { at: nh, end, protocol: type }
-  if (type === ethernet.ETH_P_ARP) layers.push({ kind: 'arp', ...network })
-  else if (type === ethernet.ETH_P_IP) layers.push({ kind: 'ipv4', ...network }, ...above4(bytes, nh, end))
-  else if (type === ethernet.ETH_P_IPV6) layers.push({ kind: 'ipv6', ...network }, ...above6(bytes, nh, end, hasJumbo))
-  else layers.push({ kind: 'other', ...network })
+  if (type === ethernet.ETH_P_ARP) {
+    layers.push({ kind: 'arp', ...network })
+  } else if (type === ethernet.ETH_P_IP) {
+    layers.push({ kind: 'ipv4', ...network }, ...above4(bytes, nh, end))
+  } else if (type === ethernet.ETH_P_IPV6) {
+    layers.push({ kind: 'ipv6', ...network }, ...above6(bytes, nh, end, hasJumbo))
+  } else {
+    layers.push({ kind: 'other', ...network })
+  }
   return layers
 }
 
@@ -56,7 +70,14 @@ export function isWholeIpv4(bytes: Uint8Array, at: number, end: number): boolean
 function above4(bytes: Uint8Array, at: number, end: number): Layer[] {
   if (!isWholeIpv4(bytes, at, end) || ipv4.fragmentOffset(bytes, at) !== 0) return []
   const last = Math.min(end, at + ipv4.totalLength(bytes, at))
-  return [{ kind: 'upper', at: at + ipv4.headerLength(bytes, at), end: last, protocol: ipv4.protocol(bytes, at) }]
+  return [
+    {
+      kind: 'upper',
+      at: at + ipv4.headerLength(bytes, at),
+      end: last,
+      protocol: ipv4.protocol(bytes, at),
+    },
+  ]
 }
 
 function above6(bytes: Uint8Array, at: number, end: number, hasJumbo: boolean): Layer[] {

@@ -10,7 +10,11 @@ import * as icmpv6 from './icmpv6.ts'
 import * as ipv4 from './ipv4.ts'
 import * as ipv6 from './ipv6.ts'
 import { type Layer, layersOf } from './layers.ts'
-import { ICMP_UNREACHABLE_NAMES, ICMPV6_UNREACHABLE_NAMES, TCPDUMP_DISCOVERY_NAMES } from './names.ts'
+import {
+  ICMP_UNREACHABLE_NAMES,
+  ICMPV6_UNREACHABLE_NAMES,
+  TCPDUMP_DISCOVERY_NAMES,
+} from './names.ts'
 import { get16, get32 } from './octets.ts'
 import * as tcp from './tcp.ts'
 import * as udp from './udp.ts'
@@ -47,7 +51,8 @@ function printNetwork(bytes: Uint8Array, mac: number, network: Layer, last: Laye
   if (kind === 'arp') return printArp(bytes, nh, end)
   const source = formatMac(bytes, ethernet.sourceAt(mac))
   const destination = formatMac(bytes, ethernet.destinationAt(mac))
-  const name = type < ethernet.ETH_P_802_3_MIN ? '802.3' : `ethertype 0x${type.toString(16).padStart(4, '0')}`
+  const name =
+    type < ethernet.ETH_P_802_3_MIN ? '802.3' : `ethertype 0x${type.toString(16).padStart(4, '0')}`
   return `${source} > ${destination}, ${name}, length ${end - nh}`
 }
 
@@ -56,7 +61,9 @@ function printArp(bytes: Uint8Array, at: number, end: number): string {
   const sender = formatIpv4(arp.spa(bytes, at))
   const target = formatIpv4(arp.tpa(bytes, at))
   const op = arp.op(bytes, at)
-  if (op === arp.ARPOP_REQUEST) return `ARP, Request who-has ${target} tell ${sender}, length ${end - at}`
+  if (op === arp.ARPOP_REQUEST) {
+    return `ARP, Request who-has ${target} tell ${sender}, length ${end - at}`
+  }
   if (op === arp.ARPOP_REPLY) {
     return `ARP, Reply ${sender} is-at ${formatMac(bytes, arp.shaAt(at))}, length ${end - at}`
   }
@@ -78,8 +85,9 @@ function printIpv4(bytes: Uint8Array, at: number, frameEnd: number, upper: Layer
     fragment = ` (frag id ${ipv4.identification(bytes, at)}, offset ${offset}, size ${size}${more ? ', more' : ''})`
   }
   if (offset !== 0) return `IP ${source} > ${destination}: ip-proto-${protocol}${fragment}`
-  if (protocol === ipv4.IPPROTO_ICMP)
+  if (protocol === ipv4.IPPROTO_ICMP) {
     return `IP ${source} > ${destination}: ${printIcmp(bytes, upper.at, end)}${fragment}`
+  }
   return `IP ${printTransport(bytes, upper, source, destination)}${fragment}`
 }
 
@@ -90,12 +98,21 @@ function printIpv6(bytes: Uint8Array, at: number, frameEnd: number, last: Layer)
   const length = ipv6.payloadLength(bytes, at)
   const { kind, protocol } = last
   if (kind === 'extension') return `IP6 ${source} > ${destination}: [|ext], length ${length}`
-  if (kind === 'fragment') return `IP6 ${source} > ${destination}: frag next ${protocol}, length ${length}`
-  if (protocol === ipv6.NEXTHDR_ICMP) return `IP6 ${source} > ${destination}: ${printIcmpv6(bytes, last.at, last.end)}`
+  if (kind === 'fragment') {
+    return `IP6 ${source} > ${destination}: frag next ${protocol}, length ${length}`
+  }
+  if (protocol === ipv6.NEXTHDR_ICMP) {
+    return `IP6 ${source} > ${destination}: ${printIcmpv6(bytes, last.at, last.end)}`
+  }
   return `IP6 ${printTransport(bytes, last, source, destination)}`
 }
 
-function printTransport(bytes: Uint8Array, { at, end, protocol }: Layer, source: string, destination: string): string {
+function printTransport(
+  bytes: Uint8Array,
+  { at, end, protocol }: Layer,
+  source: string,
+  destination: string,
+): string {
   const length = end - at
   if (protocol === ipv4.IPPROTO_UDP) {
     if (length < udp.UDP_HLEN) return `${source} > ${destination}: [|udp], length ${length}`
@@ -108,7 +125,13 @@ function printTransport(bytes: Uint8Array, { at, end, protocol }: Layer, source:
   return `${source} > ${destination}: ip-proto-${protocol}, length ${length}`
 }
 
-function printTcp(bytes: Uint8Array, at: number, end: number, source: string, destination: string): string {
+function printTcp(
+  bytes: Uint8Array,
+  at: number,
+  end: number,
+  source: string,
+  destination: string,
+): string {
   const header = tcp.parse(bytes, at, end - at)
   if (header < 0) return `${source} > ${destination}: [|tcp], length ${end - at}`
   const length = end - at - header
@@ -116,19 +139,32 @@ function printTcp(bytes: Uint8Array, at: number, end: number, source: string, de
   const sequence = tcp.sequenceNumber(bytes, at)
   const ports = `${source}.${tcp.sourcePort(bytes, at)} > ${destination}.${tcp.destinationPort(bytes, at)}`
   let text = `${ports}: Flags [${flagText(flags)}]`
-  if (length > 0) text += `, seq ${sequence}:${(sequence + length) >>> 0}`
-  else if ((flags & (tcp.TCP_SYN | tcp.TCP_FIN | tcp.TCP_RST)) !== 0) text += `, seq ${sequence}`
-  if ((flags & tcp.TCP_ACK) !== 0) text += `, ack ${tcp.acknowledgmentNumber(bytes, at)}`
+  if (length > 0) {
+    text += `, seq ${sequence}:${(sequence + length) >>> 0}`
+  } else if ((flags & (tcp.TCP_SYN | tcp.TCP_FIN | tcp.TCP_RST)) !== 0) {
+    text += `, seq ${sequence}`
+  }
+  if ((flags & tcp.TCP_ACK) !== 0) {
+    text += `, ack ${tcp.acknowledgmentNumber(bytes, at)}`
+  }
   text += `, win ${tcp.window(bytes, at)}`
-  if ((flags & tcp.TCP_URG) !== 0) text += `, urg ${tcp.urgentPointer(bytes, at)}`
-  if (header > tcp.TCP_HLEN) text += `, options [${optionText(bytes, at + tcp.TCP_HLEN, at + header)}]`
+  if ((flags & tcp.TCP_URG) !== 0) {
+    text += `, urg ${tcp.urgentPointer(bytes, at)}`
+  }
+  if (header > tcp.TCP_HLEN) {
+    text += `, options [${optionText(bytes, at + tcp.TCP_HLEN, at + header)}]`
+  }
   return `${text}, length ${length}`
 }
 
 /** Returns TCP flags as letters, `S.`; `none` without one. */
 export function flagText(flags: number): string {
   let text = ''
-  for (let i = 0; i < 8; i++) if ((flags & (1 << i)) !== 0) text += LETTERS[i]
+  for (let i = 0; i < 8; i++) {
+    if ((flags & (1 << i)) !== 0) {
+      text += LETTERS[i]
+    }
+  }
   return text === '' ? 'none' : text
 }
 
@@ -174,8 +210,9 @@ export function printIcmp(bytes: Uint8Array, at: number, end: number): string {
   const length = end - at
   if (icmp.parse(bytes, at, length) < 0) return `ICMP [|icmp], length ${length}`
   const type = icmp.type(bytes, at)
-  if (type === icmp.ICMP_ECHO || type === icmp.ICMP_ECHOREPLY)
+  if (type === icmp.ICMP_ECHO || type === icmp.ICMP_ECHOREPLY) {
     return `ICMP ${echo(bytes, at, length, type === icmp.ICMP_ECHO)}`
+  }
   const about = icmp.isError(type) ? quote4(bytes, at + icmp.ICMP_HLEN, end) : ''
   return `ICMP ${icmpErrorText(bytes, at, type)}${about}, length ${length}`
 }
@@ -189,7 +226,9 @@ export function icmpErrorText(bytes: Uint8Array, at: number, type: number): stri
   }
   if (type === icmp.ICMP_SOURCE_QUENCH) return 'source quench'
   if (type === icmp.ICMP_REDIRECT) return `redirect to ${formatIpv4(icmp.gateway(bytes, at))}`
-  if (type === icmp.ICMP_TIME_EXCEEDED) return code === 0 ? 'time exceeded in-transit' : 'reassembly time exceeded'
+  if (type === icmp.ICMP_TIME_EXCEEDED) {
+    return code === 0 ? 'time exceeded in-transit' : 'reassembly time exceeded'
+  }
   if (type === icmp.ICMP_PARAMETERPROB) return `parameter problem at octet ${bytes[at + 4]}`
   return `type ${type}, code ${code}`
 }
@@ -209,11 +248,14 @@ export function printIcmpv6(bytes: Uint8Array, at: number, end: number): string 
   const length = end - at
   if (icmpv6.parse(bytes, at, length) < 0) return `ICMP6 [|icmp6], length ${length}`
   const type = icmpv6.type(bytes, at)
-  if (type === icmpv6.ICMPV6_ECHO_REQUEST || type === icmpv6.ICMPV6_ECHO_REPLY)
+  if (type === icmpv6.ICMPV6_ECHO_REQUEST || type === icmpv6.ICMPV6_ECHO_REPLY) {
     return `ICMP6, ${echo(bytes, at, length, type === icmpv6.ICMPV6_ECHO_REQUEST)}`
+  }
   if (icmpv6.isNeighbourDiscovery(type)) {
-    const solicited = type === icmpv6.NDISC_NEIGHBOUR_SOLICITATION || type === icmpv6.NDISC_NEIGHBOUR_ADVERTISEMENT
-    const target = solicited && length >= 24 ? `, target ${ipv6Text(bytes, icmpv6.targetAt(at))}` : ''
+    const solicited =
+      type === icmpv6.NDISC_NEIGHBOUR_SOLICITATION || type === icmpv6.NDISC_NEIGHBOUR_ADVERTISEMENT
+    const target =
+      solicited && length >= 24 ? `, target ${ipv6Text(bytes, icmpv6.targetAt(at))}` : ''
     return `ICMP6, ${TCPDUMP_DISCOVERY_NAMES[type - icmpv6.NDISC_ROUTER_SOLICITATION]}${target}, length ${length}`
   }
   const about = icmpv6.isError(type) ? quote6(bytes, at + icmpv6.ICMPV6_HLEN, end) : ''
@@ -223,9 +265,13 @@ export function printIcmpv6(bytes: Uint8Array, at: number, end: number): string 
 /** Returns what an ICMPv6 error reports. */
 export function icmpv6ErrorText(bytes: Uint8Array, at: number, type: number): string {
   const code = icmpv6.code(bytes, at)
-  if (type === icmpv6.ICMPV6_DEST_UNREACH) return `unreachable - ${ICMPV6_UNREACHABLE_NAMES[code] ?? `code ${code}`}`
+  if (type === icmpv6.ICMPV6_DEST_UNREACH) {
+    return `unreachable - ${ICMPV6_UNREACHABLE_NAMES[code] ?? `code ${code}`}`
+  }
   if (type === icmpv6.ICMPV6_PKT_TOOBIG) return `packet too big, mtu ${icmpv6.mtu(bytes, at)}`
-  if (type === icmpv6.ICMPV6_TIME_EXCEED) return code === 0 ? 'time exceeded in-transit' : 'reassembly time exceeded'
+  if (type === icmpv6.ICMPV6_TIME_EXCEED) {
+    return code === 0 ? 'time exceeded in-transit' : 'reassembly time exceeded'
+  }
   if (type === icmpv6.ICMPV6_PARAMPROB) return `parameter problem at octet ${icmpv6.mtu(bytes, at)}`
   return `type ${type}, code ${code}`
 }

@@ -48,7 +48,9 @@ export interface RouterAdvert {
   readonly mtu?: number | undefined
   readonly prefixes: readonly AdvertisedPrefix[]
   /** Resolvers, 16 bytes each, and search domains. A lifetime may be Infinity; 0 withdraws them. */
-  readonly rdnss?: { readonly lifetime: number; readonly servers: readonly Uint8Array[] } | undefined
+  readonly rdnss?:
+    | { readonly lifetime: number; readonly servers: readonly Uint8Array[] }
+    | undefined
   readonly dnssl?: { readonly lifetime: number; readonly domains: readonly string[] } | undefined
   /** The /96 of a NAT64, 16 bytes. At most 65528 seconds, a multiple of 8; 0 withdraws it. */
   readonly pref64?: { readonly lifetime: number; readonly prefix: Uint8Array } | undefined
@@ -75,7 +77,9 @@ export function routerAdvertisement(ra: RouterAdvert): Uint8Array {
     ...(rdnss?.servers.length
       ? option(ND_OPT_RDNSS, [0, 0, ...lifetime(rdnss.lifetime), ...rdnss.servers.flatMap(octets)])
       : []),
-    ...(dnssl && domains.length > 0 ? option(ND_OPT_DNSSL, [0, 0, ...lifetime(dnssl.lifetime), ...domains]) : []),
+    ...(dnssl && domains.length > 0
+      ? option(ND_OPT_DNSSL, [0, 0, ...lifetime(dnssl.lifetime), ...domains])
+      : []),
     // 13 bits of the lifetime in 8 seconds, and 3 bits for the length of the prefix: 0 is /96.
     ...(pref64 === undefined
       ? []
@@ -105,7 +109,11 @@ const lifetime = (seconds: number): number[] => long(Math.min(seconds, 0xffff_ff
  * Whether `message`, an ICMPv6 message with a correct checksum from the IPv6 address `source`, is a
  * valid router solicitation (RFC 4861 sec. 6.1.1). The caller has verified the checksum.
  */
-export function isRouterSolicitation(message: Uint8Array, hopLimit: number, source: Uint8Array): boolean {
+export function isRouterSolicitation(
+  message: Uint8Array,
+  hopLimit: number,
+  source: Uint8Array,
+): boolean {
   if (hopLimit !== icmpv6.NDISC_HOP_LIMIT || message.length < NDISC_RS_HLEN) return false
   if (message[0] !== icmpv6.NDISC_ROUTER_SOLICITATION || message[1] !== 0) return false
   // Options start 16 bytes earlier than in a neighbour solicitation.

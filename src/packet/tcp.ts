@@ -44,7 +44,13 @@ export function setFlags(bytes: Uint8Array, at: number, value: number): void {
 }
 
 /** Writes a header without options, with window 0. Ports and checksum are left to the caller. */
-export function create(bytes: Uint8Array, at: number, sequence: number, acknowledgment: number, control: number): void {
+export function create(
+  bytes: Uint8Array,
+  at: number,
+  sequence: number,
+  acknowledgment: number,
+  control: number,
+): void {
   put32(bytes, at + 4, sequence)
   put32(bytes, at + 8, acknowledgment)
   bytes[at + 12] = (TCP_HLEN >>> 2) << 4
@@ -112,7 +118,9 @@ export class TcpOptions {
       const length = bytes[at + 1]
       const isSignature = kind === OPT_MD5 || kind === OPT_AO
       const mayBeSigned = isSignature || length < 2 || at + length > end
-      if (mayBeSigned && end - at >= MD5_LENGTH) this.isSigned = true
+      if (mayBeSigned && end - at >= MD5_LENGTH) {
+        this.isSigned = true
+      }
       if (at + 1 >= end || length < 2 || at + length > end) return
       this.#readOption(bytes, at, kind, length, isSyn)
       at += length
@@ -127,9 +135,14 @@ export class TcpOptions {
     } else if (kind === OPT_SACK && length >= 10 && (length - 2) % 8 === 0) {
       this.sackAt = at + 2
       this.sackBlocks = (length - 2) >> 3
-    } else if (!isSyn) return
-    else if (kind === OPT_MSS && length === 4) this.mss = get16(bytes, at + 2)
-    else if (kind === OPT_WINDOW_SCALE && length === 3) this.windowScale = Math.min(bytes[at + 2], MAX_WINDOW_SCALE)
-    else if (kind === OPT_SACK_PERMITTED && length === 2) this.sackPermitted = true
+    } else if (!isSyn) {
+      return
+    } else if (kind === OPT_MSS && length === 4) {
+      this.mss = get16(bytes, at + 2)
+    } else if (kind === OPT_WINDOW_SCALE && length === 3) {
+      this.windowScale = Math.min(bytes[at + 2], MAX_WINDOW_SCALE)
+    } else if (kind === OPT_SACK_PERMITTED && length === 2) {
+      this.sackPermitted = true
+    }
   }
 }

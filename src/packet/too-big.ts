@@ -30,12 +30,17 @@ export function tooBigLength(bytes: Uint8Array, at: number, length: number): num
     network < 0 ||
     ethernet.isMulticastAddress(bytes, ethernet.destinationAt(at)) ||
     !ethernet.isStationAddress(bytes, ethernet.sourceAt(at))
-  )
+  ) {
     return 0
+  }
   const nh = at + network
   const type = get16(bytes, nh - 2)
-  if (type === ethernet.ETH_P_IP && isEligible4(bytes, nh, length - network))
-    return network + Math.min(MAX_LENGTH_4, ipv4.IPV4_HLEN + icmp.ICMP_HLEN + ipv4.totalLength(bytes, nh))
+  if (type === ethernet.ETH_P_IP && isEligible4(bytes, nh, length - network)) {
+    return (
+      network +
+      Math.min(MAX_LENGTH_4, ipv4.IPV4_HLEN + icmp.ICMP_HLEN + ipv4.totalLength(bytes, nh))
+    )
+  }
   if (type === ethernet.ETH_P_IPV6 && isEligible6(bytes, nh, length - network)) {
     const quote = ipv6.IPV6_HLEN + ipv6.payloadLength(bytes, nh)
     return network + Math.min(MAX_LENGTH_6, ipv6.IPV6_HLEN + icmp.ICMP_HLEN + quote)
@@ -46,7 +51,9 @@ export function tooBigLength(bytes: Uint8Array, at: number, length: number): num
 function isEligible4(bytes: Uint8Array, nh: number, length: number): boolean {
   const header = ipv4.parse(bytes, nh, length)
   if (header < 0 || onesComplementSum(bytes, nh, header) !== 0xffff) return false
-  if ((ipv4.flags(bytes, nh) & ipv4.IP_DF) === 0 || ipv4.fragmentOffset(bytes, nh) !== 0) return false
+  if ((ipv4.flags(bytes, nh) & ipv4.IP_DF) === 0 || ipv4.fragmentOffset(bytes, nh) !== 0) {
+    return false
+  }
   if (!ipv4.isUnicastAddress(bytes, ipv4.sourceAt(nh))) return false
   if (!ipv4.isUnicastAddress(bytes, ipv4.destinationAt(nh))) return false
   if (ipv4.protocol(bytes, nh) !== ipv4.IPPROTO_ICMP) return true
@@ -72,20 +79,36 @@ function isEligible6(bytes: Uint8Array, nh: number, length: number): boolean {
  * Writes the error about the frame at `from`, of the `length` that tooBigLength returned, to `to`.
  * The two must not overlap. `mtu` is the largest IP packet that fits the link, in bytes.
  */
-export function writeTooBig(bytes: Uint8Array, to: number, from: number, length: number, mtu: number): void {
+export function writeTooBig(
+  bytes: Uint8Array,
+  to: number,
+  from: number,
+  length: number,
+  mtu: number,
+): void {
   const network = networkOffset(bytes, from, length)
   bytes.copyWithin(to, from, from + network)
   ethernet.swapAddresses(bytes, to)
-  if (get16(bytes, from + network - 2) === ethernet.ETH_P_IP)
+  if (get16(bytes, from + network - 2) === ethernet.ETH_P_IP) {
     write4(bytes, to + network, from + network, to + length, mtu)
-  else write6(bytes, to + network, from + network, to + length, mtu)
+  } else {
+    write6(bytes, to + network, from + network, to + length, mtu)
+  }
 }
 
 function write4(bytes: Uint8Array, nh: number, quoted: number, end: number, mtu: number): void {
   const h = nh + ipv4.IPV4_HLEN
   ipv4.create(bytes, nh, ipv4.IPPROTO_ICMP, end - h, HOP_LIMIT)
-  bytes.copyWithin(ipv4.sourceAt(nh), ipv4.destinationAt(quoted), ipv4.destinationAt(quoted) + ipv4.IPV4_ALEN)
-  bytes.copyWithin(ipv4.destinationAt(nh), ipv4.sourceAt(quoted), ipv4.sourceAt(quoted) + ipv4.IPV4_ALEN)
+  bytes.copyWithin(
+    ipv4.sourceAt(nh),
+    ipv4.destinationAt(quoted),
+    ipv4.destinationAt(quoted) + ipv4.IPV4_ALEN,
+  )
+  bytes.copyWithin(
+    ipv4.destinationAt(nh),
+    ipv4.sourceAt(quoted),
+    ipv4.sourceAt(quoted) + ipv4.IPV4_ALEN,
+  )
   ipv4.fillHeaderChecksum(bytes, nh)
   writeIcmp(bytes, h, quoted, end, icmp.ICMP_DEST_UNREACH, icmp.ICMP_FRAG_NEEDED)
   icmp.setNextHopMtu(bytes, h, Math.min(mtu, 0xffff))
@@ -95,15 +118,30 @@ function write4(bytes: Uint8Array, nh: number, quoted: number, end: number, mtu:
 function write6(bytes: Uint8Array, nh: number, quoted: number, end: number, mtu: number): void {
   const h = nh + ipv6.IPV6_HLEN
   ipv6.create(bytes, nh, ipv6.NEXTHDR_ICMP, end - h, HOP_LIMIT)
-  bytes.copyWithin(ipv6.sourceAt(nh), ipv6.destinationAt(quoted), ipv6.destinationAt(quoted) + ipv6.IPV6_ALEN)
-  bytes.copyWithin(ipv6.destinationAt(nh), ipv6.sourceAt(quoted), ipv6.sourceAt(quoted) + ipv6.IPV6_ALEN)
+  bytes.copyWithin(
+    ipv6.sourceAt(nh),
+    ipv6.destinationAt(quoted),
+    ipv6.destinationAt(quoted) + ipv6.IPV6_ALEN,
+  )
+  bytes.copyWithin(
+    ipv6.destinationAt(nh),
+    ipv6.sourceAt(quoted),
+    ipv6.sourceAt(quoted) + ipv6.IPV6_ALEN,
+  )
   writeIcmp(bytes, h, quoted, end, icmpv6.ICMPV6_PKT_TOOBIG, 0)
   icmpv6.setMtu(bytes, h, mtu)
   const sum = pseudoHeaderSum6(bytes, nh, ipv6.NEXTHDR_ICMP, end - h)
   icmpv6.setChecksum(bytes, h, finish(onesComplementSum(bytes, h, end - h, sum)))
 }
 
-function writeIcmp(bytes: Uint8Array, h: number, quoted: number, end: number, type: number, code: number): void {
+function writeIcmp(
+  bytes: Uint8Array,
+  h: number,
+  quoted: number,
+  end: number,
+  type: number,
+  code: number,
+): void {
   bytes.fill(0, h, h + icmp.ICMP_HLEN)
   bytes[h] = type
   bytes[h + 1] = code

@@ -48,7 +48,9 @@ export class UpperHeader {
       if (header < ipv4.IPV4_HLEN || header > length) return 0
       this.end = Math.min(end, nh + Math.max(header, ipv4.totalLength(bytes, nh)))
       this.isFragment = ipv4.isFragment(bytes, nh)
-      if (ipv4.fragmentOffset(bytes, nh) === 0) this.#found(nh + header, ipv4.protocol(bytes, nh), ipv6.NEXTHDR_ICMP)
+      if (ipv4.fragmentOffset(bytes, nh) === 0) {
+        this.#found(nh + header, ipv4.protocol(bytes, nh), ipv6.NEXTHDR_ICMP)
+      }
       return 4
     }
     if (version !== 6 || length < ipv6.IPV6_HLEN) return 0
@@ -63,7 +65,9 @@ export class UpperHeader {
     this.isFragment = (plain & 0xff) === ipv6.NEXTHDR_FRAGMENT
     const upper = this.isFragment ? ipv6.upperLayer(bytes, nh, length, true, true) : plain
     // A later fragment has its data at 0.
-    if (upper >>> 8 !== 0 && upper >= 0) this.#found(nh + (upper >>> 8), upper & 0xff, ipv4.IPPROTO_ICMP)
+    if (upper >>> 8 !== 0 && upper >= 0) {
+      this.#found(nh + (upper >>> 8), upper & 0xff, ipv4.IPPROTO_ICMP)
+    }
   }
 
   /** `other` is the number that ICMP has in the other version of IP. */
@@ -71,12 +75,18 @@ export class UpperHeader {
     this.h = h
     this.protocol = protocol
     const offset = protocol === other ? undefined : CHECK.get(protocol)
-    if (offset !== undefined && h + offset + 2 <= this.end) this.check = h + offset
+    if (offset !== undefined && h + offset + 2 <= this.end) {
+      this.check = h + offset
+    }
   }
 }
 
 /** Returns the header of a frame's whole TCP or UDP packet; undefined for others, and fragments. */
-export function wholeTransport(bytes: Uint8Array, at: number, length: number): UpperHeader | undefined {
+export function wholeTransport(
+  bytes: Uint8Array,
+  at: number,
+  length: number,
+): UpperHeader | undefined {
   const network = networkOffset(bytes, at, length)
   const nh = at + network
   const type = network < 0 ? 0 : get16(bytes, nh - 2)
@@ -101,7 +111,12 @@ function isIp(type: number, bytes: Uint8Array, nh: number, length: number): bool
  * field. Returns false, with the frame untouched, for frames without such a checksum and for
  * fragments.
  */
-export function completeChecksum(bytes: Uint8Array, at: number, length: number, upper = new UpperHeader()): boolean {
+export function completeChecksum(
+  bytes: Uint8Array,
+  at: number,
+  length: number,
+  upper = new UpperHeader(),
+): boolean {
   const network = networkOffset(bytes, at, length)
   const type = network < 0 ? 0 : get16(bytes, at + network - 2)
   if (type !== ETH_P_IP && type !== ETH_P_IPV6) return false
@@ -112,7 +127,9 @@ export function completeChecksum(bytes: Uint8Array, at: number, length: number, 
   if (protocol !== ipv4.IPPROTO_TCP && protocol !== ipv4.IPPROTO_UDP) return false
   const pseudoHeaderSum = version === 4 ? pseudoHeaderSum4 : pseudoHeaderSum6
   put16(bytes, check, 0)
-  const sum = finish(onesComplementSum(bytes, h, end - h, pseudoHeaderSum(bytes, nh, protocol, end - h)))
+  const sum = finish(
+    onesComplementSum(bytes, h, end - h, pseudoHeaderSum(bytes, nh, protocol, end - h)),
+  )
   put16(bytes, check, sum === 0 && protocol === ipv4.IPPROTO_UDP ? 0xffff : sum)
   return true
 }

@@ -35,14 +35,20 @@ export function allocSkb(dev: AllocDevice, size: number): SkBuff | undefined {
  */
 export function devAllocSkb(dev: AllocDevice, size: number): SkBuff | undefined {
   const skb = checkedPool(dev, size, FRAME_MAX, devAllocSkb).alloc(size)
-  if (skb !== undefined) skb.dev = dev
+  if (skb !== undefined) {
+    skb.dev = dev
+  }
   return skb
 }
 
 /** Returns the frame memory of a device. Throws an SkbError for wrong arguments of `fn`. */
 function checkedPool(dev: AllocDevice, size: number, most: number, fn: Fn): SkBuffPool {
   const pool = dev?.net?.pool
-  if (pool === undefined) throw skbPanic(`${fn.name} without a device`, fn, `call ${fn.name}(dev, size)`)
-  if (!(size >= 0 && size <= most)) throw skbPanic(`${fn.name} of ${size} bytes`, fn, `0 to ${most} fit a slot`)
+  if (pool === undefined) {
+    throw skbPanic(`${fn.name} without a device`, fn, `call ${fn.name}(dev, size)`)
+  }
+  if (!(size >= 0 && size <= most)) {
+    throw skbPanic(`${fn.name} of ${size} bytes`, fn, `0 to ${most} fit a slot`)
+  }
   return pool
 }

@@ -5,7 +5,8 @@ type Named<K> = K extends `SKB_DROP_REASON_${infer Name}` ? Exclude<Name, 'MAX'>
 
 const CHECKSUM = 'the receiver of the packet found a wrong checksum'
 const RX_FAULT = 'receive faults of real hardware: overrun, check sequence, alignment, FIFO'
-const TX_FAULT = 'transmit faults of real hardware: abort, no carrier, underrun, heartbeat, late collision'
+const TX_FAULT =
+  'transmit faults of real hardware: abort, no carrier, underrun, heartbeat, late collision'
 
 /** The cause of each reason, by its name without a prefix. */
 export const DROP_CAUSES: Readonly<Record<string, string>> = {
@@ -55,8 +56,10 @@ export const DROP_CAUSES: Readonly<Record<string, string>> = {
   UDP_CSUM: CHECKSUM,
   ICMP_CSUM: CHECKSUM,
   MAC_INVALID_SOURCE: 'the source hardware address is zero or a group address',
-  IP_INADDRERRORS: 'a simulated host received a packet for another address, or from one that no host can have',
-  NEIGH_FAILED: 'the hardware address of the destination is unknown; or an invalid neighbour solicitation',
+  IP_INADDRERRORS:
+    'a simulated host received a packet for another address, or from one that no host can have',
+  NEIGH_FAILED:
+    'the hardware address of the destination is unknown; or an invalid neighbour solicitation',
   FRAG_REASM: 'a fragment: simulated hosts do not reassemble',
   HANDLER_EXCEPTION: 'a handler of a simulated host threw',
   QDISC_OVERLIMIT: 'a queue or a wire was full',

@@ -22,5 +22,7 @@ export function dropsByName(...rows: readonly Float64Array[]): Record<string, nu
   const sums = Array.from({ length: SKB_DROP_REASON_MAX }, (_, reason) =>
     rows.reduce((n, row) => n + (row[reason] ?? 0), 0),
   )
-  return Object.fromEntries(sums.map((n, reason) => [dropReasonName(reason), n] as const).filter(([, n]) => n > 0))
+  return Object.fromEntries(
+    sums.map((n, reason) => [dropReasonName(reason), n] as const).filter(([, n]) => n > 0),
+  )
 }

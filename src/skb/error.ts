@@ -24,8 +24,12 @@ export const OWNER_STAGE = 7
 
 /** The error of `fn`, `verb` in the kernel, on a handed-on frame. Names the caller of `fn`. */
 export function handedOn(owner: number, fn: (...args: never[]) => unknown, verb: string): SkbError {
-  if (owner === OWNER_RX) return skbPanic(`${verb} on a frame that the kernel was given already`, fn, TAKEN)
-  if (owner === OWNER_WIRE) return skbPanic(`${verb} on a frame that a wire was given already`, fn, TAKEN)
+  if (owner === OWNER_RX) {
+    return skbPanic(`${verb} on a frame that the kernel was given already`, fn, TAKEN)
+  }
+  if (owner === OWNER_WIRE) {
+    return skbPanic(`${verb} on a frame that a wire was given already`, fn, TAKEN)
+  }
   return skbPanic(`${verb} on a freed frame`, fn, 'its slot was already given back to the pool')
 }
 
@@ -56,7 +60,13 @@ export function skbPanic(text: string, fn: Fn, why?: string): SkbError {
 }
 
 /** The error of a method that would move past the end of a slot or frame, or got a wrong number. */
-export function overPanic(fn: Fn, verb: string, n: number, room: number, name = 'skb_over_panic'): SkbError {
+export function overPanic(
+  fn: Fn,
+  verb: string,
+  n: number,
+  room: number,
+  name = 'skb_over_panic',
+): SkbError {
   return skbPanic(`${name}: ${verb} of ${n} bytes where ${room} are left`, fn)
 }
 

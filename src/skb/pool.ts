@@ -99,10 +99,16 @@ export class SkBuffPool {
     const [strideLarge, strideSmall] = [SLOT_LARGE + gap, SLOT_SMALL + gap]
     const largeBytes = large * strideLarge
     const octets = largeBytes + (small + reserve) * strideSmall
-    if (octets > ARENA_MAX) throw new SkbError(`a pool of ${octets} bytes: at most ${ARENA_MAX}, take fewer slots`)
+    if (octets > ARENA_MAX) {
+      throw new SkbError(`a pool of ${octets} bytes: at most ${ARENA_MAX}, take fewer slots`)
+    }
     const reserved = octets > FEW ? Math.max(octets, RESERVED_MIN) : octets
     // A page that is not isolated has no shared memory, and no thread to share it with.
-    this.bytes = new Uint8Array(new (globalThis.SharedArrayBuffer ?? ArrayBuffer)(reserved), 0, octets)
+    this.bytes = new Uint8Array(
+      new (globalThis.SharedArrayBuffer ?? ArrayBuffer)(reserved),
+      0,
+      octets,
+    )
     this.large = makeSlotClass(SLOT_LARGE, strideLarge, large, 0)
     this.small = makeSlotClass(SLOT_SMALL, strideSmall, small, largeBytes)
     this.#reserve = reserve
@@ -122,7 +128,10 @@ export class SkBuffPool {
   /** Returns an empty frame, the caller's, with room for `size` bytes; undefined without a slot. */
   alloc(size: number): SkBuff | undefined {
     if (!(size >= 0 && size <= FRAME_MAX)) throw sizePanic(size)
-    const skb = size <= FRAME_SMALL ? (this.#take(this.small) ?? this.#take(this.large)) : this.#take(this.large)
+    const skb =
+      size <= FRAME_SMALL
+        ? (this.#take(this.small) ?? this.#take(this.large))
+        : this.#take(this.large)
     if (skb !== undefined) {
       this.allocated++
       reset(skb)
@@ -136,7 +145,9 @@ export class SkBuffPool {
     // A frame that extends into the usual headroom leaves less for alloc to find after it.
     const behind = headroom < HEADROOM ? skb.len - HEADROOM + headroom : skb.len
     const like = this.alloc(behind < 0 ? 0 : behind)
-    if (like !== undefined) like.data = Math.min(like.head + headroom, like.end - skb.len)
+    if (like !== undefined) {
+      like.data = Math.min(like.head + headroom, like.end - skb.len)
+    }
     return like
   }
 
@@ -184,11 +195,21 @@ export class SkBuffPool {
   peek(account: SlotAccount, max: number, offsets: Int32Array): number {
     const { large } = this
     let n = account.quota - account.used
-    if (n > max) n = max
+    if (n > max) {
+      n = max
+    }
     if (n <= 0) return 0
-    while (large.top < n) if (!this.make(large)) break
-    if (n > large.top) n = large.top
-    for (let i = 0; i < n; i++) offsets[i] = large.free[large.top - 1 - i].slot + FRAME_AT
+    while (large.top < n) {
+      if (!this.make(large)) {
+        break
+      }
+    }
+    if (n > large.top) {
+      n = large.top
+    }
+    for (let i = 0; i < n; i++) {
+      offsets[i] = large.free[large.top - 1 - i].slot + FRAME_AT
+    }
     return n
   }
 
@@ -296,7 +317,9 @@ export class SkBuffPool {
 
   /** Notifies the waiting accounts while slots are free. */
   protected wakeWaiting(): void {
-    if (this.#waiting !== 0) this.#wake()
+    if (this.#waiting !== 0) {
+      this.#wake()
+    }
   }
 
   #wake(): void {
@@ -312,13 +335,19 @@ export class SkBuffPool {
 
   #share(): void {
     const quota = Math.max(1, Math.floor(this.large.count / this.#accounts.length))
-    for (const account of this.#accounts) account.quota = quota
+    for (const account of this.#accounts) {
+      account.quota = quota
+    }
     this.wakeWaiting()
   }
 }
 
 function sizePanic(size: number): SkbError {
-  return skbPanic(`alloc of ${size} bytes`, SkBuffPool.prototype.alloc, `0 to ${FRAME_MAX} fit a slot`)
+  return skbPanic(
+    `alloc of ${size} bytes`,
+    SkBuffPool.prototype.alloc,
+    `0 to ${FRAME_MAX} fit a slot`,
+  )
 }
 
 /** Resets a slot's SkBuff to a new frame: empty, with the usual headroom. */

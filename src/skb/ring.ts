@@ -26,11 +26,15 @@ export class Ring {
    * OWNER_* of a frame from `shift`.
    */
   constructor(capacity: number, owner: number = OWNER_RING, taker: number = owner) {
-    if (!(capacity >= 0 && capacity <= CAPACITY_MAX)) throw new RangeError(`a ring of ${capacity} frames`)
+    if (!(capacity >= 0 && capacity <= CAPACITY_MAX)) {
+      throw new RangeError(`a ring of ${capacity} frames`)
+    }
     this.#owner = owner
     this.#taker = taker
     let size = 1
-    while (size < capacity) size *= 2
+    while (size < capacity) {
+      size *= 2
+    }
     this.capacity = size
     this.#mask = size - 1
     this.#slots = new Array<SkBuff | undefined>(size).fill(undefined)
@@ -82,7 +86,9 @@ export class Ring {
   /** Drops all frames with one reason, and returns their number. */
   purge(reason: number): number {
     const n = this.#length
-    for (let skb = this.shift(); skb !== undefined; skb = this.shift()) skb.drop(reason)
+    for (let skb = this.shift(); skb !== undefined; skb = this.shift()) {
+      skb.drop(reason)
+    }
     return n
   }
 }

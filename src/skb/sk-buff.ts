@@ -9,7 +9,16 @@
  * slot is used again; the check is one integer comparison and always on.
  */
 import { SKB_DROP_REASON_NOT_SPECIFIED } from './drop-reason.ts'
-import { handedOn, OWNER_FREE, OWNER_HOLDER, OWNER_PORT, OWNER_RX, overPanic, skbPanic, underPanic } from './error.ts'
+import {
+  handedOn,
+  OWNER_FREE,
+  OWNER_HOLDER,
+  OWNER_PORT,
+  OWNER_RX,
+  overPanic,
+  skbPanic,
+  underPanic,
+} from './error.ts'
 import type { SkBuffPool, SlotAccount, SlotClass } from './pool.ts'
 
 /**
@@ -120,7 +129,9 @@ export class SkBuff {
     if (this.owner < OWNER_HOLDER) throw handedOn(this.owner, this.put, 'skb_put')
     const tail = this.data + this.len
     // >>> changes every value that is not a whole number from 0 to 2^32 - 1.
-    if (n >>> 0 !== n || tail + n > this.end) throw overPanic(this.put, 'skb_put', n, this.end - tail)
+    if (n >>> 0 !== n || tail + n > this.end) {
+      throw overPanic(this.put, 'skb_put', n, this.end - tail)
+    }
     this.len += n
     return tail
   }
@@ -135,7 +146,9 @@ export class SkBuff {
   /** Adds `n` bytes at the start, from the headroom, and returns the new `data` (skb_push). */
   push(n: number): number {
     if (this.owner < OWNER_HOLDER) throw handedOn(this.owner, this.push, 'skb_push')
-    if (n >>> 0 !== n || this.data - n < this.head) throw underPanic(this.push, 'skb_push', n, this.data - this.head)
+    if (n >>> 0 !== n || this.data - n < this.head) {
+      throw underPanic(this.push, 'skb_push', n, this.data - this.head)
+    }
     this.len += n
     this.data -= n
     return this.data
@@ -166,7 +179,9 @@ export class SkBuff {
     if (this.len !== 0) throw notEmpty(n, this.len)
     const data = this.data + n
     if (data < this.head) throw underPanic(this.reserve, 'skb_reserve', n, this.data - this.head)
-    if ((n | 0) !== n || data > this.end) throw overPanic(this.reserve, 'skb_reserve', n, this.end - this.data)
+    if ((n | 0) !== n || data > this.end) {
+      throw overPanic(this.reserve, 'skb_reserve', n, this.end - this.data)
+    }
     this.data = data
   }
 
@@ -246,15 +261,20 @@ export class SkBuff {
   /** For ports, once the kernel has the frame: counts and frees it (consume_skb). */
   consume(): void {
     if (this.owner < OWNER_HOLDER) throw handedOn(this.owner, this.consume, 'skb_consume')
-    if (this.dev !== undefined) this.dev.countReceived(this)
+    if (this.dev !== undefined) {
+      this.dev.countReceived(this)
+    }
     this.pool.release(this)
   }
 
   /** Counts a drop on the frame's device with its reason, then frees it (kfree_skb_reason). */
   drop(reason: number = SKB_DROP_REASON_NOT_SPECIFIED): void {
     if (this.owner < OWNER_HOLDER) throw handedOn(this.owner, this.drop, 'skb_drop')
-    if (this.dev === undefined) this.pool.countDrop(reason)
-    else this.dev.countDrop(this, reason)
+    if (this.dev === undefined) {
+      this.pool.countDrop(reason)
+    } else {
+      this.dev.countDrop(this, reason)
+    }
     this.pool.release(this)
   }
 
@@ -287,7 +307,10 @@ function copyFrame(from: SkBuff, to: SkBuff): void {
 }
 
 function padPanic(len: number, most: number): Error {
-  return skbPanic(`skb_over_panic: skb_put_padto to ${len} bytes where ${most} fit`, SkBuff.prototype.padto)
+  return skbPanic(
+    `skb_over_panic: skb_put_padto to ${len} bytes where ${most} fit`,
+    SkBuff.prototype.padto,
+  )
 }
 
 function notEmpty(n: number, len: number): Error {

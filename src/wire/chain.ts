@@ -10,7 +10,11 @@
 import { type Clock, NSEC_PER_MSEC } from '../base/clock.ts'
 import { skbGsoSegment } from '../netdev/gso.ts'
 import type { DecisionLog, FrameProbe, StageReport, WireDrop, WireSide } from '../netdev/index.ts'
-import { SKB_DROP_REASON_DEV_STOPPED, SKB_DROP_REASON_NOMEM, SKB_DROP_REASON_WIRE_LOSS } from '../skb/drop-reason.ts'
+import {
+  SKB_DROP_REASON_DEV_STOPPED,
+  SKB_DROP_REASON_NOMEM,
+  SKB_DROP_REASON_WIRE_LOSS,
+} from '../skb/drop-reason.ts'
 import { handedOn, OWNER_HOLDER, OWNER_STAGE } from '../skb/error.ts'
 import type { SkBuffPool } from '../skb/pool.ts'
 import type { Ring } from '../skb/ring.ts'
@@ -123,12 +127,21 @@ export class Chain implements Wire, StageOwner {
   push(skb: SkBuff): void {
     if (skb.owner < OWNER_HOLDER) throw handedOn(skb.owner, this.push, 'wire push')
     skb.owner = OWNER_STAGE
-    if (this.#retired.length !== 0) this.#forgetEmpty()
-    if (this.#closed) this.#drop(skb, 'closed', SKB_DROP_REASON_DEV_STOPPED)
-    else if (this.#first !== this.#end || this.#retired.length !== 0 || this.clock.waiting !== 0) {
+    if (this.#retired.length !== 0) {
+      this.#forgetEmpty()
+    }
+    if (this.#closed) {
+      this.#drop(skb, 'closed', SKB_DROP_REASON_DEV_STOPPED)
+    } else if (
+      this.#first !== this.#end ||
+      this.#retired.length !== 0 ||
+      this.clock.waiting !== 0
+    ) {
       this.clock.arrive(skb)
     } else {
-      if (this.#fromProbe === undefined && this.#toProbe === undefined) this.#options.onIdle?.()
+      if (this.#fromProbe === undefined && this.#toProbe === undefined) {
+        this.#options.onIdle?.()
+      }
       this.clock.advance()
       this.#enter(skb)
     }
@@ -144,10 +157,14 @@ export class Chain implements Wire, StageOwner {
     this.#retired.push(...gone)
     this.#growPool()
     const packets = this.#stages.all.some(({ impairment }) => impairment.takesGso !== true)
-    if (packets !== this.#cutsGso) this.#options.onPackets?.(packets)
+    if (packets !== this.#cutsGso) {
+      this.#options.onPackets?.(packets)
+    }
     this.#cutsGso = packets
     // Last, because the packets that they pass on may change the chain again.
-    for (const stage of gone) stage.retire()
+    for (const stage of gone) {
+      stage.retire()
+    }
     this.#forgetEmpty()
   }
 
@@ -158,7 +175,9 @@ export class Chain implements Wire, StageOwner {
   restart(seed: number): void {
     this.#seed = seed
     this.#stages.reseed(seed)
-    for (const stage of this.#retired) stage.forgetCounts()
+    for (const stage of this.#retired) {
+      stage.forgetCounts()
+    }
     this.#former.clear()
     this.#drops.clear()
     this.#duplicated = 0
@@ -195,7 +214,9 @@ export class Chain implements Wire, StageOwner {
     if (this.#closed) return
     this.#closed = true
     // Removed stages first: they may pass on their held packets.
-    for (const stage of [...this.#retired, ...this.#stages.all]) stage.close()
+    for (const stage of [...this.#retired, ...this.#stages.all]) {
+      stage.close()
+    }
     this.clock.close(skb => this.#drop(skb, 'closed', SKB_DROP_REASON_DEV_STOPPED))
     this.#options.pool.growSmall(-this.#grown)
     this.#grown = 0
@@ -213,12 +234,17 @@ export class Chain implements Wire, StageOwner {
     const probe = this.#fromProbe ?? this.#toProbe
     if (probe !== undefined) {
       probe.time = this.clock.now()
-      if (by !== undefined) probe.cause = this.#causeOf(by, why, skb)
+      if (by !== undefined) {
+        probe.cause = this.#causeOf(by, why, skb)
+      }
     }
     skb.owner = OWNER_STAGE
     const { drop } = this.#options
-    if (drop === undefined) skb.drop(reason)
-    else drop(skb, reason)
+    if (drop === undefined) {
+      skb.drop(reason)
+    } else {
+      drop(skb, reason)
+    }
     if (probe === undefined) return
     probe.time = Number.NaN
     probe.cause = undefined
@@ -236,14 +262,23 @@ export class Chain implements Wire, StageOwner {
     }
     this.#extraPackets += n - 1
     this.#extraBytes -= len
-    for (let i = 0, segment = segments.shift(); segment !== undefined; i++, segment = segments.shift()) {
+    for (
+      let i = 0, segment = segments.shift();
+      segment !== undefined;
+      i++, segment = segments.shift()
+    ) {
       segment.owner = OWNER_STAGE
       this.#extraBytes += segment.len
-      if (segments.length !== 0) dev?.countMade?.(segment, 1)
+      if (segments.length !== 0) {
+        dev?.countMade?.(segment, 1)
+      }
       segment.packetId = packetId + i
       segment.family = family
-      if (to === undefined) this.clock.follow(segment)
-      else to.push(segment)
+      if (to === undefined) {
+        this.clock.follow(segment)
+      } else {
+        to.push(segment)
+      }
     }
   }
 
@@ -261,7 +296,9 @@ export class Chain implements Wire, StageOwner {
     if (skb.slotClass === small) {
       if (small.made - small.top <= small.count / 2) return true
       let frames = 0
-      for (const limit of this.#limits) frames += limit.frames
+      for (const limit of this.#limits) {
+        frames += limit.frames
+      }
       return frames < this.#grown + pool.smallShare
     }
     // Reads need large slots, from the share of their device. A wire may use half of both.
@@ -304,20 +341,31 @@ export class Chain implements Wire, StageOwner {
   #growPool(): void {
     this.#limits = [...new Set(this.#stages.all.flatMap(stage => stage.limits))]
     let packets = 0
-    for (const { mostPackets } of this.#limits) packets += mostPackets
-    if (packets > this.#grown) this.#grown += this.#options.pool.growSmall(packets - this.#grown)
+    for (const { mostPackets } of this.#limits) {
+      packets += mostPackets
+    }
+    if (packets > this.#grown) {
+      this.#grown += this.#options.pool.growSmall(packets - this.#grown)
+    }
   }
 
   /** An empty stage remains while an earlier one may still push packets to it. */
   #forgetEmpty(): void {
-    if (this.#retired[0]?.held === 0) this.#collect()
-    while (this.#retired[0]?.held === 0) this.#retired.shift()?.close()
+    if (this.#retired[0]?.held === 0) {
+      this.#collect()
+    }
+    while (this.#retired[0]?.held === 0) {
+      this.#retired.shift()?.close()
+    }
   }
 
   #arrive(skb: SkBuff): void {
     skb.owner = OWNER_STAGE
-    if (skb.gsoSize === 0 || !this.#cutsGso) this.#enter(skb)
-    else this.cut(skb)
+    if (skb.gsoSize === 0 || !this.#cutsGso) {
+      this.#enter(skb)
+    } else {
+      this.cut(skb)
+    }
   }
 
   #enter(skb: SkBuff): void {
@@ -340,7 +388,9 @@ export class Chain implements Wire, StageOwner {
     try {
       this.#pushTo(this.#options.end, this.#toProbe, skb)
     } catch (error) {
-      if (skb.owner === OWNER_STAGE) this.#drop(skb, 'exception', SKB_DROP_REASON_WIRE_LOSS)
+      if (skb.owner === OWNER_STAGE) {
+        this.#drop(skb, 'exception', SKB_DROP_REASON_WIRE_LOSS)
+      }
       this.failed('receiver', error)
     }
   }
@@ -349,11 +399,15 @@ export class Chain implements Wire, StageOwner {
   #pushTo(wire: Wire, probe: FrameProbe | undefined, skb: SkBuff): void {
     // The receiver may push its own frames past the same probe.
     const time = probe?.time ?? Number.NaN
-    if (probe !== undefined) probe.time = this.clock.now()
+    if (probe !== undefined) {
+      probe.time = this.clock.now()
+    }
     try {
       wire.push(skb)
     } finally {
-      if (probe !== undefined) probe.time = time
+      if (probe !== undefined) {
+        probe.time = time
+      }
     }
   }
 
@@ -403,10 +457,20 @@ function remember(stage: Stage, former: Map<string, StageReport>): void {
 }
 
 function addAll(sums: Map<string, number>, counts: ReadonlyMap<string, number>): void {
-  for (const [key, n] of counts) sums.set(key, (sums.get(key) ?? 0) + n)
+  for (const [key, n] of counts) {
+    sums.set(key, (sums.get(key) ?? 0) + n)
+  }
 }
 
-function reportOf({ stage, path, direction, impairment, held, stats, lateness }: Stage): StageReport {
+function reportOf({
+  stage,
+  path,
+  direction,
+  impairment,
+  held,
+  stats,
+  lateness,
+}: Stage): StageReport {
   return {
     stage,
     path,
@@ -427,9 +491,9 @@ function reportOf({ stage, path, direction, impairment, held, stats, lateness }:
 }
 
 function sumOf(a: StageReport, b: StageReport): StageReport {
-  const counts = (['in', 'out', 'dropped', 'duplicated', 'corrupted', 'reordered', 'marked'] as const).map(
-    key => [key, a[key] + b[key]] as const,
-  )
+  const counts = (
+    ['in', 'out', 'dropped', 'duplicated', 'corrupted', 'reordered', 'marked'] as const
+  ).map(key => [key, a[key] + b[key]] as const)
   const drops = new Map(Object.entries(a.drops))
   addAll(drops, new Map(Object.entries(b.drops)))
   return { ...a, ...Object.fromEntries(counts), drops: Object.fromEntries(drops) }

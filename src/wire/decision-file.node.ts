@@ -69,19 +69,31 @@ export class DecisionFile implements DecisionLog, AsyncDisposable {
   }
 
   set(direction: string, time: number, text: string, seed: number, side?: WireSide): void {
-    this.#add(`${JSON.stringify({ t: time, direction, side, stage: 'wire', verdict: 'set', text, seed })}\n`)
+    this.#add(
+      `${JSON.stringify({ t: time, direction, side, stage: 'wire', verdict: 'set', text, seed })}\n`,
+    )
   }
 
   arrival(direction: string, time: number, id: number, skb: SkBuff): void {
     const { bytes, data, len, gsoSize, gsoType, csumStart } = skb
-    const head = Buffer.from(bytes.buffer, bytes.byteOffset + data, Math.min(len, HEAD)).toString('hex')
+    const head = Buffer.from(bytes.buffer, bytes.byteOffset + data, Math.min(len, HEAD)).toString(
+      'hex',
+    )
     const gso = gsoSize === 0 ? '' : `,"gso":[${gsoSize},${gsoType},${csumStart - data}]`
     this.#add(
       `{"t":${time},"direction":"${direction}","n":${id},"stage":"wire","verdict":"arrive","amount":${len}${gso},"head":"${head}"}\n`,
     )
   }
 
-  readonly decision: DecisionLog['decision'] = (direction, time, id, stage, verdict, amount, why) => {
+  readonly decision: DecisionLog['decision'] = (
+    direction,
+    time,
+    id,
+    stage,
+    verdict,
+    amount,
+    why,
+  ) => {
     const more = `${amount === undefined ? '' : `,"amount":${amount}`}${why === undefined ? '' : `,"why":${JSON.stringify(why)}`}`
     this.#add(
       `{"t":${time},"direction":"${direction}","n":${id},"stage":${JSON.stringify(stage)},"verdict":${JSON.stringify(verdict)}${more}}\n`,
@@ -90,7 +102,9 @@ export class DecisionFile implements DecisionLog, AsyncDisposable {
 
   /** Settles when few lines wait for the disk, for a caller that can delay frames. */
   async written(): Promise<void> {
-    while (this.#writing !== undefined) await this.#writing
+    while (this.#writing !== undefined) {
+      await this.#writing
+    }
   }
 
   /** Writes the waiting lines and closes the file. Idempotent. Rejects if a write failed. */
@@ -108,12 +122,17 @@ export class DecisionFile implements DecisionLog, AsyncDisposable {
     this.#noteLost()
     this.#lines += line
     if (this.#writing !== undefined) return
-    if (this.#lines.length >= CHUNK) this.#write()
-    else this.#timer ??= setTimeout(() => this.#write(), PATIENCE_MS).unref()
+    if (this.#lines.length >= CHUNK) {
+      this.#write()
+    } else {
+      this.#timer ??= setTimeout(() => this.#write(), PATIENCE_MS).unref()
+    }
   }
 
   #noteLost(): void {
-    if (this.#lost !== 0) this.#lines += `{"lost":${this.#lost}}\n`
+    if (this.#lost !== 0) {
+      this.#lines += `{"lost":${this.#lost}}\n`
+    }
     this.#lost = 0
   }
 
@@ -127,7 +146,9 @@ export class DecisionFile implements DecisionLog, AsyncDisposable {
       .catch(error => this.#fail(error))
       .then(() => {
         this.#writing = undefined
-        if (this.#lines.length >= CHUNK) this.#write()
+        if (this.#lines.length >= CHUNK) {
+          this.#write()
+        }
       })
   }
 
@@ -135,7 +156,9 @@ export class DecisionFile implements DecisionLog, AsyncDisposable {
     const fd = await this.#fd
     let at = 0
     try {
-      while (at < chunk.length) at += (await written(fd, chunk, at)).bytesWritten
+      while (at < chunk.length) {
+        at += (await written(fd, chunk, at)).bytesWritten
+      }
     } catch (error) {
       const whole = chunk.subarray(0, at).lastIndexOf(NEWLINE) + 1
       await truncated(fd, this.#length + whole).catch(() => {})

@@ -102,7 +102,9 @@ export class DecisionReader {
     if (end < 0 && left === 0) return undefined
     if (end < 0 && left <= MAX_LINE && !this.#ended) return undefined
     this.#line++
-    if (end < 0) throw this.broken(this.#ended ? 'the file ends within it' : `longer than ${MAX_LINE} bytes`)
+    if (end < 0) {
+      throw this.broken(this.#ended ? 'the file ends within it' : `longer than ${MAX_LINE} bytes`)
+    }
     const line = this.#text.slice(this.#at, end)
     this.#at = end + 1
     return line
@@ -119,7 +121,9 @@ export class DecisionReader {
       const { format } = line
       if (!isCount(format)) throw this.broken('not the log of a wire: {"format":2} is missing')
       const age = format > DECISION_FORMAT ? 'a newer' : 'an older'
-      if (format !== DECISION_FORMAT) throw this.broken(`format ${format} is of ${age} vnet: this one reads 2`)
+      if (format !== DECISION_FORMAT) {
+        throw this.broken(`format ${format} is of ${age} vnet: this one reads 2`)
+      }
       return undefined
     }
     if (isCount(line.lost)) {
@@ -127,8 +131,13 @@ export class DecisionReader {
       return undefined
     }
     const { t: time, direction, verdict } = line
-    if (!Number.isFinite(time) || typeof time !== 'number' || (direction !== 'ab' && direction !== 'ba'))
+    if (
+      !Number.isFinite(time) ||
+      typeof time !== 'number' ||
+      (direction !== 'ab' && direction !== 'ba')
+    ) {
       throw this.broken('not a decision')
+    }
     if (verdict === 'drop' && line.why === 'closed') return { verdict: 'close', time, direction }
     if (line.stage !== 'wire') return { verdict: 'decide', time, direction }
     if (verdict === 'set') return this.#set(line, { time, direction })
@@ -136,7 +145,9 @@ export class DecisionReader {
   }
 
   #set({ text, seed, side }: Record<string, unknown>, line: Line): LoggedSet {
-    if (typeof text !== 'string' || !Number.isFinite(seed)) throw this.broken('text or seed are missing')
+    if (typeof text !== 'string' || !Number.isFinite(seed)) {
+      throw this.broken('text or seed are missing')
+    }
     return {
       ...line,
       verdict: 'set',
@@ -147,17 +158,27 @@ export class DecisionReader {
   }
 
   #arrival({ n, amount, head, gso }: Record<string, unknown>, line: Line): LoggedArrival {
-    if (!isCount(n) || !isCount(amount)) throw this.broken('an arrival without a number or a length')
+    if (!isCount(n) || !isCount(amount)) {
+      throw this.broken('an arrival without a number or a length')
+    }
     const bytes = typeof head === 'string' ? bytesOf(head) : undefined
     if (bytes === undefined) throw this.broken('head is not hexadecimal')
     if (bytes.length > amount) throw this.broken('head is longer than the frame')
-    return { ...line, verdict: 'arrive', id: n, length: amount, head: bytes, gso: this.#gso(gso, amount) }
+    return {
+      ...line,
+      verdict: 'arrive',
+      id: n,
+      length: amount,
+      head: bytes,
+      gso: this.#gso(gso, amount),
+    }
   }
 
   #gso(gso: unknown, length: number): LoggedArrival['gso'] {
     if (gso === undefined) return undefined
     const [size, type, transport] = Array.isArray(gso) ? gso : []
-    const isValid = isCount(size) && isCount(type) && isCount(transport) && transport + UDP_HLEN <= length
+    const isValid =
+      isCount(size) && isCount(type) && isCount(transport) && transport + UDP_HLEN <= length
     if (!isValid) throw this.broken('gso is not a segment size, a type and an offset')
     return [size, type, transport]
   }
@@ -165,7 +186,9 @@ export class DecisionReader {
 
 const encoder = new TextEncoder()
 /** Values of hexadecimal digits by their codes, -1 for other bytes. */
-const DIGITS = Int8Array.from({ length: 256 }, (_, code) => '0123456789abcdef'.indexOf(String.fromCharCode(code)))
+const DIGITS = Int8Array.from({ length: 256 }, (_, code) =>
+  '0123456789abcdef'.indexOf(String.fromCharCode(code)),
+)
 
 /** Returns undefined if the text is not hexadecimal. */
 function bytesOf(text: string): Uint8Array | undefined {

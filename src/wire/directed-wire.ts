@@ -22,7 +22,8 @@ import { readText } from './parse.ts'
 import { type Direction, type Impairment, textOf, type Wire } from './wire.ts'
 
 /** The parts of a NetDevice that its wire uses, whatever its driver's own data. */
-export type WireDevice = Pick<NetDevice, 'name' | 'mergesWire' | 'frameProbe'> & Partial<Pick<NetDevice, 'beforeVnet'>>
+export type WireDevice = Pick<NetDevice, 'name' | 'mergesWire' | 'frameProbe'> &
+  Partial<Pick<NetDevice, 'beforeVnet'>>
 
 /** One of the two ends that a wire joins. */
 export interface WireEnd {
@@ -40,7 +41,8 @@ export interface WireEnd {
  * The two ends of a DirectedWire and its surroundings, for its whole life. They remain the
  * caller's.
  */
-export interface DirectedWireOptions extends Pick<ChainOptions, 'direction' | 'side' | 'seed' | 'log'> {
+export interface DirectedWireOptions
+  extends Pick<ChainOptions, 'direction' | 'side' | 'seed' | 'log'> {
   readonly net: Net
   readonly clock?: Clock | undefined
   /** The seed of the run, from which `seed` was drawn. */
@@ -127,19 +129,26 @@ export class DirectedWire implements DeviceWire {
   set(stages: readonly Impairment[], text = textOf(stages)): void {
     this.#stages = stages
     const all = this.#around?.(stages)
-    if (all === undefined) this.#put(stages, text)
-    else this.#put(all, textOf(all))
+    if (all === undefined) {
+      this.#put(stages, text)
+    } else {
+      this.#put(all, textOf(all))
+    }
   }
 
   #put(stages: readonly Impairment[], text: string): void {
     if (this.#chain === undefined && stages.length === 0) return
-    if (this.text === '' && stages.length !== 0) this.#options.onStages?.()
+    if (this.text === '' && stages.length !== 0) {
+      this.#options.onStages?.()
+    }
     this.#chain ??= this.#newChain()
     this.#chain.set(stages, text)
     const before = this.text
     this.text = text
     this.wire = this.#chain.busy ? this.#chain : this.#options.to.wire
-    if (text !== before) wireChanged(this.#options.net, this)
+    if (text !== before) {
+      wireChanged(this.#options.net, this)
+    }
   }
 
   /** Removes all stages and their counts. Later stages draw from a new seed. */
@@ -163,7 +172,9 @@ export class DirectedWire implements DeviceWire {
 
   /** @internal Returns the stages of a text in this direction. Throws a UsageError. */
   stagesOf({ groups, notes }: ReadText, resources: WireResources): Impairment[] {
-    for (const line of notes) this.textOptions.note?.(`wire ${directionText(this)}: ${line}`)
+    for (const line of notes) {
+      this.textOptions.note?.(`wire ${directionText(this)}: ${line}`)
+    }
     // A client that changes the wire has files and filters of its own, but no stages.
     const own: WireResources = {
       filter: filter => resources.filter(filter),
@@ -219,7 +230,9 @@ export class DirectedWire implements DeviceWire {
       back: from.wire,
       drop: to.drop,
       onPackets: packets => {
-        if (dev !== undefined) dev.mergesWire = packets
+        if (dev !== undefined) {
+          dev.mergesWire = packets
+        }
       },
       onIdle: () => {
         this.wire = to.wire
@@ -249,6 +262,10 @@ export function direct(to: NetDevice): Wire {
 /** Logs that the stages of `wire` were replaced, and notifies of each device that has it. */
 function wireChanged(net: Net, wire: DeviceWire): void {
   const devices = net.devices.filter(({ wires }) => wires.includes(wire))
-  devices[0]?.log.info(printable(`wire ${directionText(wire)}: ${wire.text === '' ? 'off' : wire.text}`))
-  for (const dev of devices) net.callNetdeviceNotifiers(NETDEV_WIRE, dev)
+  devices[0]?.log.info(
+    printable(`wire ${directionText(wire)}: ${wire.text === '' ? 'off' : wire.text}`),
+  )
+  for (const dev of devices) {
+    net.callNetdeviceNotifiers(NETDEV_WIRE, dev)
+  }
 }

@@ -51,7 +51,10 @@ const TRAIN_MIN = 8
  * that jitter makes falls with the power 1.5 of the number of packets. The first quarter is left
  * out, in which the queue of the return path forms.
  */
-export function rateOfTrains(trains: readonly (readonly number[])[], bytes: number): number | undefined {
+export function rateOfTrains(
+  trains: readonly (readonly number[])[],
+  bytes: number,
+): number | undefined {
   const gaps = trains
     .filter(({ length }) => length >= TRAIN_MIN)
     .map(times => slope(times.slice(Math.floor(times.length / 4))))
@@ -83,7 +86,9 @@ export function fitWire({ probes, bytes, rate }: Measured): Fit {
   const sending = rate === undefined ? 0 : (8 * bytes * NSEC_PER_SEC) / rate
   const delay = bestDelay(trips, sending)
   const loss = lossText(lost, meanRun, lengths.length)
-  const text = [loss, rate !== undefined && `rate ${formatRate(rounded(rate))}`, delay.text].filter(Boolean).join(' | ')
+  const text = [loss, rate !== undefined && `rate ${formatRate(rounded(rate))}`, delay.text]
+    .filter(Boolean)
+    .join(' | ')
   return { text, distance: delay.distance, lost, runs: lengths.length, meanRun, quantile }
 }
 
@@ -91,8 +96,11 @@ function runsOf(probes: readonly Probe[]): number[] {
   const lengths: number[] = []
   for (const [i, { trip }] of probes.entries()) {
     if (trip !== undefined) continue
-    if (i > 0 && probes[i - 1]?.trip === undefined) lengths[lengths.length - 1] = (lengths.at(-1) ?? 0) + 1
-    else lengths.push(1)
+    if (i > 0 && probes[i - 1]?.trip === undefined) {
+      lengths[lengths.length - 1] = (lengths.at(-1) ?? 0) + 1
+    } else {
+      lengths.push(1)
+    }
   }
   return lengths
 }
@@ -106,9 +114,14 @@ function lossText(lost: number, meanRun: number, runs: number): string {
 }
 
 /** Returns the delay of each direction, so that the sums are nearest to the round trips. */
-function bestDelay(trips: Float64Array, sending: number): Pick<Fit, 'text'> & { readonly distance?: number } {
+function bestDelay(
+  trips: Float64Array,
+  sending: number,
+): Pick<Fit, 'text'> & { readonly distance?: number } {
   const mean = trips.reduce((sum, trip) => sum + trip, 0) / trips.length
-  const deviation = Math.sqrt(trips.reduce((sum, trip) => sum + (trip - mean) ** 2, 0) / trips.length)
+  const deviation = Math.sqrt(
+    trips.reduce((sum, trip) => sum + (trip - mean) ** 2, 0) / trips.length,
+  )
   const time = roundedTime(Math.max(0, mean / 2 - sending))
   // Both directions add their variances.
   const ofOne = deviation / Math.SQRT2
@@ -124,11 +137,17 @@ function bestDelay(trips: Float64Array, sending: number): Pick<Fit, 'text'> & { 
 }
 
 /** Draws the round trips of a candidate, ascending. */
-function drawn(name: (typeof DISTRIBUTIONS)[number], time: number, jitter: number, sending: number): Float64Array {
+function drawn(
+  name: (typeof DISTRIBUTIONS)[number],
+  time: number,
+  jitter: number,
+  sending: number,
+): Float64Array {
   const table = tableOf(name)
   const { next } = random(1)
   const one = () => {
-    const t = table === undefined ? 2 * next() - 1 : table[Math.floor(next() * table.length)] / TABLE_FACTOR
+    const t =
+      table === undefined ? 2 * next() - 1 : table[Math.floor(next() * table.length)] / TABLE_FACTOR
     return Math.max(0, time + jitter * t) + sending
   }
   return Float64Array.from({ length: DRAWS }, () => one() + one()).sort()
@@ -138,8 +157,14 @@ function drawn(name: (typeof DISTRIBUTIONS)[number], time: number, jitter: numbe
 function distanceOf(a: Float64Array, b: Float64Array): number {
   let most = 0
   for (let i = 0, j = 0; i < a.length; i++) {
-    while (j < b.length && b[j] <= a[i]) j++
-    most = Math.max(most, Math.abs((i + 1) / a.length - j / b.length), Math.abs(i / a.length - j / b.length))
+    while (j < b.length && b[j] <= a[i]) {
+      j++
+    }
+    most = Math.max(
+      most,
+      Math.abs((i + 1) / a.length - j / b.length),
+      Math.abs(i / a.length - j / b.length),
+    )
   }
   return most
 }
@@ -154,7 +179,10 @@ export function traceOf({ probes, bytes, rate }: Measured, step: number): string
   const columns = rate === undefined ? '' : ',rate'
   const lines = [...rows].map(([row, each]) => {
     const trips = Float64Array.from(each.flatMap(({ trip }) => trip ?? [])).sort()
-    const ms = trips.length === 0 ? '' : Math.max(0, (quantileOf(trips, 0.5) / 2 - sending) / NSEC_PER_MSEC).toFixed(3)
+    const ms =
+      trips.length === 0
+        ? ''
+        : Math.max(0, (quantileOf(trips, 0.5) / 2 - sending) / NSEC_PER_MSEC).toFixed(3)
     const loss = 1 - Math.sqrt(trips.length / each.length)
     const seconds = Number(((row * step) / NSEC_PER_SEC).toFixed(3))
     return `${seconds},${ms},${(100 * loss).toFixed(2)}%${rate === undefined ? '' : `,${formatRate(rounded(rate))}`}`

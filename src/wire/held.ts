@@ -44,7 +44,9 @@ export class HeldPackets {
       this.#early.set(skb, moment)
       return
     }
-    if (this.#length === this.#moments.length) this.#grow()
+    if (this.#length === this.#moments.length) {
+      this.#grow()
+    }
     const at = (this.#head + this.#length++) & (this.#moments.length - 1)
     this.#skbs[at] = skb
     this.#moments[at] = moment
@@ -52,8 +54,12 @@ export class HeldPackets {
 
   /** Takes the packet that is due first; undefined without one. The caller then owns it. */
   shift(): SkBuff | undefined {
-    if (this.#early.size !== 0 && (this.#length === 0 || this.#early.first < this.#moments[this.#head]))
+    if (
+      this.#early.size !== 0 &&
+      (this.#length === 0 || this.#early.first < this.#moments[this.#head])
+    ) {
       return this.#early.shift()
+    }
     if (this.#length === 0) return undefined
     const skb = this.#skbs[this.#head]
     this.#skbs[this.#head] = undefined
@@ -63,7 +69,9 @@ export class HeldPackets {
   }
 
   each(fn: (skb: SkBuff) => void): void {
-    for (let i = 0; i < this.#length; i++) fn(this.#skbs[(this.#head + i) & (this.#moments.length - 1)] as SkBuff)
+    for (let i = 0; i < this.#length; i++) {
+      fn(this.#skbs[(this.#head + i) & (this.#moments.length - 1)] as SkBuff)
+    }
     this.#early.each(fn)
   }
 

@@ -1,6 +1,11 @@
 /** The options of drivers that join their devices by a wire, and the wires made from them. */
 import { type Clock, describeException, FileError, pairSeed, UsageError } from '../base/index.ts'
-import { presetDirection, type ScenarioList, type ScenarioStep, type WireScenario } from '../netdev/device-wire.ts'
+import {
+  presetDirection,
+  type ScenarioList,
+  type ScenarioStep,
+  type WireScenario,
+} from '../netdev/device-wire.ts'
 import { type DriverContext, int, type ParamValues, text } from '../netdev/driver.ts'
 import { NETDEV_UNREGISTER, NETDEV_UP } from '../netdev/if.ts'
 import type { Net } from '../netdev/net.ts'
@@ -23,7 +28,9 @@ function notEmpty(written: string): string {
 
 export const wireParams = {
   wire: spec("impairments in both directions, such as 'delay 20ms loss 1%'"),
-  wireAb: spec('the same only from the first interface to the second; for lan, from the interface to the segment'),
+  wireAb: spec(
+    'the same only from the first interface to the second; for lan, from the interface to the segment',
+  ),
   wireBa: spec('the same only in the other direction'),
   log: text({
     default: undefined,
@@ -42,11 +49,15 @@ export const wireParams = {
     value: 'file',
     description: "JavaScript file that exports stages, for 'stage NAME' in a wire",
   }),
-  seed: int({ default: 0, description: 'seed of all random decisions of the wire; 0 takes one at random and logs it' }),
+  seed: int({
+    default: 0,
+    description: 'seed of all random decisions of the wire; 0 takes one at random and logs it',
+  }),
 }
 
 /** Returns the seed of a run: `seed`, or one taken at random if that is 0. */
-export const takenSeed = (seed: number, net: Net): number => (seed === 0 ? net.random.below(2 ** 31) + 1 : seed)
+export const takenSeed = (seed: number, net: Net): number =>
+  seed === 0 ? net.random.below(2 ** 31) + 1 : seed
 
 /**
  * How directedWires() makes a pair of wires; by default the first pair, on the clock of the Net.
@@ -73,20 +84,35 @@ export function directedWires(
   const taken = takenSeed(seed, net)
   let isLogged = false
   const onStages = () => {
-    if (!isLogged) net.log.info(`wire: seed ${taken}`)
+    if (!isLogged) {
+      net.log.info(`wire: seed ${taken}`)
+    }
     isLogged = true
   }
   const { stage } = wireResources
-  const common = { net, clock, seed: pairSeed(taken, nth), runSeed: taken, log: decisions, onStages, stage }
+  const common = {
+    net,
+    clock,
+    seed: pairSeed(taken, nth),
+    runSeed: taken,
+    log: decisions,
+    onStages,
+    stage,
+  }
   const [side, otherSide] = attached === undefined ? [] : (['in', 'out'] as const)
   const ab = new DirectedWire({ ...common, direction: 'ab', side, from: a, to: b })
   const ba = new DirectedWire({ ...common, direction: 'ba', side: otherSide, from: b, to: a })
   let read: ReadText | undefined
-  for (const [directed, own, name] of [[ab, wireAb, side ?? 'ab'] as const, [ba, wireBa, otherSide ?? 'ba'] as const]) {
+  for (const [directed, own, name] of [
+    [ab, wireAb, side ?? 'ab'] as const,
+    [ba, wireBa, otherSide ?? 'ba'] as const,
+  ]) {
     const written = own ?? wire
     if (written === undefined) continue
     naming(own === undefined ? '--wire' : `--wire-${name}`, () => {
-      if (read?.text !== written) read = directed.read(written)
+      if (read?.text !== written) {
+        read = directed.read(written)
+      }
       directed.change(read, wireResources)
     })
   }
@@ -99,8 +125,11 @@ export function directedWires(
   }
   const list = scenario === undefined ? undefined : wireResources.scenario?.(scenario, parse)
   const started = attached ?? a.dev
-  if (list?.hasSides && attached === undefined)
-    throw new FileError(`${scenario}: only attachments have wire-in and wire-out: write wire-ab and wire-ba`)
+  if (list?.hasSides && attached === undefined) {
+    throw new FileError(
+      `${scenario}: only attachments have wire-in and wire-out: write wire-ab and wire-ba`,
+    )
+  }
   if (scenario !== undefined && list !== undefined && started !== undefined) {
     const followed = follow(net, started, scenario, list, [ab, ba])
     ab.scenario = followed
@@ -130,10 +159,17 @@ function follow(
 ): WireScenario {
   const ended = new AbortController()
   const take = (step: ScenarioStep<ParsedText>) => {
-    if (step.ab !== undefined) ab.set(step.ab.stages, step.ab.text)
-    if (step.ba !== undefined) ba.set(step.ba.stages, step.ba.text)
-    if (step.carrier === true) plugCable(dev as NetDevice, 'scenario: carrier on')
-    else if (step.carrier === false) cutCable(dev as NetDevice, 'scenario: carrier off')
+    if (step.ab !== undefined) {
+      ab.set(step.ab.stages, step.ab.text)
+    }
+    if (step.ba !== undefined) {
+      ba.set(step.ba.stages, step.ba.text)
+    }
+    if (step.carrier === true) {
+      plugCable(dev as NetDevice, 'scenario: carrier on')
+    } else if (step.carrier === false) {
+      cutCable(dev as NetDevice, 'scenario: carrier off')
+    }
   }
   let started: number | undefined
   const forget = net.registerNetdeviceNotifier((event, changed) => {
@@ -144,7 +180,9 @@ function follow(
     }
     if (event !== NETDEV_UP || started !== undefined) return
     started = net.clock.now()
-    runScenario(net.clock, scenarioOf(list, take), ended.signal).catch(error => net.log.err(describeException(error)))
+    runScenario(net.clock, scenarioOf(list, take), ended.signal).catch(error =>
+      net.log.err(describeException(error)),
+    )
   })
   return {
     file,

@@ -24,7 +24,9 @@ import type { Direction, Impairment } from './wire.ts'
 const DEPTH_MAX = 16
 
 const PARTS: ReadonlyMap<string, StagePart> = new Map(
-  STAGES.flatMap(({ part }) => Object.keys(part?.keywords ?? {}).map(word => [word, part as StagePart])),
+  STAGES.flatMap(({ part }) =>
+    Object.keys(part?.keywords ?? {}).map(word => [word, part as StagePart]),
+  ),
 )
 
 /** The keywords of stages and between stages. A filter without quotes must not be one. */
@@ -51,8 +53,12 @@ const HINTS: Readonly<Record<string, string>> = {
   queue: 'the queue is bounded by limit: rate 10mbit limit 100',
   '%': 'a number and its % are one word: loss 1%',
   ...hints(['ns', 'us', 'ms', 's'], () => 'a number and its unit are one word: delay 20ms'),
-  ...hints(['ab', 'ba', 'in', 'out'], way => `a wire spec is for both directions: give this one with --wire-${way}`),
-  offline: "'offline' is not a word of a wire: vnet cut IF cuts the cable, loss 100% loses the packets of a direction",
+  ...hints(
+    ['ab', 'ba', 'in', 'out'],
+    way => `a wire spec is for both directions: give this one with --wire-${way}`,
+  ),
+  offline:
+    "'offline' is not a word of a wire: vnet cut IF cuts the cable, loss 100% loses the packets of a direction",
   off: "'off' stands alone, and only in vnet wire and in a scenario",
 }
 
@@ -92,8 +98,11 @@ export function readText(text: string, options?: TextOptions): Group[] {
 function readGroups(c: Cursor): Group[] {
   const groups: Group[] = []
   do {
-    if (c.is('preset')) groups.push(readPreset(c))
-    else groups.push(readGroup(c))
+    if (c.is('preset')) {
+      groups.push(readPreset(c))
+    } else {
+      groups.push(readGroup(c))
+    }
   } while (c.takes('|'))
   return groups
 }
@@ -103,22 +112,37 @@ function readGroup(c: Cursor): Group {
   const { items, parts } = group
   const seen = new Map<string, Token>()
   const first = c.peek()
-  for (let token = first; token !== undefined && (token.quoted || !/^[|)]$/.test(token.text)); token = c.peek()) {
+  for (
+    let token = first;
+    token !== undefined && (token.quoted || !/^[|)]$/.test(token.text));
+    token = c.peek()
+  ) {
     readWord(c, token, group)
     seen.set(token.text, token)
   }
   if (first === undefined || seen.size === 0) throw c.error('a stage is missing here: delay 20ms')
-  if (group.limit !== undefined && !items.some(({ kind }) => kind.holds))
-    throw c.error('limit needs rate, trace, delay, slot or hold beside it: rate 10mbit limit 100', seen.get('limit'))
-  if (group.limit?.time !== undefined && !items.some(({ kind }) => kind.bits))
-    throw c.error('a limit in time needs a rate beside it: rate 10mbit limit 50ms', seen.get('limit'))
+  if (group.limit !== undefined && !items.some(({ kind }) => kind.holds)) {
+    throw c.error(
+      'limit needs rate, trace, delay, slot or hold beside it: rate 10mbit limit 100',
+      seen.get('limit'),
+    )
+  }
+  if (group.limit?.time !== undefined && !items.some(({ kind }) => kind.bits)) {
+    throw c.error(
+      'a limit in time needs a rate beside it: rate 10mbit limit 50ms',
+      seen.get('limit'),
+    )
+  }
   const { bytes } = limitOf(group) ?? {}
-  if (bytes !== undefined) c.checkRoom(bytes, seen.get('limit'))
+  if (bytes !== undefined) {
+    c.checkRoom(bytes, seen.get('limit'))
+  }
   items.sort((a, b) => STAGES.indexOf(a.kind) - STAGES.indexOf(b.kind))
   for (const part of new Set(PARTS.values())) {
     const [one, other] = items.filter(({ kind }) => kind.part === part).map(({ kind }) => kind.kind)
-    if (other !== undefined)
+    if (other !== undefined) {
       throw c.error(`${one} and ${other} are two ${part.key}s: put | between them`, seen.get(other))
+    }
     const token = parts.get(part)?.token
     if (token !== undefined && one === undefined) throw c.error(part.missing(token.text), token)
   }
@@ -146,26 +170,40 @@ function readWord(c: Cursor, token: Token, group: GroupText): void {
   } else if (part !== undefined) {
     const other = parts.get(part)?.token.text
     if (other === word) throw twice()
-    if (other !== undefined) throw c.error(`${word} is a second ${part.name} beside ${other}`, token)
+    if (other !== undefined) {
+      throw c.error(`${word} is a second ${part.name} beside ${other}`, token)
+    }
     c.next()
     parts.set(part, { value: part.keywords[word](c), token })
   } else if (word === 'limit') {
     if (group.limit !== undefined) throw twice()
     c.next()
-    group.limit = c.value('limit needs packets, a size or a time: limit 100, limit 64kb, limit 50ms', text => {
-      if (/\d(s|[mun]s|[mun]?secs?|min|h)$/i.test(text)) return { time: parseDuration(text) }
-      return /^\d+$/.test(text) ? { packets: whole('a count')(text) } : { bytes: parseSize(text) }
-    })
-  } else throw notAWord(c, token)
+    group.limit = c.value(
+      'limit needs packets, a size or a time: limit 100, limit 64kb, limit 50ms',
+      text => {
+        if (/\d(s|[mun]s|[mun]?secs?|min|h)$/i.test(text)) return { time: parseDuration(text) }
+        return /^\d+$/.test(text) ? { packets: whole('a count')(text) } : { bytes: parseSize(text) }
+      },
+    )
+  } else {
+    throw notAWord(c, token)
+  }
 }
 
 function notAWord(c: Cursor, token: Token): UsageError {
   if (token.quoted) return c.error('quotes are for filters and files only', token)
-  if (token.text === 'preset') return c.error('a preset stands alone: put | between it and other words', token)
+  if (token.text === 'preset') {
+    return c.error('a preset stands alone: put | between it and other words', token)
+  }
   if (token.text === '(') return c.error("'(' follows match FILTER", token)
   if (Object.hasOwn(HINTS, token.text)) return c.error(HINTS[token.text], token)
-  if (c.atNumber) return c.error(`'${token.text}' is one number too many${wordBefore(token.text)}`, token)
-  return c.error(`'${token.text}' is not a word of a wire${didYouMean(token.text, KEYWORDS)}`, token)
+  if (c.atNumber) {
+    return c.error(`'${token.text}' is one number too many${wordBefore(token.text)}`, token)
+  }
+  return c.error(
+    `'${token.text}' is not a word of a wire${didYouMean(token.text, KEYWORDS)}`,
+    token,
+  )
 }
 
 /** Returns a hint at the word that a number with this unit may lack. */
@@ -189,14 +227,17 @@ function readBranch(c: Cursor, missing: string): Group[] {
 function readPreset(c: Cursor): Group {
   c.next()
   const name = c.peek()
-  const preset = c.value(`preset needs a name: ${[...PRESETS.keys()].join(', ')}`, text => PRESETS.get(text))
+  const preset = c.value(`preset needs a name: ${[...PRESETS.keys()].join(', ')}`, text =>
+    PRESETS.get(text),
+  )
   if (preset === undefined && name !== undefined) {
     const meant = didYouMean(name.text, PRESETS.keys()) || `: ${[...PRESETS.keys()].join(', ')}`
     throw c.error(`'${name.text}' is not a preset${meant}`, name)
   }
   const behind = c.peek()
-  if (behind !== undefined && (behind.quoted || !/^[|)]$/.test(behind.text)))
+  if (behind !== undefined && (behind.quoted || !/^[|)]$/.test(behind.text))) {
     throw c.error('a preset stands alone: put | between it and other words', behind)
+  }
   const { up = '', down = '' } = preset ?? {}
   return { items: [], limit: undefined, preset: { ab: readText(up), ba: readText(down) } }
 }

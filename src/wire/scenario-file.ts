@@ -10,10 +10,23 @@
  */
 import { ConfigFile } from '../base/config-file.ts'
 import { FileError, parseDuration, UsageError } from '../base/index.ts'
-import { about, anyText, either, flag, list, object, oneOf, string, type Typed, type TypeOf } from '../base/schema.ts'
+import {
+  about,
+  anyText,
+  either,
+  flag,
+  list,
+  object,
+  oneOf,
+  string,
+  type Typed,
+  type TypeOf,
+} from '../base/schema.ts'
 import type { ScenarioList, ScenarioStep } from '../netdev/device-wire.ts'
 
-const time = string('a time in us, ms, s, min or h, such as 10s', { pattern: '^[0-9]+(\\.[0-9]+)?(us|ms|s|min|h)$' })
+const time = string('a time in us, ms, s, min or h, such as 10s', {
+  pattern: '^[0-9]+(\\.[0-9]+)?(us|ms|s|min|h)$',
+})
 
 const wireText = either(anyText, oneOf(false))
 
@@ -38,7 +51,10 @@ type Step = TypeOf<typeof step>
 type Parse<T> = (text: string, direction: 'ab' | 'ba') => T
 
 export const scenarioOfSteps = <S extends Step>(schema: Typed<S>) =>
-  either(list(schema), object({ repeat: about('The length of a round.', time), steps: list(schema) }, 'steps'))
+  either(
+    list(schema),
+    object({ repeat: about('The length of a round.', time), steps: list(schema) }, 'steps'),
+  )
 
 const scenarioSchema = scenarioOfSteps(step)
 
@@ -54,7 +70,10 @@ export function parseScenario<T>(text: string, name: string, parse: Parse<T>): S
 
 /** Completes the scenario at `path`, and reports mistakes. Returns undefined without steps. */
 export function checkScenario<T>(
-  value: readonly Step[] | { readonly repeat?: string; readonly steps: readonly Step[] } | undefined,
+  value:
+    | readonly Step[]
+    | { readonly repeat?: string; readonly steps: readonly Step[] }
+    | undefined,
   at: string,
   problems: ConfigFile,
   parse: Parse<T>,
@@ -65,12 +84,15 @@ export function checkScenario<T>(
   const parsed = steps.map((each, i) => parseStep(each, `${path}[${i}]`, problems, parse))
   const round = repeat === undefined ? undefined : parseDuration(repeat)
   for (const [i, each] of parsed.entries()) {
-    if (i > 0 && each.at < (parsed[i - 1] as ScenarioStep<T>).at)
+    if (i > 0 && each.at < (parsed[i - 1] as ScenarioStep<T>).at) {
       problems.add(`${path}[${i}].at`, 'it is before the step above: sort the steps by their times')
-    else if (round !== undefined && each.at >= round)
+    } else if (round !== undefined && each.at >= round) {
       problems.add(`${path}[${i}].at`, `it is not within a round of ${repeat}`)
+    }
   }
-  const hasSides = steps.some(each => each['wire-in'] !== undefined || each['wire-out'] !== undefined)
+  const hasSides = steps.some(
+    each => each['wire-in'] !== undefined || each['wire-out'] !== undefined,
+  )
   return { steps: parsed, repeat: round, ...(hasSides && { hasSides }) }
 }
 
@@ -81,9 +103,13 @@ function parseStep<T>(
   parse: Parse<T>,
 ): ScenarioStep<T> {
   const stagesOf = (direction: 'ab' | 'ba', side: 'in' | 'out'): T | undefined => {
-    const keys = ([`wire-${side}`, `wire-${direction}`] as const).filter(each => own[each] !== undefined)
+    const keys = ([`wire-${side}`, `wire-${direction}`] as const).filter(
+      each => own[each] !== undefined,
+    )
     const [key = 'wire', other] = keys
-    if (other !== undefined) problems.add(`${path}.${key}`, `it means the same as ${other}: give one of them`)
+    if (other !== undefined) {
+      problems.add(`${path}.${key}`, `it means the same as ${other}: give one of them`)
+    }
     const text = key === 'wire' ? wire : own[key]
     if (text === undefined) return undefined
     try {
@@ -97,8 +123,9 @@ function parseStep<T>(
   }
   // A link is named for other keys. Keys of the caller's own change something.
   const changes = Object.keys(own).filter(key => key !== 'link')
-  if (carrier === undefined && wire === undefined && changes.length === 0)
+  if (carrier === undefined && wire === undefined && changes.length === 0) {
     problems.add(path, 'it changes nothing: add wire or carrier')
+  }
   return {
     at: parseDuration(at),
     ab: stagesOf('ab', 'in'),
@@ -107,4 +134,5 @@ function parseStep<T>(
   }
 }
 
-const isList = <T>(value: readonly T[] | object | undefined): value is readonly T[] => Array.isArray(value)
+const isList = <T>(value: readonly T[] | object | undefined): value is readonly T[] =>
+  Array.isArray(value)

@@ -18,7 +18,11 @@ export interface ScenarioTimes {
 export type Scenario = (times: ScenarioTimes) => void | Promise<void>
 
 /** Runs a scenario from time 0 until it ends or `signal` aborts. Rejects with its errors. */
-export async function runScenario(clock: Clock, scenario: Scenario, signal?: AbortSignal): Promise<void> {
+export async function runScenario(
+  clock: Clock,
+  scenario: Scenario,
+  signal?: AbortSignal,
+): Promise<void> {
   const start = clock.now()
   const end = new AbortController()
   const stop = () => end.abort(signal?.reason)
@@ -40,7 +44,10 @@ export async function runScenario(clock: Clock, scenario: Scenario, signal?: Abo
 }
 
 /** Returns a scenario that calls `take` with each step of a list at its time. */
-export function scenarioOf<T>({ steps, repeat }: ScenarioList<T>, take: (step: ScenarioStep<T>) => void): Scenario {
+export function scenarioOf<T>(
+  { steps, repeat }: ScenarioList<T>,
+  take: (step: ScenarioStep<T>) => void,
+): Scenario {
   return async ({ at }) => {
     for (let round = 0; ; round++) {
       for (const step of steps) {

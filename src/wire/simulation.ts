@@ -12,7 +12,14 @@ import type { DecisionLog, StageReport, WireSide } from '../netdev/device-wire.t
 import { ETH_HLEN } from '../netdev/if.ts'
 import { TCP_CHECK } from '../packet/tcp.ts'
 import { UDP_CHECK } from '../packet/udp.ts'
-import { CHECKSUM_PARTIAL, FRAME_MAX, Ring, SKB_GSO_UDP_L4, type SkBuff, SkBuffPool } from '../skb/index.ts'
+import {
+  CHECKSUM_PARTIAL,
+  FRAME_MAX,
+  Ring,
+  SKB_GSO_UDP_L4,
+  type SkBuff,
+  SkBuffPool,
+} from '../skb/index.ts'
 import { Chain } from './chain.ts'
 import { packetsOf } from './held.ts'
 import type { Direction, Impairment } from './wire.ts'
@@ -81,7 +88,13 @@ export class Simulation {
   }
 
   /** Sets the stages of a direction at a time. Only the first call's seed is used. */
-  set(direction: Direction, time: number, stages: readonly Impairment[], text: string, seed: number): void {
+  set(
+    direction: Direction,
+    time: number,
+    stages: readonly Impairment[],
+    text: string,
+    seed: number,
+  ): void {
     this.#clocks[direction].advance(time)
     const chain = this.#chains.get(direction) ?? this.#newChain(direction, seed)
     this.#chains.set(direction, chain)
@@ -127,8 +140,11 @@ export class Simulation {
   advance(time: number): void {
     const { ab, ba } = this.#clocks
     for (let next = Math.min(ab.next, ba.next); next <= time; next = Math.min(ab.next, ba.next)) {
-      if (ab.next === next) ab.advance(next)
-      else ba.advance(next)
+      if (ab.next === next) {
+        ab.advance(next)
+      } else {
+        ba.advance(next)
+      }
     }
   }
 
@@ -190,7 +206,9 @@ export class Simulation {
     const data = skb.__put(size)
     const known = captured < size ? captured : size
     skb.bytes.set(bytes.subarray(at, at + known), data)
-    if (known < size) skb.bytes.fill(0, data + known, data + size)
+    if (known < size) {
+      skb.bytes.fill(0, data + known, data + size)
+    }
     skb.queueMapping = known
     if (gsoSize !== 0) {
       skb.gsoSize = gsoSize

@@ -52,7 +52,9 @@ export class StageSet {
       return { first, gone: before.filter(stage => !this.#stages.includes(stage)) }
     } catch (error) {
       for (const stage of this.#building.values()) {
-        if (stage !== undefined && !this.#stages.includes(stage)) stage.close()
+        if (stage !== undefined && !this.#stages.includes(stage)) {
+          stage.close()
+        }
       }
       this.#compose(this.#impairments, end)
       throw error
@@ -63,13 +65,18 @@ export class StageSet {
 
   /** Builds the stages of the branch `path`, the last of which leads to `to`. Returns the first. */
   inner(path: string, impairments: readonly Impairment[], to: Wire): Wire {
-    if (!this.#isBuilding) throw new VnetError(EINVAL, `${path}inner`, 'call it when the stage is made or changed')
+    if (!this.#isBuilding) {
+      throw new VnetError(EINVAL, `${path}inner`, 'call it when the stage is made or changed')
+    }
     let first = to
     let last: Stage | undefined
     for (const impairment of impairments) {
       const stage = this.#stageOf(path, impairment, to)
-      if (last === undefined) first = stage
-      else last.next = stage
+      if (last === undefined) {
+        first = stage
+      } else {
+        last.next = stage
+      }
       last = stage
     }
     return first

@@ -13,7 +13,15 @@ import {
 import { OWNER_STAGE, OWNER_WIRE, type SkBuff, skbPanic } from '../skb/index.ts'
 import { packetsOf, type SharedLimit } from './held.ts'
 import { Lateness } from './lateness.ts'
-import type { Direction, Impairment, Limit, LimitSpec, NotedVerdict, Wire, WireEnv } from './wire.ts'
+import type {
+  Direction,
+  Impairment,
+  Limit,
+  LimitSpec,
+  NotedVerdict,
+  Wire,
+  WireEnv,
+} from './wire.ts'
 import type { WireClock } from './wire-clock.ts'
 
 /** The parts of a chain that its stages use. */
@@ -66,7 +74,14 @@ export class Stage implements Wire, WireEnv {
   /** The packet that is being pushed, until the stage hands it on, drops it or holds it. */
   #pushed: SkBuff | undefined
 
-  constructor(owner: StageOwner, impairment: Impairment, name: string, path: string, random: Random, next: Wire) {
+  constructor(
+    owner: StageOwner,
+    impairment: Impairment,
+    name: string,
+    path: string,
+    random: Random,
+    next: Wire,
+  ) {
     this.#owner = owner
     this.impairment = impairment
     this.stage = name
@@ -107,7 +122,9 @@ export class Stage implements Wire, WireEnv {
       this.#wire.push(skb)
     } catch (error) {
       // An exception costs this packet, if the stage still has it, and no other.
-      if (this.#pushed === skb && skb.owner === OWNER_STAGE) this.drop(skb, 'exception')
+      if (this.#pushed === skb && skb.owner === OWNER_STAGE) {
+        this.drop(skb, 'exception')
+      }
       this.#owner.failed(this.stage, error)
     }
     this.#pushed = before
@@ -144,7 +161,9 @@ export class Stage implements Wire, WireEnv {
     const n = packetsOf(skb)
     this.stats.dropped += n
     this.stats.drops.set(why, (this.stats.drops.get(why) ?? 0) + n)
-    if (this.#owner.log !== undefined) this.decided('drop', skb, undefined, why)
+    if (this.#owner.log !== undefined) {
+      this.decided('drop', skb, undefined, why)
+    }
     // A GSO frame that passed whole is one frame for its device.
     this.#owner.drop(skb, reason, this, why)
   }
@@ -165,9 +184,13 @@ export class Stage implements Wire, WireEnv {
 
   note(verdict: NotedVerdict, skb: SkBuff, amount?: number): void {
     const n = packetsOf(skb)
-    if (verdict === 'corrupt') this.stats.corrupted += n
-    else if (verdict === 'reorder') this.stats.reordered += n
-    else this.stats.marked += n
+    if (verdict === 'corrupt') {
+      this.stats.corrupted += n
+    } else if (verdict === 'reorder') {
+      this.stats.reordered += n
+    } else {
+      this.stats.marked += n
+    }
     this.decided(verdict, skb, amount)
   }
 
@@ -178,7 +201,9 @@ export class Stage implements Wire, WireEnv {
 
   hold(skb: SkBuff): boolean {
     if (this.#owner.hold(skb)) {
-      if (skb === this.#pushed) this.#pushed = undefined
+      if (skb === this.#pushed) {
+        this.#pushed = undefined
+      }
       return true
     }
     this.drop(skb, 'memory', SKB_DROP_REASON_NOMEM)
@@ -194,7 +219,9 @@ export class Stage implements Wire, WireEnv {
   }
 
   inject(skb: SkBuff): void {
-    if (this.#isTaken(skb)) this.#owner.inject(skb)
+    if (this.#isTaken(skb)) {
+      this.#owner.inject(skb)
+    }
   }
 
   turn(skb: SkBuff): void {
@@ -204,7 +231,9 @@ export class Stage implements Wire, WireEnv {
   }
 
   reply(skb: SkBuff): void {
-    if (this.#isTaken(skb)) this.#owner.reply(skb)
+    if (this.#isTaken(skb)) {
+      this.#owner.reply(skb)
+    }
   }
 
   /** Counts a frame that the stage made. Drops it if its cause may not become more. */
@@ -232,7 +261,9 @@ export class Stage implements Wire, WireEnv {
 
   limit(spec: LimitSpec): Limit {
     const limit = this.#owner.limit(spec)
-    if (this.#replacesLimits) this.limits = []
+    if (this.#replacesLimits) {
+      this.limits = []
+    }
     this.#replacesLimits = false
     this.limits = [...this.limits, limit]
     return limit
@@ -256,9 +287,14 @@ export class Stage implements Wire, WireEnv {
 
   /** Takes a packet from the stage. Throws if the stage does not own it. */
   #release(skb: SkBuff, by: (skb: SkBuff, why: string) => void): void {
-    if (skb.owner === OWNER_WIRE) skb.owner = OWNER_STAGE
-    else if (skb.owner !== OWNER_STAGE) throw skbPanic(`${this.stage}: a packet that it does not own`, by)
-    if (skb === this.#pushed) this.#pushed = undefined
+    if (skb.owner === OWNER_WIRE) {
+      skb.owner = OWNER_STAGE
+    } else if (skb.owner !== OWNER_STAGE) {
+      throw skbPanic(`${this.stage}: a packet that it does not own`, by)
+    }
+    if (skb === this.#pushed) {
+      this.#pushed = undefined
+    }
   }
 }
 

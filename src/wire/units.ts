@@ -47,22 +47,29 @@ const SIZES: Units = {
 /** Returns a share from 0 to 1 of a percentage, with or without its sign, as in tc: `1%`, `1`. */
 export function parseShare(text: string): number {
   const percent = parseQuantity(text, { '%': 1 }, 1)
-  if (percent === undefined || percent > 100) throw new UsageError(`'${text}' is not a percentage from 0% to 100%`)
+  if (percent === undefined || percent > 100) {
+    throw new UsageError(`'${text}' is not a percentage from 0% to 100%`)
+  }
   return percent / 100
 }
 
 /** Returns a rate in bit/s: `10mbit`, `1.5gbit`, `100kbps` (kilobytes per second), `9600`. */
 export function parseRate(text: string): number {
   const bits = parseQuantity(text, RATES, 1)
-  if (bits === undefined || bits < 1)
-    throw new UsageError(`'${text}' is not a rate: a number with bit, kbit, mbit or gbit (bps: bytes per second)`)
+  if (bits === undefined || bits < 1) {
+    throw new UsageError(
+      `'${text}' is not a rate: a number with bit, kbit, mbit or gbit (bps: bytes per second)`,
+    )
+  }
   return Math.round(bits)
 }
 
 /** Returns a size in bytes: `1500`, `64kb` (of 1024). */
 export function parseSize(text: string): number {
   const bytes = parseQuantity(text, SIZES, 1)
-  if (bytes === undefined) throw new UsageError(`'${text}' is not a size: a number of bytes, or one with kb, mb or gb`)
+  if (bytes === undefined) {
+    throw new UsageError(`'${text}' is not a size: a number of bytes, or one with kb, mb or gb`)
+  }
   return Math.round(bytes)
 }
 

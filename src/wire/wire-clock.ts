@@ -9,7 +9,15 @@
  * time then lags. Packets that arrive wait until it reaches their arrival, so no decision depends
  * on the load.
  */
-import { type Alarm, type Clock, EINVAL, type HeapItem, MomentHeap, NSEC_PER_MSEC, VnetError } from '../base/index.ts'
+import {
+  type Alarm,
+  type Clock,
+  EINVAL,
+  type HeapItem,
+  MomentHeap,
+  NSEC_PER_MSEC,
+  VnetError,
+} from '../base/index.ts'
 import type { SkBuff } from '../skb/sk-buff.ts'
 import { HeldPackets } from './held.ts'
 
@@ -84,8 +92,15 @@ export class WireClock implements Clock {
   advance(): void {
     this.#present = this.#clock.now()
     if (this.#ringing || this.#behind) return
-    if (this.#alarms.first <= this.#present || this.#arrivals.length !== 0 || this.#again !== undefined) this.#run()
-    else if (this.#present > this.#now) this.#now = this.#present
+    if (
+      this.#alarms.first <= this.#present ||
+      this.#arrivals.length !== 0 ||
+      this.#again !== undefined
+    ) {
+      this.#run()
+    } else if (this.#present > this.#now) {
+      this.#now = this.#present
+    }
     this.#arm()
   }
 
@@ -95,7 +110,9 @@ export class WireClock implements Clock {
    */
   settle(): void {
     this.advance()
-    if (this.#behind && !this.#ringing) this.#run(true)
+    if (this.#behind && !this.#ringing) {
+      this.#run(true)
+    }
   }
 
   /** A packet arrives at this moment: `arrived` gets it after all alarms that are due before. */
@@ -108,11 +125,16 @@ export class WireClock implements Clock {
     this.#ringing = true
     this.#began = this.#present
     this.#handOver(skb)
-    if (this.#untilLook <= 0) this.#behind = this.#isLate()
+    if (this.#untilLook <= 0) {
+      this.#behind = this.#isLate()
+    }
     // Usually nothing else is due.
     const isDue = this.#arrivals.length !== 0 || this.#alarms.first <= this.#now
-    if (isDue && !this.#behind) this.advance()
-    else this.#arm()
+    if (isDue && !this.#behind) {
+      this.advance()
+    } else {
+      this.#arm()
+    }
   }
 
   /** For `arrived`: adds a packet to the same arrival. Alarms that are due ring before it. */
@@ -131,14 +153,20 @@ export class WireClock implements Clock {
       fn,
       index: -1,
       at: ns => {
-        if (Number.isNaN(ns)) throw new VnetError(EINVAL, 'alarm at NaN', 'it rings at a number of nanoseconds')
+        if (Number.isNaN(ns)) {
+          throw new VnetError(EINVAL, 'alarm at NaN', 'it rings at a number of nanoseconds')
+        }
         if (this.#closed) return
         // An alarm that arms itself for now must not stop time.
         this.#alarms.set(alarm, this.#inAlarm && ns <= this.#now ? after(this.#now) : ns)
-        if (!this.#ringing) this.#arm()
+        if (!this.#ringing) {
+          this.#arm()
+        }
       },
       cancel: () => {
-        if (this.#again === alarm) this.#again = undefined
+        if (this.#again === alarm) {
+          this.#again = undefined
+        }
         this.#alarms.remove(alarm)
       },
     }
@@ -151,7 +179,9 @@ export class WireClock implements Clock {
     this.#alarms.clear()
     this.#again = undefined
     this.#timer.cancel()
-    for (let skb = this.#arrivals.shift(); skb !== undefined; skb = this.#arrivals.shift()) drop(skb)
+    for (let skb = this.#arrivals.shift(); skb !== undefined; skb = this.#arrivals.shift()) {
+      drop(skb)
+    }
   }
 
   /** Rings the alarms that are due, and hands over packets that arrive meanwhile in between. */
@@ -163,22 +193,39 @@ export class WireClock implements Clock {
       for (;;) {
         const again = this.#again
         const isArrival =
-          again === undefined && this.#arrivals.length !== 0 && this.#arrivals.first < this.#alarms.first
-        if (again === undefined && !isArrival && this.#alarms.first > present && this.#arrivals.length === 0) break
+          again === undefined &&
+          this.#arrivals.length !== 0 &&
+          this.#arrivals.first < this.#alarms.first
+        if (
+          again === undefined &&
+          !isArrival &&
+          this.#alarms.first > present &&
+          this.#arrivals.length === 0
+        ) {
+          break
+        }
         let moment = this.#now
-        if (again === undefined) moment = isArrival ? this.#arrivals.first : this.#alarms.first
+        if (again === undefined) {
+          moment = isArrival ? this.#arrivals.first : this.#alarms.first
+        }
         if (this.#isOver(moment, settles)) {
           this.#behind = true
           return
         }
-        if (moment > this.#now) this.#now = moment
+        if (moment > this.#now) {
+          this.#now = moment
+        }
         this.late = present > this.#now ? present - this.#now : 0
         if (isArrival) {
           this.#handOver(this.#arrivals.shift() as SkBuff)
           this.#ringing = true
-        } else this.#ring(again ?? (this.#alarms.shift() as WireAlarm))
+        } else {
+          this.#ring(again ?? (this.#alarms.shift() as WireAlarm))
+        }
       }
-      if (present > this.#now) this.#now = present
+      if (present > this.#now) {
+        this.#now = present
+      }
     } finally {
       // Even if `failed` threw: time continues.
       this.#ringing = false
@@ -193,7 +240,9 @@ export class WireClock implements Clock {
     this.#again = undefined
     try {
       const more = alarm.fn()
-      if (more === AGAIN && !this.#closed) this.#again = alarm
+      if (more === AGAIN && !this.#closed) {
+        this.#again = alarm
+      }
     } catch (error) {
       this.#failed(error)
     }
@@ -225,7 +274,9 @@ export class WireClock implements Clock {
   #arm(): void {
     if (this.#closed) return
     let first = this.#behind ? this.#now : this.#alarms.first
-    if (this.#arrivals.length !== 0 && this.#arrivals.first < first) first = this.#arrivals.first
+    if (this.#arrivals.length !== 0 && this.#arrivals.first < first) {
+      first = this.#arrivals.first
+    }
     const moment = first < this.#rest ? this.#rest : first
     if (moment >= this.#armed) return
     this.#armed = moment

@@ -9,7 +9,9 @@ export class LinuxWireResources implements WireResources {
     try {
       return packetFilter(text, new BpfProgram(compileExpression(text)))
     } catch (error) {
-      throw error instanceof RangeError ? new UsageError(`filter '${text}': ${error.message}`) : error
+      throw error instanceof RangeError
+        ? new UsageError(`filter '${text}': ${error.message}`)
+        : error
     }
   }
 

@@ -34,9 +34,14 @@ export class OwnStages {
   async load(file: string, load: ImportFile = importFile): Promise<void> {
     const path = resolve(file)
     const exported = Object.entries(await load(file))
-    const functions = exported.filter(([name, value]) => name !== 'default' && typeof value === 'function')
-    if (functions.length === 0)
-      throw new UsageError(`${file} exports no stage: it needs \`export function NAME(next, env) { ... }\``)
+    const functions = exported.filter(
+      ([name, value]) => name !== 'default' && typeof value === 'function',
+    )
+    if (functions.length === 0) {
+      throw new UsageError(
+        `${file} exports no stage: it needs \`export function NAME(next, env) { ... }\``,
+      )
+    }
     for (const [name, fn] of functions) {
       const other = this.#stages.get(name)?.file
       if (other === path) continue
@@ -50,9 +55,14 @@ export class OwnStages {
     const found = this.#stages.get(name)
     if (found !== undefined) return named(name, found.fn, values)
     const known = [...this.#stages.keys()]
-    if (known.length === 0)
-      throw new UsageError(`stage ${name}: no file was loaded: --stage FILE, or stages: [FILE] in a lab`)
-    throw new UsageError(`'${name}' is not a stage${didYouMean(name, known) || `: ${known.join(', ')}`}`)
+    if (known.length === 0) {
+      throw new UsageError(
+        `stage ${name}: no file was loaded: --stage FILE, or stages: [FILE] in a lab`,
+      )
+    }
+    throw new UsageError(
+      `'${name}' is not a stage${didYouMean(name, known) || `: ${known.join(', ')}`}`,
+    )
   }
 }
 
@@ -62,7 +72,12 @@ function named(name: string, fn: StageFunction, values: readonly StageValue[]): 
     if (typeof wire?.push === 'function') return wire
     throw new UsageError(`stage ${name} returns no wire: it needs \`return { push(skb) { ... } }\``)
   }
-  return Object.assign(made, { ...fn, kind: fn.kind ?? name, text: ownKind.print({ name, values }), source: fn })
+  return Object.assign(made, {
+    ...fn,
+    kind: fn.kind ?? name,
+    text: ownKind.print({ name, values }),
+    source: fn,
+  })
 }
 
 /** Files are read when they are requested, and filters compiled by libpcap, each once. */
@@ -97,7 +112,9 @@ export class LinuxWireResources implements WireResources, AsyncDisposable {
   }
 
   scenario<T>(path: string, parse: (text: string, direction: 'ab' | 'ba') => T): ScenarioList<T> {
-    if (this.#parseScenario === undefined) throw new UsageError(`${path}: scenarios cannot be read here`)
+    if (this.#parseScenario === undefined) {
+      throw new UsageError(`${path}: scenarios cannot be read here`)
+    }
     return this.#parseScenario(this.file(path), path, parse)
   }
 
@@ -110,6 +127,10 @@ export class LinuxWireResources implements WireResources, AsyncDisposable {
     const logs = [...this.#logs.values()]
     this.#logs.clear()
     const ends = await Promise.allSettled(logs.map(log => log[Symbol.asyncDispose]()))
-    for (const end of ends) if (end.status === 'rejected') throw end.reason
+    for (const end of ends) {
+      if (end.status === 'rejected') {
+        throw end.reason
+      }
+    }
   }
 }

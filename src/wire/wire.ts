@@ -86,7 +86,10 @@ export interface WireEnv {
 }
 
 /** The part of WireEnv that a queue uses. */
-export type QueueEnv = Pick<WireEnv, 'clock' | 'random' | 'drop' | 'note' | 'decided' | 'hold' | 'timed' | 'limit'>
+export type QueueEnv = Pick<
+  WireEnv,
+  'clock' | 'random' | 'drop' | 'note' | 'decided' | 'hold' | 'timed' | 'limit'
+>
 
 export type NotedVerdict = 'corrupt' | 'reorder' | 'mark'
 export type Direction = 'ab' | 'ba'
@@ -107,7 +110,9 @@ export interface Limit {
 }
 
 /** Returns true if the frame of `length` bytes at `at` matches. `text` is the filter's source. */
-export type WireFilter = ((bytes: Uint8Array, at: number, length: number) => boolean) & { readonly text?: string }
+export type WireFilter = ((bytes: Uint8Array, at: number, length: number) => boolean) & {
+  readonly text?: string
+}
 
 /**
  * Wraps a wire in one that impairs its packets. A plain function will do. Those of this folder also

@@ -1,6 +1,11 @@
 /** Decides where a program's datagram goes: to a vnet, to the kernel, or to both. Pure. */
 import type { Entry } from 'vnet/internal/control/protocol/directory'
-import { commands, VNET_GENL_ID, VNET_GENL_NAME, vnetAttributes } from 'vnet/internal/control/protocol/family'
+import {
+  commands,
+  VNET_GENL_ID,
+  VNET_GENL_NAME,
+  vnetAttributes,
+} from 'vnet/internal/control/protocol/family'
 import * as netlink from 'vnet/internal/netlink/index'
 import { isIn } from './vnets.ts'
 
@@ -11,7 +16,10 @@ const familyRequest = netlink.policy({
   id: netlink.u16(netlink.CTRL_ATTR_FAMILY_ID),
   name: netlink.string(netlink.CTRL_ATTR_FAMILY_NAME),
 })
-const deviceRequest = netlink.policy({ ifindex: vnetAttributes.ifindex, ifname: vnetAttributes.ifname })
+const deviceRequest = netlink.policy({
+  ifindex: vnetAttributes.ifindex,
+  ifname: vnetAttributes.ifname,
+})
 
 /**
  * Returns where a datagram goes by its messages. A datagram with any message that is not for a
@@ -21,7 +29,9 @@ export function addresseeOf(octets: Uint8Array): Addressee {
   const addressee = netlink.parsed<Addressee>(() => {
     const all = [...netlink.messages(octets)]
     if (all.length === 1 && asksForAll(octets, all[0]!)) return 'both'
-    const isForUs = all.every(message => message.type === VNET_GENL_ID || asksForUs(octets, message))
+    const isForUs = all.every(
+      message => message.type === VNET_GENL_ID || asksForUs(octets, message),
+    )
     return isForUs && all.length > 0 ? 'driver' : 'kernel'
   })
   return addressee ?? 'kernel'
@@ -41,20 +51,30 @@ function asksForUs(octets: Uint8Array, message: netlink.Message): boolean {
   if (message.type !== netlink.GENL_ID_CTRL) return false
   const { cmd, offset, length } = netlink.parseGenl(octets, message)
   // A policy is only dumped.
-  if (cmd !== (isDump(message) ? netlink.CTRL_CMD_GETPOLICY : netlink.CTRL_CMD_GETFAMILY)) return false
+  if (cmd !== (isDump(message) ? netlink.CTRL_CMD_GETPOLICY : netlink.CTRL_CMD_GETFAMILY)) {
+    return false
+  }
   const { id, name } = netlink.decodeAttributes(familyRequest, octets, offset, length)
   return name === VNET_GENL_NAME || (name === undefined && id === VNET_GENL_ID)
 }
 
 /** Returns the vnet of the interface that a datagram names, else the first vnet. */
-export function vnetFor(serving: readonly Entry[], netns: number, octets: Uint8Array): Entry | undefined {
+export function vnetFor(
+  serving: readonly Entry[],
+  netns: number,
+  octets: Uint8Array,
+): Entry | undefined {
   for (const message of netlink.messages(octets)) {
     const { ifindex, ifname } = deviceNamed(octets, message)
     if (ifindex === undefined && ifname === undefined) continue
     const named = serving.find(({ interfaces }) =>
       interfaces
         .filter(isIn(netns))
-        .some(device => (ifindex ?? device.ifindex) === device.ifindex && (ifname ?? device.name) === device.name),
+        .some(
+          device =>
+            (ifindex ?? device.ifindex) === device.ifindex &&
+            (ifname ?? device.name) === device.name,
+        ),
     )
     if (named !== undefined) return named
   }
@@ -69,7 +89,9 @@ function deviceNamed(
   const device = netlink.parsed(() => {
     const { cmd, offset, length } = netlink.parseGenl(octets, message)
     // ECHO has other attributes.
-    return cmd === commands.echo.cmd ? undefined : netlink.decodeAttributes(deviceRequest, octets, offset, length)
+    return cmd === commands.echo.cmd
+      ? undefined
+      : netlink.decodeAttributes(deviceRequest, octets, offset, length)
   })
   // The vnet reports an error.
   return device ?? {}

@@ -4,10 +4,27 @@
  * promises: a program waits for them.
  */
 import { availableParallelism } from 'node:os'
-import { EAGAIN, ECONNREFUSED, ECONNRESET, EIO, ENOBUFS, ENOENT, EPERM, ETIMEDOUT } from 'vnet/internal/base/errno'
+import {
+  EAGAIN,
+  ECONNREFUSED,
+  ECONNRESET,
+  EIO,
+  ENOBUFS,
+  ENOENT,
+  EPERM,
+  ETIMEDOUT,
+} from 'vnet/internal/base/errno'
 import { Connection } from 'vnet/internal/control/protocol/connection'
 import type { Entry } from 'vnet/internal/control/protocol/directory'
-import { getS32, getU16, getU32, NLMSG_ERROR, NLMSG_HDRLEN, SEQ_AT, TYPE_AT } from 'vnet/internal/netlink/index'
+import {
+  getS32,
+  getU16,
+  getU32,
+  NLMSG_ERROR,
+  NLMSG_HDRLEN,
+  SEQ_AT,
+  TYPE_AT,
+} from 'vnet/internal/netlink/index'
 import type { Requester } from './program-socket.ts'
 import type { Supervision } from './supervision.ts'
 
@@ -67,14 +84,17 @@ export class Conversations {
     const key = `${vnet.vnet} ${requester?.uid}:${requester?.gid}`
     const known = this.#all.get(key)
     const conversation =
-      known ?? new Conversation(this.#environment, vnet, requester, { onEnd: () => this.#all.delete(key) })
+      known ??
+      new Conversation(this.#environment, vnet, requester, { onEnd: () => this.#all.delete(key) })
     this.#all.set(key, conversation)
     conversation.ask(request)
   }
 
   /** Ends all requests with -ECONNREFUSED. */
   close(): void {
-    for (const conversation of [...this.#all.values()]) conversation.close(-ECONNREFUSED)
+    for (const conversation of [...this.#all.values()]) {
+      conversation.close(-ECONNREFUSED)
+    }
   }
 }
 
@@ -105,7 +125,12 @@ export class Conversation {
   #looking: NodeJS.Timeout | undefined
   #open = true
 
-  constructor(environment: Environment, vnet: Entry, requester: Requester | undefined, listener: ConversationListener) {
+  constructor(
+    environment: Environment,
+    vnet: Entry,
+    requester: Requester | undefined,
+    listener: ConversationListener,
+  ) {
     this.#environment = environment
     this.#vnet = vnet
     this.#requester = requester
@@ -120,10 +145,17 @@ export class Conversation {
   ask(request: SentRequest): void {
     const waiting: Waiting = { request, since: performance.now() }
     this.#looking ??= setInterval(() => this.#guarded(() => this.#look()), LOOK_MS).unref()
-    for (const seq of request.seqs) this.#requests.set(seq, waiting)
-    if (this.#connection === undefined && this.#again === undefined) this.#connect()
-    if (this.#connection === undefined || this.#unsent.length > 0) this.#queue(waiting, request.octets)
-    else this.#send(waiting, request.octets)
+    for (const seq of request.seqs) {
+      this.#requests.set(seq, waiting)
+    }
+    if (this.#connection === undefined && this.#again === undefined) {
+      this.#connect()
+    }
+    if (this.#connection === undefined || this.#unsent.length > 0) {
+      this.#queue(waiting, request.octets)
+    } else {
+      this.#send(waiting, request.octets)
+    }
   }
 
   /** Ends all requests with -errno. Idempotent. */
@@ -134,7 +166,9 @@ export class Conversation {
     clearInterval(this.#looking)
     this.#connection?.close()
     this.#listener.onEnd()
-    for (const waiting of new Set(this.#requests.values())) this.#end(waiting, result)
+    for (const waiting of new Set(this.#requests.values())) {
+      this.#end(waiting, result)
+    }
   }
 
   #connect(): void {
@@ -147,17 +181,28 @@ export class Conversation {
       onMessage: (bytes: Uint8Array, at: number, length: number) =>
         this.#guarded(() => this.#received(bytes.subarray(at, at + length))),
       onDrain: () => this.#guarded(() => this.#sendQueued()),
-      onEnd: (errno: number) => this.close(errno === 0 || errno === ECONNRESET ? -ECONNREFUSED : -EIO),
+      onEnd: (errno: number) =>
+        this.close(errno === 0 || errno === ECONNRESET ? -ECONNREFUSED : -EIO),
     }
-    const connection = Connection.connect(this.#environment.native, this.#vnet.vnet, listener, this.#requester)
-    if (connection === -EAGAIN) this.#again = setTimeout(() => this.#guarded(() => this.#connect()), AGAIN_MS)
-    else if (typeof connection === 'number') this.close(connection === -ENOENT ? -ECONNREFUSED : connection)
-    else {
+    const connection = Connection.connect(
+      this.#environment.native,
+      this.#vnet.vnet,
+      listener,
+      this.#requester,
+    )
+    if (connection === -EAGAIN) {
+      this.#again = setTimeout(() => this.#guarded(() => this.#connect()), AGAIN_MS)
+    } else if (typeof connection === 'number') {
+      this.close(connection === -ENOENT ? -ECONNREFUSED : connection)
+    } else {
       connection.unref()
       this.#connection = connection
       // The socket file belongs to the owner of its directory, as must the listening process.
-      if (connection.peer()?.uid !== this.#vnet.uid) this.close(-EPERM)
-      else this.#sendQueued()
+      if (connection.peer()?.uid !== this.#vnet.uid) {
+        this.close(-EPERM)
+      } else {
+        this.#sendQueued()
+      }
     }
   }
 
@@ -174,21 +219,29 @@ export class Conversation {
   #queue(waiting: Waiting, octets: Uint8Array): void {
     // Connecting may have failed, which ends the request.
     if (!this.#isUnderWay(waiting)) return
-    if (this.#unsent.length >= UNSENT_MAX) this.#end(waiting, -ENOBUFS)
-    else this.#unsent.push({ waiting, octets: octets.slice() })
+    if (this.#unsent.length >= UNSENT_MAX) {
+      this.#end(waiting, -ENOBUFS)
+    } else {
+      this.#unsent.push({ waiting, octets: octets.slice() })
+    }
   }
 
   #sendQueued(): void {
     for (const { waiting, octets } of this.#unsent.splice(0)) {
-      if (this.#isUnderWay(waiting)) this.#send(waiting, octets)
+      if (this.#isUnderWay(waiting)) {
+        this.#send(waiting, octets)
+      }
     }
   }
 
   #send(waiting: Waiting, octets: Uint8Array): void {
     const sent = this.#connection?.send(octets) ?? 0
     // If the connection has ended, its last messages are still to be read.
-    if (sent === -EAGAIN) this.#queue(waiting, octets)
-    else if (this.#spins) this.#spin(waiting)
+    if (sent === -EAGAIN) {
+      this.#queue(waiting, octets)
+    } else if (this.#spins) {
+      this.#spin(waiting)
+    }
   }
 
   #isUnderWay({ request }: Waiting): boolean {
@@ -197,7 +250,9 @@ export class Conversation {
 
   #spin(waiting: Waiting): void {
     const until = this.#environment.native.monotonic() + SPIN_NS
-    while (this.#isUnderWay(waiting) && this.#environment.native.monotonic() < until) this.#connection?.receive()
+    while (this.#isUnderWay(waiting) && this.#environment.native.monotonic() < until) {
+      this.#connection?.receive()
+    }
   }
 
   #received(message: Uint8Array): void {
@@ -205,8 +260,14 @@ export class Conversation {
     const waiting = this.#requests.get(seq)
     if (waiting !== undefined) {
       waiting.since = performance.now()
-      if (waiting.request.onMessage(message)) this.#end(waiting, 0)
-    } else if (seq === 0 && getU16(message, TYPE_AT) === NLMSG_ERROR && message.length >= NLMSG_HDRLEN + 4) {
+      if (waiting.request.onMessage(message)) {
+        this.#end(waiting, 0)
+      }
+    } else if (
+      seq === 0 &&
+      getU16(message, TYPE_AT) === NLMSG_ERROR &&
+      message.length >= NLMSG_HDRLEN + 4
+    ) {
       // An error of the connection itself: this user has too many.
       this.close(getS32(message, NLMSG_HDRLEN) || -EIO)
     } else if (seq === 0) {
@@ -223,12 +284,18 @@ export class Conversation {
     const isLate = ({ since }: Waiting) => now - since >= TIMEOUT_MS
     // Timers run before descriptors. After a stop of this process, replies may be waiting.
     this.#connection?.receiveAll(() => ![...this.#requests.values()].some(isLate))
-    for (const waiting of new Set(this.#requests.values())) if (isLate(waiting)) this.#end(waiting, -ETIMEDOUT)
+    for (const waiting of new Set(this.#requests.values())) {
+      if (isLate(waiting)) {
+        this.#end(waiting, -ETIMEDOUT)
+      }
+    }
     this.#unsent = this.#unsent.filter(({ waiting }) => this.#isUnderWay(waiting))
   }
 
   #end({ request }: Waiting, result: number): void {
-    for (const seq of request.seqs) this.#requests.delete(seq)
+    for (const seq of request.seqs) {
+      this.#requests.delete(seq)
+    }
     request.onEnd(result)
   }
 }

@@ -2,7 +2,14 @@
 import { EBADF } from 'vnet/internal/base/errno'
 import { VNET_GENL_NAME } from 'vnet/internal/control/protocol/family'
 import type { Native } from 'vnet/internal/linux/index'
-import { AF_NETLINK, closing, MSG_DONTWAIT, NETLINK_GENERIC, SOCK_RAW, sockaddrNl } from 'vnet/internal/linux/index'
+import {
+  AF_NETLINK,
+  closing,
+  MSG_DONTWAIT,
+  NETLINK_GENERIC,
+  SOCK_RAW,
+  sockaddrNl,
+} from 'vnet/internal/linux/index'
 import * as netlink from 'vnet/internal/netlink/index'
 import type { OtherProcesses } from './other-process.ts'
 
@@ -10,7 +17,11 @@ const RECEIVE_BYTES = 65536
 
 /** Returns the request that asks a vnet for its part of a dump: the family vnet_nl alone. */
 export function ourPart(seq: number): Uint8Array {
-  const request = new netlink.MessageBuilder().message(netlink.GENL_ID_CTRL, netlink.NLM_F_REQUEST, seq)
+  const request = new netlink.MessageBuilder().message(
+    netlink.GENL_ID_CTRL,
+    netlink.NLM_F_REQUEST,
+    seq,
+  )
   return request
     .payload(netlink.genlmsghdr(netlink.CTRL_CMD_GETFAMILY, netlink.CTRL_VERSION))
     .string(netlink.CTRL_ATTR_FAMILY_NAME, VNET_GENL_NAME).bytes
@@ -23,21 +34,34 @@ export function kernelsPart(
   { pid, netns }: { readonly pid: number; readonly netns: number },
   request: Uint8Array,
 ): Uint8Array[] | undefined {
-  const fd = processes.inNamespaceOf(pid, nsfd => native.socket(AF_NETLINK, SOCK_RAW, NETLINK_GENERIC, nsfd)) ?? -EBADF
+  const fd =
+    processes.inNamespaceOf(pid, nsfd =>
+      native.socket(AF_NETLINK, SOCK_RAW, NETLINK_GENERIC, nsfd),
+    ) ?? -EBADF
   if (fd < 0) return undefined
   return closing(native, fd, () => {
     const isThere = processes.namespaceOf(fd) === netns
-    return isThere && native.sendto(fd, request, MSG_DONTWAIT, sockaddrNl()) >= 0 ? whole(native, fd) : undefined
+    return isThere && native.sendto(fd, request, MSG_DONTWAIT, sockaddrNl()) >= 0
+      ? whole(native, fd)
+      : undefined
   })
 }
 
 /** Merges both parts for the program at `port`; undefined unless the vnet sent one family. */
 export function merged(kernels: readonly Uint8Array[], ours: readonly Uint8Array[], port: number) {
-  const mine = ours.flatMap(bytes => [...netlink.messages(bytes)].map(message => messageAt(bytes, message)))
-  if (mine.length !== 1 || netlink.getU16(mine[0]!, netlink.TYPE_AT) !== netlink.GENL_ID_CTRL) return undefined
+  const mine = ours.flatMap(bytes =>
+    [...netlink.messages(bytes)].map(message => messageAt(bytes, message)),
+  )
+  if (mine.length !== 1 || netlink.getU16(mine[0]!, netlink.TYPE_AT) !== netlink.GENL_ID_CTRL) {
+    return undefined
+  }
   const all = [...kernels.slice(0, -1), ...mine, ...kernels.slice(-1)]
   for (const message of all) {
-    netlink.putU16(message, netlink.FLAGS_AT, netlink.getU16(message, netlink.FLAGS_AT) | netlink.NLM_F_MULTI)
+    netlink.putU16(
+      message,
+      netlink.FLAGS_AT,
+      netlink.getU16(message, netlink.FLAGS_AT) | netlink.NLM_F_MULTI,
+    )
     netlink.putU32(message, netlink.PORT_AT, port)
   }
   return packed(all)
@@ -78,7 +102,10 @@ export function packed(all: readonly Uint8Array[]): Uint8Array[] {
 }
 
 /** Returns a copy of a whole message with its header, padded to a multiple of 4 bytes. */
-export function messageAt(bytes: Uint8Array, { offset, length }: { readonly offset: number; readonly length: number }) {
+export function messageAt(
+  bytes: Uint8Array,
+  { offset, length }: { readonly offset: number; readonly length: number },
+) {
   const part = new Uint8Array(netlink.align4(netlink.NLMSG_HDRLEN + length))
   part.set(bytes.subarray(offset - netlink.NLMSG_HDRLEN, offset + length))
   return part

@@ -69,7 +69,9 @@ export class GenericNetlink {
       const waiting = listener.isWaiting(notification)
       const cloexec = (type & SOCK_CLOEXEC) !== 0
       // Fails beyond the program's limit of descriptors.
-      if (!waiting || listener.answerDescriptor(notification, fd, number, cloexec) < 0) listener.proceed(notification)
+      if (!waiting || listener.answerDescriptor(notification, fd, number, cloexec) < 0) {
+        listener.proceed(notification)
+      }
     })
   }
 
@@ -104,9 +106,13 @@ export class GenericNetlink {
           return
         }
         const at = address + BigInt(MMSGHDR_LEN * i)
-        const written = processes.inMemoryOf(pid, isStill, () => putLength(processes, at, result)) ?? 0
-        if (written < 0) listener.answer(notification, written)
-        else send(i + 1)
+        const written =
+          processes.inMemoryOf(pid, isStill, () => putLength(processes, at, result)) ?? 0
+        if (written < 0) {
+          listener.answer(notification, written)
+        } else {
+          send(i + 1)
+        }
       })
     send(0)
   }
@@ -119,7 +125,9 @@ export class GenericNetlink {
   }
 
   #send(notification: Notification, datagram: Datagram | undefined): void {
-    this.#exchange(notification, datagram, result => this.#supervision.listener.answer(notification, result))
+    this.#exchange(notification, datagram, result =>
+      this.#supervision.listener.answer(notification, result),
+    )
   }
 
   /** Sends a datagram to a vnet, if it is for one and a vnet runs. */
@@ -139,8 +147,11 @@ export class GenericNetlink {
     // Tries the next vnet after one that has ended; ended vnets are not found again.
     const attempt = () => {
       const vnet = vnetFor(vnets.serving(netns), netns, sent.octets)
-      if (vnet === undefined) end(undefined)
-      else this.#relay(vnet, sent, result => (result === -ECONNREFUSED ? attempt() : end(result)))
+      if (vnet === undefined) {
+        end(undefined)
+      } else {
+        this.#relay(vnet, sent, result => (result === -ECONNREFUSED ? attempt() : end(result)))
+      }
     }
     closingOnError(native, open, attempt)
   }
@@ -151,7 +162,9 @@ export class GenericNetlink {
     const { pid } = notification
     const octets = datagram && gathered(processes, pid, datagram.spans, SEND_MAX)
     const to = octets === undefined ? 'kernel' : addresseeOf(octets)
-    if (octets === undefined || to === 'kernel' || !isToKernel(processes, pid, datagram?.name)) return undefined
+    if (octets === undefined || to === 'kernel' || !isToKernel(processes, pid, datagram?.name)) {
+      return undefined
+    }
     const fd = processes.descriptor(pid, notification.int(0))
     if (fd < 0) return undefined
     const sent = closingOnError(native, [fd], (): Sent | undefined => {
@@ -162,7 +175,9 @@ export class GenericNetlink {
       if (!isTaken || port === undefined) return undefined
       return { notification, socket: { fd, port, netns, inode: inodeOf(fd) }, octets, to }
     })
-    if (sent === undefined) closeFd(native, fd)
+    if (sent === undefined) {
+      closeFd(native, fd)
+    }
     return sent
   }
 }

@@ -3,7 +3,16 @@
  * thread ends, so the caller checks after reading and before writing that the thread is the same.
  */
 import { fstatSync, readdirSync, readFileSync, readlinkSync, statSync, writeSync } from 'node:fs'
-import { attempt, EBADF, EFAULT, EINVAL, ENOENT, ENOTSOCK, EPERM, ESRCH } from 'vnet/internal/base/errno'
+import {
+  attempt,
+  EBADF,
+  EFAULT,
+  EINVAL,
+  ENOENT,
+  ENOTSOCK,
+  EPERM,
+  ESRCH,
+} from 'vnet/internal/base/errno'
 import {
   closeFd,
   closeFds,
@@ -60,7 +69,11 @@ export class OtherProcesses {
   readonly #home: { readonly cookie: bigint | undefined; readonly inode: number }
 
   /** `home` is a socket in our namespace, and its inode. `linkOf` returns a descriptor's target. */
-  constructor(native: Native, home: { readonly fd: number; readonly inode: number }, linkOf = procLink) {
+  constructor(
+    native: Native,
+    home: { readonly fd: number; readonly inode: number },
+    linkOf = procLink,
+  ) {
     this.#native = native
     this.#linkOf = linkOf
     this.#home = { cookie: netnsCookie(this.#native, home.fd), inode: home.inode }
@@ -134,7 +147,9 @@ export class OtherProcesses {
   identity(pid: number): Identity | undefined {
     const info = new Uint8Array(PIDFD_INFO_LEN)
     putU32(info, 0, uapi.PIDFD_INFO_CREDS)
-    if (this.#onPidfd(pid, pidfd => this.#native.ioctl(pidfd, uapi.PIDFD_GET_INFO, info)) < 0) return this.status(pid)
+    if (this.#onPidfd(pid, pidfd => this.#native.ioctl(pidfd, uapi.PIDFD_GET_INFO, info)) < 0) {
+      return this.status(pid)
+    }
     return { tgid: getU32(info, TGID_AT), euid: getU32(info, EUID_AT), egid: getU32(info, EGID_AT) }
   }
 
@@ -178,7 +193,9 @@ export class OtherProcesses {
     if (cookie === this.#home.cookie) return this.#home.inode
     const inode = this.#namespaces.get(cookie) ?? this.#inode(socket)
     if (inode === undefined) return undefined
-    if (this.#namespaces.size >= KEPT) this.#namespaces.clear()
+    if (this.#namespaces.size >= KEPT) {
+      this.#namespaces.clear()
+    }
     this.#namespaces.set(cookie, inode)
     return inode
   }
@@ -187,7 +204,9 @@ export class OtherProcesses {
   inNamespaceOf<T>(pid: number, fn: (nsfd: number) => T): T | undefined {
     const nsfd = this.#native.open(`/proc/${pid}/ns/net`, O_RDONLY, -1)
     if (nsfd < 0) return undefined
-    return closing(this.#native, nsfd, () => fn(fstatSync(nsfd).ino === this.#home.inode ? -1 : nsfd))
+    return closing(this.#native, nsfd, () =>
+      fn(fstatSync(nsfd).ino === this.#home.inode ? -1 : nsfd),
+    )
   }
 
   /** Closes the kept pidfds. */
@@ -213,7 +232,9 @@ export class OtherProcesses {
     const pidfd = this.#open(pid)
     if (pidfd < 0) return pidfd
     const [oldest] = this.#pidfds
-    if (oldest !== undefined && this.#pidfds.size >= KEPT) this.#forget(...oldest)
+    if (oldest !== undefined && this.#pidfds.size >= KEPT) {
+      this.#forget(...oldest)
+    }
     this.#pidfds.set(pid, pidfd)
     return fn(pidfd)
   }

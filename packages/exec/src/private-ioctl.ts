@@ -4,7 +4,12 @@
  * returns bytes. The interface is found by name in the network namespace of the caller's socket.
  */
 import { ECONNREFUSED, EFAULT, EIO, ENODEV } from 'vnet/internal/base/errno'
-import { commands, VNET_GENL_ID, VNET_GENL_VERSION, VNET_IOCTL_DATA_MAX } from 'vnet/internal/control/protocol/family'
+import {
+  commands,
+  VNET_GENL_ID,
+  VNET_GENL_VERSION,
+  VNET_IOCTL_DATA_MAX,
+} from 'vnet/internal/control/protocol/family'
 import { IFNAMSIZ, IFR_IFRU, IFREQ_LEN, SIOCDEVPRIVATE } from 'vnet/internal/netdev/if'
 import * as netlink from 'vnet/internal/netlink/index'
 import type { Notification } from './seccomp.ts'
@@ -30,12 +35,23 @@ export function privateIoctls(supervision: Supervision): (notification: Notifica
   const builder = new netlink.MessageBuilder()
   const room = new Uint8Array(VNET_IOCTL_DATA_MAX)
 
-  function askOrProceed(notification: Notification, driver: RemoteDevice | undefined, ifreq: Uint8Array): void {
-    if (driver === undefined) listener.proceed(notification)
-    else ask(notification, driver, ifreq)
+  function askOrProceed(
+    notification: Notification,
+    driver: RemoteDevice | undefined,
+    ifreq: Uint8Array,
+  ): void {
+    if (driver === undefined) {
+      listener.proceed(notification)
+    } else {
+      ask(notification, driver, ifreq)
+    }
   }
 
-  function ask(notification: Notification, { vnet, device }: RemoteDevice, ifreq: Uint8Array): void {
+  function ask(
+    notification: Notification,
+    { vnet, device }: RemoteDevice,
+    ifreq: Uint8Array,
+  ): void {
     const requester = supervision.requesterOf(notification.pid)
     const data = dataOf(notification, ifreq)
     // Checked last, to make sure that rights and memory belong to the thread that waits.
@@ -48,7 +64,14 @@ export function privateIoctls(supervision: Supervision): (notification: Notifica
     builder.reset().message(VNET_GENL_ID, netlink.NLM_F_REQUEST, seq)
     builder.payload(netlink.genlmsghdr(commands.ioctl.cmd, VNET_GENL_VERSION))
     const cmd = notification.int(1) >>> 0
-    netlink.encodeAttributes(builder, commands.ioctl.request, { ifindex, ifname, netns, cmd, ifreq, data })
+    netlink.encodeAttributes(builder, commands.ioctl.request, {
+      ifindex,
+      ifname,
+      netns,
+      cmd,
+      ifreq,
+      data,
+    })
     const length = data?.length ?? 0
     let reply: Reply | undefined
     conversations.ask({
@@ -85,17 +108,26 @@ export function privateIoctls(supervision: Supervision): (notification: Notifica
   }
 
   /** Writes the driver's changes to the `length` bytes back; returns the result of the call. */
-  function finish(notification: Notification, reply: Reply, ifreq: Uint8Array, length: number): number {
+  function finish(
+    notification: Notification,
+    reply: Reply,
+    ifreq: Uint8Array,
+    length: number,
+  ): number {
     const { result, data, ifreq: after } = reply
     if (data !== undefined && data.length > length) return -EIO
     // The kernel too copies the ifreq back only after success.
-    const isChanged = result >= 0 && after !== undefined && after.some((byte, i) => byte !== ifreq[i])
+    const isChanged =
+      result >= 0 && after !== undefined && after.some((byte, i) => byte !== ifreq[i])
     if (data === undefined && !isChanged) return result
     const write = () => {
-      const written = data === undefined ? 0 : processes.write(netlink.getU64(ifreq, IFR_IFRU), data)
+      const written =
+        data === undefined ? 0 : processes.write(netlink.getU64(ifreq, IFR_IFRU), data)
       return written < 0 || !isChanged ? written : processes.write(notification.address(2), after)
     }
-    const written = processes.inMemoryOf(notification.pid, () => listener.isWaiting(notification), write) ?? -EFAULT
+    const written =
+      processes.inMemoryOf(notification.pid, () => listener.isWaiting(notification), write) ??
+      -EFAULT
     return written < 0 ? written : result
   }
 
@@ -129,7 +161,12 @@ function replyIn(bytes: Uint8Array): Reply {
       return { result: error, gone: error === -ENODEV }
     }
     const { offset, length } = netlink.parseGenl(bytes, message)
-    const { ifreq, data, ...rest } = netlink.decodeAttributes(commands.ioctl.reply, bytes, offset, length)
+    const { ifreq, data, ...rest } = netlink.decodeAttributes(
+      commands.ioctl.reply,
+      bytes,
+      offset,
+      length,
+    )
     return { ...rest, ifreq: ifreq.slice(), data: data?.slice() }
   })
   return reply ?? { result: -EIO }

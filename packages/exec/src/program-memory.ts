@@ -37,7 +37,8 @@ export const span = (address: bigint, length: bigint): MemorySpan => ({
 })
 
 /** Reads an address and the length after it. */
-const spanAt = (octets: Uint8Array, at: number): MemorySpan => span(getU64(octets, at), getU64(octets, at + 8))
+const spanAt = (octets: Uint8Array, at: number): MemorySpan =>
+  span(getU64(octets, at), getU64(octets, at + 8))
 
 /** Reads an array of struct iovec; undefined if it is too long or unreadable. */
 export function iovecs(processes: OtherProcesses, pid: number, address: bigint, count: bigint) {
@@ -58,7 +59,11 @@ export interface Msghdr {
 }
 
 /** Reads a struct msghdr with its iovecs; undefined if it is unreadable. */
-export function msghdr(processes: OtherProcesses, pid: number, address: bigint): Msghdr | undefined {
+export function msghdr(
+  processes: OtherProcesses,
+  pid: number,
+  address: bigint,
+): Msghdr | undefined {
   const octets = new Uint8Array(MSGHDR_LEN)
   if (processes.read(pid, address, octets) < 0) return undefined
   const name = { address: getU64(octets, 0), length: getU32(octets, NAMELEN_AT) }
@@ -67,7 +72,12 @@ export function msghdr(processes: OtherProcesses, pid: number, address: bigint):
 }
 
 /** Reads the messages of sendmmsg(2), at most MESSAGES_MAX; undefined if one is unreadable. */
-export function mmsghdrs(processes: OtherProcesses, pid: number, address: bigint, count: number): Msghdr[] | undefined {
+export function mmsghdrs(
+  processes: OtherProcesses,
+  pid: number,
+  address: bigint,
+  count: number,
+): Msghdr[] | undefined {
   const all = Array.from({ length: Math.min(count >>> 0, MESSAGES_MAX) }, (_, i) =>
     msghdr(processes, pid, address + BigInt(MMSGHDR_LEN * i)),
   )
@@ -86,7 +96,11 @@ function putUint(processes: OtherProcesses, address: bigint, value: number, byte
 }
 
 /** Writes bytes to the spans until they are full. Returns the number written, or -EFAULT. */
-export function scattered(processes: OtherProcesses, spans: readonly MemorySpan[], bytes: Uint8Array): number {
+export function scattered(
+  processes: OtherProcesses,
+  spans: readonly MemorySpan[],
+  bytes: Uint8Array,
+): number {
   let copied = 0
   for (const { address, length: room } of spans) {
     const part = bytes.subarray(copied, Math.min(bytes.length, copied + room))
@@ -97,7 +111,11 @@ export function scattered(processes: OtherProcesses, spans: readonly MemorySpan[
 }
 
 /** Reads a struct timespec, in ms; infinite at address 0, undefined if it is invalid. */
-export function timespecMs(processes: OtherProcesses, pid: number, address: bigint): number | undefined {
+export function timespecMs(
+  processes: OtherProcesses,
+  pid: number,
+  address: bigint,
+): number | undefined {
   if (address === 0n) return Number.POSITIVE_INFINITY
   const octets = new Uint8Array(TIMESPEC_LEN)
   if (processes.read(pid, address, octets) < 0) return undefined
@@ -107,7 +125,12 @@ export function timespecMs(processes: OtherProcesses, pid: number, address: bigi
 }
 
 /** Reads all spans into one array; undefined if they are longer than `max` or unreadable. */
-export function gathered(processes: OtherProcesses, pid: number, spans: readonly MemorySpan[], max: number) {
+export function gathered(
+  processes: OtherProcesses,
+  pid: number,
+  spans: readonly MemorySpan[],
+  max: number,
+) {
   const length = spans.reduce((n, each) => n + each.length, 0)
   if (length > max) return undefined
   const octets = new Uint8Array(length)
@@ -120,7 +143,11 @@ export function gathered(processes: OtherProcesses, pid: number, spans: readonly
 }
 
 /** Whether a struct sockaddr_nl, or its absence, addresses the kernel. */
-export function isToKernel(processes: OtherProcesses, pid: number, name: MemorySpan | undefined): boolean {
+export function isToKernel(
+  processes: OtherProcesses,
+  pid: number,
+  name: MemorySpan | undefined,
+): boolean {
   if (name === undefined || name.address === 0n || name.length === 0) return true
   const sockaddr = new Uint8Array(SOCKADDR_NL_LEN)
   if (name.length < SOCKADDR_NL_LEN || processes.read(pid, name.address, sockaddr) < 0) return false
@@ -131,8 +158,17 @@ export function isToKernel(processes: OtherProcesses, pid: number, name: MemoryS
 export function finishMsghdr(
   processes: OtherProcesses,
   address: bigint,
-  { namelen, controllen, flags }: { readonly namelen: number; readonly controllen: number; readonly flags: number },
+  {
+    namelen,
+    controllen,
+    flags,
+  }: { readonly namelen: number; readonly controllen: number; readonly flags: number },
 ): number {
-  const put = (at: number, value: number, bytes: 4 | 8) => putUint(processes, address + BigInt(at), value, bytes)
-  return Math.min(put(NAMELEN_AT, namelen, 4), put(CONTROLLEN_AT, controllen, 8), put(FLAGS_AT, flags, 4))
+  const put = (at: number, value: number, bytes: 4 | 8) =>
+    putUint(processes, address + BigInt(at), value, bytes)
+  return Math.min(
+    put(NAMELEN_AT, namelen, 4),
+    put(CONTROLLEN_AT, controllen, 8),
+    put(FLAGS_AT, flags, 4),
+  )
 }

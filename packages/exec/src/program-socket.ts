@@ -2,7 +2,14 @@
 import { fstatSync, readFileSync } from 'node:fs'
 import { EADDRINUSE } from 'vnet/internal/base/errno'
 import type { As } from 'vnet/internal/control/protocol/connection'
-import { CAP_NET_ADMIN, type Native, O_NONBLOCK, SO_RCVTIMEO, SOL_SOCKET, sockaddrNl } from 'vnet/internal/linux/index'
+import {
+  CAP_NET_ADMIN,
+  type Native,
+  O_NONBLOCK,
+  SO_RCVTIMEO,
+  SOL_SOCKET,
+  sockaddrNl,
+} from 'vnet/internal/linux/index'
 import { getU32, getU64 } from 'vnet/internal/netlink/index'
 import type { OtherProcesses, ThreadStatus } from './other-process.ts'
 
@@ -32,13 +39,16 @@ export function portOf(native: Native, fd: number): number {
 export function boundPortOf(native: Native, fd: number, process: number): number | undefined {
   const known = portOf(native, fd)
   if (known !== 0) return known
-  if (native.bind(fd, sockaddrNl(process)) === -EADDRINUSE) native.bind(fd, sockaddrNl())
+  if (native.bind(fd, sockaddrNl(process)) === -EADDRINUSE) {
+    native.bind(fd, sockaddrNl())
+  }
   return portOf(native, fd) || undefined
 }
 
 /** Whether O_NONBLOCK is set for the file that `fd` refers to. */
 export function isNonBlocking(fd: number): boolean {
-  const flags = /^flags:\s*([0-7]+)/m.exec(readFileSync(`/proc/thread-self/fdinfo/${fd}`, 'latin1'))?.[1] ?? '0'
+  const flags =
+    /^flags:\s*([0-7]+)/m.exec(readFileSync(`/proc/thread-self/fdinfo/${fd}`, 'latin1'))?.[1] ?? '0'
   return (Number.parseInt(flags, 8) & O_NONBLOCK) !== 0
 }
 
@@ -61,7 +71,11 @@ export type Requester = As
  * ended, or has another user and the supervisor is not root. Root without CAP_NET_ADMIN counts as
  * user nobody. So does root in another user namespace, in which all users can be root.
  */
-export function requesterOf(native: Native, processes: OtherProcesses, pid: number): Requester | undefined | null {
+export function requesterOf(
+  native: Native,
+  processes: OtherProcesses,
+  pid: number,
+): Requester | undefined | null {
   const identity = processes.identity(pid)
   if (identity === undefined) return null
   const { euid: uid, egid: gid } = identity
@@ -82,10 +96,16 @@ function isAdmin(native: Native, pid: number): boolean {
  * checks the rights of the opener. Undefined where that is impossible: the thread is in another
  * user namespace, or has other rights and the supervisor is not root.
  */
-export function openerAs(native: Native, processes: OtherProcesses, pid: number): Native['socket'] | undefined {
+export function openerAs(
+  native: Native,
+  processes: OtherProcesses,
+  pid: number,
+): Native['socket'] | undefined {
   const status = processes.status(pid)
   const own = processes.status(process.pid)
-  if (status === undefined || own === undefined || !processes.isInOwnUserNamespace(pid)) return undefined
+  if (status === undefined || own === undefined || !processes.isInOwnUserNamespace(pid)) {
+    return undefined
+  }
   const key = (of: ThreadStatus) => `${of.euid} ${of.egid} ${of.groups} ${of.capabilities}`
   if (key(status) === key(own)) return native.socket
   if (own.euid !== ROOT) return undefined

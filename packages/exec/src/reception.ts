@@ -4,7 +4,13 @@
  * and ancillary data. Every other message is passed on unchanged.
  */
 import { EAGAIN, EFAULT, EINVAL, ENOBUFS } from 'vnet/internal/base/errno'
-import { closeFd, closingOnError, isGeneric, MSG_DONTWAIT, MSG_TRUNC } from 'vnet/internal/linux/index'
+import {
+  closeFd,
+  closingOnError,
+  isGeneric,
+  MSG_DONTWAIT,
+  MSG_TRUNC,
+} from 'vnet/internal/linux/index'
 import { getU32, putU32 } from 'vnet/internal/netlink/index'
 import {
   finishMsghdr,
@@ -94,7 +100,10 @@ export class Reception {
         const room = getU32(length, 0)
         if (room > 0x7fff_ffff) return -EINVAL
         putU32(length, 0, namelen)
-        return Math.min(processes.write(address, name.subarray(0, room)), processes.write(lengthAt, length))
+        return Math.min(
+          processes.write(address, name.subarray(0, room)),
+          processes.write(lengthAt, length),
+        )
       },
     })
   }
@@ -105,7 +114,10 @@ export class Reception {
 
   readv(notification: Notification): void {
     const { processes } = this.#supervision
-    this.#read(notification, iovecs(processes, notification.pid, notification.address(1), notification.address(2)))
+    this.#read(
+      notification,
+      iovecs(processes, notification.pid, notification.address(1), notification.address(2)),
+    )
   }
 
   /** At offset -1 it is readv(2); a socket has no other offset. */
@@ -115,7 +127,12 @@ export class Reception {
       listener.proceed(notification)
       return
     }
-    const spans = iovecs(processes, notification.pid, notification.address(1), notification.address(2))
+    const spans = iovecs(
+      processes,
+      notification.pid,
+      notification.address(1),
+      notification.address(2),
+    )
     this.#read(notification, spans, (notification.int(5) & RWF_NOWAIT) === 0 ? 0 : MSG_DONTWAIT)
   }
 
@@ -138,7 +155,8 @@ export class Reception {
       while (received < wanted) {
         const at = address + BigInt(MMSGHDR_LEN * received)
         const header = msghdr(processes, pid, at)
-        const length = header === undefined ? -EFAULT : this.#one(fd, flags, this.#intoMsghdr(at, header))
+        const length =
+          header === undefined ? -EFAULT : this.#one(fd, flags, this.#intoMsghdr(at, header))
         if (length === -EAGAIN && received > 0 && waitsForOne) return received
         if (length === -EAGAIN) return length
         if (length < 0) return ended(length)
@@ -155,8 +173,11 @@ export class Reception {
   #read(notification: Notification, spans: readonly MemorySpan[] | undefined, flags = 0): void {
     const { listener } = this.#supervision
     // Reading no bytes from a socket neither receives nor waits.
-    if (spans?.every(({ length }) => length === 0)) listener.proceed(notification)
-    else this.#receive(notification, flags, spans && { spans, controlLength: 0, finish: () => 0 })
+    if (spans?.every(({ length }) => length === 0)) {
+      listener.proceed(notification)
+    } else {
+      this.#receive(notification, flags, spans && { spans, controlLength: 0, finish: () => 0 })
+    }
   }
 
   #intoMsghdr(address: bigint, { name, spans, controlAt }: Msghdr): ReceiveBuffers {
@@ -166,7 +187,9 @@ export class Reception {
       controlLength: controlAt.length,
       finish({ name: sender, namelen, control, flags }) {
         const wantsName = name.address !== 0n
-        if (wantsName && processes.write(name.address, sender.subarray(0, name.length)) < 0) return -EFAULT
+        if (wantsName && processes.write(name.address, sender.subarray(0, name.length)) < 0) {
+          return -EFAULT
+        }
         if (processes.write(controlAt.address, control) < 0) return -EFAULT
         const lengths = { namelen: wantsName ? namelen : name.length, controllen: control.length }
         return finishMsghdr(processes, address, { ...lengths, flags })
@@ -176,8 +199,11 @@ export class Reception {
 
   /** `into` is undefined if the kernel fails the call because of its pointers. */
   #receive(notification: Notification, flags: number, into: ReceiveBuffers | undefined): void {
-    if (into === undefined) this.#supervision.listener.proceed(notification)
-    else this.#call(notification, flags, fd => this.#one(fd, flags, into))
+    if (into === undefined) {
+      this.#supervision.listener.proceed(notification)
+    } else {
+      this.#call(notification, flags, fd => this.#one(fd, flags, into))
+    }
   }
 
   /** Makes a call on a duplicate of its socket; waits unless the call or socket is non-blocking. */
@@ -190,7 +216,9 @@ export class Reception {
     const { native, processes, listener } = this.#supervision
     const fd = processes.descriptor(notification.pid, notification.int(0))
     if (fd < 0 || !isGeneric(native, fd)) {
-      if (fd >= 0) closeFd(native, fd)
+      if (fd >= 0) {
+        closeFd(native, fd)
+      }
       listener.proceed(notification)
       return
     }
@@ -203,7 +231,10 @@ export class Reception {
       ) ?? -EFAULT
     const [result, waits] = closingOnError(native, [fd], () => {
       const outcome = inPlace()
-      return [outcome, outcome === -EAGAIN && (flags & MSG_DONTWAIT) === 0 && !isNonBlocking(fd)] as const
+      return [
+        outcome,
+        outcome === -EAGAIN && (flags & MSG_DONTWAIT) === 0 && !isNonBlocking(fd),
+      ] as const
     })
     if (waits) {
       const timeoutMs = receiveTimeoutMs(native, fd)
@@ -221,7 +252,14 @@ export class Reception {
     // The kernel fits the parts of a dump to the receiver's buffer; a placeholder has to fit too.
     const bytes = this.#bytes.subarray(0, Math.max(room, PLACEHOLDER_LEN))
     const controlRoom = this.#control.subarray(0, controlLength)
-    const whole = native.recvmsgRaw(fd, bytes, flags | MSG_DONTWAIT | MSG_TRUNC, this.#name, controlRoom, this.#meta)
+    const whole = native.recvmsgRaw(
+      fd,
+      bytes,
+      flags | MSG_DONTWAIT | MSG_TRUNC,
+      this.#name,
+      controlRoom,
+      this.#meta,
+    )
     if (whole < 0) return whole
     const [namelen = 0, controllen = 0, received = 0] = this.#meta
     let message: Uint8Array | undefined = bytes.subarray(0, Math.min(whole, bytes.length))

@@ -44,11 +44,20 @@ export type Relay = (vnet: Entry, sent: Sent, done: RelayDone) => void
  * Returns the relay of a supervisor. A SUBSCRIBE goes through `subscriptions`, so that its events
  * arrive on the same connection; other requests share the connection of their user.
  */
-export function relayOf(supervision: Supervision, replies: Replies, subscriptions: Subscriptions): Relay {
+export function relayOf(
+  supervision: Supervision,
+  replies: Replies,
+  subscriptions: Subscriptions,
+): Relay {
   function dump(vnet: Entry, requester: Requester | undefined, sent: Sent, done: RelayDone): void {
     const { native, processes } = supervision
     const { notification, socket, octets } = sent
-    const kernels = kernelsPart(native, processes, { pid: notification.pid, netns: socket.netns }, octets)
+    const kernels = kernelsPart(
+      native,
+      processes,
+      { pid: notification.pid, netns: socket.netns },
+      octets,
+    )
     const [asked] = netlink.messages(octets)
     if (kernels === undefined || asked === undefined) {
       done(undefined)
@@ -56,10 +65,15 @@ export function relayOf(supervision: Supervision, replies: Replies, subscription
     }
     ask(vnet, requester, sent, ourPart(asked.seq), (result, found) => {
       const datagrams = result < 0 ? undefined : merged(kernels, found, socket.port)
-      if (result === -ECONNREFUSED) done(result)
+      if (result === -ECONNREFUSED) {
+        done(result)
+      }
       // The kernel makes a dump while it is read. Ours is queued all together, so it may not fit.
-      else if (datagrams === undefined || !replies.hasRoom(socket.fd, datagrams.length)) done(undefined)
-      else put(sent, datagrams, done)
+      else if (datagrams === undefined || !replies.hasRoom(socket.fd, datagrams.length)) {
+        done(undefined)
+      } else {
+        put(sent, datagrams, done)
+      }
     })
   }
 
@@ -82,21 +96,32 @@ export function relayOf(supervision: Supervision, replies: Replies, subscription
       onMessage(message) {
         const reply = relayed.answer(message, message.length)
         size += message.length
-        if (reply !== undefined && size <= REPLY_MAX) found.push(reply)
+        if (reply !== undefined && size <= REPLY_MAX) {
+          found.push(reply)
+        }
         return relayed.isAnswered
       },
       onEnd(result) {
-        if (result === -ECONNREFUSED) vnets.gone(vnet)
+        if (result === -ECONNREFUSED) {
+          vnets.gone(vnet)
+        }
         onEnd(size > REPLY_MAX ? -ENOBUFS : result, found)
       },
     }
     const wanted = subscribes(octets)
     const where = wanted && subscriptions.where(notification, socket.fd, socket.netns)
-    if (wanted === undefined || where === undefined) conversations.ask(request)
-    else subscriptions.subscribe(request, where, wanted)
+    if (wanted === undefined || where === undefined) {
+      conversations.ask(request)
+    } else {
+      subscriptions.subscribe(request, where, wanted)
+    }
   }
 
-  function put({ notification, socket, octets }: Sent, datagrams: readonly Uint8Array[], done: RelayDone): void {
+  function put(
+    { notification, socket, octets }: Sent,
+    datagrams: readonly Uint8Array[],
+    done: RelayDone,
+  ): void {
     const result = replies.put(socket, notification.pid, datagrams)
     done(result < 0 ? result : octets.length)
   }
@@ -104,13 +129,19 @@ export function relayOf(supervision: Supervision, replies: Replies, subscription
   return (vnet, sent, done) => {
     const requester = supervision.requesterOf(sent.notification.pid)
     // Checked last, to make sure that the rights belong to the thread that waits.
-    if (requester === null || !supervision.listener.isWaiting(sent.notification)) done(undefined)
-    else if (sent.to === 'both') dump(vnet, requester, sent, done)
-    else
+    if (requester === null || !supervision.listener.isWaiting(sent.notification)) {
+      done(undefined)
+    } else if (sent.to === 'both') {
+      dump(vnet, requester, sent, done)
+    } else {
       ask(vnet, requester, sent, sent.octets, (result, found) => {
-        if (result < 0) done(result)
-        else put(sent, packed(found), done)
+        if (result < 0) {
+          done(result)
+        } else {
+          put(sent, packed(found), done)
+        }
       })
+    }
   }
 }
 
@@ -157,7 +188,9 @@ export class Relayed {
     netlink.parsed(() => {
       for (const message of netlink.messages(bytes, 0, length)) {
         const part = this.#part(bytes, message)
-        if (part !== undefined) parts.push(part)
+        if (part !== undefined) {
+          parts.push(part)
+        }
       }
     })
     return parts.length === 0 ? undefined : Buffer.concat(parts)
@@ -169,7 +202,9 @@ export class Relayed {
     const part = messageAt(bytes, message)
     netlink.putU32(part, netlink.SEQ_AT, original.seq)
     netlink.putU32(part, netlink.PORT_AT, this.#port)
-    if (message.type === netlink.NLMSG_DONE || message.type === netlink.NLMSG_ERROR) this.#open.delete(message.seq)
+    if (message.type === netlink.NLMSG_DONE || message.type === netlink.NLMSG_ERROR) {
+      this.#open.delete(message.seq)
+    }
     if (message.type === netlink.NLMSG_ERROR) {
       const { error } = netlink.parseAck(bytes, message)
       if (error === 0 && (original.flags & netlink.NLM_F_ACK) === 0) return undefined

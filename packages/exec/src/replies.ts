@@ -8,7 +8,13 @@
 import { randomInt } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { attempt, ENOBUFS } from 'vnet/internal/base/errno'
-import { MSG_DONTWAIT, type Native, SO_MEMINFO, SOL_SOCKET, sockaddrNl } from 'vnet/internal/linux/index'
+import {
+  MSG_DONTWAIT,
+  type Native,
+  SO_MEMINFO,
+  SOL_SOCKET,
+  sockaddrNl,
+} from 'vnet/internal/linux/index'
 import * as netlink from 'vnet/internal/netlink/index'
 import type { ProgramSocket } from './program-socket.ts'
 
@@ -81,7 +87,10 @@ export class Replies {
   /** Whether the receive queue has room for this many placeholders. */
   hasRoom(fd: number, count: number): boolean {
     const allocated = this.#meminfo(fd, SK_MEMINFO_RMEM_ALLOC)
-    return allocated + count * TRUESIZE <= this.#meminfo(fd, SK_MEMINFO_RCVBUF) || (allocated === 0 && count === 1)
+    return (
+      allocated + count * TRUESIZE <= this.#meminfo(fd, SK_MEMINFO_RCVBUF) ||
+      (allocated === 0 && count === 1)
+    )
   }
 
   /** Whether a datagram from the kernel is one of our placeholders. */
@@ -103,14 +112,18 @@ export class Replies {
     if (waiting === undefined || reply === undefined || peek) return reply
     waiting.replies.delete(seq)
     waiting.bytes -= reply.length
-    if (waiting.replies.size === 0) this.#sockets.delete(inode)
+    if (waiting.replies.size === 0) {
+      this.#sockets.delete(inode)
+    }
     return reply
   }
 
   #waitingFor({ inode, netns }: ProgramSocket, pid: number): Waiting {
     const known = this.#sockets.get(inode)
     if (known !== undefined) return known
-    if (this.#sockets.size >= SOCKETS_MAX / 2) this.#dropClosed(netns, pid)
+    if (this.#sockets.size >= SOCKETS_MAX / 2) {
+      this.#dropClosed(netns, pid)
+    }
     for (const oldest of this.#sockets.keys()) {
       if (this.#sockets.size < SOCKETS_MAX) break
       this.#sockets.delete(oldest)
@@ -124,12 +137,16 @@ export class Replies {
     if (table === undefined) return
     const open = new Set(table.split('\n').map(line => Number(line.trim().split(/\s+/).at(-1))))
     for (const [inode, waiting] of this.#sockets) {
-      if (waiting.netns === netns && !open.has(inode)) this.#sockets.delete(inode)
+      if (waiting.netns === netns && !open.has(inode)) {
+        this.#sockets.delete(inode)
+      }
     }
   }
 
   #meminfo(fd: number, index: number): number {
     const meminfo = new Uint8Array(MEMINFO_LEN)
-    return this.#native.getsockopt(fd, SOL_SOCKET, SO_MEMINFO, meminfo) < 0 ? 0 : netlink.getU32(meminfo, 4 * index)
+    return this.#native.getsockopt(fd, SOL_SOCKET, SO_MEMINFO, meminfo) < 0
+      ? 0
+      : netlink.getU32(meminfo, 4 * index)
   }
 }

@@ -4,7 +4,13 @@
  * may wait concurrently, and get their results in any order. include/uapi/linux/seccomp.h.
  */
 import { ENOENT } from 'vnet/internal/base/errno'
-import { closeFd, type Native, O_CLOEXEC, type Poller, startPoller } from 'vnet/internal/linux/index'
+import {
+  closeFd,
+  type Native,
+  O_CLOEXEC,
+  type Poller,
+  startPoller,
+} from 'vnet/internal/linux/index'
 import * as uapi from 'vnet/internal/linux/uapi'
 import { getS32, getU32, getU64, putU32 } from 'vnet/internal/netlink/index'
 
@@ -68,7 +74,9 @@ export class NotificationListener {
     native.ioctl(fd, uapi.SECCOMP_IOCTL_NOTIF_SET_FLAGS, uapi.SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP)
     this.#poller = startPoller(native, fd, () => {
       const notification = this.#receive()
-      if (notification !== undefined) onNotification(notification)
+      if (notification !== undefined) {
+        onNotification(notification)
+      }
     })
   }
 
@@ -93,7 +101,12 @@ export class NotificationListener {
   /** Ends the call with a duplicate of `fd` as that process's `newfd`. Returns newfd or -errno. */
   answerDescriptor({ id }: Notification, fd: number, newfd: number, cloexec: boolean): number {
     const flags = uapi.SECCOMP_ADDFD_FLAG_SETFD | uapi.SECCOMP_ADDFD_FLAG_SEND
-    return this.#write(uapi.SECCOMP_IOCTL_NOTIF_ADDFD, id, [flags, fd, newfd, cloexec ? O_CLOEXEC : 0])
+    return this.#write(uapi.SECCOMP_IOCTL_NOTIF_ADDFD, id, [
+      flags,
+      fd,
+      newfd,
+      cloexec ? O_CLOEXEC : 0,
+    ])
   }
 
   /** Waiting and later calls fail with ENOSYS. Idempotent. */
@@ -109,15 +122,20 @@ export class NotificationListener {
     const result = this.#ioctl(uapi.SECCOMP_IOCTL_NOTIF_RECV, notification.bytes)
     if (result >= 0) return notification
     // The thread was killed, or all processes have ended, which the kernel keeps reporting.
-    if (result !== -ENOENT || (this.#native.poll(this.#fd) & uapi.POLLHUP) !== 0) this.close()
-    else this.#poller.start()
+    if (result !== -ENOENT || (this.#native.poll(this.#fd) & uapi.POLLHUP) !== 0) {
+      this.close()
+    } else {
+      this.#poller.start()
+    }
     return undefined
   }
 
   /** Passes the id of a call and four 32-bit numbers to the kernel. */
   #write(request: number, id: Uint8Array, numbers: readonly number[]): number {
     this.#resp.set(id)
-    for (const [i, number] of numbers.entries()) putU32(this.#resp, ID_LEN + 4 * i, number)
+    for (const [i, number] of numbers.entries()) {
+      putU32(this.#resp, ID_LEN + 4 * i, number)
+    }
     return this.#ioctl(request, this.#resp)
   }
 

@@ -7,7 +7,12 @@
 import { ECONNREFUSED, EPERM } from 'vnet/internal/base/errno'
 import { directoriesOf } from 'vnet/internal/control/client/find'
 import { watchDirectories } from 'vnet/internal/control/protocol/directory'
-import { commands, VNET_GENL_ID, VNET_GENL_VERSION, VNET_MCGRP_EVENTS } from 'vnet/internal/control/protocol/family'
+import {
+  commands,
+  VNET_GENL_ID,
+  VNET_GENL_VERSION,
+  VNET_MCGRP_EVENTS,
+} from 'vnet/internal/control/protocol/family'
 import { isGeneric, NETLINK_ADD_MEMBERSHIP, SOL_NETLINK } from 'vnet/internal/linux/index'
 import * as netlink from 'vnet/internal/netlink/index'
 import { Conversation, type SentRequest } from './conversations.ts'
@@ -63,13 +68,21 @@ export class Subscriptions {
   subscribe(sent: SentRequest, where: Where, wanted: Wanted): void {
     const key = id(where, 'subscribe')
     this.#end(key)
-    const subscription = this.#begin(key, { where, requester: sent.requester, wanted, vnets: new Map() })
+    const subscription = this.#begin(key, {
+      where,
+      requester: sent.requester,
+      wanted,
+      vnets: new Map(),
+    })
     const conversation = this.#converse(key, subscription, sent.vnet)
     conversation.ask({
       ...sent,
       onEnd: result => {
-        if (result < 0 || wanted.events === 0) this.#end(key)
-        else this.#askAll()
+        if (result < 0 || wanted.events === 0) {
+          this.#end(key)
+        } else {
+          this.#askAll()
+        }
         sent.onEnd(result)
       },
     })
@@ -80,14 +93,20 @@ export class Subscriptions {
    * vnet has replied, ended or taken too long, so that no event after a join is missed.
    */
   setsockopt(notification: Notification): void {
-    const answer = (result: number | undefined) => this.#supervision.listener.answer(notification, result)
-    if (this.#isOurGroup(notification)) this.#change(notification, answer)
-    else answer(undefined)
+    const answer = (result: number | undefined) =>
+      this.#supervision.listener.answer(notification, result)
+    if (this.#isOurGroup(notification)) {
+      this.#change(notification, answer)
+    } else {
+      answer(undefined)
+    }
   }
 
   /** Ends all subscriptions. */
   close(): void {
-    for (const key of [...this.#all.keys()]) this.#end(key)
+    for (const key of [...this.#all.keys()]) {
+      this.#end(key)
+    }
   }
 
   #isOurGroup(notification: Notification): boolean {
@@ -107,7 +126,11 @@ export class Subscriptions {
       return netns === undefined ? undefined : this.where(notification, fd, netns)
     })
     const requester = requesterOf(notification.pid)
-    if (where === undefined || vnets.serving(where.netns).length === 0 || !listener.isWaiting(notification)) {
+    if (
+      where === undefined ||
+      vnets.serving(where.netns).length === 0 ||
+      !listener.isWaiting(notification)
+    ) {
       answer(undefined)
       return
     }
@@ -117,16 +140,22 @@ export class Subscriptions {
       answer(0)
     }
     // The kernel also refuses this for the groups of most families.
-    else if (requester !== undefined || process.geteuid?.() !== ROOT) answer(-EPERM)
-    else if (this.#all.has(key)) answer(0)
-    else {
+    else if (requester !== undefined || process.geteuid?.() !== ROOT) {
+      answer(-EPERM)
+    } else if (this.#all.has(key)) {
+      answer(0)
+    } else {
       this.#begin(key, { where, requester: undefined, wanted: {}, vnets: new Map() })
       this.#askAll(() => answer(0))
     }
   }
 
   #begin(key: string, subscription: Subscription): Subscription {
-    for (const [known, { where }] of this.#all) if (!this.#withSocket(where, () => {})) this.#end(known)
+    for (const [known, { where }] of this.#all) {
+      if (!this.#withSocket(where, () => {})) {
+        this.#end(known)
+      }
+    }
     this.#all.set(key, subscription)
     this.#watch ??= watchDirectories(() => this.#changed(), directoriesOf({}))
     return subscription
@@ -135,7 +164,9 @@ export class Subscriptions {
   #end(key: string): void {
     const subscription = this.#all.get(key)
     this.#all.delete(key)
-    for (const conversation of [...(subscription?.vnets.values() ?? [])]) conversation.close(0)
+    for (const conversation of [...(subscription?.vnets.values() ?? [])]) {
+      conversation.close(0)
+    }
     if (this.#all.size > 0) return
     this.#watch?.[Symbol.dispose]()
     this.#watch = undefined
@@ -156,7 +187,9 @@ export class Subscriptions {
     const { vnets, conversations } = this.#supervision
     let awaited = 1
     const replied = () => {
-      if (--awaited === 0) onReplies()
+      if (--awaited === 0) {
+        onReplies()
+      }
     }
     for (const [key, subscription] of this.#all) {
       for (const vnet of vnets.serving(subscription.where.netns)) {
@@ -168,7 +201,9 @@ export class Subscriptions {
         const conversation = this.#converse(key, subscription, vnet)
         const { requester } = subscription
         const onEnd = (result: number) => {
-          if (result === -ECONNREFUSED) vnets.gone(vnet)
+          if (result === -ECONNREFUSED) {
+            vnets.gone(vnet)
+          }
           replied()
         }
         // A vnet that refuses or has ended sends no events.
@@ -182,8 +217,9 @@ export class Subscriptions {
   #converse(key: string, subscription: Subscription, vnet: SentRequest['vnet']): Conversation {
     const conversation = new Conversation(this.#supervision, vnet, subscription.requester, {
       onEvent: message => {
-        if (netlink.getU16(message, netlink.TYPE_AT) >= netlink.NLMSG_MIN_TYPE)
+        if (netlink.getU16(message, netlink.TYPE_AT) >= netlink.NLMSG_MIN_TYPE) {
           this.#notify(key, subscription, message.slice())
+        }
       },
       onEnd: () => subscription.vnets.delete(vnet.vnet),
     })
@@ -197,9 +233,13 @@ export class Subscriptions {
     const put = (fd: number) => {
       const port = portOf(native, fd)
       // An event without room is lost, as in the kernel.
-      if (port !== 0) this.#replies.put({ fd, port, netns, inode }, tgid, [event])
+      if (port !== 0) {
+        this.#replies.put({ fd, port, netns, inode }, tgid, [event])
+      }
     }
-    if (!this.#withSocket(where, put)) this.#end(key)
+    if (!this.#withSocket(where, put)) {
+      this.#end(key)
+    }
   }
 
   /** Calls `fn` with a duplicate of the program's socket; returns false if that was closed. */
@@ -213,10 +253,15 @@ export class Subscriptions {
   }
 }
 
-const id = ({ tgid, number, inode }: Where, by: 'group' | 'subscribe') => `${by} ${tgid} ${number} ${inode}`
+const id = ({ tgid, number, inode }: Where, by: 'group' | 'subscribe') =>
+  `${by} ${tgid} ${number} ${inode}`
 
 function request(seq: number, wanted: Wanted): Uint8Array {
-  const builder = new netlink.MessageBuilder().message(VNET_GENL_ID, netlink.NLM_F_REQUEST | netlink.NLM_F_ACK, seq)
+  const builder = new netlink.MessageBuilder().message(
+    VNET_GENL_ID,
+    netlink.NLM_F_REQUEST | netlink.NLM_F_ACK,
+    seq,
+  )
   builder.payload(netlink.genlmsghdr(commands.subscribe.cmd, VNET_GENL_VERSION))
   netlink.encodeAttributes(builder, commands.subscribe.request, wanted)
   return builder.bytes

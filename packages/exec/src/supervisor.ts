@@ -5,7 +5,14 @@
  */
 import { EIO } from 'vnet/internal/base/errno'
 import { ownNamespace } from 'vnet/internal/control/protocol/directory'
-import { AF_UNIX, check, closeFd, closingOnError, type Native, SOCK_STREAM } from 'vnet/internal/linux/index'
+import {
+  AF_UNIX,
+  check,
+  closeFd,
+  closingOnError,
+  type Native,
+  SOCK_STREAM,
+} from 'vnet/internal/linux/index'
 import { Conversations } from './conversations.ts'
 import { GenericNetlink } from './generic-netlink.ts'
 import { OtherProcesses } from './other-process.ts'
@@ -21,7 +28,11 @@ import { bySyscallNumber } from './system-calls.ts'
 import { ReachableVnets } from './vnets.ts'
 
 /** Takes over `fd` until disposed of or no process has the filter. Calls that throw return EIO. */
-export function supervise(native: Native, fd: number, onDefect: (error: unknown) => void): Disposable {
+export function supervise(
+  native: Native,
+  fd: number,
+  onDefect: (error: unknown) => void,
+): Disposable {
   const home = check(native.socket(AF_UNIX, SOCK_STREAM, 0, -1), 'socket(AF_UNIX)')
   const processes = new OtherProcesses(native, { fd: home, inode: ownNamespace('net') })
   const vnets = new ReachableVnets()
@@ -34,7 +45,11 @@ export function supervise(native: Native, fd: number, onDefect: (error: unknown)
       listener.answer(notification, -EIO)
     }
   }
-  const listener = closingOnError(native, [home, fd], () => new NotificationListener(native, fd, handle))
+  const listener = closingOnError(
+    native,
+    [home, fd],
+    () => new NotificationListener(native, fd, handle),
+  )
   const supervision: Supervision = {
     native,
     listener,

@@ -5,7 +5,11 @@
  */
 import { statSync } from 'node:fs'
 import { directoriesOf, type FindOptions } from 'vnet/internal/control/client/find'
-import { type Entry, type EntryInterface, readDirectories } from 'vnet/internal/control/protocol/directory'
+import {
+  type Entry,
+  type EntryInterface,
+  readDirectories,
+} from 'vnet/internal/control/protocol/directory'
 import type { RunDirectory } from 'vnet/internal/control/protocol/run-directory'
 
 /** The directories are checked at most this often. */
@@ -47,7 +51,9 @@ export class ReachableVnets {
   serving(netns: number): readonly Entry[] {
     this.#look()
     const home = this.#entries.filter(entry => entry.netns === netns)
-    const guests = this.#entries.filter(entry => entry.netns !== netns && entry.interfaces.some(isIn(netns)))
+    const guests = this.#entries.filter(
+      entry => entry.netns !== netns && entry.interfaces.some(isIn(netns)),
+    )
     return [...home, ...guests]
   }
 
@@ -67,14 +73,24 @@ export class ReachableVnets {
     const now = this.#clock()
     if (now - this.#looked <= LOOK_MS) return
     this.#looked = now
-    if (this.#state !== undefined && this.#directories.length > 0 && state(this.#directories) === this.#state) return
+    if (
+      this.#state !== undefined &&
+      this.#directories.length > 0 &&
+      state(this.#directories) === this.#state
+    ) {
+      return
+    }
     this.#directories = directoriesOf(this.#options)
     // Read before the files, so that the next check notices changes made meanwhile.
     const before = state(this.#directories)
-    const isSettled = this.#directories.every(({ path }) => Date.now() - modifiedMs(path) > SETTLED_MS)
+    const isSettled = this.#directories.every(
+      ({ path }) => Date.now() - modifiedMs(path) > SETTLED_MS,
+    )
     this.#entries = readDirectories(this.#directories).filter(({ vnet }) => !this.#gone.has(vnet))
     this.#byName = new Map(
-      this.#entries.flatMap(vnet => vnet.interfaces.map(device => [key(device.inode, device.name), { vnet, device }])),
+      this.#entries.flatMap(vnet =>
+        vnet.interfaces.map(device => [key(device.inode, device.name), { vnet, device }]),
+      ),
     )
     this.#state = isSettled ? before : undefined
   }

@@ -5,7 +5,13 @@
  * the supervisor polls for signals that the thread handles and ends the call like the kernel would.
  */
 import { EAGAIN, EINTR, EIO, ENOBUFS } from 'vnet/internal/base/errno'
-import { closeFd, closingOnError, FIONBIO, type Poller, startPoller } from 'vnet/internal/linux/index'
+import {
+  closeFd,
+  closingOnError,
+  FIONBIO,
+  type Poller,
+  startPoller,
+} from 'vnet/internal/linux/index'
 import type { ThreadStatus } from './other-process.ts'
 import type { Notification } from './seccomp.ts'
 import type { Supervision } from './supervision.ts'
@@ -64,7 +70,8 @@ export class Waits {
     }
     const poller = this.#watch(fd, () => this.#guarded(waiting, () => this.#readable(waiting)))
     const expired = () => this.#guarded(waiting, () => this.#end(waiting, wait.ended(-EAGAIN)))
-    const timer = timeoutMs > 0 ? setTimeout(expired, Math.min(timeoutMs, TIMEOUT_MAX_MS)) : undefined
+    const timer =
+      timeoutMs > 0 ? setTimeout(expired, Math.min(timeoutMs, TIMEOUT_MAX_MS)) : undefined
     const waiting: Waiting = { ...wait, poller, timer }
     this.#all.add(waiting)
     this.#looking ??= setInterval(() => this.#look(), LOOK_MS)
@@ -72,7 +79,9 @@ export class Waits {
 
   /** Frees the descriptors of all waits, without a reply to their calls. */
   close(): void {
-    for (const waiting of this.#all) this.#forget(waiting)
+    for (const waiting of this.#all) {
+      this.#forget(waiting)
+    }
   }
 
   #watch(fd: number, onReadable: () => void): Poller {
@@ -98,9 +107,13 @@ export class Waits {
 
   #readable(waiting: Waiting): void {
     const result = waiting.attempt()
-    if (result !== -EAGAIN) this.#end(waiting, result)
+    if (result !== -EAGAIN) {
+      this.#end(waiting, result)
+    }
     // The poller has stopped after an error condition.
-    else waiting.poller.start()
+    else {
+      waiting.poller.start()
+    }
   }
 
   #look(): void {
@@ -118,11 +131,16 @@ export class Waits {
     const status = processes.status(notification.pid)
     // A waiting thread sleeps in state S until a signal wakes it, and in state D from then on,
     // because its call was received (SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV).
-    const isInterrupted = status?.state === 'D' && (hasSignal(status) || processes.isStopping(notification.pid))
+    const isInterrupted =
+      status?.state === 'D' && (hasSignal(status) || processes.isStopping(notification.pid))
     // Checked after the status was read, because the pid may belong to another thread by now.
-    if (status === undefined || !listener.isWaiting(notification)) this.#forget(waiting)
+    if (status === undefined || !listener.isWaiting(notification)) {
+      this.#forget(waiting)
+    }
     // A timeout makes it EINTR, for any handler (signal(7)).
-    else if (isInterrupted) this.#end(waiting, waiting.ended(timeoutMs > 0 ? -EINTR : -ERESTARTSYS))
+    else if (isInterrupted) {
+      this.#end(waiting, waiting.ended(timeoutMs > 0 ? -EINTR : -ERESTARTSYS))
+    }
   }
 
   #end(waiting: Waiting, result: number): void {
@@ -143,4 +161,5 @@ export class Waits {
   }
 }
 
-const hasSignal = ({ pending, sharedPending, blocked }: ThreadStatus) => ((pending | sharedPending) & ~blocked) !== 0n
+const hasSignal = ({ pending, sharedPending, blocked }: ThreadStatus) =>
+  ((pending | sharedPending) & ~blocked) !== 0n

@@ -1,9 +1,23 @@
 /** The cache of snapshots, images and kernels, and of the programs that directories need. */
-import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs'
+import {
+  existsSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { threadId } from 'node:worker_threads'
 import { attempt } from 'vnet/internal/base/errno'
-import { cachePath, inCache, makeDirectories, makeTemporaryDirectory, writeFile } from 'vnet/internal/linux/files'
+import {
+  cachePath,
+  inCache,
+  makeDirectories,
+  makeTemporaryDirectory,
+  writeFile,
+} from 'vnet/internal/linux/files'
 import { findProgram } from 'vnet/internal/linux/programs'
 import { startRemover } from 'vnet/internal/linux/rootless'
 
@@ -74,14 +88,21 @@ export const isUsed = (entry: string): boolean =>
  * Removes the entries of a directory with matching names, except the `kept` newest and the ones
  * used in the last `sparedMs` milliseconds: another run may be about to open their files.
  */
-export function removeOld(directory: string, pattern: RegExp, kept: number, sparedMs = MINUTE_MS): void {
+export function removeOld(
+  directory: string,
+  pattern: RegExp,
+  kept: number,
+  sparedMs = MINUTE_MS,
+): void {
   const entries = readdirSync(directory)
     .filter(name => pattern.test(name))
     .map(name => join(directory, name))
     .map(path => ({ path, used: statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0 }))
     .sort((a, b) => b.used - a.used)
   for (const { path, used } of entries.slice(kept)) {
-    if (used < Date.now() - sparedMs) rmSync(path, { recursive: true, force: true })
+    if (used < Date.now() - sparedMs) {
+      rmSync(path, { recursive: true, force: true })
+    }
   }
 }
 

@@ -25,4 +25,5 @@ function entry(name: string, inode: number, mode: number, content: Uint8Array): 
   return [padded(Buffer.from(`${header}${name}\0`)), padded(content)]
 }
 
-const padded = (bytes: Uint8Array): Uint8Array => Buffer.concat([bytes, new Uint8Array(-bytes.length & 3)])
+const padded = (bytes: Uint8Array): Uint8Array =>
+  Buffer.concat([bytes, new Uint8Array(-bytes.length & 3)])

@@ -4,7 +4,14 @@ import { realpathSync, statSync } from 'node:fs'
 import { availableParallelism, homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { attempt, printable, shellWord, UsageError } from 'vnet/internal/base/index'
-import { builtFile, findProgram, GUEST_PROGRAMS, missingPrograms, notX64, searchPath } from 'vnet/internal/linux/index'
+import {
+  builtFile,
+  findProgram,
+  GUEST_PROGRAMS,
+  missingPrograms,
+  notX64,
+  searchPath,
+} from 'vnet/internal/linux/index'
 import { neededPrograms, rememberProgram } from './cache.ts'
 import { baseImage, directoryImage, guestPath } from './image/index.ts'
 import { findKernel } from './kernel.ts'
@@ -97,7 +104,10 @@ export function checkGuest(): void {
  * Runs a command to its end. A program that the image lacks is added, remembered for the directory,
  * and the run starts again. Rejects with a GuestSetupError, a MachineEnded, or the signal's reason.
  */
-export function runInGuest(command: readonly string[], options: GuestOptions): Promise<GuestReport> {
+export function runInGuest(
+  command: readonly string[],
+  options: GuestOptions,
+): Promise<GuestReport> {
   const { seed = USUAL_SEED } = options
   return withPrograms(command, options, (prepared, own) => runOnce(prepared, seed, own))
 }
@@ -141,13 +151,23 @@ export function runSeeds(
   const left = [...seeds]
   const before = new LastOutput(OUTPUT_KEPT)
   return withPrograms(command, { ...options, onOutput: before.take }, async prepared => {
-    if (prepared.end !== undefined) left.splice(1)
+    if (prepared.end !== undefined) {
+      left.splice(1)
+    }
     let hasFailed = false
     const work = async (): Promise<void> => {
-      for (let seed = left.shift(); seed !== undefined; seed = hasFailed ? undefined : left.shift()) {
+      for (
+        let seed = left.shift();
+        seed !== undefined;
+        seed = hasFailed ? undefined : left.shift()
+      ) {
         const output = prepared.end === undefined ? new LastOutput(OUTPUT_KEPT) : before
         try {
-          const report = await runOnce(prepared, seed, { ...options, onOutput: output.take, discards: true })
+          const report = await runOnce(prepared, seed, {
+            ...options,
+            onOutput: output.take,
+            discards: true,
+          })
           onRun({ ...report, seed, output: output.bytes })
         } catch (error) {
           // For the runs with a program that was missing.
@@ -196,9 +216,13 @@ export function addProgram(
   const { program } = error
   if (!isOffered(program)) {
     const [named, word] = [printable(program), shellWord(program)]
-    throw new GuestSetupError(`the guest asks for ${named}, which is not in PATH: give it by --program ${word}, or not`)
+    throw new GuestSetupError(
+      `the guest asks for ${named}, which is not in PATH: give it by --program ${word}, or not`,
+    )
   }
-  if (added.has(program)) throw new GuestSetupError(`the guest cannot have ${program}: is its file readable?`)
+  if (added.has(program)) {
+    throw new GuestSetupError(`the guest cannot have ${program}: is its file readable?`)
+  }
   added.add(program)
   rememberProgram(directoryOf(options), program)
   options.onMessage(`the guest gets ${program}, and starts again`)
@@ -214,14 +238,18 @@ const OF_SYSTEM = ['/usr', '/bin', '/sbin', '/lib', '/lib64']
 function isOffered(program: string): boolean {
   if (/\p{Cc}/u.test(program)) return false
   const path = findProgram(program)
-  return path === undefined || [...searchPath(), ...OF_SYSTEM].some(directory => isBelow(path, directory))
+  return (
+    path === undefined ||
+    [...searchPath(), ...OF_SYSTEM].some(directory => isBelow(path, directory))
+  )
 }
 
 /** Returns the real path of the guest's directory. Throws a UsageError if it is not a directory. */
 function directoryOf({ directory = '.' }: Pick<GuestOptions, 'directory'>): string {
   const path = attempt(() => realpathSync(resolve(directory)))
-  if (path === undefined || !statSync(path).isDirectory())
+  if (path === undefined || !statSync(path).isDirectory()) {
     throw new UsageError(`${directory}: the guest needs an existing directory`)
+  }
   return path
 }
 
@@ -233,14 +261,19 @@ async function runOnce(
   if (end !== undefined) return { ...end, files: [], failures: [] }
   const results = new Results(options.discards ? undefined : directory)
   const take = (record: MailRecord) => {
-    if (!takeOutput(record, options.onOutput)) results.take(record)
+    if (!takeOutput(record, options.onOutput)) {
+      results.take(record)
+    }
   }
   try {
     const ended = await runJob(snapshot, images, message(seed), take, options)
     results.close()
     const { files, failures, repositories } = results
-    for (const at of repositories)
-      options.onMessage(`the guest has changed a Git repository in ${at}: look at its config before you use git there`)
+    for (const at of repositories) {
+      options.onMessage(
+        `the guest has changed a Git repository in ${at}: look at its config before you use git there`,
+      )
+    }
     return { ...ended, files, failures }
   } finally {
     results.close()
@@ -259,7 +292,9 @@ async function stageOf(prepared: Prepared, options: GuestOptions): Promise<Prepa
     const staged = new GuestRun(snapshot, images, message, true)
     try {
       const { end } = await staged.next(record => takeOutput(record, options.onOutput), signal)
-      if (end === undefined) staged.save(directory)
+      if (end === undefined) {
+        staged.save(directory)
+      }
       return end
     } finally {
       await staged.close()
@@ -270,7 +305,10 @@ async function stageOf(prepared: Prepared, options: GuestOptions): Promise<Prepa
 }
 
 /** Rejects with a GuestSetupError, and with a ProgramMissing if the command stops first. */
-export async function prepareGuest(command: readonly string[], options: GuestOptions): Promise<Prepared> {
+export async function prepareGuest(
+  command: readonly string[],
+  options: GuestOptions,
+): Promise<Prepared> {
   const directory = directoryOf(options)
   checkGuest()
   const kernel = findKernel(options.onMessage)
@@ -280,11 +318,23 @@ export async function prepareGuest(command: readonly string[], options: GuestOpt
   const needed = [...programs, ...neededPrograms(directory), ...(isOther ? [program] : [])]
   const init = builtFile('vnet-guest', 'the init of guests')
   const snapshot = await bootSnapshot(kernel, memoryMb, options.onMessage)
-  const image = await baseImage({ programs: needed, files, init, kernel, directory }, options.onMessage)
+  const image = await baseImage(
+    { programs: needed, files, init, kernel, directory },
+    options.onMessage,
+  )
   const project = await directoryImage(directory)
   // Whether npm starts vnet makes no difference.
-  const path = [join(directory, 'node_modules/.bin'), ...guestPath().filter(each => !each.includes('/node_modules'))]
-  const variables = { PATH: path.join(':'), HOME: homedir(), LANG: 'C.UTF-8', VNET_GUEST: '1', ...env }
+  const path = [
+    join(directory, 'node_modules/.bin'),
+    ...guestPath().filter(each => !each.includes('/node_modules')),
+  ]
+  const variables = {
+    PATH: path.join(':'),
+    HOME: homedir(),
+    LANG: 'C.UTF-8',
+    VNET_GUEST: '1',
+    ...env,
+  }
   const cwd = isBelow(process.cwd(), directory) ? process.cwd() : directory
   const job = { command, date, env: variables, directory, cwd }
   const images = { image, project }

@@ -31,6 +31,8 @@ function withFile<T>(path: string, flags: string, fn: (fd: number) => T): T {
 
 function readExactly(fd: number, length: number): Buffer {
   const content = Buffer.alloc(length)
-  for (let at = 0; at < length; ) at += readSync(fd, content, at, length - at, null)
+  for (let at = 0; at < length; ) {
+    at += readSync(fd, content, at, length - at, null)
+  }
   return content
 }

@@ -36,9 +36,16 @@ export const findKernel = (print: (line: string) => void): Kernel =>
 export function givenKernel(): Kernel | undefined {
   const { VNET_KERNEL: image, VNET_KERNEL_MODULES: modules } = process.env
   if (!image && !modules) return undefined
-  if (!image) throw new GuestSetupError('VNET_KERNEL_MODULES needs VNET_KERNEL: set it to the path of vmlinuz')
-  if (!modules)
-    throw new GuestSetupError(`VNET_KERNEL needs VNET_KERNEL_MODULES: set it to the directory of the kernel's modules`)
+  if (!image) {
+    throw new GuestSetupError(
+      'VNET_KERNEL_MODULES needs VNET_KERNEL: set it to the path of vmlinuz',
+    )
+  }
+  if (!modules) {
+    throw new GuestSetupError(
+      `VNET_KERNEL needs VNET_KERNEL_MODULES: set it to the directory of the kernel's modules`,
+    )
+  }
   for (const [name, path] of Object.entries({ VNET_KERNEL: image, VNET_KERNEL_MODULES: modules })) {
     if (!existsSync(path)) throw new GuestSetupError(`${name}: ${path} does not exist`)
   }
@@ -61,7 +68,9 @@ export function newestKernel(print: (line: string) => void): Kernel {
   if (release === undefined) {
     const cached = cachedKernel()
     if (cached !== undefined) return cached
-    if (missing !== undefined) throw new GuestSetupError(`${missing}, or set VNET_KERNEL and VNET_KERNEL_MODULES`)
+    if (missing !== undefined) {
+      throw new GuestSetupError(`${missing}, or set VNET_KERNEL and VNET_KERNEL_MODULES`)
+    }
     throw new GuestSetupError(
       `apt offers no linux-image-${flavour()}: add Debian's archive to apt's sources, then sudo apt-get update`,
     )
@@ -69,7 +78,9 @@ export function newestKernel(print: (line: string) => void): Kernel {
   if (!existsSync(join(cache, release))) {
     print(`downloading ${release} with apt-get, into ${cache}`)
     const names = [`linux-image-${release}`, `linux-image-${release}-unsigned`]
-    const name = names.find(each => run('apt-cache', ['show', '--no-all-versions', each]).status === 0)
+    const name = names.find(
+      each => run('apt-cache', ['show', '--no-all-versions', each]).status === 0,
+    )
     downloadPackages([name ?? `linux-image-${release}`], join(cache, release))
   }
   writeFile(join(cache, 'release'), release)
@@ -78,7 +89,10 @@ export function newestKernel(print: (line: string) => void): Kernel {
 
 function kernelIn(cache: string, release: string): Kernel {
   const root = join(cache, release)
-  const base = ['lib/modules', 'usr/lib/modules'].map(name => join(root, name)).find(each => existsSync(each)) ?? root
+  const base =
+    ['lib/modules', 'usr/lib/modules']
+      .map(name => join(root, name))
+      .find(each => existsSync(each)) ?? root
   return { release, image: join(root, 'boot', `vmlinuz-${release}`), modules: join(base, release) }
 }
 
@@ -92,16 +106,27 @@ function offeredRelease(): string | undefined {
 /** Returns the packages that apt would install with a package, directly. */
 export function dependenciesOf(name: string): string[] {
   const { stdout } = run('apt-cache', ['depends', '--important', name])
-  return [...stdout.matchAll(/^ +\|?Depends: ([^<\s]+)/gm)].map(([, dependency]) => dependency as string)
+  return [...stdout.matchAll(/^ +\|?Depends: ([^<\s]+)/gm)].map(
+    ([, dependency]) => dependency as string,
+  )
 }
 
 /**
  * Downloads packages and unpacks them into the new directory `to`. `prepare` changes the files
  * before they get there. Throws a GuestSetupError; `to` then does not exist.
  */
-export function downloadPackages(packages: readonly string[], to: string, prepare?: (root: string) => void): void {
+export function downloadPackages(
+  packages: readonly string[],
+  to: string,
+  prepare?: (root: string) => void,
+): void {
   using making = new Making(dirname(to))
-  succeed('apt-get', ['-q', 'download', ...packages], making.path, 'sudo apt-get update, or look at the network')
+  succeed(
+    'apt-get',
+    ['-q', 'download', ...packages],
+    making.path,
+    'sudo apt-get update, or look at the network',
+  )
   const root = join(making.path, 'root')
   mkdirSync(root)
   const unpack = 'for deb in ./*.deb; do dpkg-deb -x "$deb" root || exit; rm "$deb"; done'

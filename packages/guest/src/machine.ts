@@ -36,7 +36,9 @@ export const TIME_WORDS =
 export const KERNEL_LINE = `console=ttyS0 tsc=reliable ${TIME_WORDS}`
 
 /** The start of a machine: a kernel, or the state of the devices of a snapshot. */
-export type Start = { readonly kernel: string; readonly initramfs: string } | { readonly devices: string }
+export type Start =
+  | { readonly kernel: string; readonly initramfs: string }
+  | { readonly devices: string }
 
 /** A machine to start. Its files belong to the caller, and outlive the machine. */
 export interface MachineSpec {
@@ -60,7 +62,14 @@ export function machineArguments(memoryMb: number): string[] {
   return [
     ...[...TIME_ARGUMENTS, '-cpu', 'Nehalem', '-m', `${memoryMb},slots=4,maxmem=64G`],
     ...['-machine', 'pc,hpet=off,nvdimm=on,memory-backend=ram,suppress-vmdesc=on'],
-    ...['-device', 'pvpanic', '-action', 'panic=pause', '-global', 'migration.send-configuration=off'],
+    ...[
+      '-device',
+      'pvpanic',
+      '-action',
+      'panic=pause',
+      '-global',
+      'migration.send-configuration=off',
+    ],
     ...['-chardev', 'stdio,id=qmp,signal=off', '-mon', 'chardev=qmp,mode=control'],
   ]
 }
@@ -91,13 +100,19 @@ export class Machine {
 
   constructor(spec: MachineSpec) {
     this.#console = spec.console
-    const args = [...machineArguments(spec.memoryMb), ...pathArguments(spec), ...startArguments(spec.start)]
+    const args = [
+      ...machineArguments(spec.memoryMb),
+      ...pathArguments(spec),
+      ...startArguments(spec.start),
+    ]
     const [program = '', ...words] = withParent([QEMU, ...args])
     const devices = 'devices' in spec.start ? openSync(spec.start.devices, 'r') : undefined
     try {
       this.#child = spawn(program, words, { stdio: ['pipe', 'pipe', 'pipe', devices ?? 'ignore'] })
     } finally {
-      if (devices !== undefined) closeSync(devices)
+      if (devices !== undefined) {
+        closeSync(devices)
+      }
     }
     // A machine with a kernel runs already.
     this.#isWaiting = devices !== undefined
@@ -106,13 +121,17 @@ export class Machine {
       this.#errors = (this.#errors + text).slice(-MIB)
     })
     const { stdout } = this.#child
-    if (stdout !== null) createInterface({ input: stdout }).on('line', line => this.#receive(JSON.parse(line)))
+    if (stdout !== null) {
+      createInterface({ input: stdout }).on('line', line => this.#receive(JSON.parse(line)))
+    }
     this.#ended = new Promise((_, reject) => {
       this.#child.on('error', reject).on('close', (_code, signal) => {
         // That is how a process learns that the disk of its memory is full.
         const isFull = signal === 'SIGBUS'
         const error = new MachineEnded(isFull ? 'no space left for its memory' : this.lastWords())
-        for (const { reject: fail } of [...this.#replies.splice(0), ...this.#stops.splice(0)]) fail(error)
+        for (const { reject: fail } of [...this.#replies.splice(0), ...this.#stops.splice(0)]) {
+          fail(error)
+        }
         reject(error)
       })
     })
@@ -130,7 +149,10 @@ export class Machine {
   /** Returns when the guest has stopped itself. Rejects with a MachineEnded. */
   async stopped(): Promise<void> {
     if (this.#isStopped) return
-    await Promise.race([new Promise((resolve, reject) => this.#stops.push({ resolve, reject })), this.#ended])
+    await Promise.race([
+      new Promise((resolve, reject) => this.#stops.push({ resolve, reject })),
+      this.#ended,
+    ])
   }
 
   /** Lets a restored guest continue. Waits until QEMU has read the state of its devices. */
@@ -156,7 +178,9 @@ export class Machine {
 
   /** Returns why the machine has ended: the panic of its kernel, or the last line of it or QEMU. */
   lastWords(): string {
-    const text = `${partOf(this.#console, CONSOLE_READ, true)}\n${this.#errors}`.replaceAll('\r', '').trim()
+    const text = `${partOf(this.#console, CONSOLE_READ, true)}\n${this.#errors}`
+      .replaceAll('\r', '')
+      .trim()
     const [, panic] = /\] (Kernel panic - .*)/.exec(text) ?? []
     return panic ?? (text.split('\n').at(-1) || 'without a message')
   }
@@ -167,15 +191,28 @@ export class Machine {
     await this.#ended.catch(() => {})
   }
 
-  #receive(message: { event?: string; return?: unknown; error?: { desc: string }; QMP?: object }): void {
+  #receive(message: {
+    event?: string
+    return?: unknown
+    error?: { desc: string }
+    QMP?: object
+  }): void {
     // A machine that is switched off stops, too.
-    if (message.event === 'GUEST_PANICKED') this.#isAsked = true
+    if (message.event === 'GUEST_PANICKED') {
+      this.#isAsked = true
+    }
     if (message.event === 'STOP' && this.#isAsked) {
       this.#isStopped = true
-      for (const { resolve } of this.#stops.splice(0)) resolve(undefined)
+      for (const { resolve } of this.#stops.splice(0)) {
+        resolve(undefined)
+      }
     }
-    if (message.return !== undefined) this.#replies.shift()?.resolve(message.return)
-    if (message.error !== undefined) this.#replies.shift()?.reject(new Error(`QEMU: ${message.error.desc}`))
+    if (message.return !== undefined) {
+      this.#replies.shift()?.resolve(message.return)
+    }
+    if (message.error !== undefined) {
+      this.#replies.shift()?.reject(new Error(`QEMU: ${message.error.desc}`))
+    }
   }
 }
 

@@ -101,7 +101,10 @@ export class Outbox {
       const kind = String.fromCharCode(this.#rest.readUInt32LE(at + 4) & 0x7f)
       if (!KINDS.includes(kind)) throw new RangeError('a record of an unknown kind')
       const content = this.#rest.subarray(at + RECORD_HEADER, at + RECORD_HEADER + length)
-      take({ kind, time: this.#rest.readBigUInt64LE(at + 8), content }, this.#rest.subarray(at, next))
+      take(
+        { kind, time: this.#rest.readBigUInt64LE(at + 8), content },
+        this.#rest.subarray(at, next),
+      )
       at = next
     }
     this.#rest = this.#rest.subarray(at)
@@ -109,14 +112,24 @@ export class Outbox {
 }
 
 /** Reads the start of a record of a file, which has the content after `length` bytes. */
-export function fileHead(content: Buffer): { readonly mode: number; readonly path: string; readonly length: number } {
+export function fileHead(content: Buffer): {
+  readonly mode: number
+  readonly path: string
+  readonly length: number
+} {
   const length = FILE_HEADER + content.readUInt32LE(4)
-  return { mode: content.readUInt32LE(0), path: content.toString('utf8', FILE_HEADER, length), length }
+  return {
+    mode: content.readUInt32LE(0),
+    path: content.toString('utf8', FILE_HEADER, length),
+    length,
+  }
 }
 
 /** Puts a message into the inbox of a stopped guest. Throws a RangeError beyond 8 MiB. */
 export function putInbox(path: string, message: Uint8Array): void {
-  if (message.length > MESSAGE_MAX) throw new RangeError(`a message of ${message.length} bytes: at most ${MESSAGE_MAX}`)
+  if (message.length > MESSAGE_MAX) {
+    throw new RangeError(`a message of ${message.length} bytes: at most ${MESSAGE_MAX}`)
+  }
   const head = Buffer.alloc(BLOCK)
   MAGIC.copy(head)
   head.writeBigUInt64LE(BigInt(message.length), MAGIC.length)
@@ -151,21 +164,28 @@ export function firstDifference(one: string, other: string): string | undefined 
   for (let i = 0; ; i++) {
     const [a, b] = [ours[i], theirs[i]]
     if (a === undefined && b === undefined) return undefined
-    if (a?.kind === 'f') file = fileHead(a.content).path
+    if (a?.kind === 'f') {
+      file = fileHead(a.content).path
+    }
     if (a === undefined || b === undefined || a.kind !== b.kind) {
-      const [first, second] = [a, b].map(each => (each === undefined ? 'nothing' : nameOf(each, file)))
+      const [first, second] = [a, b].map(each =>
+        each === undefined ? 'nothing' : nameOf(each, file),
+      )
       return `${timeText(a ?? b, ours[0])}: ${first} in one run, ${second} in the other`
     }
-    if (!a.content.equals(b.content)) return `${timeText(a, ours[0])}: ${contentDifference(a, b, file)}`
-    if (a.time !== b.time)
+    if (!a.content.equals(b.content)) {
+      return `${timeText(a, ours[0])}: ${contentDifference(a, b, file)}`
+    }
+    if (a.time !== b.time) {
       return `${timeText(a, ours[0])}: ${nameOf(a, file)} is the same, ${b.time - a.time} ns later in the other run`
+    }
   }
 }
 
 function recordsOf(path: string): MailRecord[] {
   const records: MailRecord[] = []
   const outbox = new Outbox(path)
-  while (outbox.read(record => records.push(record)));
+  while (outbox.read(record => records.push(record))) {}
   outbox.close()
   return records
 }
@@ -187,6 +207,8 @@ function contentDifference(a: MailRecord, b: MailRecord, file: string): string {
   const first = index === -1 ? a.content.length : index
   if (a.kind !== 'o' && a.kind !== 'e') return `${nameOf(a, file)} differs at byte ${first}`
   const from = a.content.lastIndexOf('\n', first - 1) + 1
-  const [ours, theirs] = [a, b].map(({ content }) => JSON.stringify(content.toString('utf8', from, from + SHOWN)))
+  const [ours, theirs] = [a, b].map(({ content }) =>
+    JSON.stringify(content.toString('utf8', from, from + SHOWN)),
+  )
   return `${nameOf(a, file)} is ${ours} in one run, ${theirs} in the other`
 }

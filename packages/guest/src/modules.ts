@@ -49,9 +49,12 @@ export class ModuleDirectory {
   constructor(kernel: Kernel) {
     this.#kernel = kernel
     for (const name of (readdirSync(kernel.modules, { recursive: true }) as string[]).sort()) {
-      if (SUFFIX.test(name)) this.#paths.set(nameOf(name), join(kernel.modules, name))
+      if (SUFFIX.test(name)) {
+        this.#paths.set(nameOf(name), join(kernel.modules, name))
+      }
     }
-    const builtin = attempt(() => readFileSync(join(kernel.modules, 'modules.builtin'), 'utf8')) ?? ''
+    const builtin =
+      attempt(() => readFileSync(join(kernel.modules, 'modules.builtin'), 'utf8')) ?? ''
     this.#builtin = new Set(builtin.split('\n').filter(Boolean).map(nameOf))
   }
 
@@ -72,10 +75,14 @@ export class ModuleDirectory {
       const name = given.replaceAll('-', '_')
       if (ordered.has(name) || this.#builtin.has(name)) return
       const module = this.#read(name)
-      for (const other of module.depends) add(other)
+      for (const other of module.depends) {
+        add(other)
+      }
       ordered.set(name, module)
     }
-    for (const name of names) add(name)
+    for (const name of names) {
+      add(name)
+    }
     return [...ordered.values()]
   }
 
@@ -83,7 +90,9 @@ export class ModuleDirectory {
     const known = this.#modules.get(name)
     if (known !== undefined) return known
     const path = this.#paths.get(name)
-    if (path === undefined) throw new GuestSetupError(`the kernel ${this.#kernel.release} has no module ${name}`)
+    if (path === undefined) {
+      throw new GuestSetupError(`the kernel ${this.#kernel.release} has no module ${name}`)
+    }
     const content = contentOf(path)
     const info = moduleInfo(content)
     const valuesOf = (key: string) =>
@@ -117,7 +126,10 @@ export function moduleTable(modules: readonly KernelModule[]): string {
   }
   const lines = modules.flatMap(({ name, aliases }) => {
     const files = filesOf(name).join(' ')
-    const patterns = new Set([name, ...aliases.filter(alias => !alias.includes(' ')).map(withUnderscores)])
+    const patterns = new Set([
+      name,
+      ...aliases.filter(alias => !alias.includes(' ')).map(withUnderscores),
+    ])
     return [...patterns].map(pattern => `${pattern} ${files}\n`)
   })
   return lines.join('')
@@ -128,7 +140,11 @@ const withUnderscores = (alias: string): string =>
   alias.replace(/\[[^\]]*\]|-/g, found => (found === '-' ? '_' : found))
 
 /** Programs that decompress to their standard output. */
-const DECOMPRESSORS: Readonly<Record<string, string>> = { '.xz': 'xz', '.zst': 'zstd', '.gz': 'gzip' }
+const DECOMPRESSORS: Readonly<Record<string, string>> = {
+  '.xz': 'xz',
+  '.zst': 'zstd',
+  '.gz': 'gzip',
+}
 
 const MODULE_MAX = 256 << 20
 
@@ -164,6 +180,8 @@ export function moduleInfo(content: Uint8Array): string[] {
   const names = section(file.readUInt16LE(E_SHSTRNDX)).bytes
   const sections = Array.from({ length: file.readUInt16LE(E_SHNUM) }, (_, i) => section(i))
   const wanted = '.modinfo\0'
-  const found = sections.find(({ name }) => names.toString('latin1', name, name + wanted.length) === wanted)
+  const found = sections.find(
+    ({ name }) => names.toString('latin1', name, name + wanted.length) === wanted,
+  )
   return found?.bytes.toString('latin1').split('\0').filter(Boolean) ?? []
 }

@@ -43,7 +43,9 @@ export function trialOutput(write: OnOutput, print: (line: string) => void) {
       const known = Math.min(length[stream] - at[stream], text.length)
       const before = kept[stream].subarray(at[stream], at[stream] + known)
       const isSame = before.equals(text.subarray(0, before.length))
-      if (!isSame) print('the output of the new run differs from here')
+      if (!isSame) {
+        print('the output of the new run differs from here')
+      }
       const rest = text.subarray(isSame ? known : 0)
       at[stream] += text.length
       if (rest.length === 0) return

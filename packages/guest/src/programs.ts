@@ -10,7 +10,8 @@ export class GuestSetupError extends Error {
 }
 
 /** Whether an absolute path is a directory or in it. */
-export const isBelow = (path: string, directory: string): boolean => !/^\.\.(\/|$)/.test(relative(directory, path))
+export const isBelow = (path: string, directory: string): boolean =>
+  !/^\.\.(\/|$)/.test(relative(directory, path))
 
 /** Returns the first bytes of a file, or the last, as text; '' if it cannot be read. */
 export function partOf(path: string, length: number, isEnd = false): string {

@@ -41,7 +41,9 @@ export class Results {
 
   /** Takes a record of a file, of more of its content, or of a symbolic link; ignores others. */
   take({ kind, content }: MailRecord): void {
-    if (kind !== 'g') this.close()
+    if (kind !== 'g') {
+      this.close()
+    }
     if (kind === 'f') {
       const { mode, path, length } = fileHead(content)
       this.#report(path, () => this.#write(path, mode, content.subarray(length)))
@@ -81,7 +83,8 @@ export class Results {
       const parts = path.split('/')
       return parts.map((_, i) => parts.slice(0, i).join('/'))
     })
-    const isRepository = (at: string) => OF_REPOSITORY.every(name => fs.existsSync(join(root, at, name)))
+    const isRepository = (at: string) =>
+      OF_REPOSITORY.every(name => fs.existsSync(join(root, at, name)))
     return [...new Set(above)].filter(isRepository).map(at => printable(at || '.'))
   }
 
@@ -116,7 +119,9 @@ export class Results {
     const beside = `${target}.vnet-${process.pid}`
     const fd = fs.openSync(beside, O_WRONLY | O_CREAT | O_EXCL, mode & 0o777)
     this.#open = { fd, path: beside, target }
-    if (old?.isFile()) replaces(fd, old, mode)
+    if (old?.isFile()) {
+      replaces(fd, old, mode)
+    }
     fs.writeFileSync(fd, content)
   }
 
@@ -137,10 +142,13 @@ export class Results {
     const parts = path.split('/')
     const isPlain = parts.every(part => part !== '' && part !== '.' && part !== '..')
     const parent = dirname(join(root, path))
-    const existing = [...parts.keys()].map(i => join(root, ...parts.slice(0, -1 - i))).find(each => fs.existsSync(each))
+    const existing = [...parts.keys()]
+      .map(i => join(root, ...parts.slice(0, -1 - i)))
+      .find(each => fs.existsSync(each))
     const real = isPlain ? attempt(() => fs.realpathSync(existing ?? root)) : undefined
-    if (real === undefined || !isBelow(real, root) || this.#isLeftOut(real.slice(root.length)))
+    if (real === undefined || !isBelow(real, root) || this.#isLeftOut(real.slice(root.length))) {
       throw new Error(`it is not in ${root}`)
+    }
     makeDirectories(parent)
     return join(root, path)
   }

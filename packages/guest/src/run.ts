@@ -10,7 +10,14 @@ import { printable } from 'vnet/internal/base/printable'
 import { makeTemporaryDirectory } from 'vnet/internal/linux/files'
 import { startRemover } from 'vnet/internal/linux/rootless'
 import { isUsed } from './cache.ts'
-import { Machine, MachineEnded, MEMORIES, type Memories, makeSparse, type Start } from './machine.ts'
+import {
+  Machine,
+  MachineEnded,
+  MEMORIES,
+  type Memories,
+  makeSparse,
+  type Start,
+} from './machine.ts'
 import { type MailRecord, Outbox, putInbox } from './mail.ts'
 import type { Snapshot } from './snapshot.ts'
 
@@ -64,7 +71,8 @@ export class ProgramMissing extends Error {
   }
 }
 
-const seedText = (seed: number): string => createHash('sha256').update(`vnet guest ${seed}`).digest('hex')
+const seedText = (seed: number): string =>
+  createHash('sha256').update(`vnet guest ${seed}`).digest('hex')
 
 /** The message that continues a stopped machine: its reply, and a new seed if there is one. */
 export const replyText = (reply: string, seed?: number): Buffer =>
@@ -76,7 +84,13 @@ const continueText = (reply: string): Buffer => Buffer.from(`+\0${reply}`)
 /** The message that starts a job: strings, as native/guest/guest.cc reads them. */
 export function jobText({ command, seed, date, env, directory = '', cwd }: GuestJob): Buffer {
   const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`)
-  const words = [seedText(seed), `${BigInt(Math.round(date)) * 1_000_000n}`, directory, cwd, `${variables.length}`]
+  const words = [
+    seedText(seed),
+    `${BigInt(Math.round(date)) * 1_000_000n}`,
+    directory,
+    cwd,
+    `${variables.length}`,
+  ]
   return Buffer.from([...words, ...variables, ...command].map(word => `${word}\0`).join(''))
 }
 
@@ -129,11 +143,16 @@ export class GuestRun {
       const [image, project] = [this.#use(images.image), this.#use(images.project)]
       const inbox = makeSparse(join(this.#directory, 'inbox'), MEMORIES.inbox)
       const outbox = join(this.#directory, 'outbox')
-      if (before === undefined) makeSparse(outbox, MEMORIES.outbox)
-      else copySparse(before.path, outbox)
+      if (before === undefined) {
+        makeSparse(outbox, MEMORIES.outbox)
+      } else {
+        copySparse(before.path, outbox)
+      }
       this.#memories = { image, project, outbox, inbox }
       this.#keeps = keeps
-      const ram = keeps ? copySparse(snapshot.ram, join(this.#directory, 'ram')) : this.#use(snapshot.ram)
+      const ram = keeps
+        ? copySparse(snapshot.ram, join(this.#directory, 'ram'))
+        : this.#use(snapshot.ram)
       this.#snapshot = { memoryMb: snapshot.memoryMb, ram, devices: this.#use(snapshot.devices) }
       putInbox(inbox, message)
       this.#outbox = new Outbox(outbox, before?.position)
@@ -151,7 +170,13 @@ export class GuestRun {
     const { devices, ...rest } = this.#snapshot
     const console = join(this.#directory, 'console')
     const start: Start = { devices }
-    const machine = new Machine({ ...rest, keeps: this.#keeps, start, memories: this.#memories, console })
+    const machine = new Machine({
+      ...rest,
+      keeps: this.#keeps,
+      start,
+      memories: this.#memories,
+      console,
+    })
     this.#machine = machine
     const usage: { name: string; ns: number }[] = []
     let end: Pick<GuestEnd, 'status' | 'signal' | 'guestNs'> | undefined
@@ -163,17 +188,24 @@ export class GuestRun {
           const { kind, content } = record
           if (kind === 'm') throw new ProgramMissing(content.toString())
           if (kind === '!') throw new MachineEnded(printable(content.toString()))
-          if (kind === 'x') end = endOf(content)
-          else if (kind !== 'u' && kind !== 'c') take(record)
-          else {
+          if (kind === 'x') {
+            end = endOf(content)
+          } else if (kind !== 'u' && kind !== 'c') {
+            take(record)
+          } else {
             const [ns, text] = [Number(content.readBigUInt64LE(0)), content.toString('utf8', 8)]
-            if (kind === 'c') stop = { guestNs: ns, why: text }
-            else if (usage.length < PROGRAMS_MAX) usage.push({ name: text, ns })
+            if (kind === 'c') {
+              stop = { guestNs: ns, why: text }
+            } else if (usage.length < PROGRAMS_MAX) {
+              usage.push({ name: text, ns })
+            }
           }
         })
       } catch (error) {
         // A program in the guest may have written there.
-        throw error instanceof RangeError ? new MachineEnded(`its outbox has ${error.message}`) : error
+        throw error instanceof RangeError
+          ? new MachineEnded(`its outbox has ${error.message}`)
+          : error
       }
     }
     const begin = performance.now()
@@ -186,7 +218,9 @@ export class GuestRun {
       read()
       if (performance.now() > used + USE_INTERVAL_MS) {
         used = performance.now()
-        for (const entry of this.#entries) isUsed(entry)
+        for (const entry of this.#entries) {
+          isUsed(entry)
+        }
       }
     }
     while (read()) {
@@ -240,7 +274,9 @@ export class GuestRun {
 
   /** Copies a guest that has stopped into files of a directory. */
   save(directory: string): void {
-    for (const name of ['devices', 'ram'] as const) copySparse(this.#snapshot[name], join(directory, name))
+    for (const name of ['devices', 'ram'] as const) {
+      copySparse(this.#snapshot[name], join(directory, name))
+    }
   }
 
   /** Ends the machine, and removes its files; the outbox gets to `records`, if that is given. */
@@ -248,21 +284,27 @@ export class GuestRun {
     try {
       await this.#machine?.close()
       this.#outbox.close()
-      if (records !== undefined) copySparse(this.#memories.outbox, records)
+      if (records !== undefined) {
+        copySparse(this.#memories.outbox, records)
+      }
     } finally {
       this.#remove()
     }
   }
 
   #remove(): void {
-    for (const fd of this.#open.splice(0)) closeSync(fd)
+    for (const fd of this.#open.splice(0)) {
+      closeSync(fd)
+    }
     rmSync(this.#directory, { recursive: true, force: true })
     this.#remover.stdin?.end()
   }
 
   /** Opens a file of the cache. Returns a path that remains. */
   #use(path: string): string {
-    if (isUsed(dirname(path))) this.#entries.add(dirname(path))
+    if (isUsed(dirname(path))) {
+      this.#entries.add(dirname(path))
+    }
     const fd = openSync(path, 'r')
     this.#open.push(fd)
     return `/proc/${process.pid}/fd/${fd}`
@@ -325,7 +367,9 @@ async function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined
 }
 
 function copySparse(from: string, to: string): string {
-  const { status, stderr } = spawnSync('cp', ['--sparse=always', '--reflink=auto', from, to], { encoding: 'utf8' })
+  const { status, stderr } = spawnSync('cp', ['--sparse=always', '--reflink=auto', from, to], {
+    encoding: 'utf8',
+  })
   if (status !== 0) throw new Error(stderr.trim())
   return to
 }
@@ -334,7 +378,8 @@ function copySparse(from: string, to: string): string {
 function endOf(content: Buffer): Pick<GuestEnd, 'status' | 'signal' | 'guestNs'> {
   const status = content.readUInt32LE(0)
   const number = status & 0x7f
-  const [signal = null] = Object.entries(constants.signals).find(([, value]) => value === number) ?? []
+  const [signal = null] =
+    Object.entries(constants.signals).find(([, value]) => value === number) ?? []
   const guestNs = Number(content.readBigUInt64LE(8))
   if (number === 0) return { status: (status >> 8) & 0xff, signal: null, guestNs }
   return { status: null, signal: signal as NodeJS.Signals, guestNs }

@@ -25,7 +25,11 @@ export function settleClock(devices: Buffer): number {
   const isKnown = [MARK, CLOCK].every(
     text => devices.indexOf(text) !== -1 && devices.indexOf(text) === devices.lastIndexOf(text),
   )
-  if (!isKnown) throw new GuestSetupError("the saved state of the machine is not understood: vnet knows QEMU 7.2's")
+  if (!isKnown) {
+    throw new GuestSetupError(
+      "the saved state of the machine is not understood: vnet knows QEMU 7.2's",
+    )
+  }
   const bias = devices.readBigInt64BE(clock)
   const instructions = devices.readBigInt64BE(clock + BigInt64Array.BYTES_PER_ELEMENT)
   const right = devices.readBigInt64BE(stamp) + SINCE_STAMP - instructions

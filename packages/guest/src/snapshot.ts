@@ -9,19 +9,35 @@ import { builtFile, writeFile } from 'vnet/internal/linux/index'
 import { cachedEntry } from './cache.ts'
 import { type ArchiveFile, cpio } from './cpio.ts'
 import type { Kernel } from './kernel.ts'
-import { KERNEL_LINE, Machine, MEMORIES, type Memories, machineArguments, makeSparse, qemuVersion } from './machine.ts'
+import {
+  KERNEL_LINE,
+  Machine,
+  MEMORIES,
+  type Memories,
+  machineArguments,
+  makeSparse,
+  qemuVersion,
+} from './machine.ts'
 import { ModuleDirectory, START_MODULES } from './modules.ts'
 
 /** A machine that has stopped, on disk. */
 export type Snapshot = Readonly<{ ram: string; devices: string; memoryMb: number }>
 
 /** Returns the snapshot of a started kernel. `print` is called if it has to be made. */
-export async function bootSnapshot(kernel: Kernel, memoryMb: number, print: (line: string) => void): Promise<Snapshot> {
+export async function bootSnapshot(
+  kernel: Kernel,
+  memoryMb: number,
+  print: (line: string) => void,
+): Promise<Snapshot> {
   const archive = cpio(firstFiles(kernel))
   const { size, mtimeMs } = statSync(kernel.image)
   const machine = [...machineArguments(memoryMb), KERNEL_LINE, JSON.stringify(MEMORIES)]
   const parts = [qemuVersion(), kernel.image, size, mtimeMs, ...machine]
-  const key = createHash('sha256').update(parts.join('\n')).update(archive).digest('hex').slice(0, KEY_DIGITS)
+  const key = createHash('sha256')
+    .update(parts.join('\n'))
+    .update(archive)
+    .digest('hex')
+    .slice(0, KEY_DIGITS)
   const entry = await cachedEntry('boot', key, BOOTS_KEPT, async directory => {
     print('starting the kernel of the guest, once')
     await start(directory, archive, kernel, memoryMb)
@@ -30,7 +46,10 @@ export async function bootSnapshot(kernel: Kernel, memoryMb: number, print: (lin
   return { ...filesIn(entry as string), memoryMb }
 }
 
-const filesIn = (directory: string) => ({ ram: join(directory, 'ram'), devices: join(directory, 'devices') })
+const filesIn = (directory: string) => ({
+  ram: join(directory, 'ram'),
+  devices: join(directory, 'devices'),
+})
 
 const KEY_DIGITS = 16
 /** Snapshots of started kernels: one for each size of memory that is in use. */
@@ -63,16 +82,28 @@ function firstFiles(kernel: Kernel): ArchiveFile[] {
     name: `modules/${String(i).padStart(2, '0')}.ko`,
     content,
   }))
-  const init = { name: 'init', content: readFileSync(builtFile('vnet-guest', 'the init of guests')), isProgram: true }
+  const init = {
+    name: 'init',
+    content: readFileSync(builtFile('vnet-guest', 'the init of guests')),
+    isProgram: true,
+  }
   return [...['dev', 'proc', 'sys', 'modules'].map(name => ({ name })), init, ...modules]
 }
 
 /** Starts the kernel, and saves the machine in a directory when its init has stopped it. */
-async function start(directory: string, archive: Uint8Array, kernel: Kernel, memoryMb: number): Promise<void> {
+async function start(
+  directory: string,
+  archive: Uint8Array,
+  kernel: Kernel,
+  memoryMb: number,
+): Promise<void> {
   const initramfs = join(directory, 'initramfs')
   writeFile(initramfs, archive)
   const { ram, devices } = filesIn(directory)
-  const empty = Object.entries(MEMORIES).map(([name, mib]) => [name, makeSparse(join(directory, name), mib)])
+  const empty = Object.entries(MEMORIES).map(([name, mib]) => [
+    name,
+    makeSparse(join(directory, name), mib),
+  ])
   const memories: Memories = Object.fromEntries(empty)
   const machine = new Machine({
     memoryMb,
@@ -88,5 +119,7 @@ async function start(directory: string, archive: Uint8Array, kernel: Kernel, mem
   } finally {
     await machine.close()
   }
-  for (const path of [initramfs, ...Object.values(memories)]) rmSync(path)
+  for (const path of [initramfs, ...Object.values(memories)]) {
+    rmSync(path)
+  }
 }

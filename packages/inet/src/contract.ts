@@ -81,7 +81,13 @@ export interface Ip {
    * ICMPv6, and fragments it if it is larger than the MTU. Returns 0, or -ENETUNREACH without a
    * route, or -EMSGSIZE with `dontFragment`.
    */
-  send(protocol: number, from: Uint8Array, to: Uint8Array, segment: Uint8Array, options?: SendOptions): number
+  send(
+    protocol: number,
+    from: Uint8Array,
+    to: Uint8Array,
+    segment: Uint8Array,
+    options?: SendOptions,
+  ): number
   /** Makes `protocol` take the packets of a protocol number. One each. */
   use(number: number, protocol: Protocol): void
   /** Replies to a received packet that no socket takes: ICMP port unreachable. */

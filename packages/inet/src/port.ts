@@ -22,11 +22,23 @@ export interface JoinedPort {
  * Adds an interface with the name, the MAC, the MTU and the addresses of the port. From now on it
  * receives the frames of the port (`port.onFrame`) and transmits to it.
  */
-export function joinPort(ip: IpStack, port: MemoryPort, { isNoArp, queueOf }: PortOptions = {}): JoinedPort {
+export function joinPort(
+  ip: IpStack,
+  port: MemoryPort,
+  { isNoArp, queueOf }: PortOptions = {},
+): JoinedPort {
   const { name, address, mtu } = port.link
   const transmit = (frame: Uint8Array) => port.transmit(frame, queueOf?.(frame))
-  const dev = ip.addInterface({ name, mac: address.slice(), mtu, ...(isNoArp && { isNoArp }), transmit })
-  for (const cidr of port.addresses) dev.addAddress(cidr)
+  const dev = ip.addInterface({
+    name,
+    mac: address.slice(),
+    mtu,
+    ...(isNoArp && { isNoArp }),
+    transmit,
+  })
+  for (const cidr of port.addresses) {
+    dev.addAddress(cidr)
+  }
   port.onFrame = skb => dev.receive(skb.bytes, skb.data, skb.len)
   const follow = () => {
     dev.mtu = port.link.mtu

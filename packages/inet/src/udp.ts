@@ -25,7 +25,11 @@ const mapped = (address: Uint8Array): Uint8Array => Uint8Array.of(...MAPPED, ...
 /** Returns the IPv4 address in an IPv4-mapped one, or the address itself. */
 export function unmapped(address: Uint8Array): Uint8Array {
   if (address.length !== 16) return address
-  for (let i = 0; i < MAPPED.length; i++) if (address[i] !== MAPPED[i]) return address
+  for (let i = 0; i < MAPPED.length; i++) {
+    if (address[i] !== MAPPED[i]) {
+      return address
+    }
+  }
   return address.subarray(MAPPED.length)
 }
 
@@ -62,7 +66,13 @@ export class UdpSocket {
   #groupDev: StackInterface | undefined
 
   /** @internal Udp makes it. `bound` is not mapped. */
-  constructor(host: Udp, ip: IpStack, binding: UdpBinding, bound: Uint8Array | undefined, events: UdpEvents) {
+  constructor(
+    host: Udp,
+    ip: IpStack,
+    binding: UdpBinding,
+    bound: Uint8Array | undefined,
+    events: UdpEvents,
+  ) {
     this.#host = host
     this.#ip = ip
     this.binding = binding
@@ -74,7 +84,8 @@ export class UdpSocket {
   /** The address and port that the socket is bound to; the address has zeros for all addresses. */
   get local(): Endpoint {
     const { family } = this.binding
-    const address = this.#bound === undefined ? new Uint8Array(family === 4 ? 4 : 16) : this.shown(this.#bound)
+    const address =
+      this.#bound === undefined ? new Uint8Array(family === 4 ? 4 : 16) : this.shown(this.#bound)
     return { address, port: this.port }
   }
 
@@ -107,13 +118,17 @@ export class UdpSocket {
 
   /** Whether it takes datagrams from a sender: any, or the connected one. */
   admits(address: Uint8Array, port: number): boolean {
-    return this.#peer === undefined || (this.remote?.port === port && sameBytes(this.#peer, address))
+    return (
+      this.#peer === undefined || (this.remote?.port === port && sameBytes(this.#peer, address))
+    )
   }
 
   /** How specific it is, like compute_score of Linux. */
   rank(to: Uint8Array): number {
     const isFamily = (to.length === 4) === (this.binding.family === 4)
-    return (this.#bound === undefined ? 0 : 4) + (this.#peer === undefined ? 0 : 2) + (isFamily ? 1 : 0)
+    return (
+      (this.#bound === undefined ? 0 : 4) + (this.#peer === undefined ? 0 : 2) + (isFamily ? 1 : 0)
+    )
   }
 
   /** Returns 0 or a negative errno: -ENETUNREACH, -EMSGSIZE, -EDESTADDRREQ, -EINVAL, -EACCES. */
@@ -137,12 +152,15 @@ export class UdpSocket {
     // Linux discovers the MTU of the path: only what is larger is cut, and then by the sender.
     const isForGroup = isMulticast(address)
     const dontFragment =
-      !isGroup(address, 0, address.length) && version.header + datagram.length <= this.#ip.mtuTo(address)
+      !isGroup(address, 0, address.length) &&
+      version.header + datagram.length <= this.#ip.mtuTo(address)
     const options = isForGroup
       ? { ttl: this.multicastTtl, isLooped: this.multicastLoop, dev: this.#groupDev }
       : { ttl: this.ttl, dontFragment }
     const sent = this.#ip.send(IPPROTO_UDP, from, address, datagram, options)
-    if (sent === 0) this.#ip.count(version.counters.udpOutDatagrams)
+    if (sent === 0) {
+      this.#ip.count(version.counters.udpOutDatagrams)
+    }
     return sent
   }
 
@@ -182,13 +200,17 @@ export class UdpSocket {
     if (dev === undefined) return -errnos.ENODEV
     if (this.#find(group, dev) >= 0) return -errnos.EADDRINUSE
     this.#joined.push({ group: group.slice(), dev })
-    if (dev !== 'lo') dev.join(group)
+    if (dev !== 'lo') {
+      dev.join(group)
+    }
     return 0
   }
 
   /** Returns 0, -EADDRNOTAVAIL if it has not joined, or -ENODEV without `choice` and a route. */
   leaveGroup(group: Uint8Array, choice?: InterfaceChoice): number {
-    if (choice === undefined && group.length === 4 && this.#ip.routeTo(group) === undefined) return -errnos.ENODEV
+    if (choice === undefined && group.length === 4 && this.#ip.routeTo(group) === undefined) {
+      return -errnos.ENODEV
+    }
     const dev = choice === undefined ? undefined : this.#joinable(choice)
     const i = choice === undefined || dev !== undefined ? this.#find(group, dev) : -1
     if (i < 0) return -errnos.EADDRNOTAVAIL
@@ -205,7 +227,9 @@ export class UdpSocket {
 
   #leave(first: number, count: number): void {
     for (const { group, dev } of this.#joined.splice(first, count)) {
-      if (dev !== 'lo') dev.leave(group)
+      if (dev !== 'lo') {
+        dev.leave(group)
+      }
     }
   }
 
@@ -215,14 +239,18 @@ export class UdpSocket {
   }
 
   #find(group: Uint8Array, dev: Joined['dev'] | undefined): number {
-    return this.#joined.findIndex(each => sameBytes(each.group, group) && (dev === undefined || each.dev === dev))
+    return this.#joined.findIndex(
+      each => sameBytes(each.group, group) && (dev === undefined || each.dev === dev),
+    )
   }
 
   /** The address from which datagrams leave. That of a socket bound to a group is not one. */
   #sourceTo(to: Uint8Array): Uint8Array | undefined {
     const bound = this.#bound
     if (bound !== undefined && bound.length === to.length && this.#ip.isOwn(bound)) return bound
-    return isMulticast(to) && this.#groupDev !== undefined ? this.#groupDev.sourceFor(to) : this.#ip.sourceFor(to)
+    return isMulticast(to) && this.#groupDev !== undefined
+      ? this.#groupDev.sourceFor(to)
+      : this.#ip.sourceFor(to)
   }
 
   #isBroadcast(address: Uint8Array): boolean {
@@ -262,24 +290,33 @@ export class Udp implements Protocol {
    */
   bind(binding: UdpBinding, events: UdpEvents): UdpSocket {
     const { address, port: wanted } = binding
-    const own = address === undefined || isUnspecified(address) ? undefined : unmapped(address).slice()
-    if (own !== undefined && !this.#ip.isOwn(own) && !this.#ip.isToAll(own))
+    const own =
+      address === undefined || isUnspecified(address) ? undefined : unmapped(address).slice()
+    if (own !== undefined && !this.#ip.isOwn(own) && !this.#ip.isToAll(own)) {
       throw new errnos.VnetError(errnos.EADDRNOTAVAIL, `bind ${formatAddress(own)} port ${wanted}`)
+    }
     const socket = new UdpSocket(this, this.#ip, binding, own, events)
     socket.port = wanted === 0 ? this.#freePort(socket) : wanted
-    if (!this.#isFree(socket, socket.port, binding.reuseAddr === true))
+    if (!this.#isFree(socket, socket.port, binding.reuseAddr === true)) {
       throw new errnos.VnetError(errnos.EADDRINUSE, `bind port ${wanted}`)
+    }
     const others = this.#sockets.get(socket.port)
-    if (others === undefined) this.#sockets.set(socket.port, [socket])
-    else others.unshift(socket)
+    if (others === undefined) {
+      this.#sockets.set(socket.port, [socket])
+    } else {
+      others.unshift(socket)
+    }
     return socket
   }
 
   /** @internal For sockets. */
   remove(socket: UdpSocket): void {
     const rest = (this.#sockets.get(socket.port) ?? []).filter(each => each !== socket)
-    if (rest.length > 0) this.#sockets.set(socket.port, rest)
-    else this.#sockets.delete(socket.port)
+    if (rest.length > 0) {
+      this.#sockets.set(socket.port, rest)
+    } else {
+      this.#sockets.delete(socket.port)
+    }
   }
 
   /** Handles a datagram with correct lengths and a correct checksum. */
@@ -290,14 +327,21 @@ export class Udp implements Protocol {
     const sourcePort = udp.sourcePort(bytes, at)
     if (!this.#ip.isOwn(destination) && this.#ip.isToAll(destination)) {
       // Every socket gets a datagram to all. It may close others.
-      const takers = sockets?.filter(each => each.takesGroup(destination) && each.admits(source, sourcePort)) ?? []
-      if (takers.length === 0) this.#ip.count(counters.udpNoPorts)
-      for (const socket of takers) this.#deliver(socket, packet, sourcePort)
+      const takers =
+        sockets?.filter(each => each.takesGroup(destination) && each.admits(source, sourcePort)) ??
+        []
+      if (takers.length === 0) {
+        this.#ip.count(counters.udpNoPorts)
+      }
+      for (const socket of takers) {
+        this.#deliver(socket, packet, sourcePort)
+      }
       return
     }
     const socket = sockets && mostSpecific(sockets, destination, source, sourcePort)
-    if (socket !== undefined) this.#deliver(socket, packet, sourcePort)
-    else {
+    if (socket !== undefined) {
+      this.#deliver(socket, packet, sourcePort)
+    } else {
       this.#ip.count(counters.udpNoPorts)
       this.#ip.refuse(packet)
     }
@@ -310,7 +354,9 @@ export class Udp implements Protocol {
   /** Reports fatal errors and path MTUs to connected sockets, like Linux. */
   error({ errno, isFatal, mtu, packet }: IpError): void {
     const socket = this.#senderOf(packet)
-    if (socket?.remote !== undefined && (isFatal || mtu > 0)) socket.events.onError(errno)
+    if (socket?.remote !== undefined && (isFatal || mtu > 0)) {
+      socket.events.onError(errno)
+    }
   }
 
   /** Forgets all sockets, when the host ends: no datagram reaches them any more. */
@@ -320,13 +366,18 @@ export class Udp implements Protocol {
 
   /** Removes all sockets, without an event. */
   crash(): void {
-    for (const socket of [...this.#sockets.values()].flat()) socket.close()
+    for (const socket of [...this.#sockets.values()].flat()) {
+      socket.close()
+    }
   }
 
   #deliver(socket: UdpSocket, { bytes, at, length, source }: Packet, port: number): void {
     if (socket.isClosed) return
     this.#ip.count(versionOf(source).counters.udpInDatagrams)
-    socket.events.onMessage(bytes.slice(at + udp.UDP_HLEN, at + length), { address: socket.shown(source), port })
+    socket.events.onMessage(bytes.slice(at + udp.UDP_HLEN, at + length), {
+      address: socket.shown(source),
+      port,
+    })
   }
 
   #senderOf({ bytes, at, source, destination }: Packet): UdpSocket | undefined {
@@ -361,7 +412,9 @@ function mostSpecific(
   let best: UdpSocket | undefined
   for (const each of sockets) {
     if (!each.takes(to) || !each.admits(from, port)) continue
-    if (best === undefined || each.rank(to) > best.rank(to)) best = each
+    if (best === undefined || each.rank(to) > best.rank(to)) {
+      best = each
+    }
   }
   return best
 }

@@ -46,7 +46,11 @@ const NAMES = ['playwright/test', '@playwright/test']
  * beside vnet's own files, which are outside the project if npm has linked a clone.
  */
 function loadPlaywright(): typeof import('@playwright/test') {
-  const places = [resolve(process.argv[1] ?? ''), join(process.cwd(), 'package.json'), import.meta.filename]
+  const places = [
+    resolve(process.argv[1] ?? ''),
+    join(process.cwd(), 'package.json'),
+    import.meta.filename,
+  ]
   for (const require of places.map(place => createRequire(place))) {
     for (const name of NAMES) {
       const path = attempt(() => require.resolve(name))
@@ -104,7 +108,9 @@ export interface NetworkTest<T extends object, W extends object> extends TestTyp
     fixtures: Omit<Fixtures<T2, W2, T, W>, 'network'> & Partial<NetworkTestOptions>,
   ): NetworkTest<T & T2, W & W2>
   // The last one is what mergeTests() infers from.
-  extend<T2 extends object, W2 extends object = object>(fixtures: Fixtures<T2, W2, T, W>): NetworkTest<T & T2, W & W2>
+  extend<T2 extends object, W2 extends object = object>(
+    fixtures: Fixtures<T2, W2, T, W>,
+  ): NetworkTest<T & T2, W & W2>
 }
 
 /** The hosts at the ends of a test's link. */
@@ -149,24 +155,39 @@ async function end(lab: Lab, info: TestInfo): Promise<void> {
   const captures = hasFailed ? lab.keepCaptures() : []
   const missed = hasFailed ? lab.missedFaults : []
   await lab.close()
-  for (const path of captures.filter(file => existsSync(file)))
+  for (const path of captures.filter(file => existsSync(file))) {
     await info.attach(basename(path), { path, contentType: PCAPNG })
+  }
   // Attachments are copies. With VNET_CAPTURE the files are kept, too.
-  if (!process.env.VNET_CAPTURE) for (const path of captures) rmSync(dirname(path), { recursive: true, force: true })
+  if (!process.env.VNET_CAPTURE) {
+    for (const path of captures) {
+      rmSync(dirname(path), { recursive: true, force: true })
+    }
+  }
   addMissed(info.errors[0], missed)
   addDrops(info.errors[0], drops, lab.seed)
 }
 
 /** Returns the browser that Playwright would launch. */
-function programOf({ playwright, browserName, launchOptions, channel, connectOptions }: Own, own?: string): string {
-  if (connectOptions) throw new UsageError('connectOptions: a browser in a lab is launched, not connected to')
+function programOf(
+  { playwright, browserName, launchOptions, channel, connectOptions }: Own,
+  own?: string,
+): string {
+  if (connectOptions) {
+    throw new UsageError('connectOptions: a browser in a lab is launched, not connected to')
+  }
   const given = own ?? launchOptions.executablePath
   if (given !== undefined) return given
-  if (channel !== undefined)
-    throw new UsageError(`channel '${channel}': a browser in a lab needs launchOptions.executablePath instead`)
+  if (channel !== undefined) {
+    throw new UsageError(
+      `channel '${channel}': a browser in a lab needs launchOptions.executablePath instead`,
+    )
+  }
   const path = (playwright[browserName] as BrowserType).executablePath()
   if (existsSync(path)) return path
-  throw new Error(`${path} does not exist: npx playwright install ${browserName}, or set launchOptions.executablePath`)
+  throw new Error(
+    `${path} does not exist: npx playwright install ${browserName}, or set launchOptions.executablePath`,
+  )
 }
 
 /** Returns the browser of a worker, which belongs to the running test. */
@@ -175,8 +196,11 @@ function delegate(current: Own['_current']): Browser {
     const { browser } = current
     // Fixtures are awaited, which looks for a `then`.
     if (browser === undefined && (key === 'then' || typeof key === 'symbol')) return undefined
-    if (browser === undefined)
-      throw new UsageError('browser: it starts with the fixtures page and context; on other hosts use browserIn(host)')
+    if (browser === undefined) {
+      throw new UsageError(
+        'browser: it starts with the fixtures page and context; on other hosts use browserIn(host)',
+      )
+    }
     const value = Reflect.get(browser, key)
     return typeof value === 'function' ? value.bind(browser) : value
   }
@@ -185,7 +209,8 @@ function delegate(current: Own['_current']): Browser {
 
 /** Playwright's own requests come from the test's process, which is not past the link. */
 function refuseRequest(): never {
-  const others = 'use client.fetch(url), or playwright.request.newContext() for a request outside the lab'
+  const others =
+    'use client.fetch(url), or playwright.request.newContext() for a request outside the lab'
   throw new UsageError(`request: its requests do not pass the link; ${others}`)
 }
 
@@ -202,24 +227,36 @@ function endsOf(network: unknown): Ends {
 /** Makes the hosts of a test and the link between them. */
 async function joined(lab: Lab, given: string | LabNetworkOptions): Promise<LabLink> {
   checkForm('network', given, NETWORK)
-  const { forward = [], ...cable }: LabNetworkOptions = typeof given === 'string' ? { wire: given } : given
+  const { forward = [], ...cable }: LabNetworkOptions =
+    typeof given === 'string' ? { wire: given } : given
   checkForm('network: forward', forward, PORTS)
   const [client, server] = lab.hosts('browser', 'server')
   const link = await lab.cable(client, server, { capture: true, ...cable })
-  for (const port of forward)
+  for (const port of forward) {
     await server.listen(
       proxyServer(() => net.connect({ port, host: 'localhost' })),
       port,
     )
-  const rules = forward.flatMap(port => [`MAP localhost:${port} server`, `MAP 127.0.0.1:${port} server`])
-  ends.set(link, { client, server, args: rules.length === 0 ? [] : [`--host-resolver-rules=${rules.join(',')}`] })
+  }
+  const rules = forward.flatMap(port => [
+    `MAP localhost:${port} server`,
+    `MAP 127.0.0.1:${port} server`,
+  ])
+  ends.set(link, {
+    client,
+    server,
+    args: rules.length === 0 ? [] : [`--host-resolver-rules=${rules.join(',')}`],
+  })
   return link
 }
 
 /** Turns the option's value into a link. */
 const linked = {
   network: [
-    async ({ network, lab }: { network: LabLink | string | LabNetworkOptions; lab: Lab }, use: Use<LabLink>) =>
+    async (
+      { network, lab }: { network: LabLink | string | LabNetworkOptions; lab: Lab },
+      use: Use<LabLink>,
+    ) =>
       // A fixture of the test may pass on the link that it is given.
       use(network instanceof LabLink ? network : await joined(lab, network)),
     LIMIT,
@@ -243,7 +280,9 @@ function linking<Test extends Base>(base: Test): Test {
   const hasNetwork = (fixtures: object) => Object.hasOwn(fixtures, 'network')
   base.use = fixtures => {
     calledFrom(() => use(fixtures))
-    if (hasNetwork(fixtures)) use(linked)
+    if (hasNetwork(fixtures)) {
+      use(linked)
+    }
   }
   base.extend = fixtures => {
     const extended = calledFrom(() => extend(fixtures))
@@ -257,7 +296,9 @@ function linking<Test extends Base>(base: Test): Test {
  * of Playwright loads its test files. It is not released, so that it outlives pauses between labs;
  * it ends with the process. The process that lists the tests makes no lab.
  */
-if (process.env.TEST_WORKER_INDEX !== undefined) LabWorker.take()
+if (process.env.TEST_WORKER_INDEX !== undefined) {
+  LabWorker.take()
+}
 
 const none: { browser: Browser | undefined } = { browser: undefined }
 const networkFixtures = {
@@ -267,7 +308,9 @@ const networkFixtures = {
     async ({}: Own, use: Use<Lab>, info: TestInfo) => {
       const options = { name: labName(info.title), seed: seedFor(info.titlePath.join(' > ')) }
       // A browser needs the kernel.
-      const lab = await createLab({ ...options, world: 'kernel' }).catch(error => reasonToSkip(error))
+      const lab = await createLab({ ...options, world: 'kernel' }).catch(error =>
+        reasonToSkip(error),
+      )
       if (typeof lab === 'string') return info.skip(true, lab)
       await use(lab)
       await end(lab, info)
@@ -286,7 +329,11 @@ const networkFixtures = {
     await use(async (host, options = {}) => {
       const program = programOf(own, options.executablePath)
       const args = [...(launchOptions.args ?? []), ...(options.args ?? [])]
-      const browser = await type.launch({ ...options, args, executablePath: host.launcher(program) })
+      const browser = await type.launch({
+        ...options,
+        args,
+        executablePath: host.launcher(program),
+      })
       browsers.push(browser)
       return browser
     })
@@ -299,11 +346,16 @@ const networkFixtures = {
     async ({}: Own, use: Use<typeof none>) => use({ ...none }),
     { scope: 'worker' },
   ],
-  browser: [async ({ _current }: Own, use: Use<Browser>) => use(delegate(_current)), { scope: 'worker' }],
+  browser: [
+    async ({ _current }: Own, use: Use<Browser>) => use(delegate(_current)),
+    { scope: 'worker' },
+  ],
   _launched: [
     async ({ network, browserIn, browserName, _current }: Own, use: Use<void>) => {
       const { client, args } = endsOf(network)
-      _current.browser = await browserIn(client, { args: browserName === 'chromium' ? [...args] : [] })
+      _current.browser = await browserIn(client, {
+        args: browserName === 'chromium' ? [...args] : [],
+      })
       await use()
       _current.browser = undefined
     },

@@ -40,11 +40,15 @@ function checkVersion(): void {
   const { version } = createRequire(import.meta.url)('vitest/package.json') as { version: string }
   const [major = 0, minor = 0] = version.split('.').map(Number)
   if (major > 3 ? major <= 5 : major === 3 && minor >= 2) return
-  throw new UsageError(`@vnet/lab/vitest needs vitest 3.2 to 5, not ${version}: npm install --save-dev vitest@5`)
+  throw new UsageError(
+    `@vnet/lab/vitest needs vitest 3.2 to 5, not ${version}: npm install --save-dev vitest@5`,
+  )
 }
 
 // A guest, in which the file may be absent, runs what has been checked outside of it.
-if (!isInGuest()) checkVersion()
+if (!isInGuest()) {
+  checkVersion()
+}
 
 declare module 'vitest' {
   interface Matchers<T> {
@@ -94,8 +98,9 @@ const BOTH: readonly WorldName[] = ['memory', 'kernel']
 
 expect.extend({
   toHaveHit(this: { readonly isNot: boolean }, fault: unknown) {
-    if (!(fault instanceof LabFault))
+    if (!(fault instanceof LabFault)) {
       throw new UsageError('toHaveHit: this is not a fault: await link.ab.drop(...) returns one')
+    }
     const line = this.isNot ? fault.expectMiss() : fault.missed
     return { pass: fault.hits > 0, message: () => line ?? 'toHaveHit' }
   },
@@ -112,12 +117,16 @@ await warmLabs()
 /** Whether each test runs in both worlds. */
 const inBoth = process.env.VNET_WORLD === 'both'
 
-const GIVEN_LATE = "a function cannot put a test into a guest: test.extend({ world: 'guest' }) or VNET_WORLD=guest does"
+const GIVEN_LATE =
+  "a function cannot put a test into a guest: test.extend({ world: 'guest' }) or VNET_WORLD=guest does"
 
 const withLab: TestAPI<LabFixtures> = base.extend<LabFixtures>({
   // biome-ignore lint/correctness/noEmptyPattern: vitest reads the names of fixtures from it.
   world: async ({}, use: (world: WorldName | undefined) => Promise<void>) => use(undefined),
-  lab: async ({ task, signal, skip, world: given }: LabContext, use: (lab: Lab) => Promise<void>) => {
+  lab: async (
+    { task, signal, skip, world: given }: LabContext,
+    use: (lab: Lab) => Promise<void>,
+  ) => {
     const world = given ?? (inBoth ? BOTH[task.result?.repeatCount ?? 0] : wantedWorld(undefined))
     if (world === 'guest' && !isInGuest()) throw new UsageError(GIVEN_LATE)
     // Errors of the run in the other world, or of earlier tries.
@@ -130,7 +139,9 @@ const withLab: TestAPI<LabFixtures> = base.extend<LabFixtures>({
     let lab: Lab | undefined
     let inWorld = ''
     const keep = () => {
-      if (lab !== undefined) inWorld = worldLine(lab, signal?.aborted === true)
+      if (lab !== undefined) {
+        inWorld = worldLine(lab, signal?.aborted === true)
+      }
       captures = lab?.keepCaptures() ?? []
       missed = lab?.missedFaults ?? []
       // A link may be closed meanwhile.
@@ -138,7 +149,12 @@ const withLab: TestAPI<LabFixtures> = base.extend<LabFixtures>({
     }
     // Before the lab hears of it, and ends. After a timeout the test's hooks run first.
     signal?.addEventListener('abort', keep, { once: true })
-    const options = { name: labName(task.name), seed, ...(world && { world }), ...(signal && { signal }) }
+    const options = {
+      name: labName(task.name),
+      seed,
+      ...(world && { world }),
+      ...(signal && { signal }),
+    }
     const skipped = (error: unknown) => {
       // A test that has failed in memory does not become one that was skipped.
       if (earlier > 0) throw error
@@ -147,31 +163,46 @@ const withLab: TestAPI<LabFixtures> = base.extend<LabFixtures>({
     // In memory for lack of rights: a program needs them.
     let refused: Error | undefined
     const onRefused = (why: Error) => {
-      if (why instanceof LabUnavailableError) skipped(why)
+      if (why instanceof LabUnavailableError) {
+        skipped(why)
+      }
       refused = why
     }
     /** Whether a failure in memory is for lack of a kernel, where the test runs next. */
-    const isLeftOut = () => inBoth && given === undefined && refused !== undefined && !signal?.aborted
+    const isLeftOut = () =>
+      inBoth && given === undefined && refused !== undefined && !signal?.aborted
     const started = await createLabWith(options, { onRefused }).catch(skipped)
     lab = started
     Object.assign(task.meta ?? {}, { world: started.world })
     try {
       await use(started)
-      if (errorOf() !== undefined && drops === undefined && !isLeftOut()) keep()
+      if (errorOf() !== undefined && drops === undefined && !isLeftOut()) {
+        keep()
+      }
     } finally {
       // As long as its test may take, as vitest sets no limit.
       const limit = Math.max(task.timeout ?? 0, LEAST_LIMIT_MS)
       await closeWithin(started, Math.min(limit, MOST_LIMIT_MS))
     }
     if (errorOf() !== undefined && isLeftOut()) {
-      Object.assign(task.result ?? {}, { state: 'pass', errors: task.result?.errors?.slice(0, earlier) })
+      Object.assign(task.result ?? {}, {
+        state: 'pass',
+        errors: task.result?.errors?.slice(0, earlier),
+      })
       console.error(`vnet: ${task.name}: not tried in memory: ${refused?.message}`)
     }
     addMissed(errorOf(), missed)
     addDrops(errorOf(), (await drops) ?? [], seed)
-    if (inBoth || started.world === 'memory') addLines(errorOf(), [inWorld])
-    if (process.env[GUEST_TESTS] !== undefined) Object.assign(task.meta ?? {}, { captures })
-    else for (const path of captures) console.error(`vnet: captured in ${path}`)
+    if (inBoth || started.world === 'memory') {
+      addLines(errorOf(), [inWorld])
+    }
+    if (process.env[GUEST_TESTS] !== undefined) {
+      Object.assign(task.meta ?? {}, { captures })
+    } else {
+      for (const path of captures) {
+        console.error(`vnet: captured in ${path}`)
+      }
+    }
   },
 } as never)
 
@@ -204,15 +235,25 @@ const exploreTest: ExploreTest = (
     const signals = [signal, options.signal].filter(each => each !== undefined)
     const inWorld = async (world: WorldName | undefined) => {
       // A module would report the lack of rights as a failed run.
-      if (world === 'kernel') await createLab({ world }).then(lab => lab.close())
-      return explore(scenario, { ...options, ...(world && { world }), signal: AbortSignal.any(signals) })
+      if (world === 'kernel') {
+        await createLab({ world }).then(lab => lab.close())
+      }
+      return explore(scenario, {
+        ...options,
+        ...(world && { world }),
+        signal: AbortSignal.any(signals),
+      })
     }
     const inKernel = () => inWorld('kernel').catch(reason => skip(reasonToSkip(reason)))
     const wanted = exploredWorld(options.world)
     let report = wanted === 'kernel' ? await inKernel() : await inWorld(wanted ?? 'memory')
-    if (wanted === undefined && report.needsKernel) report = await inKernel()
+    if (wanted === undefined && report.needsKernel) {
+      report = await inKernel()
+    }
     const skipped = report.count('skipped')
-    if (skipped > 0) console.error(`vnet: ${name}: ${skipped} of ${report.size} faults were not tried`)
+    if (skipped > 0) {
+      console.error(`vnet: ${name}: ${skipped} of ${report.size} faults were not tried`)
+    }
     if (report.passed) return
     const error = new Error(String(report))
     // The place in this file says nothing.
@@ -234,13 +275,18 @@ type AnyFunction = (...args: unknown[]) => unknown
 function repeated<T extends object>(api: T): T {
   const wrapped = (value: unknown) => (typeof value === 'function' ? repeated(value) : value)
   return new Proxy(api, {
-    get: (target, key) => (key === 'extend' ? Reflect.get(target, key) : wrapped(Reflect.get(target, key))),
+    get: (target, key) =>
+      key === 'extend' ? Reflect.get(target, key) : wrapped(Reflect.get(target, key)),
     apply: (target, self, args: unknown[]) => {
       const at = args.findIndex(each => typeof each === 'function')
       if (at !== 1 && at !== 2) return wrapped(Reflect.apply(target as AnyFunction, self, args))
       const after = typeof args[2] === 'number' ? { timeout: args[2] } : {}
       const options = at === 2 ? args[1] : after
-      return Reflect.apply(target as AnyFunction, self, [args[0], { repeats: 1, ...(options as object) }, args[at]])
+      return Reflect.apply(target as AnyFunction, self, [
+        args[0],
+        { repeats: 1, ...(options as object) },
+        args[at],
+      ])
     },
   })
 }

@@ -12,19 +12,38 @@ import { DHCP_SERVER_PORT } from 'vnet/internal/packet/dhcp'
 import { DHCPV6_SERVER_PORT, duidOf } from 'vnet/internal/packet/dhcpv6'
 import { DNS_PORT } from 'vnet/internal/packet/dns'
 import { NDISC_ROUTER_SOLICITATION } from 'vnet/internal/packet/icmpv6'
-import { formatAddress, formatHex, get32, ipv4Bytes, isSameAddress, parseAddress } from 'vnet/internal/packet/index'
+import {
+  formatAddress,
+  formatHex,
+  get32,
+  ipv4Bytes,
+  isSameAddress,
+  parseAddress,
+} from 'vnet/internal/packet/index'
 import { IPV6_ALEN } from 'vnet/internal/packet/ipv6'
 import { type AdvertisedPrefix, isRouterSolicitation } from 'vnet/internal/packet/router-advert'
 import type { LanConfig } from './config/defaults.ts'
 import { Budget } from './machines/budget.ts'
 import type { Icmpv6Message, UdpHandler, UdpMessage } from './machines/host.ts'
 import type { Network } from './machines/network.ts'
-import { type LanSetup, type Population, populate, resolverConfig, segmentEntries } from './population.ts'
+import {
+  type LanSetup,
+  type Population,
+  populate,
+  resolverConfig,
+  segmentEntries,
+} from './population.ts'
 import type { DhcpConfig } from './services/dhcp/config.ts'
 import type { LeaseStore } from './services/dhcp/lease.ts'
 import { DhcpServer } from './services/dhcp/server.ts'
 import { type Dhcpv6Config, dhcpv6Line, dhcpv6Reply } from './services/dhcpv6.ts'
-import { createResolver, dnsLines, type OnReply, type Resolver, serveDnsOverTcp } from './services/dns.ts'
+import {
+  createResolver,
+  dnsLines,
+  type OnReply,
+  type Resolver,
+  serveDnsOverTcp,
+} from './services/dns.ts'
 import type { LeaseNames } from './services/dns-names.ts'
 import { arpNeighbours, clientBudget, serveDhcp } from './services/gateway.ts'
 import { RaSender } from './services/router-advert.ts'
@@ -122,7 +141,9 @@ export class Backbone implements AsyncDisposable {
     this.#openDhcp(trial.dhcp)
     const before = this.#population
     // A router with another MAC address replaces this one.
-    if (!isSameAddress(trial.gateway.mac, 0, before.gateway.mac)) this.#stopAdvertising()
+    if (!isSameAddress(trial.gateway.mac, 0, before.gateway.mac)) {
+      this.#stopAdvertising()
+    }
     this.#end?.()
     before.hosts.close()
     this.#population = this.#populate(setup)
@@ -169,16 +190,28 @@ export class Backbone implements AsyncDisposable {
   /** Returns the gateway's handlers. They look up the services, which a reload replaces. */
   #handlers({ dhcp, dns, ra, dhcpv6 }: LanConfig): LanHandlers {
     const udp: Record<number, UdpHandler> = {}
-    const budgeted = (make: (message: UdpMessage) => Uint8Array | undefined, budget?: Budget): UdpHandler => {
+    const budgeted = (
+      make: (message: UdpMessage) => Uint8Array | undefined,
+      budget?: Budget,
+    ): UdpHandler => {
       return (message, reply) => {
         const data = this.#serves(message.source.mac, budget) ? make(message) : undefined
-        if (data !== undefined) reply(data)
+        if (data !== undefined) {
+          reply(data)
+        }
       }
     }
-    const resolve = ({ data, source }: UdpMessage) => this.#resolve(data, formatAddress(source.address))
-    if (dhcp) udp[DHCP_SERVER_PORT] = (message, reply) => this.#receiveDhcp(message, reply)
-    if (dns) udp[DNS_PORT] = budgeted(resolve, this.#dnsBudget)
-    if (dhcpv6) udp[DHCPV6_SERVER_PORT] = budgeted(({ data }) => this.#inform(data))
+    const resolve = ({ data, source }: UdpMessage) =>
+      this.#resolve(data, formatAddress(source.address))
+    if (dhcp) {
+      udp[DHCP_SERVER_PORT] = (message, reply) => this.#receiveDhcp(message, reply)
+    }
+    if (dns) {
+      udp[DNS_PORT] = budgeted(resolve, this.#dnsBudget)
+    }
+    if (dhcpv6) {
+      udp[DHCPV6_SERVER_PORT] = budgeted(({ data }) => this.#inform(data))
+    }
     return {
       udp,
       icmpv6: ra ? { [NDISC_ROUTER_SOLICITATION]: message => this.#solicited(message) } : {},
@@ -191,9 +224,19 @@ export class Backbone implements AsyncDisposable {
     if (config === undefined || this.#dhcp !== undefined) return
     const { net, store, name } = this.#options
     const { clock, log } = net
-    const inUse = (address: number) => this.#population.hosts.byAddress(ipv4Bytes(address)) !== undefined
+    const inUse = (address: number) =>
+      this.#population.hosts.byAddress(ipv4Bytes(address)) !== undefined
     const neighbours = arpNeighbours(() => this.#population)
-    this.#dhcp = new DhcpServer({ config, clock, wall: Date.now, store, log, name, inUse, neighbours })
+    this.#dhcp = new DhcpServer({
+      config,
+      clock,
+      wall: Date.now,
+      store,
+      log,
+      name,
+      inUse,
+      neighbours,
+    })
   }
 
   #serve(config: LanConfig): void {
@@ -237,7 +280,9 @@ export class Backbone implements AsyncDisposable {
     const { net, name, segment } = this.#options
     const { hosts, gateway } = this.#population
     const prefixes = this.#prefixes.map(({ prefix }) => formatAddress(prefix))
-    if (segment.stations.length > 1) net.log.info([`RTR-ADVERT(${name})`, ...prefixes].join(' '))
+    if (segment.stations.length > 1) {
+      net.log.info([`RTR-ADVERT(${name})`, ...prefixes].join(' '))
+    }
     hosts.sendIcmpv6(gateway, { address, source: gateway.ip6.at(-1), data })
   }
 
@@ -262,7 +307,9 @@ export class Backbone implements AsyncDisposable {
     }
     const { log } = this.#options.net
     const logReply: OnReply = (question, reply) => {
-      for (const line of dnsLines(from, question, reply)) this.#log.debug('DNS', line)
+      for (const line of dnsLines(from, question, reply)) {
+        this.#log.debug('DNS', line)
+      }
     }
     return this.#resolver?.(query, maxSize, log.level >= LOGLEVEL_DEBUG ? logReply : undefined)
   }
@@ -279,7 +326,9 @@ export class Backbone implements AsyncDisposable {
 
   #inform(message: Uint8Array): Uint8Array | undefined {
     const logged = dhcpv6Line(this.#options.name, message)
-    if (logged !== undefined) this.#log.info(logged.kind, logged.line)
+    if (logged !== undefined) {
+      this.#log.info(logged.kind, logged.line)
+    }
     return this.#dhcpv6 && dhcpv6Reply(message, this.#dhcpv6)
   }
 }
@@ -287,5 +336,7 @@ export class Backbone implements AsyncDisposable {
 /** Returns the 16 bytes of an address, of IPv4 as ::ffff:a.b.c.d; zeros if it has no text. */
 function clientKey(text: string): Uint8Array {
   const bytes = parseAddress(text) ?? new Uint8Array(IPV6_ALEN)
-  return bytes.length === IPV6_ALEN ? bytes : Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, ...bytes)
+  return bytes.length === IPV6_ALEN
+    ? bytes
+    : Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, ...bytes)
 }

@@ -2,7 +2,14 @@
  * The driver `lan`: Ethernet ports that look like a network card's (port/device.ts), and the
  * simulated network that they lead to (backbone.ts). This file has the parameters.
  */
-import { EINVAL, explain, FileError, isErrno, UsageError, VnetError } from 'vnet/internal/base/index'
+import {
+  EINVAL,
+  explain,
+  FileError,
+  isErrno,
+  UsageError,
+  VnetError,
+} from 'vnet/internal/base/index'
 import { CAP_SYS_ADMIN, loadNative, type Native } from 'vnet/internal/linux/index'
 import type { Driver, DriverContext, NetDevice, ParamValues } from 'vnet/internal/netdev/index'
 import { bool, defineDriver, int, interfaceArg, text } from 'vnet/internal/netdev/index'
@@ -12,7 +19,14 @@ import { loadLanConfig, toLanConfig } from './config/config.ts'
 import type { LanConfig } from './config/defaults.ts'
 import type { LanFile } from './config/schema.ts'
 import { DEFAULT_NETWORK, DEFAULT_NETWORK6 } from './machines/network.ts'
-import { keepPrimaryRoute, lanPortArgs, lanPorts, type PortAddress, portAddress, portParams } from './port/device.ts'
+import {
+  keepPrimaryRoute,
+  lanPortArgs,
+  lanPorts,
+  type PortAddress,
+  portAddress,
+  portParams,
+} from './port/device.ts'
 import type { LeaseStore } from './services/dhcp/lease.ts'
 import { leasesFile, STATE_DIRECTORY, usualLeases } from './services/leases-file.ts'
 import type { LanHost } from './services/tcp-handlers.ts'
@@ -33,8 +47,14 @@ const params = {
     max: 1_000_000,
     description: 'number of hosts besides the gateway: host1, host2 ...',
   }),
-  network: text({ default: undefined, description: `IPv4 network of the segment (default ${DEFAULT_NETWORK})` }),
-  network6: text({ default: undefined, description: `IPv6 network (default ${DEFAULT_NETWORK6}), or none` }),
+  network: text({
+    default: undefined,
+    description: `IPv4 network of the segment (default ${DEFAULT_NETWORK})`,
+  }),
+  network6: text({
+    default: undefined,
+    description: `IPv6 network (default ${DEFAULT_NETWORK6}), or none`,
+  }),
   oui: text<Uint8Array | undefined>({
     default: undefined,
     description: 'first three bytes of MAC addresses, such as 02:00:5e',
@@ -45,7 +65,10 @@ const params = {
     },
     format: bytes => (bytes === undefined ? '' : formatMac(bytes)),
   }),
-  defaultRoute: bool({ default: false, description: 'add a preferred IPv4 default route through the gateway' }),
+  defaultRoute: bool({
+    default: false,
+    description: 'add a preferred IPv4 default route through the gateway',
+  }),
   uplink: text({
     default: undefined,
     names: 'interface',
@@ -55,7 +78,10 @@ const params = {
     default: false,
     description: 'turn on DHCP and all services even if the uplink has an address',
   }),
-  config: text({ default: undefined, description: 'configuration file, YAML or JSON; SIGHUP reads it again' }),
+  config: text({
+    default: undefined,
+    description: 'configuration file, YAML or JSON; SIGHUP reads it again',
+  }),
   leases: text({
     default: undefined,
     description: `file for DHCP leases (default ${STATE_DIRECTORY}/IF.leases; none in other network namespaces)`,
@@ -93,23 +119,37 @@ export function lan(options: LanOptions = {}, hasKernel = true): Driver<LanParam
       const planned = planPorts(native, values.uplink, context)
       uplink = planned.uplink
       try {
-        const ports = lanPorts(values, { ...context, args: planned.ports }, segment, portAddresses(values.oui))
+        const ports = lanPorts(
+          values,
+          { ...context, args: planned.ports },
+          segment,
+          portAddresses(values.oui),
+        )
         const setup = setupOf(values)
         const [{ dev, netns = context.netns }] = ports
         const name = net.platform.allocName(dev.name, netns)
         const store = leases === undefined ? usualLeases(name, netns, net.log) : leasesFile(leases)
-        if (setup.config.dhcp !== undefined) checkLeases(store)
-        const created = asConfigError(config, () => new Backbone({ net, native, segment, store, name, start }, setup))
+        if (setup.config.dhcp !== undefined) {
+          checkLeases(store)
+        }
+        const created = asConfigError(
+          config,
+          () => new Backbone({ net, native, segment, store, name, start }, setup),
+        )
         backbone = created
         const gateway = () => created.population.gateway.ip[0]!
-        const setRoute = values.defaultRoute ? keepPrimaryRoute(net, primary(ports), gateway()) : undefined
+        const setRoute = values.defaultRoute
+          ? keepPrimaryRoute(net, primary(ports), gateway())
+          : undefined
         const again = () => {
           const changed = setupOf(values)
           asConfigError(config, () => created.reload(changed))
           setRoute?.(gateway())
         }
         reload = config === undefined ? undefined : again
-        if (!setup.config.services) net.log.warn(quietLine(uplink?.addresses ?? []))
+        if (!setup.config.services) {
+          net.log.warn(quietLine(uplink?.addresses ?? []))
+        }
         uplink?.join(segment)
         return ports
       } catch (error) {
@@ -153,14 +193,21 @@ function configOf(
 ): LanConfig {
   const defaults = { authoritative: uplink === undefined, serves }
   if (config === undefined) {
-    const asked = { ...(network && { network }), ...(network6 && { network6: network6 === 'none' ? false : network6 }) }
+    const asked = {
+      ...(network && { network }),
+      ...(network6 && { network6: network6 === 'none' ? false : network6 }),
+    }
     return toLanConfig({ ...file, ...asked } as LanFile, defaults)
   }
-  if ((network ?? network6) !== undefined)
+  if ((network ?? network6) !== undefined) {
     throw new UsageError('--config describes the network: remove --network and --network6')
+  }
   const [key] = Object.keys(file)
-  if (key !== undefined)
-    throw new UsageError(`the driver file sets ${key}, which --config describes: remove one of the two`)
+  if (key !== undefined) {
+    throw new UsageError(
+      `the driver file sets ${key}, which --config describes: remove one of the two`,
+    )
+  }
   return loadLanConfig(config, defaults)
 }
 
@@ -170,12 +217,21 @@ function quietLine(addresses: readonly string[]): string {
 }
 
 /** Opens the uplink if its interface exists, and lists the ports to create. */
-function planPorts(native: Native | undefined, uplinkText: string | undefined, context: DriverContext) {
+function planPorts(
+  native: Native | undefined,
+  uplinkText: string | undefined,
+  context: DriverContext,
+) {
   const ports = lanPortArgs(context)
   if (uplinkText === undefined || native === undefined) return { uplink: undefined, ports }
   const asked = interfaceArg(uplinkText)
-  if (ports.map(interfaceArg).some(({ name, netns }) => name === asked.name && netns === asked.netns))
-    throw new UsageError(`--uplink ${uplinkText} is a port of the segment itself: name another interface`)
+  if (
+    ports.map(interfaceArg).some(({ name, netns }) => name === asked.name && netns === asked.netns)
+  ) {
+    throw new UsageError(
+      `--uplink ${uplinkText} is a port of the segment itself: name another interface`,
+    )
+  }
   const uplink = openUplink(native, context.net, uplinkText)
   return { uplink, ports: uplink === undefined ? [...ports, uplinkText] : ports }
 }
@@ -201,6 +257,8 @@ function asConfigError<T>(file: string | undefined, fn: () => T): T {
     return fn()
   } catch (error) {
     if (!(error instanceof VnetError)) throw error
-    throw file === undefined ? new UsageError(explain(error)) : new FileError(`${file}: ${explain(error)}`)
+    throw file === undefined
+      ? new UsageError(explain(error))
+      : new FileError(`${file}: ${explain(error)}`)
   }
 }

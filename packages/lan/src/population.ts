@@ -1,6 +1,10 @@
 /** The gateway and hosts of a configuration, their names, and what else is on their segment. */
 import { EINVAL, VnetError } from 'vnet/internal/base/errno'
-import type { CounterEntry, SegmentEntry, StationEntry } from 'vnet/internal/control/protocol/segment-entry'
+import type {
+  CounterEntry,
+  SegmentEntry,
+  StationEntry,
+} from 'vnet/internal/control/protocol/segment-entry'
 import { ipv4Bytes } from 'vnet/internal/packet/address'
 import { dropsByName } from 'vnet/internal/skb/drop-reason-name'
 import type { LanConfig } from './config/defaults.ts'
@@ -44,7 +48,9 @@ export function populate(
   const { network, network6 = null } = config
   const { services } = config
   const all = [...config.hosts, ...hosts.map(host => ({ services, ...host }))]
-  for (const host of all) checkTcp(host)
+  for (const host of all) {
+    checkTcp(host)
+  }
   const dhcp = config.dhcp && dhcpConfig(config.dhcp)
   const options = {
     network,
@@ -55,7 +61,8 @@ export function populate(
     hosts: all.filter(host => host.count === undefined),
     ranges: all.flatMap(rangeOf),
     gateway: { ...config.gateway, services, on: gateway },
-    reserved: (address: number) => dhcp?.ranges.some(({ first, last }) => address >= first && address <= last) ?? false,
+    reserved: (address: number) =>
+      dhcp?.ranges.some(({ first, last }) => address >= first && address <= last) ?? false,
   }
   return { ...createNetwork(env, options, segment), dhcp }
 }
@@ -70,14 +77,19 @@ export function resolverConfig(
     yield* names
     for (let index = 0; index < hosts.size; index++) {
       const host = hosts.host(index)
-      if (host.name !== undefined && !known.has(host.name)) yield named(host)
+      if (host.name !== undefined && !known.has(host.name)) {
+        yield named(host)
+      }
     }
   }
   return { domain, gateway: named(gateway), hosts: all() }
 }
 
 /** Without the link-local address, which is last. */
-const named = ({ name = '', ip, ip6 }: SegmentHost): HostName => ({ name, addresses: [...ip, ...ip6.slice(0, -1)] })
+const named = ({ name = '', ip, ip6 }: SegmentHost): HostName => ({
+  name,
+  addresses: [...ip, ...ip6.slice(0, -1)],
+})
 
 function checkTcp({ on }: LanHost): void {
   for (const [port, does] of Object.entries(on?.tcp ?? {})) {
@@ -109,15 +121,23 @@ export function* segmentEntries(
     }
   }
   if (kinds.has('lease')) {
-    for (const { address, mac, clientId, hostname, expires } of leases())
+    for (const { address, mac, clientId, hostname, expires } of leases()) {
       yield { kind: 'lease', address: ipv4Bytes(address), mac, clientId, hostname, expires }
+    }
   }
   if (kinds.has('neighbour')) {
-    for (const table of [hosts.neighbours4, hosts.neighbours6])
-      for (const neighbour of table.entries()) yield { kind: 'neighbour', ...neighbour }
+    for (const table of [hosts.neighbours4, hosts.neighbours6]) {
+      for (const neighbour of table.entries()) {
+        yield { kind: 'neighbour', ...neighbour }
+      }
+    }
   }
-  if (kinds.has('station')) yield* stations(segment)
-  if (kinds.has('counter')) yield* counters(segment, hosts)
+  if (kinds.has('station')) {
+    yield* stations(segment)
+  }
+  if (kinds.has('counter')) {
+    yield* counters(segment, hosts)
+  }
 }
 
 function stations({ stations: connected, table }: Segment): StationEntry[] {

@@ -9,7 +9,11 @@ import { print } from 'vnet/internal/packet/print'
 import { fail } from './exercise.ts'
 
 /** The station that sends the frames of the cases. The kernel has another address. */
-const PEER = { mac: Uint8Array.of(2, 0, 0x5e, 0, 0x53, 7), ip: Uint8Array.of(198, 18, 0, 7), ip6: undefined }
+const PEER = {
+  mac: Uint8Array.of(2, 0, 0x5e, 0, 0x53, 7),
+  ip: Uint8Array.of(198, 18, 0, 7),
+  ip6: undefined,
+}
 
 /** A World on a driver: the kernel sends the peer's frames, and receives the host's. */
 class BedWorld implements World {
@@ -40,7 +44,9 @@ class BedWorld implements World {
   }
 
   async next(until: number): Promise<Sent | undefined> {
-    if (this.#bed.received.length === this.#next) await this.sleepUntil(until)
+    if (this.#bed.received.length === this.#next) {
+      await this.sleepUntil(until)
+    }
     const frame = this.#bed.received[this.#next]
     if (frame === undefined) return undefined
     this.#next++
@@ -69,11 +75,20 @@ export function conformance({ mac, ip }: Omit<World['host'], 'ip6'>, ...groups: 
       await runCase({ ...one, steps }, new BedWorld(bed, host))
     } catch (error) {
       if (!(error instanceof CaseFailure)) throw error
-      const sent = error.frames.flatMap(({ frame, isFromHost }) => (isFromHost ? [] : [text(frame)]))
-      const replies = bed.received.slice(before).map(({ bytes }) => `${text(bytes)} for ${formatMac(bytes)}`)
+      const sent = error.frames.flatMap(({ frame, isFromHost }) =>
+        isFromHost ? [] : [text(frame)],
+      )
+      const replies = bed.received
+        .slice(before)
+        .map(({ bytes }) => `${text(bytes)} for ${formatMac(bytes)}`)
       const isAway = replies.length > 0 && error.reason === 'the host has sent nothing'
-      const what = [isAway ? `no frame for ${formatMac(PEER.mac)}` : error.reason, ...replies].join(': ')
-      fail({ seen: `not so: ${one.title}. To ${sent.join(', ')}: ${what}`, expected: `${rule} (${one.source})` })
+      const what = [isAway ? `no frame for ${formatMac(PEER.mac)}` : error.reason, ...replies].join(
+        ': ',
+      )
+      fail({
+        seen: `not so: ${one.title}. To ${sent.join(', ')}: ${what}`,
+        expected: `${rule} (${one.source})`,
+      })
     }
   }
 }

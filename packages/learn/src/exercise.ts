@@ -60,15 +60,22 @@ export interface Mistake {
 
 /** Returns the solution with the mistake. Throws if a text does not occur in it exactly once. */
 export function withMistake(solution: string, { name, replace }: Mistake): string {
-  const replacements = (typeof replace[0] === 'string' ? [replace] : replace) as readonly Replacement[]
+  const replacements = (
+    typeof replace[0] === 'string' ? [replace] : replace
+  ) as readonly Replacement[]
   // Found in the solution itself: what replaces one text may contain another.
   const found = replacements.map(([from, to]) => {
     const at = solution.indexOf(from)
-    if (at === -1 || solution.includes(from, at + 1)) throw new Error(`${name}: not exactly once: ${from}`)
+    if (at === -1 || solution.includes(from, at + 1)) {
+      throw new Error(`${name}: not exactly once: ${from}`)
+    }
     return { at, from, to }
   })
   found.sort((a, b) => b.at - a.at)
-  return found.reduce((text, { at, from, to }) => text.slice(0, at) + to + text.slice(at + from.length), solution)
+  return found.reduce(
+    (text, { at, from, to }) => text.slice(0, at) + to + text.slice(at + from.length),
+    solution,
+  )
 }
 
 /** An explanation for the failures whose `seen` matches; the text itself is kept. */
@@ -131,7 +138,10 @@ export interface LiveStatistics {
   readonly total: Readonly<Record<string, number>>
   /** The same of each queue. */
   readonly queues: readonly Readonly<Record<string, number>>[]
-  readonly drops: { readonly tx: Readonly<Record<string, number>>; readonly rx: Readonly<Record<string, number>> }
+  readonly drops: {
+    readonly tx: Readonly<Record<string, number>>
+    readonly rx: Readonly<Record<string, number>>
+  }
 }
 
 /** A vnet that a live check has started. */
@@ -223,7 +233,9 @@ export function fail(explanation: Explanation): never {
 
 /** Ends the check as failed unless `holds`. */
 export function verify(holds: boolean, explanation: Explanation): asserts holds {
-  if (!holds) fail(explanation)
+  if (!holds) {
+    fail(explanation)
+  }
 }
 
 export const VERDICTS = { passed: 'ok', failed: 'FAILED', 'not run': 'not run' } as const

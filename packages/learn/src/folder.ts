@@ -46,13 +46,17 @@ export function exerciseNamed(typed: string, exercises: readonly Exercise[]): Ex
 /** Returns the exercise with the name of a directory, or of a directory above it. */
 export function exerciseOfPath(path: string, exercises: readonly Exercise[]): Exercise | undefined {
   const names = resolve(path).split('/').reverse()
-  return names.map(name => exercises.find(exercise => exercise.name === name)).find(each => each !== undefined)
+  return names
+    .map(name => exercises.find(exercise => exercise.name === name))
+    .find(each => each !== undefined)
 }
 
 /** Returns the driver file in a directory, undefined if it has none. TypeScript is one, too. */
 export function driverFileIn(directory: string, { driver }: Exercise): string | undefined {
   const base = driver.replace(/\.js$/, '')
-  return ['.js', '.mjs', '.ts'].map(ending => join(directory, base + ending)).find(path => existsSync(path))
+  return ['.js', '.mjs', '.ts']
+    .map(ending => join(directory, base + ending))
+    .find(path => existsSync(path))
 }
 
 /** Returns the directory of the exercises: this one, or the one above if this is an exercise's. */
@@ -76,14 +80,17 @@ export function markDone(file: string): void {
   writeFile(mark, digest(file), { flag: 'wx' })
 }
 
-const digest = (file: string): string => createHash('sha256').update(readTextFile(file)).digest('hex')
+const digest = (file: string): string =>
+  createHash('sha256').update(readTextFile(file)).digest('hex')
 
 /** Writes the files of an exercise into `parent`/NAME; existing files are not changed. */
 export function writeExercise(parent: string, exercise: Exercise): Written[] {
   const { name, directory, driver } = exercise
   const texts = {
     [driver]: readFileSync(join(directory, driver), 'utf8'),
-    'package.json': packageJson(relative(COURSE, directory).startsWith('..') ? directory : undefined),
+    'package.json': packageJson(
+      relative(COURSE, directory).startsWith('..') ? directory : undefined,
+    ),
     'jsconfig.json': jsconfig(typePaths()),
   }
   return [
@@ -96,7 +103,9 @@ export function writeExercise(parent: string, exercise: Exercise): Written[] {
 export function writePage(parent: string, { name, directory }: Exercise): Written[] {
   makeDirectories(join(parent, name))
   const files = PAGE.filter(file => existsSync(join(directory, file)))
-  return files.map(file => writeNew(join(parent, name, file), readFileSync(join(directory, file), 'utf8')))
+  return files.map(file =>
+    writeNew(join(parent, name, file), readFileSync(join(directory, file), 'utf8')),
+  )
 }
 
 /** Writes a file, unless it exists. */
@@ -114,7 +123,9 @@ export function writeNew(path: string, text: string): Written {
 
 /** Returns the noted exercise of a directory. Never run its program: the note may be forged. */
 export function notedExercise(directory: string): string | undefined {
-  const exercise = attempt(() => JSON.parse(readTextFile(join(directory, 'package.json'))).vnet.exercise)
+  const exercise = attempt(
+    () => JSON.parse(readTextFile(join(directory, 'package.json'))).vnet.exercise,
+  )
   return typeof exercise === 'string' ? exercise : undefined
 }
 

@@ -2,7 +2,13 @@
 import 'vnet/internal/base/dispose'
 
 export type { TestBedOptions } from 'vnet/internal/bed/bed-options'
-export { arpRequest, echoRequest, ethernetFrame, tcpFrame, udpFrame } from 'vnet/internal/bed/frames'
+export {
+  arpRequest,
+  echoRequest,
+  ethernetFrame,
+  tcpFrame,
+  udpFrame,
+} from 'vnet/internal/bed/frames'
 export type { Frame, FrameInfo } from 'vnet/internal/bed/memory-port'
 export type { TestBed } from 'vnet/internal/bed/test-bed'
 export { devIoctl } from 'vnet/internal/netdev/dev-ioctl'

@@ -63,7 +63,9 @@ export function onVnet(file: string, isConfined = false): LivePlace {
   return {
     start: args => new VnetProcess(file, args, isConfined),
     run: (program, args) =>
-      program === 'vnet' ? runProgram(process.execPath, [PROGRAM, ...args], cwd) : runProgram(program, args, cwd),
+      program === 'vnet'
+        ? runProgram(process.execPath, [PROGRAM, ...args], cwd)
+        : runProgram(program, args, cwd),
   }
 }
 
@@ -112,8 +114,11 @@ export async function runLive(check: LiveCheck, place: LivePlace): Promise<Resul
   try {
     await Promise.race([check.run(live), ...(place.broken === undefined ? [] : [place.broken])])
   } catch (error) {
-    if (error instanceof NotRun) whyNot ??= error.message
-    else problem = explanationOf(error)
+    if (error instanceof NotRun) {
+      whyNot ??= error.message
+    } else {
+      problem = explanationOf(error)
+    }
   }
   for (const vnet of started) {
     try {
@@ -123,9 +128,13 @@ export async function runLive(check: LiveCheck, place: LivePlace): Promise<Resul
     }
   }
   if (whyNot !== undefined) return notRun(title, 'live', whyNot)
-  if (started.some(vnet => vnet.isTooLoud)) problem = PRINTED_TOO_MUCH
+  if (started.some(vnet => vnet.isTooLoud)) {
+    problem = PRINTED_TOO_MUCH
+  }
   const logged = started.flatMap(vnet => vnet.complaints).filter(line => !check.allow?.test(line))
-  if (problem === undefined && logged.length > 0) problem = unexpected(`the log has: ${logged.shift()}`)
+  if (problem === undefined && logged.length > 0) {
+    problem = unexpected(`the log has: ${logged.shift()}`)
+  }
   return resultOf('live', check, problem, logged)
 }
 
@@ -169,21 +178,32 @@ export class VnetProcess implements Started {
       this.log.push(line)
     })
     this.#ended = new Promise((resolve, reject) => {
-      this.#child.on('error', reject).on('close', (code, signal) => resolve(signal === null ? (code ?? -1) : -1))
+      this.#child
+        .on('error', reject)
+        .on('close', (code, signal) => resolve(signal === null ? (code ?? -1) : -1))
     })
     const ended = this.#ended.then(() =>
-      fail(unexpected(this.#child.killed ? LOOPS : `vnet ended: ${this.log.at(-1) ?? 'without a word'}`)),
+      fail(
+        unexpected(
+          this.#child.killed ? LOOPS : `vnet ended: ${this.log.at(-1) ?? 'without a word'}`,
+        ),
+      ),
     )
     this.ready = inTime(START_LIMIT_MS, Promise.race([becomesReady, ended]), () => {
       const late = `no interface is up ${START_LIMIT_MS / 1000} s after the start`
       const waited = processorWaitOf(this.#child.pid ?? 0)
-      if (waited > BUSY_MS)
-        throw new NotRun(`${late}, of which it waited ${Math.round(waited / 1000)} s for a processor`)
+      if (waited > BUSY_MS) {
+        throw new NotRun(
+          `${late}, of which it waited ${Math.round(waited / 1000)} s for a processor`,
+        )
+      }
       return fail(unexpected(late))
     })
     const look = setInterval(() => {
       const fields = statOf(this.#child.pid ?? 0)
-      if (fields !== undefined && cpuTimeOf(fields) > START_CPU_MS) this.#child.kill('SIGKILL')
+      if (fields !== undefined && cpuTimeOf(fields) > START_CPU_MS) {
+        this.#child.kill('SIGKILL')
+      }
     }, 500)
     this.ready.catch(() => {}).finally(() => clearInterval(look))
   }
@@ -209,13 +229,18 @@ export class VnetProcess implements Started {
     if (event.event === 'ready') {
       this.interfaces = (event.interfaces as { name: string }[]).map(({ name }) => name)
       isReady()
-    } else if (event.event === 'statistics') this.#statistics = event.interfaces as LiveStatistics[]
-    else if (event.event === 'log') {
+    } else if (event.event === 'statistics') {
+      this.#statistics = event.interfaces as LiveStatistics[]
+    } else if (event.event === 'log') {
       const message = String(event.message)
       this.log.push(message)
       const isComplaint = event.level === 'error' || event.level === 'warning'
-      if (isComplaint && !this.complaints.includes(message)) this.complaints.push(message)
-    } else this.log.push(line)
+      if (isComplaint && !this.complaints.includes(message)) {
+        this.complaints.push(message)
+      }
+    } else {
+      this.log.push(line)
+    }
   }
 }
 
@@ -227,7 +252,9 @@ function parse(line: string): Record<string, unknown> {
 
 /** Settles when `promise` does, or calls `late` after `ms`, which throws. */
 async function inTime(ms: number, promise: Promise<unknown>, late: () => never): Promise<void> {
-  if (!(await within(promise, ms))) late()
+  if (!(await within(promise, ms))) {
+    late()
+  }
 }
 
 /**
@@ -235,23 +262,32 @@ async function inTime(ms: number, promise: Promise<unknown>, late: () => never):
  * of its own, because the programs of a shell's pipeline would outlive the shell and keep its
  * output open. Never rejects: a program that does not start has the status 127.
  */
-export async function runProgram(program: string, args: readonly string[], cwd: string): Promise<ProgramOutput> {
+export async function runProgram(
+  program: string,
+  args: readonly string[],
+  cwd: string,
+): Promise<ProgramOutput> {
   const child = spawn(program, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'], detached: true })
   const { pid } = child
   const end = () => pid !== undefined && attempt(() => process.kill(-pid, 'SIGKILL'))
   process.once('exit', end)
   const text = { stdout: '', stderr: '' }
-  for (const stream of ['stdout', 'stderr'] as const)
+  for (const stream of ['stdout', 'stderr'] as const) {
     child[stream].setEncoding('utf8').on('data', more => {
       text[stream] += more
     })
+  }
   const timer = setTimeout(end, PROGRAM_LIMIT_MS)
   try {
     const [code] = (await once(child, 'close')) as [number | null]
     return { status: code ?? -1, ...text }
   } catch (error) {
     // It could not be started.
-    return { status: 127, stdout: '', stderr: error instanceof Error ? error.message : String(error) }
+    return {
+      status: 127,
+      stdout: '',
+      stderr: error instanceof Error ? error.message : String(error),
+    }
   } finally {
     clearTimeout(timer)
     process.off('exit', end)

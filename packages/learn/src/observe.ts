@@ -17,7 +17,8 @@ export function addressesOf(bytes: Uint8Array): { from: string; to: string } {
 }
 
 /** Returns the hardware address at a position of a frame, as text. */
-export const macAt = (bytes: Uint8Array, at: number): string => formatMac(bytes.subarray(at, at + ETH_ALEN))
+export const macAt = (bytes: Uint8Array, at: number): string =>
+  formatMac(bytes.subarray(at, at + ETH_ALEN))
 
 /** The number that the group of a pattern matches; undefined without a match. */
 export function numberOf(pattern: RegExp, text: string): number | undefined {
@@ -39,8 +40,9 @@ export function beforeCall(object: object, method: string, look: () => void): vo
 /** Records the names of methods, such as `napi.enable`, as they are called. */
 export function recordCalls(methods: Readonly<Record<string, object>>): string[] {
   const called: string[] = []
-  for (const [name, object] of Object.entries(methods))
+  for (const [name, object] of Object.entries(methods)) {
     beforeCall(object, name.slice(name.lastIndexOf('.') + 1), () => called.push(name))
+  }
   return called
 }
 
@@ -64,7 +66,11 @@ const MIRRORED = 'a request and a reply for each ping, each mirrored'
  * because ping's socket may lose replies that it does not read in time. Returns the last
  * statistics.
  */
-export async function verifyNothingLost({ vnet, run }: Live, args: readonly string[], pings: Pings) {
+export async function verifyNothingLost(
+  { vnet, run }: Live,
+  args: readonly string[],
+  pings: Pings,
+) {
   const { count, interval, targets = [FAR], because = MIRRORED } = pings
   const pace = interval === undefined ? ['-f'] : ['-i', interval]
   const running = await vnet(...args)
@@ -83,7 +89,11 @@ export async function verifyNothingLost({ vnet, run }: Live, args: readonly stri
 }
 
 /** Takes the interface down and up, `times` times during pings, or once. Fails without replies. */
-export async function verifyDownAndUp({ vnet, run }: Live, args: readonly string[] = [], times = 0): Promise<void> {
+export async function verifyDownAndUp(
+  { vnet, run }: Live,
+  args: readonly string[] = [],
+  times = 0,
+): Promise<void> {
   const [name = ''] = (await vnet(...args)).interfaces
   const pings = times > 0 && run('ping', '-q', '-c', '100', '-i', '0.01', '-W', '1', FAR)
   for (let i = 0; i < Math.max(times, 1); i++) {
@@ -98,19 +108,34 @@ export async function verifyDownAndUp({ vnet, run }: Live, args: readonly string
 }
 
 /** The frames of all these interfaces, by `ip -s -j link show`. */
-function kernelCounts({ stdout }: ProgramOutput, names: readonly string[]): { tx: number; rx: number } {
-  const all = JSON.parse(stdout || '[]') as { ifname: string; stats64: Record<'tx' | 'rx', { packets: number }> }[]
+function kernelCounts(
+  { stdout }: ProgramOutput,
+  names: readonly string[],
+): { tx: number; rx: number } {
+  const all = JSON.parse(stdout || '[]') as {
+    ifname: string
+    stats64: Record<'tx' | 'rx', { packets: number }>
+  }[]
   const sum = (side: 'tx' | 'rx') =>
-    all.reduce((n, { ifname, stats64 }) => n + (names.includes(ifname) ? stats64[side].packets : 0), 0)
+    all.reduce(
+      (n, { ifname, stats64 }) => n + (names.includes(ifname) ? stats64[side].packets : 0),
+      0,
+    )
   return { tx: sum('tx'), rx: sum('rx') }
 }
 
 /** Pings, and fails unless a part of this kind was used, such as an interrupt that was taken. */
-export async function verifyUsed({ vnet, run }: Live, args: readonly string[], kind: 'irq' | 'napi'): Promise<void> {
+export async function verifyUsed(
+  { vnet, run }: Live,
+  args: readonly string[],
+  kind: 'irq' | 'napi',
+): Promise<void> {
   const [name = ''] = (await vnet(...args)).interfaces
   await run('ping', '-q', '-c', '3', '-i', '0.1', '-w', '10', FAR)
   const { stdout } = await run('vnet', 'show', name, '--json')
-  const { parts = [] } = JSON.parse(stdout || '{}') as { parts?: { kind: string; count?: number }[] }
+  const { parts = [] } = JSON.parse(stdout || '{}') as {
+    parts?: { kind: string; count?: number }[]
+  }
   const found = parts.filter(part => part.kind === kind)
   const texts = found.map(({ count = 0 }) => `${kind} used ${count} times`)
   verify(

@@ -37,8 +37,11 @@ export class Progress {
 
   report(report: Report): void {
     this.hasBegun = true
-    if ('begin' in report) this.#current = report.begin
-    else this.#finish(report.end)
+    if ('begin' in report) {
+      this.#current = report.begin
+    } else {
+      this.#finish(report.end)
+    }
   }
 
   /** Ends the current check as failed. */
@@ -54,13 +57,19 @@ export class Progress {
 
   /** Adds the checks that were not run. */
   end(): void {
-    for (const title of [...this.#titles]) this.#finish(notRun(title, this.#where, EARLIER_FAILED))
+    for (const title of [...this.#titles]) {
+      this.#finish(notRun(title, this.#where, EARLIER_FAILED))
+    }
   }
 
   #finish(result: Result): void {
-    if (result.result === 'failed') this.hasFailed = true
+    if (result.result === 'failed') {
+      this.hasFailed = true
+    }
     const at = this.#titles.indexOf(result.title)
-    if (at >= 0) this.#titles.splice(at, 1)
+    if (at >= 0) {
+      this.#titles.splice(at, 1)
+    }
     this.#add(result)
   }
 }

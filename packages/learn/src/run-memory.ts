@@ -2,7 +2,12 @@
  * Runs the checks in memory of an exercise one by one, in a process or in a browser's worker: the
  * driver in test beds, with the rules for every driver.
  */
-import { callerOf, describeException, isOwnDefect, LOGLEVEL_WARNING } from 'vnet/internal/base/index'
+import {
+  callerOf,
+  describeException,
+  isOwnDefect,
+  LOGLEVEL_WARNING,
+} from 'vnet/internal/base/index'
 import { TestBed } from 'vnet/internal/bed/test-bed'
 import * as drivers from 'vnet/internal/drivers/index'
 import * as vnet from 'vnet/internal/index'
@@ -78,7 +83,8 @@ export async function runEach<C extends { readonly title: string }>(
 /** The result of the check that ran when an exception was thrown outside of all checks. */
 export function strayException(where: CheckPlace, title: string, error: unknown): Result {
   const text = describeException(error)
-  const seen = error instanceof Error ? text : `${text} was thrown: only an Error has the line that threw it`
+  const seen =
+    error instanceof Error ? text : `${text} was thrown: only an Error has the line that threw it`
   const expected = 'no exception outside of the functions that vnet calls, in a timer or a promise'
   return resultOf(where, { title }, { seen, expected })
 }
@@ -87,7 +93,8 @@ export function strayException(where: CheckPlace, title: string, error: unknown)
 const USE_OF_FRAMES =
   /: debug: (use-after|double-free|out-of-bounds|uninitialized-read|red-zone|past-end|write-after|leak|ring-overflow)/
 
-const WOKEN = "woken (netif_wake_queue): start is for ndoOpen, and sends nothing of what waits in the kernel's queue"
+const WOKEN =
+  "woken (netif_wake_queue): start is for ndoOpen, and sends nothing of what waits in the kernel's queue"
 
 /** Called before an operation of the driver with the operation, and after it with undefined. */
 type Entered = (operation: { readonly name: string; readonly code: unknown } | undefined) => void
@@ -111,17 +118,27 @@ export async function runInMemory(
         if (line.includes(': debug: ') && !USE_OF_FRAMES.test(line)) return
         logged.push(line)
       }
-      const made = await TestBed.make(driver, params, { debug: true, ...options, allowErrors: true, onLog })
+      const made = await TestBed.make(driver, params, {
+        debug: true,
+        ...options,
+        allowErrors: true,
+        onLog,
+      })
       beds.push(made)
       for (const dev of made.devices) {
         noteStarts(dev, started)
-        if (entered !== undefined) noteOperations(dev, entered)
+        if (entered !== undefined) {
+          noteOperations(dev, entered)
+        }
       }
       return made
     },
   }
   let problem: Explanation | undefined
-  const attempt = async (run: () => Promise<void> | void, explain: (error: unknown) => Explanation) => {
+  const attempt = async (
+    run: () => Promise<void> | void,
+    explain: (error: unknown) => Explanation,
+  ) => {
     try {
       await run()
     } catch (error) {
@@ -130,26 +147,41 @@ export async function runInMemory(
   }
   // In this order: a leak often follows from a logged problem.
   const complain = () => {
-    if (problem === undefined && logged.length > 0)
+    if (problem === undefined && logged.length > 0) {
       problem = { seen: `the log has: ${logged.shift()}`, expected: 'no warning and no error' }
+    }
   }
-  await attempt(async () => check.run(await bench.another(check.params, check.options), bench), thrown)
+  await attempt(
+    async () => check.run(await bench.another(check.params, check.options), bench),
+    thrown,
+  )
   complain()
-  for (const bed of beds.reverse()) await attempt(() => bed.close(), left)
-  if (problem === undefined && started.length > 0) problem = { seen: started[0] as string, expected: WOKEN }
+  for (const bed of beds.reverse()) {
+    await attempt(() => bed.close(), left)
+  }
+  if (problem === undefined && started.length > 0) {
+    problem = { seen: started[0] as string, expected: WOKEN }
+  }
   complain()
   const rule = problem && rules.find(each => each.seen.test(problem?.seen ?? ''))
-  if (problem && rule) problem = { ...rule, seen: problem.seen }
+  if (problem && rule) {
+    problem = { ...rule, seen: problem.seen }
+  }
   // The other problems follow from it.
   const seen = [problem?.seen ?? '', ...logged].find(line => missingImport(line) !== undefined)
-  if (problem && seen) problem = { ...problem, seen, expected: missingImport(seen) ?? '' }
+  if (problem && seen) {
+    problem = { ...problem, seen, expected: missingImport(seen) ?? '' }
+  }
   return resultOf('memory', check, problem, logged)
 }
 
 /** Returns what is expected of a driver that uses a name of vnet's without an import. */
 function missingImport(seen: string): string | undefined {
-  const [, name = ''] = /ReferenceError: (?:Can't find variable: )?(\w+)(?: is not defined)?/.exec(seen) ?? []
-  const from = Object.entries({ vnet, 'vnet/drivers': drivers }).find(([, names]) => Object.hasOwn(names, name))
+  const [, name = ''] =
+    /ReferenceError: (?:Can't find variable: )?(\w+)(?: is not defined)?/.exec(seen) ?? []
+  const from = Object.entries({ vnet, 'vnet/drivers': drivers }).find(([, names]) =>
+    Object.hasOwn(names, name),
+  )
   return from && `${name} in an import: import { ${name} } from '${from[0]}'`
 }
 
@@ -157,7 +189,9 @@ function thrown(error: unknown): Explanation {
   return {
     // A bed's error about the driver is not a defect of the bed: its line helps no learner.
     seen:
-      error instanceof Error && error.name === 'Error' && isOwnDefect(error) ? error.message : describeException(error),
+      error instanceof Error && error.name === 'Error' && isOwnDefect(error)
+        ? error.message
+        : describeException(error),
     expected: 'the driver loads, its devices are registered and come up, and nothing throws',
   }
 }
@@ -165,7 +199,8 @@ function thrown(error: unknown): Explanation {
 function left(error: unknown): Explanation {
   return {
     seen: error instanceof Error ? error.message : describeException(error),
-    expected: 'nothing is left when the interface is gone: each frame was handed on or freed, each timer cancelled',
+    expected:
+      'nothing is left when the interface is gone: each frame was handed on or freed, each timer cancelled',
   }
 }
 
@@ -174,8 +209,11 @@ function noteStarts(dev: NetDevice, started: string[]): void {
   for (const txq of dev.tx) {
     const start = txq.start.bind(txq)
     txq.start = () => {
-      const seen = `queue ${txq.index} was stopped, and then started ${callerOf(txq.start) ?? ''}`.trimEnd()
-      if (txq.stopped && netifRunning(dev)) started.push(seen)
+      const seen =
+        `queue ${txq.index} was stopped, and then started ${callerOf(txq.start) ?? ''}`.trimEnd()
+      if (txq.stopped && netifRunning(dev)) {
+        started.push(seen)
+      }
       start()
     }
   }

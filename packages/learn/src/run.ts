@@ -27,7 +27,8 @@ export async function runChecks(
 }
 
 /** The number of timers of Node.js that keep this process alive. */
-const timers = (): number => process.getActiveResourcesInfo().filter(name => name === 'Timeout').length
+const timers = (): number =>
+  process.getActiveResourcesInfo().filter(name => name === 'Timeout').length
 
 /** Keeps the kernel from transmitting frames that no check requested, if IPv6 is available here. */
 export function silenceIpv6(): void {

@@ -14,8 +14,16 @@ const LONGEST = 1472
 /** Returns frames of IPv4 from `from`, by their names. `to` is the address of one station. */
 export function unusualFrames(from: string, to: string): Readonly<Record<string, Uint8Array>> {
   return {
-    'a frame to a group': udpFrame({ from, to: '224.0.0.251', destinationMac: '01:00:5e:00:00:fb' }),
-    'a frame to all stations': udpFrame({ from, to: '198.18.0.255', destinationMac: 'ff:ff:ff:ff:ff:ff' }),
+    'a frame to a group': udpFrame({
+      from,
+      to: '224.0.0.251',
+      destinationMac: '01:00:5e:00:00:fb',
+    }),
+    'a frame to all stations': udpFrame({
+      from,
+      to: '198.18.0.255',
+      destinationMac: 'ff:ff:ff:ff:ff:ff',
+    }),
     'a frame of 1514 bytes': udpFrame({ from, to, payload: LONGEST }),
     'a frame of 42 bytes': udpFrame({ from, to, payload: 0 }),
   }
@@ -61,9 +69,13 @@ export function withOptions(frame: Uint8Array, length: number): Uint8Array {
 /** Calls a function while no frame memory is left but for the kernel's next frame. */
 export function withoutMemory({ net: { pool } }: TestBed, run: () => void): void {
   const all: SkBuff[] = []
-  for (let skb = pool.alloc(0); skb !== undefined; skb = pool.alloc(0)) all.push(skb)
+  for (let skb = pool.alloc(0); skb !== undefined; skb = pool.alloc(0)) {
+    all.push(skb)
+  }
   // The last one is as large as the frames that are read.
   all.pop()?.free()
   run()
-  for (const skb of all) skb.free()
+  for (const skb of all) {
+    skb.free()
+  }
 }

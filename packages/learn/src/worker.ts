@@ -41,7 +41,10 @@ const OF_CLONE = ['build', 'dist', 'node_modules', 'package.json', 'packages', '
 function visible(file: string): string[] {
   const root = join(dirname(PROGRAM), '..')
   const installed = [PROGRAM, WORKER].flatMap(path => /^.*?\/node_modules(?=\/)/.exec(path) ?? [])
-  return [dirname(file), ...(installed.length > 0 ? installed : OF_CLONE.map(name => join(root, name)))]
+  return [
+    dirname(file),
+    ...(installed.length > 0 ? installed : OF_CLONE.map(name => join(root, name))),
+  ]
 }
 
 /** Returns the command that starts the worker, and its environment. */
@@ -82,7 +85,12 @@ export async function runWorker(
     child.kill(where === 'live' || isConfined ? 'SIGTERM' : 'SIGKILL')
   }
   const limit = setTimeout(end, LIMITS_S[where] * 1000)
-  const [, output, errorOutput, resultOutput] = child.stdio as unknown as [null, Readable, Readable, Readable]
+  const [, output, errorOutput, resultOutput] = child.stdio as unknown as [
+    null,
+    Readable,
+    Readable,
+    Readable,
+  ]
   output.setEncoding('utf8').on('data', print)
   createInterface({ input: resultOutput }).on('line', line => {
     limit.refresh()
@@ -91,8 +99,11 @@ export async function runWorker(
   let errors = ''
   errorOutput.setEncoding('utf8').on('data', (text: string) => {
     errors = (errors + text).slice(-ERRORS_MAX)
-    if (LOCKUP.test(errors)) end()
-    else print(text)
+    if (LOCKUP.test(errors)) {
+      end()
+    } else {
+      print(text)
+    }
   })
   const status = await new Promise<string>((resolve, reject) => {
     child.on('error', reject).on('close', (code, signal) => resolve(signal ?? `status ${code}`))
@@ -110,8 +121,9 @@ export async function runWorker(
     // Node prints the message of an error before its stack and its own version.
     const last = lines.find(line => /^\w*Error: /.test(line)) ?? lines.at(-1) ?? ''
     // A live worker does not run the driver.
-    if (!progress.hasBegun || where === 'live')
+    if (!progress.hasBegun || where === 'live') {
       throw new NotChecked(`the checks of ${exercise.name} ended with ${status}: ${last}`)
+    }
     // Also with status 0: a driver may call process.exit. Node itself exits with 13.
     const seen = `the process ended with ${status}: ${status === 'status 13' ? 'a top-level await never ends' : last}`
     progress.fail({ seen, expected: 'a driver ends no process' })

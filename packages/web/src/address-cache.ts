@@ -34,7 +34,11 @@ export class AddressCache {
 
   /** Forgets the other devices: labs come and go while a page is open for days. */
   keepOnly(devices: { has(id: DeviceId): boolean }): void {
-    for (const id of this.#known.keys()) if (!devices.has(id)) this.#known.delete(id)
+    for (const id of this.#known.keys()) {
+      if (!devices.has(id)) {
+        this.#known.delete(id)
+      }
+    }
   }
 
   clear(): void {

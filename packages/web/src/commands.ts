@@ -1,6 +1,10 @@
 /** The changes that a page makes: each is a command of the control plane. */
 import { attempt, explain, UsageError, VnetError } from 'vnet/internal/base/index'
-import { clientResources, type WireChange, wireChange } from 'vnet/internal/control/client/wire-request'
+import {
+  clientResources,
+  type WireChange,
+  wireChange,
+} from 'vnet/internal/control/client/wire-request'
 import type { ControlClient, FoundDevice } from 'vnet/internal/control/index'
 import { compileNumericFilter } from 'vnet/internal/linux/pcap-filter'
 import type { CommandRequest, CommandResult, PageCommand } from './feed-types.ts'
@@ -37,14 +41,17 @@ export function parseCommand(body: string): CommandRequest | undefined {
   if (typeof name !== 'string' || !Object.hasOwn(FIELDS, name)) return undefined
   const fields = FIELDS[name as PageCommand['do']]
   const isRight = Object.entries(fields).every(([field, type]) => isOfType(given[field], type))
-  const isChosen = Object.entries(CHOICES).every(([field, of]) => !(field in fields) || of.includes(given[field]))
+  const isChosen = Object.entries(CHOICES).every(
+    ([field, of]) => !(field in fields) || of.includes(given[field]),
+  )
   return isRight && isChosen ? ({ id, command: given } as unknown as CommandRequest) : undefined
 }
 
 function isOfType(value: unknown, type: string): boolean {
   if (value === undefined) return type.endsWith('?')
-  if (type.startsWith('number'))
+  if (type.startsWith('number')) {
     return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= U32_MAX
+  }
   return typeof value === type.replace('?', '')
 }
 
@@ -55,16 +62,24 @@ export async function runCommand(
   command: PageCommand,
 ): Promise<CommandResult> {
   try {
-    if (command.do === 'filter') return { ok: true, program: compileNumericFilter(command.text).program.instructions }
+    if (command.do === 'filter') {
+      return { ok: true, program: compileNumericFilter(command.text).program.instructions }
+    }
     await run(client, device, command)
     return { ok: true }
   } catch (error) {
-    if (error instanceof VnetError || error instanceof UsageError) return { ok: false, message: explain(error) }
+    if (error instanceof VnetError || error instanceof UsageError) {
+      return { ok: false, message: explain(error) }
+    }
     throw error
   }
 }
 
-async function run(client: ControlClient, device: FoundDevice, command: PageCommand): Promise<void> {
+async function run(
+  client: ControlClient,
+  device: FoundDevice,
+  command: PageCommand,
+): Promise<void> {
   const { vnet } = device
   switch (command.do) {
     case 'cut':

@@ -19,7 +19,9 @@ import { unlessStuck, type Vnets } from './vnets.ts'
 type Late = NonNullable<StageReport['late']>
 type Read = (client: ControlClient, device: FoundDevice, id: DeviceId) => Promise<FeedMessage>
 
-const READ: Readonly<Record<'parts' | 'wire' | 'params' | 'scenario', PollOptions & { readonly read: Read }>> = {
+const READ: Readonly<
+  Record<'parts' | 'wire' | 'params' | 'scenario', PollOptions & { readonly read: Read }>
+> = {
   parts: {
     interval: 250,
     async read(client, device, id) {
@@ -76,7 +78,12 @@ function segmentReader(): Read {
       allHosts = length > HOSTS_MAX ? length : undefined
       due = performance.now() + HOSTS_MS * Math.max(1, length / HOSTS_MAX)
     }
-    return { type: 'segment', id, segment: segment && { ...segment, hosts }, ...(allHosts && { allHosts }) }
+    return {
+      type: 'segment',
+      id,
+      segment: segment && { ...segment, hosts },
+      ...(allHosts && { allHosts }),
+    }
   }
 }
 
@@ -88,7 +95,9 @@ function latenessReader(vnets: Vnets, client: ControlClient) {
   const readWire = (id: DeviceId, device: FoundDevice) =>
     orNothing(async () => {
       const wire = await supported(() => client.wire(device.vnet, device))
-      if (wire === undefined) without.add(id)
+      if (wire === undefined) {
+        without.add(id)
+      }
       return wire
     })
   return async (id: DeviceId): Promise<FeedMessage> => {
@@ -99,18 +108,25 @@ function latenessReader(vnets: Vnets, client: ControlClient) {
     const ends = new Map<string, DeviceId>()
     const readEnd = async (end: DeviceId, device: FoundDevice) => {
       const { text, outgoing = 'ab', stages = [] } = (await readWire(end, device)) ?? {}
-      if (text !== undefined && labPlace(device.place ?? device.netns) !== undefined)
+      if (text !== undefined && labPlace(device.place ?? device.netns) !== undefined) {
         wires[end] = { out: text[outgoing], in: text[outgoing === 'ab' ? 'ba' : 'ab'] }
+      }
       for (const { direction, path, stage, late } of stages) {
         if (late === undefined) continue
         const key = `${end} ${direction} ${path}${stage}`
         now.set(key, late.counts)
         const last = before.get(key)
         const ms = last && quantile(since(late.counts, last), 0.99)
-        if (ms !== undefined) p99[end] = Math.max(ms, p99[end] ?? 0)
+        if (ms !== undefined) {
+          p99[end] = Math.max(ms, p99[end] ?? 0)
+        }
       }
     }
-    for (const end of without) if (!vnets.all.has(end)) without.delete(end)
+    for (const end of without) {
+      if (!vnets.all.has(end)) {
+        without.delete(end)
+      }
+    }
     const reading: Promise<void>[] = []
     for (const [end, device] of vnets.all) {
       const { vnet, name, netns, peer } = device
@@ -121,7 +137,9 @@ function latenessReader(vnets: Vnets, client: ControlClient) {
     await unlessStuck(Promise.all(reading))
     for (const [end, { vnet, peer }] of vnets.all) {
       const ms = p99[ends.get(`${vnet} ${peer}`) ?? '']
-      if (ms !== undefined) p99[end] ??= ms
+      if (ms !== undefined) {
+        p99[end] ??= ms
+      }
     }
     before = now
     return { type: 'late', id, p99, wires }
@@ -132,7 +150,12 @@ function latenessReader(vnets: Vnets, client: ControlClient) {
  * Returns a new source of messages about one device. It reads nothing before a page is added. The
  * caller deletes all pages from it at the end.
  */
-export function deviceSource(vnets: Vnets, client: ControlClient, id: DeviceId, want: Want): Source {
+export function deviceSource(
+  vnets: Vnets,
+  client: ControlClient,
+  id: DeviceId,
+  want: Want,
+): Source {
   if (want === 'frames' || want === 'dhcp') {
     const filter = want === 'dhcp' ? DHCP : undefined
     const open = async () => {
@@ -151,7 +174,12 @@ export function deviceSource(vnets: Vnets, client: ControlClient, id: DeviceId, 
       const { name, netns } = vnets.peerOf(id) ?? {}
       return netns === undefined ? name : `${netns}/${name}`
     }
-    return new FlightSource({ id, open, peer, isBusy: () => vnets.framesPerSecond(id) > FLIGHTS_MOST })
+    return new FlightSource({
+      id,
+      open,
+      peer,
+      isBusy: () => vnets.framesPerSecond(id) > FLIGHTS_MOST,
+    })
   }
   if (want === 'step') {
     const read = async () => {
@@ -165,7 +193,8 @@ export function deviceSource(vnets: Vnets, client: ControlClient, id: DeviceId, 
     const read = latenessReader(vnets, client)
     return new Poll(async () => pack(await read(id)), { interval: LATE_MS })
   }
-  const { read, ...options } = want === 'segment' ? { read: segmentReader(), interval: SEGMENT_MS } : READ[want]
+  const { read, ...options } =
+    want === 'segment' ? { read: segmentReader(), interval: SEGMENT_MS } : READ[want]
   const readPacked = async () => {
     const device = vnets.all.get(id)
     return device && pack(await read(client, device, id))
@@ -176,7 +205,13 @@ export function deviceSource(vnets: Vnets, client: ControlClient, id: DeviceId, 
 /** Reads the step that waits anywhere in a device's vnet. Its frame is only for token holders. */
 async function readStep(client: ControlClient, device: FoundDevice, id: DeviceId): Promise<Packed> {
   const { mode, every, halt } = await stateOf(client, device)
-  const message = (info: StepInfo | undefined): FeedMessage => ({ type: 'step', id, mode, every, step: info })
+  const message = (info: StepInfo | undefined): FeedMessage => ({
+    type: 'step',
+    id,
+    mode,
+    every,
+    step: info,
+  })
   if (halt === undefined) return pack(message(undefined))
   const step = stepInfo(device, halt)
   return pack(message({ ...step, frame: undefined, source: undefined }), message(step))

@@ -14,13 +14,28 @@ import type {
 import type { BpfInstruction } from 'vnet/internal/packet/bpf'
 import type { Header } from 'vnet/internal/packet/fields-upper'
 
-export type { DriverParam, PartInfo, ScenarioInfo, SegmentInfo, WireInfo } from 'vnet/internal/control/client/types'
+export type {
+  DriverParam,
+  PartInfo,
+  ScenarioInfo,
+  SegmentInfo,
+  WireInfo,
+} from 'vnet/internal/control/client/types'
 export type StageReport = WireInfo['stages'][number]
 
 /** The vnet's process, a netns that is not the vnet's, the name: `4711/red/eth0`, `4711//sn0`. */
 export type DeviceId = string
 
-type Kept = 'name' | 'mac' | 'mtu' | 'carrier' | 'txQueues' | 'rxQueues' | 'faults' | 'faultTexts' | 'flips'
+type Kept =
+  | 'name'
+  | 'mac'
+  | 'mtu'
+  | 'carrier'
+  | 'txQueues'
+  | 'rxQueues'
+  | 'faults'
+  | 'faultTexts'
+  | 'flips'
 /** The properties of a device that rarely change. */
 export interface DeviceRow extends Pick<DeviceInfo, Kept> {
   readonly id: DeviceId
@@ -60,7 +75,9 @@ export type VnetRow = Readonly<{ pid: number; driver: string; devices: readonly 
 type Total = DeviceStats['total']
 type Passed = 'txPackets' | 'txBytes' | 'rxPackets' | 'rxBytes'
 /** Counters since the device opened. Rates are the page's work. */
-export interface DeviceCounters extends Pick<DeviceStats, 'held' | 'drops'>, Readonly<Pick<Total, Passed>> {
+export interface DeviceCounters
+  extends Pick<DeviceStats, 'held' | 'drops'>,
+    Readonly<Pick<Total, Passed>> {
   readonly id: DeviceId
   /** Left out if they are 0, as they are for most devices. */
   readonly txErrors?: number
@@ -134,14 +151,28 @@ export type FeedMessage =
       /** Whether the page has the token, and may change things and see frames. */
       readonly mayChange: boolean
       /** The links of `preset NAME`: the text of direction ab, and of ba. */
-      readonly presets: readonly { readonly name: string; readonly up: string; readonly down: string }[]
+      readonly presets: readonly {
+        readonly name: string
+        readonly up: string
+        readonly down: string
+      }[]
     }
   /** Every second, of all devices. `time` is in milliseconds since 1970, as everywhere here. */
   | { readonly type: 'stats'; readonly time: number; readonly devices: readonly DeviceCounters[] }
   /** The parts of the selected device, four times a second, and of its peer (`peer=ID`). */
-  | { readonly type: 'parts'; readonly time: number; readonly id: DeviceId; readonly parts: readonly PartInfo[] }
+  | {
+      readonly type: 'parts'
+      readonly time: number
+      readonly id: DeviceId
+      readonly parts: readonly PartInfo[]
+    }
   /** The wires of the selected device, every second; undefined if it has none. */
-  | { readonly type: 'wire'; readonly time: number; readonly id: DeviceId; readonly wire: WireInfo | undefined }
+  | {
+      readonly type: 'wire'
+      readonly time: number
+      readonly id: DeviceId
+      readonly wire: WireInfo | undefined
+    }
   /**
    * Every two seconds: for each device with a delay in its wire, the lateness in ms that 99 % of
    * the packets since the message before did not exceed, in the stage where it was most.
@@ -175,7 +206,12 @@ export type FeedMessage =
       readonly isStart?: boolean
     }
   /** An event of any device, immediately. */
-  | { readonly type: 'event'; readonly id: DeviceId; readonly time: number; readonly event: DeviceEvent }
+  | {
+      readonly type: 'event'
+      readonly id: DeviceId
+      readonly time: number
+      readonly event: DeviceEvent
+    }
   /** The segment of a `vnet lan`, every two seconds; undefined for other vnets. */
   | {
       readonly type: 'segment'
@@ -185,7 +221,11 @@ export type FeedMessage =
       readonly allHosts?: number
     }
   /** The scenario of the selected device, when it is selected; undefined without a scenario. */
-  | { readonly type: 'scenario'; readonly id: DeviceId; readonly scenario: ScenarioInfo | undefined }
+  | {
+      readonly type: 'scenario'
+      readonly id: DeviceId
+      readonly scenario: ScenarioInfo | undefined
+    }
   /** Whenever a frame waits for a step, and with `step` undefined when stepping ends. */
   | {
       readonly type: 'step'
@@ -229,7 +269,12 @@ export type PageCommand =
   /** Changes nothing: compiles a pcap-filter(7) expression. */
   | { readonly do: 'filter'; readonly text: string }
   /** `every`: milliseconds after which a frame continues by itself. */
-  | { readonly do: 'step'; readonly mode: 'on' | 'off' | 'next'; readonly every?: number; readonly count?: number }
+  | {
+      readonly do: 'step'
+      readonly mode: 'on' | 'off' | 'next'
+      readonly every?: number
+      readonly count?: number
+    }
 
 /** The body of POST /command, JSON. */
 export type CommandRequest = Readonly<{ id: DeviceId; command: PageCommand }>

@@ -24,10 +24,17 @@ const SHARED = [
 ]
 
 /** The packages of the page. Each module is served under its specifier. */
-const MODULES = ['preact', 'preact/hooks', 'preact/jsx-runtime', '@preact/signals', '@preact/signals-core']
+const MODULES = [
+  'preact',
+  'preact/hooks',
+  'preact/jsx-runtime',
+  '@preact/signals',
+  '@preact/signals-core',
+]
 const HASHES = ['hmac', 'sha2', 'utils', '_md', '_u64'].map(name => `@noble/hashes/${name}.js`)
 /** Imports of both, which a browser resolves only as paths. */
-const IMPORT = /(\bfrom\s*)(["'])(?:vnet\/internal\/([\w/-]+)|(@?(?:preact|noble)(?:\/[\w-]+)*)(?:\.js)?)\2/g
+const IMPORT =
+  /(\bfrom\s*)(["'])(?:vnet\/internal\/([\w/-]+)|(@?(?:preact|noble)(?:\/[\w-]+)*)(?:\.js)?)\2/g
 
 const TYPES: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',

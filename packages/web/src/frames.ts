@@ -61,8 +61,11 @@ export class FlightSource implements Source {
   soon(): void {
     if (this.#isRunning || this.#feeds.size === 0) return
     clearTimeout(this.#timer)
-    if (this.#options.isBusy()) this.#later()
-    else void this.#run()
+    if (this.#options.isBusy()) {
+      this.#later()
+    } else {
+      void this.#run()
+    }
   }
 
   #later(): void {
@@ -81,7 +84,9 @@ export class FlightSource implements Source {
       const reader = new CaptureReader('flights')
       for await (const bytes of stream) {
         reader.push(bytes)
-        for (let packet = reader.next(); packet !== undefined; packet = reader.next()) this.#take(packet)
+        for (let packet = reader.next(); packet !== undefined; packet = reader.next()) {
+          this.#take(packet)
+        }
         if (this.#rows.length > FLIGHTS_MAX || this.#feeds.size === 0) break
       }
     } catch (error) {
@@ -92,26 +97,40 @@ export class FlightSource implements Source {
       this.#stream = undefined
       this.#rows = []
       this.#isRunning = false
-      if (this.#feeds.size > 0) this.#later()
+      if (this.#feeds.size > 0) {
+        this.#later()
+      }
     }
   }
 
   #take(packet: CaptureRecord): void {
     const { interfaceName } = packet
-    this.#rows.push(flightRow(packet, interfaceName !== undefined && interfaceName === this.#options.peer()))
+    this.#rows.push(
+      flightRow(packet, interfaceName !== undefined && interfaceName === this.#options.peer()),
+    )
   }
 
   #flush(): void {
     const frames = this.#rows
-    if (this.#options.isBusy()) void this.#stream?.[Symbol.asyncDispose]()
+    if (this.#options.isBusy()) {
+      void this.#stream?.[Symbol.asyncDispose]()
+    }
     if (frames.length === 0) return
     this.#rows = []
     this.#send(frames)
   }
 
   #send(frames: readonly FlightRow[], rest: { readonly isStart?: boolean } = {}): void {
-    const message = pack({ type: 'flights', time: Date.now(), id: this.#options.id, frames, ...rest })
-    for (const feed of this.#feeds) feed.send(message)
+    const message = pack({
+      type: 'flights',
+      time: Date.now(),
+      id: this.#options.id,
+      frames,
+      ...rest,
+    })
+    for (const feed of this.#feeds) {
+      feed.send(message)
+    }
   }
 }
 
@@ -149,10 +168,14 @@ export class FrameSource implements Source {
   }
 
   add(feed: Feed): void {
-    if (!this.#feeds.has(feed)) this.#feeds.set(feed, 0)
+    if (!this.#feeds.has(feed)) {
+      this.#feeds.set(feed, 0)
+    }
     // A page that starts to watch has not received the problem yet.
     this.#problem = undefined
-    if (!this.#isRunning) void this.#run()
+    if (!this.#isRunning) {
+      void this.#run()
+    }
   }
 
   delete(feed: Feed): void {
@@ -166,8 +189,11 @@ export class FrameSource implements Source {
   /** Restarts if the capture has ended, or ends meanwhile: the device may be another now. */
   soon(): void {
     if (this.#feeds.size === 0) return
-    if (this.#isRunning) this.#isAsked = true
-    else void this.#run()
+    if (this.#isRunning) {
+      this.#isAsked = true
+    } else {
+      void this.#run()
+    }
   }
 
   async #run(): Promise<void> {
@@ -175,7 +201,9 @@ export class FrameSource implements Source {
     this.#isAsked = false
     try {
       await using stream = await this.#open()
-      if (stream !== undefined && this.#feeds.size > 0) await this.#readAll(stream)
+      if (stream !== undefined && this.#feeds.size > 0) {
+        await this.#readAll(stream)
+      }
     } catch (error) {
       // A filter may need libpcap, and it may be missing.
       if (![VnetError, CaptureError, UsageError].some(type => error instanceof type)) throw error
@@ -187,7 +215,9 @@ export class FrameSource implements Source {
       this.#skipped = 0
       this.#isRunning = false
     }
-    if (this.#isAsked) this.soon()
+    if (this.#isAsked) {
+      this.soon()
+    }
   }
 
   /** Reports the reason for missing frames to the pages, once. */
@@ -196,7 +226,9 @@ export class FrameSource implements Source {
     if ((error instanceof VnetError && QUIET.has(error.code)) || text === this.#problem) return
     this.#problem = text
     const problem = pack({ type: 'problem', text })
-    for (const feed of this.#feeds.keys()) feed.send(problem)
+    for (const feed of this.#feeds.keys()) {
+      feed.send(problem)
+    }
   }
 
   /** Reads until the vnet ends, the device is deleted, or no page watches. */
@@ -207,7 +239,9 @@ export class FrameSource implements Source {
     const reader = new CaptureReader('frames')
     for await (const bytes of stream) {
       reader.push(bytes)
-      for (let packet = reader.next(); packet !== undefined; packet = reader.next()) this.#take(packet)
+      for (let packet = reader.next(); packet !== undefined; packet = reader.next()) {
+        this.#take(packet)
+      }
       this.#read += bytes.length
       if (this.#feeds.size === 0) return
       if (this.#read < READ_MAX) continue
@@ -221,9 +255,11 @@ export class FrameSource implements Source {
   #take(packet: CaptureRecord): void {
     this.#number++
     this.#skipped += packet.dropCount ?? 0
-    if (this.#rows.length < ROWS_MAX)
+    if (this.#rows.length < ROWS_MAX) {
       this.#rows.push(frameRow(packet, { id: this.#id, number: this.#number }, this.#printer))
-    else this.#skipped++
+    } else {
+      this.#skipped++
+    }
   }
 
   #flush(): void {
@@ -233,7 +269,8 @@ export class FrameSource implements Source {
     if (frames.length === 0 && skipped === 0) return
     this.#rows = []
     this.#skipped = 0
-    const message = (missed: number) => pack({ type: this.#type, id: this.#id, frames, skipped: skipped + missed })
+    const message = (missed: number) =>
+      pack({ type: this.#type, id: this.#id, frames, skipped: skipped + missed })
     const usual = message(0)
     for (const [feed, missed] of this.#feeds) {
       const isSent = feed.send(missed === 0 ? usual : message(missed))

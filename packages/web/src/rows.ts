@@ -1,6 +1,11 @@
 /** Devices, and the frames of a capture, as the page shows them. */
 import { distinct, printable } from 'vnet/internal/base/printable'
-import { type CapturedFrame, directionOf, dropReasonOf, FramePrinter } from 'vnet/internal/capture/frame-text'
+import {
+  type CapturedFrame,
+  directionOf,
+  dropReasonOf,
+  FramePrinter,
+} from 'vnet/internal/capture/frame-text'
 import type { CaptureRecord } from 'vnet/internal/capture/record'
 import type { DeviceStats, FoundDevice, StepHalt } from 'vnet/internal/control/index'
 import { labPlace } from 'vnet/internal/control/protocol/lab-place'
@@ -38,9 +43,14 @@ const processOf = ({ vnet, pid }: Pick<Identity, 'vnet' | 'pid'>): number =>
 export type ReadAddresses = (device: FoundDevice) => readonly string[] | undefined
 
 /** Devices by vnet, in the order in which they were found. */
-export function vnetRows(devices: readonly FoundDevice[], addressesOf: ReadAddresses = () => undefined): VnetRow[] {
+export function vnetRows(
+  devices: readonly FoundDevice[],
+  addressesOf: ReadAddresses = () => undefined,
+): VnetRow[] {
   const vnets = new Map<string, FoundDevice[]>()
-  for (const device of devices) vnets.set(device.vnet, [...(vnets.get(device.vnet) ?? []), device])
+  for (const device of devices) {
+    vnets.set(device.vnet, [...(vnets.get(device.vnet) ?? []), device])
+  }
   return [...vnets.values()].map(ofVnet => {
     const [first] = ofVnet as [FoundDevice]
     const addresses = new Map(ofVnet.map(device => [device, addressesOf(device)]))
@@ -54,9 +64,14 @@ export function vnetRows(devices: readonly FoundDevice[], addressesOf: ReadAddre
 }
 
 /** Returns a ping through a device: of a flipped address, or of a peer in another kernel. */
-function hintOf(device: FoundDevice, addresses: ReadonlyMap<FoundDevice, readonly string[] | undefined>) {
+function hintOf(
+  device: FoundDevice,
+  addresses: ReadonlyMap<FoundDevice, readonly string[] | undefined>,
+) {
   const others = [...addresses.keys()]
-  const ends = device.flips ? others : others.filter(other => isPeer(other, device) && other.netns !== device.netns)
+  const ends = device.flips
+    ? others
+    : others.filter(other => isPeer(other, device) && other.netns !== device.netns)
   const prefixes = (of: FoundDevice): readonly Prefix[] =>
     (addresses.get(of) ?? []).flatMap(cidr => parsePrefix(cidr) ?? [])
   const far = ends.flatMap(prefixes).map(({ bytes }) => (device.flips ? flipAddress(bytes) : bytes))
@@ -73,7 +88,19 @@ export const isPeer = ({ name, netns }: FoundDevice, { peer }: FoundDevice) =>
   peer === (netns === undefined ? name : `${netns}/${name}`)
 
 function deviceRow(device: FoundDevice): DeviceRow {
-  const { name, netns, place = netns, driver = '', mac, mtu, flags, carrier, cut: isCut, txQueues, rxQueues } = device
+  const {
+    name,
+    netns,
+    place = netns,
+    driver = '',
+    mac,
+    mtu,
+    flags,
+    carrier,
+    cut: isCut,
+    txQueues,
+    rxQueues,
+  } = device
   const { faults, faultTexts, onSegment = false, attached: isAttached, flips } = device
   const at = labPlace(place)
   // The vnet itself does not know that another lab has the same name.
@@ -109,12 +136,17 @@ function deviceRow(device: FoundDevice): DeviceRow {
 /** Returns a device's counters for the page; error counters of 0 are left out. */
 export function rowCounters(id: DeviceId, { total, held, drops }: DeviceStats): DeviceCounters {
   const { txPackets, txBytes, rxPackets, rxBytes, txErrors, rxErrors, txTimeouts } = total
-  const trouble = Object.entries({ txErrors, rxErrors, txTimeouts }).filter(([, count]) => count > 0)
+  const trouble = Object.entries({ txErrors, rxErrors, txTimeouts }).filter(
+    ([, count]) => count > 0,
+  )
   return { id, txPackets, txBytes, rxPackets, rxBytes, ...Object.fromEntries(trouble), held, drops }
 }
 
 /** Returns a halted frame for the page. */
-export function stepInfo({ vnet, pid }: Pick<FoundDevice, 'vnet' | 'pid'>, halt: StepHalt): StepInfo {
+export function stepInfo(
+  { vnet, pid }: Pick<FoundDevice, 'vnet' | 'pid'>,
+  halt: StepHalt,
+): StepInfo {
   const { number, device, frame, ...rest } = halt
   const { length: originalLength = 0, bytes = new Uint8Array(0) } = frame ?? {}
   return {
@@ -134,7 +166,9 @@ const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(
 function frameContents(frame: CapturedFrame, printer = new FramePrinter()): FrameContents {
   const { bytes, at, capturedLength, originalLength: length } = frame
   let hex = ''
-  for (let i = at; i < at + Math.min(capturedLength, SHOWN); i++) hex += HEX[bytes[i] as number]
+  for (let i = at; i < at + Math.min(capturedLength, SHOWN); i++) {
+    hex += HEX[bytes[i] as number]
+  }
   return {
     length,
     text: printable(printer.print(frame)),
@@ -175,7 +209,8 @@ export function flightRow(packet: CaptureRecord, isFar: boolean): FlightRow {
 }
 
 /** Milliseconds since 1970. */
-const timeOf = ({ seconds, nanoseconds }: CaptureRecord): number => seconds * 1000 + nanoseconds / 1e6
+const timeOf = ({ seconds, nanoseconds }: CaptureRecord): number =>
+  seconds * 1000 + nanoseconds / 1e6
 
 /** An earlier vnet sends no fields. */
 function dropOf(packet: CaptureRecord): FlightDrop | undefined {

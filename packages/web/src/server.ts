@@ -11,7 +11,14 @@ import { parseCommand, runCommand } from './commands.ts'
 import { deviceSource } from './device-sources.ts'
 import { type CommandResult, type DeviceId, SECRET_WANTS, WANTS, type Want } from './feed-types.ts'
 import { type PageFile, readPage } from './files.ts'
-import { type Asked, type HttpOptions, type HttpServer, isAllowed, refuse, serveHttp } from './http/server.ts'
+import {
+  type Asked,
+  type HttpOptions,
+  type HttpServer,
+  isAllowed,
+  refuse,
+  serveHttp,
+} from './http/server.ts'
 import { pageUrl } from './http/token.ts'
 import { metricsReply } from './metrics/server.ts'
 import { snapshot } from './metrics/snapshot.ts'
@@ -43,7 +50,11 @@ export async function serveWeb(options: WebOptions): Promise<HttpServer> {
 }
 
 /** How the requests of a path are served. `isPublic`: also without the token. */
-type Route = readonly [method: 'GET' | 'POST', isPublic: boolean, reply: (asked: Asked) => Promise<void> | void]
+type Route = readonly [
+  method: 'GET' | 'POST',
+  isPublic: boolean,
+  reply: (asked: Asked) => Promise<void> | void,
+]
 
 class Web {
   readonly #options: WebOptions
@@ -65,7 +76,10 @@ class Web {
       ['/events', ['GET', isPublic, asked => this.#events(asked)]],
       ['/command', ['POST', false, asked => this.#command(asked)]],
       ['/capture', ['GET', false, asked => this.#capture(asked)]],
-      ['/metrics', ['GET', false, metricsReply(() => snapshot(options.client, this.#vnets.findOptions))]],
+      [
+        '/metrics',
+        ['GET', false, metricsReply(() => snapshot(options.client, this.#vnets.findOptions))],
+      ],
     ])
   }
 
@@ -77,46 +91,74 @@ class Web {
     const { request, response, path } = asked
     const file = this.#files.get(path)
     const [method, isPublic, answer] = this.#routes.get(path) ?? ['GET' as const, true]
-    if (file === undefined && answer === undefined) return refuse(response, 404, 'there is no such page')
+    if (file === undefined && answer === undefined) {
+      return refuse(response, 404, 'there is no such page')
+    }
     const isHead = request.method === 'HEAD' && method === 'GET' && path !== '/events'
-    if (request.method !== method && !isHead) return refuse(response, 405, `only ${method}`, { allow: method })
+    if (request.method !== method && !isHead) {
+      return refuse(response, 405, `only ${method}`, { allow: method })
+    }
     if (file !== undefined) {
       const headers = { 'content-type': file.type, 'content-length': file.bytes.length }
       response.writeHead(200, headers).end(isHead ? '' : file.bytes)
-    } else if (isAllowed(asked, isPublic)) await answer?.(asked)
+    } else if (isAllowed(asked, isPublic)) {
+      await answer?.(asked)
+    }
   }
 
   /** Proves that this server has the token: a page shows nothing to a server that cannot. */
   #prove({ response, query, token }: Asked): void {
     const nonce = query.get('nonce') ?? ''
-    if (!NONCE.test(nonce)) refuse(response, 400, 'a proof needs a nonce')
-    else response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(token.prove(nonce)))
+    if (!NONCE.test(nonce)) {
+      refuse(response, 400, 'a proof needs a nonce')
+    } else {
+      response
+        .writeHead(200, { 'content-type': 'application/json' })
+        .end(JSON.stringify(token.prove(nonce)))
+    }
   }
 
   async #events({ response, query, proof }: Asked): Promise<void> {
     const hasToken = proof === 'right'
     const others = [...this.#feeds].filter(each => hasToken || !each.hasToken).length
-    if (others >= (hasToken ? FEEDS_MAX : FEEDS_MAX / 2))
+    if (others >= (hasToken ? FEEDS_MAX : FEEDS_MAX / 2)) {
       return refuse(response, 503, 'too many pages are open', { 'retry-after': '10' })
+    }
     const id = query.get('device') ?? ''
-    const wants = wantsOf(query.get('want') ?? '').filter(want => hasToken || !SECRET_WANTS.includes(want))
+    const wants = wantsOf(query.get('want') ?? '').filter(
+      want => hasToken || !SECRET_WANTS.includes(want),
+    )
     const feed = new Feed(response, hasToken)
     this.#feeds.add(feed)
     const isOpen = new Promise<void>(resolve => response.on('close', resolve))
-    const [after, afterWire] = ['after', 'after-wire'].map(name => Number(query.get(name) ?? 0)) as [number, number]
+    const [after, afterWire] = ['after', 'after-wire'].map(name =>
+      Number(query.get(name) ?? 0),
+    ) as [number, number]
     feed.replay(this.#vnets.recent.after(after, id, afterWire))
     this.#vnets.add(feed)
     const sources: (() => void)[] = []
     void isOpen.then(() => {
       this.#feeds.delete(feed)
       this.#vnets.delete(feed)
-      for (const leave of sources) leave()
+      for (const leave of sources) {
+        leave()
+      }
     })
     if (id === '' || (await this.#vnets.device(id)) === undefined || response.destroyed) return
-    for (const want of wants) sources.push(this.#look(feed, id, want))
+    for (const want of wants) {
+      sources.push(this.#look(feed, id, want))
+    }
     const peer = query.get('peer') ?? ''
-    if (['', id].includes(peer) || !wants.includes('parts') || (await this.#vnets.device(peer)) === undefined) return
-    if (!response.destroyed) sources.push(this.#look(feed, peer, 'parts'))
+    if (
+      ['', id].includes(peer) ||
+      !wants.includes('parts') ||
+      (await this.#vnets.device(peer)) === undefined
+    ) {
+      return
+    }
+    if (!response.destroyed) {
+      sources.push(this.#look(feed, peer, 'parts'))
+    }
   }
 
   /** Adds a page to a source. Returns a function that removes it. */
@@ -125,24 +167,33 @@ class Web {
     const known = this.#sources.get(key)
     const source = known?.source ?? deviceSource(this.#vnets, this.#options.client, id, want)
     const feeds = known?.feeds ?? new Set()
-    if (known === undefined) this.#sources.set(key, { source, feeds })
+    if (known === undefined) {
+      this.#sources.set(key, { source, feeds })
+    }
     feeds.add(feed)
     source.add(feed)
     return () => {
       feeds.delete(feed)
       source.delete(feed)
-      if (feeds.size === 0) this.#sources.delete(key)
+      if (feeds.size === 0) {
+        this.#sources.delete(key)
+      }
     }
   }
 
   /** Reads the data that a device's event is about immediately, even if another device shows it. */
   #happened({ event }: DeviceEvent): void {
-    for (const [key, { source }] of this.#sources) if (key.startsWith(`${event} `)) source.soon()
+    for (const [key, { source }] of this.#sources) {
+      if (key.startsWith(`${event} `)) {
+        source.soon()
+      }
+    }
   }
 
   async #command({ request, response }: Asked): Promise<void> {
-    if (!/^application\/json\b/i.test(request.headers['content-type'] ?? ''))
+    if (!/^application\/json\b/i.test(request.headers['content-type'] ?? '')) {
       return refuse(response, 415, 'a command is application/json')
+    }
     const body = await readBody(request)
     if (body === undefined) return refuse(response, 413, `a command has at most ${BODY_MAX} bytes`)
     const asked = parseCommand(body)
@@ -160,7 +211,11 @@ class Web {
 
   /** Immediately reads the data of a device that pages show. */
   #read(id: DeviceId): void {
-    for (const [key, { source }] of this.#sources) if (key.endsWith(` ${id}`)) source.soon()
+    for (const [key, { source }] of this.#sources) {
+      if (key.endsWith(` ${id}`)) {
+        source.soon()
+      }
+    }
   }
 
   async #capture({ response, query }: Asked): Promise<void> {
@@ -171,7 +226,9 @@ class Web {
     try {
       await sendCapture(this.#options.client, device, query.get('filter') || undefined, response)
     } catch (error) {
-      if (response.headersSent || !(error instanceof VnetError || error instanceof UsageError)) throw error
+      if (response.headersSent || !(error instanceof VnetError || error instanceof UsageError)) {
+        throw error
+      }
       refuse(response, 400, printable(explain(error)))
     } finally {
       this.#captures--
@@ -190,7 +247,9 @@ async function readBody(request: IncomingMessage): Promise<string | undefined> {
   let size = 0
   for await (const chunk of request as AsyncIterable<Buffer>) {
     size += chunk.length
-    if (size <= BODY_MAX) chunks.push(chunk)
+    if (size <= BODY_MAX) {
+      chunks.push(chunk)
+    }
   }
   return size <= BODY_MAX ? Buffer.concat(chunks).toString('utf8') : undefined
 }
@@ -223,7 +282,9 @@ export async function sendCapture(
   response.socket?.setTimeout(0)
   for await (const bytes of stream) {
     // A copy, because the bytes are valid until the next are read.
-    if (!response.write(bytes.slice())) await once(response, 'drain', { signal: closed.signal }).catch(() => {})
+    if (!response.write(bytes.slice())) {
+      await once(response, 'drain', { signal: closed.signal }).catch(() => {})
+    }
   }
   response.end()
 }

@@ -27,7 +27,12 @@ const PASSING: ReadonlySet<FeedMessage['type']> = new Set(['event', 'frames', 'f
 export function pack(message: FeedMessage, secret?: FeedMessage): Packed {
   const text = JSON.stringify(message)
   const id = 'id' in message ? message.id : ''
-  return { type: message.type, id, text, ...(secret !== undefined && { secret: JSON.stringify(secret) }) }
+  return {
+    type: message.type,
+    id,
+    text,
+    ...(secret !== undefined && { secret: JSON.stringify(secret) }),
+  }
 }
 
 /** The feed of a page. A slow page loses all messages but the latest states. */
@@ -54,7 +59,9 @@ export class Feed {
   /** Sends what the page has missed, however long. Called before the first message. */
   replay(messages: Iterable<Packed>): void {
     let text = ''
-    for (const message of messages) text += this.#textOf(message)
+    for (const message of messages) {
+      text += this.#textOf(message)
+    }
     if (text === '') return
     this.#replayed = Buffer.byteLength(text)
     this.#response.write(text)
@@ -67,8 +74,11 @@ export class Feed {
       return true
     }
     this.#stuck ??= setTimeout(() => this.#response.destroy(), STUCK_MS).unref()
-    if (!PASSING.has(message.type)) this.#waiting.set(`${message.type} ${message.id}`, message)
-    else if (message.type === 'event') this.#lostEvents++
+    if (!PASSING.has(message.type)) {
+      this.#waiting.set(`${message.type} ${message.id}`, message)
+    } else if (message.type === 'event') {
+      this.#lostEvents++
+    }
     return !PASSING.has(message.type)
   }
 
@@ -89,8 +99,12 @@ export class Feed {
     this.#waiting.clear()
     const lost = this.#lostEvents
     this.#lostEvents = 0
-    if (lost > 0) this.#write(pack({ type: 'problem', text: `${lost} events were lost: not read in time` }))
-    for (const message of waiting) this.#write(message)
+    if (lost > 0) {
+      this.#write(pack({ type: 'problem', text: `${lost} events were lost: not read in time` }))
+    }
+    for (const message of waiting) {
+      this.#write(message)
+    }
   }
 }
 
@@ -127,7 +141,9 @@ export class Recent {
   *after(number: number, id: string, wireNumber: number): Generator<Packed> {
     for (const { message } of this.#kept) {
       const isWire = message.type === 'wire'
-      if (message.number! > (isWire ? wireNumber : number) && (!isWire || message.id === id)) yield message
+      if (message.number! > (isWire ? wireNumber : number) && (!isWire || message.id === id)) {
+        yield message
+      }
     }
   }
 }
@@ -151,7 +167,13 @@ export interface Source {
 const SHORTEST_MS = 100
 
 /** Failures that are not reported to pages, since `hello` carries their consequence. */
-export const QUIET: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ENODEV', 'ECANCELED', 'EBADF', 'ETIMEDOUT'])
+export const QUIET: ReadonlySet<string> = new Set([
+  'ECONNREFUSED',
+  'ENODEV',
+  'ECANCELED',
+  'EBADF',
+  'ETIMEDOUT',
+])
 
 /** How often a source is read, and what becomes of its messages. */
 export interface PollOptions {
@@ -189,7 +211,9 @@ export class Poll implements Source {
     // A page that starts to watch has not received the problem yet.
     this.#problem = undefined
     if (!isFirst) {
-      if (this.#last !== undefined) feed.send(this.#last)
+      if (this.#last !== undefined) {
+        feed.send(this.#last)
+      }
       return
     }
     this.#last = undefined
@@ -198,19 +222,28 @@ export class Poll implements Source {
 
   delete(feed: Listener): void {
     this.#feeds.delete(feed)
-    if (this.#feeds.size === 0) clearTimeout(this.#timer)
+    if (this.#feeds.size === 0) {
+      clearTimeout(this.#timer)
+    }
   }
 
   soon(): void {
     if (this.#feeds.size === 0) return
     this.#isAsked = true
-    if (!this.#isReading) this.#schedule()
+    if (!this.#isReading) {
+      this.#schedule()
+    }
   }
 
   #schedule(): void {
-    const due = this.#isAsked ? this.#begun + SHORTEST_MS : nextMoment(this.#begun, this.#options.interval)
+    const due = this.#isAsked
+      ? this.#begun + SHORTEST_MS
+      : nextMoment(this.#begun, this.#options.interval)
     clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => void this.#round(), Math.max(0, Math.ceil(due - performance.now())))
+    this.#timer = setTimeout(
+      () => void this.#round(),
+      Math.max(0, Math.ceil(due - performance.now())),
+    )
   }
 
   async #round(): Promise<void> {
@@ -219,15 +252,21 @@ export class Poll implements Source {
     this.#begun = performance.now()
     const message = await this.#attempt()
     this.#isReading = false
-    if (message !== undefined) this.#send(message)
-    if (this.#feeds.size > 0) this.#schedule()
+    if (message !== undefined) {
+      this.#send(message)
+    }
+    if (this.#feeds.size > 0) {
+      this.#schedule()
+    }
   }
 
   #send(message: Packed): void {
     const { text, secret } = this.#last ?? {}
     if (this.#options.isState && text === message.text && secret === message.secret) return
     this.#last = this.#options.recent?.add(message) ?? message
-    for (const feed of this.#feeds) feed.send(this.#last)
+    for (const feed of this.#feeds) {
+      feed.send(this.#last)
+    }
   }
 
   async #attempt(): Promise<Packed | undefined> {
@@ -242,10 +281,13 @@ export class Poll implements Source {
       if (QUIET.has(error.code) || text === this.#problem) return
       this.#problem = text
       const problem = pack({ type: 'problem', text })
-      for (const feed of this.#feeds) feed.send(problem)
+      for (const feed of this.#feeds) {
+        feed.send(problem)
+      }
     }
   }
 }
 
 /** Returns the next multiple, a quarter interval away or more: all sources share one wake-up. */
-const nextMoment = (begun: number, interval: number): number => (Math.floor(begun / interval + 0.25) + 1) * interval
+const nextMoment = (begun: number, interval: number): number =>
+  (Math.floor(begun / interval + 0.25) + 1) * interval

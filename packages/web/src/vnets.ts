@@ -2,8 +2,18 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { explain, objectOf, VnetError } from 'vnet/internal/base/errno'
 import { addressesOf } from 'vnet/internal/control/client/addresses'
-import { directoriesOf, type FindOptions, type FoundDevice, findVnets } from 'vnet/internal/control/client/find'
-import type { ControlClient, DeviceEvent, DeviceStats, Subscription } from 'vnet/internal/control/index'
+import {
+  directoriesOf,
+  type FindOptions,
+  type FoundDevice,
+  findVnets,
+} from 'vnet/internal/control/client/find'
+import type {
+  ControlClient,
+  DeviceEvent,
+  DeviceStats,
+  Subscription,
+} from 'vnet/internal/control/index'
 import { watchDirectories } from 'vnet/internal/control/protocol/directory'
 import { loadNative } from 'vnet/internal/linux/native'
 import { AddressCache } from './address-cache.ts'
@@ -56,7 +66,10 @@ export class Vnets {
   /** Loaded early: without root's capabilities, its file may be unreadable. */
   readonly #native = loadNative()
   readonly #addresses = new AddressCache(DEVICES_MS - STATS_MS)
-  #counted: { readonly time: number; readonly frames: ReadonlyMap<DeviceId, number> } = { time: 0, frames: new Map() }
+  #counted: { readonly time: number; readonly frames: ReadonlyMap<DeviceId, number> } = {
+    time: 0,
+    frames: new Map(),
+  }
   #rates: ReadonlyMap<DeviceId, number> = new Map()
   #hasFound = false
   /** Why vnets did not reply, which is said once. */
@@ -66,7 +79,11 @@ export class Vnets {
   #watch: Disposable | undefined
 
   /** `onEvent` gets each event of a shown device, `onFound` each device that is new or replaced. */
-  constructor(options: VnetsOptions, onEvent: (event: DeviceEvent) => void, onFound: (id: DeviceId) => void) {
+  constructor(
+    options: VnetsOptions,
+    onEvent: (event: DeviceEvent) => void,
+    onFound: (id: DeviceId) => void,
+  ) {
     this.#options = options
     this.#onEvent = onEvent
     this.#onFound = onFound
@@ -81,27 +98,39 @@ export class Vnets {
     if (!this.#isReading) {
       this.#isReading = true
       this.#watch = watchDirectories(() => this.#hello.soon(), directoriesOf(this.findOptions))
-      for (const poll of [this.#hello, this.#stats]) poll.add(this.#reader)
+      for (const poll of [this.#hello, this.#stats]) {
+        poll.add(this.#reader)
+      }
     }
-    for (const poll of [this.#hello, this.#stats]) poll.add(feed)
+    for (const poll of [this.#hello, this.#stats]) {
+      poll.add(feed)
+    }
   }
 
   delete(feed: Feed): void {
     this.#feeds.delete(feed)
-    for (const poll of [this.#hello, this.#stats]) poll.delete(feed)
-    if (this.#feeds.size === 0 && this.#isReading) this.#idle = setTimeout(() => this.stop(), RECENT_MS)
+    for (const poll of [this.#hello, this.#stats]) {
+      poll.delete(feed)
+    }
+    if (this.#feeds.size === 0 && this.#isReading) {
+      this.#idle = setTimeout(() => this.stop(), RECENT_MS)
+    }
   }
 
   /** Stops reading: no page has been open for the time that messages are kept. */
   stop(): void {
     clearTimeout(this.#idle)
-    for (const poll of [this.#hello, this.#stats]) poll.delete(this.#reader)
+    for (const poll of [this.#hello, this.#stats]) {
+      poll.delete(this.#reader)
+    }
     this.#isReading = false
     this.recent.clear()
     this.#addresses.clear()
     this.#watch?.[Symbol.dispose]()
     this.#watch = undefined
-    for (const subscription of this.#subscriptions.values()) void subscription?.close()
+    for (const subscription of this.#subscriptions.values()) {
+      void subscription?.close()
+    }
   }
 
   /** Something was changed: the devices are read immediately. */
@@ -111,7 +140,9 @@ export class Vnets {
 
   /** Returns a device that pages see; reads the devices if it is not known yet. */
   async device(id: DeviceId): Promise<FoundDevice | undefined> {
-    if (!this.#devices.has(id)) await this.#found()
+    if (!this.#devices.has(id)) {
+      await this.#found()
+    }
     return this.#devices.get(id)
   }
 
@@ -123,7 +154,10 @@ export class Vnets {
   /** Returns the device at the other end of the cable of a device. */
   peerOf(id: DeviceId): FoundDevice | undefined {
     const device = this.#devices.get(id)
-    return device && [...this.#devices.values()].find(other => other.vnet === device.vnet && isPeer(other, device))
+    return (
+      device &&
+      [...this.#devices.values()].find(other => other.vnet === device.vnet && isPeer(other, device))
+    )
   }
 
   /** Returns the frames that a device sent and received per second, by the last two readings. */
@@ -140,8 +174,12 @@ export class Vnets {
     this.#addresses.keepOnly(this.#devices)
     const found = [...this.#devices].filter(([id, device]) => !isSame(device, before.get(id)))
     // The page need not wait for a new device's numbers.
-    if (found.length > 0) this.#stats.soon()
-    for (const [id] of found) this.#onFound(id)
+    if (found.length > 0) {
+      this.#stats.soon()
+    }
+    for (const [id] of found) {
+      this.#onFound(id)
+    }
     return failed
   }
 
@@ -153,13 +191,28 @@ export class Vnets {
   async #readDevices(): Promise<Packed> {
     const failed = await this.#found()
     const devices = [...this.#devices.values()]
-    for (const { vnet } of devices) if (this.#isReading && !this.#subscriptions.has(vnet)) void this.#subscribe(vnet)
+    for (const { vnet } of devices) {
+      if (this.#isReading && !this.#subscriptions.has(vnet)) {
+        void this.#subscribe(vnet)
+      }
+    }
     const problems = new Set(failed.map(problemOf))
-    for (const text of problems) if (!this.#problems.has(text)) this.#send(pack({ type: 'problem', text }))
+    for (const text of problems) {
+      if (!this.#problems.has(text)) {
+        this.#send(pack({ type: 'problem', text }))
+      }
+    }
     this.#problems = problems
     const { version } = this.#options
-    const hello = { type: 'hello', version, vnets: vnetRows(devices), mayChange: false, presets } as const
-    const read = (device: FoundDevice) => this.#addresses.of(deviceId(device), () => addressesOf(device, this.#native))
+    const hello = {
+      type: 'hello',
+      version,
+      vnets: vnetRows(devices),
+      mayChange: false,
+      presets,
+    } as const
+    const read = (device: FoundDevice) =>
+      this.#addresses.of(deviceId(device), () => addressesOf(device, this.#native))
     const vnets = vnetRows(devices, read)
     return pack(hello, { ...hello, vnets, mayChange: true })
   }
@@ -172,7 +225,9 @@ export class Vnets {
     const all = [...vnets].map(async vnet => {
       // The reading of the devices reports a vnet that does not reply.
       const replied = await orNothing(() => this.#options.client.allStats(vnet))
-      for (const stats of replied ?? []) found.set(keyOf(vnet, stats), stats)
+      for (const stats of replied ?? []) {
+        found.set(keyOf(vnet, stats), stats)
+      }
     })
     await unlessStuck(Promise.all(all))
     const devices = [...this.#devices].flatMap(([id, device]) => {
@@ -185,9 +240,13 @@ export class Vnets {
 
   #count(time: number, devices: readonly DeviceCounters[]): void {
     const seconds = (time - this.#counted.time) / 1000
-    const frames = new Map(devices.map(({ id, txPackets, rxPackets }) => [id, txPackets + rxPackets]))
+    const frames = new Map(
+      devices.map(({ id, txPackets, rxPackets }) => [id, txPackets + rxPackets]),
+    )
     const before = this.#counted.frames
-    this.#rates = new Map([...frames].map(([id, now]) => [id, Math.max(0, now - (before.get(id) ?? now)) / seconds]))
+    this.#rates = new Map(
+      [...frames].map(([id, now]) => [id, Math.max(0, now - (before.get(id) ?? now)) / seconds]),
+    )
     this.#counted = { time, frames }
   }
 
@@ -195,9 +254,13 @@ export class Vnets {
   async #subscribe(vnet: string): Promise<void> {
     this.#subscriptions.set(vnet, undefined)
     try {
-      const subscription = await this.#options.client.subscribe(vnet, event => this.#happened(vnet, event))
+      const subscription = await this.#options.client.subscribe(vnet, event =>
+        this.#happened(vnet, event),
+      )
       this.#subscriptions.set(vnet, subscription)
-      if (!this.#isReading) await subscription.close()
+      if (!this.#isReading) {
+        await subscription.close()
+      }
       await subscription.ended
       this.#hello.soon()
     } catch (error) {
@@ -212,14 +275,20 @@ export class Vnets {
     // For a device that no page has yet, `hello` follows.
     for (const [id, device] of this.#devices) {
       if (keyOf(vnet, event) !== keyOf(device.vnet, device)) continue
-      this.#send(this.recent.add(pack({ type: 'event', id, time: event.time ?? Date.now(), event })))
+      this.#send(
+        this.recent.add(pack({ type: 'event', id, time: event.time ?? Date.now(), event })),
+      )
       this.#onEvent(event)
     }
-    if (!PASSING.has(event.event)) this.#hello.soon()
+    if (!PASSING.has(event.event)) {
+      this.#hello.soon()
+    }
   }
 
   #send(message: Packed): void {
-    for (const feed of this.#feeds) feed.send(message)
+    for (const feed of this.#feeds) {
+      feed.send(message)
+    }
   }
 }
 

@@ -15,7 +15,9 @@ import { EXIT_FAILURE, EXIT_OK, endOf, type Io, type UserEnd } from '../process/
 
 interface CaptureCommandOptions
   extends QueryOptions,
-    Values<[typeof shared.snaplen, typeof shared.ring, typeof shared.duration, typeof shared.tlsKeys]> {
+    Values<
+      [typeof shared.snaplen, typeof shared.ring, typeof shared.duration, typeof shared.tlsKeys]
+    > {
   readonly filter: string | undefined
   readonly drops: boolean | undefined
 }
@@ -30,17 +32,34 @@ const REST_MS = 2000
  * capture if there is only one word, and writes them to the file that the last word names. Returns
  * the exit status: a failure if a named interface was refused.
  */
-export function capture(words: readonly string[], options: CaptureCommandOptions, io: Io): Promise<number> {
+export function capture(
+  words: readonly string[],
+  options: CaptureCommandOptions,
+  io: Io,
+): Promise<number> {
   const [names, path] = [words.slice(0, -1), words.at(-1) as string]
-  for (const name of names) interfaceArg(name)
+  for (const name of names) {
+    interfaceArg(name)
+  }
   const { filter, snaplen, drops: dropsOnly, json, user } = options
-  if (json && path === '-') throw new UsageError('--json: standard output has the capture; name a file')
+  if (json && path === '-') {
+    throw new UsageError('--json: standard output has the capture; name a file')
+  }
   const start = async (client: ControlClient, found: Found) => {
     const last = found.devices.find(device => isNamed(device, path))
-    if (last !== undefined)
-      throw new UsageError(`${path} is an interface: name a file last, such as ${last.name}.pcapng, or - for stdout`)
+    if (last !== undefined) {
+      throw new UsageError(
+        `${path} is an interface: name a file last, such as ${last.name}.pcapng, or - for stdout`,
+      )
+    }
     using end = endOf(io)
-    const { streams, isWhole } = await openNamed(client, found, names, { filter, snaplen, dropsOnly }, io)
+    const { streams, isWhole } = await openNamed(
+      client,
+      found,
+      names,
+      { filter, snaplen, dropsOnly },
+      io,
+    )
     if (streams.length === 0 || (names.length > 0 && !isWhole)) return EXIT_FAILURE
     const status = await write(streams, path, options, io, end)
     return isWhole ? status : EXIT_FAILURE
@@ -58,22 +77,33 @@ async function write(
 ): Promise<number> {
   await using file = new CaptureFile(path, { ring, tlsKeys, warn: text => void fail(io, text) })
   const names = streams.flatMap(({ devices }) => devices.map(label))
-  if (!json) io.err(`capturing ${listed(names)}\n`)
+  if (!json) {
+    io.err(`capturing ${listed(names)}\n`)
+  }
   let error: unknown
-  const written = Promise.all(streams.map(({ stream }) => writeAll(stream, file.source()))).catch(first => {
-    error = first
-  })
+  const written = Promise.all(streams.map(({ stream }) => writeAll(stream, file.source()))).catch(
+    first => {
+      error = first
+    },
+  )
   await Promise.race([ended(end, duration), written])
   file.hurry()
-  for (const { stream } of streams) stream.stop()
+  for (const { stream } of streams) {
+    stream.stop()
+  }
   // A vnet that is stuck sends no rest.
   await Promise.race([written, setTimeout(REST_MS, undefined, { ref: false })])
-  for (const { stream } of streams) await stream[Symbol.asyncDispose]()
+  for (const { stream } of streams) {
+    await stream[Symbol.asyncDispose]()
+  }
   await written
   await file[Symbol.asyncDispose]()
   const { frames, lost, isOrdered } = file
-  if (json) io.out(`${JSON.stringify({ event: 'capture', frames, lost, isOrdered })}\n`)
-  else io.err(`${frames} frames captured, ${lost} lost\n${isOrdered ? '' : `${UNORDERED}\n`}`)
+  if (json) {
+    io.out(`${JSON.stringify({ event: 'capture', frames, lost, isOrdered })}\n`)
+  } else {
+    io.err(`${frames} frames captured, ${lost} lost\n${isOrdered ? '' : `${UNORDERED}\n`}`)
+  }
   // The reader has everything it wants: | head.
   if (error === undefined || isErrno(error, EPIPE)) return EXIT_OK
   if (error instanceof VnetError || error instanceof CaptureError) return fail(io, error)

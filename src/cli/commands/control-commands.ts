@@ -3,7 +3,13 @@ import { durationOf, NSEC_PER_MSEC, UsageError } from '../../base/index.ts'
 import type { ControlClient, FoundDevice } from '../../control/index.ts'
 import { NLA_PAYLOAD_MAX } from '../../netlink/message.ts'
 import type { QueryOptions } from '../ask.ts'
-import { argument, defineCommand, InvalidArgumentError, type LazyCommand, option } from '../parse/option.ts'
+import {
+  argument,
+  defineCommand,
+  InvalidArgumentError,
+  type LazyCommand,
+  option,
+} from '../parse/option.ts'
 import { count, groupId, shared, time, times, wholeNumber } from '../parse/options.ts'
 import type { Io } from '../process/io.ts'
 
@@ -20,7 +26,9 @@ export const controlCommands: readonly LazyCommand[] = [
     options: [
       option('--all', 'list the interfaces of all network namespaces'),
       shared.json,
-      option('--names', 'print only the names of the interfaces, one a line', { conflicts: ['json'] }),
+      option('--names', 'print only the names of the interfaces, one a line', {
+        conflicts: ['json'],
+      }),
       shared.user,
     ],
     examples: {
@@ -41,12 +49,15 @@ export const controlCommands: readonly LazyCommand[] = [
   defineCommand({
     name: 'stats',
     group: 'Monitoring:',
-    description: 'show the counters of vnet and the kernel, and why frames were dropped (docs/statistics.md)',
+    description:
+      'show the counters of vnet and the kernel, and why frames were dropped (docs/statistics.md)',
     args: ['[IF...]'],
     options: [
       option('--queues', 'show each queue too'),
       option('--all', 'include counters that are 0'),
-      option('--watch <time>', 'repeat at this interval, such as 1s or 500ms, with rates', { parse: interval }),
+      option('--watch <time>', 'repeat at this interval, such as 1s or 500ms, with rates', {
+        parse: interval,
+      }),
       { ...shared.json, description: 'print one JSON object, as `vnet --json` does at its end' },
       shared.user,
     ],
@@ -71,7 +82,9 @@ export const controlCommands: readonly LazyCommand[] = [
     description: 'run private ioctl SIOCDEVPRIVATE+N of the driver, with HEX as its data',
     args: ['<IF>', argument('<N>', wholeNumber(0, 15)), argument('[HEX]', hex)],
     options: [
-      option('--length <n>', 'bytes of data; bytes that HEX lacks are 0', { parse: wholeNumber(1, IOCTL_DATA_MAX) }),
+      option('--length <n>', 'bytes of data; bytes that HEX lacks are 0', {
+        parse: wholeNumber(1, IOCTL_DATA_MAX),
+      }),
       shared.json,
     ],
     examples: { 'vnet ioctl sn0 1 --length 28': 'read a struct of 28 bytes' },
@@ -106,14 +119,16 @@ export const controlCommands: readonly LazyCommand[] = [
     options: [shared.json],
     examples: { 'vnet carrier sn0 off': 'as if only its end were broken' },
     run: (io, name, state, options) => {
-      const set: DeviceRequest = (client, device) => client.setCarrier(device.vnet, device, state === 'on')
+      const set: DeviceRequest = (client, device) =>
+        client.setCarrier(device.vnet, device, state === 'on')
       return request(io, name, set, 'carrier', options)
     },
   }),
   defineCommand({
     name: 'wire',
     group: 'Controlling:',
-    description: 'show the impairments of an interface, or replace them by SPEC; `off` removes them',
+    description:
+      'show the impairments of an interface, or replace them by SPEC; `off` removes them',
     args: ['<IF>', '[SPEC]'],
     options: [
       option('--wire-ab <spec>', 'replace the stages from the first interface to the second'),
@@ -135,7 +150,8 @@ export const controlCommands: readonly LazyCommand[] = [
       "vnet wire sn0 --wire-ab 'rate 10mbit'": 'in one direction',
       'vnet wire sn0 off': 'remove them',
     },
-    run: async (io, name, spec, options) => (await import('./wire.ts')).wire(name, spec, options, io),
+    run: async (io, name, spec, options) =>
+      (await import('./wire.ts')).wire(name, spec, options, io),
   }),
   defineCommand({
     name: 'param',
@@ -144,7 +160,9 @@ export const controlCommands: readonly LazyCommand[] = [
     args: ['<IF>', '[NAME]'],
     options: [
       shared.json,
-      option('--names', 'print only the names of the parameters, one a line', { conflicts: ['json'] }),
+      option('--names', 'print only the names of the parameters, one a line', {
+        conflicts: ['json'],
+      }),
       shared.user,
     ],
     examples: { 'vnet param sn0': 'all parameters', 'vnet param sn0 lockup=100': 'set one' },
@@ -159,20 +177,29 @@ export const controlCommands: readonly LazyCommand[] = [
     examples: { 'vnet trigger sn0': 'list the faults', 'vnet trigger sn0 lockup': 'cause one' },
     run: async (io, name, fault, options) => {
       if (fault === undefined) return (await queries()).faults(name, options, io)
-      const trigger: DeviceRequest = (client, device) => client.trigger(device.vnet, device, fault, options.queue)
+      const trigger: DeviceRequest = (client, device) =>
+        client.trigger(device.vnet, device, fault, options.queue)
       return request(io, name, trigger, 'trigger', options)
     },
   }),
   defineCommand({
     name: 'step',
     group: 'Monitoring:',
-    description: 'single-step frames: show the current one, turn stepping on or off, or run the next step',
+    description:
+      'single-step frames: show the current one, turn stepping on or off, or run the next step',
     args: ['<IF>', '[on|off|next]'],
     options: [
-      option('--every <time>', 'with `on`: run each step by itself after this time, such as 500ms', {
-        parse: interval,
-      }),
-      { ...shared.filter, description: 'with `next`: run steps up to a frame that matches, as in pcap-filter(7)' },
+      option(
+        '--every <time>',
+        'with `on`: run each step by itself after this time, such as 500ms',
+        {
+          parse: interval,
+        },
+      ),
+      {
+        ...shared.filter,
+        description: 'with `next`: run steps up to a frame that matches, as in pcap-filter(7)',
+      },
       shared.json,
       shared.user,
     ],
@@ -182,7 +209,8 @@ export const controlCommands: readonly LazyCommand[] = [
       'vnet step sn0 next --filter icmp': 'the next step of a ping',
       'vnet step sn0 off': 'let frames pass',
     },
-    run: async (io, name, mode, options) => (await import('./step.ts')).step(name, mode, options, io),
+    run: async (io, name, mode, options) =>
+      (await import('./step.ts')).step(name, mode, options, io),
   }),
   defineCommand({
     name: 'events',
@@ -191,7 +219,9 @@ export const controlCommands: readonly LazyCommand[] = [
     args: ['[IF...]'],
     options: [
       { ...shared.json, description: 'print one JSON object a line' },
-      option('--drops <n>', 'also report every Nth dropped frame of an interface', { parse: count }),
+      option('--drops <n>', 'also report every Nth dropped frame of an interface', {
+        parse: count,
+      }),
       shared.user,
     ],
     examples: {
@@ -265,11 +295,15 @@ export const controlCommands: readonly LazyCommand[] = [
   defineCommand({
     name: 'node',
     group: 'Interfaces:',
-    description: 'run the daemon that keeps attachments: of `vnet attach --node`, Docker labels and CNI',
+    description:
+      'run the daemon that keeps attachments: of `vnet attach --node`, Docker labels and CNI',
     options: [
       option('--docker', "attach to Docker's containers that have labels such as vnet.wire"),
       option('--image-labels', 'with --docker: count the labels of images too'),
-      option('--files <dir>', 'directory of the files that wires may name, such as traces and scenarios'),
+      option(
+        '--files <dir>',
+        'directory of the files that wires may name, such as traces and scenarios',
+      ),
       option('--group <group>', 'group that may attach and detach, too', { parse: groupId }),
       { ...shared.json, description: 'print one JSON object a line' },
       option('-v, --verbose', 'log changes', { parse: times }),
@@ -288,7 +322,8 @@ export const controlCommands: readonly LazyCommand[] = [
       'vnet detach eth0': 'what `vnet attach --node` attached',
       'vnet detach pod:shop/web-7f': 'for good, until the pod is removed',
     },
-    run: async (io, name, options) => (await import('./attach-options.ts')).detach(name, options, io),
+    run: async (io, name, options) =>
+      (await import('./attach-options.ts')).detach(name, options, io),
   }),
   defineCommand({
     name: 'simulate',
@@ -298,7 +333,10 @@ export const controlCommands: readonly LazyCommand[] = [
     args: ['<FILE>'],
     options: [
       option('--wire <spec>', "impairments, such as 'delay 20ms loss 1%'; default: the log's"),
-      option('--wire-ab <spec>', 'the same for direction ab only: outbound frames, or those sent by interface 0'),
+      option(
+        '--wire-ab <spec>',
+        'the same for direction ab only: outbound frames, or those sent by interface 0',
+      ),
       option('--wire-ba <spec>', 'the same for direction ba only: all other frames'),
       option('--scenario <file>', 'YAML file of changes of the wire; time 0 is the first arrival'),
       option('--stage <file>', "JavaScript file that exports stages, for 'stage NAME' in a wire"),
@@ -307,7 +345,10 @@ export const controlCommands: readonly LazyCommand[] = [
         "seed of all random decisions (by default the seed in the log or in the capture's comments, or 1)",
         { parse: wholeNumber(1, Number.MAX_SAFE_INTEGER) },
       ),
-      option('--out <file>', 'pcapng file for the frames that leave the wire, with the times at which they do'),
+      option(
+        '--out <file>',
+        'pcapng file for the frames that leave the wire, with the times at which they do',
+      ),
       option('--log <file>', 'file for every decision of the wire, one JSON line each'),
       { ...shared.json, description: 'print one JSON object for each stage' },
     ],
@@ -335,7 +376,8 @@ export const controlCommands: readonly LazyCommand[] = [
   defineCommand({
     name: 'replay',
     group: 'Captures:',
-    description: 'have a vnet receive the frames of a capture, at the pace at which they were captured',
+    description:
+      'have a vnet receive the frames of a capture, at the pace at which they were captured',
     usage: '[OPTIONS] FILE',
     args: ['<FILE>'],
     options: [
@@ -349,7 +391,9 @@ export const controlCommands: readonly LazyCommand[] = [
       option('--pps <n>', 'N frames a second, in place of the times of the capture', {
         parse: wholeNumber(1, 1_000_000_000),
       }),
-      option('--limit <n>', 'end after N frames', { parse: wholeNumber(1, Number.MAX_SAFE_INTEGER) }),
+      option('--limit <n>', 'end after N frames', {
+        parse: wholeNumber(1, Number.MAX_SAFE_INTEGER),
+      }),
       shared.json,
     ],
     examples: { 'vnet replay a.pcap --receive sn0': 'make sn0 receive the frames of a capture' },
@@ -367,7 +411,8 @@ export const controlCommands: readonly LazyCommand[] = [
       'vnet rootless -- npx vitest run': 'tests with interfaces, without root',
       'vnet rootless -- bash': 'a shell with a network of its own',
     },
-    run: async (_, command, args, options) => (await import('./rootless.ts')).rootless([command, ...args], options),
+    run: async (_, command, args, options) =>
+      (await import('./rootless.ts')).rootless([command, ...args], options),
   }),
   defineCommand({
     name: 'doctor',
@@ -382,16 +427,25 @@ export const controlCommands: readonly LazyCommand[] = [
 /** Returns a command that makes one request about an interface: by default, of its own name. */
 function change(name: string, method = name as 'resetStats' | 'cut' | 'plug') {
   const make: DeviceRequest = (client, device) => client[method](device.vnet, device)
-  return (io: Io, device: string, options: Pick<QueryOptions, 'json'>) => request(io, device, make, name, options)
+  return (io: Io, device: string, options: Pick<QueryOptions, 'json'>) =>
+    request(io, device, make, name, options)
 }
 
 type DeviceRequest = (client: ControlClient, device: FoundDevice) => Promise<void>
 
 /** Makes one request about the interface `name`. Returns the exit status. */
-async function request(io: Io, name: string, make: DeviceRequest, event: string, { json }: Pick<QueryOptions, 'json'>) {
+async function request(
+  io: Io,
+  name: string,
+  make: DeviceRequest,
+  event: string,
+  { json }: Pick<QueryOptions, 'json'>,
+) {
   const ask = async (client: ControlClient, device: FoundDevice) => {
     await make(client, device)
-    if (json) io.out(`${JSON.stringify({ event, name: device.name, netns: device.netns ?? null })}\n`)
+    if (json) {
+      io.out(`${JSON.stringify({ event, name: device.name, netns: device.netns ?? null })}\n`)
+    }
   }
   return (await import('../ask.ts')).askInterface(name, io, ask)
 }
@@ -405,8 +459,11 @@ function interval(text: string): number {
 /** Parses `0a0b`, `0a:0b` or `0x0a0b`. */
 function hex(text: string): Uint8Array {
   const digits = text.replace(/^0x/i, '').replaceAll(':', '')
-  if (!/^([0-9a-f]{2})*$/i.test(digits))
+  if (!/^([0-9a-f]{2})*$/i.test(digits)) {
     throw new InvalidArgumentError('must be two hexadecimal digits a byte, such as 0a0b')
-  if (digits.length / 2 > NLA_PAYLOAD_MAX) throw new UsageError(`HEX: at most ${NLA_PAYLOAD_MAX} bytes`)
+  }
+  if (digits.length / 2 > NLA_PAYLOAD_MAX) {
+    throw new UsageError(`HEX: at most ${NLA_PAYLOAD_MAX} bytes`)
+  }
   return Uint8Array.from(Buffer.from(digits, 'hex'))
 }

@@ -40,11 +40,18 @@ const THIS: System = {
     confinement: () => messageOf(whyNotConfined),
     libpcap: () => messageOf(whyNoLibpcap),
   },
-  free: kind => (kind === 'temporary' ? freeForTemporary() : inCache(cachePath('.'), () => freeIn(cachePath('.')))),
+  free: kind =>
+    kind === 'temporary'
+      ? freeForTemporary()
+      : inCache(cachePath('.'), () => freeIn(cachePath('.'))),
 }
 
 /** Returns the status 0 if all works that the usual commands need, else 1. */
-export function doctor({ json = false }: { readonly json: boolean | undefined }, io: Io, system = THIS): number {
+export function doctor(
+  { json = false }: { readonly json: boolean | undefined },
+  io: Io,
+  system = THIS,
+): number {
   const why = whyNotLinux()
   if (why !== undefined) {
     complain(io, why)
@@ -55,12 +62,18 @@ export function doctor({ json = false }: { readonly json: boolean | undefined },
     const found = check(system)
     const works = 'works' in found
     const text = works ? found.works : found.refusal
-    if (!works && isUsual) status = EXIT_FAILURE
-    if (json)
-      io.out(`${JSON.stringify({ event: 'requirement', requirement: name, works, usual: isUsual, text, commands })}\n`)
-    else {
+    if (!works && isUsual) {
+      status = EXIT_FAILURE
+    }
+    if (json) {
+      io.out(
+        `${JSON.stringify({ event: 'requirement', requirement: name, works, usual: isUsual, text, commands })}\n`,
+      )
+    } else {
       const state = works ? 'ok' : isUsual ? 'missing' : 'optional'
-      io.out(`${state.padEnd(8)}  ${name}: ${text}\n${works ? '' : `${' '.repeat(10)}for ${commands}\n`}`)
+      io.out(
+        `${state.padEnd(8)}  ${name}: ${text}\n${works ? '' : `${' '.repeat(10)}for ${commands}\n`}`,
+      )
     }
   }
   return status

@@ -2,8 +2,19 @@
 import { didYouMean, optionName, UsageError } from '../../base/index.ts'
 import type { Driver, Param, Params } from '../../netdev/driver.ts'
 import { isDriverFile } from '../driver-file.ts'
-import { defineCommand, InvalidArgumentError, type LazyCommand, type Option, option } from '../parse/option.ts'
-import { type CommonOptions, commonOptions, PLACE_OPTIONS, refuseStrayCaptureOptions } from '../parse/options.ts'
+import {
+  defineCommand,
+  InvalidArgumentError,
+  type LazyCommand,
+  type Option,
+  option,
+} from '../parse/option.ts'
+import {
+  type CommonOptions,
+  commonOptions,
+  PLACE_OPTIONS,
+  refuseStrayCaptureOptions,
+} from '../parse/options.ts'
 import { attachByAgent, optionalTargets } from './attach-options.ts'
 
 /** Finds a command, or a subcommand of `under`. */
@@ -31,7 +42,10 @@ export function driverCommand(driver: Driver, commandNamed: CommandNamed): LazyC
       refuseStrayCaptureOptions(given)
       if (given.node === true) return attachByAgent(options, args, given, io)
       const found = driver.attaches ? await optionalTargets(args, given) : undefined
-      const values = givenParams(driver.params, found === undefined ? given : { ...given, farSide: true })
+      const values = givenParams(
+        driver.params,
+        found === undefined ? given : { ...given, farSide: true },
+      )
       const { run } = await import('../run.ts')
       const owners = found?.map(({ owner }) => owner)
       return run(driver, values, found?.map(({ name }) => name) ?? args, { ...given, owners }, io)
@@ -57,10 +71,15 @@ function assignments(
       args.push(word)
       continue
     }
-    const name = Object.keys(params).find(each => each === written || optionName(each) === written.replaceAll('_', '-'))
-    if (name === undefined) throw new UsageError(`${word}: ${unknownParam(driver, params, written, options)}`)
-    if (Object.hasOwn(taken, name) || Object.hasOwn(chosen, name))
+    const name = Object.keys(params).find(
+      each => each === written || optionName(each) === written.replaceAll('_', '-'),
+    )
+    if (name === undefined) {
+      throw new UsageError(`${word}: ${unknownParam(driver, params, written, options)}`)
+    }
+    if (Object.hasOwn(taken, name) || Object.hasOwn(chosen, name)) {
       throw new UsageError(`${word}: ${optionName(name)} is given twice`)
+    }
     try {
       taken[name] = params[name]?.parse(value)
     } catch (error) {
@@ -71,12 +90,20 @@ function assignments(
   return { args, params: taken }
 }
 
-function unknownParam(driver: string, params: Params, written: string, options: readonly Option[]): string {
+function unknownParam(
+  driver: string,
+  params: Params,
+  written: string,
+  options: readonly Option[],
+): string {
   const flag = `--${written.replaceAll('_', '-')}`
   const option = options.find(({ long }) => long === flag)
-  if (option !== undefined) return `this is an option: write ${flag}${option.value === undefined ? '' : ' VALUE'}`
+  if (option !== undefined) {
+    return `this is an option: write ${flag}${option.value === undefined ? '' : ' VALUE'}`
+  }
   const known = Object.keys(params).map(optionName)
-  const advice = didYouMean(written, known) || (known.length > 0 ? `; it has ${known.join(', ')}` : '')
+  const advice =
+    didYouMean(written, known) || (known.length > 0 ? `; it has ${known.join(', ')}` : '')
   return `${driver} has no parameter '${written}'${advice}`
 }
 
@@ -93,12 +120,16 @@ async function refuseArgs(
     if (isSub) throw new UsageError(`the command comes first: vnet ${name} ${arg} [OPTIONS]`)
   }
   if (usage === undefined) {
-    if (!isDriverFile(first) && (await commandNamed(first)))
+    if (!isDriverFile(first) && (await commandNamed(first))) {
       throw new UsageError(`the command comes first: vnet ${first} [OPTIONS]`)
-    throw new UsageError(`${name} takes no arguments, but got '${first}'; --name names the interface`)
+    }
+    throw new UsageError(
+      `${name} takes no arguments, but got '${first}'; --name names the interface`,
+    )
   }
-  if (options.name !== undefined)
+  if (options.name !== undefined) {
     throw new UsageError(`${name}: name the interfaces by arguments or by --name, not by both`)
+  }
 }
 
 /** Returns `--pool-size <n>` for `poolSize`; for a bool `--eth`, or `--no-eth` if on by default. */
@@ -119,10 +150,17 @@ function paramOption(name: string, param: Param<unknown>): Option {
   }
   const description = param.description + (notes === '' ? '' : ` (${notes})`)
   if (param.type === 'bool') return option(flag, description)
-  return option(`${flag} <${param.value ?? (param.type === 'int' ? 'n' : 'text')}>`, description, { parse })
+  return option(`${flag} <${param.value ?? (param.type === 'int' ? 'n' : 'text')}>`, description, {
+    parse,
+  })
 }
 
-function givenParams(params: Params, options: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  const given = Object.entries(options).filter(([name, value]) => Object.hasOwn(params, name) && value !== undefined)
+function givenParams(
+  params: Params,
+  options: Readonly<Record<string, unknown>>,
+): Record<string, unknown> {
+  const given = Object.entries(options).filter(
+    ([name, value]) => Object.hasOwn(params, name) && value !== undefined,
+  )
   return Object.fromEntries(given)
 }

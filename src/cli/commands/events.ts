@@ -1,8 +1,20 @@
 /** `vnet events`: one line an event, also of vnets that start in the meantime, until Ctrl-C. */
 import { ECONNREFUSED, VnetError } from '../../base/errno.ts'
-import { aboutVnet, directoriesOf, type Found, isHere, isOfLab, labNames } from '../../control/client/find.ts'
+import {
+  aboutVnet,
+  directoriesOf,
+  type Found,
+  isHere,
+  isOfLab,
+  labNames,
+} from '../../control/client/find.ts'
 import type { ControlClient, DeviceEvent, DeviceInfo, Subscription } from '../../control/index.ts'
-import { type Entry, isSameNamespace, readDirectories, watchDirectories } from '../../control/protocol/directory.ts'
+import {
+  type Entry,
+  isSameNamespace,
+  readDirectories,
+  watchDirectories,
+} from '../../control/protocol/directory.ts'
 import type { RunDirectory } from '../../control/protocol/run-directory.ts'
 import { directionText } from '../../netdev/device-wire.ts'
 import { IFF_UP } from '../../netdev/if.ts'
@@ -27,9 +39,11 @@ export function events(names: readonly string[], options: EventsOptions, io: Io)
     const followed = new FollowedVnets(own, options, io, client)
     using _ = watchDirectories(() => followed.listenToAll(true), followed.directories)
     followed.listenToAll(false)
-    const asked = await Promise.race([end.asked.then(() => true), followed.allEnded]).finally(() => {
-      followed.isOver = true
-    })
+    const asked = await Promise.race([end.asked.then(() => true), followed.allEnded]).finally(
+      () => {
+        followed.isOver = true
+      },
+    )
     if (!asked) return followed.complained ? EXIT_FAILURE : failEnded(io)
     await followed.close()
     return EXIT_OK
@@ -74,13 +88,21 @@ class FollowedVnets {
       const { vnet, interfaces } = entry
       const seen = this.#guests.get(vnet) ?? new Set()
       this.#guests.set(vnet, seen)
-      for (const device of interfaces) if (isSameNamespace(device, here)) seen.add(keyOf(device))
-      if (!this.#subscriptions.has(vnet)) void this.#listen(entry, areNew)
+      for (const device of interfaces) {
+        if (isSameNamespace(device, here)) {
+          seen.add(keyOf(device))
+        }
+      }
+      if (!this.#subscriptions.has(vnet)) {
+        void this.#listen(entry, areNew)
+      }
     }
   }
 
   async close(): Promise<void> {
-    for (const subscription of this.#subscriptions.values()) await subscription?.close()
+    for (const subscription of this.#subscriptions.values()) {
+      await subscription?.close()
+    }
   }
 
   async #listen(entry: Entry, isNew: boolean): Promise<void> {
@@ -98,7 +120,9 @@ class FollowedVnets {
         this.complained = true
       }
     }
-    if (this.#subscriptions.size === 0) this.#noneIsLeft()
+    if (this.#subscriptions.size === 0) {
+      this.#noneIsLeft()
+    }
   }
 
   /** Prints a vnet's events until it ends; for a new vnet, first its events up to now. */
@@ -107,30 +131,49 @@ class FollowedVnets {
     const line = (text: string) => this.#io.out(`${text}\n`)
     let held: DeviceEvent[] | undefined = isNew ? [] : undefined
     const named = (event: DeviceEvent) => ({ ...event, ...this.#namesOf(event.netns, pid) })
-    const print = (event: DeviceEvent) => line(json ? JSON.stringify(fields(event)) : eventLine(named(event)))
+    const print = (event: DeviceEvent) =>
+      line(json ? JSON.stringify(fields(event)) : eventLine(named(event)))
     const isShown = (event: DeviceEvent) =>
       isAmong(named(event), this.#names) &&
-      (netns === this.#client.namespace.inode || isOfLab(event) || this.#guests.get(vnet)?.has(keyOf(event)))
+      (netns === this.#client.namespace.inode ||
+        isOfLab(event) ||
+        this.#guests.get(vnet)?.has(keyOf(event)))
     const onEvent = (event: DeviceEvent) => {
       if (!isShown(event)) return
-      if (held === undefined) print(event)
-      else held.push(event)
+      if (held === undefined) {
+        print(event)
+      } else {
+        held.push(event)
+      }
     }
     const onLost = () => line(json ? '{"event":"lost"}' : 'some events were lost')
-    const subscription = await this.#client.subscribe(vnet, onEvent, { dropThreshold: drops, onLost })
+    const subscription = await this.#client.subscribe(vnet, onEvent, {
+      dropThreshold: drops,
+      onLost,
+    })
     this.#subscriptions.set(vnet, subscription)
     if (held !== undefined) {
       // A vnet that has ended by now has sent all its events.
       const devices = await this.#client.devices(vnet).catch(() => [])
-      const before = devices.flatMap(begun).filter(event => isShown(event) && !held?.some(isSameAs(event)))
-      for (const event of [...before, ...held]) print(event)
+      const before = devices
+        .flatMap(begun)
+        .filter(event => isShown(event) && !held?.some(isSameAs(event)))
+      for (const event of [...before, ...held]) {
+        print(event)
+      }
       held = undefined
     }
     return subscription
   }
 }
 
-function keyOf({ ifindex, netns }: { readonly ifindex: number; readonly netns?: string | undefined }): string {
+function keyOf({
+  ifindex,
+  netns,
+}: {
+  readonly ifindex: number
+  readonly netns?: string | undefined
+}): string {
   return `${ifindex} ${netns}`
 }
 
@@ -139,7 +182,8 @@ const isSameAs = (event: DeviceEvent) => (other: DeviceEvent) =>
 
 /** Returns the events that have led to the present state of a device. */
 function begun({ ifindex, name, netns, flags }: DeviceInfo): DeviceEvent[] {
-  const events: DeviceEvent['event'][] = (flags & IFF_UP) === 0 ? ['registered'] : ['registered', 'up']
+  const events: DeviceEvent['event'][] =
+    (flags & IFF_UP) === 0 ? ['registered'] : ['registered', 'up']
   const rest = { queue: undefined, txTimeouts: undefined, dropped: undefined, attached: false }
   return events.map(event => ({ event, time: undefined, ifindex, name, netns, ...rest }))
 }
@@ -161,6 +205,9 @@ export function eventLine(event: DeviceEvent & NamedDevice): string {
   }
   if (step !== undefined) return `${at}${label(event)}: step ${step.number}, ${step.next}`
   if (mode !== undefined) return `${at}${label(event)}: step ${mode}`
-  const notes = [queue === undefined ? [] : `queue ${queue}`, total === undefined ? [] : `${total} so far`]
+  const notes = [
+    queue === undefined ? [] : `queue ${queue}`,
+    total === undefined ? [] : `${total} so far`,
+  ]
   return `${at}${label(event)}: ${[event.event, ...notes.flat()].join(', ')}`
 }

@@ -29,13 +29,20 @@ export async function listInterfaces(io: Io): Promise<number> {
  * Captures an interface, or all, into a FIFO, until SIGTERM or until its reader or the vnets have
  * ended. Returns the exit status.
  */
-export async function capture(value: string, fifo: string, options: CaptureRequest, io: Io): Promise<number> {
+export async function capture(
+  value: string,
+  fifo: string,
+  options: CaptureRequest,
+  io: Io,
+): Promise<number> {
   using end = endOf(io)
   using client = new ControlClient(loadNative())
   let streams: readonly VnetStream[] = []
   let fd: number | undefined
   const stop = () => {
-    for (const { stream } of streams) stream.stop()
+    for (const { stream } of streams) {
+      stream.stop()
+    }
   }
   const stopped = end.asked.finally(stop)
   stopped.catch(() => {})
@@ -59,24 +66,46 @@ export async function capture(value: string, fifo: string, options: CaptureReque
     if (isErrno(error, EPIPE)) return EXIT_OK
     complain(error)
   } finally {
-    for (const { stream } of streams) await stream[Symbol.asyncDispose]()
+    for (const { stream } of streams) {
+      await stream[Symbol.asyncDispose]()
+    }
     // Wireshark would wait for a writer, and show the error only when the user stops the capture.
-    if (streams.length === 0) fd = await openRead(fifo, end).catch(() => undefined)
-    if (fd !== undefined) closeSync(fd)
+    if (streams.length === 0) {
+      fd = await openRead(fifo, end).catch(() => undefined)
+    }
+    if (fd !== undefined) {
+      closeSync(fd)
+    }
   }
   return EXIT_FAILURE
 }
 
-async function openInterface(client: ControlClient, value: string, options: CaptureRequest, { find }: Io) {
+async function openInterface(
+  client: ControlClient,
+  value: string,
+  options: CaptureRequest,
+  { find }: Io,
+) {
   const { devices } = await findVnets(client, find)
   const wanted = devices.filter(device => value === ALL || interfaceValue(device) === value)
-  if (wanted.length === 0) throw new VnetError(ENODEV, value, 'its vnet has ended: refresh the list of interfaces')
-  if (value !== ALL) for (const { pid } of wanted.filter(isOfLab)) enterUserNamespace(pid)
+  if (wanted.length === 0) {
+    throw new VnetError(ENODEV, value, 'its vnet has ended: refresh the list of interfaces')
+  }
+  if (value !== ALL) {
+    for (const { pid } of wanted.filter(isOfLab)) {
+      enterUserNamespace(pid)
+    }
+  }
   return openStreams(client, wanted, options)
 }
 
 /** Writes the streams to their end, which follows soon after the reader closes the FIFO `fd`. */
-async function writeTo(fifo: string, fd: number, streams: readonly VnetStream[], stop: () => void): Promise<void> {
+async function writeTo(
+  fifo: string,
+  fd: number,
+  streams: readonly VnetStream[],
+  stop: () => void,
+): Promise<void> {
   using _watch = onReaderGone(loadNative(), fd, stop)
   await using file = new CaptureFile(fifo)
   await Promise.all(streams.map(({ stream }) => writeAll(stream, file.source())))
@@ -88,7 +117,9 @@ async function openRead(fifo: string, end: UserEnd): Promise<number | undefined>
     try {
       return openSync(fifo, constants.O_WRONLY | constants.O_NONBLOCK)
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENXIO') throw new UsageError(`${fifo}: ${reasonOf(error)}`)
+      if ((error as NodeJS.ErrnoException).code !== 'ENXIO') {
+        throw new UsageError(`${fifo}: ${reasonOf(error)}`)
+      }
     }
     if (await end.within(AGAIN_MS)) return undefined
   }

@@ -7,7 +7,15 @@ import { spawnSync } from 'node:child_process'
 import { accessSync, constants, existsSync, lstatSync, rmSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { attempt, EEXIST, ENOENT, EPERM, shellWord, VnetError, withErrno } from '../../base/index.ts'
+import {
+  attempt,
+  EEXIST,
+  ENOENT,
+  EPERM,
+  shellWord,
+  VnetError,
+  withErrno,
+} from '../../base/index.ts'
 import { installing, makeDirectories, readTextFile } from '../../linux/index.ts'
 import { PROGRAM } from '../own-package.ts'
 
@@ -64,11 +72,17 @@ function folder(): string {
   }
   if (process.geteuid?.() === 0) {
     if (global !== undefined) return global
-    throw new VnetError(ENOENT, 'extcap folder of Wireshark', `there is none: ${installing('tshark')}`)
+    throw new VnetError(
+      ENOENT,
+      'extcap folder of Wireshark',
+      `there is none: ${installing('tshark')}`,
+    )
   }
   if (personal !== undefined) return personal
   // WIRESHARK_EXTCAP_DIR may name one that is the user's.
-  if (global !== undefined && attempt(() => accessSync(global, constants.W_OK) ?? true)) return global
+  if (global !== undefined && attempt(() => accessSync(global, constants.W_OK) ?? true)) {
+    return global
+  }
   const why = 'this Wireshark has no other folder for extcap programs: run this command as root'
   throw new VnetError(EPERM, `${global}`, why)
 }
@@ -77,7 +91,10 @@ type Folders = Readonly<{ personal: string | undefined; global: string | undefin
 
 /** Returns the folders that tshark itself reports; undefined if it is not installed. */
 function foldersOfTshark(): Folders | undefined {
-  const { status, stdout } = spawnSync('tshark', ['-G', 'folders'], { encoding: 'utf8', timeout: TSHARK_MS })
+  const { status, stdout } = spawnSync('tshark', ['-G', 'folders'], {
+    encoding: 'utf8',
+    timeout: TSHARK_MS,
+  })
   if (status !== 0) return undefined
   // `Extcap path:` is for all users; Wireshark 4.2 and newer also have a path for the user.
   const after = (name: RegExp) => name.exec(stdout)?.[1]

@@ -17,8 +17,13 @@ function plain(name: string): string {
 }
 
 /** Returns the reply to --extcap-interfaces. `help` is an address that Wireshark opens. */
-export function interfaceSentences(devices: readonly FoundDevice[], version: string, help: string): string {
-  const one = (value: string, display: string) => sentence('interface', { value, display: `vnet: ${display}` })
+export function interfaceSentences(
+  devices: readonly FoundDevice[],
+  version: string,
+  help: string,
+): string {
+  const one = (value: string, display: string) =>
+    sentence('interface', { value, display: `vnet: ${display}` })
   const described = (device: FoundDevice) => {
     const { driver, netns } = device
     const place = netns === undefined ? undefined : `in ${label({ name: netns })}`
@@ -33,14 +38,20 @@ export function interfaceSentences(devices: readonly FoundDevice[], version: str
 }
 
 /** Returns the reply to --extcap-dlts. */
-export const linkTypeSentences = (): string => sentence('dlt', { number: 1, name: 'EN10MB', display: 'Ethernet' })
+export const linkTypeSentences = (): string =>
+  sentence('dlt', { number: 1, name: 'EN10MB', display: 'Ethernet' })
 
 /** Returns the reply to --extcap-config. */
 export function configSentences(): string {
   return [
     { call: '--filter', display: 'Filter, as in pcap-filter(7)', type: 'string' },
     { call: '--drops', display: 'Dropped frames only', type: 'boolflag', default: 'false' },
-    { call: '--snaplen', display: 'Bytes kept of each frame (0: all)', type: 'unsigned', default: 0 },
+    {
+      call: '--snaplen',
+      display: 'Bytes kept of each frame (0: all)',
+      type: 'unsigned',
+      default: 0,
+    },
   ]
     .map((arg, number) => sentence('arg', { number, ...arg }))
     .join('')

@@ -28,24 +28,39 @@ interface ExtcapOptions {
 export async function extcap(options: ExtcapOptions, io: Io): Promise<number> {
   if (options.install || options.uninstall) {
     const { install, uninstall } = await import('./extcap-install.ts')
-    for (const line of options.install ? install() : uninstall()) io.out(`${line}\n`)
+    for (const line of options.install ? install() : uninstall()) {
+      io.out(`${line}\n`)
+    }
     return EXIT_OK
   }
   const { extcapInterface: value, fifo, extcapCaptureFilter } = options
   if (options.extcapInterfaces) return (await import('./extcap-capture.ts')).listInterfaces(io)
-  if (value === undefined)
-    throw new UsageError('vnet extcap is run by Wireshark, once `vnet extcap --install` has put it there')
+  if (value === undefined) {
+    throw new UsageError(
+      'vnet extcap is run by Wireshark, once `vnet extcap --install` has put it there',
+    )
+  }
   if (options.capture) {
     if (fifo === undefined) throw new UsageError('--capture needs --fifo PATH')
     const { capture } = await import('./extcap-capture.ts')
     const filter = both(options.filter, extcapCaptureFilter)
-    return capture(value, fifo, { filter, dropsOnly: options.drops, snaplen: options.snaplen || undefined }, io)
+    return capture(
+      value,
+      fifo,
+      { filter, dropsOnly: options.drops, snaplen: options.snaplen || undefined },
+      io,
+    )
   }
-  if (options.extcapDlts) io.out(linkTypeSentences())
-  else if (options.extcapConfig) {
+  if (options.extcapDlts) {
+    io.out(linkTypeSentences())
+  } else if (options.extcapConfig) {
     // No option has values that could be loaded again.
-    if (options.extcapReloadOption === undefined) io.out(configSentences())
-  } else if (extcapCaptureFilter !== undefined) await checkFilter(extcapCaptureFilter, io)
+    if (options.extcapReloadOption === undefined) {
+      io.out(configSentences())
+    }
+  } else if (extcapCaptureFilter !== undefined) {
+    await checkFilter(extcapCaptureFilter, io)
+  }
   return EXIT_OK
 }
 

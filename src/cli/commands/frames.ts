@@ -1,6 +1,12 @@
 /** `vnet frames`: a line for each frame that passes the interfaces, until Ctrl-C. */
 import { printable } from '../../base/printable.ts'
-import { directionOf, dropReasonOf, FramePrinter, isGso, PRINTED } from '../../capture/frame-text.ts'
+import {
+  directionOf,
+  dropReasonOf,
+  FramePrinter,
+  isGso,
+  PRINTED,
+} from '../../capture/frame-text.ts'
 import { CaptureError } from '../../capture/input.ts'
 import type { CapturedPacket } from '../../capture/packet.ts'
 import { CaptureReader } from '../../capture/reader.ts'
@@ -20,7 +26,13 @@ export function frames(names: readonly string[], options: FramesOptions, io: Io)
   const { filter, drops: dropsOnly, json = false } = options
   const show = async (client: ControlClient, found: Found) => {
     using end = endOf(io)
-    const { streams, isWhole } = await openNamed(client, found, names, { filter, dropsOnly, snaplen: PRINTED }, io)
+    const { streams, isWhole } = await openNamed(
+      client,
+      found,
+      names,
+      { filter, dropsOnly, snaplen: PRINTED },
+      io,
+    )
     if (streams.length === 0) return EXIT_FAILURE
     // A terminal that is stopped must not keep Ctrl-C from ending this.
     io.writeLater?.()
@@ -33,7 +45,9 @@ export function frames(names: readonly string[], options: FramesOptions, io: Io)
       throw error
     } finally {
       ended.catch(() => {})
-      for (const { stream } of streams) await stream[Symbol.asyncDispose]()
+      for (const { stream } of streams) {
+        await stream[Symbol.asyncDispose]()
+      }
     }
   }
   return askVnets(names, io, show, options)
@@ -48,14 +62,21 @@ async function printAll({ devices, stream }: VnetStream, json: boolean, io: Io):
     reader.push(bytes)
     for (let packet = reader.next(); packet !== undefined; packet = reader.next()) {
       const { interfaceName = '', dropCount: lost, verdict } = packet
-      if (lost !== undefined && json) io.out(`${JSON.stringify({ event: 'lost', frames: lost })}\n`)
-      else if (lost !== undefined)
+      if (lost !== undefined && json) {
+        io.out(`${JSON.stringify({ event: 'lost', frames: lost })}\n`)
+      } else if (lost !== undefined) {
         io.out(`${lost} ${lost === 1 ? 'frame was' : 'frames were'} lost: not read in time\n`)
+      }
       const device = named.get(interfaceName) ?? { name: interfaceName }
-      if (json) io.out(lines.json(device, packet))
-      else io.out(lines.line(label(device), packet), verdict === undefined ? undefined : 'red')
+      if (json) {
+        io.out(lines.json(device, packet))
+      } else {
+        io.out(lines.line(label(device), packet), verdict === undefined ? undefined : 'red')
+      }
       const room = io.room?.()
-      if (room !== undefined) await room
+      if (room !== undefined) {
+        await room
+      }
     }
   }
 }

@@ -7,13 +7,27 @@ import { followDocker } from '../../agent/docker.ts'
 import { openMark } from '../../agent/mark.ts'
 import { serveRequests } from '../../agent/requests.ts'
 import { engineSockets } from '../../attach/engine.ts'
-import { LOGLEVEL_DEBUG, LOGLEVEL_ERR, LOGLEVEL_INFO, Log, random, Turns, UsageError } from '../../base/index.ts'
+import {
+  LOGLEVEL_DEBUG,
+  LOGLEVEL_ERR,
+  LOGLEVEL_INFO,
+  Log,
+  random,
+  Turns,
+  UsageError,
+} from '../../base/index.ts'
 import { serveControl } from '../../control/server/server.ts'
 import { TimerfdClock } from '../../linux/clock.ts'
 import { loadNative } from '../../linux/native.ts'
 import { LinuxPlatform } from '../../linux/platform.ts'
 import { dropPrivileges } from '../../linux/privileges.ts'
-import { CAP_BPF, CAP_NET_ADMIN, CAP_SYS_ADMIN, CAP_SYS_PTRACE, CLONE_FILES } from '../../linux/uapi.ts'
+import {
+  CAP_BPF,
+  CAP_NET_ADMIN,
+  CAP_SYS_ADMIN,
+  CAP_SYS_PTRACE,
+  CLONE_FILES,
+} from '../../linux/uapi.ts'
 import { Net } from '../../netdev/net.ts'
 import { EXIT_OK, endOf, type Io, logLine } from '../process/io.ts'
 
@@ -37,8 +51,9 @@ interface NodeOptions {
 export async function node(options: NodeOptions, io: Io): Promise<number> {
   const { files, group, json = false, quiet, verbose = 0 } = options
   if (options.imageLabels && !options.docker) throw new UsageError('--image-labels is for --docker')
-  if (files !== undefined && !statSync(files, { throwIfNoEntry: false })?.isDirectory())
+  if (files !== undefined && !statSync(files, { throwIfNoEntry: false })?.isDirectory()) {
     throw new UsageError(`--files ${files}: it is not a directory`)
+  }
   const sockets = options.docker ? engineSockets() : []
   const { onClosed: _, ...lasting } = io
   // A full disk, or a reader of the output that leaves, ends no attachment.
@@ -55,7 +70,11 @@ export async function node(options: NodeOptions, io: Io): Promise<number> {
   const level = quiet ? LOGLEVEL_ERR : verbose > 0 ? LOGLEVEL_DEBUG : LOGLEVEL_INFO
   const log = new Log(level, (level, text) => io[json ? 'out' : 'err'](logLine(json, level, text)))
   await using clock = new TimerfdClock(native)
-  await using platform = new LinuxPlatform(native, text => log.warn(`vnet: ${text}`), new Turns(clock))
+  await using platform = new LinuxPlatform(
+    native,
+    text => log.warn(`vnet: ${text}`),
+    new Turns(clock),
+  )
   const net = new Net({ platform, clock, log, random: random(Math.floor(Math.random() * 2 ** 32)) })
   const path = agentSocket()
   const unserved = agentFile('.unserved', path)
@@ -78,12 +97,20 @@ export async function node(options: NodeOptions, io: Io): Promise<number> {
   await attachments.restore(mark)
   noteUnserved(attachments, unserved)
   requests.start()
-  if (io.own) dropPrivileges(native, KEPT)
-  io.out(json ? `${JSON.stringify({ event: 'ready', socket: path })}\n` : `requests: ${path}\nready\n`)
+  if (io.own) {
+    dropPrivileges(native, KEPT)
+  }
+  io.out(
+    json ? `${JSON.stringify({ event: 'ready', socket: path })}\n` : `requests: ${path}\nready\n`,
+  )
   const ended = new AbortController()
   const following =
     sockets.length > 0 &&
-    followDocker(attachments, { sockets, imageLabels: options.imageLabels === true, signal: ended.signal })
+    followDocker(attachments, {
+      sockets,
+      imageLabels: options.imageLabels === true,
+      signal: ended.signal,
+    })
   await end.asked.finally(() => ended.abort())
   await following
   return EXIT_OK

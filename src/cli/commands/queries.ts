@@ -41,34 +41,52 @@ export async function list(
     : found.devices
   const { users, failed } = found
   if (names) {
-    for (const name of devices.flatMap(device => [label(device), ...ownersFirst(device)])) io.out(`${name}\n`)
+    for (const name of devices.flatMap(device => [label(device), ...ownersFirst(device)])) {
+      io.out(`${name}\n`)
+    }
   } else {
     const interfaces = await Promise.all(devices.map(device => listed(client, device)))
     const away = user === undefined ? awayNames() : []
     const others = [...away.map(awayRow), ...mistakes.map(mistakeRow)]
-    if (json) io.out(`${JSON.stringify({ event: 'list', interfaces, users, away, mistakes })}\n`)
-    else {
-      for (const line of alignLeft(table(devices, interfaces, others))) io.out(`${line}\n`)
+    if (json) {
+      io.out(`${JSON.stringify({ event: 'list', interfaces, users, away, mistakes })}\n`)
+    } else {
+      for (const line of alignLeft(table(devices, interfaces, others))) {
+        io.out(`${line}\n`)
+      }
     }
   }
   if (!json && !names) {
-    for (const user of users) fail(io, otherUserLine(user, 'list --all'))
+    for (const user of users) {
+      fail(io, otherUserLine(user, 'list --all'))
+    }
   }
   return failAll(io, failed)
 }
 
 /** Returns the short and the full name of the owner, for completion. */
-const ownersFirst = (device: control.FoundDevice): string[] => ownerNames(device).slice(0, 2).map(printable)
+const ownersFirst = (device: control.FoundDevice): string[] =>
+  ownerNames(device).slice(0, 2).map(printable)
 
 type Mistake = control.MistakeInfo['present'][number]
 
 /** Returns the mistakes of all daemons that reply. */
 async function mistakesOf(client: ControlClient, { here }: control.Found): Promise<Mistake[]> {
-  const found = await Promise.all(here.map(({ vnet }) => client.mistakes(vnet).catch(() => undefined)))
+  const found = await Promise.all(
+    here.map(({ vnet }) => client.mistakes(vnet).catch(() => undefined)),
+  )
   return found.flatMap(each => each?.present ?? [])
 }
 
-const mistakeRow = ({ who, why }: Mistake): string[] => [who, 'attach', 'mistake', '-', '-', '-', why]
+const mistakeRow = ({ who, why }: Mistake): string[] => [
+  who,
+  'attach',
+  'mistake',
+  '-',
+  '-',
+  '-',
+  why,
+]
 
 /** Returns a device with its addresses, the other end, the wire and the drops. */
 async function listed(client: control.ControlClient, device: control.FoundDevice) {
@@ -80,31 +98,49 @@ async function listed(client: control.ControlClient, device: control.FoundDevice
   const { text = null, only = null, seed = null } = wire ?? {}
   const { owner = null } = device
   const bypassed = device.attached ? (stats?.bypassed ?? 0) : null
-  const link = { addresses: addressesOf(device) ?? null, peer, wire: text, only, seed, bypassed, owner }
+  const link = {
+    addresses: addressesOf(device) ?? null,
+    peer,
+    wire: text,
+    only,
+    seed,
+    bypassed,
+    owner,
+  }
   return { ...deviceFields(device), ...link, drops: stats === undefined ? null : dropsOf(stats) }
 }
 
 type Listed = Awaited<ReturnType<typeof listed>>
 
 /** Only a table with containers or pods has a column for them. */
-function table(devices: readonly control.FoundDevice[], interfaces: readonly Listed[], others: readonly string[][]) {
+function table(
+  devices: readonly control.FoundDevice[],
+  interfaces: readonly Listed[],
+  others: readonly string[][],
+) {
   const all = [...rows(devices, interfaces), ...others]
   const owners = devices.map(ownerLabel)
   if (owners.every(owner => owner === undefined)) return all
-  return all.map(([name = '', ...rest], i) => [name, i === 0 ? 'owner' : (owners[i - 1] ?? '-'), ...rest])
+  return all.map(([name = '', ...rest], i) => [
+    name,
+    i === 0 ? 'owner' : (owners[i - 1] ?? '-'),
+    ...rest,
+  ])
 }
 
 function rows(devices: readonly control.FoundDevice[], interfaces: readonly Listed[]): string[][] {
   return [
     ['interface', 'driver', 'state', 'address', 'peer', 'drops', 'wire'],
-    ...interfaces.map(({ driver, state, busy, addresses, peer, drops, wire, only, bypassed }, i) => {
-      const filter = only === null ? '' : `, only '${only}'`
-      const beside = bypassed ? `; ${BYPASSED}: ${bypassed}` : ''
-      const text = wire === null ? '-' : wireText(wire) + filter + beside
-      const now = busy === undefined ? state : `${state}, ${busyText(busy)}`
-      const shown = [driver, now, addresses?.[0], peer, drops, text].map(word => `${word ?? '-'}`)
-      return [label(devices[i] as control.FoundDevice), ...shown]
-    }),
+    ...interfaces.map(
+      ({ driver, state, busy, addresses, peer, drops, wire, only, bypassed }, i) => {
+        const filter = only === null ? '' : `, only '${only}'`
+        const beside = bypassed ? `; ${BYPASSED}: ${bypassed}` : ''
+        const text = wire === null ? '-' : wireText(wire) + filter + beside
+        const now = busy === undefined ? state : `${state}, ${busyText(busy)}`
+        const shown = [driver, now, addresses?.[0], peer, drops, text].map(word => `${word ?? '-'}`)
+        return [label(devices[i] as control.FoundDevice), ...shown]
+      },
+    ),
   ]
 }
 
@@ -129,7 +165,9 @@ export function show(name: string, { json, user }: QueryOptions, io: Io): Promis
     const fields = await listed(client, device)
     if (json) {
       const params = Object.fromEntries(found.map(({ name, value }) => [name, value]))
-      io.out(`${JSON.stringify({ event: 'show', ...fields, params, parts, scenario: scenario ?? null })}\n`)
+      io.out(
+        `${JSON.stringify({ event: 'show', ...fields, params, parts, scenario: scenario ?? null })}\n`,
+      )
       return
     }
     const {
@@ -182,8 +220,12 @@ export function show(name: string, { json, user }: QueryOptions, io: Io): Promis
     for (const [heading, rows] of groups) {
       const shown = rows.filter(([, word]) => (word ?? '') !== '')
       if (shown.length === 0) continue
-      for (const line of [heading, ...alignLeft(shown.map(([key, word]) => [`  ${key}`, `${word}`]))])
+      for (const line of [
+        heading,
+        ...alignLeft(shown.map(([key, word]) => [`  ${key}`, `${word}`])),
+      ]) {
         io.out(`${line}\n`)
+      }
     }
   }
   return askInterface(name, io, print, { user })
@@ -208,7 +250,8 @@ function params(
 function scenarioRows({ started, repeat, steps }: control.ScenarioInfo): string[][] {
   const time = (ms: number, digits?: number) =>
     formatDuration(ms * NSEC_PER_MSEC, digits === undefined ? {} : { digits })
-  const now = started === undefined ? 'not started' : `${time(Date.now() - started, 3)} after its start`
+  const now =
+    started === undefined ? 'not started' : `${time(Date.now() - started, 3)} after its start`
   const rounds = repeat === undefined ? '' : `, repeats every ${time(repeat)}`
   return [['now', `${now}${rounds}`], ...steps.map(({ at, text }) => [`at ${time(at)}`, text])]
 }
@@ -221,16 +264,28 @@ function partText({ kind, length, capacity, state, count }: control.PartInfo): s
 }
 
 /** `vnet param IF [NAME[=VALUE]]`: shows all parameters of the driver or one, or sets one. */
-export function param(name: string, which: string | undefined, options: NamesOptions, io: Io): Promise<number> {
-  if (options.names && which !== undefined) throw new UsageError('param: --names lists all: leave out NAME')
+export function param(
+  name: string,
+  which: string | undefined,
+  options: NamesOptions,
+  io: Io,
+): Promise<number> {
+  if (options.names && which !== undefined) {
+    throw new UsageError('param: --names lists all: leave out NAME')
+  }
   const ask = async (client: control.ControlClient, device: control.FoundDevice) => {
     const json = (object: object) => io.out(`${JSON.stringify({ event: 'param', ...object })}\n`)
     const { vnet } = device
     if (which === undefined) {
       const params = await client.params(vnet, device)
       const lines = options.names ? params.map(({ name }) => optionName(name)) : paramTable(params)
-      if (options.json) json({ params: params.map(paramFields) })
-      else for (const line of lines) io.out(`${line}\n`)
+      if (options.json) {
+        json({ params: params.map(paramFields) })
+      } else {
+        for (const line of lines) {
+          io.out(`${line}\n`)
+        }
+      }
       return
     }
     const [, written = '', value] = /^([^=]*)(?:=(.*))?$/s.exec(which) ?? []
@@ -238,11 +293,16 @@ export function param(name: string, which: string | undefined, options: NamesOpt
     const param = written.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())
     if (value !== undefined) {
       await client.setParam(vnet, device, param, value)
-      if (options.json) json({ name: param, value })
+      if (options.json) {
+        json({ name: param, value })
+      }
     } else {
       const found = await client.param(vnet, device, param)
-      if (options.json) json(paramFields(found))
-      else io.out(`${found.value}\n`)
+      if (options.json) {
+        json(paramFields(found))
+      } else {
+        io.out(`${found.value}\n`)
+      }
     }
   }
   return askInterface(name, io, ask, options)
@@ -253,7 +313,10 @@ function paramRow({ name, value, type }: control.DriverParam): string[] {
   return [optionName(name), type === 'bool' ? onOff : value]
 }
 
-const paramFields = ({ range, ...param }: control.DriverParam) => ({ ...param, range: range ?? null })
+const paramFields = ({ range, ...param }: control.DriverParam) => ({
+  ...param,
+  range: range ?? null,
+})
 
 /** Parameters that are the wire's. */
 const OF_WIRE = ['wire', 'wireAb', 'wireBa', 'wireIn', 'wireOut', 'only']
@@ -263,7 +326,11 @@ const fixedText = (name: string): string =>
 
 function paramTable(params: readonly control.DriverParam[]): string[] {
   const notes = ({ name, description, range, live }: control.DriverParam) =>
-    [description, range === undefined ? '' : ` (${range})`, live ? '' : `; ${fixedText(name)}`].join('')
+    [
+      description,
+      range === undefined ? '' : ` (${range})`,
+      live ? '' : `; ${fixedText(name)}`,
+    ].join('')
   return alignLeft(params.map(param => [`${optionName(param.name)}=${param.value}`, notes(param)]))
 }
 
@@ -276,11 +343,15 @@ export function faults(name: string, { json, queue }: FaultsOptions, io: Io): Pr
   if (queue !== undefined) throw new UsageError('trigger: --queue needs a FAULT')
   return askInterface(name, io, async (_, device) => {
     const { faults, netns = null } = device
-    const refusal = (why: string) => new VnetError(EOPNOTSUPP, ['TRIGGER', ''], `the driver of ${name} ${why}`)
+    const refusal = (why: string) =>
+      new VnetError(EOPNOTSUPP, ['TRIGGER', ''], `the driver of ${name} ${why}`)
     if (faults === undefined) throw refusal('does not list its faults')
     if (faults.length === 0) throw refusal('has no faults to trigger')
-    if (json) io.out(`${JSON.stringify({ event: 'trigger', name: device.name, netns, faults })}\n`)
-    else io.out(faults.map(fault => `${fault}\n`).join(''))
+    if (json) {
+      io.out(`${JSON.stringify({ event: 'trigger', name: device.name, netns, faults })}\n`)
+    } else {
+      io.out(faults.map(fault => `${fault}\n`).join(''))
+    }
   })
 }
 
@@ -293,21 +364,35 @@ export function ioctl(
   name: string,
   number: number,
   given: Uint8Array | undefined,
-  { json, length = given?.length }: Pick<QueryOptions, 'json'> & { readonly length: number | undefined },
+  {
+    json,
+    length = given?.length,
+  }: Pick<QueryOptions, 'json'> & { readonly length: number | undefined },
   io: Io,
 ): Promise<number> {
-  if (length !== undefined && given !== undefined && length < given.length)
+  if (length !== undefined && given !== undefined && length < given.length) {
     throw new UsageError(`--length ${length}: HEX has ${given.length} bytes`)
+  }
   const data = length === undefined ? undefined : new Uint8Array(length)
   data?.set(given ?? [])
   return askInterface(name, io, async (client, device) => {
     const reply = await client.ioctl(device.vnet, device, { cmd: SIOCDEVPRIVATE + number, data })
     if (reply.result < 0) throw new VnetError(reply.result, `SIOCDEVPRIVATE + ${number} of ${name}`)
     const ifr = hex(reply.ifreq.subarray(IFR_IFRU))
-    const fields = { result: reply.result, ifr, data: reply.data === undefined ? null : hex(reply.data) }
-    if (json) io.out(`${JSON.stringify({ event: 'ioctl', ...fields })}\n`)
-    else
-      for (const [key, value] of Object.entries(fields)) if (value !== null) io.out(`${`${key} ${value}`.trimEnd()}\n`)
+    const fields = {
+      result: reply.result,
+      ifr,
+      data: reply.data === undefined ? null : hex(reply.data),
+    }
+    if (json) {
+      io.out(`${JSON.stringify({ event: 'ioctl', ...fields })}\n`)
+    } else {
+      for (const [key, value] of Object.entries(fields)) {
+        if (value !== null) {
+          io.out(`${`${key} ${value}`.trimEnd()}\n`)
+        }
+      }
+    }
   })
 }
 

@@ -39,23 +39,43 @@ const COUNT_MAX = 65_000
 export async function record(target: string, options: RecordOptions, io: Io): Promise<number> {
   const { time, interval, out } = options
   const count = Math.floor(time / interval)
-  if (count < 10) throw new UsageError('record: a measurement needs at least 10 probes: a longer --time')
-  if (count > COUNT_MAX) throw new UsageError(`record: at most ${COUNT_MAX} probes: a longer --interval`)
+  if (count < 10) {
+    throw new UsageError('record: a measurement needs at least 10 probes: a longer --time')
+  }
+  if (count > COUNT_MAX) {
+    throw new UsageError(`record: at most ${COUNT_MAX} probes: a longer --interval`)
+  }
   // Tried first: a measurement takes long. A file of an earlier one is kept until there is another.
   const isNew = !existsSync(out)
   closeSync(openOutput(out, { keeps: true, mode: 0o666 }))
-  if (isNew) unlinkSync(out)
+  if (isNew) {
+    unlinkSync(out)
+  }
   const to = await hostOf(target)
-  const each = await ping([...to, '-c', `${count}`, '-i', `${interval / NSEC_PER_SEC}`, '-s', `${SMALL}`])
+  const each = await ping([
+    ...to,
+    '-c',
+    `${count}`,
+    '-i',
+    `${interval / NSEC_PER_SEC}`,
+    '-s',
+    `${SMALL}`,
+  ])
   if (each.trips.size === 0) return fail(io, `record ${target}: no reply: ${each.said}`)
   const headers = HEADERS[each.isIpv6 ? 6 : 4]
   const { rate, said } = await rateOf(to, headers)
-  const probes = Array.from({ length: count }, (_, i) => ({ sent: i * interval, trip: each.trips.get(i + 1) }))
+  const probes = Array.from({ length: count }, (_, i) => ({
+    sent: i * interval,
+    trip: each.trips.get(i + 1),
+  }))
   const measured = { probes, bytes: SMALL + headers, rate }
   const fit = fits.fitWire(measured)
   write(out, fits.traceOf(measured, STEP))
-  if (options.json) io.out(`${JSON.stringify(jsonOf(target, measured, fit, out))}\n`)
-  else io.out(textOf(target, measured, fit, said, out))
+  if (options.json) {
+    io.out(`${JSON.stringify(jsonOf(target, measured, fit, out))}\n`)
+  } else {
+    io.out(textOf(target, measured, fit, said, out))
+  }
   return EXIT_OK
 }
 
@@ -71,17 +91,44 @@ function write(path: string, text: string): void {
 const QUANTILES = { min: 0, median: 0.5, p90: 0.9, p99: 0.99 } as const
 
 /** Times are in ms, the rate in bit/s; shares are from 0 to 1. */
-function jsonOf(target: string, { probes, bytes, rate }: fits.Measured, fit: fits.Fit, out: string): object {
+function jsonOf(
+  target: string,
+  { probes, bytes, rate }: fits.Measured,
+  fit: fits.Fit,
+  out: string,
+): object {
   const { text, distance, lost, runs, meanRun, quantile } = fit
-  const trips = Object.entries(QUANTILES).map(([name, share]) => [name, quantile(share) / NSEC_PER_MSEC])
-  const measured = { probes: probes.length, bytes, trip: Object.fromEntries(trips), lost, runs, meanRun }
-  const found = { rate: rate === undefined ? null : Math.round(rate), wire: text, distance: distance ?? null }
+  const trips = Object.entries(QUANTILES).map(([name, share]) => [
+    name,
+    quantile(share) / NSEC_PER_MSEC,
+  ])
+  const measured = {
+    probes: probes.length,
+    bytes,
+    trip: Object.fromEntries(trips),
+    lost,
+    runs,
+    meanRun,
+  }
+  const found = {
+    rate: rate === undefined ? null : Math.round(rate),
+    wire: text,
+    distance: distance ?? null,
+  }
   return { event: 'record', target, ...measured, ...found, trace: out }
 }
 
-function textOf(target: string, { probes, bytes }: fits.Measured, fit: fits.Fit, rate: string, out: string): string {
+function textOf(
+  target: string,
+  { probes, bytes }: fits.Measured,
+  fit: fits.Fit,
+  rate: string,
+  out: string,
+): string {
   const { text, distance, lost, runs, meanRun, quantile } = fit
-  const [min, median, p90, p99] = Object.values(QUANTILES).map(share => formatDuration(quantile(share), { digits: 3 }))
+  const [min, median, p90, p99] = Object.values(QUANTILES).map(share =>
+    formatDuration(quantile(share), { digits: 3 }),
+  )
   const inRuns = runs === 0 ? '' : `, in ${runs} runs of ${meanRun.toFixed(1)} on average`
   return (
     `${printable(target)}: ${probes.length} probes of ${bytes} bytes\n` +
@@ -95,7 +142,9 @@ function textOf(target: string, { probes, bytes }: fits.Measured, fit: fits.Fit,
 }
 
 function distanceText(distance: number | undefined): string {
-  if (distance === undefined) return `not measured: the jitter is less than ${formatDuration(fits.JITTER_MIN)}`
+  if (distance === undefined) {
+    return `not measured: the jitter is less than ${formatDuration(fits.JITTER_MIN)}`
+  }
   return `${distance.toFixed(3)} of the round trips (Kolmogorov-Smirnov; 0 is the same distribution)`
 }
 
@@ -112,17 +161,31 @@ async function hostOf(target: string): Promise<string[]> {
  * Measures the distance at which packets arrive that were sent back to back. Returns the rate,
  * undefined if none was found or the line is not limited, and its text.
  */
-async function rateOf(to: readonly string[], headers: number): Promise<{ rate?: number; said: string }> {
+async function rateOf(
+  to: readonly string[],
+  headers: number,
+): Promise<{ rate?: number; said: string }> {
   const trains: number[][] = []
   for (let i = 0; i < fits.TRAINS; i++) {
-    const args = ['-c', `${fits.TRAIN_PACKETS}`, '-l', `${fits.TRAIN_PACKETS}`, '-i', '0.2', '-s', `${LARGE}`]
+    const args = [
+      '-c',
+      `${fits.TRAIN_PACKETS}`,
+      '-l',
+      `${fits.TRAIN_PACKETS}`,
+      '-i',
+      '0.2',
+      '-s',
+      `${LARGE}`,
+    ]
     const { arrivals } = await ping([...to, ...args])
     trains.push([...arrivals].sort(([a], [b]) => a - b).map(([, time]) => time))
   }
   const rate = fits.rateOfTrains(trains, LARGE + headers)
   if (rate === undefined) {
     // ping sends trains for root only.
-    return { said: `not measured: ${process.getuid?.() === 0 ? 'trains of packets were lost' : 'needs root'}` }
+    return {
+      said: `not measured: ${process.getuid?.() === 0 ? 'trains of packets were lost' : 'needs root'}`,
+    }
   }
   if (rate >= RATE_MAX) return { said: 'not limited' }
   return { rate, said: formatRate(Number(rate.toPrecision(3))) }
@@ -135,7 +198,9 @@ async function rateOf(to: readonly string[], headers: number): Promise<{ rate?: 
 async function ping(args: readonly string[]) {
   const { stdout, stderr } = await run('ping', ['-n', '-D', '-W', '2', ...args])
   const [trips, arrivals] = [new Map<number, number>(), new Map<number, number>()]
-  for (const [, s, us, seq, ms] of stdout.matchAll(/^\[(\d+)\.(\d+)\] .*icmp_seq=(\d+) .*time=([\d.]+) ms$/gm)) {
+  for (const [, s, us, seq, ms] of stdout.matchAll(
+    /^\[(\d+)\.(\d+)\] .*icmp_seq=(\d+) .*time=([\d.]+) ms$/gm,
+  )) {
     if (trips.has(Number(seq))) continue
     trips.set(Number(seq), Number(ms) * NSEC_PER_MSEC)
     arrivals.set(Number(seq), Number(s) * NSEC_PER_SEC + 1000 * Number(us))
@@ -146,9 +211,15 @@ async function ping(args: readonly string[]) {
 }
 
 /** Runs a program to its end. Rejects with a UsageError if it is not installed. */
-function run(program: string, args: readonly string[]): Promise<{ stdout: string; stderr: string }> {
+function run(
+  program: string,
+  args: readonly string[],
+): Promise<{ stdout: string; stderr: string }> {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, LC_ALL: 'C' } })
+    const child = spawn(program, args, {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, LC_ALL: 'C' },
+    })
     const read = { stdout: '', stderr: '' }
     child.stdout.on('data', chunk => (read.stdout += chunk))
     child.stderr.on('data', chunk => (read.stderr += chunk))

@@ -71,9 +71,12 @@ async function play(
     const played = player.play(input.name, input.chunks()).finally(() => sink.drained())
     await Promise.race([played, ended])
     const isMissing = name !== undefined && !player.isOver && !player.interfaces.has(name)
-    if (isMissing) problem = new Error(`${input.name}: ${noneOf(name, [...player.interfaces])}`)
+    if (isMissing) {
+      problem = new Error(`${input.name}: ${noneOf(name, [...player.interfaces])}`)
+    }
   } catch (error) {
-    const isExpected = error instanceof CaptureError || error instanceof VnetError || isFileError(error)
+    const isExpected =
+      error instanceof CaptureError || error instanceof VnetError || isFileError(error)
     if (!isExpected) throw error
     problem = error
   } finally {
@@ -82,16 +85,23 @@ async function play(
     io.progress?.(undefined)
   }
   const lines = options.json ? [JSON.stringify(counts.json(seconds()))] : counts.summary(seconds())
-  for (const line of lines) io.out(`${line}\n`)
-  if (problem === undefined && counts.sent === 0 && !isAsked) problem = new Error(nothingOf(input.name, counts))
+  for (const line of lines) {
+    io.out(`${line}\n`)
+  }
+  if (problem === undefined && counts.sent === 0 && !isAsked) {
+    problem = new Error(nothingOf(input.name, counts))
+  }
   if (problem === undefined) return EXIT_OK
   return fail(io, isFileError(problem) ? `${input.name}: ${reasonOf(problem)}` : problem)
 }
 
 /** Says why no frame was sent. */
 export function nothingOf(name: string, { failed, skipped }: ReplayCounts): string {
-  if (failed.total + skipped.total === 0) return `${name}: no frame was sent: the capture has no packets`
-  const [reasons, rest] = failed.total > 0 ? [failed, 'no frame was taken'] : [skipped, 'no packet can be played']
+  if (failed.total + skipped.total === 0) {
+    return `${name}: no frame was sent: the capture has no packets`
+  }
+  const [reasons, rest] =
+    failed.total > 0 ? [failed, 'no frame was taken'] : [skipped, 'no packet can be played']
   return `${name}: no frame was sent: ${rest}: ${reasons.text}`
 }
 

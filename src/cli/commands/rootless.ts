@@ -24,22 +24,34 @@ export interface RootlessOptions {
 }
 
 /** Returns only by throwing a VnetError. */
-export async function rootless(command: readonly string[], { internet = false }: RootlessOptions): Promise<never> {
+export async function rootless(
+  command: readonly string[],
+  { internet = false }: RootlessOptions,
+): Promise<never> {
   const native = loadNative()
   const given = inherited().flatMap((isGiven, fd) => (isGiven && fd > 2 ? [fd] : []))
   const prepared = preparedWayOut()
   if (internet && prepared !== undefined) {
     // This program has executed itself inside.
     const fd = await connect(native)
-    return execHere(native, command, Int32Array.from([...given.filter(each => each !== prepared), fd]))
+    return execHere(
+      native,
+      command,
+      Int32Array.from([...given.filter(each => each !== prepared), fd]),
+    )
   }
   checkTun(native)
   // The cache of Playwright is named after the user id, which is root's in here. If root has run
   // tests, the user could not write to it.
   process.env.PLAYWRIGHT_TRANSFORM_CACHE_DIR ??=
-    process.env.PWTEST_CACHE_DIR ?? join(tmpdir(), `playwright-transform-cache-${process.geteuid?.()}`)
+    process.env.PWTEST_CACHE_DIR ??
+    join(tmpdir(), `playwright-transform-cache-${process.geteuid?.()}`)
   if (!internet) return execRootless(native, command, Int32Array.from(given))
-  return execRootless(native, ownCommand(), Int32Array.from([...given, ...prepareWayOut(native, { isAside: true })]))
+  return execRootless(
+    native,
+    ownCommand(),
+    Int32Array.from([...given, ...prepareWayOut(native, { isAside: true })]),
+  )
 }
 
 /**
@@ -49,13 +61,20 @@ export async function rootless(command: readonly string[], { internet = false }:
 async function connect(native: Native): Promise<number> {
   const directory = makeTemporaryDirectory('vnet-way-out-')
   try {
-    const fd = await withoutDad(native, async () => (await WayOut.open({ native, nsfd: -1 }, directory)).fd)
+    const fd = await withoutDad(
+      native,
+      async () => (await WayOut.open({ native, nsfd: -1 }, directory)).fd,
+    )
     // The ways out of labs inside reply to pings by sockets that only this group may open.
-    if (hasSysctl(native, -1, PING_GROUPS)) writeSysctl(native, -1, PING_GROUPS, '0 0')
+    if (hasSysctl(native, -1, PING_GROUPS)) {
+      writeSysctl(native, -1, PING_GROUPS, '0 0')
+    }
     if (!existsSync(RESOLV_CONF)) return fd
     // DNS by TCP does not reach the machine's server here.
     writeFile(OWN_RESOLV_CONF, resolvConf().replace(/\buse-vc\b/g, ''))
-    const { status, stderr } = spawnSync('mount', ['--bind', OWN_RESOLV_CONF, RESOLV_CONF], { encoding: 'utf8' })
+    const { status, stderr } = spawnSync('mount', ['--bind', OWN_RESOLV_CONF, RESOLV_CONF], {
+      encoding: 'utf8',
+    })
     if (status !== 0) throw new VnetError(EPERM, ['mount', RESOLV_CONF], stderr?.trim())
     return fd
   } finally {

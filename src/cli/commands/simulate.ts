@@ -8,7 +8,12 @@ import { printable } from '../../base/printable.ts'
 import { FileError, UsageError } from '../../base/usage-error.ts'
 import { CaptureError } from '../../capture/input.ts'
 import type { CapturedPacket } from '../../capture/packet.ts'
-import { PACKET_OVERHEAD, writeInterface, writePacket, writeSection } from '../../capture/pcapng-writer.ts'
+import {
+  PACKET_OVERHEAD,
+  writeInterface,
+  writePacket,
+  writeSection,
+} from '../../capture/pcapng-writer.ts'
 import { CaptureReader } from '../../capture/reader.ts'
 import { openOutput } from '../../linux/regular-file.ts'
 import { seedOfComment } from '../../netdev/frame-drop.ts'
@@ -22,7 +27,12 @@ import type { Direction } from '../../wire/wire.ts'
 import { LinuxWireResources } from '../../wire/wire-resources.node.ts'
 import { EXIT_FAILURE, EXIT_OK, type Io } from '../process/io.ts'
 import { ReplayInput } from '../replay/input.ts'
-import { type Arrivals, type Begin, CapturedArrivals, LoggedArrivals } from '../replay/simulation-arrivals.ts'
+import {
+  type Arrivals,
+  type Begin,
+  CapturedArrivals,
+  LoggedArrivals,
+} from '../replay/simulation-arrivals.ts'
 import { stageDrops } from '../statistics.ts'
 import { wireTable } from './wire.ts'
 
@@ -49,26 +59,38 @@ export async function simulate(file: string, options: SimulateOptions, io: Io): 
   const first = await chunks.next()
   const isLog = !first.done && first.value[0] === BRACE
   await using resources = new LinuxWireResources(parseScenario)
-  if (options.stage !== undefined)
+  if (options.stage !== undefined) {
     await resources.loadStages(options.stage, (await import('../driver-file.ts')).importFile)
+  }
   const texts = textsOf(options, isLog)
   // A wrong text must not empty the files that are written.
   const run = new SimulationRun(resources, texts, options.scenario)
   const { out, log } = options
-  if (out !== undefined && out === log) throw new UsageError(`${out}: --out and --log need a file each`)
-  for (const path of [out, log]) if (path !== undefined) input.refuse(path)
+  if (out !== undefined && out === log) {
+    throw new UsageError(`${out}: --out and --log need a file each`)
+  }
+  for (const path of [out, log]) {
+    if (path !== undefined) {
+      input.refuse(path)
+    }
+  }
   const seed = options.seed ?? (isLog ? undefined : await capturedSeed(input))
   using output = out === undefined ? undefined : new SimulationOutput(out)
   const decisions = log === undefined ? undefined : new DecisionFile(log, { room: Infinity })
 
   const problems: string[] = []
-  const deliver: SimulationOptions['deliver'] = (skb, direction, time) => output?.add(skb, direction, time)
+  const deliver: SimulationOptions['deliver'] = (skb, direction, time) =>
+    output?.add(skb, direction, time)
   const failed = (stage: string, error: unknown) => {
-    if (problems.length === 0) problems.push(`wire, ${stage}: ${describeException(error)}`)
+    if (problems.length === 0) {
+      problems.push(`wire, ${stage}: ${describeException(error)}`)
+    }
   }
   const simulation = run.start({ log: decisions, deliver, failed }, seed ?? DEFAULT_SEED)
   const begin: Begin = (time, { seconds, nanoseconds }) => {
-    if (output !== undefined) Object.assign(output, { seconds, nanoseconds })
+    if (output !== undefined) {
+      Object.assign(output, { seconds, nanoseconds })
+    }
     run.setWires(time)
   }
   const replay = texts === undefined ? { seed, stages: run.stages.bind(run) } : undefined
@@ -79,12 +101,17 @@ export async function simulate(file: string, options: SimulateOptions, io: Io): 
   problems.push(...(await arrive(arrivals, first, chunks, decisions)))
   run.finish()
   output?.flush()
-  if (output?.failure !== undefined) problems.push(`${out}: ${reasonOf(output.failure)}`)
+  if (output?.failure !== undefined) {
+    problems.push(`${out}: ${reasonOf(output.failure)}`)
+  }
   await decisions?.[Symbol.asyncDispose]().catch(error => problems.push(explain(error)))
-  if (arrivals.lost > 0) problems.push(`${file}: ${arrivals.lost} lines are missing: their arrivals were not simulated`)
+  if (arrivals.lost > 0) {
+    problems.push(`${file}: ${arrivals.lost} lines are missing: their arrivals were not simulated`)
+  }
   print(file, simulation, options, io)
-  for (const note of [...run.notes, ...notes(file, simulation, arrivals), ...problems])
+  for (const note of [...run.notes, ...notes(file, simulation, arrivals), ...problems]) {
     io.err(`vnet: ${printable(note)}\n`)
+  }
   return problems.length === 0 ? EXIT_OK : EXIT_FAILURE
 }
 
@@ -106,9 +133,13 @@ async function capturedSeed(input: ReplayInput): Promise<number | undefined> {
         const seed = seedOfComment(comment)
         if (Number.isNaN(seed)) {
           const place = `${input.name}: packet ${packets}`
-          throw new FileError(`${place}: the comment '${printable(comment)}' has no seed of a wire: give --seed`)
+          throw new FileError(
+            `${place}: the comment '${printable(comment)}' has no seed of a wire: give --seed`,
+          )
         }
-        if (seed !== undefined) seeds.add(seed)
+        if (seed !== undefined) {
+          seeds.add(seed)
+        }
       }
     }
   }
@@ -125,7 +156,9 @@ async function capturedSeed(input: ReplayInput): Promise<number | undefined> {
   }
   if (seeds.size > 1) {
     const [one, other] = seeds
-    throw new UsageError(`${input.name}: its comments have several seeds, such as ${one} and ${other}: give --seed`)
+    throw new UsageError(
+      `${input.name}: its comments have several seeds, such as ${one} and ${other}: give --seed`,
+    )
   }
   return [...seeds][0]
 }
@@ -155,7 +188,10 @@ async function arrive(
 }
 
 /** Returns the text of both directions; undefined for the log's own text. */
-function textsOf({ wire, wireAb = wire, wireBa = wire, scenario }: SimulateOptions, isLog: boolean) {
+function textsOf(
+  { wire, wireAb = wire, wireBa = wire, scenario }: SimulateOptions,
+  isLog: boolean,
+) {
   if ((wireAb ?? wireBa ?? scenario) !== undefined) return { ab: wireAb ?? '', ba: wireBa ?? '' }
   if (isLog) return undefined
   throw new UsageError("simulate: a capture needs --wire, such as --wire 'delay 20ms loss 1%'")
@@ -163,24 +199,39 @@ function textsOf({ wire, wireAb = wire, wireBa = wire, scenario }: SimulateOptio
 
 function print(file: string, simulation: Simulation, { json }: SimulateOptions, io: Io): void {
   const stages = DIRECTIONS.flatMap(direction => simulation.report(direction))
-  if (json) for (const stage of stages) io.out(`${JSON.stringify({ event: 'wire', ...stage })}\n`)
-  else {
+  if (json) {
+    for (const stage of stages) {
+      io.out(`${JSON.stringify({ event: 'wire', ...stage })}\n`)
+    }
+  } else {
     const text = { ab: simulation.textOf('ab'), ba: simulation.textOf('ba') }
     io.out(wireTable(file, { time: 0, text, stages }))
     for (const direction of DIRECTIONS) {
       const drops = simulation.drops(direction)
       // Drops in removed stages, or before the first stage.
-      if (Object.keys(drops).length > 0) io.out(`  ${direction} otherwise ${stageDrops({ drops })}\n`)
+      if (Object.keys(drops).length > 0) {
+        io.out(`  ${direction} otherwise ${stageDrops({ drops })}\n`)
+      }
     }
   }
 }
 
 /** Returns a line for each kind of frame that was not simulated unchanged. */
-function notes(file: string, { short, long }: Simulation, { oversized, skipped, repeated }: Arrivals): string[] {
+function notes(
+  file: string,
+  { short, long }: Simulation,
+  { oversized, skipped, repeated }: Arrivals,
+): string[] {
   const leftOut = 'frames were left out'
   const lines = [
-    [skipped, `${leftOut}: the capture says that a wire delivered or dropped them, or that they reached no wire`],
-    [repeated, 'frames repeat a packet of the file, and count as packets of their own: capture one interface'],
+    [
+      skipped,
+      `${leftOut}: the capture says that a wire delivered or dropped them, or that they reached no wire`,
+    ],
+    [
+      repeated,
+      'frames repeat a packet of the file, and count as packets of their own: capture one interface',
+    ],
     [short, `${leftOut}: shorter than an Ethernet header`],
     [long, `frames count as ${FRAME_MAX} bytes, because they are longer`],
     [
@@ -210,7 +261,9 @@ class SimulationOutput implements Disposable {
     this.#fd = openOutput(path)
     const to = this.#buffer
     this.#end = writeSection(to, 0, { userAppl: 'vnet simulate' })
-    for (const name of ['ab', 'ba']) this.#end = writeInterface(to, this.#end, { name })
+    for (const name of ['ab', 'ba']) {
+      this.#end = writeInterface(to, this.#end, { name })
+    }
     const nothing = { bytes: to, at: 0, capturedLength: 0, originalLength: 0 }
     this.#packet = { seconds: 0, nanoseconds: 0, interfaceIndex: 0, ...nothing }
   }
@@ -227,7 +280,9 @@ class SimulationOutput implements Disposable {
     packet.at = data
     packet.capturedLength = Math.min(len, queueMapping)
     packet.originalLength = len
-    if (this.#end + packet.capturedLength + PACKET_OVERHEAD > CHUNK) this.flush()
+    if (this.#end + packet.capturedLength + PACKET_OVERHEAD > CHUNK) {
+      this.flush()
+    }
     this.#end = writePacket(this.#buffer, this.#end, packet)
   }
 
@@ -237,7 +292,9 @@ class SimulationOutput implements Disposable {
 
   flush(): void {
     try {
-      for (let at = 0; at < this.#end; ) at += writeSync(this.#fd, this.#buffer, at, this.#end - at)
+      for (let at = 0; at < this.#end; ) {
+        at += writeSync(this.#fd, this.#buffer, at, this.#end - at)
+      }
     } catch (error) {
       this.failure ??= error
     }

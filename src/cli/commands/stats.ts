@@ -4,7 +4,12 @@ import type { ControlClient, DeviceStats, Found, FoundDevice } from '../../contr
 import { queueCounterFields } from '../../control/protocol/queue-counters.ts'
 import { BEFORE_VNET } from '../../netdev/before-vnet.ts'
 import { BYPASSED } from '../../netdev/bypass.ts'
-import { kernelName, type LinkStats64, type LinkStats64Field, linkStats64Fields } from '../../netdev/stats.ts'
+import {
+  kernelName,
+  type LinkStats64,
+  type LinkStats64Field,
+  linkStats64Fields,
+} from '../../netdev/stats.ts'
 import { align } from '../align.ts'
 import { askVnets, failAll, failEnded, hasEnded, type QueryOptions } from '../ask.ts'
 import { busyText, dropsOf, isAmong, label, ownerLabel } from '../device-text.ts'
@@ -23,7 +28,11 @@ interface StatsOptions extends QueryOptions, Required<TableOptions> {
 }
 
 /** Prints the statistics of the interfaces `names`, or of all if `names` is empty. */
-export async function stats(names: readonly string[], options: StatsOptions, io: Io): Promise<number> {
+export async function stats(
+  names: readonly string[],
+  options: StatsOptions,
+  io: Io,
+): Promise<number> {
   if (options.watch === undefined) return (await round(names, options, io, [])).status
   using end = endOf(io)
   for (let before: readonly PlacedStats[] = []; ; ) {
@@ -53,12 +62,23 @@ async function round(
       })
       const seed = options.watch === undefined ? await wireSeed(client, device) : undefined
       const { place, owner } = device
-      if (stats) interfaces.push({ ...stats, place, ...(owner && { owner }), ...(seed !== undefined && { seed }) })
+      if (stats) {
+        interfaces.push({
+          ...stats,
+          place,
+          ...(owner && { owner }),
+          ...(seed !== undefined && { seed }),
+        })
+      }
     }
     if (names.length === 0 && interfaces.length === 0) return failEnded(io, failed)
-    if (options.json) jsonOutput(io, false).statistics(interfaces)
-    else {
-      const at = options.watch === undefined ? '' : `${new Date(interfaces[0]?.time ?? Date.now()).toISOString()}\n`
+    if (options.json) {
+      jsonOutput(io, false).statistics(interfaces)
+    } else {
+      const at =
+        options.watch === undefined
+          ? ''
+          : `${new Date(interfaces[0]?.time ?? Date.now()).toISOString()}\n`
       io.out((before.length > 0 ? '\n' : '') + at + statsTable(interfaces, options, before))
     }
     // Every interface that was named has been found.
@@ -85,11 +105,15 @@ export function statsTable(
   before: readonly PlacedStats[] = [],
 ): string {
   const blocks = interfaces.map(stats => [
-    ...(stats.busy === undefined ? [] : [`${label(stats)}: ${busyText(stats.busy)}, the counters are older`]),
+    ...(stats.busy === undefined
+      ? []
+      : [`${label(stats)}: ${busyText(stats.busy)}, the counters are older`]),
     ...align(countRows(stats, options, before)),
     ...(options.queues ? align(queueRows(stats, options)) : []),
   ])
-  if (interfaces.some(stats => rateOf(stats, before) !== undefined)) blocks.push(align(rateRows(interfaces, before)))
+  if (interfaces.some(stats => rateOf(stats, before) !== undefined)) {
+    blocks.push(align(rateRows(interfaces, before)))
+  }
   return blocks.map(lines => lines.map(line => `${line.trimEnd()}\n`).join('')).join('\n')
 }
 
@@ -103,7 +127,9 @@ function rateOf(
   stats: PlacedStats,
   before: readonly PlacedStats[],
 ): ((count: Count) => number | undefined) | undefined {
-  const last = before.find(({ ifindex, netns }) => ifindex === stats.ifindex && netns === stats.netns)
+  const last = before.find(
+    ({ ifindex, netns }) => ifindex === stats.ifindex && netns === stats.netns,
+  )
   const seconds = (stats.time - (last?.time ?? stats.time)) / 1000
   if (last === undefined || !(seconds > 0)) return undefined
   return count => (count(stats) < count(last) ? undefined : (count(stats) - count(last)) / seconds)
@@ -136,31 +162,54 @@ function rateRows(interfaces: readonly PlacedStats[], before: readonly PlacedSta
   return [['interface', ...RATES.map(([name]) => name), 'dropped', 'held'], ...rows]
 }
 
-function countRows(stats: PlacedStats, { all = false }: TableOptions, before: readonly PlacedStats[]): string[][] {
+function countRows(
+  stats: PlacedStats,
+  { all = false }: TableOptions,
+  before: readonly PlacedStats[],
+): string[][] {
   const rate = rateOf(stats, before)
   const owner = ownerLabel(stats)
   const rows = [[label(stats), 'vnet', 'kernel', ...(rate ? ['vnet/s'] : [])]]
   function add(name: string, count: Count, kernel?: string): void {
     const now = rate?.(count)
-    rows.push([`  ${name}`, `${count(stats)}`, kernel ?? '', now === undefined ? '-' : `${Math.round(now)}`])
+    rows.push([
+      `  ${name}`,
+      `${count(stats)}`,
+      kernel ?? '',
+      now === undefined ? '-' : `${Math.round(now)}`,
+    ])
   }
   for (const field of linkStats64Fields) {
     const kernel = stats.kernel?.[field]
-    if (all || stats.total[field] !== 0 || (kernel ?? 0) !== 0)
+    if (all || stats.total[field] !== 0 || (kernel ?? 0) !== 0) {
       add(kernelName(field), ({ total }) => total[field], `${kernel ?? '-'}`)
+    }
   }
   for (const direction of ['tx', 'rx'] as const) {
-    for (const reason of Object.keys(stats.drops[direction]))
+    for (const reason of Object.keys(stats.drops[direction])) {
       add(`${direction} dropped ${reason}`, ({ drops }) => drops[direction][reason] ?? 0)
+    }
   }
   for (const field of queueCounterFields) {
-    if (all || stats.total[field] > 0) add(kernelName(field), ({ total }) => total[field])
+    if (all || stats.total[field] > 0) {
+      add(kernelName(field), ({ total }) => total[field])
+    }
   }
-  if (all || stats.beforeVnet > 0) add(BEFORE_VNET, ({ beforeVnet }) => beforeVnet)
-  if (stats.bypassed) add(BYPASSED, ({ bypassed = 0 }) => bypassed)
-  if (all || stats.held > 0) rows.push(['  held', `${stats.held}`, ''])
-  if (stats.seed !== undefined) rows.push(['  wire seed', `${stats.seed}`, ''])
-  if (owner !== undefined) rows.push([`  of ${owner}`, '', ''])
+  if (all || stats.beforeVnet > 0) {
+    add(BEFORE_VNET, ({ beforeVnet }) => beforeVnet)
+  }
+  if (stats.bypassed) {
+    add(BYPASSED, ({ bypassed = 0 }) => bypassed)
+  }
+  if (all || stats.held > 0) {
+    rows.push(['  held', `${stats.held}`, ''])
+  }
+  if (stats.seed !== undefined) {
+    rows.push(['  wire seed', `${stats.seed}`, ''])
+  }
+  if (owner !== undefined) {
+    rows.push([`  of ${owner}`, '', ''])
+  }
   return rows.map(row => [...row, ''].slice(0, rows[0]?.length))
 }
 
@@ -171,7 +220,11 @@ function queueRows({ queues, rxQueues }: DeviceStats, { all = false }: TableOpti
   const cell = (row: LinkStats64, q: number, field: LinkStats64Field) =>
     q >= rxQueues && (field.startsWith('rx') || field === 'multicast') ? '-' : `${row[field]}`
   const rows = queues.map((row, q) => {
-    return [`  ${q}`, ...shown.map(field => cell(row, q, field)), ...own.map(field => `${row[field]}`)]
+    return [
+      `  ${q}`,
+      ...shown.map(field => cell(row, q, field)),
+      ...own.map(field => `${row[field]}`),
+    ]
   })
   return [['  queue', ...[...shown, ...own].map(kernelName)], ...rows]
 }

@@ -4,7 +4,13 @@
  */
 import { printable, UsageError } from '../../base/index.ts'
 import { FramePrinter } from '../../capture/frame-text.ts'
-import type { ControlClient, DeviceStats, FoundDevice, StepHalt, StepState } from '../../control/index.ts'
+import type {
+  ControlClient,
+  DeviceStats,
+  FoundDevice,
+  StepHalt,
+  StepState,
+} from '../../control/index.ts'
 import { compileFilter } from '../../linux/pcap-filter.ts'
 import type { CompiledFilter } from '../../packet/bpf.ts'
 import { headersOf } from '../../packet/fields.ts'
@@ -29,20 +35,28 @@ export function step(
   io: Io,
 ): Promise<number> {
   if (every !== undefined && mode !== 'on') throw new UsageError('--every belongs to `step IF on`')
-  if (filter !== undefined && mode !== 'next') throw new UsageError('--filter belongs to `step IF next`')
+  if (filter !== undefined && mode !== 'next') {
+    throw new UsageError('--filter belongs to `step IF next`')
+  }
   const wanted = filter === undefined ? undefined : compileFilter(filter)
   const ask = async (client: ControlClient, device: FoundDevice) => {
     const { vnet } = device
     const before = mode === 'next' ? await client.allStats(vnet) : []
     let state = await client.step(vnet, device, mode, { every })
-    while (wanted !== undefined && state.halt !== undefined && !isWanted(state.halt, wanted))
+    while (wanted !== undefined && state.halt !== undefined && !isWanted(state.halt, wanted)) {
       state = await client.step(vnet, device, 'next', { count: state.halt.count })
+    }
     // The frame's position matters more than the drops.
     const after = mode === 'next' ? await client.allStats(vnet).catch(() => before) : []
     const dropped = droppedSince(before, after)
     const dropWords = dropped.length > 0 ? { dropped } : {}
-    if (json) io.out(`${JSON.stringify({ event: 'step', ...dropWords, ...stepWords(state) })}\n`)
-    else for (const line of [...dropped.map(dropLine), ...stepLines(state)]) io.out(`${printable(line)}\n`)
+    if (json) {
+      io.out(`${JSON.stringify({ event: 'step', ...dropWords, ...stepWords(state) })}\n`)
+    } else {
+      for (const line of [...dropped.map(dropLine), ...stepLines(state)]) {
+        io.out(`${printable(line)}\n`)
+      }
+    }
   }
   return askInterface(name, io, ask, options)
 }
@@ -53,12 +67,19 @@ function isWanted({ frame }: StepHalt, { program }: CompiledFilter): boolean {
 }
 
 /** Frames that the steps dropped: no other frame moves meanwhile. */
-type Dropped = Readonly<{ interface: string; direction: 'tx' | 'rx'; reason: string; frames: number }>
+type Dropped = Readonly<{
+  interface: string
+  direction: 'tx' | 'rx'
+  reason: string
+  frames: number
+}>
 
 /** Returns the drops between two readings, by interface, direction and reason. */
 function droppedSince(before: readonly DeviceStats[], after: readonly DeviceStats[]): Dropped[] {
   return after.flatMap(device => {
-    const old = before.find(({ ifindex, netns }) => ifindex === device.ifindex && netns === device.netns)
+    const old = before.find(
+      ({ ifindex, netns }) => ifindex === device.ifindex && netns === device.netns,
+    )
     return (['tx', 'rx'] as const).flatMap(direction =>
       Object.entries(device.drops[direction])
         .map(([reason, all]) => ({ reason, frames: all - (old?.drops[direction][reason] ?? 0) }))
@@ -82,16 +103,26 @@ function stepWords({ mode, every, halt }: StepState) {
     headers: headers(frame),
     bytes: hex(frame.bytes),
   }
-  return { mode, every, halt: { step: number, interface: label(device), queue, next, frame: fields, source } }
+  return {
+    mode,
+    every,
+    halt: { step: number, interface: label(device), queue, next, frame: fields, source },
+  }
 }
 
 /** Returns the lines that are printed. */
 function stepLines({ mode, halt }: StepState): string[] {
   if (mode === 'off') return ['off']
-  if (halt === undefined) return ['on: no frame waits yet: send one, by ping for instance, or look again']
+  if (halt === undefined) {
+    return ['on: no frame waits yet: send one, by ping for instance, or look again']
+  }
   const { number, device, queue, next, frame, source } = halt
   const head = `step ${number} of 5, ${label(device)}, queue ${queue}: ${next}`
-  return [head, ...(frame === undefined ? [] : frameLines(frame)), ...(source === undefined ? [] : codeLines(source))]
+  return [
+    head,
+    ...(frame === undefined ? [] : frameLines(frame)),
+    ...(source === undefined ? [] : codeLines(source)),
+  ]
 }
 
 type Frame = NonNullable<StepHalt['frame']>
@@ -109,7 +140,12 @@ function frameLines(frame: Frame): string[] {
 }
 
 function text({ length, bytes }: Frame): string {
-  return new FramePrinter().print({ bytes, at: 0, capturedLength: bytes.length, originalLength: length })
+  return new FramePrinter().print({
+    bytes,
+    at: 0,
+    capturedLength: bytes.length,
+    originalLength: length,
+  })
 }
 
 const headers = ({ bytes }: Frame) => headersOf(bytes, 0, bytes.length)
@@ -117,6 +153,8 @@ const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
 
 function codeLines({ file, line, first, lines }: NonNullable<StepHalt['source']>): string[] {
   const width = `${first + lines.length - 1}`.length
-  const rows = lines.map((text, i) => `${first + i === line ? '>' : ' '} ${`${first + i}`.padStart(width)}  ${text}`)
+  const rows = lines.map(
+    (text, i) => `${first + i === line ? '>' : ' '} ${`${first + i}`.padStart(width)}  ${text}`,
+  )
   return ['', `${file}:`, ...rows]
 }

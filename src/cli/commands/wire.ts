@@ -1,7 +1,13 @@
 /** `vnet wire`: shows the stages of the wires of an interface, or replaces them. */
 
 import { formatDuration, NSEC_PER_MSEC, printable, UsageError } from '../../base/index.ts'
-import type { ControlClient, FoundDevice, StageReport, WireDirection, WireInfo } from '../../control/index.ts'
+import type {
+  ControlClient,
+  FoundDevice,
+  StageReport,
+  WireDirection,
+  WireInfo,
+} from '../../control/index.ts'
 import { beforeVnetLine } from '../../netdev/before-vnet.ts'
 import { bypassedLine } from '../../netdev/bypass.ts'
 import { directionText } from '../../netdev/device-wire.ts'
@@ -24,25 +30,50 @@ interface WireOptions extends QueryOptions {
 }
 
 /** Shows the wires of the interface `name`, or replaces their stages if a text is given. */
-export async function wire(name: string, text: string | undefined, options: WireOptions, io: Io): Promise<number> {
-  const { wireAb: ab = options.wireIn ?? text, wireBa: ba = options.wireOut ?? text, only, user } = options
-  if (text !== undefined && ab !== text && ba !== text)
+export async function wire(
+  name: string,
+  text: string | undefined,
+  options: WireOptions,
+  io: Io,
+): Promise<number> {
+  const {
+    wireAb: ab = options.wireIn ?? text,
+    wireBa: ba = options.wireOut ?? text,
+    only,
+    user,
+  } = options
+  if (text !== undefined && ab !== text && ba !== text) {
     throw new UsageError('wire: SPEC is for both directions, but both have their own: leave it out')
-  if (ab?.trim() === '' || ba?.trim() === '') throw new UsageError("wire: a spec is empty; 'off' removes the stages")
+  }
+  if (ab?.trim() === '' || ba?.trim() === '') {
+    throw new UsageError("wire: a spec is empty; 'off' removes the stages")
+  }
   if ((ab ?? ba ?? only) !== undefined) {
-    if (options.json || options.watch !== undefined)
-      throw new UsageError('wire: --json and --watch show a wire, a text changes it: run the command twice')
-    return change(name, { ab, ba, only, hasSides: (options.wireIn ?? options.wireOut) !== undefined }, { user }, io)
+    if (options.json || options.watch !== undefined) {
+      throw new UsageError(
+        'wire: --json and --watch show a wire, a text changes it: run the command twice',
+      )
+    }
+    return change(
+      name,
+      { ab, ba, only, hasSides: (options.wireIn ?? options.wireOut) !== undefined },
+      { user },
+      io,
+    )
   }
   let before: WireInfo | undefined
   const show = async (client: ControlClient, device: FoundDevice) => {
     const wire = await client.wire(device.vnet, device)
-    if (options.json) for (const text of jsonLines(device, wire)) io.out(`${JSON.stringify(text)}\n`)
-    else
+    if (options.json) {
+      for (const text of jsonLines(device, wire)) {
+        io.out(`${JSON.stringify(text)}\n`)
+      }
+    } else {
       io.out(
         (before === undefined ? '' : '\n') +
           wireTable(label(device), wire, before, device.attached, ownerLabel(device)),
       )
+    }
     before = wire
   }
   if (options.watch === undefined) return askInterface(name, io, show, { user })
@@ -64,25 +95,45 @@ interface Change {
   readonly hasSides: boolean
 }
 
-async function change(name: string, { ab, ba, only, hasSides }: Change, options: AskOptions, io: Io): Promise<number> {
+async function change(
+  name: string,
+  { ab, ba, only, hasSides }: Change,
+  options: AskOptions,
+  io: Io,
+): Promise<number> {
   // Loaded here, because it loads all kinds of stages.
-  const { clientResources, onlyChange, wireChange } = await import('../../control/client/wire-request.ts')
+  const { clientResources, onlyChange, wireChange } = await import(
+    '../../control/client/wire-request.ts'
+  )
   const notes = new Set<string>()
   const resources = clientResources()
   const read = (text: string, direction?: WireDirection) =>
-    wireChange(text === 'off' ? undefined : text, { direction, note: line => notes.add(line), resources })
+    wireChange(text === 'off' ? undefined : text, {
+      direction,
+      note: line => notes.add(line),
+      resources,
+    })
   // Both texts are read before the first direction changes.
   const directions = [['ab', ab] as const, ['ba', ba] as const]
   const changes =
     ab !== undefined && ab === ba
       ? [read(ab)]
       : directions.flatMap(([direction, text]) => (text === undefined ? [] : read(text, direction)))
-  if (only !== undefined) changes.unshift(onlyChange(only, resources))
-  for (const line of notes) complain(io, line)
+  if (only !== undefined) {
+    changes.unshift(onlyChange(only, resources))
+  }
+  for (const line of notes) {
+    complain(io, line)
+  }
   const set = async (client: ControlClient, device: FoundDevice) => {
-    if (hasSides && !device.attached)
-      throw new UsageError(`wire: ${label(device)} is not an attachment: use --wire-ab and --wire-ba`)
-    for (const each of changes) await client.setWire(device.vnet, device, each)
+    if (hasSides && !device.attached) {
+      throw new UsageError(
+        `wire: ${label(device)} is not an attachment: use --wire-ab and --wire-ba`,
+      )
+    }
+    for (const each of changes) {
+      await client.setWire(device.vnet, device, each)
+    }
   }
   return askInterface(name, io, set, options)
 }
@@ -93,13 +144,31 @@ function jsonLines(device: FoundDevice, wire: WireInfo): object[] {
   const { time, text, only, passed, seed = null, beforeVnet, bypassed, stages, former = [] } = wire
   return (['ab', 'ba'] as const).flatMap((direction): object[] => {
     const side = sideOf(direction, device.attached)
-    const lost = { beforeVnet: beforeVnet?.[direction] ?? 0, bypassed: side && (bypassed?.[direction] ?? 0) }
-    const head = { event: 'wire', name, netns, owner, time, side, only, passed: passed?.[direction], seed, ...lost }
+    const lost = {
+      beforeVnet: beforeVnet?.[direction] ?? 0,
+      bypassed: side && (bypassed?.[direction] ?? 0),
+    }
+    const head = {
+      event: 'wire',
+      name,
+      netns,
+      owner,
+      time,
+      side,
+      only,
+      passed: passed?.[direction],
+      seed,
+      ...lost,
+    }
     const own = stages.filter(stage => stage.direction === direction)
     const replaced = former.filter(stage => stage.direction === direction)
     return [
       ...(own.length === 0 ? [{ ...head, direction, text: text[direction], stage: null }] : []),
-      ...own.map(({ late, ...stage }) => ({ ...head, ...stage, late: late && { p50: late.p50, p99: late.p99 } })),
+      ...own.map(({ late, ...stage }) => ({
+        ...head,
+        ...stage,
+        late: late && { p50: late.p50, p99: late.p99 },
+      })),
       ...replaced.map(stage => ({ ...head, ...stage, former: true })),
     ]
   })
@@ -111,9 +180,18 @@ function jsonLines(device: FoundDevice, wire: WireInfo): object[] {
  * `reordered`, have no column. With `before`, read earlier, there is a column `out/s`. `hasSides`
  * is true for an attachment, which may have an `owner`.
  */
-export function wireTable(name: string, wire: WireInfo, before?: WireInfo, hasSides = false, owner?: string): string {
+export function wireTable(
+  name: string,
+  wire: WireInfo,
+  before?: WireInfo,
+  hasSides = false,
+  owner?: string,
+): string {
   const { text, time, only, passed, seed, beforeVnet, bypassed } = wire
-  const sided = (stage: StageReport) => ({ ...stage, side: sideOf(stage.direction as WireDirection, hasSides) })
+  const sided = (stage: StageReport) => ({
+    ...stage,
+    side: sideOf(stage.direction as WireDirection, hasSides),
+  })
   const stages = wire.stages.map(sided)
   const head = (['ab', 'ba'] as const).flatMap((direction: WireDirection) => {
     const shown = directionText({ direction, side: sideOf(direction, hasSides) })
@@ -129,7 +207,9 @@ export function wireTable(name: string, wire: WireInfo, before?: WireInfo, hasSi
     ...stages.map(stage => [`  ${stageName(stage)}`, ...columns.map(name => `${stage[name]}`)]),
   ]
   if (seconds > 0) {
-    for (const [i, row] of rows.entries()) row.push(i === 0 ? 'out/s' : rate(stages[i - 1], before, seconds))
+    for (const [i, row] of rows.entries()) {
+      row.push(i === 0 ? 'out/s' : rate(stages[i - 1], before, seconds))
+    }
   }
   if (isTimed) {
     rows[0]?.push('late p50', 'late p99')
@@ -138,9 +218,15 @@ export function wireTable(name: string, wire: WireInfo, before?: WireInfo, hasSi
       rows[i + 1]?.push(duration(late?.p50), duration(late?.p99))
     }
   }
-  const drops = stages.filter(({ dropped }) => dropped > 0).map(stage => `  ${stageName(stage)} ${stageDrops(stage)}`)
+  const drops = stages
+    .filter(({ dropped }) => dropped > 0)
+    .map(stage => `  ${stageName(stage)} ${stageDrops(stage)}`)
   const former = (wire.former ?? []).map(sided).map(stage => {
-    const name = stageName({ ...stage, path: `former ${stage.path}`, stage: printable(stage.text || stage.stage) })
+    const name = stageName({
+      ...stage,
+      path: `former ${stage.path}`,
+      stage: printable(stage.text || stage.stage),
+    })
     return `  ${name} ${stageDrops(stage)}`
   })
   const lost = (['ab', 'ba'] as const).flatMap((direction: WireDirection) => {
@@ -153,13 +239,25 @@ export function wireTable(name: string, wire: WireInfo, before?: WireInfo, hasSi
   })
   const seeds = seed !== undefined && (text.ab || text.ba) ? [`  seed ${seed}`] : []
   const ofOwner = owner === undefined ? [] : [`  of ${owner}`]
-  return [...head, ...ofOwner, ...(stages.length > 0 ? align(rows) : []), ...drops, ...former, ...lost, ...seeds]
+  return [
+    ...head,
+    ...ofOwner,
+    ...(stages.length > 0 ? align(rows) : []),
+    ...drops,
+    ...former,
+    ...lost,
+    ...seeds,
+  ]
     .map(line => `${line.trimEnd()}\n`)
     .join('')
 }
 
 /** Packets out per second; `-` if the stage is new or was reset. */
-function rate(stage: StageReport | undefined, before: WireInfo | undefined, seconds: number): string {
+function rate(
+  stage: StageReport | undefined,
+  before: WireInfo | undefined,
+  seconds: number,
+): string {
   const last = stage && before?.stages.find(other => stageName(other) === stageName(stage))
   const packets = last === undefined || stage === undefined ? -1 : stage.out - last.out
   return packets < 0 ? '-' : `${Math.round(packets / seconds)}`

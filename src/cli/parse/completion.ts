@@ -16,9 +16,13 @@ const FILES = '*.[jt]s|*.[cm][jt]s'
 
 /** Returns the script, to be sourced or put where the shell looks for completions. */
 export function completion(shell: 'bash' | 'zsh', commands: readonly LazyCommand[]): string {
-  const pairs = commands.filter(({ under }) => under !== undefined).map(({ under, name }) => `${under} ${name}`)
+  const pairs = commands
+    .filter(({ under }) => under !== undefined)
+    .map(({ under, name }) => `${under} ${name}`)
   const script = readFileSync(new URL(`completion.${shell}`, import.meta.url), 'utf8')
-  return script.replace(/^ *# COMMANDS\n/m, () => table(commands)).replace('@PAIRS@', () => `|${pairs.join('|')}|`)
+  return script
+    .replace(/^ *# COMMANDS\n/m, () => table(commands))
+    .replace('@PAIRS@', () => `|${pairs.join('|')}|`)
 }
 
 /** Returns the branches of a `case` on the command, in the syntax of both shells. */
@@ -39,9 +43,18 @@ function table(commands: readonly LazyCommand[]): string {
   ]
   const ofCommand = (command: LazyCommand) => {
     const { name, under, args = [] } = command
-    const subs = commands.filter(each => each.under === name && under === undefined).map(each => each.name)
-    const kinds = [...(subs.length === 0 ? [] : [subs.join('|')]), ...args.map(each => kind(each, names))]
-    return branch(under === undefined ? name : `${under}' '${name}`, optionsOf(command), kinds.join(' '))
+    const subs = commands
+      .filter(each => each.under === name && under === undefined)
+      .map(each => each.name)
+    const kinds = [
+      ...(subs.length === 0 ? [] : [subs.join('|')]),
+      ...args.map(each => kind(each, names)),
+    ]
+    return branch(
+      under === undefined ? name : `${under}' '${name}`,
+      optionsOf(command),
+      kinds.join(' '),
+    )
   }
   return [
     branch("''", optionsOf(usual), `command:${names}`),
@@ -62,7 +75,13 @@ function kind(argument: Argument, commands: string): string {
   const words =
     argument.words?.join('|') ??
     (offered === undefined ? undefined : (name.includes('FILE') ? 'file:' : '') + offered) ??
-    { COMMAND: commands, IF: 'interface', NAME: 'param', FAULT: 'fault', FILE: variadic ? 'either' : 'file' }[name] ??
+    {
+      COMMAND: commands,
+      IF: 'interface',
+      NAME: 'param',
+      FAULT: 'fault',
+      FILE: variadic ? 'either' : 'file',
+    }[name] ??
     'none'
   return words + (variadic ? '...' : '')
 }

@@ -1,7 +1,10 @@
 /** The help texts: of the program on one screen, of all commands, and of each command. */
 import type { Argument, Example, LazyCommand, Option } from './option.ts'
 
-type Section = readonly [heading: string, items: readonly (readonly [term: string, description: string])[]]
+type Section = readonly [
+  heading: string,
+  items: readonly (readonly [term: string, description: string])[],
+]
 
 const COLUMNS = 80
 /** The narrowest column for descriptions; longer terms have a line of their own. */
@@ -17,7 +20,10 @@ const WRITTEN: Readonly<Record<string, string>> = {
 }
 
 /** Returns `vnet --help`. */
-export function programHelp(commands: readonly LazyCommand[], examples: readonly Example[]): string {
+export function programHelp(
+  commands: readonly LazyCommand[],
+  examples: readonly Example[],
+): string {
   const groups = [...sections(commands, ({ group, name }) => [group, [name, '']])]
   const width = Math.max(...groups.map(([heading]) => heading.length))
   return [
@@ -25,7 +31,9 @@ export function programHelp(commands: readonly LazyCommand[], examples: readonly
     '',
     'Live Linux network interfaces whose driver is TypeScript. Without COMMAND: loop.',
     '',
-    ...groups.flatMap(([heading, items]) => item(heading, width, items.map(([name]) => name).join(' '), '')),
+    ...groups.flatMap(([heading, items]) =>
+      item(heading, width, items.map(([name]) => name).join(' '), ''),
+    ),
     '',
     ...section(['Examples:', examples]),
     '',
@@ -52,7 +60,11 @@ export function commandHelp(command: LazyCommand, subs: readonly LazyCommand[]):
     ['Commands:', subs.map(sub => [`${sub.name} ${arguments_(sub)}`.trimEnd(), sub.description])],
     ['Examples:', examples],
   ]
-  const text = [...wrapped(`Usage: ${usageOf(command)}`, COLUMNS), '', ...wrapped(description, COLUMNS)].join('\n')
+  const text = [
+    ...wrapped(`Usage: ${usageOf(command)}`, COLUMNS),
+    '',
+    ...wrapped(description, COLUMNS),
+  ].join('\n')
   return `${[text, ...parts.filter(([, items]) => items.length > 0).map(part => section(part).join('\n'))].join('\n\n')}\n`
 }
 
@@ -62,7 +74,8 @@ export function usageOf(command: LazyCommand): string {
   return `vnet ${nameOf(command)} ${command.usage ?? `${hasOptions ? '[OPTIONS] ' : ''}${arguments_(command)}`}`.trimEnd()
 }
 
-export const nameOf = ({ name, under }: LazyCommand): string => (under === undefined ? name : `${under} ${name}`)
+export const nameOf = ({ name, under }: LazyCommand): string =>
+  under === undefined ? name : `${under} ${name}`
 
 function arguments_({ usage, args = [] }: LazyCommand): string {
   return usage?.replace('[OPTIONS]', '').trimStart() ?? args.map(written).join(' ')
@@ -81,7 +94,9 @@ export function descriptionOf({ description, usual }: Option): string {
 
 /** `--mtu <n>` becomes `--mtu N`, as in ip(8); an optional value, `--step[=TIME]`. */
 export function termOf({ flags }: Option): string {
-  return flags.replace(/ \[(.*)\]/, '[=<$1>]').replace(/<(.*)>/, (_, value: string) => value.toUpperCase())
+  return flags
+    .replace(/ \[(.*)\]/, '[=<$1>]')
+    .replace(/<(.*)>/, (_, value: string) => value.toUpperCase())
 }
 
 /** Collects items under their headings, in the order of first appearance. */
@@ -90,7 +105,9 @@ function sections<T>(
   place: (each: T) => readonly [heading: string | undefined, item: Section[1][number]],
 ): Section[] {
   const groups = new Map<string, Section[1]>()
-  for (const [heading = 'Options:', item] of all.map(place)) groups.set(heading, [...(groups.get(heading) ?? []), item])
+  for (const [heading = 'Options:', item] of all.map(place)) {
+    groups.set(heading, [...(groups.get(heading) ?? []), item])
+  }
   return [...groups]
 }
 
@@ -105,7 +122,9 @@ function item(term: string, width: number, description: string, indent = '  '): 
   const lines = wrapped(description, COLUMNS - left)
   const head = `${indent}${term}`
   const rest = lines.map(line => ' '.repeat(left) + line)
-  if (head.length + 2 > left) return [...wrapped(term, COLUMNS - indent.length).map(line => indent + line), ...rest]
+  if (head.length + 2 > left) {
+    return [...wrapped(term, COLUMNS - indent.length).map(line => indent + line), ...rest]
+  }
   return [(head.padEnd(left) + (lines[0] ?? '')).trimEnd(), ...rest.slice(1)]
 }
 
@@ -113,8 +132,11 @@ function wrapped(text: string, width: number): string[] {
   const lines: string[] = []
   for (const word of text.split(' ')) {
     const last = lines.at(-1)
-    if (last !== undefined && last.length + 1 + word.length <= width) lines[lines.length - 1] = `${last} ${word}`
-    else lines.push(word)
+    if (last !== undefined && last.length + 1 + word.length <= width) {
+      lines[lines.length - 1] = `${last} ${word}`
+    } else {
+      lines.push(word)
+    }
   }
   return lines
 }

@@ -93,7 +93,9 @@ type PlainValue<Flags extends string, Given> = Given extends { choices: readonly
       ? false
       : boolean
 type Absent<Given> = Given extends { default: string } ? never : undefined
-type RivalOf<Given> = Given extends { conflicts: readonly (infer Key extends string)[] } ? Key : never
+type RivalOf<Given> = Given extends { conflicts: readonly (infer Key extends string)[] }
+  ? Key
+  : never
 
 /**
  * Returns an option. `flags` is such as `-q, --quiet`, `--mtu <n>` or `--step [time]`. There are
@@ -110,7 +112,11 @@ export function option<const Flags extends string, T, const Given extends Parsed
   description: string,
   rules: Given & { readonly parse: (text: TextOf<Flags>, before: T | undefined) => T },
 ): Option<KeyOf<Flags>, T | Absent<Given>, RivalOf<Given>>
-export function option(flags: string, description: string, rules: PlainRules | ParsedRules = {}): Option {
+export function option(
+  flags: string,
+  description: string,
+  rules: PlainRules | ParsedRules = {},
+): Option {
   const { conflicts = [], choices, default: usual, repeats = false, isHidden = false } = rules
   const match = /^(?:(-\w), )?(--[\w-]+)(?: ([<[])(.*)[>\]])?$/.exec(flags) ?? []
   const [, short, long = '', open, value] = match
@@ -172,7 +178,9 @@ type WordOf<Name extends string> = Name extends `${string}|${string}`
     ? Split<Name>
     : string
   : string
-type Split<Text extends string> = Text extends `${infer First}|${infer Rest}` ? First | Split<Rest> : Text
+type Split<Text extends string> = Text extends `${infer First}|${infer Rest}`
+  ? First | Split<Rest>
+  : Text
 
 /**
  * Returns an argument. `text` is `<IF>`, `[IF]`, `[IF...]` if it repeats, or the only values:
@@ -224,17 +232,25 @@ export interface LazyCommand extends CommandText {
 
 /** An argument that has no parser may be written as its text. */
 type ArgumentSpec = string | Argument
-type ArgumentValue<Spec> = Spec extends string ? ArgumentText<Spec> : Spec extends Argument<infer Value> ? Value : never
+type ArgumentValue<Spec> = Spec extends string
+  ? ArgumentText<Spec>
+  : Spec extends Argument<infer Value>
+    ? Value
+    : never
 type ArgumentValues<Specs extends readonly ArgumentSpec[]> = {
   [I in keyof Specs]: ArgumentValue<Specs[I]>
 }
 
 /** `unknown`, or the key in a `conflicts` that no option of the command has. */
-type Coherent<Options extends readonly Option[]> = Options[number]['rivals'][number] extends Options[number]['key']
-  ? unknown
-  : { readonly unknownConflict: Exclude<Options[number]['rivals'][number], Options[number]['key']> }
+type Coherent<Options extends readonly Option[]> =
+  Options[number]['rivals'][number] extends Options[number]['key']
+    ? unknown
+    : {
+        readonly unknownConflict: Exclude<Options[number]['rivals'][number], Options[number]['key']>
+      }
 
-interface Definition<Args extends readonly ArgumentSpec[], Options extends readonly Option[]> extends CommandText {
+interface Definition<Args extends readonly ArgumentSpec[], Options extends readonly Option[]>
+  extends CommandText {
   readonly args?: Args
   readonly options?: Options & Coherent<Options>
   /** The effect of each command line. */

@@ -2,7 +2,10 @@
 import { didYouMean, UsageError } from '../../base/usage-error.ts'
 import { InvalidArgumentError, type LazyCommand, type Option, option } from './option.ts'
 
-export type Parsed = Readonly<{ args: readonly unknown[]; options: Readonly<Record<string, unknown>> }>
+export type Parsed = Readonly<{
+  args: readonly unknown[]
+  options: Readonly<Record<string, unknown>>
+}>
 
 /** An option that a command does not have. */
 export class UnknownOption extends UsageError {
@@ -36,14 +39,22 @@ function* tokens(words: readonly string[], options: readonly Option[]): Generato
   for (let at = 0; at < words.length; at++) {
     const word = words[at] as string
     if (word === '--') {
-      for (let i = at + 1; i < words.length; i++) yield { at: i, word: words[i] as string, isOption: false }
+      for (let i = at + 1; i < words.length; i++) {
+        yield { at: i, word: words[i] as string, isOption: false }
+      }
       return
     }
-    if (!/^-./.test(word)) yield { at, word, isOption: false }
-    else if (!word.startsWith('--')) {
+    if (!/^-./.test(word)) {
+      yield { at, word, isOption: false }
+    } else if (!word.startsWith('--')) {
       for (const letter of word.slice(1)) {
         const option = options.find(({ short }) => short === `-${letter}`)
-        yield { at, word: option === undefined ? word : `-${letter}`, option, isOption: true } as Token
+        yield {
+          at,
+          word: option === undefined ? word : `-${letter}`,
+          option,
+          isOption: true,
+        } as Token
       }
     } else {
       const [, flag = '', value] = /^(--[^=]*)(?:=(.*))?$/s.exec(word) ?? []
@@ -65,7 +76,10 @@ export function commandIndex(words: readonly string[], options: readonly Option[
 }
 
 /** Returns everything before the first unknown option. */
-export function knownWords(words: readonly string[], options: readonly Option[]): readonly string[] {
+export function knownWords(
+  words: readonly string[],
+  options: readonly Option[],
+): readonly string[] {
   for (const { at, isOption, option } of tokens(words, [...options, HELP])) {
     if (isOption && option === undefined) return words.slice(0, at)
   }
@@ -77,7 +91,11 @@ export function parse(command: LazyCommand, words: readonly string[]): Parsed | 
   const { options: known = [], lenient, passThrough = false, refusesRepeats = false } = command
   const isLenient = lenient !== undefined && words.some(word => word.startsWith(lenient))
   const found: Record<string, unknown> = {}
-  for (const { key, usual } of known) if (usual !== undefined) found[key] = usual.value
+  for (const { key, usual } of known) {
+    if (usual !== undefined) {
+      found[key] = usual.value
+    }
+  }
   const given: Option[] = []
   let args: string[] = []
   for (const { at, word, option, value, isOption } of tokens(words, [...known, HELP])) {
@@ -85,15 +103,19 @@ export function parse(command: LazyCommand, words: readonly string[]): Parsed | 
       args = words.slice(at)
       break
     }
-    if (!isOption) args.push(word)
-    else if (option === HELP) return undefined
-    else if (option !== undefined) {
+    if (!isOption) {
+      args.push(word)
+    } else if (option === HELP) {
+      return undefined
+    } else if (option !== undefined) {
       const isSingle = refusesRepeats && option.value !== undefined && !option.repeats
       if (isSingle && given.includes(option)) throw new UsageError(`${option.long} is given twice`)
       const before = Object.hasOwn(found, option.key) ? found[option.key] : undefined
       found[option.key] = parsed(option, value, word, before)
       given.push(option)
-    } else if (!isLenient) throw new UnknownOption(word, adviceAbout(word, known))
+    } else if (!isLenient) {
+      throw new UnknownOption(word, adviceAbout(word, known))
+    }
   }
   for (const { long, rivals } of given) {
     const rival = given.find(({ key }) => rivals.includes(key))
@@ -108,7 +130,9 @@ function parsed(option: Option, text: string | undefined, word: string, before: 
     if (text !== undefined) throw new UsageError(`option ${long} takes no value`)
     return parse(undefined, before)
   }
-  if (text === undefined && !isOptional) throw new UsageError(`${word} needs a value: ${long} ${value.toUpperCase()}`)
+  if (text === undefined && !isOptional) {
+    throw new UsageError(`${word} needs a value: ${long} ${value.toUpperCase()}`)
+  }
   return checked(option, `${long} ${text === '' ? "''" : text}`, text, before)
 }
 
@@ -119,8 +143,9 @@ function checked(
   text: string | undefined,
   before?: unknown,
 ): unknown {
-  if (words !== undefined && !words.includes(text ?? ''))
+  if (words !== undefined && !words.includes(text ?? '')) {
     throw new UsageError(`${what}: must be ${words.slice(0, -1).join(', ')} or ${words.at(-1)}`)
+  }
   try {
     return parse(text, before)
   } catch (error) {
@@ -129,7 +154,11 @@ function checked(
   }
 }
 
-function argumentsOf(command: LazyCommand, words: readonly string[], isLenient: boolean): unknown[] {
+function argumentsOf(
+  command: LazyCommand,
+  words: readonly string[],
+  isLenient: boolean,
+): unknown[] {
   const { args = [] } = command
   const missing = args.find((argument, i) => argument.required && words[i] === undefined)?.name
   if (missing !== undefined) {
@@ -139,8 +168,13 @@ function argumentsOf(command: LazyCommand, words: readonly string[], isLenient: 
   const extra = args.at(-1)?.variadic ? undefined : words[args.length]
   if (extra !== undefined && !isLenient) {
     // A wire spec without quotes is the usual reason.
-    if (command.name === 'wire') throw new UsageError("a wire spec is one argument, in quotes: 'delay 20ms loss 1%'")
-    const most = args.length === 0 ? 'no arguments' : `at most ${args.length} argument${args.length > 1 ? 's' : ''}`
+    if (command.name === 'wire') {
+      throw new UsageError("a wire spec is one argument, in quotes: 'delay 20ms loss 1%'")
+    }
+    const most =
+      args.length === 0
+        ? 'no arguments'
+        : `at most ${args.length} argument${args.length > 1 ? 's' : ''}`
     throw new UsageError(`${command.name} takes ${most}, but got '${extra}'${see(command)}`)
   }
   return args.map((argument, i) => {
@@ -158,7 +192,9 @@ export function see({ name, under }: Pick<LazyCommand, 'name' | 'under'>): strin
 function adviceAbout(word: string, known: readonly Option[]): string {
   const flag = word.replace(/=.*/s, '')
   const longs = [...known, HELP].filter(({ isHidden }) => !isHidden).map(({ long }) => long)
-  if (longs.includes(`--no-${flag.slice(2)}`)) return `: it is on, and --no-${flag.slice(2)} turns it off`
+  if (longs.includes(`--no-${flag.slice(2)}`)) {
+    return `: it is on, and --no-${flag.slice(2)} turns it off`
+  }
   const bare = flag.replace(/^-+/, '')
   const names = longs.map(long => long.slice(2))
   const near = didYouMean(bare, names)

@@ -28,14 +28,18 @@ export function closeInheritedFiles({ argv, execArgv, env, platform }: Started):
   keepFromPrograms(named)
   if (execArgv.length > 0 || env.NODE_OPTIONS !== undefined) return
   for (const fd of readdirSync('/proc/self/fd').map(Number)) {
-    if (fd > STDERR && !named.includes(fd) && isFile(fd)) closeSync(fd)
+    if (fd > STDERR && !named.includes(fd) && isFile(fd)) {
+      closeSync(fd)
+    }
   }
 }
 
 /** Returns open descriptors past stderr that words name, as /dev/fd/63 for a shell's `<(...)`. */
 function namedDescriptors(words: readonly string[]): readonly number[] {
   const numbers = Array.from(words.join('\n').matchAll(NAMED), ([, fd]) => Number(fd))
-  return [...new Set(numbers)].filter(fd => fd > STDERR && attempt(() => fstatSync(fd))).sort((a, b) => a - b)
+  return [...new Set(numbers)]
+    .filter(fd => fd > STDERR && attempt(() => fstatSync(fd)))
+    .sort((a, b) => a - b)
 }
 
 /** Returns `stdio` of a program for this terminal: its arguments may name inherited descriptors. */
@@ -54,7 +58,9 @@ function keepFromPrograms(named: readonly number[]): void {
   const native = attempt(loadNative)
   let first = STDERR + 1
   for (const fd of [...named, FD_MAX]) {
-    if (fd > first) native?.closeOnExec(first, fd - 1)
+    if (fd > first) {
+      native?.closeOnExec(first, fd - 1)
+    }
     first = fd + 1
   }
 }

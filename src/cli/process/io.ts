@@ -1,7 +1,14 @@
 /** The process around a command. Passed in, so that tests run commands in-process. */
 
 import { constants } from 'node:os'
-import { LOGLEVEL_DEBUG, LOGLEVEL_ERR, LOGLEVEL_INFO, LOGLEVEL_WARNING, printable, within } from '../../base/index.ts'
+import {
+  LOGLEVEL_DEBUG,
+  LOGLEVEL_ERR,
+  LOGLEVEL_INFO,
+  LOGLEVEL_WARNING,
+  printable,
+  within,
+} from '../../base/index.ts'
 import type { FindOptions } from '../../control/client/find.ts'
 import type { Deputy } from '../../control/server/snapshot.ts'
 
@@ -97,7 +104,11 @@ export function statusOf(status: number | null, signal: NodeJS.Signals | null): 
 
 /** Prints an error or a note on standard error: a line, or a JSON object with `--json`. */
 export function complain(io: Io, message: string): void {
-  io.err(io.json ? `${JSON.stringify({ event: 'error', error: message })}\n` : `vnet: ${printable(message)}\n`)
+  io.err(
+    io.json
+      ? `${JSON.stringify({ event: 'error', error: message })}\n`
+      : `vnet: ${printable(message)}\n`,
+  )
 }
 
 /** The end of a command that runs until the user stops it. */
@@ -135,7 +146,10 @@ export function endOf(io: Io): UserEnd {
 }
 
 /** Returns the level up to which a command with --quiet or --verbose logs. --quiet wins. */
-export function logLevel(options: { quiet?: boolean | undefined; verbose?: number | undefined }): number {
+export function logLevel(options: {
+  quiet?: boolean | undefined
+  verbose?: number | undefined
+}): number {
   const { quiet = false, verbose = 0 } = options
   if (quiet) return LOGLEVEL_ERR
   return verbose > 0 ? LOGLEVEL_DEBUG : LOGLEVEL_INFO

@@ -8,7 +8,9 @@ const TERMINAL_SIGNALS: readonly NodeJS.Signals[] = ['SIGINT', 'SIGQUIT']
 /** Calls `kill` for each signal that the program has not got itself. Returns an undo. */
 export function passSignals(io: Io, kill: (signal: NodeJS.Signals) => void): () => void {
   const stop = io.onSignal?.(signal => {
-    if (!TERMINAL_SIGNALS.includes(signal) || !isForeground()) kill(signal)
+    if (!TERMINAL_SIGNALS.includes(signal) || !isForeground()) {
+      kill(signal)
+    }
   })
   return () => stop?.()
 }

@@ -49,7 +49,9 @@ export function processIo(process: ProcessLike, lockupMs?: number): ProcessIo {
     pass: (to, bytes) => output.pass(to, bytes),
     writeLater: () => output.writeLater(),
     room: () => output.room(),
-    ...(stderr.isTTY && { progress: line => output.put('err', progressText(line, stderr.columns)) }),
+    ...(stderr.isTTY && {
+      progress: line => output.put('err', progressText(line, stderr.columns)),
+    }),
     logLine: (to, line, lostLine) => output.logLine(to, line, lostLine),
     end: () => output.end(),
     onEnd: fn => ends.listen(fn),
@@ -102,12 +104,21 @@ class Ends {
   #end(end: End): void {
     const isFirst = this.#first === undefined
     this.#first ??= end
-    if (isFirst && this.#listeners.size > 0) for (const fn of [...this.#listeners]) fn(end)
-    else if ('defect' in end) this.#output.exitWith(`vnet: ${messageOrDescription(end.defect)}\n`)
+    if (isFirst && this.#listeners.size > 0) {
+      for (const fn of [...this.#listeners]) {
+        fn(end)
+      }
+    } else if ('defect' in end) {
+      this.#output.exitWith(`vnet: ${messageOrDescription(end.defect)}\n`)
+    }
     // The run has ended already, with its own exit status.
-    else if (isFirst && this.#hasRun) return
+    else if (isFirst && this.#hasRun) {
+      return
+    }
     // Nothing to take down, or the second signal: the kernel removes the rest with the descriptors.
-    else this.#output.exit(Number(this.#process.exitCode ?? 128 + constants.signals[end.signal]))
+    else {
+      this.#output.exit(Number(this.#process.exitCode ?? 128 + constants.signals[end.signal]))
+    }
   }
 }
 
@@ -119,14 +130,20 @@ function listenToSignals(
   const reloads = new Set<() => void>()
   let listeners = 0
   // systemd.exec(5): other processes of the service inherit the variable, with another process id.
-  const isService = process.pid !== undefined && process.env?.SYSTEMD_EXEC_PID === String(process.pid)
+  const isService =
+    process.pid !== undefined && process.env?.SYSTEMD_EXEC_PID === String(process.pid)
   for (const signal of SIGNALS) {
     process.on(signal, () => {
       if (listeners > 0) return
-      if (signal === 'SIGHUP' && reloads.size > 0) for (const fn of [...reloads]) fn()
-      else if (signal === 'SIGHUP' && isService)
+      if (signal === 'SIGHUP' && reloads.size > 0) {
+        for (const fn of [...reloads]) {
+          fn()
+        }
+      } else if (signal === 'SIGHUP' && isService) {
         output.put('err', 'vnet: SIGHUP ignored: there is nothing to read again\n')
-      else ends.signal(signal)
+      } else {
+        ends.signal(signal)
+      }
     })
   }
   return {
@@ -134,10 +151,14 @@ function listenToSignals(
     onSignal(fn) {
       listeners++
       const passed = SIGNALS_PASSED_ON.map(signal => [signal, () => fn(signal)] as const)
-      for (const [signal, listener] of passed) process.on(signal, listener)
+      for (const [signal, listener] of passed) {
+        process.on(signal, listener)
+      }
       return () => {
         listeners--
-        for (const [signal, listener] of passed) process.off(signal, listener)
+        for (const [signal, listener] of passed) {
+          process.off(signal, listener)
+        }
       }
     },
   }
@@ -146,16 +167,26 @@ function listenToSignals(
 function listenToErrors(process: ProcessLike, ends: Ends): NonNullable<Io['onDriverError']> {
   const listeners = new Set<(what: DriverError, error: unknown) => void>()
   function onError(what: DriverError, error: unknown, isDrivers: boolean): void {
-    if (listeners.size === 0 || !isDrivers) ends.defect(error)
-    else for (const fn of [...listeners]) fn(what, error)
+    if (listeners.size === 0 || !isDrivers) {
+      ends.defect(error)
+    } else {
+      for (const fn of [...listeners]) {
+        fn(what, error)
+      }
+    }
   }
-  process.on('uncaughtException', error => onError('uncaught exception', error, isOfCallback(error)))
-  process.on('unhandledRejection', reason => onError('rejected promise', reason, !isOwnDefect(reason)))
+  process.on('uncaughtException', error =>
+    onError('uncaught exception', error, isOfCallback(error)),
+  )
+  process.on('unhandledRejection', reason =>
+    onError('rejected promise', reason, !isOwnDefect(reason)),
+  )
   return addingTo(listeners)
 }
 
 /** Returns the text that replaces the last line, cut to the width of the terminal if known. */
-const progressText = (line = '', columns = 0): string => `\r${line.slice(0, (columns || 80) - 1)}\x1b[K`
+const progressText = (line = '', columns = 0): string =>
+  `\r${line.slice(0, (columns || 80) - 1)}\x1b[K`
 
 /** Returns a function that adds a listener and returns an undo. */
 function addingTo<T>(listeners: Set<T>): (fn: T) => () => void {

@@ -80,7 +80,9 @@ export class LateOutput {
     if (this.#isDead || text === '') return
     this.#waiting.push(text)
     this.#length += text.length
-    if (this.#writing === 0) this.#next()
+    if (this.#writing === 0) {
+      this.#next()
+    }
   }
 
   /**
@@ -89,13 +91,18 @@ export class LateOutput {
    */
   pushLine(line: string, lostLine: (lines: number) => string): void {
     this.#lostLine = lostLine
-    if (this.#lost > 0 || this.#length + line.length > ROOM) this.#lost++
-    else this.push(line)
+    if (this.#lost > 0 || this.#length + line.length > ROOM) {
+      this.#lost++
+    } else {
+      this.push(line)
+    }
   }
 
   /** Settles when everything is written, or after `ms`. */
   async flush(ms: number): Promise<void> {
-    if (this.isBehind) await within(new Promise<void>(resolve => this.#idle.push(resolve)), ms)
+    if (this.isBehind) {
+      await within(new Promise<void>(resolve => this.#idle.push(resolve)), ms)
+    }
   }
 
   #next(): void {
@@ -120,9 +127,18 @@ export class LateOutput {
       this.#waiting.push(line)
       this.#length += line.length
     }
-    if (this.#length < ROOM / 2) for (const fn of this.#roomy.splice(0)) fn()
-    if (this.#length > 0) this.#next()
-    else for (const fn of this.#idle.splice(0)) fn()
+    if (this.#length < ROOM / 2) {
+      for (const fn of this.#roomy.splice(0)) {
+        fn()
+      }
+    }
+    if (this.#length > 0) {
+      this.#next()
+    } else {
+      for (const fn of this.#idle.splice(0)) {
+        fn()
+      }
+    }
   }
 }
 
@@ -146,24 +162,36 @@ export class ProcessOutput {
   }
 
   put(to: 'out' | 'err', text: string): void {
-    if (this.#later !== undefined) this.#later[to].push(text)
-    else this.pass(to, Buffer.from(text))
+    if (this.#later !== undefined) {
+      this.#later[to].push(text)
+    } else {
+      this.pass(to, Buffer.from(text))
+    }
   }
 
   /** Writes bytes now. */
   pass(to: 'out' | 'err', bytes: Uint8Array): void {
-    if (!this.#failed[to]) writeNow(this.#streams[to], bytes, error => this.#fail(to, error))
+    if (!this.#failed[to]) {
+      writeNow(this.#streams[to], bytes, error => this.#fail(to, error))
+    }
   }
 
   print(text: string, colour: Colour | undefined): void {
-    if (colour === undefined || !this.#isColoured) this.put('out', text)
+    if (colour === undefined || !this.#isColoured) {
+      this.put('out', text)
+    }
     // The end of the line is not cleared, for a terminal that would fill it with the background.
-    else this.put('out', text.replace(/.+/g, `${COLOURS[colour]}$&${NO_COLOUR}`))
+    else {
+      this.put('out', text.replace(/.+/g, `${COLOURS[colour]}$&${NO_COLOUR}`))
+    }
   }
 
   logLine(to: 'out' | 'err', line: string, lostLine: (lines: number) => string): void {
-    if (this.#later === undefined) this.put(to, line)
-    else this.#later[to].pushLine(line, lostLine)
+    if (this.#later === undefined) {
+      this.put(to, line)
+    } else {
+      this.#later[to].pushLine(line, lostLine)
+    }
   }
 
   writeLater(): void {
@@ -193,22 +221,31 @@ export class ProcessOutput {
       await this.#later.out.flush(FLUSH_MS)
       await this.#later.err.flush(FLUSH_MS)
     } else {
-      for (const stream of Object.values(this.#streams)) await new Promise<void>(done => stream.write('', () => done()))
+      for (const stream of Object.values(this.#streams)) {
+        await new Promise<void>(done => stream.write('', () => done()))
+      }
     }
-    this.exit(Number(this.#process.exitCode || (this.#failed.out || this.#failed.err ? EXIT_FAILURE : 0)))
+    this.exit(
+      Number(this.#process.exitCode || (this.#failed.out || this.#failed.err ? EXIT_FAILURE : 0)),
+    )
   }
 
   /** Exits immediately: a normal exit would wait for a pool thread stuck writing to a terminal. */
   exit(status: number): void {
-    if (this.#later?.out.isBehind || this.#later?.err.isBehind) loadNative().endAs(status, 0)
+    if (this.#later?.out.isBehind || this.#later?.err.isBehind) {
+      loadNative().endAs(status, 0)
+    }
     this.#process.exit(status)
   }
 
   /** Exits after a last line on standard error. */
   exitWith(text: string): void {
     this.put('err', text)
-    if (this.#later === undefined) this.exit(EXIT_FAILURE)
-    else void this.#later.err.flush(FLUSH_MS).then(() => this.exit(EXIT_FAILURE))
+    if (this.#later === undefined) {
+      this.exit(EXIT_FAILURE)
+    } else {
+      void this.#later.err.flush(FLUSH_MS).then(() => this.exit(EXIT_FAILURE))
+    }
   }
 
   /** Text was lost, unless its reader has everything it wants. */
@@ -221,7 +258,9 @@ export class ProcessOutput {
   }
 
   #close(): void {
-    for (const fn of [...this.#closed]) fn()
+    for (const fn of [...this.#closed]) {
+      fn()
+    }
   }
 }
 
@@ -231,12 +270,16 @@ function writeNow(stream: Stream, bytes: Uint8Array, failed: (error: Error) => v
   const stat = fd === undefined || isTTY ? undefined : fstatSync(fd)
   if (fd === undefined || !(stat?.isFile() || stat?.isCharacterDevice())) {
     stream.write(bytes, error => {
-      if (error) failed(error)
+      if (error) {
+        failed(error)
+      }
     })
     return
   }
   try {
-    for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at)
+    for (let at = 0; at < bytes.length; ) {
+      at += writeSync(fd, bytes, at)
+    }
   } catch (error) {
     failed(error as Error)
   }
@@ -266,19 +309,26 @@ function identity(fd: number | undefined): string | undefined {
 function writerTo(stream: Stream, failed: (error: Error) => void): WriteText {
   const { fd } = stream
   const ended = (error: Error | null | undefined, done: (good: boolean) => void) => {
-    if (error) failed(error)
+    if (error) {
+      failed(error)
+    }
     done(!error)
   }
   const stat = fd === undefined ? undefined : fstatSync(fd)
-  if (fd === undefined || stat?.isFIFO() || stat?.isSocket())
+  if (fd === undefined || stat?.isFIFO() || stat?.isSocket()) {
     return (text, done) => void stream.write(text, error => ended(error, done))
+  }
   return (text, done) => {
     const bytes = Buffer.from(text)
     const from = (at: number): void =>
       write(fd, bytes, at, bytes.length - at, null, (error, written) => {
-        if (error?.code === 'EAGAIN') setTimeout(from, AGAIN_MS, at).unref()
-        else if (error === null && at + written < bytes.length) from(at + written)
-        else ended(error, done)
+        if (error?.code === 'EAGAIN') {
+          setTimeout(from, AGAIN_MS, at).unref()
+        } else if (error === null && at + written < bytes.length) {
+          from(at + written)
+        } else {
+          ended(error, done)
+        }
       })
     from(0)
   }

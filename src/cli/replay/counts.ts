@@ -34,7 +34,16 @@ export class ReplayCounts {
 
   json(seconds: number): object {
     const { sent, bytes, failed, skipped, cut, segments } = this
-    return { event: 'replay', sent, bytes, seconds, cut, segments, failed: failed.total, skipped: skipped.total }
+    return {
+      event: 'replay',
+      sent,
+      bytes,
+      seconds,
+      cut,
+      segments,
+      failed: failed.total,
+      skipped: skipped.total,
+    }
   }
 
   /** Returns the lines of the summary, after `seconds`. */

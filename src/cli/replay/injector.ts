@@ -27,7 +27,12 @@ export class Injector implements FrameSink {
   /** Why the vnet takes no more. */
   #failure: unknown
 
-  constructor(client: Pick<ControlClient, 'inject'>, device: Target, mtu: number, counts: ReplayCounts) {
+  constructor(
+    client: Pick<ControlClient, 'inject'>,
+    device: Target,
+    mtu: number,
+    counts: ReplayCounts,
+  ) {
     this.#client = client
     this.#device = device
     this.mtu = mtu
@@ -75,14 +80,22 @@ export class Injector implements FrameSink {
       const { refused } = await this.#client.inject(this.#device.vnet, this.#device, frames)
       counts.sent += frames.length - refused
       const longest = this.mtu + ETH_HLEN + VLAN_HLEN
-      for (const { length } of frames) if (length <= longest) counts.bytes += length
-      if (refused > 0) counts.failed.add(`longer than the MTU of ${this.mtu}`, refused)
+      for (const { length } of frames) {
+        if (length <= longest) {
+          counts.bytes += length
+        }
+      }
+      if (refused > 0) {
+        counts.failed.add(`longer than the MTU of ${this.mtu}`, refused)
+      }
     } catch (error) {
       this.#failure = error
       counts.failed.add('that the vnet did not acknowledge', frames.length + this.#frames.length)
       this.#frames = []
     }
     this.#pending = undefined
-    if (this.#isUrgent && this.#failure === undefined) this.flush()
+    if (this.#isUrgent && this.#failure === undefined) {
+      this.flush()
+    }
   }
 }

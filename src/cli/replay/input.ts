@@ -22,13 +22,16 @@ export class ReplayInput implements Disposable {
   constructor(path: string) {
     this.name = path === '-' ? 'standard input' : path
     // Opening a FIFO that nothing writes to yet must not wait.
-    this.#fd = path === '-' ? STDIN : asUsageError(path, () => openSync(path, O_RDONLY | O_NONBLOCK))
+    this.#fd =
+      path === '-' ? STDIN : asUsageError(path, () => openSync(path, O_RDONLY | O_NONBLOCK))
     const stat = fstatSync(this.#fd)
     // Standard input may be a terminal, or /dev/null.
     const isDevice = path !== '-' && (stat.isBlockDevice() || stat.isCharacterDevice())
     if (stat.isDirectory() || isDevice) {
       this[Symbol.dispose]()
-      throw new UsageError(`${this.name}: it is a ${isDevice ? 'device' : 'directory'}, not a capture`)
+      throw new UsageError(
+        `${this.name}: it is a ${isDevice ? 'device' : 'directory'}, not a capture`,
+      )
     }
     this.size = stat.isFile() ? stat.size : undefined
   }
@@ -41,8 +44,9 @@ export class ReplayInput implements Disposable {
   /** Throws a UsageError if `path`, which is to be written, is this file. */
   refuse(path: string): void {
     const [own, other] = [fstatSync(this.#fd), statSync(path, { throwIfNoEntry: false })]
-    if (other?.isFile() && own.dev === other.dev && own.ino === other.ino)
+    if (other?.isFile() && own.dev === other.dev && own.ino === other.ino) {
       throw new UsageError(`${path}: the input file cannot be an output too`)
+    }
   }
 
   /** Returns the chunks from the beginning. Each holds until the next is requested. */
@@ -56,8 +60,11 @@ export class ReplayInput implements Disposable {
 
   [Symbol.dispose](): void {
     // A Socket closes its own descriptor.
-    if (this.#pipe !== undefined) this.#pipe.destroy()
-    else if (this.#fd !== STDIN) closeSync(this.#fd)
+    if (this.#pipe !== undefined) {
+      this.#pipe.destroy()
+    } else if (this.#fd !== STDIN) {
+      closeSync(this.#fd)
+    }
   }
 }
 
@@ -67,7 +74,13 @@ async function* fileChunks(fd: number, fromStart: boolean): AsyncGenerator<Uint8
   let position = 0
   let i = 0
   const readOn = () => {
-    const reading = readFile(fd, buffers[i++ & 1] as Uint8Array, 0, CHUNK, fromStart ? position : null)
+    const reading = readFile(
+      fd,
+      buffers[i++ & 1] as Uint8Array,
+      0,
+      CHUNK,
+      fromStart ? position : null,
+    )
     // The file may be closed before it settles.
     reading.catch(() => {})
     return reading

@@ -13,7 +13,14 @@ import { IPPROTO_TCP } from '../../packet/ipv4.ts'
 import * as tcp from '../../packet/tcp.ts'
 import { completeChecksum, UpperHeader } from '../../packet/upper-header.ts'
 import { networkOffset } from '../../packet/vlan.ts'
-import { FRAME_MAX, Ring, SKB_GSO_TCPV4, SKB_GSO_TCPV6, type SkBuff, SkBuffPool } from '../../skb/index.ts'
+import {
+  FRAME_MAX,
+  Ring,
+  SKB_GSO_TCPV4,
+  SKB_GSO_TCPV6,
+  type SkBuff,
+  SkBuffPool,
+} from '../../skb/index.ts'
 import type { ReplayCounts } from './counts.ts'
 import { type Selection, skipReason } from './selection.ts'
 
@@ -69,7 +76,8 @@ export class Cutter {
     if (skb === undefined) return 0
     skb.bytes.set(bytes.subarray(at, at + length), skb.put(length))
     skb.gsoSize = gsoSize
-    skb.gsoType = bytes[at + networkOffset(bytes, at, length)] >>> 4 === 4 ? SKB_GSO_TCPV4 : SKB_GSO_TCPV6
+    skb.gsoType =
+      bytes[at + networkOffset(bytes, at, length)] >>> 4 === 4 ? SKB_GSO_TCPV4 : SKB_GSO_TCPV6
     const n = skbGsoSegment(skb, this.#segments)
     if (n > 0) return n
     skb.free()
@@ -87,7 +95,13 @@ export class Cutter {
     if (network < 0 || length > FRAME_MAX) return 0
     const upper = this.#upper
     const nh = at + network
-    if (upper.find(bytes, nh, at + length) === 0 || upper.protocol !== IPPROTO_TCP || upper.check < 0) return 0
+    if (
+      upper.find(bytes, nh, at + length) === 0 ||
+      upper.protocol !== IPPROTO_TCP ||
+      upper.check < 0
+    ) {
+      return 0
+    }
     const header = tcp.parse(bytes, upper.h, upper.end - upper.h)
     return header < 0 ? 0 : this.#mtu - (upper.h - nh) - header
   }
@@ -155,8 +169,9 @@ export class Player {
       const chunk = await this.#unlessStopped(chunks.next())
       if (chunk === undefined) return
       isEnd = chunk.done === true
-      if (isEnd) reader.end()
-      else {
+      if (isEnd) {
+        reader.end()
+      } else {
         reader.push(chunk.value)
         this.read += chunk.value.length
       }
@@ -165,7 +180,9 @@ export class Player {
         if (!record.hasTime && this.#options.pps === undefined) throw untimed(name, packets)
         const waiting = this.#packet(record)
         // Most frames wait for nothing.
-        if (waiting !== undefined) await waiting
+        if (waiting !== undefined) {
+          await waiting
+        }
         if (this.isOver) return
       }
       // The next chunk of a pipe may be late.
@@ -177,8 +194,9 @@ export class Player {
 
   #packet(record: CaptureRecord): Promise<void> | undefined {
     const { counts, selection } = this.#options
-    if (selection.interface !== undefined && record.interfaceName !== undefined)
+    if (selection.interface !== undefined && record.interfaceName !== undefined) {
       this.interfaces.add(record.interfaceName)
+    }
     const reason = skipReason(record, selection)
     if (reason !== undefined) {
       counts.skipped.add(reason)
@@ -186,7 +204,9 @@ export class Player {
     }
     const { bytes, at, capturedLength: length } = record
     // The reader does not look at them again.
-    if (((record.flags ?? 0) & FLAG_CHECKSUM_NOT_READY) !== 0) completeChecksum(bytes, at, length, this.#upper)
+    if (((record.flags ?? 0) & FLAG_CHECKSUM_NOT_READY) !== 0) {
+      completeChecksum(bytes, at, length, this.#upper)
+    }
     if (!this.#cutter.isLong(bytes, at, length)) return this.#frame(record, bytes, at, length)
     const segments = this.#cutter.cut(bytes, at, length)
     if (segments === 0) return this.#frame(record, bytes, at, length)
@@ -197,15 +217,24 @@ export class Player {
 
   async #segments(record: CaptureRecord): Promise<void> {
     for (let skb = this.#cutter.next(); skb !== undefined; skb = this.#cutter.next()) {
-      if (!this.isOver) await this.#frame(record, skb.bytes, skb.data, skb.len)
+      if (!this.isOver) {
+        await this.#frame(record, skb.bytes, skb.data, skb.len)
+      }
       skb.free()
     }
   }
 
   /** Returns nothing unless it has to wait. */
-  #frame(record: CaptureRecord, bytes: Uint8Array, at: number, length: number): Promise<void> | undefined {
+  #frame(
+    record: CaptureRecord,
+    bytes: Uint8Array,
+    at: number,
+    length: number,
+  ): Promise<void> | undefined {
     const due = this.#dueTime(record)
-    if (due > this.#now) this.#now = this.#options.clock.now()
+    if (due > this.#now) {
+      this.#now = this.#options.clock.now()
+    }
     if (due > this.#now) return this.#later(due, bytes, at, length)
     if (!this.#options.sink.offer(bytes, at, length)) return this.#whenRoom(bytes, at, length)
     this.taken++
@@ -217,12 +246,18 @@ export class Player {
     sink.flush()
     await new Promise<void>(resolve => {
       this.#wake = resolve
-      if (this.#isStopped) resolve()
-      else this.#alarm.at(due)
+      if (this.#isStopped) {
+        resolve()
+      } else {
+        this.#alarm.at(due)
+      }
     })
     if (this.#isStopped) return
-    if (sink.offer(bytes, at, length)) this.taken++
-    else await this.#whenRoom(bytes, at, length)
+    if (sink.offer(bytes, at, length)) {
+      this.taken++
+    } else {
+      await this.#whenRoom(bytes, at, length)
+    }
   }
 
   async #whenRoom(bytes: Uint8Array, at: number, length: number): Promise<void> {
@@ -238,7 +273,9 @@ export class Player {
   #unlessStopped<T>(promise: Promise<T>): Promise<T | undefined> {
     return new Promise((resolve, reject) => {
       this.#wake = () => resolve(undefined)
-      if (this.#isStopped) resolve(undefined)
+      if (this.#isStopped) {
+        resolve(undefined)
+      }
       promise.then(resolve, reject)
     })
   }
@@ -254,7 +291,9 @@ export function evenPaceOf(now: () => number, pps: number): () => number {
   let frames = 0
   let from = 0
   return () => {
-    if (frames === 0) from = now()
+    if (frames === 0) {
+      from = now()
+    }
     return from + (frames++ * NSEC_PER_SEC) / pps
   }
 }
@@ -281,7 +320,9 @@ export function paceOf(now: () => number): (time: Moment) => number {
   }
 
   return ({ seconds, nanoseconds }) => {
-    if (Number.isNaN(latestDue)) latestDue = now()
+    if (Number.isNaN(latestDue)) {
+      latestDue = now()
+    }
     let since = sinceOrigin(seconds, nanoseconds)
     if (origin === undefined || since < latest - SET_BACK) {
       origin = { seconds, nanoseconds }

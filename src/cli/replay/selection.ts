@@ -27,11 +27,16 @@ const FLAG_DIRECTION = FLAG_INBOUND | FLAG_OUTBOUND
 const XDP_DROP = 1
 
 /** Returns why a packet is skipped, in a few words; undefined if it is replayed. */
-export function skipReason(record: CaptureRecord, { interface: name, direction }: Selection): string | undefined {
+export function skipReason(
+  record: CaptureRecord,
+  { interface: name, direction }: Selection,
+): string | undefined {
   const { capturedLength, originalLength } = record
   if (record.linkType !== LINKTYPE_ETHERNET) return 'not Ethernet'
   if (name !== undefined && record.interfaceName !== name) return 'of another interface'
-  if (isOther(record, direction)) return direction === 'in' ? 'sent by the interface' : 'received by the interface'
+  if (isOther(record, direction)) {
+    return direction === 'in' ? 'sent by the interface' : 'received by the interface'
+  }
   if (isDrop(record)) return 'dropped, as the capture says'
   if (capturedLength < originalLength) return 'cut short by a snaplen'
   return capturedLength < ETH_HLEN ? 'shorter than an Ethernet header' : undefined

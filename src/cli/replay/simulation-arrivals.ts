@@ -35,7 +35,10 @@ export interface Arrivals {
 }
 
 /** Called before the first arrival, with its time and the moment that is time 0 in a capture. */
-export type Begin = (time: number, moment: { readonly seconds: number; readonly nanoseconds: number }) => void
+export type Begin = (
+  time: number,
+  moment: { readonly seconds: number; readonly nanoseconds: number },
+) => void
 
 /** Called with the time of each arrival before it, to change the wires. */
 export type Before = (time: number) => void
@@ -78,16 +81,21 @@ class RepeatedPackets {
     const start = at + network
     const end = Math.min(at + length, start + COMPARED)
     const type = get16(bytes, start - 2)
-    const isIpv4 = type === ETH_P_IP && end - start >= ipv4.IPV4_HLEN && ipv4.identification(bytes, start) !== 0
+    const isIpv4 =
+      type === ETH_P_IP && end - start >= ipv4.IPV4_HLEN && ipv4.identification(bytes, start) !== 0
     if (!isIpv4 && !(type === ETH_P_IPV6 && end - start >= IPV6_HLEN)) return
     let hash = length - network
     for (let i = start; i < end; i++) {
       const place = i - start
       const changes = isIpv4 ? place === 8 || place === 10 || place === 11 : place === 7
-      if (!changes) hash = Math.imul(hash ^ (bytes[i] as number), 0x01000193)
+      if (!changes) {
+        hash = Math.imul(hash ^ (bytes[i] as number), 0x01000193)
+      }
     }
     const slot = (hash ^ (hash >>> 16)) & (RECENT - 1)
-    if (this.#hashes[slot] === hash && time - (this.#times[slot] as number) < REPEAT) this.#repeated++
+    if (this.#hashes[slot] === hash && time - (this.#times[slot] as number) < REPEAT) {
+      this.#repeated++
+    }
     this.#hashes[slot] = hash
     this.#times[slot] = time
   }
@@ -126,7 +134,9 @@ export class CapturedArrivals implements Arrivals {
 
   simulate(): void {
     const { reader } = this
-    for (let record = reader.next(); record !== undefined; record = reader.next()) this.#arrive(record)
+    for (let record = reader.next(); record !== undefined; record = reader.next()) {
+      this.#arrive(record)
+    }
   }
 
   #arrive(record: CaptureRecord): void {
@@ -155,8 +165,12 @@ export class CapturedArrivals implements Arrivals {
     arrival.at = record.at
     arrival.captured = record.capturedLength
     arrival.length = Math.max(record.originalLength, record.capturedLength)
-    if (arrival.length > ORDINARY) this.oversized++
-    if (record.packetId === undefined) this.#repeats.add(arrival)
+    if (arrival.length > ORDINARY) {
+      this.oversized++
+    }
+    if (record.packetId === undefined) {
+      this.#repeats.add(arrival)
+    }
     this.#before(arrival.time)
     this.#simulation.advance(arrival.time)
     this.#simulation.arrive(arrival)
@@ -194,7 +208,13 @@ export class LoggedArrivals implements Arrivals {
   readonly #next = { ab: 1, ba: 1 }
   #hasBegun = false
 
-  constructor(file: string, simulation: Simulation, begin: Begin, replay: Replay | undefined, before: Before) {
+  constructor(
+    file: string,
+    simulation: Simulation,
+    begin: Begin,
+    replay: Replay | undefined,
+    before: Before,
+  ) {
     this.#before = before
     this.reader = new DecisionReader(file)
     this.#simulation = simulation
@@ -209,14 +229,23 @@ export class LoggedArrivals implements Arrivals {
   simulate(): void {
     const { reader } = this
     for (let event = reader.next(); event !== undefined; event = reader.next()) {
-      if (!this.#hasBegun) this.#begin(event.time, { seconds: 0, nanoseconds: 0 })
+      if (!this.#hasBegun) {
+        this.#begin(event.time, { seconds: 0, nanoseconds: 0 })
+      }
       this.#hasBegun = true
-      if (event.verdict === 'arrive') this.#arrive(event)
-      else if (this.#replay === undefined) continue
-      else if (event.verdict === 'set') this.#set(event, this.#replay)
-      else if (event.verdict === 'close') this.#simulation.close(event.direction, event.time)
+      if (event.verdict === 'arrive') {
+        this.#arrive(event)
+      } else if (this.#replay === undefined) {
+        continue
+      } else if (event.verdict === 'set') {
+        this.#set(event, this.#replay)
+      } else if (event.verdict === 'close') {
+        this.#simulation.close(event.direction, event.time)
+      }
       // Decisions of both directions are then made in the order of the log.
-      else this.#simulation.pass(event.direction, event.time)
+      else {
+        this.#simulation.pass(event.direction, event.time)
+      }
     }
   }
 
@@ -229,15 +258,21 @@ export class LoggedArrivals implements Arrivals {
       const [what] = error.message.split('\n')
       throw this.reader.broken(`its text cannot be used here: ${what}; give --wire`)
     }
-    if (side !== undefined) this.#simulation.sides[direction] = side
+    if (side !== undefined) {
+      this.#simulation.sides[direction] = side
+    }
     this.#simulation.set(direction, time, stages, text, replay.seed ?? seed)
   }
 
   #arrive({ direction, time, id, length, head, gso }: LoggedArrival): void {
-    if (!this.#simulation.has(direction)) throw this.reader.broken(`nothing sets direction ${direction} before it`)
+    if (!this.#simulation.has(direction)) {
+      throw this.reader.broken(`nothing sets direction ${direction} before it`)
+    }
     if (id !== this.#next[direction]) {
       const expected = `packet ${this.#next[direction]} of ${direction}`
-      throw this.reader.broken(`packet ${id} where ${expected} must be: lines are missing, or it logs several wires`)
+      throw this.reader.broken(
+        `packet ${id} where ${expected} must be: lines are missing, or it logs several wires`,
+      )
     }
     if (this.#replay === undefined) {
       this.#before(time)
@@ -245,6 +280,8 @@ export class LoggedArrivals implements Arrivals {
     }
     const [gsoSize, gsoType, transport] = gso ?? [0, 0, 0]
     const frame = { bytes: head, at: 0, captured: head.length, length, gsoSize, gsoType, transport }
-    this.#next[direction] += this.#simulation.arrive(Object.assign(this.#arrival, { direction, time, ...frame }))
+    this.#next[direction] += this.#simulation.arrive(
+      Object.assign(this.#arrival, { direction, time, ...frame }),
+    )
   }
 }

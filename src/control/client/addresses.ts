@@ -30,7 +30,9 @@ export function addressesOf(
       // `lab:host` is not the name of a namespace, which the lab has open.
       if (pid === undefined || namespace === undefined) return undefined
       const nsfd = openNetnsOf(native, pid, namespace.inode)
-      return nsfd === undefined ? undefined : closing(native, nsfd, () => read(placeOf(native, nsfd)))
+      return nsfd === undefined
+        ? undefined
+        : closing(native, nsfd, () => read(placeOf(native, nsfd)))
     }
     return inNetns(native, netns ?? `/proc/${pid}/ns/net`, read)
   })

@@ -26,7 +26,9 @@ export class VnetCapture implements CaptureStream {
     // Reading ends then: the vnet has ended.
     this.#socket.on('error', () => {}).once('close', () => onEnd(this))
     // Bytes that arrived with the acknowledgement.
-    if (input.length > 0) this.#socket.unshift(input)
+    if (input.length > 0) {
+      this.#socket.unshift(input)
+    }
   }
 
   stop(): void {
@@ -35,7 +37,9 @@ export class VnetCapture implements CaptureStream {
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, undefined> {
     try {
-      for await (const bytes of this.#socket) yield bytes
+      for await (const bytes of this.#socket) {
+        yield bytes
+      }
     } catch {
       // The vnet has ended, or the capture was closed.
     }

@@ -15,7 +15,13 @@ import { IFNAMSIZ } from '../../netdev/if.ts'
 import * as netlink from '../../netlink/index.ts'
 import { encodeFilter } from '../protocol/attachment.ts'
 import { type NetNamespace, ownNamespace } from '../protocol/directory.ts'
-import { commands, eventNumbers, scopeNumbers, segmentPartNumbers, VNET_IFREQ_LEN } from '../protocol/family.ts'
+import {
+  commands,
+  eventNumbers,
+  scopeNumbers,
+  segmentPartNumbers,
+  VNET_IFREQ_LEN,
+} from '../protocol/family.ts'
 import { encodeFrames } from '../protocol/frame-list.ts'
 import type { SegmentEntryKind } from '../protocol/segment-entry.ts'
 import { type CaptureStream, VnetCapture } from './capture-stream.ts'
@@ -93,7 +99,10 @@ export class ControlClient {
   readonly #captures = new Set<VnetCapture>()
 
   /** `native` is the addon, which opens the connections. */
-  constructor(addon: Native | Addon, { timeoutMs = TIMEOUT_MS, user = ROOT }: ControlClientOptions = {}) {
+  constructor(
+    addon: Native | Addon,
+    { timeoutMs = TIMEOUT_MS, user = ROOT }: ControlClientOptions = {},
+  ) {
     const native = addon as Native
     this.#native = native
     this.namespace = { inode: ownNamespace('net'), cookie: netnsCookieOf(native) }
@@ -118,7 +127,12 @@ export class ControlClient {
 
   /** Returns the statistics of a device and its queues; undefined if the device does not exist. */
   async stats(vnet: string, { ifindex, name, netns }: Device): Promise<DeviceStats | undefined> {
-    const found = await this.#dump(vnet, commands.getStats, { ifindex, ifname: name, scope: scopeNumbers.queue }, name)
+    const found = await this.#dump(
+      vnet,
+      commands.getStats,
+      { ifindex, ifname: name, scope: scopeNumbers.queue },
+      name,
+    )
     // Two namespaces may have the same name and number.
     return deviceStats(found.filter(reply => reply.netns === netns))
   }
@@ -185,7 +199,10 @@ export class ControlClient {
     text: string | WireChange | undefined,
     { direction }: SetWireOptions = {},
   ): Promise<void> {
-    const change = typeof text === 'object' ? text : (await import('./wire-request.ts')).wireChange(text, { direction })
+    const change =
+      typeof text === 'object'
+        ? text
+        : (await import('./wire-request.ts')).wireChange(text, { direction })
     await this.#change(vnet, commands.setWire, { ...which(device), ...change }, device.name)
   }
 
@@ -201,23 +218,44 @@ export class ControlClient {
 
   /** Returns one of these parameters. */
   async param(vnet: string, device: Device, name: string): Promise<DriverParam> {
-    return this.#one(vnet, commands.getParam, { ...which(device), name }, `${name} of ${device.name}`)
+    return this.#one(
+      vnet,
+      commands.getParam,
+      { ...which(device), name },
+      `${name} of ${device.name}`,
+    )
   }
 
   /** Sets a parameter that may change while running; `value` is as on the command line. */
   async setParam(vnet: string, device: Device, name: string, value: string): Promise<void> {
-    await this.#change(vnet, commands.setParam, { ...which(device), name, value }, `${name} of ${device.name}`)
+    await this.#change(
+      vnet,
+      commands.setParam,
+      { ...which(device), name, value },
+      `${name} of ${device.name}`,
+    )
   }
 
   /** Returns entries of the devices' segment, all or of some kinds. EOPNOTSUPP without one. */
-  async segment(vnet: string, device: Device, kinds?: readonly SegmentEntryKind[]): Promise<SegmentInfo> {
+  async segment(
+    vnet: string,
+    device: Device,
+    kinds?: readonly SegmentEntryKind[],
+  ): Promise<SegmentInfo> {
     const parts = kinds?.reduce((mask, kind) => mask | segmentPartNumbers[kind], 0)
-    return segmentInfo(await this.#dump(vnet, commands.getSegment, { ...which(device), parts }, device.name))
+    return segmentInfo(
+      await this.#dump(vnet, commands.getSegment, { ...which(device), parts }, device.name),
+    )
   }
 
   /** Causes one fault now: one of `faults` of the device, or another that the driver has. */
   async trigger(vnet: string, device: Device, fault: string, queue?: number): Promise<void> {
-    await this.#change(vnet, commands.trigger, { ...which(device), fault, queue }, `${fault} of ${device.name}`)
+    await this.#change(
+      vnet,
+      commands.trigger,
+      { ...which(device), fault, queue },
+      `${fault} of ${device.name}`,
+    )
   }
 
   /**
@@ -231,7 +269,9 @@ export class ControlClient {
     mode?: 'on' | 'off' | 'next',
     { every, count }: StepOptions = {},
   ): Promise<StepState> {
-    return stepState(await this.#one(vnet, commands.step, { ...which(device), mode, every, count }, device.name))
+    return stepState(
+      await this.#one(vnet, commands.step, { ...which(device), mode, every, count }, device.name),
+    )
   }
 
   /**
@@ -239,7 +279,11 @@ export class ControlClient {
    * them. Returns how many it dropped because they are shorter than an Ethernet header, or longer
    * than the MTU, the header and a VLAN tag. Rejects with ENETDOWN if the interface is down.
    */
-  async inject(vnet: string, device: Device, frames: readonly Uint8Array[]): Promise<{ readonly refused: number }> {
+  async inject(
+    vnet: string,
+    device: Device,
+    frames: readonly Uint8Array[],
+  ): Promise<{ readonly refused: number }> {
     let refused = 0
     for (let from = 0; from < frames.length; ) {
       const { list, count } = encodeFrames(frames, from)
@@ -249,25 +293,41 @@ export class ControlClient {
         refused++
         continue
       }
-      const reply = await this.#one(vnet, commands.inject, { ...which(device), frames: list }, device.name)
+      const reply = await this.#one(
+        vnet,
+        commands.inject,
+        { ...which(device), frames: list },
+        device.name,
+      )
       from += reply.taken
       refused += reply.refused
       // No slot was free for a frame: the network comes first.
-      if (reply.taken === 0) await setTimeout(AGAIN_MS)
+      if (reply.taken === 0) {
+        await setTimeout(AGAIN_MS)
+      }
     }
     return { refused }
   }
 
   /** Runs a private ioctl. A refusal is the -errno in `result`: -EOPNOTSUPP without any. */
-  async ioctl(vnet: string, device: Device, { cmd, ifreq, data }: IoctlRequest): Promise<IoctlResult> {
+  async ioctl(
+    vnet: string,
+    device: Device,
+    { cmd, ifreq, data }: IoctlRequest,
+  ): Promise<IoctlResult> {
     const values = { ...which(device), cmd, ifreq: ifreq ?? ifreqOf(device), data }
     const call = `0x${cmd.toString(16)} ${device.name}`
     const reply = await this.#one(vnet, commands.ioctl, values, call)
     const after = data?.slice()
     if (after !== undefined && reply.data !== undefined) {
       const { length } = reply.data
-      if (length > after.length)
-        throw new VnetError(EPROTO, whatOf(commands.ioctl, call), `${length} bytes of data are more than were sent`)
+      if (length > after.length) {
+        throw new VnetError(
+          EPROTO,
+          whatOf(commands.ioctl, call),
+          `${length} bytes of data are more than were sent`,
+        )
+      }
       // Bytes that the driver did not write are unchanged.
       after.set(reply.data)
     }
@@ -288,20 +348,28 @@ export class ControlClient {
       end = resolve
     })
     const message = (cmd: number, attributes: Uint8Array) => {
-      if (cmd === commands.event.cmd) onEvent(deviceEvent(netlink.decodeAttributes(commands.event.reply, attributes)))
+      if (cmd === commands.event.cmd) {
+        onEvent(deviceEvent(netlink.decodeAttributes(commands.event.reply, attributes)))
+      }
     }
     const mask = events?.reduce((bits, name) => bits | (1 << eventNumbers[name]), 0)
     // An event may precede the acknowledgement.
     const listening = this.#exchanges.listen(vnet, { message, lost: onLost, end })
     try {
-      await this.#change(vnet, commands.subscribe, { ...which(device), events: mask, dropThreshold })
+      await this.#change(vnet, commands.subscribe, {
+        ...which(device),
+        events: mask,
+        dropThreshold,
+      })
     } catch (error) {
       listening.stop()
       throw error
     }
     const close = async () => {
       // A vnet that has ended meanwhile has no subscribers.
-      if (listening.stop()) await this.#change(vnet, commands.subscribe, { events: 0 }).catch(() => {})
+      if (listening.stop()) {
+        await this.#change(vnet, commands.subscribe, { events: 0 }).catch(() => {})
+      }
     }
     return { ended, close, [Symbol.asyncDispose]: close }
   }
@@ -323,9 +391,13 @@ export class ControlClient {
       program:
         filter === undefined
           ? undefined
-          : encodeFilter(filter, (await import('../../linux/pcap-filter.ts')).compileFilter(filter)).bytes,
+          : encodeFilter(filter, (await import('../../linux/pcap-filter.ts')).compileFilter(filter))
+              .bytes,
     }
-    const detached = await this.#exchanges.detach(vnet, requestOf(commands.capture, values, netlink.NLM_F_ACK))
+    const detached = await this.#exchanges.detach(
+      vnet,
+      requestOf(commands.capture, values, netlink.NLM_F_ACK),
+    )
     const capture = new VnetCapture(this.#native, detached, ended => this.#captures.delete(ended))
     this.#captures.add(capture)
     return capture
@@ -334,7 +406,9 @@ export class ControlClient {
   /** Cancels pending requests, and ends captures immediately. Idempotent. */
   close(): void {
     this.#exchanges.close()
-    for (const capture of [...this.#captures]) capture.close()
+    for (const capture of [...this.#captures]) {
+      capture.close()
+    }
   }
 
   readonly [Symbol.dispose] = (): void => this.close()
@@ -367,7 +441,11 @@ export class ControlClient {
     object?: string,
     flags = netlink.NLM_F_DUMP,
   ): Promise<netlink.Decoded<R>[]> {
-    return this.#exchanges.ask(vnet, requestOf(command, values, flags, object), command.reply ?? NO_REPLY)
+    return this.#exchanges.ask(
+      vnet,
+      requestOf(command, values, flags, object),
+      command.reply ?? NO_REPLY,
+    )
   }
 }
 

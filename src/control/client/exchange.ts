@@ -75,7 +75,9 @@ export class Exchanges {
     let size = 0
     const receive = (attributes: Uint8Array) => {
       size += attributes.length
-      if (size > REPLY_MAX) throw new netlink.NetlinkParseError(`the reply is longer than ${REPLY_MAX} bytes`, 0)
+      if (size > REPLY_MAX) {
+        throw new netlink.NetlinkParseError(`the reply is longer than ${REPLY_MAX} bytes`, 0)
+      }
       replies.push(netlink.decodeAttributes(policy, attributes))
     }
     return this.#ask(this.#at(path), request, receive, () => replies)
@@ -98,12 +100,21 @@ export class Exchanges {
   }
 
   /** Calls `receive` with each message; returns the `result` at the end, before it reads on. */
-  #ask<T>(at: Vnet, request: Request, receive: (attributes: Uint8Array) => void, result: () => T): Promise<T> {
+  #ask<T>(
+    at: Vnet,
+    request: Request,
+    receive: (attributes: Uint8Array) => void,
+    result: () => T,
+  ): Promise<T> {
     const { cmd, flags, what, write } = request
     return new Promise((resolve, reject) => {
       if (!this.#open) throw new errnos.VnetError(errnos.EBADF, what)
       const seq = at.nextSeq()
-      const builder = new netlink.MessageBuilder().message(VNET_GENL_ID, netlink.NLM_F_REQUEST | flags, seq)
+      const builder = new netlink.MessageBuilder().message(
+        VNET_GENL_ID,
+        netlink.NLM_F_REQUEST | flags,
+        seq,
+      )
       write(builder.payload(netlink.genlmsghdr(cmd, VNET_GENL_VERSION)))
       const timeOut = (why: string) => end(new errnos.VnetError(errnos.ETIMEDOUT, what, why))
       const [ms, wholeMs] = [this.#timeoutMs, WHOLE_REPLY * this.#timeoutMs]
@@ -112,25 +123,34 @@ export class Exchanges {
         // Timers run before descriptors. After a stop of this process, the reply may be waiting.
         const before = parts
         at.receive(() => parts !== before)
-        if (parts === before) timeOut(`it has not replied for ${ms / 1000} s`)
+        if (parts === before) {
+          timeOut(`it has not replied for ${ms / 1000} s`)
+        }
       }, ms)
       const deadline = setTimeout(() => {
         at.receive(() => !at.exchanges.has(seq))
-        if (at.exchanges.has(seq)) timeOut(`its reply is not complete after ${wholeMs / 1000} s`)
+        if (at.exchanges.has(seq)) {
+          timeOut(`its reply is not complete after ${wholeMs / 1000} s`)
+        }
       }, wholeMs)
       const end = (error?: unknown) => {
         clearTimeout(timer)
         clearTimeout(deadline)
         at.exchanges.delete(seq)
         at.keepAlive()
-        if (error === undefined) resolve(result())
-        else reject(error)
+        if (error === undefined) {
+          resolve(result())
+        } else {
+          reject(error)
+        }
       }
       const onMessage = (bytes: Uint8Array, message: netlink.Message) => {
         parts++
         timer.refresh()
         try {
-          if (isEnd(bytes, message, what, receive)) end()
+          if (isEnd(bytes, message, what, receive)) {
+            end()
+          }
         } catch (error) {
           // The peer may be something other than a vnet.
           end(
@@ -154,11 +174,15 @@ export class Exchanges {
   /** Ends pending requests with ECANCELED. Idempotent. */
   close(): void {
     this.#open = false
-    for (const vnet of [...this.#vnets.values()]) vnet.close(errnos.ECANCELED)
+    for (const vnet of [...this.#vnets.values()]) {
+      vnet.close(errnos.ECANCELED)
+    }
   }
 
   #at(path: string, key: string | symbol = path): Vnet {
-    const vnet = this.#vnets.get(key) ?? new Vnet(this.#native, path, this.#users, () => this.#vnets.delete(key))
+    const vnet =
+      this.#vnets.get(key) ??
+      new Vnet(this.#native, path, this.#users, () => this.#vnets.delete(key))
     this.#vnets.set(key, vnet)
     return vnet
   }
@@ -190,8 +214,11 @@ class Vnet implements ConnectionListener {
 
   begin(seq: number, exchange: Exchange): void {
     this.exchanges.set(seq, exchange)
-    if (this.#connection !== undefined) this.#send(exchange)
-    else if (this.#again === undefined) this.#connect()
+    if (this.#connection !== undefined) {
+      this.#send(exchange)
+    } else if (this.#again === undefined) {
+      this.#connect()
+    }
     this.keepAlive()
   }
 
@@ -216,8 +243,11 @@ class Vnet implements ConnectionListener {
 
   /** Keeps the process alive while requests are pending or a listener exists. */
   keepAlive(): void {
-    if (this.exchanges.size > 0 || this.#listening !== undefined) this.#connection?.ref()
-    else this.#connection?.unref()
+    if (this.exchanges.size > 0 || this.#listening !== undefined) {
+      this.#connection?.ref()
+    } else {
+      this.#connection?.unref()
+    }
   }
 
   close(errno: number, advice?: string): void {
@@ -225,7 +255,9 @@ class Vnet implements ConnectionListener {
     this.#connection?.close()
     this.#connection = undefined
     this.#onGone()
-    for (const { end, what } of [...this.exchanges.values()]) end(new errnos.VnetError(errno, what, advice))
+    for (const { end, what } of [...this.exchanges.values()]) {
+      end(new errnos.VnetError(errno, what, advice))
+    }
     const listening = this.#listening
     this.#listening = undefined
     listening?.end()
@@ -241,8 +273,11 @@ class Vnet implements ConnectionListener {
   onMessage(bytes: Uint8Array, at: number, length: number): void {
     for (const message of netlink.messages(bytes, at, length)) {
       const exchange = this.exchanges.get(message.seq)
-      if (exchange !== undefined) exchange.onMessage(bytes, message)
-      else if (message.seq === 0) this.#unasked(bytes, message)
+      if (exchange !== undefined) {
+        exchange.onMessage(bytes, message)
+      } else if (message.seq === 0) {
+        this.#unasked(bytes, message)
+      }
     }
   }
 
@@ -253,11 +288,16 @@ class Vnet implements ConnectionListener {
   #connect(): void {
     this.#again = undefined
     const connection =
-      this.exchanges.size === 0 ? -errnos.ECANCELED : Connection.connect(this.#native, this.#path, this)
-    if (connection === -errnos.EAGAIN) this.#again = setTimeout(() => this.#connect(), AGAIN_MS)
-    else if (typeof connection === 'number')
+      this.exchanges.size === 0
+        ? -errnos.ECANCELED
+        : Connection.connect(this.#native, this.#path, this)
+    if (connection === -errnos.EAGAIN) {
+      this.#again = setTimeout(() => this.#connect(), AGAIN_MS)
+    } else if (typeof connection === 'number') {
       this.close(connection === -errnos.ENOENT ? errnos.ECONNREFUSED : -connection)
-    else this.#connected(connection)
+    } else {
+      this.#connected(connection)
+    }
   }
 
   #connected(connection: Connection): void {
@@ -267,14 +307,18 @@ class Vnet implements ConnectionListener {
       this.close(errnos.EPERM, `${this.#path} belongs to user ${uid}, who is neither root nor you`)
       return
     }
-    for (const exchange of [...this.exchanges.values()]) this.#send(exchange)
+    for (const exchange of [...this.exchanges.values()]) {
+      this.#send(exchange)
+    }
     this.keepAlive()
   }
 
   #send({ request, end, what }: Exchange): void {
     const sent = this.#connection?.send(request) ?? 0
     // If the connection has ended, onEnd is called after the remaining messages of the vnet.
-    if (sent === -errnos.EAGAIN) end(new errnos.VnetError(errnos.EAGAIN, what, 'it does not read its requests'))
+    if (sent === -errnos.EAGAIN) {
+      end(new errnos.VnetError(errnos.EAGAIN, what, 'it does not read its requests'))
+    }
   }
 
   #unasked(bytes: Uint8Array, message: netlink.Message): void {
@@ -303,7 +347,9 @@ function isEnd(
   if (message.type === netlink.NLMSG_DONE || message.type === netlink.NLMSG_ERROR) {
     const { error, message: report } = netlink.parseAck(bytes, message)
     // The report of a vnet or its driver names its object.
-    if (error !== 0) throw new errnos.VnetError(error, report === undefined ? what : [what[0], ''], report)
+    if (error !== 0) {
+      throw new errnos.VnetError(error, report === undefined ? what : [what[0], ''], report)
+    }
     return true
   }
   const { offset, length } = netlink.parseGenl(bytes, message)

@@ -4,7 +4,12 @@ import type { Entry, EntryInterface, LabNames, NetNamespace } from '../protocol/
 import { isSameNamespace, ownNamespace, readDirectories } from '../protocol/directory.ts'
 import { labPlace } from '../protocol/lab-place.ts'
 import type { RunDirectory, Untrusted } from '../protocol/run-directory.ts'
-import { namedDirectory, otherUsers, trustedDirectories, untrustedDirectories } from '../protocol/run-directory.ts'
+import {
+  namedDirectory,
+  otherUsers,
+  trustedDirectories,
+  untrustedDirectories,
+} from '../protocol/run-directory.ts'
 import type { ControlClient } from './client.ts'
 import type { DeviceInfo } from './types.ts'
 
@@ -49,7 +54,9 @@ export interface Found {
  */
 export interface FindOptions {
   /** Selects the vnets that are queried, by their interfaces; all by default. */
-  readonly isWanted?: ((device: Pick<EntryInterface, 'name' | 'netns'> & LabNames) => boolean) | undefined
+  readonly isWanted?:
+    | ((device: Pick<EntryInterface, 'name' | 'netns'> & LabNames) => boolean)
+    | undefined
   /** The vnets of this user, instead of root's and the caller's own. For root. */
   readonly user?: number | undefined
   /** True for the vnets of all network namespaces, with all their interfaces. */
@@ -67,7 +74,10 @@ export function directoriesOf({ user, directory }: FindOptions): RunDirectory[] 
 
 /** True if a vnet was started in this network namespace, has an interface in it, or is a lab. */
 export function isHere({ netns, interfaces }: Entry, here: NetNamespace): boolean {
-  return netns === here.inode || interfaces.some(device => isSameNamespace(device, here) || isOfLab(device))
+  return (
+    netns === here.inode ||
+    interfaces.some(device => isSameNamespace(device, here) || isOfLab(device))
+  )
 }
 
 /** True for an interface of a lab, which is found from every network namespace. */
@@ -81,7 +91,9 @@ export function isOfLab({ netns }: { readonly netns?: string | undefined }): boo
  * have labs of this name. `hosts` are `LAB:HOST` and `LAB-PID:HOST`, each only if it means a single
  * interface. Namespaces that are not a lab's have none of these names.
  */
-export function labNames(entries: readonly Entry[]): (netns: string | undefined, pid: number) => LabNames {
+export function labNames(
+  entries: readonly Entry[],
+): (netns: string | undefined, pid: number) => LabNames {
   const owners = new Map<string, Set<Entry>>()
   /** How many interfaces a name of a host means. */
   const interfaces = new Map<string, number>()
@@ -90,8 +102,9 @@ export function labNames(entries: readonly Entry[]): (netns: string | undefined,
       const { lab, host } = labPlace(netns) ?? {}
       if (lab === undefined) continue
       owners.set(lab, (owners.get(lab) ?? new Set()).add(entry))
-      for (const name of [`${lab}:${host}`, `${lab}-${entry.pid}:${host}`])
+      for (const name of [`${lab}:${host}`, `${lab}-${entry.pid}:${host}`]) {
         interfaces.set(name, (interfaces.get(name) ?? 0) + 1)
+      }
     }
   }
   return (netns, pid) => {
@@ -107,7 +120,10 @@ export function labNames(entries: readonly Entry[]): (netns: string | undefined,
 export function withPlaces(entries: readonly Entry[]): Entry[] {
   const namesOf = labNames(entries)
   return entries.map(entry => {
-    const interfaces = entry.interfaces.map(each => ({ ...each, ...namesOf(each.netns, entry.pid) }))
+    const interfaces = entry.interfaces.map(each => ({
+      ...each,
+      ...namesOf(each.netns, entry.pid),
+    }))
     return { ...entry, interfaces }
   })
 }
@@ -119,7 +135,8 @@ export async function findVnets(client: ControlClient, options: FindOptions = {}
   const entries = withPlaces(readDirectories(directoriesOf(options)))
   const namesOf = labNames(entries)
   const here = entries.filter(entry => everywhere || isHere(entry, namespace))
-  const queried = isWanted === undefined ? here : here.filter(({ interfaces }) => interfaces.some(isWanted))
+  const queried =
+    isWanted === undefined ? here : here.filter(({ interfaces }) => interfaces.some(isWanted))
   const failed: VnetError[] = []
   const ended = new Set<Entry>()
   const devices = await Promise.all(
@@ -129,12 +146,20 @@ export async function findVnets(client: ControlClient, options: FindOptions = {}
         const pid = entry.pidns === pidns ? entry.pid : undefined
         return found
           .filter(everywhere ? () => true : isShown(entry, namespace))
-          .map(device => ({ ...device, vnet: entry.vnet, pid, namespace: namespaceOf(device, entry) }))
+          .map(device => ({
+            ...device,
+            vnet: entry.vnet,
+            pid,
+            namespace: namespaceOf(device, entry),
+          }))
           .map(device => ({ ...device, ...namesOf(device.netns, entry.pid) }))
       } catch (error) {
         if (!(error instanceof VnetError)) throw error
-        if (isErrno(error, ECONNREFUSED)) ended.add(entry)
-        else failed.push(aboutVnet(error, entry))
+        if (isErrno(error, ECONNREFUSED)) {
+          ended.add(entry)
+        } else {
+          failed.push(aboutVnet(error, entry))
+        }
         return []
       }
     }),
@@ -151,13 +176,17 @@ export async function findVnets(client: ControlClient, options: FindOptions = {}
 }
 
 /** For a vnet that was started elsewhere, only devices here, and devices of labs, are shown. */
-function isShown({ netns, interfaces }: Entry, here: NetNamespace): (device: DeviceInfo) => boolean {
+function isShown(
+  { netns, interfaces }: Entry,
+  here: NetNamespace,
+): (device: DeviceInfo) => boolean {
   if (netns === here.inode) return () => true
   const there = interfaces.filter(device => isSameNamespace(device, here))
   return device => isOfLab(device) || there.some(one => isSameDevice(one, device))
 }
 
-const isSameDevice = (a: EntryInterface, b: DeviceInfo) => a.ifindex === b.ifindex && a.netns === b.netns
+const isSameDevice = (a: EntryInterface, b: DeviceInfo) =>
+  a.ifindex === b.ifindex && a.netns === b.netns
 
 function namespaceOf(device: DeviceInfo, { interfaces }: Entry): NetNamespace | undefined {
   const found = interfaces.find(each => isSameDevice(each, device))
@@ -166,7 +195,9 @@ function namespaceOf(device: DeviceInfo, { interfaces }: Entry): NetNamespace | 
 
 /** Returns the same error, with the vnet named in it. */
 export function aboutVnet(error: VnetError, { pid, interfaces }: Entry): VnetError {
-  const names = listed(interfaces.map(({ name, netns }) => (netns === undefined ? name : `${netns}/${name}`)))
+  const names = listed(
+    interfaces.map(({ name, netns }) => (netns === undefined ? name : `${netns}/${name}`)),
+  )
   return error.about(`vnet ${pid}${names === '' ? '' : ` (${names})`}`)
 }
 

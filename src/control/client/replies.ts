@@ -75,7 +75,8 @@ export function stepState({ mode, every, step, count }: Reply<'step'>): StepStat
   const { length, frame: bytes } = step
   const halt = {
     ...stepPlace(step),
-    frame: length === undefined || bytes === undefined ? undefined : { length, bytes: bytes.slice() },
+    frame:
+      length === undefined || bytes === undefined ? undefined : { length, bytes: bytes.slice() },
     source: stepSource(step),
     count,
   }
@@ -96,25 +97,49 @@ export function wireInfo(replies: readonly WireReply[]): WireInfo {
   const beforeVnet = { ab: 0, ba: 0 }
   const bypassed = { ab: 0, ba: 0 }
   let outgoing: WireDirection | undefined
-  for (const { direction, text: given, outgoing: isOutgoing, passed: count = 0, stage, ...reply } of replies) {
+  for (const {
+    direction,
+    text: given,
+    outgoing: isOutgoing,
+    passed: count = 0,
+    stage,
+    ...reply
+  } of replies) {
     if (direction === 'ab' || direction === 'ba') {
       text[direction] = given ?? ''
       passed[direction] = count
       beforeVnet[direction] = reply.beforeVnet ?? 0
       bypassed[direction] = reply.bypassed ?? 0
-      if (isOutgoing) outgoing = direction
+      if (isOutgoing) {
+        outgoing = direction
+      }
     }
-    if (stage?.former) former.push(stageReport(stage))
-    else if (stage !== undefined) stages.push(stageReport(stage))
+    if (stage?.former) {
+      former.push(stageReport(stage))
+    } else if (stage !== undefined) {
+      stages.push(stageReport(stage))
+    }
   }
   const [{ time, only, seed }] = replies as [WireReply]
-  return { time, text, outgoing, ...(only && { only, passed }), seed, beforeVnet, bypassed, stages, former }
+  return {
+    time,
+    text,
+    outgoing,
+    ...(only && { only, passed }),
+    seed,
+    beforeVnet,
+    bypassed,
+    stages,
+    former,
+  }
 }
 
 /** Builds the information from the messages of a dump: first the scenario, then its steps. */
 export function scenarioInfo(replies: readonly Reply<'getScenario'>[]): ScenarioInfo {
   const { file = '', started, repeat } = replies[0]?.scenario ?? {}
-  const steps = replies.flatMap(({ step }) => (step === undefined ? [] : { ...step, at: inMs(step.at) }))
+  const steps = replies.flatMap(({ step }) =>
+    step === undefined ? [] : { ...step, at: inMs(step.at) },
+  )
   return { file, started, repeat: repeat && inMs(repeat), steps }
 }
 
@@ -130,25 +155,43 @@ function stageReport({
     ...rest,
     drops: Object.fromEntries(drops.map(({ reason, packets }) => [reason, packets])),
     ...(p50 !== undefined &&
-      p99 !== undefined && { late: { p50: inMs(p50), p99: inMs(p99), counts: countsIn(lateCounts) } }),
+      p99 !== undefined && {
+        late: { p50: inMs(p50), p99: inMs(p99), counts: countsIn(lateCounts) },
+      }),
   }
 }
 
 /** From pairs of u64: ns and packets. */
 function countsIn(bytes: Uint8Array = new Uint8Array()): (readonly [number, number])[] {
-  if (bytes.length % 16 !== 0)
+  if (bytes.length % 16 !== 0) {
     throw new VnetError(EPROTO, ['GET_WIRE', 'vnet'], `${bytes.length} bytes are not pairs of u64`)
+  }
   const numbers = [...new BigUint64Array(Uint8Array.from(bytes).buffer)].map(Number)
   return numbers.flatMap((ns, i) => (i % 2 === 0 ? [[inMs(ns), numbers[i + 1]!] as const] : []))
 }
 
 /** From the message with the sums, and the messages of the queues. */
-export function deviceStats([sum, ...queues]: readonly Reply<'getStats'>[]): DeviceStats | undefined {
+export function deviceStats([sum, ...queues]: readonly Reply<'getStats'>[]):
+  | DeviceStats
+  | undefined {
   if (sum === undefined) return undefined
   const dropsOf = (direction: 'tx' | 'rx') =>
-    Object.fromEntries(sum.drops.flatMap(each => (each.direction === direction ? [[each.reason, each.frames]] : [])))
+    Object.fromEntries(
+      sum.drops.flatMap(each => (each.direction === direction ? [[each.reason, each.frames]] : [])),
+    )
   const drops = { tx: dropsOf('tx'), rx: dropsOf('rx') }
-  const { ifindex, ifname: name, netns, time, rxQueues, held, beforeVnet, bypassed, kernelStats: kernel, busy } = sum
+  const {
+    ifindex,
+    ifname: name,
+    netns,
+    time,
+    rxQueues,
+    held,
+    beforeVnet,
+    bypassed,
+    kernelStats: kernel,
+    busy,
+  } = sum
   const given = { ...(bypassed !== undefined && { bypassed }), ...(busy !== undefined && { busy }) }
   const rest = { rxQueues, held, beforeVnet, drops, kernel, ...given }
   return { ifindex, name, netns, time, total: counters(sum), queues: queues.map(counters), ...rest }
@@ -160,14 +203,24 @@ function counters(reply: Reply<'getStats'>): LinkStats64 & QueueCounters {
 
 /** From the messages of a dump. */
 export function segmentInfo(replies: readonly Reply<'getSegment'>[]): SegmentInfo {
-  const all = <K extends SegmentEntryKind>(kind: K) => replies.flatMap(reply => (reply[kind] as Entry<K>) ?? [])
+  const all = <K extends SegmentEntryKind>(kind: K) =>
+    replies.flatMap(reply => (reply[kind] as Entry<K>) ?? [])
   const countersOf = (group: keyof SegmentInfo['counters']) =>
-    Object.fromEntries(all('counter').flatMap(each => (each.group === group ? [[each.name, each.value]] : [])))
+    Object.fromEntries(
+      all('counter').flatMap(each => (each.group === group ? [[each.name, each.value]] : [])),
+    )
   return {
-    hosts: all('host').map(host => ({ ...host, addresses: host.addresses.map(({ address }) => address) })),
+    hosts: all('host').map(host => ({
+      ...host,
+      addresses: host.addresses.map(({ address }) => address),
+    })),
     leases: all('lease'),
     neighbours: all('neighbour'),
     stations: all('station'),
-    counters: { frames: countersOf('frames'), dropped: countersOf('dropped'), answered: countersOf('answered') },
+    counters: {
+      frames: countersOf('frames'),
+      dropped: countersOf('dropped'),
+      answered: countersOf('answered'),
+    },
   }
 }

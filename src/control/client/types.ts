@@ -6,7 +6,10 @@ import type { QueueCounters } from '../protocol/queue-counters.ts'
 import type { SegmentEntryKind } from '../protocol/segment-entry.ts'
 
 /** A reply about a device. */
-type Named<R extends { readonly ifname: string; readonly netns?: string | undefined }> = Omit<R, 'ifname' | 'netns'> &
+type Named<R extends { readonly ifname: string; readonly netns?: string | undefined }> = Omit<
+  R,
+  'ifname' | 'netns'
+> &
   Device
 
 /** A device of a running vnet. */
@@ -30,7 +33,10 @@ export type DeviceEventName = keyof typeof eventNumbers
  * An event of a device. For `wire`, `direction` and `text` describe the changed stages. For `step`,
  * `mode` is the present mode, and `step` is the waiting step, if any.
  */
-export type DeviceEvent = Omit<Named<Reply<'event'>>, 'wireDirection' | 'wireText' | 'stepMode' | 'step'> & {
+export type DeviceEvent = Omit<
+  Named<Reply<'event'>>,
+  'wireDirection' | 'wireText' | 'stepMode' | 'step'
+> & {
   readonly direction?: WireDirection | undefined
   readonly text?: string | undefined
   readonly mode?: StepState['mode'] | undefined
@@ -56,7 +62,12 @@ export interface StepHalt extends StepPlace {
 }
 
 /** Lines of a file. `line` runs next; `first` is the number of the first line. */
-export type StepSource = Readonly<{ file: string; line: number; first: number; lines: readonly string[] }>
+export type StepSource = Readonly<{
+  file: string
+  line: number
+  first: number
+  lines: readonly string[]
+}>
 
 /**
  * Whether the frames of a vnet are stepped, and the frame that waits now. Stepping is one state of
@@ -96,7 +107,10 @@ export interface DeviceStats extends Device {
   /** Frames that passed an attached interface without its wire; absent without any. */
   readonly bypassed?: number | undefined
   /** Drops by reason: of frames that the kernel sent (tx), and of frames for the kernel (rx). */
-  readonly drops: { readonly tx: Readonly<Record<string, number>>; readonly rx: Readonly<Record<string, number>> }
+  readonly drops: {
+    readonly tx: Readonly<Record<string, number>>
+    readonly rx: Readonly<Record<string, number>>
+  }
   /** The kernel's counters since it opened; undefined without rights, in allStats, if deleted. */
   readonly kernel: LinkStats64 | undefined
   /**
@@ -256,5 +270,9 @@ export interface SegmentInfo {
   readonly neighbours: readonly NeighbourInfo[]
   readonly stations: readonly StationInfo[]
   /** Frames: all (in = out + taken + dropped + held), dropped by reason, replied to by kind. */
-  readonly counters: { readonly frames: Counts; readonly dropped: Counts; readonly answered: Counts }
+  readonly counters: {
+    readonly frames: Counts
+    readonly dropped: Counts
+    readonly answered: Counts
+  }
 }

@@ -5,7 +5,12 @@ import type { DeviceWire } from '../../netdev/device-wire.ts'
 import { buildGroups, directed } from '../../wire/grammar/groups.ts'
 import { readText } from '../../wire/parse.ts'
 import { LinuxWireResources } from '../../wire/wire-resources.node.ts'
-import { type CompilingResources, encodeFilter, recording, type WireAttachment } from '../protocol/attachment.ts'
+import {
+  type CompilingResources,
+  encodeFilter,
+  recording,
+  type WireAttachment,
+} from '../protocol/attachment.ts'
 import { VNET_WIRE_ATTACHMENTS_MAX, VNET_WIRE_TEXT_MAX } from '../protocol/family.ts'
 
 /** Room in a message for the headers of an attachment. */
@@ -37,7 +42,11 @@ export interface WireChangeOptions {
 export function clientResources(): CompilingResources {
   const linux = new LinuxWireResources()
   // The vnet has the stages, and checks the name.
-  return { filter: text => linux.filter(text), file: path => linux.file(path), stage: () => (next: unknown) => next }
+  return {
+    filter: text => linux.filter(text),
+    file: path => linux.file(path),
+    stage: () => (next: unknown) => next,
+  }
 }
 
 /**
@@ -49,8 +58,11 @@ export function wireChange(
   { direction, note, resources = clientResources() }: WireChangeOptions = {},
 ): WireChange {
   if (text === undefined) return { direction, text, attachments: [] }
-  if (lengthOf(text) > VNET_WIRE_TEXT_MAX || text.includes('\0'))
-    throw new UsageError(`the text of a running wire has at most ${VNET_WIRE_TEXT_MAX} bytes, and no NUL`)
+  if (lengthOf(text) > VNET_WIRE_TEXT_MAX || text.includes('\0')) {
+    throw new UsageError(
+      `the text of a running wire has at most ${VNET_WIRE_TEXT_MAX} bytes, and no NUL`,
+    )
+  }
   const attachments: WireAttachment[] = []
   let size = 0
   const attach = (attachment: WireAttachment) => {
@@ -59,14 +71,17 @@ export function wireChange(
     size += bytes.length + lengthOf(file ?? filter ?? '') + OVERHEAD
     if (size > VNET_WIRE_ATTACHMENTS_MAX) {
       const most = `a running wire takes at most ${VNET_WIRE_ATTACHMENTS_MAX} bytes of files and filters`
-      throw new UsageError(`${file ?? `filter '${filter}'`}: ${most}; give it at the start, by --wire`)
+      throw new UsageError(
+        `${file ?? `filter '${filter}'`}: ${most}; give it at the start, by --wire`,
+      )
     }
     attachments.push(attachment)
   }
   const recorded = recording(resources, attach)
   const groups = readText(text, { bareUs: true, ...(note !== undefined && { note }) })
-  for (const each of direction === undefined ? (['ab', 'ba'] as const) : [direction])
+  for (const each of direction === undefined ? (['ab', 'ba'] as const) : [direction]) {
     buildGroups(directed(groups, each), recorded)
+  }
   return { direction, text, attachments }
 }
 

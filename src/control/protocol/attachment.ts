@@ -22,7 +22,10 @@ export interface CompilingResources extends WireResources {
 }
 
 /** Returns `resources` that also call `attach` with each file and filter that they return. */
-export function recording(resources: CompilingResources, attach: (attachment: WireAttachment) => void): WireResources {
+export function recording(
+  resources: CompilingResources,
+  attach: (attachment: WireAttachment) => void,
+): WireResources {
   return {
     filter(text) {
       const filter = resources.filter(text)
@@ -67,6 +70,8 @@ export function decodeFilter(text: string, bytes: Uint8Array): CompiledFilter {
   try {
     return packetFilter(text, new BpfProgram(decodeProgram(bytes)))
   } catch (error) {
-    throw error instanceof RangeError ? new UsageError(`the program of the filter '${text}': ${error.message}`) : error
+    throw error instanceof RangeError
+      ? new UsageError(`the program of the filter '${text}': ${error.message}`)
+      : error
   }
 }

@@ -24,7 +24,8 @@ function mapped<T, In, V, W>(
     type,
     required: false,
     nla,
-    decode: (bytes, offset, length) => decode(field.decode(bytes, offset, length), offset - NLA_HDRLEN),
+    decode: (bytes, offset, length) =>
+      decode(field.decode(bytes, offset, length), offset - NLA_HDRLEN),
     encode: (builder, nlaType, value) => field.encode(builder, nlaType, encode(value)),
   }
 }
@@ -33,7 +34,8 @@ function mapped<T, In, V, W>(
 export const count = (type: number) => mapped(counter64(type), n => n, toCount)
 
 /** A driver may have counted anything: an invalid count becomes 0. */
-export const toCount = (n: number): number => (Number.isFinite(n) && n > 0 ? Math.min(Math.trunc(n), 2 ** 64) : 0)
+export const toCount = (n: number): number =>
+  Number.isFinite(n) && n > 0 ? Math.min(Math.trunc(n), 2 ** 64) : 0
 
 /** A u8 that is 0 or 1. */
 export const bool = (type: number) => mapped(u8(type), toBool, (is: boolean) => (is ? 1 : 0))
@@ -49,7 +51,9 @@ export function oneOf<E extends string, N extends string>(
   enumName: E,
   numbers: Readonly<Record<N, number>>,
 ): Field<N | `${E} ${number}`, false, N> {
-  const names = new Map(Object.entries<number>(numbers).map(([name, number]) => [number, name as N]))
+  const names = new Map(
+    Object.entries<number>(numbers).map(([name, number]) => [number, name as N]),
+  )
   const decode = (number: number) => names.get(number) ?? (`${enumName} ${number}` as const)
   return mapped(field, decode, (name: N) => numbers[name])
 }
@@ -58,7 +62,9 @@ export function oneOf<E extends string, N extends string>(
 export function flags(type: number, mask: number): Field<number, false> {
   const known = (value: number, at: number) => {
     const unknown = value & ~mask
-    if (unknown !== 0) throw new NetlinkParseError(`0x${(unknown >>> 0).toString(16)} is unknown`, at)
+    if (unknown !== 0) {
+      throw new NetlinkParseError(`0x${(unknown >>> 0).toString(16)} is unknown`, at)
+    }
     return value
   }
   return mapped(u32(type), known, (value: number) => value)

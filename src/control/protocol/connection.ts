@@ -88,7 +88,9 @@ export class Connection {
     this.#spares = spares
     this.#until = input.length
     this.#input = input.length > INPUT_BYTES ? input : (spares.pop() ?? new Uint8Array(INPUT_BYTES))
-    if (this.#input !== input) this.#input.set(input)
+    if (this.#input !== input) {
+      this.#input.set(input)
+    }
   }
 
   /**
@@ -96,12 +98,18 @@ export class Connection {
    * returns -EAGAIN if the server's queue of connections is full, -ECONNREFUSED if the server has
    * ended, or another -errno. The connection keeps the process alive until `unref`.
    */
-  static connect(native: Native, path: string, listener: ConnectionListener, as?: As): Connection | number {
+  static connect(
+    native: Native,
+    path: string,
+    listener: ConnectionListener,
+    as?: As,
+  ): Connection | number {
     const address = uapi.sockaddrUn(path)
     if (address === undefined) return -ENAMETOOLONG
     const fd = native.socket(uapi.AF_UNIX, uapi.SOCK_STREAM | uapi.SOCK_NONBLOCK, 0, -1)
     if (fd < 0) return fd
-    const error = as === undefined ? native.connect(fd, address) : native.connectAs(fd, address, as.uid, as.gid)
+    const error =
+      as === undefined ? native.connect(fd, address) : native.connectAs(fd, address, as.uid, as.gid)
     if (error >= 0) return Connection.of(native, fd, listener)
     closeFd(native, fd)
     return error
@@ -126,7 +134,9 @@ export class Connection {
       connection = new Connection(native, fd, poller, listener, spares, input)
       return connection
     }
-    if (typeof poller !== 'number') poller.close()
+    if (typeof poller !== 'number') {
+      poller.close()
+    }
     closeFd(native, fd)
     return error
   }
@@ -183,7 +193,9 @@ export class Connection {
           this.#end(EPROTO)
         } else if (filled || !this.#fill()) {
           break
-        } else filled = true
+        } else {
+          filled = true
+        }
       }
     } finally {
       this.#receiving = false
@@ -193,7 +205,7 @@ export class Connection {
 
   /** Receives what has arrived, until `isEnough`; ends even if the peer never stops to send. */
   receiveAll(isEnough: () => boolean): void {
-    for (let i = 0; i < READS_MAX && !isEnough() && this.receive() > 0; i++);
+    for (let i = 0; i < READS_MAX && !isEnough() && this.receive() > 0; i++) {}
   }
 
   /** Stops reading: messages wait in the socket; when that is full, the peer waits. */
@@ -238,21 +250,30 @@ export class Connection {
     this.#output.length = 0
     this.#pending = 0
     this.#poller.close()
-    if (this.#input.length === INPUT_BYTES) this.#spares.push(this.#input)
+    if (this.#input.length === INPUT_BYTES) {
+      this.#spares.push(this.#input)
+    }
   }
 
   /** @internal Called by the poller. */
   ready(status: number): void {
-    if (this.pending > 0 && status >= 0) this.#flush()
+    if (this.pending > 0 && status >= 0) {
+      this.#flush()
+    }
     if (!this.#open) return
     if (status >= 0) {
       if (!this.#watches) return
-      if (this.#listener.onReadable === undefined) this.receive()
-      else this.#listener.onReadable()
+      if (this.#listener.onReadable === undefined) {
+        this.receive()
+      } else {
+        this.#listener.onReadable()
+      }
       return
     }
     // The peer ended without reading everything. Its earlier messages are still in the socket.
-    if (this.#listener.onReadable === undefined) while (this.receive() > 0) {}
+    if (this.#listener.onReadable === undefined) {
+      while (this.receive() > 0) {}
+    }
     this.#end(ECONNRESET)
   }
 
@@ -274,13 +295,18 @@ export class Connection {
   }
 
   #flush(): void {
-    const bytes = this.#output.length === 1 ? (this.#output[0] as Uint8Array) : Buffer.concat(this.#output)
+    const bytes =
+      this.#output.length === 1 ? (this.#output[0] as Uint8Array) : Buffer.concat(this.#output)
     const sent = this.#native.send(this.fd, bytes, uapi.MSG_DONTWAIT)
     this.#output.length = 0
     this.#pending = 0
-    if (sent === -EAGAIN) this.#queue(bytes)
+    if (sent === -EAGAIN) {
+      this.#queue(bytes)
+    }
     // The end of the connection is noticed by reading, after the peer's earlier messages.
-    else if (sent >= 0 && sent < bytes.length) this.#queue(bytes.subarray(sent))
+    else if (sent >= 0 && sent < bytes.length) {
+      this.#queue(bytes.subarray(sent))
+    }
     if (this.pending > 0) return
     this.#watch()
     this.#listener.onDrain?.()
@@ -305,8 +331,11 @@ export class Connection {
     this.#makeRoom()
     const room = this.#until === 0 ? this.#input : this.#input.subarray(this.#until)
     const received = this.#native.recv(this.fd, room, uapi.MSG_DONTWAIT)
-    if (received > 0) this.#until += received
-    else if (received !== -EAGAIN) this.#end(Math.abs(received))
+    if (received > 0) {
+      this.#until += received
+    } else if (received !== -EAGAIN) {
+      this.#end(Math.abs(received))
+    }
     return received > 0
   }
 
@@ -329,7 +358,9 @@ export class Connection {
 /** Returns the process at the other end of a socket; undefined if it is unknown. */
 export function peerOf(native: Native, fd: number): Peer | undefined {
   const ucred = new Uint8Array(12)
-  if (native.getsockopt(fd, uapi.SOL_SOCKET, uapi.SO_PEERCRED, ucred) < ucred.length) return undefined
+  if (native.getsockopt(fd, uapi.SOL_SOCKET, uapi.SO_PEERCRED, ucred) < ucred.length) {
+    return undefined
+  }
   return { pid: getU32(ucred, 0), uid: getU32(ucred, 4), gid: getU32(ucred, 8) }
 }
 

@@ -2,7 +2,16 @@
  * The running vnets, according to the files in their directories (server/presence.ts). Another
  * user's program may have written a file, so its contents are checked.
  */
-import { closeSync, constants, fstatSync, openSync, readFileSync, rmSync, statSync, watch } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  watch,
+} from 'node:fs'
 import { join } from 'node:path'
 import { attempt } from '../../base/errno.ts'
 import { statOf } from '../../linux/proc-stat.ts'
@@ -23,7 +32,10 @@ export interface NetNamespace {
  * one.
  */
 export function isSameNamespace(a: NetNamespace, b: NetNamespace): boolean {
-  return a.inode === b.inode && (a.cookie === undefined || b.cookie === undefined || a.cookie === b.cookie)
+  return (
+    a.inode === b.inode &&
+    (a.cookie === undefined || b.cookie === undefined || a.cookie === b.cookie)
+  )
 }
 
 /** Names of an interface's network namespace beside `netns`: see labNames. */
@@ -63,10 +75,13 @@ export interface Entry {
 }
 
 /** Returns the inode of the calling thread's namespace of a kind. */
-export const ownNamespace = (kind: 'net' | 'pid'): number => statSync(`/proc/thread-self/ns/${kind}`).ino
+export const ownNamespace = (kind: 'net' | 'pid'): number =>
+  statSync(`/proc/thread-self/ns/${kind}`).ino
 
 /** Returns the vnets of some directories. Removes files of ended vnets, if it may. */
-export function readDirectories(directories: readonly RunDirectory[] = trustedDirectories()): Entry[] {
+export function readDirectories(
+  directories: readonly RunDirectory[] = trustedDirectories(),
+): Entry[] {
   const pidns = ownNamespace('pid')
   const entries: Entry[] = []
   for (const { path, uid } of directories) {
@@ -76,9 +91,15 @@ export function readDirectories(directories: readonly RunDirectory[] = trustedDi
       const entry = readEntry(file, uid)
       if (entry === undefined) continue
       // A pid of another pid namespace cannot be checked here.
-      if (entry.pidns !== pidns || runs(entry)) entries.push(entry)
+      if (entry.pidns !== pidns || runs(entry)) {
+        entries.push(entry)
+      }
       // In a directory of another user the path may have become a link to elsewhere.
-      else if (uid === process.geteuid?.()) for (const left of [file, entry.vnet]) removeQuietly(left)
+      else if (uid === process.geteuid?.()) {
+        for (const left of [file, entry.vnet]) {
+          removeQuietly(left)
+        }
+      }
     }
   }
   return entries
@@ -91,10 +112,14 @@ export function watchDirectories(
 ): Disposable {
   // Fails if a directory was removed, or the limit of watches was reached.
   const watchers = directories.flatMap(({ path }) => attempt(() => watch(path, onChange)) ?? [])
-  for (const watcher of watchers) watcher.on('error', () => watcher.close())
+  for (const watcher of watchers) {
+    watcher.on('error', () => watcher.close())
+  }
   return {
     [Symbol.dispose]() {
-      for (const watcher of watchers) watcher.close()
+      for (const watcher of watchers) {
+        watcher.close()
+      }
     },
   }
 }
@@ -115,7 +140,9 @@ function readOwned(file: string, uid: number): string {
   const fd = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
   try {
     const found = fstatSync(fd)
-    if (!found.isFile() || found.uid !== uid || found.size > FILE_MAX) throw new Error(`${file} is not a vnet's`)
+    if (!found.isFile() || found.uid !== uid || found.size > FILE_MAX) {
+      throw new Error(`${file} is not a vnet's`)
+    }
     return readFileSync(fd, 'utf8')
   } finally {
     closeSync(fd)
@@ -133,7 +160,10 @@ function isEntry(value: unknown): value is Entry {
 }
 
 function isInterface(value: unknown): value is EntryInterface {
-  const { name, ifindex, netns, inode, cookie } = (value ?? {}) as Record<keyof EntryInterface, unknown>
+  const { name, ifindex, netns, inode, cookie } = (value ?? {}) as Record<
+    keyof EntryInterface,
+    unknown
+  >
   return (
     typeof name === 'string' &&
     name.length <= IFNAME_MAX &&

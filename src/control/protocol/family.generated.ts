@@ -96,7 +96,13 @@ export const directionNumbers = {
 } as const
 
 /** Kinds of entries of a segment. */
-export const segmentPartNumbers = { host: 1, lease: 2, neighbour: 4, station: 8, counter: 16 } as const
+export const segmentPartNumbers = {
+  host: 1,
+  lease: 2,
+  neighbour: 4,
+  station: 8,
+  counter: 16,
+} as const
 
 /** What a counter of a segment counts. */
 export const counterGroupNumbers = {
@@ -230,7 +236,10 @@ export const segmentLeasePolicy = policy({
 })
 
 /** A machine that was heard to have an address, and that is not simulated by the segment. */
-export const segmentNeighbourPolicy = policy({ address: required(address(1)), mac: required(mac(2)) })
+export const segmentNeighbourPolicy = policy({
+  address: required(address(1)),
+  mac: required(mac(2)),
+})
 
 /**
  * A port of the segment, once for each hardware address that was heard behind it, or once
@@ -295,7 +304,11 @@ export const wireStagePolicy = policy({
 })
 
 /** An interface to capture, by its index, its name or both, and by its namespace. */
-export const captureDevicePolicy = policy({ ifindex: u32(1), ifname: name(2, 15), netns: string(3, VNET_NETNS_MAX) })
+export const captureDevicePolicy = policy({
+  ifindex: u32(1),
+  ifname: name(2, 15),
+  netns: string(3, VNET_NETNS_MAX),
+})
 
 /** A part of a device as it is at this moment. Absent attributes mean nothing to its kind. */
 export const partPolicy = policy({
@@ -649,7 +662,11 @@ export const vnetAttributes = {
   /** The container or pod that an attachment of `vnet node` is for. */
   owner: nested(89, ownerPolicy),
 }
-const which = { ifindex: vnetAttributes.ifindex, ifname: vnetAttributes.ifname, netns: vnetAttributes.netns }
+const which = {
+  ifindex: vnetAttributes.ifindex,
+  ifname: vnetAttributes.ifname,
+  netns: vnetAttributes.netns,
+}
 
 export const commands = {
   /** Returns the text byte for byte. */
@@ -751,14 +768,22 @@ export const commands = {
     name: 'SET_PARAM',
     cmd: 7,
     changes: true,
-    request: strict({ ...which, name: required(vnetAttributes.paramName), value: required(vnetAttributes.paramValue) }),
+    request: strict({
+      ...which,
+      name: required(vnetAttributes.paramName),
+      value: required(vnetAttributes.paramValue),
+    }),
   },
   /** Causes one fault now, on `queue` if it is a fault of a queue. Requires rights. */
   trigger: {
     name: 'TRIGGER',
     cmd: 8,
     changes: true,
-    request: strict({ ...which, fault: required(vnetAttributes.fault), queue: vnetAttributes.queue }),
+    request: strict({
+      ...which,
+      fault: required(vnetAttributes.fault),
+      queue: vnetAttributes.queue,
+    }),
   },
   /** Runs a private ioctl, SIOCSIFMAP or SIOCGIFMAP. The driver decides which require rights. */
   ioctl: {
@@ -784,7 +809,11 @@ export const commands = {
   subscribe: {
     name: 'SUBSCRIBE',
     cmd: 10,
-    request: strict({ ...which, events: vnetAttributes.events, dropThreshold: vnetAttributes.dropThreshold }),
+    request: strict({
+      ...which,
+      events: vnetAttributes.events,
+      dropThreshold: vnetAttributes.dropThreshold,
+    }),
   },
   /** An event for a subscriber, with sequence number 0. Not a request. */
   event: {
@@ -894,7 +923,10 @@ export const commands = {
     cmd: 19,
     changes: true,
     request: strict({ ...which, frames: required(vnetAttributes.injectFrames) }),
-    reply: policy({ taken: required(vnetAttributes.injectTaken), refused: required(vnetAttributes.injectRefused) }),
+    reply: policy({
+      taken: required(vnetAttributes.injectTaken),
+      refused: required(vnetAttributes.injectRefused),
+    }),
   },
   /**
    * Returns the parts of a device, one a message: its queues, the rings and buffers of its driver,
@@ -936,7 +968,10 @@ export const commands = {
     name: 'GET_RUNTIME',
     cmd: 22,
     request: strict({}),
-    reply: policy({ time: required(vnetAttributes.time), runtime: required(vnetAttributes.runtime) }),
+    reply: policy({
+      time: required(vnetAttributes.time),
+      runtime: required(vnetAttributes.runtime),
+    }),
   },
   /**
    * Returns the scenario of the wires of a device: a message with `scenario`, and then one for each

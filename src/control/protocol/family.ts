@@ -7,14 +7,22 @@
 import type { LinkStats64 } from '../../netdev/stats.ts'
 import * as netlink from '../../netlink/index.ts'
 import { strict, toCount } from './codec.ts'
-import { echoAttributes, eventNumbers, commands as generatedCommands, linkStatsPolicy } from './family.generated.ts'
+import {
+  echoAttributes,
+  eventNumbers,
+  commands as generatedCommands,
+  linkStatsPolicy,
+} from './family.generated.ts'
 
 export * from './family.generated.ts'
 
 const { echo, getStats } = generatedCommands
 
 /** Bit 1 << VNET_EVENT_* of each. */
-export const VNET_EVENTS_ALL = Object.values(eventNumbers).reduce((mask, event) => mask | (1 << event), 0)
+export const VNET_EVENTS_ALL = Object.values(eventNumbers).reduce(
+  (mask, event) => mask | (1 << event),
+  0,
+)
 
 /** The text of an echo: a string for the client, bytes for the server. */
 const text = netlink.string(echoAttributes.text.type)
@@ -24,14 +32,20 @@ const textBytes = netlink.binary(text.type)
 type Counted = Readonly<{ row: ArrayLike<number>; isBrief?: boolean }>
 
 /** Statistics: an object for the client, in which omitted counters are 0. */
-function linkStats({ type }: { readonly type: number }): netlink.Field<LinkStats64, false, Counted> {
+function linkStats({
+  type,
+}: {
+  readonly type: number
+}): netlink.Field<LinkStats64, false, Counted> {
   return {
     ...netlink.nested(type, linkStatsPolicy),
     encode: (builder, nlaType, { row, isBrief = false }) =>
       builder.nested(nlaType, () => {
         for (let i = 0; i < row.length; i++) {
           const n = toCount(row[i])
-          if (n > 0 || !isBrief) builder.counter64(i + 1, n)
+          if (n > 0 || !isBrief) {
+            builder.counter64(i + 1, n)
+          }
         }
       }),
   }
@@ -58,7 +72,9 @@ export const commands = {
 }
 
 /** The same type; optional properties may also be undefined. */
-type Loose<T> = { readonly [K in keyof T]: Record<never, never> extends Pick<T, K> ? T[K] | undefined : T[K] }
+type Loose<T> = {
+  readonly [K in keyof T]: Record<never, never> extends Pick<T, K> ? T[K] | undefined : T[K]
+}
 
 /** A decoded message of the reply to a command. */
 export type Reply<K extends keyof typeof commands> = (typeof commands)[K] extends {

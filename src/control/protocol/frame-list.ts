@@ -37,6 +37,8 @@ export const frameLength = (list: Uint8Array, at: number): number => (list[at] <
 /** Returns whether the list ends with the end of a frame. */
 export function isWhole(list: Uint8Array): boolean {
   let at = 0
-  while (at + FRAME_PREFIX <= list.length) at += FRAME_PREFIX + frameLength(list, at)
+  while (at + FRAME_PREFIX <= list.length) {
+    at += FRAME_PREFIX + frameLength(list, at)
+  }
   return at === list.length
 }

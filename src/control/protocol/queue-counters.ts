@@ -51,7 +51,9 @@ export const queueCounterFields = Object.keys(QUEUE_COUNTERS) as readonly QueueC
 /** Returns the counters with these values. */
 export function countersWith(countOf: (field: QueueCounterField) => number): QueueCounters {
   const counters = {} as Record<QueueCounterField, number>
-  for (const field of queueCounterFields) counters[field] = countOf(field)
+  for (const field of queueCounterFields) {
+    counters[field] = countOf(field)
+  }
   return counters
 }
 
@@ -64,7 +66,9 @@ export function queueCounters(dev: NetDevice): QueueCounters[] {
 export function deviceCounters(dev: NetDevice): QueueCounters {
   return countersWith(field => {
     let sum = 0
-    for (let q = 0; q < dev.tx.length; q++) sum += QUEUE_COUNTERS[field].of(dev, q)
+    for (let q = 0; q < dev.tx.length; q++) {
+      sum += QUEUE_COUNTERS[field].of(dev, q)
+    }
     return sum
   })
 }

@@ -40,11 +40,15 @@ export function makeRunDirectory(
     try {
       // Every user may look at root's vnets. The umask reduces the mode of a new directory.
       const mode = path === RUN_DIRECTORY ? 0o755 : 0o700
-      if (makeDirectories(path, mode)) chmodSync(path, mode)
+      if (makeDirectories(path, mode)) {
+        chmodSync(path, mode)
+      }
       const reason = reasonAgainst(path, uid)
       if (reason === undefined) return { path, uid }
       reasons.push(reason)
-      if (reason.startsWith(OPEN)) warn?.(`${path} is not used: ${reason}; chmod go-w ${path}, and start again`)
+      if (reason.startsWith(OPEN)) {
+        warn?.(`${path} is not used: ${reason}; chmod go-w ${path}, and start again`)
+      }
     } catch (error) {
       reasons.push(explain(error as Error))
     }
@@ -62,7 +66,10 @@ export function trustedDirectories(user?: number): RunDirectory[] {
   const self = effectiveUid()
   const candidates =
     user === undefined
-      ? [{ path: RUN_DIRECTORY, uid: ROOT }, ...ownCandidates(self).map(path => ({ path, uid: self }))]
+      ? [
+          { path: RUN_DIRECTORY, uid: ROOT },
+          ...ownCandidates(self).map(path => ({ path, uid: self })),
+        ]
       : userCandidates(user, innerUid(user)).map(path => ({ path, uid: innerUid(user) }))
   const found = candidates.filter(({ path, uid }) => reasonAgainst(path, uid) === undefined)
   return found.filter(({ path }, at) => found.findIndex(other => other.path === path) === at)
@@ -87,10 +94,15 @@ export function otherUsers(): number[] {
   if (effectiveUid() !== ROOT) return []
   const users = [
     ...listed('/run/user').map(name => ({ name, path: join('/run/user', name, 'vnet') })),
-    ...listed('/tmp').map(entry => ({ name: /^vnet-(\d+)$/.exec(entry)?.[1] ?? '', path: join('/tmp', entry) })),
+    ...listed('/tmp').map(entry => ({
+      name: /^vnet-(\d+)$/.exec(entry)?.[1] ?? '',
+      path: join('/tmp', entry),
+    })),
   ]
   const isUser = /^[1-9]\d*$/
-  const found = users.filter(({ name, path }) => isUser.test(name) && isOwned(path, Number(name)) && hasVnets(path))
+  const found = users.filter(
+    ({ name, path }) => isUser.test(name) && isOwned(path, Number(name)) && hasVnets(path),
+  )
   return [...new Set(found.map(({ name }) => Number(name)))].sort((a, b) => a - b)
 }
 

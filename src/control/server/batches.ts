@@ -38,19 +38,25 @@ export class Batches {
       this.#served++
       return true
     }
-    if (this.#waiting.size === 0) this.#alarm.at(this.#start + NSEC_PER_MSEC)
+    if (this.#waiting.size === 0) {
+      this.#alarm.at(this.#start + NSEC_PER_MSEC)
+    }
     this.#waiting.add(work)
     return false
   }
 
   /** Forgets work that has ended. */
   delete(work: Work): void {
-    if (this.#waiting.delete(work) && this.#waiting.size === 0) this.#alarm.cancel()
+    if (this.#waiting.delete(work) && this.#waiting.size === 0) {
+      this.#alarm.cancel()
+    }
   }
 
   #next(): void {
     const waiting = [...this.#waiting]
     this.#waiting.clear()
-    for (const work of waiting) this.#turns.add(work)
+    for (const work of waiting) {
+      this.#turns.add(work)
+    }
   }
 }

@@ -15,9 +15,15 @@ export function capture(subject: Subject): Operation {
   return operation(commands.capture, {
     doit({ devices, snaplen, filter, program, drops }, caller) {
       const { captures } = subject
-      if (captures === undefined) throw new VnetError(EOPNOTSUPP, 'vnet_nl', 'there are no captures here')
-      if (caller.missingToCapture !== undefined) throw new VnetError(EPERM, 'vnet_nl', caller.missingToCapture)
-      if (snaplen === 0) throw new Refusal(EINVAL, vnetAttributes.captureSnaplen.type, 'snaplen: must be at least 1')
+      if (captures === undefined) {
+        throw new VnetError(EOPNOTSUPP, 'vnet_nl', 'there are no captures here')
+      }
+      if (caller.missingToCapture !== undefined) {
+        throw new VnetError(EPERM, 'vnet_nl', caller.missingToCapture)
+      }
+      if (snaplen === 0) {
+        throw new Refusal(EINVAL, vnetAttributes.captureSnaplen.type, 'snaplen: must be at least 1')
+      }
       const wanted = {
         devices: devices && new Set(devices.map(which => theOne(subject, which))),
         snaplen,
@@ -30,7 +36,10 @@ export function capture(subject: Subject): Operation {
   })
 }
 
-function filterOf(text: string | undefined, program: Uint8Array | undefined): PacketFilter | undefined {
+function filterOf(
+  text: string | undefined,
+  program: Uint8Array | undefined,
+): PacketFilter | undefined {
   if (program === undefined) {
     if (text === undefined) return undefined
     throw new MissingAttribute(vnetAttributes.captureProgram.type, 'the filter has no program')

@@ -7,7 +7,14 @@
 import { EAGAIN, EBUSY, type Turns, VnetError, type Work, within } from '../../base/index.ts'
 import { Capture } from '../../capture/capture.ts'
 import { captureHead } from '../../capture/recording.node.ts'
-import { closeFd, MSG_DONTWAIT, type Native, type Poller, WATCH_READ, WATCH_WRITE } from '../../linux/index.ts'
+import {
+  closeFd,
+  MSG_DONTWAIT,
+  type Native,
+  type Poller,
+  WATCH_READ,
+  WATCH_WRITE,
+} from '../../linux/index.ts'
 import { NETDEV_UNREGISTER } from '../../netdev/if.ts'
 import type { Net } from '../../netdev/net.ts'
 import type { Detached } from '../protocol/connection.ts'
@@ -46,17 +53,27 @@ export class Captures {
     if (busy !== undefined) throw new VnetError(EBUSY, 'vnet_nl', busy)
     const { native, net, netnsOf, driver } = this.#options
     const about = { ...captureHead(), driver, netnsOf }
-    const capture = new Capture({ net, ...about, ...wanted, buffer: this.#spare, onData: () => sender.onData() })
+    const capture = new Capture({
+      net,
+      ...about,
+      ...wanted,
+      buffer: this.#spare,
+      onData: () => sender.onData(),
+    })
     this.#spare = undefined
     const left = new Set(devices)
     const unfollow = net.registerNetdeviceNotifier((event, dev) => {
-      if (event === NETDEV_UNREGISTER && left.delete(dev) && left.size === 0) sender.end()
+      if (event === NETDEV_UNREGISTER && left.delete(dev) && left.size === 0) {
+        sender.end()
+      }
     })
     const sender = new CaptureSender(native, net.turns, caller, capture, () => {
       unfollow()
       this.#spare = capture.buffer
       this.#senders.delete(sender)
-      if (this.#senders.size === 0) this.#onIdle()
+      if (this.#senders.size === 0) {
+        this.#onIdle()
+      }
     })
     this.#senders.add(sender)
     capture.follow(dev => devices?.has(dev) ?? true)
@@ -65,7 +82,9 @@ export class Captures {
 
   /** Ends all captures. Settles when their clients have read them, after `ms` at the latest. */
   async end(ms: number): Promise<void> {
-    for (const sender of [...this.#senders]) sender.end()
+    for (const sender of [...this.#senders]) {
+      sender.end()
+    }
     if (this.#senders.size === 0) return
     const idle = new Promise<void>(resolve => {
       this.#onIdle = resolve
@@ -87,10 +106,13 @@ export class Captures {
     const { size } = this.#senders
     if (size >= CAPTURES) return `this vnet has ${size} captures already`
     if (missing === undefined) return undefined
-    if (size >= CAPTURES - KEPT)
+    if (size >= CAPTURES - KEPT) {
       return `this vnet has ${size} captures already; the rest is kept for root and its owner`
+    }
     const own = [...this.#senders].filter(sender => sender.share === share).length
-    return own < CAPTURES_A_USER ? undefined : `user ${share} has ${own} captures of this vnet already`
+    return own < CAPTURES_A_USER
+      ? undefined
+      : `user ${share} has ${own} captures of this vnet already`
   }
 }
 
@@ -139,12 +161,16 @@ export class CaptureSender implements Heir, Work {
     poller.unref()
     this.#connection = { fd, poller }
     this.#before = output
-    if (input.length > 0) this.end()
+    if (input.length > 0) {
+      this.end()
+    }
     this.#turns.add(this)
   }
 
   onData(): void {
-    if (this.#connection !== undefined && !this.#isFull) this.#turns.add(this)
+    if (this.#connection !== undefined && !this.#isFull) {
+      this.#turns.add(this)
+    }
   }
 
   /** Ends the capture; its remaining data is sent to a client that reads. Idempotent. */
@@ -161,7 +187,12 @@ export class CaptureSender implements Heir, Work {
     if (connection === undefined) return false
     this.#isFull = false
     // Any byte from the client ends the capture, and so does the end of its data.
-    if (!this.#isEnding && this.#native.recv(connection.fd, this.#scrap, MSG_DONTWAIT) !== -EAGAIN) this.end()
+    if (
+      !this.#isEnding &&
+      this.#native.recv(connection.fd, this.#scrap, MSG_DONTWAIT) !== -EAGAIN
+    ) {
+      this.end()
+    }
     const bytes = this.#before.length > 0 ? this.#before : this.#source.peek()
     if (bytes.length === 0 && this.#isEnding) {
       this.close()
@@ -173,8 +204,11 @@ export class CaptureSender implements Heir, Work {
       this.close()
       return false
     }
-    if (sent > 0 && this.#before.length > 0) this.#before = this.#before.subarray(sent)
-    else if (sent > 0) this.#source.consume(sent)
+    if (sent > 0 && this.#before.length > 0) {
+      this.#before = this.#before.subarray(sent)
+    } else if (sent > 0) {
+      this.#source.consume(sent)
+    }
     if (part.length > 0 && sent === part.length) return true
     this.#isFull = part.length > 0
     this.#watch()
@@ -193,15 +227,20 @@ export class CaptureSender implements Heir, Work {
     this.#source.close()
     this.#turns.delete(this)
     this.#connection?.poller.close()
-    if (this.#connection !== undefined) closeFd(this.#native, this.#connection.fd)
+    if (this.#connection !== undefined) {
+      closeFd(this.#native, this.#connection.fd)
+    }
     this.#connection = undefined
     this.#onEnd()
   }
 
   #ready(status: number): void {
     // The client disconnected before it read everything.
-    if (status < 0) this.close()
-    else this.#turns.add(this)
+    if (status < 0) {
+      this.close()
+    } else {
+      this.#turns.add(this)
+    }
   }
 
   #watch(): void {

@@ -36,14 +36,21 @@ export interface Dispatch {
 }
 
 /** Dispatches the request of `length` bytes at `at`, which must be a whole message. */
-export function dispatch(shared: Dispatch, client: Client, bytes: Uint8Array, at: number, length: number): void {
+export function dispatch(
+  shared: Dispatch,
+  client: Client,
+  bytes: Uint8Array,
+  at: number,
+  length: number,
+): void {
   const message = netlink.readMessage(bytes, at, at + length)
   let continues = false
   let answer: netlink.Answer = { error: 0 }
   try {
     // Other messages mean nothing here; like the kernel we acknowledge them.
-    if ((message.flags & netlink.NLM_F_REQUEST) !== 0 && message.type >= netlink.NLMSG_MIN_TYPE)
+    if ((message.flags & netlink.NLM_F_REQUEST) !== 0 && message.type >= netlink.NLMSG_MIN_TYPE) {
       continues = perform(shared, client, bytes, message)
+    }
   } catch (error) {
     answer = refusal(error, bytes, message, shared.onDefect)
   }
@@ -55,15 +62,24 @@ export function dispatch(shared: Dispatch, client: Client, bytes: Uint8Array, at
 }
 
 /** Sends the reply to a request; returns true if the rest follows later. Throws a refusal. */
-function perform(shared: Dispatch, client: Client, bytes: Uint8Array, message: netlink.Message): boolean {
+function perform(
+  shared: Dispatch,
+  client: Client,
+  bytes: Uint8Array,
+  message: netlink.Message,
+): boolean {
   const { families, builder } = shared
   const family = families.get(message.type)
-  if (family === undefined) throw new VnetError(ENOENT, 'vnet_nl', `there is no family ${message.type}`)
+  if (family === undefined) {
+    throw new VnetError(ENOENT, 'vnet_nl', `there is no family ${message.type}`)
+  }
   const request = netlink.parseGenl(bytes, message)
   const { offset, length } = request
   const operation = family.operations.find(({ cmd }) => cmd === request.cmd)
   if (operation === undefined) throw unsupported(family, request, 'is unknown')
-  if (operation.changes && client.missing !== undefined) throw new VnetError(EPERM, family.name, client.missing)
+  if (operation.changes && client.missing !== undefined) {
+    throw new VnetError(EPERM, family.name, client.missing)
+  }
   const header = netlink.genlmsghdr(operation.replyCmd, family.version)
   const begin = (flags: number) => {
     builder.message(family.id, flags, message.seq, message.portid).payload(header)
@@ -71,7 +87,9 @@ function perform(shared: Dispatch, client: Client, bytes: Uint8Array, message: n
   if ((message.flags & netlink.NLM_F_DUMP) === netlink.NLM_F_DUMP) {
     if (operation.dumpit === undefined) throw unsupported(family, request, 'has no dump')
     const items = operation.dumpit(bytes, offset, length, client)
-    if (client.isDeferred !== true) client.dump(parts(shared, message, begin, items))
+    if (client.isDeferred !== true) {
+      client.dump(parts(shared, message, begin, items))
+    }
     return true
   }
   if (operation.doit === undefined) throw unsupported(family, request, 'has a dump only')
@@ -130,7 +148,9 @@ function refusal(
     return { error: -EIO, message: 'the driver failed to answer' }
   }
   const [number, text] = [-error.errno, error.advice ?? explain(error)]
-  if (error instanceof MissingAttribute) return { error: number, message: text, missingType: error.attribute }
+  if (error instanceof MissingAttribute) {
+    return { error: number, message: text, missingType: error.attribute }
+  }
   const offset = error instanceof Refusal && bytes && placeOf(error.attribute, bytes, message)
   return offset ? { error: number, message: text, offset } : { error: number, message: text }
 }
@@ -138,7 +158,9 @@ function refusal(
 /** The place of the last attribute of a type, which takes effect. */
 function placeOf(type: number, bytes: Uint8Array, message: netlink.Message): number | undefined {
   const { offset, length } = netlink.parseGenl(bytes, message)
-  const found = [...netlink.attributes(bytes, offset, length)].findLast(attribute => attribute.type === type)
+  const found = [...netlink.attributes(bytes, offset, length)].findLast(
+    attribute => attribute.type === type,
+  )
   return found && found.offset - netlink.NLA_HDRLEN - (message.offset - netlink.NLMSG_HDRLEN)
 }
 

@@ -18,7 +18,13 @@ import {
 } from '../../netdev/if.ts'
 import type { DeviceWire, Net, NetDevice } from '../../netdev/index.ts'
 import { encodeAttributes, genlmsghdr, MessageBuilder, NLMSG_OVERRUN } from '../../netlink/index.ts'
-import { commands, eventNumbers, VNET_EVENTS_ALL, VNET_GENL_ID, VNET_GENL_VERSION } from '../protocol/family.ts'
+import {
+  commands,
+  eventNumbers,
+  VNET_EVENTS_ALL,
+  VNET_GENL_ID,
+  VNET_GENL_VERSION,
+} from '../protocol/family.ts'
 import { deviceCounters } from '../protocol/queue-counters.ts'
 import type { Caller } from './operation.ts'
 import { stepDetails } from './step.ts'
@@ -61,7 +67,10 @@ export class Events {
   readonly #attached: true | undefined
   readonly #subscribers = new Map<Caller, Subscriber>()
   /** The carrier and cable of each device, as last reported. */
-  readonly #reported = new WeakMap<NetDevice, { readonly carrier: boolean; readonly cut: boolean }>()
+  readonly #reported = new WeakMap<
+    NetDevice,
+    { readonly carrier: boolean; readonly cut: boolean }
+  >()
   /** The text of the wires of each device, as last reported. */
   readonly #wires = new WeakMap<NetDevice, readonly string[]>()
   readonly #polls = [true, false].map(privileged => this.#dropPoll(privileged))
@@ -82,9 +91,15 @@ export class Events {
     }
     this.#stop = net.registerNetdeviceNotifier((happened, dev) => {
       const event = eventOf.get(happened)
-      if (event !== undefined) this.#notify(dev, event)
-      if (happened === NETDEV_REGISTER || happened === NETDEV_CHANGE) this.#reportCarrier(dev)
-      if (happened === NETDEV_REGISTER || happened === NETDEV_WIRE) this.#reportWires(dev)
+      if (event !== undefined) {
+        this.#notify(dev, event)
+      }
+      if (happened === NETDEV_REGISTER || happened === NETDEV_CHANGE) {
+        this.#reportCarrier(dev)
+      }
+      if (happened === NETDEV_REGISTER || happened === NETDEV_WIRE) {
+        this.#reportWires(dev)
+      }
     })
   }
 
@@ -93,7 +108,10 @@ export class Events {
   }
 
   /** Replaces the caller's former subscription. A mask of 0 ends it. */
-  subscribe(caller: Caller, { events = VNET_EVENTS_ALL, dropThreshold = 0, which = {} }: SubscriptionSpec = {}): void {
+  subscribe(
+    caller: Caller,
+    { events = VNET_EVENTS_ALL, dropThreshold = 0, which = {} }: SubscriptionSpec = {},
+  ): void {
     this.unsubscribe(caller)
     if (events === 0) return
     // Frames that were dropped earlier do not count.
@@ -101,7 +119,9 @@ export class Events {
     const subscriber = { caller, events, dropThreshold, which, notified, lost: false }
     this.#subscribers.set(caller, subscriber)
     caller.onDrained = () => {
-      if (subscriber.lost) subscriber.lost = !caller.notify(overrun)
+      if (subscriber.lost) {
+        subscriber.lost = !caller.notify(overrun)
+      }
     }
     this.#subscribersChanged()
   }
@@ -115,7 +135,9 @@ export class Events {
   [Symbol.dispose](): void {
     this.#stop()
     this.#alarm.cancel()
-    for (const poll of this.#polls) this.#net.turns.delete(poll)
+    for (const poll of this.#polls) {
+      this.#net.turns.delete(poll)
+    }
   }
 
   /** Compares with the last report: NETDEV_CHANGE does not carry the change itself. */
@@ -123,8 +145,12 @@ export class Events {
     const { carrier, cut } = dev
     const before = this.#reported.get(dev) ?? dev
     this.#reported.set(dev, { carrier, cut })
-    if (cut !== before.cut) this.#notify(dev, cut ? 'cut' : 'plugged')
-    if (carrier !== before.carrier) this.#notify(dev, carrier ? 'carrier-on' : 'carrier-off')
+    if (cut !== before.cut) {
+      this.#notify(dev, cut ? 'cut' : 'plugged')
+    }
+    if (carrier !== before.carrier) {
+      this.#notify(dev, carrier ? 'carrier-on' : 'carrier-off')
+    }
   }
 
   /** Compares likewise: one event for each direction with a changed text. */
@@ -134,7 +160,11 @@ export class Events {
     if (before === undefined) return
     for (const [i, { direction, text }] of wiresOf(dev).entries()) {
       if (text === before[i]) continue
-      this.#notify(dev, 'wire', { wireDirection: direction, wireText: wireText(text), attached: this.#attached })
+      this.#notify(dev, 'wire', {
+        wireDirection: direction,
+        wireText: wireText(text),
+        attached: this.#attached,
+      })
     }
   }
 
@@ -148,7 +178,8 @@ export class Events {
 
   #wanting(event: EventName, dev: NetDevice): Subscriber[] {
     return [...this.#subscribers.values()].filter(
-      ({ events, which }) => (events & (1 << eventNumbers[event])) !== 0 && isMeant(dev, which, this.#netnsOf),
+      ({ events, which }) =>
+        (events & (1 << eventNumbers[event])) !== 0 && isMeant(dev, which, this.#netnsOf),
     )
   }
 
@@ -156,14 +187,22 @@ export class Events {
     const builder = new MessageBuilder()
     builder.message(VNET_GENL_ID, 0, 0).payload(genlmsghdr(commands.event.cmd, VNET_GENL_VERSION))
     const device = identify({ netnsOf: this.#netnsOf }, dev)
-    encodeAttributes(builder, commands.event.reply, { ...device, event, time: this.#now(), ...details })
+    encodeAttributes(builder, commands.event.reply, {
+      ...device,
+      event,
+      time: this.#now(),
+      ...details,
+    })
     return builder.bytes
   }
 
   #subscribersChanged(): void {
     const wanted = [...this.#subscribers.values()].some(wantsDrops)
-    if (wanted && !this.#polling) this.#pollLater()
-    else if (!wanted) this.#alarm.cancel()
+    if (wanted && !this.#polling) {
+      this.#pollLater()
+    } else if (!wanted) {
+      this.#alarm.cancel()
+    }
     this.#polling = wanted
   }
 
@@ -174,9 +213,13 @@ export class Events {
   #pollDrops(): void {
     const wanting = [...this.#subscribers.values()].filter(wantsDrops)
     for (const poll of this.#polls) {
-      if (wanting.some(({ caller }) => caller.privileged === poll.privileged)) this.#net.turns.add(poll)
+      if (wanting.some(({ caller }) => caller.privileged === poll.privileged)) {
+        this.#net.turns.add(poll)
+      }
     }
-    if (this.#polling) this.#pollLater()
+    if (this.#polling) {
+      this.#pollLater()
+    }
   }
 
   /** One poll of the drops of all devices, which may outlast the time until the next. */
@@ -200,7 +243,9 @@ export class Events {
       let left = DROPS_STEP
       for (const subscriber of this.#wanting('drops', dev).filter(wantsDrops)) {
         const { caller, notified, dropThreshold } = subscriber
-        if (caller.privileged !== privileged || this.#subscribers.get(caller) !== subscriber) continue
+        if (caller.privileged !== privileged || this.#subscribers.get(caller) !== subscriber) {
+          continue
+        }
         // Fewer than before: the statistics were reset.
         const before = notified.get(dev) ?? 0
         const last = dropped < before ? 0 : before
@@ -231,7 +276,9 @@ const textsOf = (dev: NetDevice): string[] => wiresOf(dev).map(({ text }) => tex
 
 function send(subscriber: Subscriber, bytes: Uint8Array): void {
   // Both or neither: a mark alone would take the room of an event.
-  subscriber.lost = !subscriber.caller.notify(subscriber.lost ? Uint8Array.of(...overrun, ...bytes) : bytes)
+  subscriber.lost = !subscriber.caller.notify(
+    subscriber.lost ? Uint8Array.of(...overrun, ...bytes) : bytes,
+  )
 }
 
 function wantsDrops({ events, dropThreshold }: Subscriber): boolean {
@@ -242,7 +289,11 @@ function wantsDrops({ events, dropThreshold }: Subscriber): boolean {
 function dropsOf({ counters }: NetDevice): number {
   const { tx, rx } = counters.drops(DROPS)
   let sum = 0
-  for (const n of tx) sum += n
-  for (const n of rx) sum += n
+  for (const n of tx) {
+    sum += n
+  }
+  for (const n of rx) {
+    sum += n
+  }
   return sum
 }

@@ -66,14 +66,19 @@ export interface FrontData {
   readonly beats: boolean
   /** The family vnet_nl, with what its operations can do. */
   readonly family: Omit<Family, 'operations'>
-  readonly operations: readonly { readonly cmd: number; readonly doit: boolean; readonly dumpit: boolean }[]
+  readonly operations: readonly {
+    readonly cmd: number
+    readonly doit: boolean
+    readonly dumpit: boolean
+  }[]
 }
 
 /**
  * The options of a Front: the process that serves clients without rights, so that they take no time
  * from frames.
  */
-export interface FrontOptions extends Pick<FrontData, 'isRefusing' | 'owners' | 'captureGroup' | 'beats'> {
+export interface FrontOptions
+  extends Pick<FrontData, 'isRefusing' | 'owners' | 'captureGroup' | 'beats'> {
   readonly native: Native
   readonly turns: Turns
   readonly batches: Batches
@@ -117,7 +122,18 @@ export class Front implements Work, Client, ConnectionListener {
 
   /** Starts the process. Throws an Error if memory is short, or if it is not permitted. */
   constructor(options: FrontOptions) {
-    const { native, families, onDefect, vnet, listening, isRefusing, owners, captureGroup, beats, turns } = options
+    const {
+      native,
+      families,
+      onDefect,
+      vnet,
+      listening,
+      isRefusing,
+      owners,
+      captureGroup,
+      beats,
+      turns,
+    } = options
     this.#options = options
     this.#dispatch = { families, onDefect, builder: new MessageBuilder() }
     const { operations: all, ...family } = vnet
@@ -128,7 +144,9 @@ export class Front implements Work, Client, ConnectionListener {
       socketpair(native, SOCK_SEQPACKET),
     )
     const theirs = [theirMessages, theirClients]
-    this.#process = closingOnError(native, [messages, clients, ...theirs], () => start(data, [...theirs, listening]))
+    this.#process = closingOnError(native, [messages, clients, ...theirs], () =>
+      start(data, [...theirs, listening]),
+    )
     closeFds(native, theirs)
     this.#passing = closingOnError(
       native,
@@ -144,27 +162,38 @@ export class Front implements Work, Client, ConnectionListener {
     this.#passing.poller.unref()
     this.#connection = connection
     this.#process.on('error', error => this.#fail(error))
-    this.#process.on('exit', () => this.#fail(new Error('the process for clients without rights has ended')))
+    this.#process.on('exit', () =>
+      this.#fail(new Error('the process for clients without rights has ended')),
+    )
   }
 
   /** Passes a client to the front. */
   serve(fd: number): void {
-    if (this.#clients === undefined) this.#pass(fd)
-    else this.#clients.push(fd)
+    if (this.#clients === undefined) {
+      this.#pass(fd)
+    } else {
+      this.#clients.push(fd)
+    }
   }
 
   /** Reports to the front that this side returns to its event loop. */
   beat(): void {
-    if (this.#isOpen) this.send(this.#beat)
+    if (this.#isOpen) {
+      this.send(this.#beat)
+    }
   }
 
   /** Ends the front, and with it the connections of its clients. */
   close(): void {
-    if (this.#isOpen) this.#release()
+    if (this.#isOpen) {
+      this.#release()
+    }
   }
 
   send(bytes: Uint8Array): void {
-    if (this.#connection.send(bytes) < 0) this.#fail(new Error('the socket of the front is full'))
+    if (this.#connection.send(bytes) < 0) {
+      this.#fail(new Error('the socket of the front is full'))
+    }
   }
 
   dump(parts: Parts): void {
@@ -189,7 +218,9 @@ export class Front implements Work, Client, ConnectionListener {
       return false
     }
     const client = this.#passing.receive()
-    if (client !== undefined) this.#options.take(client.fd, client.input)
+    if (client !== undefined) {
+      this.#options.take(client.fd, client.input)
+    }
     if (client !== undefined || connection.receive(1) > 0) return true
     connection.resume()
     this.#passing.poller.start()
@@ -212,10 +243,15 @@ export class Front implements Work, Client, ConnectionListener {
   onMessage(bytes: Uint8Array, at: number, length: number): void {
     const { type, seq } = readMessage(bytes, at, at + length)
     this.#seq = seq
-    if (type >= NLMSG_MIN_TYPE) dispatch(this.#dispatch, this, bytes, at, length)
-    else if (type === FRONT_MORE) this.#sendPart(seq)
-    else if (type === FRONT_FORGET) this.#dumps.delete(seq)
-    else if (type === FRONT_READY) this.#begin()
+    if (type >= NLMSG_MIN_TYPE) {
+      dispatch(this.#dispatch, this, bytes, at, length)
+    } else if (type === FRONT_MORE) {
+      this.#sendPart(seq)
+    } else if (type === FRONT_FORGET) {
+      this.#dumps.delete(seq)
+    } else if (type === FRONT_READY) {
+      this.#begin()
+    }
   }
 
   onEnd(): void {
@@ -226,14 +262,19 @@ export class Front implements Work, Client, ConnectionListener {
     const next = this.#dumps.get(seq)?.next()
     if (next === undefined) return
     this.send(next.value)
-    if (next.done) this.#dumps.delete(seq)
-    else this.send(this.#builder.reset().message(FRONT_MORE, 0, seq).bytes)
+    if (next.done) {
+      this.#dumps.delete(seq)
+    } else {
+      this.send(this.#builder.reset().message(FRONT_MORE, 0, seq).bytes)
+    }
   }
 
   #begin(): void {
     const clients = this.#clients ?? []
     this.#clients = undefined
-    for (const fd of clients) this.#pass(fd)
+    for (const fd of clients) {
+      this.#pass(fd)
+    }
     this.#timer = setInterval(() => this.#check(), WAIT_MS).unref()
   }
 
@@ -246,7 +287,9 @@ export class Front implements Work, Client, ConnectionListener {
   #check(): void {
     const { native, listening, onWaiting } = this.#options
     const isWaiting = native.poll(listening) > 0
-    if (isWaiting && this.#wasWaiting) onWaiting()
+    if (isWaiting && this.#wasWaiting) {
+      onWaiting()
+    }
     this.#wasWaiting = isWaiting
   }
 

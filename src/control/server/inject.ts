@@ -1,8 +1,18 @@
 /** INJECT: has a device receive the frames of a request, as its driver would. */
 import { EINVAL, ENETDOWN, VnetError } from '../../base/errno.ts'
-import { ETH_HLEN, ethTypeTrans, type NetDevice, netifRunning, netifRxDrop, netifRxFrom } from '../../netdev/index.ts'
+import {
+  ETH_HLEN,
+  ethTypeTrans,
+  type NetDevice,
+  netifRunning,
+  netifRxDrop,
+  netifRxFrom,
+} from '../../netdev/index.ts'
 import { VLAN_HLEN } from '../../packet/vlan.ts'
-import { SKB_DROP_REASON_PKT_TOO_BIG, SKB_DROP_REASON_PKT_TOO_SMALL } from '../../skb/drop-reason.ts'
+import {
+  SKB_DROP_REASON_PKT_TOO_BIG,
+  SKB_DROP_REASON_PKT_TOO_SMALL,
+} from '../../skb/drop-reason.ts'
 import { commands, vnetAttributes } from '../protocol/family.ts'
 import { FRAME_PREFIX, frameLength, INJECT_FRAMES, isWhole } from '../protocol/frame-list.ts'
 import { type Operation, operation, Refusal } from './operation.ts'
@@ -19,8 +29,13 @@ export function inject(subject: Subject): Operation {
   return operation(commands.inject, {
     doit({ frames, ...which }) {
       const dev = theOne(subject, which)
-      if (!isWhole(frames))
-        throw new Refusal(EINVAL, vnetAttributes.injectFrames.type, 'frames: the last one is not whole')
+      if (!isWhole(frames)) {
+        throw new Refusal(
+          EINVAL,
+          vnetAttributes.injectFrames.type,
+          'frames: the last one is not whole',
+        )
+      }
       if (!netifRunning(dev)) throw new VnetError(ENETDOWN, 'vnet_nl', `${dev.name} is down`)
       return receive(dev, frames)
     },
@@ -40,7 +55,11 @@ function receive(dev: NetDevice, list: Uint8Array): { taken: number; refused: nu
     at += FRAME_PREFIX + length
     dev.counters.madeFrom(0, 1)
     if (length < ETH_HLEN || length > longest) {
-      netifRxDrop(skb, dev, length < ETH_HLEN ? SKB_DROP_REASON_PKT_TOO_SMALL : SKB_DROP_REASON_PKT_TOO_BIG)
+      netifRxDrop(
+        skb,
+        dev,
+        length < ETH_HLEN ? SKB_DROP_REASON_PKT_TOO_SMALL : SKB_DROP_REASON_PKT_TOO_BIG,
+      )
       refused++
       continue
     }
@@ -48,7 +67,9 @@ function receive(dev: NetDevice, list: Uint8Array): { taken: number; refused: nu
     ethTypeTrans(skb, dev)
     netifRxFrom(skb, 'client')
     // Writing is part of the time that requests may take.
-    if (taken % BATCH === BATCH - 1) dev.net.flush()
+    if (taken % BATCH === BATCH - 1) {
+      dev.net.flush()
+    }
   }
   dev.net.flush()
   return { taken, refused }

@@ -7,7 +7,15 @@ import { attempt, EAGAIN, ENAMETOOLONG, EPROTO } from '../../base/errno.ts'
 import { closeAside } from '../../linux/aside.ts'
 import { check, closeFd, closingOnError, startPoller } from '../../linux/errno.ts'
 import type { Native, Poller } from '../../linux/native.ts'
-import { AF_UNIX, int32, SO_PASSRIGHTS, SOCK_NONBLOCK, SOCK_STREAM, SOL_SOCKET, sockaddrUn } from '../../linux/uapi.ts'
+import {
+  AF_UNIX,
+  int32,
+  SO_PASSRIGHTS,
+  SOCK_NONBLOCK,
+  SOCK_STREAM,
+  SOL_SOCKET,
+  sockaddrUn,
+} from '../../linux/uapi.ts'
 import { removeQuietly } from '../protocol/directory.ts'
 
 /** Connections at most that wait. They are accepted in order: one user could delay the others. */
@@ -29,7 +37,9 @@ export class ListeningSocket {
   constructor(native: Native, path: string, mode: number, onReadable: () => void) {
     const address = sockaddrUn(path)
     this.path = path
-    if (address === undefined) check(-ENAMETOOLONG, path, 'a Unix socket’s path has at most 107 bytes')
+    if (address === undefined) {
+      check(-ENAMETOOLONG, path, 'a Unix socket’s path has at most 107 bytes')
+    }
     this.fd = check(native.socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, -1), 'socket(AF_UNIX)')
     // A client that passes a descriptor gets EPERM. The connections inherit it.
     this.isRefusing = native.setsockopt(this.fd, SOL_SOCKET, SO_PASSRIGHTS, int32(0)) >= 0
@@ -62,7 +72,9 @@ export class ListeningSocket {
     // Descriptors may wait in the connections that were not accepted.
     closeFd(this.calls, this.fd)
     // If the file remains, a client that finds it gets ECONNREFUSED.
-    if (attempt(() => lstatSync(this.path).ino) === this.#inode) removeQuietly(this.path)
+    if (attempt(() => lstatSync(this.path).ino) === this.#inode) {
+      removeQuietly(this.path)
+    }
   }
 }
 
@@ -70,7 +82,12 @@ export class ListeningSocket {
 export type Accepting = Pick<ListeningSocket, 'accept' | 'poller' | 'calls'>
 
 /** Accepts clients at a descriptor of a socket that another thread or process has made. */
-export function acceptingAt(native: Native, fd: number, isRefusing: boolean, onReadable: () => void): Accepting {
+export function acceptingAt(
+  native: Native,
+  fd: number,
+  isRefusing: boolean,
+  onReadable: () => void,
+): Accepting {
   const calls = connectionCalls(native, isRefusing)
   return { calls, accept: () => calls.accept(fd), poller: startPoller(native, fd, onReadable) }
 }

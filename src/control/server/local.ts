@@ -30,7 +30,9 @@ export class LocalVnet {
     request: netlink.Encodable<F>,
   ): netlink.Decoded<R>[] {
     return this.#ask(command, request, ({ dumpit }, bytes) =>
-      Array.from(dumpit?.(bytes, 0, bytes.length, NO_CLIENT) ?? [], write => decoded(command, write)),
+      Array.from(dumpit?.(bytes, 0, bytes.length, NO_CLIENT) ?? [], write =>
+        decoded(command, write),
+      ),
     )
   }
 

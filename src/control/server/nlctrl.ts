@@ -1,14 +1,34 @@
 /** nlctrl, the family of families: it gives their message types, and describes their requests. */
 import { ENOENT, VnetError } from '../../base/errno.ts'
 import * as genl from '../../netlink/genl.ts'
-import { indexedArray, type MessageBuilder, policy, string, u16, u32, writeNlaType } from '../../netlink/index.ts'
-import { type Family, MissingAttribute, type Operation, operation, type Write } from './operation.ts'
+import {
+  indexedArray,
+  type MessageBuilder,
+  policy,
+  string,
+  u16,
+  u32,
+  writeNlaType,
+} from '../../netlink/index.ts'
+import {
+  type Family,
+  MissingAttribute,
+  type Operation,
+  operation,
+  type Write,
+} from './operation.ts'
 
 const opPolicy = policy({ id: u32(genl.CTRL_ATTR_OP_ID), flags: u32(genl.CTRL_ATTR_OP_FLAGS) })
-const groupPolicy = policy({ name: string(genl.CTRL_ATTR_MCAST_GRP_NAME), id: u32(genl.CTRL_ATTR_MCAST_GRP_ID) })
+const groupPolicy = policy({
+  name: string(genl.CTRL_ATTR_MCAST_GRP_NAME),
+  id: u32(genl.CTRL_ATTR_MCAST_GRP_ID),
+})
 
 /** The attributes that name a family in a request. */
-const named = { id: u16(genl.CTRL_ATTR_FAMILY_ID), name: string(genl.CTRL_ATTR_FAMILY_NAME, genl.GENL_NAMSIZ - 1) }
+const named = {
+  id: u16(genl.CTRL_ATTR_FAMILY_ID),
+  name: string(genl.CTRL_ATTR_FAMILY_NAME, genl.GENL_NAMSIZ - 1),
+}
 
 const getFamilyCommand = {
   cmd: genl.CTRL_CMD_GETFAMILY,
@@ -28,9 +48,12 @@ const getFamilyCommand = {
 /** nlctrl for `families`, and for itself. */
 export function nlctrl(families: readonly Family[]): Family {
   function find({ id, name }: { id?: number; name?: string }): Family {
-    if ((id ?? name) === undefined)
+    if ((id ?? name) === undefined) {
       throw new MissingAttribute(genl.CTRL_ATTR_FAMILY_NAME, 'the request names no family')
-    const found = all.find(family => (id ?? family.id) === family.id && (name ?? family.name) === family.name)
+    }
+    const found = all.find(
+      family => (id ?? family.id) === family.id && (name ?? family.name) === family.name,
+    )
     if (found !== undefined) return found
     throw new VnetError(ENOENT, 'nlctrl', 'there is no such family')
   }
@@ -62,12 +85,17 @@ function flagsOf({ doit, dumpit, changes }: Operation): number {
 /** CTRL_CMD_GETPOLICY: the attributes of a family's requests (`genl ctrl policy`). */
 function getPolicy(find: (request: { id?: number; name?: string }) => Family): Operation {
   return operation(
-    { cmd: genl.CTRL_CMD_GETPOLICY, request: policy({ ...named, op: u32(genl.CTRL_ATTR_OP) }, { strict: true }) },
+    {
+      cmd: genl.CTRL_CMD_GETPOLICY,
+      request: policy({ ...named, op: u32(genl.CTRL_ATTR_OP) }, { strict: true }),
+    },
     {
       dumpit(request) {
         const family = find(request)
         const operations = family.operations.filter(({ cmd }) => (request.op ?? cmd) === cmd)
-        if (operations.length === 0) throw new VnetError(ENOENT, 'GETPOLICY', 'there is no such command')
+        if (operations.length === 0) {
+          throw new VnetError(ENOENT, 'GETPOLICY', 'there is no such command')
+        }
         return describePolicies(family, operations)
       },
     },
@@ -82,8 +110,12 @@ function* describePolicies({ id }: Family, operations: readonly Operation[]): Ge
     yield builder => {
       builder.u16(genl.CTRL_ATTR_FAMILY_ID, id).nested(genl.CTRL_ATTR_OP_POLICY, ops =>
         ops.nested(cmd, op => {
-          if (doit !== undefined) op.u32(genl.CTRL_ATTR_POLICY_DO, index)
-          if (dumpit !== undefined) op.u32(genl.CTRL_ATTR_POLICY_DUMP, index)
+          if (doit !== undefined) {
+            op.u32(genl.CTRL_ATTR_POLICY_DO, index)
+          }
+          if (dumpit !== undefined) {
+            op.u32(genl.CTRL_ATTR_POLICY_DUMP, index)
+          }
         }),
       )
     }
@@ -92,8 +124,11 @@ function* describePolicies({ id }: Family, operations: readonly Operation[]): Ge
     for (const { type, nla } of Object.values(fields)) {
       if (nla === undefined) continue
       yield builder => {
-        const write = (attributes: MessageBuilder) => attributes.nested(type, attribute => writeNlaType(attribute, nla))
-        builder.u16(genl.CTRL_ATTR_FAMILY_ID, id).nested(genl.CTRL_ATTR_POLICY, all => all.nested(index, write))
+        const write = (attributes: MessageBuilder) =>
+          attributes.nested(type, attribute => writeNlaType(attribute, nla))
+        builder
+          .u16(genl.CTRL_ATTR_FAMILY_ID, id)
+          .nested(genl.CTRL_ATTR_POLICY, all => all.nested(index, write))
       }
     }
   }

@@ -61,9 +61,13 @@ export interface Operation {
   readonly changes: boolean
   readonly policy: netlink.Policy<netlink.Fields>
   /** Replies with one message, or with the acknowledgement alone. Keeps no reference to `bytes`. */
-  readonly doit: ((bytes: Uint8Array, offset: number, length: number, caller: Caller) => Write | undefined) | undefined
+  readonly doit:
+    | ((bytes: Uint8Array, offset: number, length: number, caller: Caller) => Write | undefined)
+    | undefined
   /** Replies with one message for each of many things. They are made as the client reads them. */
-  readonly dumpit: ((bytes: Uint8Array, offset: number, length: number, caller: Caller) => Iterable<Write>) | undefined
+  readonly dumpit:
+    | ((bytes: Uint8Array, offset: number, length: number, caller: Caller) => Iterable<Write>)
+    | undefined
 }
 
 /**
@@ -92,8 +96,14 @@ export interface Command<F extends netlink.Fields, R extends netlink.Fields> {
 
 /** Return the values of a reply or, for what no policy describes, a function that writes it. */
 interface Handlers<F extends netlink.Fields, R extends netlink.Fields> {
-  readonly doit?: (request: netlink.Decoded<F>, caller: Caller) => netlink.Encodable<R> | Write | undefined
-  readonly dumpit?: (request: netlink.Decoded<F>, caller: Caller) => Iterable<netlink.Encodable<R> | Write>
+  readonly doit?: (
+    request: netlink.Decoded<F>,
+    caller: Caller,
+  ) => netlink.Encodable<R> | Write | undefined
+  readonly dumpit?: (
+    request: netlink.Decoded<F>,
+    caller: Caller,
+  ) => Iterable<netlink.Encodable<R> | Write>
 }
 
 /** Makes an operation of functions that take decoded requests. */
@@ -102,9 +112,13 @@ export function operation<F extends netlink.Fields, R extends netlink.Fields>(
   { doit, dumpit }: Handlers<F, R>,
 ): Operation {
   const write = (values: netlink.Encodable<R> | Write): Write =>
-    typeof values === 'function' ? values : builder => reply && netlink.encodeAttributes(builder, reply, values)
+    typeof values === 'function'
+      ? values
+      : builder => reply && netlink.encodeAttributes(builder, reply, values)
   function* writes(replies: Iterable<netlink.Encodable<R> | Write>): Generator<Write> {
-    for (const values of replies) yield write(values)
+    for (const values of replies) {
+      yield write(values)
+    }
   }
   return {
     cmd,

@@ -48,7 +48,8 @@ export class Presence {
     const candidates = options.directory === undefined ? undefined : [options.directory]
     const own = candidates ?? (options.isLab ? privateCandidates() : undefined)
     const announce = () => new Announcement(makeRunDirectory(own, line => net.log.warn(line)).path)
-    const listen = () => new ListeningSocket(native, this.#announcement.socket, SOCKET_MODE, onReadable)
+    const listen = () =>
+      new ListeningSocket(native, this.#announcement.socket, SOCKET_MODE, onReadable)
     const home: NetNamespace = { inode: ownNamespace('net'), cookie: netnsCookieOf(native) }
     this.#announcement = announce()
     try {
@@ -88,13 +89,17 @@ function keepWritten(
   })
   /** Reads the places of changed devices only, because that takes system calls. */
   function interfaces(): EntryInterface[] {
-    for (const dev of changed) places.set(dev, place(dev))
+    for (const dev of changed) {
+      places.set(dev, place(dev))
+    }
     changed.clear()
     return [...places.values()]
   }
   let writable = true
   function failed(error: unknown): void {
-    if (writable) net.log.warn(`\`vnet stats\` will not find this: ${describeException(error)}`)
+    if (writable) {
+      net.log.warn(`\`vnet stats\` will not find this: ${describeException(error)}`)
+    }
     writable = false
   }
   function write(how: () => void): void {
@@ -109,15 +114,24 @@ function keepWritten(
   const now = () => write(() => file.write(interfaces()))
   now()
   return net.registerNetdeviceNotifier((event, dev) => {
-    if (event !== NETDEV_REGISTER && event !== NETDEV_UNREGISTER && event !== NETDEV_CHANGENAME) return
+    if (event !== NETDEV_REGISTER && event !== NETDEV_UNREGISTER && event !== NETDEV_CHANGENAME) {
+      return
+    }
     if (event === NETDEV_UNREGISTER) {
       changed.delete(dev)
       places.delete(dev)
-    } else changed.add(dev)
-    if (event === NETDEV_CHANGENAME) soon()
+    } else {
+      changed.add(dev)
+    }
+    if (event === NETDEV_CHANGENAME) {
+      soon()
+    }
     // The device gets its port, which knows the namespace, right after this.
-    else if (isLab) queueMicrotask(soon)
-    else now()
+    else if (isLab) {
+      queueMicrotask(soon)
+    } else {
+      now()
+    }
   })
 }
 
@@ -176,12 +190,16 @@ export class Announcement {
       this.#timer = undefined
       // After remove(), the file is not needed, so an error does not matter.
       this.#saving = this.#save(interfaces()).catch(error => {
-        if (!this.#removed) failed(error)
+        if (!this.#removed) {
+          failed(error)
+        }
       })
       void this.#saving.then(() => {
         this.#saving = undefined
         this.#written = performance.now()
-        if (this.#isStale) this.update(interfaces, failed)
+        if (this.#isStale) {
+          this.update(interfaces, failed)
+        }
         this.#isStale = false
       })
     }
@@ -210,8 +228,12 @@ export class Announcement {
   }
 
   #removeFiles(): void {
-    for (const file of [this.#file, `${this.#file}.tmp`, `${this.#file}.new`, this.socket]) removeQuietly(file)
+    for (const file of [this.#file, `${this.#file}.tmp`, `${this.#file}.new`, this.socket]) {
+      removeQuietly(file)
+    }
     // Fails if it is not empty, or does not belong to this user any more.
-    if (this.#directory !== RUN_DIRECTORY) attempt(() => rmdirSync(this.#directory))
+    if (this.#directory !== RUN_DIRECTORY) {
+      attempt(() => rmdirSync(this.#directory))
+    }
   }
 }

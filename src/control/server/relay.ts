@@ -10,7 +10,14 @@ import type { Native } from '../../linux/native.ts'
 import * as netlink from '../../netlink/index.ts'
 import { Connection, type ConnectionListener, MESSAGE_MAX } from '../protocol/connection.ts'
 import { BATCH } from './batches.ts'
-import { type ClientSocket, FRONT_BEAT, FRONT_FORGET, FRONT_MORE, FRONT_READY, READ_MAX } from './front.ts'
+import {
+  type ClientSocket,
+  FRONT_BEAT,
+  FRONT_FORGET,
+  FRONT_MORE,
+  FRONT_READY,
+  READ_MAX,
+} from './front.ts'
 import type { Heir, Later } from './operation.ts'
 
 /** Requests with replies of several parts that are remembered: these are not shared. */
@@ -86,14 +93,18 @@ export class Relay implements ConnectionListener {
     const { flags, seq, portid } = netlink.readMessage(bytes, at, at + length)
     const request = bytes.slice(at, at + netlink.align4(length))
     // Text of single bytes: a Map compares it.
-    const key = Buffer.concat([request.subarray(0, 8), request.subarray(netlink.NLMSG_HDRLEN, length)]).toString(
-      'latin1',
-    )
+    const key = Buffer.concat([
+      request.subarray(0, 8),
+      request.subarray(netlink.NLMSG_HDRLEN, length),
+    ]).toString('latin1')
     const sharing = isShared && !this.#long.has(key)
     const asking = { asker, seq, portid }
     const found = sharing ? this.#shared.get(key) : undefined
-    if (found === undefined) this.#enqueue(request, flags, key, asking, sharing)
-    else this.#join(found, asking)
+    if (found === undefined) {
+      this.#enqueue(request, flags, key, asking, sharing)
+    } else {
+      this.#join(found, asking)
+    }
   }
 
   /** Passes a client to the frames' thread, with its request in hand. */
@@ -103,8 +114,11 @@ export class Relay implements ConnectionListener {
     asker.handOver({
       take: ({ fd, input }) => {
         const all = Buffer.concat([request, input])
-        if (all.length > READ_MAX) closeFd(this.#options.native, fd)
-        else this.give(fd, all)
+        if (all.length > READ_MAX) {
+          closeFd(this.#options.native, fd)
+        } else {
+          this.give(fd, all)
+        }
       },
       close() {},
     })
@@ -123,7 +137,9 @@ export class Relay implements ConnectionListener {
       this.#options.onBeat()
       return
     }
-    if (message.type !== FRONT_MORE) this.#part.push(bytes.slice(at, at + netlink.align4(length)))
+    if (message.type !== FRONT_MORE) {
+      this.#part.push(bytes.slice(at, at + netlink.align4(length)))
+    }
     const isLast = message.type === netlink.NLMSG_DONE || message.type === netlink.NLMSG_ERROR
     if (!isLast && message.type !== FRONT_MORE) return
     this.#outstanding--
@@ -131,7 +147,9 @@ export class Relay implements ConnectionListener {
     this.#part = []
     // Undefined if its clients have gone.
     const request = this.#requests.get(message.seq)
-    if (request !== undefined) this.#reply(request, part, isLast)
+    if (request !== undefined) {
+      this.#reply(request, part, isLast)
+    }
     this.#arm()
   }
 
@@ -151,7 +169,9 @@ export class Relay implements ConnectionListener {
     netlink.putU32(bytes, netlink.PORT_AT, 0)
     const request: Request = { seq, key, flags, bytes, asking: [], isWaiting: true }
     this.#requests.set(seq, request)
-    if (isShared) this.#shared.set(key, request)
+    if (isShared) {
+      this.#shared.set(key, request)
+    }
     this.#join(request, asking)
     this.#push(request)
   }
@@ -166,7 +186,9 @@ export class Relay implements ConnectionListener {
       },
       close: () => {
         const index = request.asking.indexOf(asking)
-        if (index >= 0) request.asking.splice(index, 1)
+        if (index >= 0) {
+          request.asking.splice(index, 1)
+        }
         if (request.asking.length > 0 || !this.#requests.has(request.seq)) return
         // A request in the queue is not sent then; another one gets no more parts.
         this.#drop(request)
@@ -178,26 +200,40 @@ export class Relay implements ConnectionListener {
     this.#requests.delete(request.seq)
     this.#unshare(request)
     const index = this.#queue.indexOf(request)
-    if (index >= 0) this.#queue.splice(index, 1)
-    else this.#push(this.#builder.reset().message(FRONT_FORGET, 0, request.seq).bytes.slice())
+    if (index >= 0) {
+      this.#queue.splice(index, 1)
+    } else {
+      this.#push(this.#builder.reset().message(FRONT_FORGET, 0, request.seq).bytes.slice())
+    }
   }
 
   /** Sends a part of a reply to the clients that asked for it. */
   #reply(request: Request, part: Uint8Array[], isLast: boolean): void {
     const { seq, key, flags, asking } = request
     request.isWaiting = false
-    if (isLast) this.#requests.delete(seq)
-    else this.#remember(key)
+    if (isLast) {
+      this.#requests.delete(seq)
+    } else {
+      this.#remember(key)
+    }
     // Only this relay wanted the acknowledgement of a request without NLM_F_ACK.
-    if ((flags & netlink.NLM_F_ACK) === 0 && isSuccess(part.at(-1))) part.pop()
+    if ((flags & netlink.NLM_F_ACK) === 0 && isSuccess(part.at(-1))) {
+      part.pop()
+    }
     // Clients read at their own pace, so a reply of several parts has one client.
     const others = isLast ? [] : asking.splice(1)
-    for (const each of [...asking]) each.asker.reply(addressed(part, flags, each), isLast)
-    for (const each of others) this.#enqueue(request.bytes.slice(), flags, key, each, false)
+    for (const each of [...asking]) {
+      each.asker.reply(addressed(part, flags, each), isLast)
+    }
+    for (const each of others) {
+      this.#enqueue(request.bytes.slice(), flags, key, each, false)
+    }
   }
 
   #remember(key: string): void {
-    if (this.#long.size >= LONG) this.#long.clear()
+    if (this.#long.size >= LONG) {
+      this.#long.clear()
+    }
     this.#long.add(key)
   }
 
@@ -218,7 +254,9 @@ export class Relay implements ConnectionListener {
     this.#isArmed = false
     this.#next = this.#options.clock.now() + NSEC_PER_MSEC
     this.#passClients()
-    if (this.#outstanding === 0 && this.#connection.pending === 0) this.#sendBatch()
+    if (this.#outstanding === 0 && this.#connection.pending === 0) {
+      this.#sendBatch()
+    }
     this.#arm()
   }
 
@@ -237,7 +275,9 @@ export class Relay implements ConnectionListener {
       const message = this.#queue.shift() as Request | Uint8Array
       const bytes = message instanceof Uint8Array ? message : message.bytes
       if (message === bytes) {
-        if (netlink.getU16(bytes, netlink.TYPE_AT) === FRONT_MORE) this.#outstanding++
+        if (netlink.getU16(bytes, netlink.TYPE_AT) === FRONT_MORE) {
+          this.#outstanding++
+        }
       } else {
         this.#outstanding++
         this.#unshare(message as Request)
@@ -245,11 +285,15 @@ export class Relay implements ConnectionListener {
       batch.push(bytes)
       size += bytes.length
     }
-    if (batch.length > 0) this.#connection.send(Buffer.concat(batch))
+    if (batch.length > 0) {
+      this.#connection.send(Buffer.concat(batch))
+    }
   }
 
   #unshare(request: Request): void {
-    if (this.#shared.get(request.key) === request) this.#shared.delete(request.key)
+    if (this.#shared.get(request.key) === request) {
+      this.#shared.delete(request.key)
+    }
   }
 }
 
@@ -263,7 +307,11 @@ function isSuccess(message: Uint8Array | undefined): boolean {
 }
 
 /** Returns the messages as a reply to the request of one client. */
-function addressed(messages: readonly Uint8Array[], flags: number, { seq, portid }: Asking): Uint8Array {
+function addressed(
+  messages: readonly Uint8Array[],
+  flags: number,
+  { seq, portid }: Asking,
+): Uint8Array {
   const bytes = Buffer.concat(messages)
   for (let at = 0; at < bytes.length; at += netlink.align4(netlink.getU32(bytes, at))) {
     netlink.putU32(bytes, at + netlink.SEQ_AT, seq)

@@ -44,13 +44,18 @@ export class Rights {
     const owners = [...this.#owners].map(owner => ` and user ${owner}`).join('')
     if (uid !== ROOT) return `only root${owners} may do this: you are user ${uid}`
     const missing = this.#missingOfRoot(fd, pid)
-    return missing && `only root with CAP_NET_ADMIN in the user namespace of this vnet${owners} may do this: ${missing}`
+    return (
+      missing &&
+      `only root with CAP_NET_ADMIN in the user namespace of this vnet${owners} may do this: ${missing}`
+    )
   }
 
   /** Returns the right that the peer lacks to capture; `missing` is the one for a change. */
   missingToCapture(fd: number, { uid, gid }: Peer, missing: Missing): Missing {
     const group = this.#captureGroup
-    if (missing === undefined || (group !== undefined && isMember(this.#native, fd, gid, group))) return undefined
+    if (missing === undefined || (group !== undefined && isMember(this.#native, fd, gid, group))) {
+      return undefined
+    }
     // Its number alone is not why.
     if (uid === ROOT) return missing
     const owners = [...this.#owners].map(owner => `, user ${owner}`).join('')
@@ -62,24 +67,33 @@ export class Rights {
   #missingOfRoot(fd: number, pid: number): Missing {
     const pidfd = peerPidfd(this.#native, fd)
     // Before Linux 6.5 there is only the pid. A process with the same start time is the same one.
-    if (pidfd === -ENOPROTOOPT) return this.#missingOf(pid, began => began !== undefined && began === startTime(pid))
+    if (pidfd === -ENOPROTOOPT) {
+      return this.#missingOf(pid, began => began !== undefined && began === startTime(pid))
+    }
     // No descriptor is left, or the process was reaped and its pid may be used again.
     if (pidfd < 0) return 'your process has ended, or cannot be looked at'
-    return closing(this.#native, pidfd, () => this.#missingOf(pidOf(pidfd), () => this.#native.poll(pidfd) === 0))
+    return closing(this.#native, pidfd, () =>
+      this.#missingOf(pidOf(pidfd), () => this.#native.poll(pidfd) === 0),
+    )
   }
 
   /** `isStill` returns whether the pid still belongs to the process. It is called last. */
   #missingOf(pid: number, isStill: (began: string | undefined) => boolean): Missing {
-    if (pid <= 0) return 'your process is in another pid namespace, has ended, or cannot be looked at'
+    if (pid <= 0) {
+      return 'your process is in another pid namespace, has ended, or cannot be looked at'
+    }
     const began = startTime(pid)
     const status = attempt(() => readFileSync(`/proc/${pid}/status`, 'latin1'))
     const uidMap = attempt(() => readFileSync(`/proc/${pid}/uid_map`, 'utf8'))
-    if (status === undefined || uidMap === undefined)
+    if (status === undefined || uidMap === undefined) {
       return `/proc/${pid} cannot be read (hidepid?), so your capabilities are not known`
+    }
     if (!isStill(began)) return 'your process has ended'
     if (uidMap !== this.#uidMap) return 'you are in another user namespace'
     const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? '0'
-    return (BigInt(`0x${effective}`) & (1n << CAP_NET_ADMIN)) === 0n ? 'you do not have it' : undefined
+    return (BigInt(`0x${effective}`) & (1n << CAP_NET_ADMIN)) === 0n
+      ? 'you do not have it'
+      : undefined
   }
 }
 
@@ -100,6 +114,10 @@ export function isMember(native: Native, fd: number, gid: number, group: number)
     gids = new Uint8Array(NGROUPS_MAX * GID_LEN)
     length = native.getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, gids)
   }
-  for (let at = 0; at + GID_LEN <= length; at += GID_LEN) if (getU32(gids, at) === group) return true
+  for (let at = 0; at + GID_LEN <= length; at += GID_LEN) {
+    if (getU32(gids, at) === group) {
+      return true
+    }
+  }
   return false
 }

@@ -48,7 +48,8 @@ export class Runtime implements Disposable {
   read() {
     const delay = this.#watched?.delay
     // Undefined if the timer has not expired since.
-    const loopDelay = delay && delay.count > 0 ? delayOf(delay, RESOLUTION_MS * NSEC_PER_MSEC) : undefined
+    const loopDelay =
+      delay && delay.count > 0 ? delayOf(delay, RESOLUTION_MS * NSEC_PER_MSEC) : undefined
     delay?.reset()
     this.#watched ??= this.#watch()
     clearTimeout(this.#timer)
@@ -60,7 +61,11 @@ export class Runtime implements Disposable {
       loopActive: Math.round(active * NSEC_PER_MSEC),
       loopIdle: Math.round(idle * NSEC_PER_MSEC),
       loopDelay,
-      gc: [...this.#pauses].map(([kind, { count, time }]) => ({ kind, count, time: Math.round(time) })),
+      gc: [...this.#pauses].map(([kind, { count, time }]) => ({
+        kind,
+        count,
+        time: Math.round(time),
+      })),
       heapTotal,
       heapUsed,
       external,
@@ -100,6 +105,18 @@ export class Runtime implements Disposable {
 export function delayOf(times: Histogram, interval: number) {
   const late = (ns: number) => Math.max(0, Math.round(ns - interval))
   const { min, mean, max, stddev } = times
-  const [p50, p90, p99] = [50, 90, 99].map(p => late(times.percentile(p))) as [number, number, number]
-  return { min: late(min), mean: late(mean), max: late(max), stddev: Math.round(stddev), p50, p90, p99 }
+  const [p50, p90, p99] = [50, 90, 99].map(p => late(times.percentile(p))) as [
+    number,
+    number,
+    number,
+  ]
+  return {
+    min: late(min),
+    mean: late(mean),
+    max: late(max),
+    stddev: Math.round(stddev),
+    p50,
+    p90,
+    p99,
+  }
 }

@@ -69,7 +69,9 @@ export function serveControl(
     return server
   } catch (error) {
     void presence?.remove()
-    net.log.warn(`no control socket, \`vnet stats\` will not find this: ${messageOrDescription(error)}`)
+    net.log.warn(
+      `no control socket, \`vnet stats\` will not find this: ${messageOrDescription(error)}`,
+    )
     return { [Symbol.dispose]() {}, async [Symbol.asyncDispose]() {} }
   }
 }
@@ -83,7 +85,12 @@ export interface Server extends Disposable, AsyncDisposable {
  * Serves clients of a Presence, which has made its socket already. For serveControl, and for
  * processes that make their own Presence.
  */
-export function serveAt(presence: Presence, native: Native, net: Net, options: ServerOptions): Server {
+export function serveAt(
+  presence: Presence,
+  native: Native,
+  net: Net,
+  options: ServerOptions,
+): Server {
   const { netnsOf = () => undefined, labPartOf, module, changed, mistakes, ownerOf } = options
   const { owner, captureGroup, deputy, now = Date.now } = options
   const { listening } = presence
@@ -95,7 +102,9 @@ export function serveAt(presence: Presence, native: Native, net: Net, options: S
   const runtime = new Runtime(net.pool)
   const given = { netnsOf, labPartOf, module, changed, mistakes, ownerOf, now }
   const vnet = vnetFamily({ ...given, devices: net.devices, events, captures, runtime })
-  const families = new Map([nlctrl([vnet]), vnet].map((family): [number, Family] => [family.id, family]))
+  const families = new Map(
+    [nlctrl([vnet]), vnet].map((family): [number, Family] => [family.id, family]),
+  )
   const onEnd = (session: Caller) => events.unsubscribe(session)
   const { turns } = net
   // Real time, even if a test moves the clock of the net: clients are real.
@@ -122,7 +131,9 @@ export function serveAt(presence: Presence, native: Native, net: Net, options: S
       if (front === undefined) {
         sessions.leave()
         void startFront(fd)
-      } else front.serve(fd)
+      } else {
+        front.serve(fd)
+      }
       return true
     },
   })
@@ -130,21 +141,35 @@ export function serveAt(presence: Presence, native: Native, net: Net, options: S
     /** Without that process this one serves all clients. */
     const onFailure = (clients: readonly number[]) => {
       isFrontPossible = false
-      for (const client of clients) sessions.take(client)
+      for (const client of clients) {
+        sessions.take(client)
+      }
       sessions.resume()
     }
     try {
       const loaded = await import('./front.ts')
       const { fd: socket, isRefusing } = listening
       const take = (client: number, input: Uint8Array) => sessions.take(client, input)
-      const shared = { families, vnet, turns, batches, native, owners, captureGroup, isRefusing, onDefect }
+      const shared = {
+        families,
+        vnet,
+        turns,
+        batches,
+        native,
+        owners,
+        captureGroup,
+        isRefusing,
+        onDefect,
+      }
       const beats = deputy !== undefined
       if (!isFrontPossible) return onFailure([fd])
       const onWaiting = () => sessions.acceptWaiting()
       front = new loaded.Front({ ...shared, beats, listening: socket, take, onWaiting, onFailure })
       front.serve(fd)
     } catch (error) {
-      net.log.debug(`control: clients without rights share the thread of the frames: ${describeException(error)}`)
+      net.log.debug(
+        `control: clients without rights share the thread of the frames: ${describeException(error)}`,
+      )
       onFailure([fd])
     }
   }

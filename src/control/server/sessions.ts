@@ -3,7 +3,13 @@
 import { EBUSY, EMFILE, ENFILE, ENOBUFS, ENOMEM, type Turns, type Work } from '../../base/index.ts'
 import { closeFd, MSG_DONTWAIT, type Native } from '../../linux/index.ts'
 import { MessageBuilder, NLMSG_HDRLEN, writeAck } from '../../netlink/index.ts'
-import { Connection, type ConnectionListener, MESSAGE_MAX, type Peer, peerOf } from '../protocol/connection.ts'
+import {
+  Connection,
+  type ConnectionListener,
+  MESSAGE_MAX,
+  type Peer,
+  peerOf,
+} from '../protocol/connection.ts'
 import type { Batches } from './batches.ts'
 import { type Client, type Dispatch, dispatch, type Parts } from './dispatch.ts'
 import type { Accepting } from './listening-socket.ts'
@@ -104,8 +110,11 @@ export class Sessions implements Work {
 
   /** Admits a client that another process has accepted, with the bytes that it has read. */
   take(fd: number, input?: Uint8Array): void {
-    if (this.#isOpen) this.#admit(fd, undefined, input)
-    else closeFd(this.#listening.calls, fd)
+    if (this.#isOpen) {
+      this.#admit(fd, undefined, input)
+    } else {
+      closeFd(this.#listening.calls, fd)
+    }
   }
 
   /** Stops accepting: another process does that. */
@@ -132,23 +141,31 @@ export class Sessions implements Work {
   close(most: number): void {
     let left = most
     this.#accepts = 'all'
-    while (left > 0 && this.step()) left--
+    while (left > 0 && this.step()) {
+      left--
+    }
     this.#isOpen = false
     this.#server.turns.delete(this)
     clearTimeout(this.#timer)
     for (const session of [...this.#sessions]) {
-      while (left > 0 && session.step()) left--
+      while (left > 0 && session.step()) {
+        left--
+      }
       session.close()
     }
   }
 
   #pause(): false {
-    if (this.#accepts === 'waiting') this.#accepts = 'none'
+    if (this.#accepts === 'waiting') {
+      this.#accepts = 'none'
+    }
     this.#listening.poller.stop()
     clearTimeout(this.#timer)
     this.#timer = setTimeout(() => {
       this.#refused = 0
-      if (this.#accepts === 'all') this.#listening.poller.start()
+      if (this.#accepts === 'all') {
+        this.#listening.poller.start()
+      }
     }, PAUSE_MS).unref()
     return false
   }
@@ -158,7 +175,8 @@ export class Sessions implements Work {
     const peer = peerOf(calls, fd)
     const missing = peer && this.#rights.missing(fd, peer)
     if (peer !== undefined && elsewhere?.(fd, missing)) return true
-    const refusal = peer === undefined ? 'the kernel does not tell who you are' : this.#refusal(peer, missing)
+    const refusal =
+      peer === undefined ? 'the kernel does not tell who you are' : this.#refusal(peer, missing)
     if (peer === undefined || refusal !== undefined) {
       calls.send(fd, refused(this.#server.builder, refusal ?? ''), MSG_DONTWAIT)
       closeFd(calls, fd)
@@ -170,7 +188,9 @@ export class Sessions implements Work {
     if (typeof session === 'number') return false
     this.#sessions.add(session)
     // Its first request may be in `input`, which wakes no thread.
-    if (input !== undefined) session.onReadable()
+    if (input !== undefined) {
+      session.onReadable()
+    }
     return true
   }
 
@@ -178,11 +198,18 @@ export class Sessions implements Work {
   #refusal(peer: Peer, missing: Missing): string | undefined {
     const { size } = this.#sessions
     if (missing === undefined) return undefined
-    if (size >= CONNECTIONS - KEPT)
+    if (size >= CONNECTIONS - KEPT) {
       return `this vnet has ${size} clients already; the rest is kept for root and its owner`
+    }
     let own = 0
-    for (const session of this.#sessions) if (session.share === peer.uid && !session.privileged) own++
-    return own < CONNECTIONS_A_USER ? undefined : `user ${peer.uid} has ${own} connections to this vnet already`
+    for (const session of this.#sessions) {
+      if (session.share === peer.uid && !session.privileged) {
+        own++
+      }
+    }
+    return own < CONNECTIONS_A_USER
+      ? undefined
+      : `user ${peer.uid} has ${own} connections to this vnet already`
   }
 }
 
@@ -248,7 +275,13 @@ export class Session implements Work, Client, ConnectionListener {
    * Takes over a descriptor, from which `input` was read already. Returns -errno on failure; the
    * descriptor is then closed.
    */
-  static of(native: Native, fd: number, owner: SessionOwner, server: Shared, input?: Uint8Array): Session | number {
+  static of(
+    native: Native,
+    fd: number,
+    owner: SessionOwner,
+    server: Shared,
+    input?: Uint8Array,
+  ): Session | number {
     const session = new Session(owner, server)
     const connection = Connection.of(native, fd, session, server.spares, input)
     if (typeof connection === 'number') return connection
@@ -260,7 +293,9 @@ export class Session implements Work, Client, ConnectionListener {
   /** Ends the connection if the message does not fit: the client must not miss a reply. */
   send(bytes: Uint8Array): void {
     const sent = this.#connection?.send(bytes) ?? 0
-    if (sent < 0) this.close()
+    if (sent < 0) {
+      this.close()
+    }
   }
 
   dump(parts: Parts): void {
@@ -278,15 +313,23 @@ export class Session implements Work, Client, ConnectionListener {
 
   /** Sends a part of a deferred reply. */
   reply(bytes: Uint8Array, isLast: boolean): void {
-    if (isLast) this.#later = undefined
+    if (isLast) {
+      this.#later = undefined
+    }
     this.send(bytes)
-    if (this.#connection !== undefined) this.#server.turns.add(this)
+    if (this.#connection !== undefined) {
+      this.#server.turns.add(this)
+    }
   }
 
   /** Sends an event if a reply would still fit after it; returns whether it was sent. */
   notify(bytes: Uint8Array): boolean {
     const connection = this.#connection
-    return connection !== undefined && connection.pending + bytes.length <= MESSAGE_MAX && connection.send(bytes) === 0
+    return (
+      connection !== undefined &&
+      connection.pending + bytes.length <= MESSAGE_MAX &&
+      connection.send(bytes) === 0
+    )
   }
 
   /** Sends one part of a dump, or serves one request. */
@@ -308,7 +351,9 @@ export class Session implements Work, Client, ConnectionListener {
     }
     if (this.#dump !== undefined) {
       const { value, done } = this.#dump.next()
-      if (done) this.#dump = undefined
+      if (done) {
+        this.#dump = undefined
+      }
       this.send(value)
       return true
     }

@@ -14,7 +14,13 @@ import { type Caller, type Family, NO_CLIENT } from './operation.ts'
 const BEAT_NS = 200_000
 const NOTHING = new Uint8Array(0)
 
-const NOBODY: Caller = { ...NO_CLIENT, share: 'stand-in', privileged: false, missing: '', missingToCapture: '' }
+const NOBODY: Caller = {
+  ...NO_CLIENT,
+  share: 'stand-in',
+  privileged: false,
+  missing: '',
+  missingToCapture: '',
+}
 
 /** Another thread, which notices that this one does not return. */
 export interface Deputy {
@@ -29,7 +35,13 @@ export interface Deputy {
  * Publishes snapshots of the devices of `net`, the first immediately, and one when a device is
  * registered. Calls `onBeat` at each beat. Returns a function that ends this.
  */
-export function publish(deputy: Deputy, listening: number, net: Net, vnet: Family, onBeat: () => void): () => void {
+export function publish(
+  deputy: Deputy,
+  listening: number,
+  net: Net,
+  vnet: Family,
+  onBeat: () => void,
+): () => void {
   let snapshot: Snapshot | undefined = new Snapshot(vnet, net.clock)
   const now = deputy.serve(listening, () => {
     onBeat()
@@ -44,11 +56,15 @@ export function publish(deputy: Deputy, listening: number, net: Net, vnet: Famil
   /** Continues until a snapshot is complete, in a turn of the event loop each. */
   function soon(): void {
     isSoon = false
-    if (snapshot !== undefined && !now()) begin()
+    if (snapshot !== undefined && !now()) {
+      begin()
+    }
   }
   begin()
   const stop = net.registerNetdeviceNotifier(event => {
-    if (event === NETDEV_REGISTER) begin()
+    if (event === NETDEV_REGISTER) {
+      begin()
+    }
   })
   return () => {
     stop()

@@ -5,8 +5,21 @@
  */
 import { EBUSY, ENODEV, Turns, VnetError } from '../../base/index.ts'
 import { type Native, TimerfdClock } from '../../linux/index.ts'
-import { decodeAttributes, type Fields, messages, type Policy, parseGenl, policy } from '../../netlink/index.ts'
-import { commands, VNET_GENL_ID, VNET_GENL_NAME, VNET_GENL_VERSION, vnetAttributes } from '../protocol/family.ts'
+import {
+  decodeAttributes,
+  type Fields,
+  messages,
+  type Policy,
+  parseGenl,
+  policy,
+} from '../../netlink/index.ts'
+import {
+  commands,
+  VNET_GENL_ID,
+  VNET_GENL_NAME,
+  VNET_GENL_VERSION,
+  vnetAttributes,
+} from '../protocol/family.ts'
 import { acceptingAt } from './listening-socket.ts'
 import { type Family, type Operation, operation, type Write } from './operation.ts'
 import { Sessions } from './sessions.ts'
@@ -54,7 +67,11 @@ export function standIn({ native, listening, snapshot, busyMs }: StandInOptions)
   }
 }
 
-function vnetFamily(snapshot: () => Uint8Array, busyMs: () => number, refusal: () => string): Family {
+function vnetFamily(
+  snapshot: () => Uint8Array,
+  busyMs: () => number,
+  refusal: () => string,
+): Family {
   function refuse(): never {
     throw new VnetError(EBUSY, VNET_GENL_NAME, refusal())
   }
@@ -67,11 +84,14 @@ function vnetFamily(snapshot: () => Uint8Array, busyMs: () => number, refusal: (
       const device = decodeAttributes(reply, bytes, offset, length) as Which
       if (!matches(device, which)) continue
       const attributes = bytes.subarray(offset, offset + length + (-length & 3))
-      yield builder => builder.payload(attributes).u32(vnetAttributes.busy.type, Math.round(busyMs()))
+      yield builder =>
+        builder.payload(attributes).u32(vnetAttributes.busy.type, Math.round(busyMs()))
     }
   }
   function one(writes: Iterable<Write>): Write {
-    for (const write of writes) return write
+    for (const write of writes) {
+      return write
+    }
     throw new VnetError(ENODEV, VNET_GENL_NAME, 'there is no such interface')
   }
   const { getDevices, getStats } = commands
@@ -83,7 +103,14 @@ function vnetFamily(snapshot: () => Uint8Array, busyMs: () => number, refusal: (
   ]
   const others = Object.values(commands)
     .filter(({ cmd }) => !answered.some(each => each.cmd === cmd))
-    .map(({ cmd }) => ({ cmd, replyCmd: cmd, changes: false, policy: policy({}), doit: refuse, dumpit: refuse }))
+    .map(({ cmd }) => ({
+      cmd,
+      replyCmd: cmd,
+      changes: false,
+      policy: policy({}),
+      doit: refuse,
+      dumpit: refuse,
+    }))
   return {
     id: VNET_GENL_ID,
     name: VNET_GENL_NAME,

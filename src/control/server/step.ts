@@ -1,7 +1,11 @@
 /** STEP: makes frames wait before each step of their path, and returns the step that is next. */
 
 import { EINVAL, NSEC_PER_MSEC, VnetError } from '../../base/index.ts'
-import { functionLines, placeLines, type SourceLines } from '../../netdev/debug/function-place.node.ts'
+import {
+  functionLines,
+  placeLines,
+  type SourceLines,
+} from '../../netdev/debug/function-place.node.ts'
 import { type Halt, type Net, type NetDevice, StepGate } from '../../netdev/index.ts'
 import { commands, vnetAttributes } from '../protocol/family.ts'
 import { type Operation, operation, Refusal } from './operation.ts'
@@ -19,22 +23,34 @@ export function step(subject: Subject): Operation {
   return operation(commands.step, {
     doit({ mode, every = 0, count, ...which }) {
       const { net } = theOne(subject, which)
-      if (mode === 'on') turnOn(net, every * NSEC_PER_MSEC)
-      else if (mode === 'off') net.gate?.off()
-      else if (mode === 'next') next(net, count)
-      else if (mode !== undefined) throw new Refusal(EINVAL, vnetAttributes.stepMode.type, `there is no ${mode}`)
+      if (mode === 'on') {
+        turnOn(net, every * NSEC_PER_MSEC)
+      } else if (mode === 'off') {
+        net.gate?.off()
+      } else if (mode === 'next') {
+        next(net, count)
+      } else if (mode !== undefined) {
+        throw new Refusal(EINVAL, vnetAttributes.stepMode.type, `there is no ${mode}`)
+      }
       const halt = net.gate?.halt
       return {
         mode: net.gate === undefined ? ('off' as const) : ('on' as const),
         every: (net.gate?.every ?? 0) / NSEC_PER_MSEC,
         count: net.gate?.steps ?? 0,
-        ...(halt !== undefined && { step: { ...placeOf(halt, subject.netnsOf), ...frameOf(halt), ...sourceOf(halt) } }),
+        ...(halt !== undefined && {
+          step: { ...placeOf(halt, subject.netnsOf), ...frameOf(halt), ...sourceOf(halt) },
+        }),
       }
     },
   })
 
   /** Looked up once: the debugger takes its time. */
-  function sourceOf({ code, caller }: Halt): { file?: string; line?: number; first?: number; lines?: string } {
+  function sourceOf({ code, caller }: Halt): {
+    file?: string
+    line?: number
+    first?: number
+    lines?: string
+  } {
     const key = code ?? caller
     if (key === undefined) return {}
     if (!lines.has(key)) {
@@ -42,7 +58,9 @@ export function step(subject: Subject): Operation {
     }
     const found = lines.get(key)
     if (found === undefined) return {}
-    const text = found.lines.map(line => wireText(line.slice(0, LINE_LENGTH).replaceAll('\t', '  '))).join('\n')
+    const text = found.lines
+      .map(line => wireText(line.slice(0, LINE_LENGTH).replaceAll('\t', '  ')))
+      .join('\n')
     return { file: wireText(found.file), line: found.line, first: found.first, lines: text }
   }
 }
@@ -58,13 +76,20 @@ export function stepDetails(dev: NetDevice, netnsOf: Subject['netnsOf']): object
 }
 
 function turnOn(net: Net, every: number): void {
-  if (net.gate === undefined) new StepGate(net, every)
-  else net.gate.every = every
+  if (net.gate === undefined) {
+    new StepGate(net, every)
+  } else {
+    net.gate.every = every
+  }
 }
 
 function next({ gate }: Net, count: number | undefined): void {
-  if (gate === undefined) throw new VnetError(EINVAL, 'vnet_nl', 'frames do not wait for steps: turn that on first')
-  if (count === undefined || count === gate.steps) gate.next()
+  if (gate === undefined) {
+    throw new VnetError(EINVAL, 'vnet_nl', 'frames do not wait for steps: turn that on first')
+  }
+  if (count === undefined || count === gate.steps) {
+    gate.next()
+  }
 }
 
 function placeOf({ step: number, dev, queue, next: line }: Halt, netnsOf: Subject['netnsOf']) {

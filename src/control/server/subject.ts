@@ -110,7 +110,10 @@ export function isMeant(dev: NetDevice, which: Which, netnsOf: Subject['netnsOf'
 }
 
 /** True if a device has all properties that are given; absent ones match every device. */
-export function matches(device: Partial<ReturnType<typeof identify>>, { ifindex, ifname, netns }: Which): boolean {
+export function matches(
+  device: Partial<ReturnType<typeof identify>>,
+  { ifindex, ifname, netns }: Which,
+): boolean {
   return (
     (ifindex ?? device.ifindex) === device.ifindex &&
     (ifname ?? device.ifname) === device.ifname &&
@@ -120,11 +123,13 @@ export function matches(device: Partial<ReturnType<typeof identify>>, { ifindex,
 
 /** The one device that a request names; of several, the device in the program's own namespace. */
 export function theOne(subject: Subject, which: Which): NetDevice {
-  if ((which.ifindex ?? which.ifname) === undefined)
+  if ((which.ifindex ?? which.ifname) === undefined) {
     throw new MissingAttribute(vnetAttributes.ifindex.type, 'the request names no interface')
+  }
   const found = chosen(subject, which)
   if (found.length === 0) throw new VnetError(ENODEV, 'vnet_nl', 'there is no such interface')
-  const [dev, ...others] = found.length === 1 ? found : found.filter(each => subject.netnsOf(each) === undefined)
+  const [dev, ...others] =
+    found.length === 1 ? found : found.filter(each => subject.netnsOf(each) === undefined)
   if (dev !== undefined && others.length === 0) return dev
   throw new VnetError(ENOTUNIQ, 'vnet_nl', 'there are several such interfaces: name the namespace')
 }
@@ -132,10 +137,13 @@ export function theOne(subject: Subject, which: Which): NetDevice {
 /** The driver. If the request names devices, one of them must exist. */
 export function moduleOf(subject: Subject, which: Which): RunningDriver {
   const isNamed = (which.ifindex ?? which.ifname ?? which.netns) !== undefined
-  if (isNamed && chosen(subject, which).length === 0)
+  if (isNamed && chosen(subject, which).length === 0) {
     throw new VnetError(ENODEV, 'vnet_nl', 'there is no such interface')
+  }
   const { module } = subject
-  if (module === undefined) throw new VnetError(EOPNOTSUPP, 'vnet_nl', 'its devices are of no driver with parameters')
+  if (module === undefined) {
+    throw new VnetError(EOPNOTSUPP, 'vnet_nl', 'its devices are of no driver with parameters')
+  }
   return module
 }
 

@@ -38,9 +38,24 @@ import {
 import type { SegmentEntry, SegmentEntryKind } from '../protocol/segment-entry.ts'
 import { capture } from './capture-request.ts'
 import { inject } from './inject.ts'
-import { type Caller, type Family, MissingAttribute, type Operation, operation, Refusal } from './operation.ts'
+import {
+  type Caller,
+  type Family,
+  MissingAttribute,
+  type Operation,
+  operation,
+  Refusal,
+} from './operation.ts'
 import { step } from './step.ts'
-import { chosen, identify, moduleOf, type RunningDriver, type Subject, theOne, type Which } from './subject.ts'
+import {
+  chosen,
+  identify,
+  moduleOf,
+  type RunningDriver,
+  type Subject,
+  theOne,
+  type Which,
+} from './subject.ts'
 import { wires, wireText } from './wire.ts'
 
 function ioctl(subject: Subject): Operation {
@@ -48,8 +63,9 @@ function ioctl(subject: Subject): Operation {
     doit({ cmd, ifreq, data, ...which }, { missing }) {
       const dev = theOne(subject, which)
       const ifr = ifreq.slice()
-      if (data !== undefined && data.length > 0 && getU64(ifr, IFR_IFRU) === 0n)
+      if (data !== undefined && data.length > 0 && getU64(ifr, IFR_IFRU) === 0n) {
         putU64(ifr, IFR_IFRU, BigInt(VNET_IOCTL_DATA_ADDRESS))
+      }
       const memory = data && new RequestMemory(data.slice(), getU64(ifr, IFR_IFRU))
       const result = devIoctl(dev, cmd, ifr, memory ?? noMemory, missing === undefined)
       return { result, ifreq: ifr, data: memory?.written }
@@ -63,7 +79,9 @@ class RequestMemory extends ByteMemory {
 
   override write(address: bigint, from: Uint8Array): number {
     const result = super.write(address, from)
-    if (result === 0) this.#length = Math.max(this.#length, from.length)
+    if (result === 0) {
+      this.#length = Math.max(this.#length, from.length)
+    }
     return result
   }
 
@@ -91,7 +109,8 @@ export function vnetFamily(subject: Subject): Family {
   })
   const getStats = operation(commands.getStats, {
     doit: (which, caller) => deviceStats(subject, theOne(subject, which), { caller }),
-    dumpit: ({ scope = 0, ...which }, caller) => allStats(subject, chosen(subject, which), scope, caller),
+    dumpit: ({ scope = 0, ...which }, caller) =>
+      allStats(subject, chosen(subject, which), scope, caller),
   })
   const getParts = operation(commands.getParts, {
     // All of one moment, however late the client reads them.
@@ -100,14 +119,18 @@ export function vnetFamily(subject: Subject): Family {
   const getRuntime = operation(commands.getRuntime, {
     doit() {
       const { runtime, now } = subject
-      if (runtime === undefined) throw new VnetError(EOPNOTSUPP, 'vnet_nl', 'the program is not known here')
+      if (runtime === undefined) {
+        throw new VnetError(EOPNOTSUPP, 'vnet_nl', 'the program is not known here')
+      }
       return { time: now(), runtime: runtime.read() }
     },
   })
   const getMistakes = operation(commands.getMistakes, {
     dumpit() {
       const { mistakes } = subject
-      if (mistakes === undefined) throw new VnetError(EOPNOTSUPP, 'vnet_nl', 'only vnet node has mistakes')
+      if (mistakes === undefined) {
+        throw new VnetError(EOPNOTSUPP, 'vnet_nl', 'only vnet node has mistakes')
+      }
       const { count, present } = mistakes()
       return [
         { mistakeCount: count },
@@ -142,7 +165,9 @@ export function vnetFamily(subject: Subject): Family {
 }
 
 function* describeAll(subject: Subject, devices: readonly NetDevice[]) {
-  for (const dev of devices) yield describe(subject, dev)
+  for (const dev of devices) {
+    yield describe(subject, dev)
+  }
 }
 
 function describe(subject: Subject, dev: NetDevice) {
@@ -181,8 +206,14 @@ function faultsOf({ netdevOps: { ndoTrigger, faults } }: NetDevice): readonly st
 }
 
 function faultTexts({ netdevOps: { ndoTrigger, faults } }: NetDevice): string | undefined {
-  if (ndoTrigger === undefined || typeof faults !== 'object' || faults === null || Array.isArray(faults))
+  if (
+    ndoTrigger === undefined ||
+    typeof faults !== 'object' ||
+    faults === null ||
+    Array.isArray(faults)
+  ) {
     return undefined
+  }
   return Object.values(faults)
     .map(text => printable(`${text}`))
     .join('\n')
@@ -227,7 +258,11 @@ function* allStats(subject: Subject, devices: readonly NetDevice[], scope: numbe
  * so all use the same arrays: a helper thread of V8 frees the memory of an array, for milliseconds
  * in which no frame is moved on its CPU.
  */
-function deviceStats(subject: Subject, dev: NetDevice, { caller, isOwn = false }: { caller: Caller; isOwn?: boolean }) {
+function deviceStats(
+  subject: Subject,
+  dev: NetDevice,
+  { caller, isOwn = false }: { caller: Caller; isOwn?: boolean },
+) {
   const { tx, rx } = dev.counters.drops(DROPS)
   const drops: DropCount[] = []
   addDrops(drops, 'tx', tx)
@@ -254,20 +289,31 @@ function deviceStats(subject: Subject, dev: NetDevice, { caller, isOwn = false }
 type CounterAttributes = Record<QueueCounterField, number | undefined>
 
 /** Adds counters to the reply that they are of, without zeros if it is brief. Returns the reply. */
-function withCounters<T extends object>(reply: T, counters: QueueCounters, isBrief = false): T & CounterAttributes {
+function withCounters<T extends object>(
+  reply: T,
+  counters: QueueCounters,
+  isBrief = false,
+): T & CounterAttributes {
   const all = reply as T & CounterAttributes
   const attributes: CounterAttributes = all
   // Assigned one by one, they leave all replies of one shape.
-  for (const field of queueCounterFields)
+  for (const field of queueCounterFields) {
     attributes[field] = isBrief && counters[field] === 0 ? undefined : counters[field]
+  }
   return all
 }
 
 type DropCount = Readonly<{ direction: 'tx' | 'rx'; reason: string; frames: number }>
 
-function addDrops(drops: DropCount[], direction: DropCount['direction'], frames: Float64Array): void {
+function addDrops(
+  drops: DropCount[],
+  direction: DropCount['direction'],
+  frames: Float64Array,
+): void {
   for (let reason = 0; reason < frames.length; reason++) {
-    if (frames[reason] > 0) drops.push({ direction, reason: dropReasonName(reason), frames: frames[reason] })
+    if (frames[reason] > 0) {
+      drops.push({ direction, reason: dropReasonName(reason), frames: frames[reason] })
+    }
   }
 }
 
@@ -275,7 +321,9 @@ function addDrops(drops: DropCount[], direction: DropCount['direction'], frames:
 function subscribe({ events }: Subject): Operation {
   return operation(commands.subscribe, {
     doit({ events: mask, dropThreshold, ...which }, caller) {
-      if (events === undefined) throw new VnetError(EOPNOTSUPP, 'vnet_nl', 'there are no events here')
+      if (events === undefined) {
+        throw new VnetError(EOPNOTSUPP, 'vnet_nl', 'there are no events here')
+      }
       events.subscribe(caller, { events: mask, dropThreshold, which })
       return undefined
     },
@@ -307,21 +355,34 @@ function changes(subject: Subject): Operation[] {
 
 function setCut(subject: Subject, which: Which, cut: boolean): undefined {
   const dev = theOne(subject, which)
-  if (cut) cutCable(dev)
-  else plugCable(dev)
+  if (cut) {
+    cutCable(dev)
+  } else {
+    plugCable(dev)
+  }
   subject.changed?.(dev, { cut })
 }
 
 function trigger(dev: NetDevice, fault: string, queue: number | undefined): undefined {
   const { netdevOps } = dev
   if (queue !== undefined && queue >= dev.numTxQueues) {
-    throw new Refusal(EINVAL, vnetAttributes.queue.type, `queue: ${dev.name} has ${dev.numTxQueues}, counted from 0`)
+    throw new Refusal(
+      EINVAL,
+      vnetAttributes.queue.type,
+      `queue: ${dev.name} has ${dev.numTxQueues}, counted from 0`,
+    )
   }
-  if (netdevOps.ndoTrigger === undefined)
+  if (netdevOps.ndoTrigger === undefined) {
     throw new VnetError(EOPNOTSUPP, 'vnet_nl', `the driver of ${dev.name} has no faults to trigger`)
+  }
   const error = callNdo(dev, 'ndoTrigger', () => netdevOps.ndoTrigger?.(dev, fault, queue))
-  if (error === -EOPNOTSUPP)
-    throw new Refusal(EOPNOTSUPP, vnetAttributes.fault.type, unknown('fault', fault, faultsOf(dev) ?? []))
+  if (error === -EOPNOTSUPP) {
+    throw new Refusal(
+      EOPNOTSUPP,
+      vnetAttributes.fault.type,
+      unknown('fault', fault, faultsOf(dev) ?? []),
+    )
+  }
   if (error === -ENETDOWN) throw new VnetError(ENETDOWN, 'vnet_nl', `${dev.name} is down`)
   if (error < 0) throw new VnetError(error, ['ndoTrigger', `${fault} of ${dev.name}`])
 }
@@ -351,7 +412,9 @@ function parameters(subject: Subject): Operation[] {
         throw new Refusal(EOPNOTSUPP, NAME, why)
       }
       module.values[name] = parseParam(name, param, value)
-      subject.devices[0]?.net.log.debug(`${module.name}: ${name}=${formatParam(param, module.values[name])}`)
+      subject.devices[0]?.net.log.debug(
+        `${module.name}: ${name}=${formatParam(param, module.values[name])}`,
+      )
       return undefined
     },
   })
@@ -360,7 +423,11 @@ function parameters(subject: Subject): Operation[] {
 
 function findParam({ params }: RunningDriver, name: string): Param<unknown> {
   if (Object.hasOwn(params, name)) return params[name]
-  throw new Refusal(ENOENT, NAME, unknown('parameter', optionName(name), Object.keys(params).map(optionName)))
+  throw new Refusal(
+    ENOENT,
+    NAME,
+    unknown('parameter', optionName(name), Object.keys(params).map(optionName)),
+  )
 }
 
 /** Returns `no parameter 'lockp'; did you mean 'lockup'?`, or the known names if none is near. */
@@ -372,8 +439,13 @@ function parseParam(name: string, param: Param<unknown>, text: string): unknown 
   try {
     return param.parse(text)
   } catch (error) {
-    if (error instanceof UsageError)
-      throw new Refusal(EINVAL, vnetAttributes.paramValue.type, `${optionName(name)}: ${error.message}`)
+    if (error instanceof UsageError) {
+      throw new Refusal(
+        EINVAL,
+        vnetAttributes.paramValue.type,
+        `${optionName(name)}: ${error.message}`,
+      )
+    }
     throw error
   }
 }
@@ -382,14 +454,21 @@ function parseParam(name: string, param: Param<unknown>, text: string): unknown 
  * Returns what is in force now of the parameters of wires, which SET_WIRE and scenarios change, and
  * the seed that was drawn; empty without wires. `wire` is empty if its directions differ.
  */
-function wiresNow(subject: Subject, which: Parameters<typeof chosen>[1]): ReadonlyMap<string, string> {
+function wiresNow(
+  subject: Subject,
+  which: Parameters<typeof chosen>[1],
+): ReadonlyMap<string, string> {
   const found = chosen(subject, which).find(dev => dev.wires.length > 0)?.wires ?? []
-  const [ab, ba] = (['ab', 'ba'] as const).map(direction => found.find(each => each.direction === direction))
+  const [ab, ba] = (['ab', 'ba'] as const).map(direction =>
+    found.find(each => each.direction === direction),
+  )
   if (ab === undefined || ba === undefined) return new Map()
   const texts = { wireAb: ab.text, wireBa: ba.text, wireIn: ab.text, wireOut: ba.text }
   const wire = ab.text === ba.text ? ab.text : ''
   const seed = ab.runSeed === undefined ? {} : { seed: `${ab.runSeed}` }
-  return new Map(Object.entries({ wire, ...texts, ...seed, ...(ab.only && { only: ab.only.text }) }))
+  return new Map(
+    Object.entries({ wire, ...texts, ...seed, ...(ab.only && { only: ab.only.text }) }),
+  )
 }
 
 function describeParam(
@@ -399,7 +478,15 @@ function describeParam(
   now: ReadonlyMap<string, string>,
 ) {
   const { type, live, description, range } = param
-  return { driver, name, value: now.get(name) ?? formatParam(param, values[name]), type, live, description, range }
+  return {
+    driver,
+    name,
+    value: now.get(name) ?? formatParam(param, values[name]),
+    type,
+    live,
+    description,
+    range,
+  }
 }
 
 /** GET_SEGMENT: the entries of the segment that the devices lead to, one per message. */
@@ -407,8 +494,12 @@ function getSegment(subject: Subject): Operation {
   return operation(commands.getSegment, {
     dumpit({ parts, ...which }) {
       const { name, segment } = moduleOf(subject, which)
-      if (segment === undefined) throw new VnetError(EOPNOTSUPP, 'vnet_nl', `${name} has no segment behind its devices`)
-      const kinds = SEGMENT_KINDS.filter(kind => parts === undefined || (parts & segmentPartNumbers[kind]) !== 0)
+      if (segment === undefined) {
+        throw new VnetError(EOPNOTSUPP, 'vnet_nl', `${name} has no segment behind its devices`)
+      }
+      const kinds = SEGMENT_KINDS.filter(
+        kind => parts === undefined || (parts & segmentPartNumbers[kind]) !== 0,
+      )
       return segmentMessages(segment(new Set(kinds)) as Iterable<SegmentEntry>)
     },
   })
@@ -416,10 +507,14 @@ function getSegment(subject: Subject): Operation {
 
 function* segmentMessages(entries: Iterable<SegmentEntry>) {
   for (const entry of entries) {
-    if (entry.kind === 'host') yield { host: { ...entry, addresses: entry.addresses.map(address => ({ address })) } }
+    if (entry.kind === 'host') {
+      yield { host: { ...entry, addresses: entry.addresses.map(address => ({ address })) } }
+    }
     // A lease without an end has no `expires`.
-    else if (entry.kind === 'lease' && !Number.isFinite(entry.expires))
+    else if (entry.kind === 'lease' && !Number.isFinite(entry.expires)) {
       yield { lease: { ...entry, expires: undefined } }
-    else yield { [entry.kind]: entry }
+    } else {
+      yield { [entry.kind]: entry }
+    }
   }
 }

@@ -1,9 +1,21 @@
 /** GET_WIRE, SET_WIRE and GET_SCENARIO: the wires of a device, their stages, and their scenario. */
 
-import { EINVAL, EOPNOTSUPP, NSEC_PER_MSEC, printable, UsageError, VnetError } from '../../base/index.ts'
+import {
+  EINVAL,
+  EOPNOTSUPP,
+  NSEC_PER_MSEC,
+  printable,
+  UsageError,
+  VnetError,
+} from '../../base/index.ts'
 import type { DeviceWire, NetDevice, StageReport, WireScenario } from '../../netdev/index.ts'
 import { attached } from '../protocol/attachment.ts'
-import { commands, VNET_WIRE_TEXT_MAX, vnetAttributes, wireDirectionNumbers } from '../protocol/family.ts'
+import {
+  commands,
+  VNET_WIRE_TEXT_MAX,
+  vnetAttributes,
+  wireDirectionNumbers,
+} from '../protocol/family.ts'
 import { type Operation, operation, Refusal } from './operation.ts'
 import { type Subject, theOne } from './subject.ts'
 
@@ -24,7 +36,14 @@ export function wires(subject: Subject): Operation[] {
           const { direction, side, text, from, only, runSeed: seed } = wire
           // Reading it from the kernel is for clients with rights, as are the kernel's counters.
           const lost = { beforeVnet: wire.beforeVnet?.(privileged), bypassed: wire.bypassed?.() }
-          const shown = { time, direction, text: wireText(text), outgoing: from?.dev === dev, seed, ...lost }
+          const shown = {
+            time,
+            direction,
+            text: wireText(text),
+            outgoing: from?.dev === dev,
+            seed,
+            ...lost,
+          }
           if (!only?.text || side === undefined) return shown
           return { ...shown, only: wireText(only.text), passed: only.passed(side) }
         }),
@@ -40,12 +59,15 @@ export function wires(subject: Subject): Operation[] {
     doit({ direction, text = '', only, attachments, ...which }) {
       const dev = theOne(subject, which)
       const found = wiresOf(subject, dev)
-      if (direction !== undefined && !(direction in wireDirectionNumbers))
+      if (direction !== undefined && !(direction in wireDirectionNumbers)) {
         throw new Refusal(EINVAL, vnetAttributes.wireDirection.type, `there is no ${direction}`)
+      }
       const resources = attached(attachments)
       if (only !== undefined) {
         const [{ only: filter }] = found as [DeviceWire]
-        if (filter === undefined) throw new Refusal(EOPNOTSUPP, ONLY, 'only attachments have a filter in the kernel')
+        if (filter === undefined) {
+          throw new Refusal(EOPNOTSUPP, ONLY, 'only attachments have a filter in the kernel')
+        }
         filter.change(resources.filter(only))
         subject.changed?.(dev, { parts: ['only'], text: only, attachments })
         return undefined
@@ -54,7 +76,11 @@ export function wires(subject: Subject): Operation[] {
       try {
         // A wrong text throws before the first wire is changed: it is the same for both.
         const read = changed[0]?.read(text)
-        if (read !== undefined) for (const wire of changed) wire.change(read, resources)
+        if (read !== undefined) {
+          for (const wire of changed) {
+            wire.change(read, resources)
+          }
+        }
       } catch (error) {
         if (!(error instanceof UsageError)) throw error
         const [line = ''] = error.message.split('\n')
@@ -67,7 +93,9 @@ export function wires(subject: Subject): Operation[] {
   const getScenario = operation(commands.getScenario, {
     dumpit(which) {
       const [{ scenario }] = wiresOf(subject, theOne(subject, which)) as [DeviceWire]
-      if (scenario === undefined) throw new VnetError(EOPNOTSUPP, 'vnet_nl', 'the wire has no scenario')
+      if (scenario === undefined) {
+        throw new VnetError(EOPNOTSUPP, 'vnet_nl', 'the wire has no scenario')
+      }
       return scenarioMessages(scenario, subject.now())
     },
   })
@@ -78,7 +106,11 @@ function wiresOf(subject: Subject, dev: NetDevice): readonly DeviceWire[] {
   const found = dev.netdevOps.ndoGetWires?.(dev) ?? []
   if (found.length > 0) return found
   const driver = subject.module?.name ?? dev.name
-  throw new VnetError(EOPNOTSUPP, 'vnet_nl', `${driver} has no wire: use a driver whose --help lists --wire`)
+  throw new VnetError(
+    EOPNOTSUPP,
+    'vnet_nl',
+    `${driver} has no wire: use a driver whose --help lists --wire`,
+  )
 }
 
 function stageText({ stage, path, text, drops, late, direction, ...rest }: StageReport) {
@@ -88,24 +120,34 @@ function stageText({ stage, path, text, drops, late, direction, ...rest }: Stage
     path: wireText(path),
     text: wireText(text),
     direction: direction as DeviceWire['direction'],
-    drops: Object.entries(drops).map(([reason, packets]) => ({ reason: wireText(reason), packets })),
+    drops: Object.entries(drops).map(([reason, packets]) => ({
+      reason: wireText(reason),
+      packets,
+    })),
     ...(late !== undefined && {
       lateP50: Math.round(late.p50 * NSEC_PER_MSEC),
       lateP99: Math.round(late.p99 * NSEC_PER_MSEC),
       lateCounts: new Uint8Array(
-        BigUint64Array.from(late.counts.flat(), (n, i) => BigInt(Math.round(i % 2 === 0 ? n * NSEC_PER_MSEC : n)))
-          .buffer,
+        BigUint64Array.from(late.counts.flat(), (n, i) =>
+          BigInt(Math.round(i % 2 === 0 ? n * NSEC_PER_MSEC : n)),
+        ).buffer,
       ),
     }),
   }
 }
 
 /** `now` is the wall clock; `started` is counted back from it, as clients compare the two. */
-function* scenarioMessages({ file, repeat, elapsed, steps }: WireScenario, now: number | undefined) {
+function* scenarioMessages(
+  { file, repeat, elapsed, steps }: WireScenario,
+  now: number | undefined,
+) {
   const since = elapsed()
-  const started = now === undefined || since === undefined ? undefined : Math.round(now - since / NSEC_PER_MSEC)
+  const started =
+    now === undefined || since === undefined ? undefined : Math.round(now - since / NSEC_PER_MSEC)
   yield { scenario: { file: wireText(file), started, repeat } }
-  for (const { at, text } of steps()) yield { step: { at, text: wireText(text) } }
+  for (const { at, text } of steps()) {
+    yield { step: { at, text: wireText(text) } }
+  }
 }
 
 /** Returns any text as one line that fits an attribute; the end of a longer one is cut. */

@@ -16,7 +16,13 @@
 import * as arp from '../../packet/arp.ts'
 import * as ethernet from '../../packet/ethernet.ts'
 import * as icmpv6 from '../../packet/icmpv6.ts'
-import { IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP, IPV4_ALEN, isUnicastAddress } from '../../packet/ipv4.ts'
+import {
+  IPPROTO_ICMP,
+  IPPROTO_TCP,
+  IPPROTO_UDP,
+  IPV4_ALEN,
+  isUnicastAddress,
+} from '../../packet/ipv4.ts'
 import * as ipv6 from '../../packet/ipv6.ts'
 import { get16 } from '../../packet/octets.ts'
 import { networkOffset } from '../../packet/vlan.ts'
@@ -45,7 +51,12 @@ type Addresses = readonly Uint8Array[]
  * the addresses of the device that gets flipped frames: an echo request to one of these is left to
  * the network stack there.
  */
-export function answerFar(skb: SkBuff, far: FarNetwork, own: Addresses, receiver: Addresses): boolean {
+export function answerFar(
+  skb: SkBuff,
+  far: FarNetwork,
+  own: Addresses,
+  receiver: Addresses,
+): boolean {
   if (skb.gsoSize !== 0) return false
   const { bytes, data } = skb
   const offset = networkOffset(bytes, data, skb.len)
@@ -77,10 +88,19 @@ export function answerFar(skb: SkBuff, far: FarNetwork, own: Addresses, receiver
 
 function answerArp(skb: SkBuff, at: number, { address }: FarNetwork, own: Addresses): boolean {
   const { bytes } = skb
-  if (arp.parse(bytes, at, skb.data + skb.len - at) < 0 || arp.op(bytes, at) !== arp.ARPOP_REQUEST) return false
-  if (!isUnicastAddress(bytes, at + SPA) || isSame(bytes, at + SPA, at + TPA, IPV4_ALEN)) return false
+  if (
+    arp.parse(bytes, at, skb.data + skb.len - at) < 0 ||
+    arp.op(bytes, at) !== arp.ARPOP_REQUEST
+  ) {
+    return false
+  }
+  if (!isUnicastAddress(bytes, at + SPA) || isSame(bytes, at + SPA, at + TPA, IPV4_ALEN)) {
+    return false
+  }
   if (!isUnicast4(bytes, at + TPA) || isAmong(bytes, at + TPA, own, false)) return false
-  if (!ethernet.isStationAddress(bytes, arp.shaAt(at)) || skb.ipSummed === CHECKSUM_PARTIAL) return false
+  if (!ethernet.isStationAddress(bytes, arp.shaAt(at)) || skb.ipSummed === CHECKSUM_PARTIAL) {
+    return false
+  }
   toArpReply(skb, at, address, 0)
   return true
 }
@@ -90,8 +110,13 @@ function answerSolicitation(skb: SkBuff, { address, packet }: FarNetwork, own: A
   const { h, sourceAt } = packet
   const solicitor = solicitorAt(skb, packet)
   const target = icmpv6.targetAt(h)
-  if (solicitor < 0 || ipv6.isUnspecified(bytes, sourceAt) || isSame(bytes, sourceAt, target, ipv6.IPV6_ALEN))
+  if (
+    solicitor < 0 ||
+    ipv6.isUnspecified(bytes, sourceAt) ||
+    isSame(bytes, sourceAt, target, ipv6.IPV6_ALEN)
+  ) {
     return false
+  }
   if (!isUnicast6(bytes, target) || isAmong(bytes, target, own, true)) return false
   if (!isIcmpChecksumRight(skb, packet)) return false
   ethernet.copyAddress(bytes, ethernet.destinationAt(data), bytes, solicitor)
@@ -99,7 +124,12 @@ function answerSolicitation(skb: SkBuff, { address, packet }: FarNetwork, own: A
   return true
 }
 
-function answerEcho(skb: SkBuff, { packet }: FarNetwork, own: Addresses, receiver: Addresses): boolean {
+function answerEcho(
+  skb: SkBuff,
+  { packet }: FarNetwork,
+  own: Addresses,
+  receiver: Addresses,
+): boolean {
   const { bytes, data } = skb
   const { isIpv6, sourceAt, destinationAt } = packet
   const isUnicast = isIpv6 ? isUnicast6 : isUnicast4
@@ -107,27 +137,43 @@ function answerEcho(skb: SkBuff, { packet }: FarNetwork, own: Addresses, receive
   if (
     !ethernet.isStationAddress(bytes, ethernet.destinationAt(data)) ||
     !ethernet.isStationAddress(bytes, ethernet.sourceAt(data))
-  )
+  ) {
     return false
-  if (isAmong(bytes, destinationAt, own, isIpv6) || isAmong(bytes, destinationAt, receiver, isIpv6, 1)) return false
+  }
+  if (
+    isAmong(bytes, destinationAt, own, isIpv6) ||
+    isAmong(bytes, destinationAt, receiver, isIpv6, 1)
+  ) {
+    return false
+  }
   return echo(skb, packet)
 }
 
 function isSame(bytes: Uint8Array, at: number, other: number, length: number): boolean {
   let i = 0
-  while (i < length && bytes[at + i] === bytes[other + i]) i++
+  while (i < length && bytes[at + i] === bytes[other + i]) {
+    i++
+  }
   return i === length
 }
 
 /** Whether the address at `at` is in `addresses`; with `flip` 1, once its network is flipped. */
-function isAmong(bytes: Uint8Array, at: number, addresses: Addresses, isIpv6: boolean, flip = 0): boolean {
+function isAmong(
+  bytes: Uint8Array,
+  at: number,
+  addresses: Addresses,
+  isIpv6: boolean,
+  flip = 0,
+): boolean {
   const length = isIpv6 ? ipv6.IPV6_ALEN : IPV4_ALEN
   const flipped = isIpv6 ? FLIPPED_IPV6 : FLIPPED_IPV4
   for (let n = 0; n < addresses.length; n++) {
     const address = addresses[n]
     if (address.length !== length) continue
     let i = 0
-    while (i < length && address[i] === (i === flipped ? bytes[at + i] ^ flip : bytes[at + i])) i++
+    while (i < length && address[i] === (i === flipped ? bytes[at + i] ^ flip : bytes[at + i])) {
+      i++
+    }
     if (i === length) return true
   }
   return false

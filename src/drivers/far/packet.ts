@@ -2,7 +2,13 @@
  * Packet: where the parts of the IP packet in a frame are, and whether its checksums are right. One
  * record is filled again for each frame, so parsing allocates nothing.
  */
-import { fold, get16, onesComplementSum, pseudoHeaderSum4, pseudoHeaderSum6 } from '../../packet/index.ts'
+import {
+  fold,
+  get16,
+  onesComplementSum,
+  pseudoHeaderSum4,
+  pseudoHeaderSum6,
+} from '../../packet/index.ts'
 import * as ipv4 from '../../packet/ipv4.ts'
 import * as ipv6 from '../../packet/ipv6.ts'
 import {
@@ -85,11 +91,16 @@ export function setPositions(packet: Packet, isIpv6: boolean, nh: number, h: num
 function isFragment6(bytes: Uint8Array, nh: number, length: number): boolean {
   const upper = ipv6.upperLayer(bytes, nh, length, false)
   const header = nh + (upper >>> 8)
-  return (upper & 0xff) === ipv6.NEXTHDR_FRAGMENT && (get16(bytes, header + 2) & FRAGMENT_MASK) !== 0
+  return (
+    (upper & 0xff) === ipv6.NEXTHDR_FRAGMENT && (get16(bytes, header + 2) & FRAGMENT_MASK) !== 0
+  )
 }
 
 /** The sum of the pseudo-header; 0 for ICMP, which has none. */
-export function pseudoHeaderSum(bytes: Uint8Array, { isIpv6, nh, h, end, protocol }: Packet): number {
+export function pseudoHeaderSum(
+  bytes: Uint8Array,
+  { isIpv6, nh, h, end, protocol }: Packet,
+): number {
   if (isIpv6) return pseudoHeaderSum6(bytes, nh, protocol, end - h)
   return protocol === ipv4.IPPROTO_ICMP ? 0 : pseudoHeaderSum4(bytes, nh, protocol, end - h)
 }
@@ -99,7 +110,12 @@ export function pseudoHeaderSum(bytes: Uint8Array, { isIpv6, nh, h, end, protoco
  * A partial one is trusted if it is this header's own, as between two devices of a kernel. `view`
  * covers the same memory as `skb.bytes`; it makes long sums faster.
  */
-export function isChecksumRight(skb: SkBuff, packet: Packet, offset: number, view?: DataView): boolean {
+export function isChecksumRight(
+  skb: SkBuff,
+  packet: Packet,
+  offset: number,
+  view?: DataView,
+): boolean {
   const { bytes, ipSummed } = skb
   const { h, end } = packet
   if (ipSummed === CHECKSUM_PARTIAL) return skb.csumStart === h && skb.csumOffset === offset

@@ -12,7 +12,13 @@ import { checksumUpdate, finish, get16, onesComplementSum, put16 } from '../../p
 import * as ipv4 from '../../packet/ipv4.ts'
 import * as ipv6 from '../../packet/ipv6.ts'
 import { CHECKSUM_NONE, CHECKSUM_PARTIAL, type SkBuff } from '../../skb/sk-buff.ts'
-import { ICMP_CHECK, isIcmpChecksumRight, type Packet, pseudoHeaderSum, setPositions } from './packet.ts'
+import {
+  ICMP_CHECK,
+  isIcmpChecksumRight,
+  type Packet,
+  pseudoHeaderSum,
+  setPositions,
+} from './packet.ts'
 
 /** TTL and hop limit of packets that hosts send (net.ipv4.ip_default_ttl). */
 export const IPDEFTTL = 64
@@ -60,8 +66,11 @@ export function makeReply(skb: SkBuff, packet: Packet, length: number, field: nu
   skb.put(h + length - skb.data)
   setPlain(skb)
   ethernet.swapAddresses(bytes, skb.data)
-  if (isIpv6) ipv6.swapAddresses(bytes, nh)
-  else ipv4.swapAddresses(bytes, nh)
+  if (isIpv6) {
+    ipv6.swapAddresses(bytes, nh)
+  } else {
+    ipv4.swapAddresses(bytes, nh)
+  }
   setPositions(packet, isIpv6, nh, h)
   packet.end = h + length
   fillHeader(skb, packet)
@@ -69,7 +78,11 @@ export function makeReply(skb: SkBuff, packet: Packet, length: number, field: nu
 }
 
 /** Writes an IP header, except for the addresses, which must be set. */
-export function fillHeader({ bytes }: SkBuff, { isIpv6, nh, h, end, protocol }: Packet, hops = IPDEFTTL): void {
+export function fillHeader(
+  { bytes }: SkBuff,
+  { isIpv6, nh, h, end, protocol }: Packet,
+  hops = IPDEFTTL,
+): void {
   if (isIpv6) {
     ipv6.create(bytes, nh, protocol, end - h, hops)
     return
@@ -117,7 +130,12 @@ export function echo(skb: SkBuff, packet: Packet): boolean {
 }
 
 /** Turns the ARP request at `at` into the reply to its sender: the target has the address `mac`. */
-export function toArpReply({ bytes, data }: SkBuff, at: number, mac: Uint8Array, macAt: number): void {
+export function toArpReply(
+  { bytes, data }: SkBuff,
+  at: number,
+  mac: Uint8Array,
+  macAt: number,
+): void {
   ethernet.copyAddress(bytes, ethernet.destinationAt(data), bytes, arp.shaAt(at))
   ethernet.copyAddress(bytes, ethernet.sourceAt(data), mac, macAt)
   arp.toReply(bytes, at, mac, macAt)
@@ -132,10 +150,17 @@ export function solicitorAt({ bytes, data, end }: SkBuff, packet: Packet): numbe
   const { nh, h, sourceAt } = packet
   const length = packet.end - h
   if (h !== nh + ipv6.IPV6_HLEN || length < icmpv6.NDISC_HLEN) return -1
-  if (icmpv6.type(bytes, h) !== icmpv6.NDISC_NEIGHBOUR_SOLICITATION || icmpv6.code(bytes, h) !== 0) return -1
+  if (
+    icmpv6.type(bytes, h) !== icmpv6.NDISC_NEIGHBOUR_SOLICITATION ||
+    icmpv6.code(bytes, h) !== 0
+  ) {
+    return -1
+  }
   if (ipv6.hopLimit(bytes, nh) !== icmpv6.NDISC_HOP_LIMIT) return -1
   const option = icmpv6.sourceLinkAddress(bytes, h, length)
-  const isValid = ipv6.isUnspecified(bytes, sourceAt) ? option === 0 : ipv6.isUnicastAddress(bytes, sourceAt)
+  const isValid = ipv6.isUnspecified(bytes, sourceAt)
+    ? option === 0
+    : ipv6.isUnicastAddress(bytes, sourceAt)
   const mac = option > 0 ? option : ethernet.sourceAt(data)
   if (option < 0 || !isValid || !ethernet.isStationAddress(bytes, mac)) return -1
   return h + icmpv6.NDISC_HLEN + icmpv6.ND_OPT_LL_ADDR_LEN <= end ? mac : -1
@@ -146,17 +171,28 @@ export function solicitorAt({ bytes, data, end }: SkBuff, packet: Packet): numbe
  * put the solicitor's address into the link header. For an unspecified source, as in duplicate
  * address detection, it goes to all nodes (RFC 4861 sec. 7.2.4). `router` is NA_ROUTER or 0.
  */
-export function toAdvertisement(skb: SkBuff, packet: Packet, mac: Uint8Array, macAt: number, router = 0): void {
+export function toAdvertisement(
+  skb: SkBuff,
+  packet: Packet,
+  mac: Uint8Array,
+  macAt: number,
+  router = 0,
+): void {
   const { bytes, data } = skb
   const { nh, h, sourceAt, destinationAt } = packet
   const end = h + icmpv6.NDISC_HLEN + icmpv6.ND_OPT_LL_ADDR_LEN
   const tail = data + skb.len
-  if (end > tail) skb.put(end - tail)
-  else skb.trim(end - data)
+  if (end > tail) {
+    skb.put(end - tail)
+  } else {
+    skb.trim(end - data)
+  }
   const isDetection = ipv6.isUnspecified(bytes, sourceAt)
   if (isDetection) {
     ethernet.copyAddress(bytes, ethernet.destinationAt(data), ALL_NODES_MAC)
-    for (let i = 0; i < ipv6.IPV6_ALEN; i++) bytes[destinationAt + i] = ipv6.ALL_NODES[i]
+    for (let i = 0; i < ipv6.IPV6_ALEN; i++) {
+      bytes[destinationAt + i] = ipv6.ALL_NODES[i]
+    }
   } else {
     bytes.copyWithin(destinationAt, sourceAt, sourceAt + ipv6.IPV6_ALEN)
   }
@@ -165,7 +201,13 @@ export function toAdvertisement(skb: SkBuff, packet: Packet, mac: Uint8Array, ma
   bytes.copyWithin(sourceAt, target, target + ipv6.IPV6_ALEN)
   ipv6.setPayloadLength(bytes, nh, end - h)
   packet.end = end
-  icmpv6.toAdvertisement(bytes, h, router | icmpv6.NA_OVERRIDE | (isDetection ? 0 : icmpv6.NA_SOLICITED), mac, macAt)
+  icmpv6.toAdvertisement(
+    bytes,
+    h,
+    router | icmpv6.NA_OVERRIDE | (isDetection ? 0 : icmpv6.NA_SOLICITED),
+    mac,
+    macAt,
+  )
   fillChecksum(skb, packet, ICMP_CHECK)
   setPlain(skb)
 }

@@ -17,12 +17,15 @@ export const BIT_IPV6 = 1
 /** Position of the checksum over the addresses in the header at `h`, or 0. */
 export function checksumField(protocol: number, h: number, isIpv6: boolean): number {
   if (protocol === IPPROTO_TCP) return h + 16
-  if (protocol === IPPROTO_UDP || protocol === IPPROTO_UDPLITE || protocol === IPPROTO_DCCP) return h + 6
+  if (protocol === IPPROTO_UDP || protocol === IPPROTO_UDPLITE || protocol === IPPROTO_DCCP) {
+    return h + 6
+  }
   return isIpv6 && protocol === NEXTHDR_ICMP ? h + 2 : 0
 }
 
 /** Whether a checksum of 0 means none (RFC 768), or is not allowed (RFC 3828 sec. 3.1). */
-export const isZeroNone = (protocol: number): boolean => protocol === IPPROTO_UDP || protocol === IPPROTO_UDPLITE
+export const isZeroNone = (protocol: number): boolean =>
+  protocol === IPPROTO_UDP || protocol === IPPROTO_UDPLITE
 
 /** Returns a copy of an address of 4 or 16 bytes with its network number flipped. */
 export function flipAddress(address: Uint8Array): Uint8Array {
@@ -39,14 +42,26 @@ export function flip(bytes: Uint8Array, at: number, weight: number): number {
 }
 
 /** Adjusts a checksum after its words grew by `delta`; returns the growth of the checksum. */
-export function adjust(bytes: Uint8Array, field: number, delta: number, partial: boolean, zeroIsNone: boolean): number {
+export function adjust(
+  bytes: Uint8Array,
+  field: number,
+  delta: number,
+  partial: boolean,
+  zeroIsNone: boolean,
+): number {
   const before = get16(bytes, field)
   grow(bytes, field, growthOf(delta), partial, zeroIsNone)
   return get16(bytes, field) - before
 }
 
 /** With `zeroIsNone` a checksum of 0 is kept, and one that becomes 0 is written as 0xffff. */
-export function grow(bytes: Uint8Array, field: number, growth: number, partial: boolean, zeroIsNone: boolean): void {
+export function grow(
+  bytes: Uint8Array,
+  field: number,
+  growth: number,
+  partial: boolean,
+  zeroIsNone: boolean,
+): void {
   const before = get16(bytes, field)
   if (partial) {
     put16(bytes, field, sumGrow(before, growth))
@@ -74,6 +89,10 @@ export function isUnicast6(bytes: Uint8Array, at: number): boolean {
   if (first === 0xff || (first === 0xfe && (bytes[at + 1] & 0xc0) === 0x80)) return false
   if (first !== 0) return true
   let rest = (bytes[at + 7] & 0xfe) | (bytes[at + 15] & 0xfe)
-  for (let i = 1; i < 15; i++) if (i !== 7) rest |= bytes[at + i]
+  for (let i = 1; i < 15; i++) {
+    if (i !== 7) {
+      rest |= bytes[at + i]
+    }
+  }
   return rest !== 0
 }

@@ -36,7 +36,13 @@
  * Nothing here allocates or throws on any input.
  */
 import { checksumGrow, pseudoHeaderSum4, pseudoHeaderSum6 } from '../../packet/checksum.ts'
-import { copyAddress, ETH_P_ARP, ETH_P_IP, ETH_P_IPV6, isMulticastAddress } from '../../packet/ethernet.ts'
+import {
+  copyAddress,
+  ETH_P_ARP,
+  ETH_P_IP,
+  ETH_P_IPV6,
+  isMulticastAddress,
+} from '../../packet/ethernet.ts'
 import * as icmp from '../../packet/icmp.ts'
 import * as icmpv6 from '../../packet/icmpv6.ts'
 import * as ipv4 from '../../packet/ipv4.ts'
@@ -83,7 +89,9 @@ export function flipNetwork(skb: SkBuff): number {
   const h = nh + 20
   // Nearly every frame is untagged IPv4 without options, with TCP or UDP between unicast addresses.
   // All others take the slow path, which returns the reasons.
-  if (skb.len < 42 || bytes[data + 12] !== 0x08 || bytes[data + 13] !== 0 || bytes[nh] !== 0x45) return flipFrame(skb)
+  if (skb.len < 42 || bytes[data + 12] !== 0x08 || bytes[data + 13] !== 0 || bytes[nh] !== 0x45) {
+    return flipFrame(skb)
+  }
   if (((bytes[nh + 6] & 0x1f) | bytes[nh + 7]) !== 0) return flipFrame(skb)
   const protocol = ipv4.protocol(bytes, nh)
   const udp = protocol === ipv4.IPPROTO_UDP
@@ -92,8 +100,12 @@ export function flipNetwork(skb: SkBuff): number {
   const end = nh + get16(bytes, nh + 2)
   if (end < field + 2 || end > data + skb.len) return flipFrame(skb)
   const partial = skb.ipSummed === CHECKSUM_PARTIAL
-  if (partial && (skb.csumStart !== h || skb.csumStart + skb.csumOffset !== field)) return flipFrame(skb)
-  if (!isUnicast4(bytes, ipv4.sourceAt(nh)) || !isUnicast4(bytes, ipv4.destinationAt(nh))) return flipFrame(skb)
+  if (partial && (skb.csumStart !== h || skb.csumStart + skb.csumOffset !== field)) {
+    return flipFrame(skb)
+  }
+  if (!isUnicast4(bytes, ipv4.sourceAt(nh)) || !isUnicast4(bytes, ipv4.destinationAt(nh))) {
+    return flipFrame(skb)
+  }
 
   const source = bytes[ipv4.sourceAt(nh) + 2]
   const destination = bytes[ipv4.destinationAt(nh) + 2]
@@ -112,7 +124,9 @@ export function flipNetwork(skb: SkBuff): number {
  * kernel writes the sender's, so the receiver would ignore the frame. A group address is kept.
  */
 export function addressToHost(skb: SkBuff, address: Uint8Array): void {
-  if (!isMulticastAddress(skb.bytes, skb.data)) copyAddress(skb.bytes, skb.data, address)
+  if (!isMulticastAddress(skb.bytes, skb.data)) {
+    copyAddress(skb.bytes, skb.data, address)
+  }
 }
 
 function flipFrame(skb: SkBuff): number {
@@ -134,22 +148,30 @@ function flipIpv4(skb: SkBuff, nh: number): number {
   if (protocol === ipv4.IPPROTO_AH) return SKB_DROP_REASON_IP_AUTH
   const end = nh + ipv4.totalLength(bytes, nh)
   const h = ipv4.fragmentOffset(bytes, nh) !== 0 || nh + header === end ? 0 : nh + header
-  const field = ipv4.fragmentOffset(bytes, nh) !== 0 ? 0 : checksumField(protocol, nh + header, false)
+  const field =
+    ipv4.fragmentOffset(bytes, nh) !== 0 ? 0 : checksumField(protocol, nh + header, false)
   if (field !== 0 && field + 2 > end) return SKB_DROP_REASON_L4_HDR
   if (!isUnicast4(bytes, ipv4.sourceAt(nh))) return SKB_DROP_REASON_IP_NOT_TRANSLATABLE
   const toUnicast = isUnicast4(bytes, ipv4.destinationAt(nh))
-  if (!toUnicast && !isGroup4(bytes, ipv4.destinationAt(nh))) return SKB_DROP_REASON_IP_NOT_TRANSLATABLE
+  if (!toUnicast && !isGroup4(bytes, ipv4.destinationAt(nh))) {
+    return SKB_DROP_REASON_IP_NOT_TRANSLATABLE
+  }
   const partial = partialField(skb)
   if (partial < 0) return SKB_DROP_REASON_SKB_CSUM
 
   let delta = flip(bytes, ipv4.sourceAt(nh) + 2, BIT_IPV4)
-  if (toUnicast) delta += flip(bytes, ipv4.destinationAt(nh) + 2, BIT_IPV4)
+  if (toUnicast) {
+    delta += flip(bytes, ipv4.destinationAt(nh) + 2, BIT_IPV4)
+  }
   adjust(bytes, nh + 10, delta, false, false)
-  if (field !== 0) adjust(bytes, field, delta, partial === field, isZeroNone(protocol))
-  else if (protocol === ipv4.IPPROTO_ICMP && h !== 0) {
+  if (field !== 0) {
+    adjust(bytes, field, delta, partial === field, isZeroNone(protocol))
+  } else if (protocol === ipv4.IPPROTO_ICMP && h !== 0) {
     const changed = flipIcmp(bytes, h, end)
     // A partial checksum is completed over the flipped message, so it needs no adjustment.
-    if (changed !== 0 && partial !== h + 2) adjust(bytes, h + 2, changed, false, false)
+    if (changed !== 0 && partial !== h + 2) {
+      adjust(bytes, h + 2, changed, false, false)
+    }
   }
   return done(skb, nh, h, ETH_P_IP)
 }
@@ -172,15 +194,25 @@ function flipIpv6(skb: SkBuff, nh: number): number {
   if (isIcmp && icmpv6.isNeighbourDiscovery(icmpv6.type(bytes, h))) return SKB_DROP_REASON_NEIGH
   if (!isUnicast6(bytes, ipv6.sourceAt(nh))) return SKB_DROP_REASON_IP_NOT_TRANSLATABLE
   const toUnicast = isUnicast6(bytes, ipv6.destinationAt(nh))
-  if (!toUnicast && bytes[ipv6.destinationAt(nh)] !== 0xff) return SKB_DROP_REASON_IP_NOT_TRANSLATABLE
+  if (!toUnicast && bytes[ipv6.destinationAt(nh)] !== 0xff) {
+    return SKB_DROP_REASON_IP_NOT_TRANSLATABLE
+  }
   const partial = partialField(skb)
   if (partial < 0) return SKB_DROP_REASON_SKB_CSUM
 
   let delta = flip(bytes, nh + 15, BIT_IPV6)
-  if (toUnicast) delta += flip(bytes, nh + 31, BIT_IPV6)
+  if (toUnicast) {
+    delta += flip(bytes, nh + 31, BIT_IPV6)
+  }
   if (field !== 0) {
     const changed = isIcmp ? flipIcmpv6(bytes, h, end) : 0
-    adjust(bytes, field, partial === field ? delta : delta + changed, partial === field, isZeroNone(protocol))
+    adjust(
+      bytes,
+      field,
+      partial === field ? delta : delta + changed,
+      partial === field,
+      isZeroNone(protocol),
+    )
   }
   return done(skb, nh, h, ETH_P_IPV6)
 }
@@ -197,7 +229,9 @@ function done(skb: SkBuff, nh: number, h: number, protocol: number): number {
 function partialField(skb: SkBuff): number {
   if (skb.ipSummed !== CHECKSUM_PARTIAL) return 0
   const field = skb.csumStart + skb.csumOffset
-  return skb.csumStart < skb.data || skb.csumOffset < 0 || field + 2 > skb.data + skb.len ? -1 : field
+  return skb.csumStart < skb.data || skb.csumOffset < 0 || field + 2 > skb.data + skb.len
+    ? -1
+    : field
 }
 
 /**
@@ -209,7 +243,9 @@ function flipIcmp(bytes: Uint8Array, h: number, end: number): number {
   const type = icmp.type(bytes, h)
   if (!icmp.isError(type) || icmp.parse(bytes, h, end - h) < 0) return 0
   let delta = 0
-  if (type === icmp.ICMP_REDIRECT && isUnicast4(bytes, h + 4)) delta += flip(bytes, h + 6, BIT_IPV4)
+  if (type === icmp.ICMP_REDIRECT && isUnicast4(bytes, h + 4)) {
+    delta += flip(bytes, h + 6, BIT_IPV4)
+  }
   return delta + flipQuote4(bytes, h + 8, quoteEnd(h + 8, icmp.quoteLength(bytes, h), end))
 }
 
@@ -225,15 +261,23 @@ function quoteEnd(quote: number, length: number, end: number): number {
 /** Flips the addresses that a quote holds whole, and adjusts its checksums. Returns as flipIcmp. */
 function flipQuote4(bytes: Uint8Array, q: number, end: number): number {
   const length = end - q
-  if (length < 16 || ipv4.version(bytes, q) !== 4 || ipv4.headerLength(bytes, q) < ipv4.IPV4_HLEN) return 0
+  if (length < 16 || ipv4.version(bytes, q) !== 4 || ipv4.headerLength(bytes, q) < ipv4.IPV4_HLEN) {
+    return 0
+  }
   const protocol = ipv4.protocol(bytes, q)
   const field = quotedField4(bytes, q, length)
   const partial = field !== 0 && get16(bytes, field) === quotedPseudoSum4(bytes, q, length)
   let delta = 0
-  if (isUnicast4(bytes, q + 12)) delta += flip(bytes, q + 14, BIT_IPV4)
-  if (length >= 20 && isUnicast4(bytes, q + 16)) delta += flip(bytes, q + 18, BIT_IPV4)
+  if (isUnicast4(bytes, q + 12)) {
+    delta += flip(bytes, q + 14, BIT_IPV4)
+  }
+  if (length >= 20 && isUnicast4(bytes, q + 16)) {
+    delta += flip(bytes, q + 18, BIT_IPV4)
+  }
   const changed = delta + adjust(bytes, q + 10, delta, false, false)
-  return field === 0 ? changed : changed + adjust(bytes, field, delta, partial, isZeroNone(protocol))
+  return field === 0
+    ? changed
+    : changed + adjust(bytes, field, delta, partial, isZeroNone(protocol))
 }
 
 /** The position of the transport checksum in a quote; 0 if it is absent or unknown. */
@@ -242,7 +286,9 @@ function quotedField4(bytes: Uint8Array, q: number, length: number): number {
   const header = ipv4.headerLength(bytes, q)
   const total = ipv4.totalLength(bytes, q)
   // Behind a source route the pseudo-header names another destination than the header does.
-  if (header > length || ipv4.fragmentOffset(bytes, q) !== 0 || ipv4.hasSourceRoute(bytes, q)) return 0
+  if (header > length || ipv4.fragmentOffset(bytes, q) !== 0 || ipv4.hasSourceRoute(bytes, q)) {
+    return 0
+  }
   const field = checksumField(ipv4.protocol(bytes, q), q + header, false)
   return field + 2 > q + (total < length ? total : length) ? 0 : field
 }
@@ -251,7 +297,12 @@ function quotedPseudoSum4(bytes: Uint8Array, q: number, length: number): number 
   const header = ipv4.headerLength(bytes, q)
   const protocol = ipv4.protocol(bytes, q)
   const size = ipv4.totalLength(bytes, q) - header
-  return pseudoHeaderSum4(bytes, q, protocol, transportLength(bytes, q + header, q + length, protocol, size))
+  return pseudoHeaderSum4(
+    bytes,
+    q,
+    protocol,
+    transportLength(bytes, q + header, q + length, protocol, size),
+  )
 }
 
 function flipQuote6(bytes: Uint8Array, q: number, end: number): number {
@@ -262,17 +313,30 @@ function flipQuote6(bytes: Uint8Array, q: number, end: number): number {
   const protocol = upper & 0xff
   const h = upper < 0 ? 0 : upper >>> 8
   let field = h === 0 ? 0 : checksumField(protocol, q + h, true)
-  if (field + 2 > q + size || field + 2 > end) field = 0
+  if (field + 2 > q + size || field + 2 > end) {
+    field = 0
+  }
   const partial =
     field !== 0 &&
-    get16(bytes, field) === pseudoHeaderSum6(bytes, q, protocol, transportLength(bytes, q + h, end, protocol, size - h))
+    get16(bytes, field) ===
+      pseudoHeaderSum6(bytes, q, protocol, transportLength(bytes, q + h, end, protocol, size - h))
   let delta = 0
-  if (isUnicast6(bytes, q + 8)) delta += flip(bytes, q + 15, BIT_IPV6)
-  if (length >= 40 && isUnicast6(bytes, q + 24)) delta += flip(bytes, q + 31, BIT_IPV6)
+  if (isUnicast6(bytes, q + 8)) {
+    delta += flip(bytes, q + 15, BIT_IPV6)
+  }
+  if (length >= 40 && isUnicast6(bytes, q + 24)) {
+    delta += flip(bytes, q + 31, BIT_IPV6)
+  }
   return field === 0 ? delta : delta + adjust(bytes, field, delta, partial, isZeroNone(protocol))
 }
 
 /** A quote's length: UDP's field, right in a first fragment too, or `size`, by the IP header. */
-function transportLength(bytes: Uint8Array, h: number, end: number, protocol: number, size: number): number {
+function transportLength(
+  bytes: Uint8Array,
+  h: number,
+  end: number,
+  protocol: number,
+  size: number,
+): number {
   return protocol === ipv4.IPPROTO_UDP && h + 6 <= end ? get16(bytes, h + 4) : size
 }

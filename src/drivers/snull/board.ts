@@ -10,7 +10,15 @@
  */
 import { type Alarm, NSEC_PER_MSEC, UsageError } from '../../base/index.ts'
 import type { IrqHandler, NetDevice, ParamValues, Part } from '../../netdev/index.ts'
-import { IFF_UP, Irq, int, netifCarrierOff, netifCarrierOn, netifRxDrop, text } from '../../netdev/index.ts'
+import {
+  IFF_UP,
+  Irq,
+  int,
+  netifCarrierOff,
+  netifCarrierOn,
+  netifRxDrop,
+  text,
+} from '../../netdev/index.ts'
 import {
   SKB_DROP_REASON_DEV_READY,
   SKB_DROP_REASON_DEV_STOPPED,
@@ -49,7 +57,9 @@ const everyNth = (description: string) => int({ default: 0, live: true, descript
 
 /** Parameters of a driver with SnullHw as its board: a fault every so many frames. */
 export const faultParams = {
-  lockup: everyNth('lose the interrupt of every Nth transmit completion: the queue stops until the timeout'),
+  lockup: everyNth(
+    'lose the interrupt of every Nth transmit completion: the queue stops until the timeout',
+  ),
   stuck: everyNth('keep every Nth frame in the transmitter, its queue stopped, until the timeout'),
   spurious: everyNth('raise a spurious interrupt every Nth frame'),
   lowmem: everyNth('fail the buffer allocation of every Nth received frame'),
@@ -57,20 +67,23 @@ export const faultParams = {
   flap: int({
     default: 0,
     max: DAY,
-    description: 'turn the carrier off for half of every N ms; the kernel notices it from N = 2000 on',
+    description:
+      'turn the carrier off for half of every N ms; the kernel notices it from N = 2000 on',
   }),
   drop: text<DropFault | undefined>({
     default: undefined,
     live: true,
     description: 'drop every Nth frame for a reason: RX_CRC=10',
     parse: parseDrop,
-    format: fault => (fault === undefined ? 'none' : `${dropReasonName(fault.reason)}=${fault.every}`),
+    format: fault =>
+      fault === undefined ? 'none' : `${dropReasonName(fault.reason)}=${fault.every}`,
   }),
 }
 
 /** Faults that happen once, when they are triggered. */
 export const faults = {
-  lockup: 'Loses the interrupt after the next frame sent on a queue, or on each: it stops until the timeout.',
+  lockup:
+    'Loses the interrupt after the next frame sent on a queue, or on each: it stops until the timeout.',
   'lost-interrupt': 'The same after one frame, on the chosen queue or the first that sends.',
   stuck: 'Keeps the next frame in the transmitter: its queue stops until the timeout.',
   flap: 'Takes the link down for a second.',
@@ -129,20 +142,29 @@ export class SnullHw {
     const inUse = this.#inUse[queue]
     this.#inUse[queue] = inUse + 1
     const free = inUse + 1 < this.#buffers
-    if (this.#triggered || receiver.#triggered || isFaulty(this.#faults)) return this.#transmitFaulty(skb, peer) && free
+    if (this.#triggered || receiver.#triggered || isFaulty(this.#faults)) {
+      return this.#transmitFaulty(skb, peer) && free
+    }
     this.outgoing.wire.push(skb)
     // For the first of a queue; later frames are completed by its interrupt.
-    if (inUse === 0) this.irq.raise(SNULL_TX_INTR)
+    if (inUse === 0) {
+      this.irq.raise(SNULL_TX_INTR)
+    }
     return free
   }
 
   /** Causes a fault once: to the next frame, of a queue or of any, or to the link. */
   trigger(fault: Fault, queue: number | undefined): void {
     const any = this.#orders.length - 1
-    if (fault === 'flap') this.#flapOnce()
-    else if (fault === 'lockup' && queue === undefined)
-      for (let each = 0; each < any; each++) this.#orders[each] |= ORDER_LOSE
-    else this.#orders[queue ?? any] |= fault === 'stuck' ? ORDER_STICK : ORDER_LOSE
+    if (fault === 'flap') {
+      this.#flapOnce()
+    } else if (fault === 'lockup' && queue === undefined) {
+      for (let each = 0; each < any; each++) {
+        this.#orders[each] |= ORDER_LOSE
+      }
+    } else {
+      this.#orders[queue ?? any] |= fault === 'stuck' ? ORDER_STICK : ORDER_LOSE
+    }
     this.#triggered = true
   }
 
@@ -156,9 +178,13 @@ export class SnullHw {
   /** Repairs a queue: sends the stuck frame, if a peer exists, and raises the lost interrupt. */
   reset(queue: number, peer: NetDevice | undefined): void {
     const skb = this.#stuck[queue].shift()
-    if (peer === undefined) skb?.drop(SKB_DROP_REASON_DEV_READY)
-    else if (this.#dev.cut) skb?.drop(SKB_DROP_REASON_TX_CARRIER)
-    else if (skb !== undefined) this.outgoing.wire.push(skb)
+    if (peer === undefined) {
+      skb?.drop(SKB_DROP_REASON_DEV_READY)
+    } else if (this.#dev.cut) {
+      skb?.drop(SKB_DROP_REASON_TX_CARRIER)
+    } else if (skb !== undefined) {
+      this.outgoing.wire.push(skb)
+    }
     this.#lost[queue] = 0
     this.irq.raise(SNULL_TX_INTR)
   }
@@ -204,9 +230,12 @@ export class SnullHw {
     this.#triggered = false
     this.#orders.fill(0)
     netifCarrierOn(this.#dev)
-    for (let skb = this.rxRing.shift(); skb !== undefined; skb = this.rxRing.shift())
+    for (let skb = this.rxRing.shift(); skb !== undefined; skb = this.rxRing.shift()) {
       netifRxDrop(skb, this.#dev, SKB_DROP_REASON_DEV_STOPPED)
-    for (const ring of this.#stuck) ring.purge(SKB_DROP_REASON_DEV_STOPPED)
+    }
+    for (const ring of this.#stuck) {
+      ring.purge(SKB_DROP_REASON_DEV_STOPPED)
+    }
     this.#inUse.fill(0)
     this.#lost.fill(0)
   }
@@ -226,8 +255,11 @@ export class SnullHw {
 
   #flapNow(): void {
     const dev = this.#dev
-    if (dev.carrier) netifCarrierOff(dev)
-    else netifCarrierOn(dev)
+    if (dev.carrier) {
+      netifCarrierOff(dev)
+    } else {
+      netifCarrierOn(dev)
+    }
     this.#flapIn(dev.carrier ? 1 - FLAP_OFF : FLAP_OFF)
   }
 
@@ -238,12 +270,18 @@ export class SnullHw {
 
   receive(skb: SkBuff): void {
     const dev = this.#dev
-    if (dev.cut) skb.drop(SKB_DROP_REASON_TX_CARRIER)
-    else if ((dev.flags & IFF_UP) === 0) netifRxDrop(skb, dev, SKB_DROP_REASON_DEV_READY)
-    else if (this.rxRing.push(skb)) {
+    if (dev.cut) {
+      skb.drop(SKB_DROP_REASON_TX_CARRIER)
+    } else if ((dev.flags & IFF_UP) === 0) {
+      netifRxDrop(skb, dev, SKB_DROP_REASON_DEV_READY)
+    } else if (this.rxRing.push(skb)) {
       // After another frame the interrupt, or the poll, is still pending.
-      if (this.rxRing.length === 1) this.irq.raise(SNULL_RX_INTR)
-    } else netifRxDrop(skb, dev, SKB_DROP_REASON_FULL_RING)
+      if (this.rxRing.length === 1) {
+        this.irq.raise(SNULL_RX_INTR)
+      }
+    } else {
+      netifRxDrop(skb, dev, SKB_DROP_REASON_FULL_RING)
+    }
   }
 
   /** Transmits a frame with the ordered faults. Returns false if the queue has to be stopped. */
@@ -260,13 +298,22 @@ export class SnullHw {
     const order = this.#orders[at]
     this.#orders[at] = 0
     this.#triggered = this.#flapping || this.#orders.some(isOrder)
-    if (((order & ORDER_STICK) !== 0 || takes(stuck, this.#sent)) && this.#stuck[queue].push(skb)) return false
+    if (((order & ORDER_STICK) !== 0 || takes(stuck, this.#sent)) && this.#stuck[queue].push(skb)) {
+      return false
+    }
     if (drop !== undefined && takes(drop.every, this.#sent)) {
-      if (drop.rx) netifRxDrop(skb, peer, drop.reason)
-      else skb.drop(drop.reason)
-    } else this.outgoing.wire.push(skb)
+      if (drop.rx) {
+        netifRxDrop(skb, peer, drop.reason)
+      } else {
+        skb.drop(drop.reason)
+      }
+    } else {
+      this.outgoing.wire.push(skb)
+    }
     // On its own, after the interrupts for the frames under way.
-    if (takes(spurious, this.#sent)) this.#spurious?.at(this.#dev.net.clock.now())
+    if (takes(spurious, this.#sent)) {
+      this.#spurious?.at(this.#dev.net.clock.now())
+    }
     if ((order & ORDER_LOSE) !== 0 || takes(lockup, this.#sent)) {
       this.#lost[queue] = 1
       return false
@@ -288,8 +335,9 @@ function parseDrop(value: string): DropFault | undefined {
   if (value === 'none') return undefined
   const [, name = '', n = ''] = /^(\w+)=([1-9]\d{0,8})$/.exec(value) ?? []
   const reason = dropReasonOf(name.toUpperCase())
-  if (reason === undefined)
+  if (reason === undefined) {
     throw new UsageError(`'${value}' is not REASON=N, with N from 1; reasons are ${reasonNames()}`)
+  }
   return { reason, every: Number(n), rx: !name.toUpperCase().startsWith('TX_') }
 }
 

@@ -12,11 +12,24 @@ import { EBUSY, EINVAL, ENETDOWN, EOPNOTSUPP, EPERM } from '../../base/errno.ts'
 import { UsageError } from '../../base/usage-error.ts'
 import { bool, defineDriver, int, interfaceArgs, type ParamValues } from '../../netdev/driver.ts'
 import { allocNetdevMqs, etherSetup } from '../../netdev/eth.ts'
-import { ETH_ZLEN, IFF_NOARP, IFF_UP, NETDEV_TX_OK, NETIF_F_ALL_TAP, SIOCDEVPRIVATE } from '../../netdev/if.ts'
+import {
+  ETH_ZLEN,
+  IFF_NOARP,
+  IFF_UP,
+  NETDEV_TX_OK,
+  NETIF_F_ALL_TAP,
+  SIOCDEVPRIVATE,
+} from '../../netdev/if.ts'
 import { IRQ_HANDLED, IRQ_NONE } from '../../netdev/irq.ts'
 import { Napi } from '../../netdev/napi.ts'
 import type { NetDevice } from '../../netdev/net-device.ts'
-import { ethTypeTrans, netifRx, netifRxDrop, netifTxStartAllQueues, netifTxStopAllQueues } from '../../netdev/netif.ts'
+import {
+  ethTypeTrans,
+  netifRx,
+  netifRxDrop,
+  netifTxStartAllQueues,
+  netifTxStopAllQueues,
+} from '../../netdev/netif.ts'
 import type { Ifmap, NetDeviceOps, UserData } from '../../netdev/ops.ts'
 import { TX_ERRORS } from '../../netdev/stats.ts'
 import { SKB_DROP_REASON_DEV_READY, SKB_DROP_REASON_NOMEM } from '../../skb/drop-reason.ts'
@@ -27,7 +40,16 @@ import { answerFar, type FarNetwork, farNetwork } from '../far/far-network.ts'
 import { addressToHost, flipNetwork } from '../flip/hidden-loopback.ts'
 import { FlowQueues } from '../flow-queues.ts'
 import { resetStats, VNET_IOCTL_RESET_STATS } from '../reset-stats.ts'
-import { DAY, faultParams, faults, isFault, SNULL_RX_INTR, SNULL_TX_INTR, SnullHw, takes } from './board.ts'
+import {
+  DAY,
+  faultParams,
+  faults,
+  isFault,
+  SNULL_RX_INTR,
+  SNULL_TX_INTR,
+  SnullHw,
+  takes,
+} from './board.ts'
 
 const SNULL_IOCTL_GET_STATS = SIOCDEVPRIVATE + 1
 const SNULL_IOCTL_GET_LOCKUP = SIOCDEVPRIVATE + 2
@@ -35,10 +57,24 @@ const SNULL_IOCTL_SET_LOCKUP = SIOCDEVPRIVATE + 3
 
 const snullParams = {
   eth: bool({ default: false, description: 'call the interfaces eth%d' }),
-  ipv6: bool({ default: false, description: 'add 2001:db8::1/64 to the first, 2001:db8:0:1::2/64 to the second' }),
-  arp: bool({ default: false, description: 'hosts of the far network reply to ARP, neighbour discovery and ping' }),
-  useNapi: bool({ default: false, description: 'poll (NAPI) instead of an interrupt for each batch' }),
-  timeout: int({ default: 50, min: 1, max: DAY, description: 'ms a queue may be stopped before the transmit timeout' }),
+  ipv6: bool({
+    default: false,
+    description: 'add 2001:db8::1/64 to the first, 2001:db8:0:1::2/64 to the second',
+  }),
+  arp: bool({
+    default: false,
+    description: 'hosts of the far network reply to ARP, neighbour discovery and ping',
+  }),
+  useNapi: bool({
+    default: false,
+    description: 'poll (NAPI) instead of an interrupt for each batch',
+  }),
+  timeout: int({
+    default: 50,
+    min: 1,
+    max: DAY,
+    description: 'ms a queue may be stopped before the transmit timeout',
+  }),
   poolSize: int({ default: 64, min: 1, max: 65536, description: 'transmit buffers per queue' }),
   ringSize: int({ default: 256, min: 1, max: 65536, description: 'frames the receive ring holds' }),
   ...faultParams,
@@ -97,7 +133,9 @@ function startXmit(skb: SkBuff, dev: NetDevice<SnullPriv>): number {
   skb.padto(ETH_ZLEN)
   const queue = skb.queueMapping
   // (3) The board takes the frame over, and the peer's interrupt handler receives it.
-  if (!hw.transmit(skb, peer, peer.priv.hw)) dev.tx[queue].stop()
+  if (!hw.transmit(skb, peer, peer.priv.hw)) {
+    dev.tx[queue].stop()
+  }
   return NETDEV_TX_OK
 }
 
@@ -119,7 +157,9 @@ function rx(skb: SkBuff, dev: NetDevice<SnullPriv>): void {
 function txDone(dev: NetDevice<SnullPriv>): void {
   const { tx, priv } = dev
   for (let queue = 0; queue < tx.length; queue++) {
-    if (priv.hw.reclaim(queue) && tx[queue].stopped) tx[queue].wake()
+    if (priv.hw.reclaim(queue) && tx[queue].stopped) {
+      tx[queue].wake()
+    }
   }
 }
 
@@ -129,9 +169,13 @@ function interrupt(dev: NetDevice<SnullPriv>): number {
   const status = irq.acknowledge()
   if (status === 0) return IRQ_NONE
   if ((status & SNULL_RX_INTR) !== 0) {
-    for (let skb = rxRing.shift(); skb !== undefined; skb = rxRing.shift()) rx(skb, dev)
+    for (let skb = rxRing.shift(); skb !== undefined; skb = rxRing.shift()) {
+      rx(skb, dev)
+    }
   }
-  if ((status & SNULL_TX_INTR) !== 0) txDone(dev)
+  if ((status & SNULL_TX_INTR) !== 0) {
+    txDone(dev)
+  }
   return IRQ_HANDLED
 }
 
@@ -149,11 +193,17 @@ function poll(napi: Napi, budget: number): number {
   const { irq, rxRing } = dev.priv.hw
   txDone(dev)
   let work = 0
-  for (let skb = rxRing.shift(); skb !== undefined; skb = work < budget ? rxRing.shift() : undefined) {
+  for (
+    let skb = rxRing.shift();
+    skb !== undefined;
+    skb = work < budget ? rxRing.shift() : undefined
+  ) {
     rx(skb, dev)
     work++
   }
-  if (work < budget && napi.completeDone(work)) irq.unmask(SNULL_RX_INTR | SNULL_TX_INTR)
+  if (work < budget && napi.completeDone(work)) {
+    irq.unmask(SNULL_RX_INTR | SNULL_TX_INTR)
+  }
   return work
 }
 
@@ -220,7 +270,9 @@ function trigger(dev: NetDevice<SnullPriv>, fault: string, queue: number | undef
 /** The interface was deleted: its peer no longer has a far end. */
 function uninit(dev: NetDevice<SnullPriv>): void {
   const { peer } = dev.priv
-  if (peer !== undefined) peer.priv.peer = undefined
+  if (peer !== undefined) {
+    peer.priv.peer = undefined
+  }
   dev.priv.peer = undefined
 }
 
@@ -243,7 +295,9 @@ function setup(dev: NetDevice<SnullPriv>): void {
   const { params } = dev.priv
   etherSetup(dev)
   dev.netdevOps = snullOps
-  if (!params.arp) dev.flags |= IFF_NOARP
+  if (!params.arp) {
+    dev.flags |= IFF_NOARP
+  }
   dev.features = NETIF_F_ALL_TAP
   dev.watchdogTimeo = params.timeout
   dev.linkKsettings = { speed: 10, duplex: 'full' }
@@ -264,13 +318,20 @@ export const driver = defineDriver({
   params: snullParams,
   flips: true,
   init(params, context) {
-    if (params.eth && context.args.length + context.names.length > 0)
+    if (params.eth && context.args.length + context.names.length > 0) {
       throw new UsageError('snull: --eth names the interfaces eth%d: leave it out, or their names')
+    }
     const places = interfaceArgs(context, params.eth ? ['eth%d', 'eth%d'] : ['sn0', 'sn1'])
     const flows = (context.txqs ?? 1) > 1 ? new FlowQueues(context.net.clock) : undefined
     const devices = places.map(({ name }, i) => {
       // Setup fills in the rest.
-      const priv = { params, peer: undefined, received: 0, flows, wires: [] } as unknown as SnullPriv
+      const priv = {
+        params,
+        peer: undefined,
+        received: 0,
+        flows,
+        wires: [],
+      } as unknown as SnullPriv
       const dev = allocNetdevMqs({ name, setup, txqs: context.txqs, rxqs: context.rxqs, priv })
       dev.devAddr.set(new TextEncoder().encode(`\0SNUL${i}`))
       return dev
@@ -284,8 +345,11 @@ export const driver = defineDriver({
       dev.priv.hw.outgoing = wires[i]
     }
     const addresses = [['198.18.0.1/24'], ['198.18.1.2/24']]
-    if (params.ipv6)
-      for (const [i, cidr] of ['2001:db8::1/64', '2001:db8:0:1::2/64'].entries()) addresses[i]?.push(cidr)
+    if (params.ipv6) {
+      for (const [i, cidr] of ['2001:db8::1/64', '2001:db8:0:1::2/64'].entries()) {
+        addresses[i]?.push(cidr)
+      }
+    }
     return devices.map((dev, i) => ({ dev, netns: places[i]?.netns, addresses: addresses[i] }))
   },
 })

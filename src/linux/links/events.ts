@@ -3,7 +3,14 @@
  * interfaces: malformed bytes never throw, and for interfaces that the listener does not want, only
  * the index is read. No socket is needed, so tests can feed it.
  */
-import { endOfMessage, getS32, getU32, type Message, NLMSG_HDRLEN, readMessage } from '../../netlink/index.ts'
+import {
+  endOfMessage,
+  getS32,
+  getU32,
+  type Message,
+  NLMSG_HDRLEN,
+  readMessage,
+} from '../../netlink/index.ts'
 import { type Link, parseLink } from '../rtnetlink/link.ts'
 import { parseNsid } from '../rtnetlink/nsid.ts'
 import { TC_H_CLSACT } from '../rtnetlink/traffic-control.ts'
@@ -96,8 +103,13 @@ export function firstIndex(bytes: Uint8Array): number | undefined {
   return indexOf(bytes, { type, offset: NLMSG_HDRLEN, length })
 }
 
-function indexOf(bytes: Uint8Array, { type, offset, length }: Pick<Message, 'type' | 'offset' | 'length'>) {
-  return length < INDEX_END || !INDEXED.includes(type) ? undefined : getS32(bytes, offset + INDEX_AT)
+function indexOf(
+  bytes: Uint8Array,
+  { type, offset, length }: Pick<Message, 'type' | 'offset' | 'length'>,
+) {
+  return length < INDEX_END || !INDEXED.includes(type)
+    ? undefined
+    : getS32(bytes, offset + INDEX_AT)
 }
 
 function readEvent(
@@ -109,13 +121,17 @@ function readEvent(
 ): void {
   if (message.type === uapi.RTM_DELNSID) {
     // Other namespaces report ids from their own numbering.
-    if (nsid === NSID_HOME) listener.onNsidGone(parseNsid(bytes, message))
+    if (nsid === NSID_HOME) {
+      listener.onNsidGone(parseNsid(bytes, message))
+    }
     return
   }
   if (ifindex === undefined || listener.wants?.(nsid, ifindex) === false) return
   if (TC_REMOVALS.includes(message.type)) {
     const isWhole = message.length >= PARENT_AT + 4
-    if (isWhole && getU32(bytes, message.offset + PARENT_AT) >= TC_H_CLSACT) listener.onProgramRemoved?.(nsid, ifindex)
+    if (isWhole && getU32(bytes, message.offset + PARENT_AT) >= TC_H_CLSACT) {
+      listener.onProgramRemoved?.(nsid, ifindex)
+    }
     return
   }
   const isLink = message.type === uapi.RTM_NEWLINK || message.type === uapi.RTM_DELLINK
@@ -125,5 +141,7 @@ function readEvent(
     return
   }
   const link = parseLink(bytes, message)
-  if (link !== undefined) listener.onLink(nsid, link, message.type === uapi.RTM_NEWLINK ? 'new' : 'del')
+  if (link !== undefined) {
+    listener.onLink(nsid, link, message.type === uapi.RTM_NEWLINK ? 'new' : 'del')
+  }
 }

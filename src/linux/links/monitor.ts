@@ -95,14 +95,21 @@ export class LinkMonitor implements Work {
     this.#fd = fd
     this.#listener = listener
     this.#turns = turns
-    this.allNamespaces = native.setsockopt(fd, uapi.SOL_NETLINK, uapi.NETLINK_LISTEN_ALL_NSID, uapi.int32(1)) >= 0
+    this.allNamespaces =
+      native.setsockopt(fd, uapi.SOL_NETLINK, uapi.NETLINK_LISTEN_ALL_NSID, uapi.int32(1)) >= 0
     this.#poller = closingOnError(native, [fd], () => {
       setBuffer(native, fd, 'SO_RCVBUF', RECEIVE_BUFFER)
       // Without a port, the kernel takes the socket for the one to be excluded from an event.
       check(native.bind(fd, uapi.sockaddrNl()), 'bind(AF_NETLINK)')
-      for (const group of GROUPS) check(join(native, fd, group), `setsockopt(NETLINK_ADD_MEMBERSHIP, ${group})`)
-      for (const group of NEWER_GROUPS) join(native, fd, group)
-      if (listener.onProgramRemoved !== undefined) join(native, fd, uapi.RTNLGRP_TC)
+      for (const group of GROUPS) {
+        check(join(native, fd, group), `setsockopt(NETLINK_ADD_MEMBERSHIP, ${group})`)
+      }
+      for (const group of NEWER_GROUPS) {
+        join(native, fd, group)
+      }
+      if (listener.onProgramRemoved !== undefined) {
+        join(native, fd, uapi.RTNLGRP_TC)
+      }
       // An overflow is an error condition, which stops the poller: the next step starts it again.
       return startPoller(native, fd, () => turns.addNow(this))
     })
@@ -137,7 +144,9 @@ export class LinkMonitor implements Work {
   /** Reports some events. Never throws. */
   step(): boolean {
     const more = this.#report(STEP)
-    if (!more) this.#poll()
+    if (!more) {
+      this.#poll()
+    }
     return more
   }
 
@@ -192,11 +201,15 @@ export class LinkMonitor implements Work {
   #poll(): void {
     if (!this.#open || this.#stopped) return
     const result = this.#poller.start()
-    if (result < 0) this.#stop(new VnetError(-result, 'poll'))
+    if (result < 0) {
+      this.#stop(new VnetError(-result, 'poll'))
+    }
   }
 
   #settle(): void {
-    for (const settle of this.#waiting) settle(true)
+    for (const settle of this.#waiting) {
+      settle(true)
+    }
   }
 
   /** Reads at most `most` events. Returns whether there may be more. Never throws. */
@@ -217,7 +230,12 @@ export class LinkMonitor implements Work {
   /** Returns true if it read as many as it may. */
   #read(most: number): boolean {
     for (let left = most; this.#open && left > 0; left--) {
-      const length = this.#native.recvmsg(this.#fd, this.#into, uapi.MSG_DONTWAIT | uapi.MSG_TRUNC, this.#meta)
+      const length = this.#native.recvmsg(
+        this.#fd,
+        this.#into,
+        uapi.MSG_DONTWAIT | uapi.MSG_TRUNC,
+        this.#meta,
+      )
       if (length === -ENOBUFS) {
         // From now on the kernel drops events until the queue is empty.
         this.#overrun = true
@@ -254,13 +272,21 @@ export class LinkMonitor implements Work {
     const ifindex = firstIndex(this.#into)
     if (ifindex !== undefined && this.#listener.wants?.(nsid, ifindex) === false) return
     const isTooLong = length > EVENT_BYTES_MAX
-    if (!isTooLong) this.#into = new Uint8Array(Math.min(EVENT_BYTES_MAX, 2 * length))
-    this.#bad(isTooLong ? new VnetError(EMSGSIZE, `event of ${length} bytes`) : undefined, nsid, ifindex)
+    if (!isTooLong) {
+      this.#into = new Uint8Array(Math.min(EVENT_BYTES_MAX, 2 * length))
+    }
+    this.#bad(
+      isTooLong ? new VnetError(EMSGSIZE, `event of ${length} bytes`) : undefined,
+      nsid,
+      ifindex,
+    )
   }
 
   /** Schedules another read of the state that an unreadable event was about. */
   #bad(error: unknown, nsid: number, ifindex: number | undefined): void {
-    if (error !== undefined) this.#listener.onError?.(error)
+    if (error !== undefined) {
+      this.#listener.onError?.(error)
+    }
     if (ifindex === undefined || this.#listener.onLost === undefined) {
       this.#overrun = true
       return

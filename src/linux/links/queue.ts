@@ -92,10 +92,13 @@ export class LinkQueue implements Work {
     const links = this.#links
     const last = links.at(-1)
     const isNew = last === undefined || isOther(last, link)
-    if (isNew && links.length < STATES_MAX) links.push(link)
-    else {
+    if (isNew && links.length < STATES_MAX) {
+      links.push(link)
+    } else {
       // Too many: the last change and this one cancel out.
-      if (isNew) links.pop()
+      if (isNew) {
+        links.pop()
+      }
       links[links.length - 1] = link
     }
     this.#schedule()
@@ -119,14 +122,18 @@ export class LinkQueue implements Work {
     this.flush()
     return () => {
       this.#skips--
-      if (this.#open) this.lost()
+      if (this.#open) {
+        this.lost()
+      }
     }
   }
 
   /** The addresses or groups may have changed. With `now` they are read without LISTS_MS. */
   listsChanged(now = false): void {
     this.#listsStale = true
-    if (now) this.#listsNext = this.#listsEarliest
+    if (now) {
+      this.#listsNext = this.#listsEarliest
+    }
     this.#schedule()
   }
 
@@ -137,8 +144,11 @@ export class LinkQueue implements Work {
       if (this.#lost) {
         this.#lost = false
         this.#port.reread()
-      } else if (this.#links.length > 0) this.#port.linkEvent(this.#links.shift() as Link)
-      else if (this.#areListsDue()) this.#reportLists()
+      } else if (this.#links.length > 0) {
+        this.#port.linkEvent(this.#links.shift() as Link)
+      } else if (this.#areListsDue()) {
+        this.#reportLists()
+      }
     } catch (error) {
       this.#failed(error)
     } finally {
@@ -152,7 +162,9 @@ export class LinkQueue implements Work {
   /** Reports everything immediately, for a change that was requested. Returns whether it did. */
   flush(): boolean {
     if (!this.#lost && this.#links.length === 0 && !this.#listsStale) return false
-    while (this.#lost || this.#links.length > 0) this.step()
+    while (this.#lost || this.#links.length > 0) {
+      this.step()
+    }
     if (this.#listsStale) {
       this.#listsNext = Number.NEGATIVE_INFINITY
       this.step()
@@ -173,7 +185,9 @@ export class LinkQueue implements Work {
   #reportLists(): void {
     const start = performance.now()
     this.#listsStale = false
-    if (!this.#port.reportLists()) this.#listsStale = true
+    if (!this.#port.reportLists()) {
+      this.#listsStale = true
+    }
     const took = performance.now() - start
     this.#listsEarliest = start + Math.min(took / LISTS_PART, took + LISTS_PAUSE_MAX)
     this.#listsNext = Math.max(start + LISTS_MS, this.#listsEarliest)
@@ -197,7 +211,9 @@ export class LinkQueue implements Work {
   }
 
   #schedule(): void {
-    if (this.#hasMore()) this.#turns.add(this)
+    if (this.#hasMore()) {
+      this.#turns.add(this)
+    }
   }
 }
 

@@ -1,5 +1,13 @@
 /** Carries out a LinkRequest by rtnetlink, and checks whether the kernel has finished it. */
-import { EEXIST, EHOSTUNREACH, EINVAL, ENETUNREACH, ESRCH, isErrno, VnetError } from '../../base/errno.ts'
+import {
+  EEXIST,
+  EHOSTUNREACH,
+  EINVAL,
+  ENETUNREACH,
+  ESRCH,
+  isErrno,
+  VnetError,
+} from '../../base/errno.ts'
 import { IFF_NOARP, IFF_UP } from '../../netdev/if.ts'
 import type { DefaultRoute, LinkRequest, LinkRoute } from '../../netdev/port.ts'
 import { formatPrefix, sameBytes, toPrefix } from '../../packet/address.ts'
@@ -7,13 +15,27 @@ import * as rtnetlink from '../rtnetlink.ts'
 import { IF_OPER_UNKNOWN, IF_OPER_UP } from '../uapi.ts'
 
 /** Makes the changes that `link`, just read through `sock`, lacks. Throws a VnetError. */
-export function requestLink(sock: rtnetlink.RouteSocket, link: rtnetlink.Link, request: LinkRequest): void {
+export function requestLink(
+  sock: rtnetlink.RouteSocket,
+  link: rtnetlink.Link,
+  request: LinkRequest,
+): void {
   const changes = differences(link, request)
-  if (changes !== undefined) rtnetlink.setLink(sock, link.ifindex, changes)
-  for (const address of request.addresses ?? []) requestAddress(sock, link.ifindex, address)
-  if (request.up !== undefined) requestUp(sock, link.ifindex, request.up)
-  if (request.defaultRoute !== undefined) requestDefaultRoute(sock, link.ifindex, request.defaultRoute)
-  for (const route of request.routes ?? []) requestRoute(sock, link.ifindex, route)
+  if (changes !== undefined) {
+    rtnetlink.setLink(sock, link.ifindex, changes)
+  }
+  for (const address of request.addresses ?? []) {
+    requestAddress(sock, link.ifindex, address)
+  }
+  if (request.up !== undefined) {
+    requestUp(sock, link.ifindex, request.up)
+  }
+  if (request.defaultRoute !== undefined) {
+    requestDefaultRoute(sock, link.ifindex, request.defaultRoute)
+  }
+  for (const route of request.routes ?? []) {
+    requestRoute(sock, link.ifindex, route)
+  }
 }
 
 /**
@@ -21,7 +43,11 @@ export function requestLink(sock: rtnetlink.RouteSocket, link: rtnetlink.Link, r
  * with a carrier that just came on, and accepts nothing for an IPv6 address that was just added.
  * `carrierSet` is true if the carrier was ever turned on or off.
  */
-export function isSettled(sock: rtnetlink.RouteSocket, link: rtnetlink.Link, carrierSet: boolean): boolean {
+export function isSettled(
+  sock: rtnetlink.RouteSocket,
+  link: rtnetlink.Link,
+  carrierSet: boolean,
+): boolean {
   if ((link.flags & IFF_UP) === 0) return true
   // With a carrier that was on from the start, the operational state remains "unknown".
   const acted = link.operstate === IF_OPER_UP || (link.operstate === IF_OPER_UNKNOWN && !carrierSet)
@@ -34,11 +60,18 @@ function differences(
   { mtu, address, noarp, txQueueLen }: LinkRequest,
 ): rtnetlink.LinkChanges | undefined {
   const changes: { -readonly [K in keyof rtnetlink.LinkChanges]: rtnetlink.LinkChanges[K] } = {}
-  if (mtu !== undefined && mtu !== link.mtu) changes.mtu = mtu
-  if (txQueueLen !== undefined && txQueueLen !== link.txQueueLen) changes.txQueueLen = txQueueLen
-  if (address !== undefined && !sameBytes(address, link.address)) changes.address = address
-  if (noarp !== undefined && noarp !== ((link.flags & IFF_NOARP) !== 0))
+  if (mtu !== undefined && mtu !== link.mtu) {
+    changes.mtu = mtu
+  }
+  if (txQueueLen !== undefined && txQueueLen !== link.txQueueLen) {
+    changes.txQueueLen = txQueueLen
+  }
+  if (address !== undefined && !sameBytes(address, link.address)) {
+    changes.address = address
+  }
+  if (noarp !== undefined && noarp !== ((link.flags & IFF_NOARP) !== 0)) {
     changes.flags = { set: noarp ? IFF_NOARP : 0, mask: IFF_NOARP }
+  }
   return Object.keys(changes).length === 0 ? undefined : changes
 }
 
@@ -63,13 +96,17 @@ function requestRoute(sock: rtnetlink.RouteSocket, oif: number, { to, via }: Lin
   try {
     rtnetlink.addNetworkRoute(sock, { dst: to, oif, via })
   } catch (error) {
-    throw error instanceof VnetError ? new VnetError(error.errno, error.what, routeAdvice(error)) : error
+    throw error instanceof VnetError
+      ? new VnetError(error.errno, error.what, routeAdvice(error))
+      : error
   }
 }
 
 /** The kernel's message, if there is one, and what to do. */
 function routeAdvice({ errno, advice }: VnetError): string | undefined {
-  if (errno === EEXIST) return 'that network has another route, which stays as it is; remove it first'
+  if (errno === EEXIST) {
+    return 'that network has another route, which stays as it is; remove it first'
+  }
   const isUnreachable = errno === ENETUNREACH || errno === EHOSTUNREACH
   // EINVAL has many causes, such as a broadcast address for the router.
   if (!isUnreachable && (errno !== EINVAL || advice !== undefined)) return advice
@@ -77,11 +114,18 @@ function routeAdvice({ errno, advice }: VnetError): string | undefined {
   return advice === undefined ? router : `${advice}; ${router}`
 }
 
-function requestDefaultRoute(sock: rtnetlink.RouteSocket, oif: number, { via, there }: DefaultRoute): void {
+function requestDefaultRoute(
+  sock: rtnetlink.RouteSocket,
+  oif: number,
+  { via, there }: DefaultRoute,
+): void {
   const route = { oif, via }
   try {
-    if (there) rtnetlink.addGatewayRoute(sock, route)
-    else rtnetlink.delGatewayRoute(sock, route)
+    if (there) {
+      rtnetlink.addGatewayRoute(sock, route)
+    } else {
+      rtnetlink.delGatewayRoute(sock, route)
+    }
   } catch (error) {
     // Already done.
     if (!isErrno(error, there ? EEXIST : ESRCH)) throw error

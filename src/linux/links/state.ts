@@ -4,7 +4,15 @@
  */
 import { readSync } from 'node:fs'
 import { withErrno } from '../../base/errno.ts'
-import { IFF_ALLMULTI, IFF_DORMANT, IFF_ECHO, IFF_LOWER_UP, IFF_PROMISC, IFF_RUNNING, IFF_UP } from '../../netdev/if.ts'
+import {
+  IFF_ALLMULTI,
+  IFF_DORMANT,
+  IFF_ECHO,
+  IFF_LOWER_UP,
+  IFF_PROMISC,
+  IFF_RUNNING,
+  IFF_UP,
+} from '../../netdev/if.ts'
 import type { LinkChange, LinkState } from '../../netdev/port.ts'
 import { sameBytes } from '../../packet/address.ts'
 import { check, closing, type Native } from '../index.ts'
@@ -27,15 +35,26 @@ export interface LinkLists extends Pick<LinkState, 'multicast' | 'addresses'> {
 export type LinkPlace = Readonly<{ sock: RouteSocket; nsfd: number; ifindex: number }>
 
 /** Reads the first LIST_MAX of each list; no groups unless `multicast`. Throws a VnetError. */
-export function readLists(native: Native, { sock, nsfd, ifindex }: LinkPlace, multicast: boolean): LinkLists {
+export function readLists(
+  native: Native,
+  { sock, nsfd, ifindex }: LinkPlace,
+  multicast: boolean,
+): LinkLists {
   // An address may be there several times, with other prefixes or peers.
-  const addresses = new Map(getAddresses(sock, ifindex, LIST_MAX).map(({ bytes }) => [String(bytes), bytes]))
-  const groups = multicast ? readMulticastList(native, nsfd, ifindex) : { multicast: [], groupsCut: false }
+  const addresses = new Map(
+    getAddresses(sock, ifindex, LIST_MAX).map(({ bytes }) => [String(bytes), bytes]),
+  )
+  const groups = multicast
+    ? readMulticastList(native, nsfd, ifindex)
+    : { multicast: [], groupsCut: false }
   return { addresses: [...addresses.values()], ...groups }
 }
 
 /** The state in a link message, with separately read lists. */
-export function linkState(link: Link, { multicast, addresses, groupsCut = false }: LinkLists): LinkState {
+export function linkState(
+  link: Link,
+  { multicast, addresses, groupsCut = false }: LinkLists,
+): LinkState {
   const { name, ifindex, mtu, address, txQueueLen, qdisc, tun } = link
   // The kernel sets these two flags only for a user's request, and counts all other requests.
   const promisc = link.promiscuity > 0 ? IFF_PROMISC : 0
@@ -46,22 +65,48 @@ export function linkState(link: Link, { multicast, addresses, groupsCut = false 
 }
 
 /** Reports the differences of two states without lists, `down` first and `up` last. */
-export function reportLinkChanges(before: LinkState, now: LinkState, report: (change: LinkChange) => void): void {
+export function reportLinkChanges(
+  before: LinkState,
+  now: LinkState,
+  report: (change: LinkChange) => void,
+): void {
   const was = (before.flags & IFF_UP) !== 0
   const is = (now.flags & IFF_UP) !== 0
-  if (was && !is) report({ kind: 'down' })
-  if (now.name !== before.name) report({ kind: 'renamed', name: now.name })
-  if (now.mtu !== before.mtu) report({ kind: 'mtu', mtu: now.mtu })
-  if (!sameBytes(now.address, before.address)) report({ kind: 'address', address: now.address })
-  if (now.txQueueLen !== before.txQueueLen) report({ kind: 'txqueuelen', txQueueLen: now.txQueueLen })
-  if (((now.flags ^ before.flags) & ~VOLATILE_FLAGS) !== 0) report({ kind: 'flags', flags: now.flags })
-  if (!was && is) report({ kind: 'up' })
+  if (was && !is) {
+    report({ kind: 'down' })
+  }
+  if (now.name !== before.name) {
+    report({ kind: 'renamed', name: now.name })
+  }
+  if (now.mtu !== before.mtu) {
+    report({ kind: 'mtu', mtu: now.mtu })
+  }
+  if (!sameBytes(now.address, before.address)) {
+    report({ kind: 'address', address: now.address })
+  }
+  if (now.txQueueLen !== before.txQueueLen) {
+    report({ kind: 'txqueuelen', txQueueLen: now.txQueueLen })
+  }
+  if (((now.flags ^ before.flags) & ~VOLATILE_FLAGS) !== 0) {
+    report({ kind: 'flags', flags: now.flags })
+  }
+  if (!was && is) {
+    report({ kind: 'up' })
+  }
 }
 
 /** Reports each list that differs, in whatever order. */
-export function reportListChanges(before: LinkLists, now: LinkLists, report: (change: LinkChange) => void): void {
-  if (!sameLists(before.addresses, now.addresses)) report({ kind: 'addresses', addresses: now.addresses })
-  if (!sameLists(before.multicast, now.multicast)) report({ kind: 'multicast', multicast: now.multicast })
+export function reportListChanges(
+  before: LinkLists,
+  now: LinkLists,
+  report: (change: LinkChange) => void,
+): void {
+  if (!sameLists(before.addresses, now.addresses)) {
+    report({ kind: 'addresses', addresses: now.addresses })
+  }
+  if (!sameLists(before.multicast, now.multicast)) {
+    report({ kind: 'multicast', multicast: now.multicast })
+  }
 }
 
 /** Whether two lists without repetitions have the same elements. */
@@ -85,30 +130,39 @@ const READ_MAX = 128 << 10
  * READ_MAX it is not read. Throws a VnetError.
  */
 export function readMulticastList(native: Native, nsfd: number, ifindex: number) {
-  return closing(native, check(native.open(DEV_MCAST, uapi.O_RDONLY, nsfd), ['open', DEV_MCAST]), fd => {
-    // Read in chunks: the lists of other interfaces may be long and are not kept.
-    const multicast: Uint8Array[] = []
-    const chunk = Buffer.alloc(CHUNK)
-    let read = 0
-    for (let rest = ''; ; ) {
-      const length = withErrno(['read', DEV_MCAST], () => readSync(fd, chunk))
-      if (length === 0) return { multicast, groupsCut: false }
-      read += length
-      const text = rest + chunk.toString('latin1', 0, length)
-      const end = text.lastIndexOf('\n') + 1
-      for (const address of parseMulticastList(text.slice(0, end), ifindex)) multicast.push(address)
-      if (read > READ_MAX || multicast.length > LIST_MAX)
-        return { multicast: multicast.slice(0, LIST_MAX), groupsCut: true }
-      rest = text.slice(end)
-    }
-  })
+  return closing(
+    native,
+    check(native.open(DEV_MCAST, uapi.O_RDONLY, nsfd), ['open', DEV_MCAST]),
+    fd => {
+      // Read in chunks: the lists of other interfaces may be long and are not kept.
+      const multicast: Uint8Array[] = []
+      const chunk = Buffer.alloc(CHUNK)
+      let read = 0
+      for (let rest = ''; ; ) {
+        const length = withErrno(['read', DEV_MCAST], () => readSync(fd, chunk))
+        if (length === 0) return { multicast, groupsCut: false }
+        read += length
+        const text = rest + chunk.toString('latin1', 0, length)
+        const end = text.lastIndexOf('\n') + 1
+        for (const address of parseMulticastList(text.slice(0, end), ifindex)) {
+          multicast.push(address)
+        }
+        if (read > READ_MAX || multicast.length > LIST_MAX) {
+          return { multicast: multicast.slice(0, LIST_MAX), groupsCut: true }
+        }
+        rest = text.slice(end)
+      }
+    },
+  )
 }
 
 /** Parses the addresses of one interface, 6 bytes each, from the text of /proc/net/dev_mcast. */
 export function parseMulticastList(text: string, ifindex: number): Uint8Array[] {
   const addresses: Uint8Array[] = []
   for (const [, index, address] of text.matchAll(LINE)) {
-    if (Number(index) === ifindex) addresses.push(Uint8Array.from(Buffer.from(address, 'hex')))
+    if (Number(index) === ifindex) {
+      addresses.push(Uint8Array.from(Buffer.from(address, 'hex')))
+    }
   }
   return addresses
 }

@@ -70,12 +70,16 @@ export function followLink(
   const ends: (() => void)[] = []
   let isGone = false
   const stop = () => {
-    for (const end of ends.splice(0)) end()
+    for (const end of ends.splice(0)) {
+      end()
+    }
   }
   const report = (link: Link | undefined) => {
     if (isGone) return
     isGone = link === undefined
-    if (isGone) stop()
+    if (isGone) {
+      stop()
+    }
     fn(link)
   }
   try {
@@ -86,11 +90,15 @@ export function followLink(
       wants: (nsid: number, index: number) =>
         nsid === NSID_HOME && (index === ifindex || programs?.on.includes(index) === true),
       onLink(_: number, link: Link, event: 'new' | 'del') {
-        if (link.ifindex === ifindex) report(event === 'del' ? undefined : link)
+        if (link.ifindex === ifindex) {
+          report(event === 'del' ? undefined : link)
+        }
       },
       ...(programs && {
         onProgramRemoved(_: number, index: number) {
-          if (programs.on.includes(index)) programs.removed()
+          if (programs.on.includes(index)) {
+            programs.removed()
+          }
         },
       }),
       onAddress() {},
@@ -101,7 +109,9 @@ export function followLink(
     const monitor = new LinkMonitor(native, listener, nsfd, turns)
     ends.push(() => monitor.close())
     monitor.unref()
-    if (netns !== undefined && nsfd >= 0) ends.push(watchNetnsName(netns, nsfd, () => report(undefined)))
+    if (netns !== undefined && nsfd >= 0) {
+      ends.push(watchNetnsName(netns, nsfd, () => report(undefined)))
+    }
     read()
     return stop
   } catch (error) {

@@ -35,7 +35,12 @@ function ifaddrmsg(family: number, prefixLen: number, ifindex: number): Uint8Arr
  * address detection, so that an IPv6 address is usable immediately. Throws a VnetError, EEXIST if
  * the interface has the address.
  */
-export function addAddress(sock: RouteSocket, ifindex: number, cidr: Prefix, { nodad = false } = {}): void {
+export function addAddress(
+  sock: RouteSocket,
+  ifindex: number,
+  cidr: Prefix,
+  { nodad = false } = {},
+): void {
   const { bytes, prefixLen } = cidr
   const family = familyOf(bytes)
   sock.request({
@@ -45,7 +50,9 @@ export function addAddress(sock: RouteSocket, ifindex: number, cidr: Prefix, { n
     write: builder => {
       const message = ifaddrmsg(family, prefixLen, ifindex)
       builder.payload(message).binary(uapi.IFA_LOCAL, bytes).binary(uapi.IFA_ADDRESS, bytes)
-      if (nodad && family === uapi.AF_INET6) builder.u32(uapi.IFA_FLAGS, IFA_F_NODAD)
+      if (nodad && family === uapi.AF_INET6) {
+        builder.u32(uapi.IFA_FLAGS, IFA_F_NODAD)
+      }
     },
   })
 }
@@ -56,18 +63,28 @@ export function delAddress(sock: RouteSocket, ifindex: number, cidr: Prefix): vo
   sock.request({
     type: uapi.RTM_DELADDR,
     what: () => ['RTM_DELADDR', `${formatPrefix(cidr)} on ${nameOf(sock, ifindex)}`],
-    write: builder => builder.payload(ifaddrmsg(familyOf(bytes), prefixLen, ifindex)).binary(uapi.IFA_LOCAL, bytes),
+    write: builder =>
+      builder.payload(ifaddrmsg(familyOf(bytes), prefixLen, ifindex)).binary(uapi.IFA_LOCAL, bytes),
   })
 }
 
 /** An interface's addresses, the first `most`: if it has more, the socket cannot be used again. */
-export function getAddresses(sock: RouteSocket, ifindex: number, most?: number): InterfaceAddress[] {
+export function getAddresses(
+  sock: RouteSocket,
+  ifindex: number,
+  most?: number,
+): InterfaceAddress[] {
   const what = () => 'RTM_GETADDR'
   const write = (builder: netlink.MessageBuilder) => {
     builder.payload(ifaddrmsg(uapi.AF_UNSPEC, 0, ifindex))
-    if (sock.target !== undefined) builder.s32(uapi.IFA_TARGET_NETNSID, sock.target)
+    if (sock.target !== undefined) {
+      builder.s32(uapi.IFA_TARGET_NETNSID, sock.target)
+    }
   }
-  const decode = (bytes: Uint8Array, { type, offset, length }: netlink.Message): InterfaceAddress | undefined => {
+  const decode = (
+    bytes: Uint8Array,
+    { type, offset, length }: netlink.Message,
+  ): InterfaceAddress | undefined => {
     if (type !== uapi.RTM_NEWADDR || length < IFADDRMSG) return undefined
     const family = bytes[offset]
     if (family !== uapi.AF_INET && family !== uapi.AF_INET6) return undefined
@@ -101,7 +118,12 @@ const NDMSG = 12
  * again after a while. The entry does not count against the limit of all namespaces
  * (net.ipv4.neigh.default.gc_thresh3).
  */
-export function setNeighbour(sock: RouteSocket, ifindex: number, address: Uint8Array, mac: Uint8Array): void {
+export function setNeighbour(
+  sock: RouteSocket,
+  ifindex: number,
+  address: Uint8Array,
+  mac: Uint8Array,
+): void {
   const message = new Uint8Array(NDMSG)
   message[0] = familyOf(address)
   netlink.putU32(message, 4, ifindex)
@@ -111,6 +133,7 @@ export function setNeighbour(sock: RouteSocket, ifindex: number, address: Uint8A
     type: uapi.RTM_NEWNEIGH,
     flags: netlink.NLM_F_CREATE | netlink.NLM_F_REPLACE,
     what: () => ['RTM_NEWNEIGH', `${formatAddress(address)} on ${nameOf(sock, ifindex)}`],
-    write: builder => builder.payload(message).binary(uapi.NDA_DST, address).binary(uapi.NDA_LLADDR, mac),
+    write: builder =>
+      builder.payload(message).binary(uapi.NDA_DST, address).binary(uapi.NDA_LLADDR, mac),
   })
 }

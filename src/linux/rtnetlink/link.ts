@@ -33,7 +33,10 @@ const linkPolicy = netlink.policy({
   // The format of `data` depends on `kind`.
   linkinfo: netlink.nested(
     uapi.IFLA_LINKINFO,
-    netlink.policy({ kind: netlink.string(uapi.IFLA_INFO_KIND), data: netlink.binary(uapi.IFLA_INFO_DATA) }),
+    netlink.policy({
+      kind: netlink.string(uapi.IFLA_INFO_KIND),
+      data: netlink.binary(uapi.IFLA_INFO_DATA),
+    }),
   ),
   stats64: netlink.withDefault(netlink.binary(uapi.IFLA_STATS64), NONE),
   promiscuity: netlink.withDefault(netlink.u32(uapi.IFLA_PROMISCUITY), 0),
@@ -54,7 +57,12 @@ const altNamePolicy = netlink.policy({ altName: netlink.name(uapi.IFLA_ALT_IFNAM
  */
 export function parseLink(bytes: Uint8Array, { offset, length }: netlink.Message) {
   if (length < uapi.IFINFOMSG || bytes[offset] !== uapi.AF_UNSPEC) return undefined
-  const decoded = netlink.decodeAttributes(linkPolicy, bytes, offset + uapi.IFINFOMSG, length - uapi.IFINFOMSG)
+  const decoded = netlink.decodeAttributes(
+    linkPolicy,
+    bytes,
+    offset + uapi.IFINFOMSG,
+    length - uapi.IFINFOMSG,
+  )
   const { name, mtu, linkinfo } = decoded
   if (name === undefined || mtu === undefined || decoded.wireless !== undefined) return undefined
   // No spread, which makes garbage that collections of young objects keep (vnet-family.ts).
@@ -85,7 +93,8 @@ export function parseLink(bytes: Uint8Array, { offset, length }: netlink.Message
     peer: decoded.peer,
     /** The namespace of that interface, as an id of this one; undefined if it is this one. */
     peerNsid: decoded.peerNsid,
-    tun: linkinfo?.kind === 'tun' && linkinfo.data !== undefined ? parseTun(linkinfo.data) : undefined,
+    tun:
+      linkinfo?.kind === 'tun' && linkinfo.data !== undefined ? parseTun(linkinfo.data) : undefined,
     /** The kernel's counters in the order of linkStats64Fields; 0 if an old kernel lacks them. */
     stats64: parseStats64(decoded.stats64),
   }
@@ -101,7 +110,9 @@ function parseAltNames(properties: Uint8Array): readonly string[] {
       offset - netlink.NLA_HDRLEN,
       netlink.NLA_HDRLEN + length,
     )
-    if (altName !== undefined) names.push(altName)
+    if (altName !== undefined) {
+      names.push(altName)
+    }
   }
   return names
 }
@@ -126,7 +137,9 @@ function parseTun(data: Uint8Array) {
 function parseStats64(bytes: Uint8Array): Float64Array {
   const stats = new Float64Array(LINK_STATS64_LENGTH)
   const known = Math.min(LINK_STATS64_LENGTH, bytes.length >> 3)
-  for (let i = 0; i < known; i++) stats[i] = netlink.getCounter64(bytes, 8 * i)
+  for (let i = 0; i < known; i++) {
+    stats[i] = netlink.getCounter64(bytes, 8 * i)
+  }
   return stats
 }
 
@@ -149,17 +162,28 @@ function ifinfomsg(ifindex = 0, flags = 0, change = 0): Uint8Array {
 }
 
 /** The interface with this index or name; undefined if the socket's namespace has none. */
-export function getLink(sock: RouteSocket, which: { ifindex: number } | { name: string }): Link | undefined {
+export function getLink(
+  sock: RouteSocket,
+  which: { ifindex: number } | { name: string },
+): Link | undefined {
   let link: Link | undefined
   const write = (builder: netlink.MessageBuilder) => {
-    if ('ifindex' in which) builder.payload(ifinfomsg(which.ifindex))
-    else builder.payload(ifinfomsg()).name(uapi.IFLA_IFNAME, which.name)
-    if (sock.target !== undefined) builder.s32(uapi.IFLA_TARGET_NETNSID, sock.target)
+    if ('ifindex' in which) {
+      builder.payload(ifinfomsg(which.ifindex))
+    } else {
+      builder.payload(ifinfomsg()).name(uapi.IFLA_IFNAME, which.name)
+    }
+    if (sock.target !== undefined) {
+      builder.s32(uapi.IFLA_TARGET_NETNSID, sock.target)
+    }
   }
-  const what = () => ['RTM_GETLINK', 'ifindex' in which ? `ifindex ${which.ifindex}` : which.name] as const
+  const what = () =>
+    ['RTM_GETLINK', 'ifindex' in which ? `ifindex ${which.ifindex}` : which.name] as const
   try {
     sock.request({ type: uapi.RTM_GETLINK, what, write }, (bytes, message) => {
-      if (message.type === uapi.RTM_NEWLINK) link = parseLink(bytes, message)
+      if (message.type === uapi.RTM_NEWLINK) {
+        link = parseLink(bytes, message)
+      }
     })
   } catch (error) {
     if (!isErrno(error, ENODEV)) throw error
@@ -170,8 +194,9 @@ export function getLink(sock: RouteSocket, which: { ifindex: number } | { name: 
 /** All interfaces of the socket's namespace. */
 export function getLinks(sock: RouteSocket): Link[] {
   const write = (builder: netlink.MessageBuilder) => builder.payload(ifinfomsg())
-  return sock.dump({ type: uapi.RTM_GETLINK, what: () => 'RTM_GETLINK', write }, (bytes, message) =>
-    message.type === uapi.RTM_NEWLINK ? parseLink(bytes, message) : undefined,
+  return sock.dump(
+    { type: uapi.RTM_GETLINK, what: () => 'RTM_GETLINK', write },
+    (bytes, message) => (message.type === uapi.RTM_NEWLINK ? parseLink(bytes, message) : undefined),
   )
 }
 
@@ -188,7 +213,11 @@ export function setLink(sock: RouteSocket, ifindex: number, changes: LinkChanges
 }
 
 /** Like setLink, for a move, which takes 20 ms: the event loop continues meanwhile. */
-export function setLinkAside(sock: RouteSocket, ifindex: number, changes: LinkChanges): Promise<void> {
+export function setLinkAside(
+  sock: RouteSocket,
+  ifindex: number,
+  changes: LinkChanges,
+): Promise<void> {
   return sock.requestAside(changeRequest(sock, ifindex, changes))
 }
 
@@ -201,11 +230,21 @@ function changeRequest(sock: RouteSocket, ifindex: number, changes: LinkChanges)
     what: () => ['RTM_NEWLINK', `${describe(changes)} on ${moving ?? nameOf(sock, ifindex)}`],
     write: builder => {
       builder.payload(ifinfomsg(ifindex, flags?.set ?? 0, flags?.mask ?? 0))
-      if (netnsFd !== undefined) builder.s32(uapi.IFLA_NET_NS_FD, netnsFd)
-      if (name !== undefined) builder.name(uapi.IFLA_IFNAME, name)
-      if (mtu !== undefined) builder.u32(uapi.IFLA_MTU, mtu)
-      if (address !== undefined) builder.binary(uapi.IFLA_ADDRESS, address)
-      if (txQueueLen !== undefined) builder.u32(uapi.IFLA_TXQLEN, txQueueLen)
+      if (netnsFd !== undefined) {
+        builder.s32(uapi.IFLA_NET_NS_FD, netnsFd)
+      }
+      if (name !== undefined) {
+        builder.name(uapi.IFLA_IFNAME, name)
+      }
+      if (mtu !== undefined) {
+        builder.u32(uapi.IFLA_MTU, mtu)
+      }
+      if (address !== undefined) {
+        builder.binary(uapi.IFLA_ADDRESS, address)
+      }
+      if (txQueueLen !== undefined) {
+        builder.u32(uapi.IFLA_TXQLEN, txQueueLen)
+      }
     },
   }
 }
@@ -217,11 +256,23 @@ export function nameOf(sock: RouteSocket, ifindex: number): string {
 
 function describe({ flags, mtu, address, name, txQueueLen, netnsFd }: LinkChanges): string {
   const changes: string[] = []
-  if (netnsFd !== undefined) changes.push('netns')
-  if (name !== undefined) changes.push(`name ${name}`)
-  if (mtu !== undefined) changes.push(`mtu ${mtu}`)
-  if (address !== undefined) changes.push(`address ${formatMac(address)}`)
-  if (txQueueLen !== undefined) changes.push(`txqueuelen ${txQueueLen}`)
-  if (flags !== undefined) changes.push(`flags 0x${flags.set.toString(16)}/0x${flags.mask.toString(16)}`)
+  if (netnsFd !== undefined) {
+    changes.push('netns')
+  }
+  if (name !== undefined) {
+    changes.push(`name ${name}`)
+  }
+  if (mtu !== undefined) {
+    changes.push(`mtu ${mtu}`)
+  }
+  if (address !== undefined) {
+    changes.push(`address ${formatMac(address)}`)
+  }
+  if (txQueueLen !== undefined) {
+    changes.push(`txqueuelen ${txQueueLen}`)
+  }
+  if (flags !== undefined) {
+    changes.push(`flags 0x${flags.set.toString(16)}/0x${flags.mask.toString(16)}`)
+  }
   return changes.join(', ')
 }

@@ -1,6 +1,12 @@
 /** Ids that a network namespace gives to others. include/uapi/linux/net_namespace.h. */
 import { EEXIST, isErrno } from '../../base/errno.ts'
-import { decodeAttributes, type Message, type MessageBuilder, policy, s32 } from '../../netlink/index.ts'
+import {
+  decodeAttributes,
+  type Message,
+  type MessageBuilder,
+  policy,
+  s32,
+} from '../../netlink/index.ts'
 import { RTM_GETNSID, RTM_NEWNSID } from '../uapi.ts'
 import type { RouteSocket } from './route-socket.ts'
 
@@ -17,7 +23,10 @@ const RTGENMSG = 4
 /** Returns the id in an RTM_NEWNSID or RTM_DELNSID, -1 if none. Throws NetlinkParseError. */
 export function parseNsid(bytes: Uint8Array, { offset, length }: Message): number {
   if (length < RTGENMSG) return NETNSA_NSID_NOT_ASSIGNED
-  return decodeAttributes(nsidPolicy, bytes, offset + RTGENMSG, length - RTGENMSG).nsid ?? NETNSA_NSID_NOT_ASSIGNED
+  return (
+    decodeAttributes(nsidPolicy, bytes, offset + RTGENMSG, length - RTGENMSG).nsid ??
+    NETNSA_NSID_NOT_ASSIGNED
+  )
 }
 
 /**
@@ -35,7 +44,8 @@ export function nsidOf(sock: RouteSocket, nsfd: number): number {
     sock.request({
       type: RTM_NEWNSID,
       what: () => 'RTM_NEWNSID',
-      write: builder => builder.payload(new Uint8Array(RTGENMSG)).s32(NETNSA_NSID, -1).u32(NETNSA_FD, nsfd),
+      write: builder =>
+        builder.payload(new Uint8Array(RTGENMSG)).s32(NETNSA_NSID, -1).u32(NETNSA_FD, nsfd),
     })
   } catch (error) {
     // Another process was first.
@@ -46,9 +56,12 @@ export function nsidOf(sock: RouteSocket, nsfd: number): number {
 
 function getNsid(sock: RouteSocket, nsfd: number): number {
   let nsid = NETNSA_NSID_NOT_ASSIGNED
-  const write = (builder: MessageBuilder) => builder.payload(new Uint8Array(RTGENMSG)).u32(NETNSA_FD, nsfd)
+  const write = (builder: MessageBuilder) =>
+    builder.payload(new Uint8Array(RTGENMSG)).u32(NETNSA_FD, nsfd)
   sock.request({ type: RTM_GETNSID, what: () => 'RTM_GETNSID', write }, (bytes, message) => {
-    if (message.type === RTM_NEWNSID) nsid = parseNsid(bytes, message)
+    if (message.type === RTM_NEWNSID) {
+      nsid = parseNsid(bytes, message)
+    }
   })
   return nsid
 }

@@ -61,14 +61,27 @@ export class RouteSocket implements Disposable {
   #seq = 0
   #open = true
 
-  private constructor(native: Native, nsfd: number, target?: number, protocol = uapi.NETLINK_ROUTE) {
+  private constructor(
+    native: Native,
+    nsfd: number,
+    target?: number,
+    protocol = uapi.NETLINK_ROUTE,
+  ) {
     this.target = target
     this.#native = native
     const what = protocol === uapi.NETLINK_ROUTE ? 'NETLINK_ROUTE' : 'NETLINK_SOCK_DIAG'
-    this.#fd = check(native.socket(uapi.AF_NETLINK, uapi.SOCK_RAW, protocol, nsfd), `socket(AF_NETLINK, ${what})`)
+    this.#fd = check(
+      native.socket(uapi.AF_NETLINK, uapi.SOCK_RAW, protocol, nsfd),
+      `socket(AF_NETLINK, ${what})`,
+    )
     // Each option improves error messages. An old kernel may lack it.
-    for (const option of [uapi.NETLINK_EXT_ACK, uapi.NETLINK_CAP_ACK, uapi.NETLINK_GET_STRICT_CHK])
+    for (const option of [
+      uapi.NETLINK_EXT_ACK,
+      uapi.NETLINK_CAP_ACK,
+      uapi.NETLINK_GET_STRICT_CHK,
+    ]) {
       native.setsockopt(this.#fd, uapi.SOL_NETLINK, option, uapi.int32(1))
+    }
   }
 
   /** Opens a socket in the network namespace that `nsfd` refers to; -1 is our own. */
@@ -121,7 +134,9 @@ export class RouteSocket implements Disposable {
       this.#send(request, netlink.NLM_F_DUMP)
       const consistent = this.#receive(request, (bytes, message) => {
         const item = netlink.parsed(() => decode(bytes, message))
-        if (item !== undefined && found.length < most) found.push(item)
+        if (item !== undefined && found.length < most) {
+          found.push(item)
+        }
         return found.length < most
       })
       if (consistent || found.length === most || attempt === DUMP_ATTEMPTS) return found
@@ -130,10 +145,14 @@ export class RouteSocket implements Disposable {
 
   /** Whether `nsfd` refers to the namespace that the socket is in. */
   isIn(nsfd: number): boolean {
-    return closing(this.#native, check(this.#native.ioctl(this.#fd, uapi.SIOCGSKNS, 0), 'SIOCGSKNS'), own => {
-      const [one, other] = [fstatSync(own), fstatSync(nsfd)]
-      return one.ino === other.ino && one.dev === other.dev
-    })
+    return closing(
+      this.#native,
+      check(this.#native.ioctl(this.#fd, uapi.SIOCGSKNS, 0), 'SIOCGSKNS'),
+      own => {
+        const [one, other] = [fstatSync(own), fstatSync(nsfd)]
+        return one.ino === other.ino && one.dev === other.dev
+      },
+    )
   }
 
   /** Idempotent. */
@@ -167,7 +186,9 @@ export class RouteSocket implements Disposable {
       try {
         this.#handle(length, progress, onReply)
       } catch (error) {
-        throw error instanceof netlink.NetlinkParseError ? new VnetError(EBADMSG, what(), error.message) : error
+        throw error instanceof netlink.NetlinkParseError
+          ? new VnetError(EBADMSG, what(), error.message)
+          : error
       }
       const { end } = progress
       if (end !== undefined) {
@@ -198,10 +219,14 @@ export class RouteSocket implements Disposable {
     for (const message of netlink.messages(this.#into, 0, length)) {
       // Skips replies to an earlier request that ended because its callback threw.
       if (message.seq !== this.#seq) continue
-      if ((message.flags & netlink.NLM_F_DUMP_INTR) !== 0) progress.isConsistent = false
-      if (message.type === netlink.NLMSG_ERROR || message.type === netlink.NLMSG_DONE)
+      if ((message.flags & netlink.NLM_F_DUMP_INTR) !== 0) {
+        progress.isConsistent = false
+      }
+      if (message.type === netlink.NLMSG_ERROR || message.type === netlink.NLMSG_DONE) {
         progress.end = netlink.parseAck(this.#into, message)
-      else if (onReply(this.#into, message) === false) progress.isEnough = true
+      } else if (onReply(this.#into, message) === false) {
+        progress.isEnough = true
+      }
     }
   }
 
@@ -213,6 +238,8 @@ export class RouteSocket implements Disposable {
       uapi.MSG_DONTWAIT | uapi.MSG_PEEK | uapi.MSG_TRUNC,
       this.#meta,
     )
-    if (length > this.#into.length) this.#into = new Uint8Array(Math.min(length, RECEIVE_BYTES_MAX))
+    if (length > this.#into.length) {
+      this.#into = new Uint8Array(Math.min(length, RECEIVE_BYTES_MAX))
+    }
   }
 }

@@ -76,14 +76,33 @@ function routesOf(sock: RouteSocket, family: uapi.AddressFamily): Route[] {
   const write = (builder: netlink.MessageBuilder) => builder.payload(rtmsg({ family }))
   const what = () => 'RTM_GETROUTE'
   return sock.dump({ type: uapi.RTM_GETROUTE, what, write }, (bytes, { type, offset, length }) => {
-    if (type !== uapi.RTM_NEWROUTE || length < uapi.RTMSG || bytes[offset] !== family) return undefined
-    const attributes = netlink.decodeAttributes(routePolicy, bytes, offset + uapi.RTMSG, length - uapi.RTMSG)
-    const { dst, oif, gateway, metric = 0, multipath, otherVia, table = bytes[offset + 4] } = attributes
+    if (type !== uapi.RTM_NEWROUTE || length < uapi.RTMSG || bytes[offset] !== family) {
+      return undefined
+    }
+    const attributes = netlink.decodeAttributes(
+      routePolicy,
+      bytes,
+      offset + uapi.RTMSG,
+      length - uapi.RTMSG,
+    )
+    const {
+      dst,
+      oif,
+      gateway,
+      metric = 0,
+      multipath,
+      otherVia,
+      table = bytes[offset + 4],
+    } = attributes
     return {
       family,
       dst: dst?.slice() ?? new Uint8Array(family === uapi.AF_INET ? 4 : 16),
       prefixLen: bytes[offset + 1],
-      oif: oif ?? (multipath !== undefined && multipath.length >= 8 ? netlink.getU32(multipath, 4) : undefined),
+      oif:
+        oif ??
+        (multipath !== undefined && multipath.length >= 8
+          ? netlink.getU32(multipath, 4)
+          : undefined),
       type: bytes[offset + 7],
       via: gateway?.slice(),
       table,
@@ -99,7 +118,9 @@ function routesOf(sock: RouteSocket, family: uapi.AddressFamily): Route[] {
  */
 export function hasLocalRoutes(sock: RouteSocket, ifindex: number): boolean {
   const all = getAddresses(sock, ifindex)
-  const addresses = all.filter(({ bytes, flags }) => bytes.length === 16 && (flags & IFA_F_NODAD) !== 0)
+  const addresses = all.filter(
+    ({ bytes, flags }) => bytes.length === 16 && (flags & IFA_F_NODAD) !== 0,
+  )
   if (addresses.length === 0) return true
   const locals = routesOf(sock, uapi.AF_INET6).filter(
     ({ type, prefixLen }) => type === uapi.RTN_LOCAL && prefixLen === 128,
@@ -112,8 +133,16 @@ export function hasLocalRoutes(sock: RouteSocket, ifindex: number): boolean {
  * does. Routes of the interface `except` do not conflict. Throws a VnetError, EINVAL if `address`
  * is malformed.
  */
-export function conflictWith(sock: RouteSocket, address: string, except: string): string | undefined {
-  const route = overlappingRoute(getRoutes(sock), toPrefix(address), getLink(sock, { name: except })?.ifindex)
+export function conflictWith(
+  sock: RouteSocket,
+  address: string,
+  except: string,
+): string | undefined {
+  const route = overlappingRoute(
+    getRoutes(sock),
+    toPrefix(address),
+    getLink(sock, { name: except })?.ifindex,
+  )
   if (route === undefined) return undefined
   const holder = route.oif === undefined ? undefined : getLink(sock, { ifindex: route.oif })?.name
   return `${holder ?? 'no interface'} has a route to ${formatPrefix({ bytes: route.dst, prefixLen: route.prefixLen })}`
@@ -125,7 +154,11 @@ export function conflictWith(sock: RouteSocket, address: string, except: string)
  * routes do not conflict. Nor do the halves that VPNs make of one (a /1, 2000::/3), link-local
  * routes and multicast routes.
  */
-export function overlappingRoute(routes: readonly Route[], cidr: Prefix, exceptIfindex?: number): Route | undefined {
+export function overlappingRoute(
+  routes: readonly Route[],
+  cidr: Prefix,
+  exceptIfindex?: number,
+): Route | undefined {
   return routes.find(route => {
     const { dst, prefixLen, oif, type } = route
     if (type !== uapi.RTN_UNICAST && type !== uapi.RTN_LOCAL) return false
@@ -138,7 +171,9 @@ export function overlappingRoute(routes: readonly Route[], cidr: Prefix, exceptI
 /** Returns the index that the most specific unicast route leads to; undefined if local or none. */
 export function outputTo(routes: readonly Route[], address: Uint8Array): number | undefined {
   const to = { bytes: address, prefixLen: 8 * address.length }
-  const leading = routes.filter(({ dst, prefixLen }) => prefixesIntersect({ bytes: dst, prefixLen }, to))
+  const leading = routes.filter(({ dst, prefixLen }) =>
+    prefixesIntersect({ bytes: dst, prefixLen }, to),
+  )
   const [best] = leading.sort((a, b) => b.prefixLen - a.prefixLen)
   return best?.type === uapi.RTN_UNICAST ? best.oif : undefined
 }
@@ -184,8 +219,11 @@ export function addNetworkRoute(sock: RouteSocket, route: NetworkRoute): void {
     .filter(known => known.prefixLen === dst.prefixLen && sameBytes(known.dst, network))
     .sort((a, b) => a.metric - b.metric)
   const request = networkRequest(sock, netlink.NLM_F_CREATE | netlink.NLM_F_EXCL, route)
-  if (used === undefined) sock.request(request)
-  else if (!leadsTo(used, route)) throw new VnetError(EEXIST, request.what())
+  if (used === undefined) {
+    sock.request(request)
+  } else if (!leadsTo(used, route)) {
+    throw new VnetError(EEXIST, request.what())
+  }
 }
 
 function networkRequest(sock: RouteSocket, flags: number, route: NetworkRoute): RouteRequest {
@@ -202,8 +240,12 @@ function networkRequest(sock: RouteSocket, flags: number, route: NetworkRoute): 
     what: () => ['RTM_NEWROUTE', `${formatPrefix(dst)}${over} on ${nameOf(sock, oif)}`],
     write(builder) {
       builder.payload(rtmsg(header)).binary(uapi.RTA_DST, networkOf(dst)).u32(uapi.RTA_OIF, oif)
-      if (via !== undefined) builder.binary(uapi.RTA_GATEWAY, via)
-      if (metric !== undefined) builder.u32(uapi.RTA_PRIORITY, metric)
+      if (via !== undefined) {
+        builder.binary(uapi.RTA_GATEWAY, via)
+      }
+      if (metric !== undefined) {
+        builder.u32(uapi.RTA_PRIORITY, metric)
+      }
     },
   }
 }
@@ -211,7 +253,9 @@ function networkRequest(sock: RouteSocket, flags: number, route: NetworkRoute): 
 /** Whether a route to the same network has the same next hop. */
 function leadsTo({ oif, via, complex }: Route, route: NetworkRoute): boolean {
   if (complex || oif !== route.oif) return false
-  return via === undefined || route.via === undefined ? via === route.via : sameBytes(via, route.via)
+  return via === undefined || route.via === undefined
+    ? via === route.via
+    : sameBytes(via, route.via)
 }
 
 /** A default route with metric 0, which none precedes, by interface index and IPv4 gateway. */
@@ -270,7 +314,8 @@ function makeLocalTable(sock: RouteSocket, dst: Uint8Array): void {
     protocol: uapi.RTPROT_STATIC,
     type: uapi.RTN_THROW,
   }
-  const write = (builder: netlink.MessageBuilder) => builder.payload(rtmsg(header)).binary(uapi.RTA_DST, dst)
+  const write = (builder: netlink.MessageBuilder) =>
+    builder.payload(rtmsg(header)).binary(uapi.RTA_DST, dst)
   const what = () => ['RTM_NEWROUTE', `throw ${formatAddress(dst)} table local`] as const
   sock.request({ type: uapi.RTM_NEWROUTE, flags: netlink.NLM_F_CREATE, what, write })
   sock.request({ type: uapi.RTM_DELROUTE, what, write })
@@ -302,7 +347,10 @@ export function delRule(sock: RouteSocket, rule: RoutingRule): void {
   sock.request(ruleRequest(uapi.RTM_DELRULE, rule))
 }
 
-function ruleRequest(type: number, { family, table, priority, iif, fwmark, to }: RoutingRule): RouteRequest {
+function ruleRequest(
+  type: number,
+  { family, table, priority, iif, fwmark, to }: RoutingRule,
+): RouteRequest {
   // struct fib_rule_hdr has the layout of struct rtmsg.
   const header = rtmsg({
     family,
@@ -313,12 +361,21 @@ function ruleRequest(type: number, { family, table, priority, iif, fwmark, to }:
   return {
     type,
     flags: type === uapi.RTM_NEWRULE ? netlink.NLM_F_CREATE : 0,
-    what: () => [type === uapi.RTM_NEWRULE ? 'RTM_NEWRULE' : 'RTM_DELRULE', `iif ${iif} table ${table}`],
+    what: () => [
+      type === uapi.RTM_NEWRULE ? 'RTM_NEWRULE' : 'RTM_DELRULE',
+      `iif ${iif} table ${table}`,
+    ],
     write(builder) {
       builder.payload(header)
-      if (iif !== undefined) builder.name(FRA_IIFNAME, iif)
-      if (priority !== undefined) builder.u32(FRA_PRIORITY, priority)
-      if (fwmark !== undefined) builder.u32(FRA_FWMARK, fwmark)
+      if (iif !== undefined) {
+        builder.name(FRA_IIFNAME, iif)
+      }
+      if (priority !== undefined) {
+        builder.u32(FRA_PRIORITY, priority)
+      }
+      if (fwmark !== undefined) {
+        builder.u32(FRA_FWMARK, fwmark)
+      }
       if (to === undefined) return
       const [first, last] = to.ports
       builder.binary(FRA_DST, to.address)

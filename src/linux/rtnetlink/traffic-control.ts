@@ -49,7 +49,9 @@ async function add(
   write: (builder: MessageBuilder) => unknown = () => {},
 ): Promise<void> {
   const message = new Uint8Array(TCMSG)
-  for (const [i, value] of tcmsg.entries()) putU32(message, 4 + 4 * i, value)
+  for (const [i, value] of tcmsg.entries()) {
+    putU32(message, 4 + 4 * i, value)
+  }
   try {
     await sock.requestAside({
       type,

@@ -45,7 +45,10 @@ export interface OpenParts {
  * An open interface. Read it by `for await (const frames of tap)` or by `onFrames`, one at a time.
  * The frames of a batch end with it (TapFrame). Leaving the loop does not close the Tap.
  */
-export class Tap extends EventEmitter<TapEvents> implements AsyncDisposable, AsyncIterable<readonly TapFrame[]> {
+export class Tap
+  extends EventEmitter<TapEvents>
+  implements AsyncDisposable, AsyncIterable<readonly TapFrame[]>
+{
   readonly layer: TapLayer
   readonly #parts: OpenParts
   readonly #counts: TapCounts
@@ -67,12 +70,26 @@ export class Tap extends EventEmitter<TapEvents> implements AsyncDisposable, Asy
     this.#parts = parts
     const counts = new TapCounts(port.link.name)
     this.#counts = counts
-    this.#reader = new TapReader({ queues: port.queues, slots, layer, counts, onGone: () => this.#leave() })
-    this.#writer = new TapWriter({ port, pool: slots.pool, layer, counts, onDrain: () => this.#drained() })
+    this.#reader = new TapReader({
+      queues: port.queues,
+      slots,
+      layer,
+      counts,
+      onGone: () => this.#leave(),
+    })
+    this.#writer = new TapWriter({
+      port,
+      pool: slots.pool,
+      layer,
+      counts,
+      onDrain: () => this.#drained(),
+    })
     slots.onRoom = () => this.#reader.slotFreed()
     port.onChange(change => this.#changed(change))
     // Not a leak: one signal may close any number of Taps. Other realms have signals of their own.
-    if (signal !== undefined) attempt(() => setMaxListeners(0, signal))
+    if (signal !== undefined) {
+      attempt(() => setMaxListeners(0, signal))
+    }
     signal?.addEventListener('abort', this.#onAbort, { once: true })
   }
 
@@ -179,7 +196,9 @@ export class Tap extends EventEmitter<TapEvents> implements AsyncDisposable, Asy
     signal?.removeEventListener('abort', this.#onAbort)
     this.#reader.end('closed')
     this.#writer.end()
-    for (const { reject } of this.#waiting.splice(0)) reject(this.#ended('write'))
+    for (const { reject } of this.#waiting.splice(0)) {
+      reject(this.#ended('write'))
+    }
     await port.close()
     slots.pool.closeAccount(slots)
     await close()
@@ -187,7 +206,9 @@ export class Tap extends EventEmitter<TapEvents> implements AsyncDisposable, Asy
   }
 
   #drained(): void {
-    for (const { resolve } of this.#waiting.splice(0)) resolve()
+    for (const { resolve } of this.#waiting.splice(0)) {
+      resolve()
+    }
     this.#report('drain')
   }
 
@@ -212,10 +233,15 @@ export class Tap extends EventEmitter<TapEvents> implements AsyncDisposable, Asy
 
   #changed(change: LinkChange): void {
     const { kind } = change
-    if (kind === 'renamed' || kind === 'moved') this.#counts.name = change.name
-    else if (kind === 'up' || kind === 'down') this.#report(kind)
-    else if (kind === 'mtu') this.#report('mtu', change.mtu)
-    else if (kind === 'gone') this.#leave()
+    if (kind === 'renamed' || kind === 'moved') {
+      this.#counts.name = change.name
+    } else if (kind === 'up' || kind === 'down') {
+      this.#report(kind)
+    } else if (kind === 'mtu') {
+      this.#report('mtu', change.mtu)
+    } else if (kind === 'gone') {
+      this.#leave()
+    }
   }
 
   #leave(): void {

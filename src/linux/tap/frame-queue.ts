@@ -75,7 +75,13 @@ export class FrameQueue implements PortQueue {
   #paused = true
   #dead = false
 
-  constructor(native: Native, fd: number, vnetHdrLen: number, slots: SlotAccount, batches: FrameBatches) {
+  constructor(
+    native: Native,
+    fd: number,
+    vnetHdrLen: number,
+    slots: SlotAccount,
+    batches: FrameBatches,
+  ) {
     this.#native = native
     this.#fd = fd
     this.#vnetHdrLen = vnetHdrLen
@@ -98,7 +104,9 @@ export class FrameQueue implements PortQueue {
     const got = this.#native.readBatch(handle, this.#fd, n, READ_BYTES)
     for (let i = 0; i < got; i++) {
       const skb = slots.pool.take(slots, lengths[i] - header)
-      if (header !== 0) parseVnetHdr(skb)
+      if (header !== 0) {
+        parseVnetHdr(skb)
+      }
       into[i] = skb
     }
     return got
@@ -110,7 +118,8 @@ export class FrameQueue implements PortQueue {
     let sent = 0
     while (from.length > 0) {
       const { pool } = from.peek(0) as SkBuff
-      const { offsets, lengths, handle } = pool === this.#slots.pool ? this.#batch : this.#batches.of(pool)
+      const { offsets, lengths, handle } =
+        pool === this.#slots.pool ? this.#batch : this.#batches.of(pool)
       let n = from.length > FRAMES ? FRAMES : from.length
       for (let i = 0; i < n; i++) {
         const skb = from.peek(i) as SkBuff
@@ -118,7 +127,9 @@ export class FrameQueue implements PortQueue {
           n = i
           break
         }
-        if (header !== 0) createVnetHdr(skb)
+        if (header !== 0) {
+          createVnetHdr(skb)
+        }
         offsets[i] = skb.data - header
         lengths[i] = skb.len + header
       }
@@ -126,10 +137,15 @@ export class FrameQueue implements PortQueue {
       for (let i = 0; i < done; i++) {
         const skb = from.shift() as SkBuff
         const result = lengths[i]
-        if (result > 0) skb.consume()
-        else skb.drop(dropReason(-result, skb))
+        if (result > 0) {
+          skb.consume()
+        } else {
+          skb.drop(dropReason(-result, skb))
+        }
       }
-      if (done > 0) sent += done
+      if (done > 0) {
+        sent += done
+      }
       if (done < n) break
     }
     return sent
@@ -144,7 +160,9 @@ export class FrameQueue implements PortQueue {
     if (typeof poller === 'number') throw new errnos.VnetError(poller, 'uv_poll_init')
     this.#poller = poller
     this.#listener = fn
-    if (!this.#paused) poller.start()
+    if (!this.#paused) {
+      poller.start()
+    }
   }
 
   pause(): void {
@@ -154,19 +172,25 @@ export class FrameQueue implements PortQueue {
 
   resume(): void {
     this.#paused = false
-    if (!this.#dead) this.#poller?.start()
+    if (!this.#dead) {
+      this.#poller?.start()
+    }
   }
 
   /** Resumes after a reported error is over: the interface of a packet socket may be up again. */
   revive(): void {
     this.#dead = false
-    if (!this.#paused) this.#poller?.start()
+    if (!this.#paused) {
+      this.#poller?.start()
+    }
   }
 
   /** Closes the descriptor, and notifies the listener unless it knows that the queue is dead. */
   close(): void {
     const fd = this.release()
-    if (fd >= 0) closeFd(this.#native, fd)
+    if (fd >= 0) {
+      closeFd(this.#native, fd)
+    }
   }
 
   /** Like close(), but returns the descriptor for the caller to close; -1 if it is closed. */
@@ -176,7 +200,9 @@ export class FrameQueue implements PortQueue {
     this.#poller?.close()
     this.#poller = undefined
     this.#fd = -1
-    if (!this.#dead) this.#listener(-errnos.ECANCELED)
+    if (!this.#dead) {
+      this.#listener(-errnos.ECANCELED)
+    }
     return fd
   }
 }
@@ -191,7 +217,10 @@ const DROP_REASONS: ReadonlyMap<number, number> = new Map([
 ])
 
 /** Returns why the kernel refused a frame with this error. */
-function dropReason(error: number, { len, data, gsoSize, ipSummed, csumStart, csumOffset }: SkBuff): number {
+function dropReason(
+  error: number,
+  { len, data, gsoSize, ipSummed, csumStart, csumOffset }: SkBuff,
+): number {
   if (error !== errnos.EINVAL) return DROP_REASONS.get(error) ?? SKB_DROP_REASON_KERNEL_ERROR
   // The kernel has one error for a short frame and for a header of offloads that does not fit it.
   if (len < ETH_HLEN) return SKB_DROP_REASON_HDR_TRUNC
@@ -217,9 +246,13 @@ export function parseVnetHdr(skb: SkBuff): void {
   const kind = gso & ~uapi.VIRTIO_NET_HDR_GSO_ECN
   const ecn = (gso & uapi.VIRTIO_NET_HDR_GSO_ECN) === 0 ? 0 : SKB_GSO_TCP_ECN
   skb.gsoSize = getU16(bytes, at + 4)
-  if (kind === uapi.VIRTIO_NET_HDR_GSO_TCPV4) skb.gsoType = SKB_GSO_TCPV4 | ecn
-  else if (kind === uapi.VIRTIO_NET_HDR_GSO_TCPV6) skb.gsoType = SKB_GSO_TCPV6 | ecn
-  else if (kind === uapi.VIRTIO_NET_HDR_GSO_UDP_L4) skb.gsoType = SKB_GSO_UDP_L4
+  if (kind === uapi.VIRTIO_NET_HDR_GSO_TCPV4) {
+    skb.gsoType = SKB_GSO_TCPV4 | ecn
+  } else if (kind === uapi.VIRTIO_NET_HDR_GSO_TCPV6) {
+    skb.gsoType = SKB_GSO_TCPV6 | ecn
+  } else if (kind === uapi.VIRTIO_NET_HDR_GSO_UDP_L4) {
+    skb.gsoType = SKB_GSO_UDP_L4
+  }
 }
 
 /** Writes the header before the frame from the skb's fields. Overwrites the bytes there. */
@@ -227,8 +260,11 @@ export function createVnetHdr(skb: SkBuff): void {
   const { bytes, data, gsoSize } = skb
   const at = data - uapi.VIRTIO_NET_HDR_LEN
   const partial = skb.ipSummed === CHECKSUM_PARTIAL
-  if (partial) bytes[at] = uapi.VIRTIO_NET_HDR_F_NEEDS_CSUM
-  else bytes[at] = skb.ipSummed === CHECKSUM_UNNECESSARY ? uapi.VIRTIO_NET_HDR_F_DATA_VALID : 0
+  if (partial) {
+    bytes[at] = uapi.VIRTIO_NET_HDR_F_NEEDS_CSUM
+  } else {
+    bytes[at] = skb.ipSummed === CHECKSUM_UNNECESSARY ? uapi.VIRTIO_NET_HDR_F_DATA_VALID : 0
+  }
   bytes[at + 1] = gsoSize === 0 ? 0 : virtioGsoType(skb.gsoType)
   putU16(bytes, at + 2, gsoSize === 0 ? 0 : headerLength(skb))
   putU16(bytes, at + 4, gsoSize)
@@ -246,6 +282,8 @@ function virtioGsoType(gsoType: number): number {
 /** The length of all headers of a GSO frame, a hint to the kernel of how much to keep linear. */
 function headerLength({ bytes, data, len, csumStart, gsoType }: SkBuff): number {
   const doff = csumStart + 12
-  if ((gsoType & SKB_GSO_UDP_L4) !== 0 || doff >= data + len) return Math.min(csumStart - data + 8, len)
+  if ((gsoType & SKB_GSO_UDP_L4) !== 0 || doff >= data + len) {
+    return Math.min(csumStart - data + 8, len)
+  }
   return Math.min(csumStart - data + (bytes[doff] >> 4) * 4, len)
 }

@@ -6,7 +6,12 @@ import { withCode } from '../../base/usage-error.ts'
 import { GSO_SEGS_MAX, skbChecksumHelp, skbGsoSegment } from '../../netdev/gso.ts'
 import { BATCH } from '../../netdev/port-reader.ts'
 import { ETH_HLEN, ETH_P_IP, ETH_P_IPV6, put16 } from '../../packet/index.ts'
-import { CHECKSUM_PARTIAL, Ring, SKB_DROP_REASON_SKB_GSO_SEG, type SkBuff } from '../../skb/index.ts'
+import {
+  CHECKSUM_PARTIAL,
+  Ring,
+  SKB_DROP_REASON_SKB_GSO_SEG,
+  type SkBuff,
+} from '../../skb/index.ts'
 
 export type TapLayer = 'tap' | 'tun'
 
@@ -190,9 +195,13 @@ export class TapBatch {
   end(): void {
     const n = this.#length
     this.#length = 0
-    for (let i = 0; i < n; i++) this.#frames[i].end()
+    for (let i = 0; i < n; i++) {
+      this.#frames[i].end()
+    }
     if (this.#segments.length === 0) return
-    for (const segment of this.#segments) segment.end()
+    for (const segment of this.#segments) {
+      segment.end()
+    }
     this.#segments = []
   }
 
@@ -232,7 +241,11 @@ export function segmentSkb(skb: SkBuff, into: Ring, layer: TapLayer): number {
   const at = skb.push(ETH_HLEN)
   put16(skb.bytes, at + ETH_HLEN - 2, version === 4 ? ETH_P_IP : ETH_P_IPV6)
   const n = skbGsoSegment(skb, into)
-  if (n < 0) skb.pull(ETH_HLEN)
-  for (let i = 0; i < n; i++) into.peek(i)?.pull(ETH_HLEN)
+  if (n < 0) {
+    skb.pull(ETH_HLEN)
+  }
+  for (let i = 0; i < n; i++) {
+    into.peek(i)?.pull(ETH_HLEN)
+  }
   return n
 }

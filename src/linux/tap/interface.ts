@@ -28,7 +28,15 @@ import { IFNAMSIZ } from '../../netdev/if.ts'
 import type { PortSpec } from '../../netdev/port.ts'
 import { encodeName } from '../../netlink/index.ts'
 import { sameBytes } from '../../packet/address.ts'
-import { check, checkTap, closeAside, closeFds, closing, closingOnError, type Native } from '../index.ts'
+import {
+  check,
+  checkTap,
+  closeAside,
+  closeFds,
+  closing,
+  closingOnError,
+  type Native,
+} from '../index.ts'
 import { getLink, type Link, RouteSocket, setLinkAside } from '../rtnetlink.ts'
 import * as uapi from '../uapi.ts'
 import { openTun, rootAdvice, setOffload, setPersist, type Tun, tapName } from './tap.ts'
@@ -53,13 +61,35 @@ const OWN_DESCRIPTOR = /^\/proc\/(?:thread-)?self\/fd\/\d+$/
  * Makes an interface in the namespace `spec.netns`, which `nsfd` refers to; -1 is our own. `before`
  * is called before it appears in another namespace. If it throws a VnetError, no interface remains.
  */
-export async function createTap(native: Native, spec: TapSpec, nsfd: number, before: () => void): Promise<Tun> {
-  const { name, queues, features, layer = 'tap', carrier = true, persist = false, owner, group } = spec
+export async function createTap(
+  native: Native,
+  spec: TapSpec,
+  nsfd: number,
+  before: () => void,
+): Promise<Tun> {
+  const {
+    name,
+    queues,
+    features,
+    layer = 'tap',
+    carrier = true,
+    persist = false,
+    owner,
+    group,
+  } = spec
   // A multi-queue TAP shows 256 queues, so a port with one queue is made single-queue and shows
   // one, like hardware. A persistent interface is always multi-queue: a later run may want more
   // queues.
   const multiQueue = queues > 1 || persist
-  const options = { layer, queues, features, carrier, multiQueue, exclusive: true, rights: { owner, group } }
+  const options = {
+    layer,
+    queues,
+    features,
+    carrier,
+    multiQueue,
+    exclusive: true,
+    rights: { owner, group },
+  }
   const staysInside = nsfd < 0 || OWN_DESCRIPTOR.test(spec.netns ?? '')
   // The kernel refuses it without CAP_SYS_ADMIN, in a container for example.
   const unnamed = staysInside && !multiQueue ? -1 : native.unnamedNetns()
@@ -67,7 +97,12 @@ export async function createTap(native: Native, spec: TapSpec, nsfd: number, bef
     before()
     return openTun(native, { ...options, name, nsfd })
   }
-  const tap = openTun(native, { ...options, name: TEMPORARY_NAME, shownName: name, nsfd: Math.max(-1, unnamed) })
+  const tap = openTun(native, {
+    ...options,
+    name: TEMPORARY_NAME,
+    shownName: name,
+    nsfd: Math.max(-1, unnamed),
+  })
   try {
     using here = RouteSocket.open(native, Math.max(-1, unnamed))
     const link = getLink(here, { name: tap.name })
@@ -82,11 +117,24 @@ export async function createTap(native: Native, spec: TapSpec, nsfd: number, bef
 }
 
 /** Moves an interface to the namespace of `nsfd`, or to our own if that is -1. */
-async function move(native: Native, here: RouteSocket, ifindex: number, nsfd: number, name: string): Promise<void> {
+async function move(
+  native: Native,
+  here: RouteSocket,
+  ifindex: number,
+  nsfd: number,
+  name: string,
+): Promise<void> {
   const moveTo = (netnsFd: number) => setLinkAside(here, ifindex, { netnsFd, name })
   try {
-    if (nsfd >= 0) await moveTo(nsfd)
-    else await closing(native, check(native.open(OWN_NETNS, uapi.O_RDONLY, -1), ['open', OWN_NETNS]), moveTo)
+    if (nsfd >= 0) {
+      await moveTo(nsfd)
+    } else {
+      await closing(
+        native,
+        check(native.open(OWN_NETNS, uapi.O_RDONLY, -1), ['open', OWN_NETNS]),
+        moveTo,
+      )
+    }
   } catch (error) {
     throw isErrno(error, EPERM) ? new VnetError(EPERM, error.what, rootAdvice()) : error
   }
@@ -109,26 +157,51 @@ export function attachTap(native: Native, spec: TapSpec, link: Link, nsfd: numbe
   const { tun } = link
   if (tun === undefined || tun.type !== layer) {
     const kind = layer.toUpperCase()
-    throw new VnetError(EEXIST, what, `an interface of that name exists and is not a ${kind}; choose another name`)
+    throw new VnetError(
+      EEXIST,
+      what,
+      `an interface of that name exists and is not a ${kind}; choose another name`,
+    )
   }
-  if (tun.numQueues + tun.numDisabledQueues > 0 || !tun.persist)
+  if (tun.numQueues + tun.numDisabledQueues > 0 || !tun.persist) {
     throw new VnetError(EEXIST, what, 'another program drives that interface; choose another name')
-  if (!tun.multiQueue && queues > 1)
-    throw new VnetError(EINVAL, what, 'it was made with a single queue; use --txqs 1 --rxqs 1, or --delete it first')
+  }
+  if (!tun.multiQueue && queues > 1) {
+    throw new VnetError(
+      EINVAL,
+      what,
+      'it was made with a single queue; use --txqs 1 --rxqs 1, or --delete it first',
+    )
+  }
   if (group !== undefined && owner === undefined && tun.owner !== undefined) {
     const advice = `only user ${tun.owner} may attach to it, so a group changes nothing; add --user, or --delete it first`
     throw new VnetError(EINVAL, what, advice)
   }
   const isFree = tun.owner === undefined && tun.group === undefined
-  const rights = owner !== undefined || group !== undefined || (isFree && tun.multiQueue) ? { owner, group } : undefined
+  const rights =
+    owner !== undefined || group !== undefined || (isFree && tun.multiQueue)
+      ? { owner, group }
+      : undefined
   const { multiQueue } = tun
-  return openTun(native, { layer, name, queues, features, carrier, multiQueue, exclusive: false, rights, nsfd })
+  return openTun(native, {
+    layer,
+    name,
+    queues,
+    features,
+    carrier,
+    multiQueue,
+    exclusive: false,
+    rights,
+    nsfd,
+  })
 }
 
 /** Removes a persistent TAP that no program is attached to. Throws a VnetError. */
 export function removeTap(native: Native, there: RouteSocket, name: string, nsfd: number): void {
   const existing = getLink(there, { name })
-  if (existing === undefined) throw new VnetError(ENOENT, `delete ${name}`, 'there is no such interface')
+  if (existing === undefined) {
+    throw new VnetError(ENOENT, `delete ${name}`, 'there is no such interface')
+  }
   const tap = attachTap(native, { name, queues: 1, features: 0 }, existing, nsfd)
   closingOnError(native, tap.fds, () => setPersist(native, tap, false))
   closeFds(native, tap.fds)
@@ -139,24 +212,50 @@ export function removeTap(native: Native, there: RouteSocket, name: string, nsfd
  * and the offloads of `features` like openTun. `layer` is the required kind, or undefined for
  * either. Throws a VnetError if the descriptor cannot be used, and leaves it open.
  */
-export function adoptTun(native: Native, fd: number, layer: 'tap' | 'tun' | undefined, features: number): Tun {
+export function adoptTun(
+  native: Native,
+  fd: number,
+  layer: 'tap' | 'tun' | undefined,
+  features: number,
+): Tun {
   const what = `fd ${fd}`
   const request = uapi.ifreq('')
   const result = native.ioctl(fd, uapi.TUNGETIFF, request)
   check(result, what, refusal(-result))
   const [name, flags] = [uapi.ifreqName(request), uapi.ifreqFlags(request)]
   const found = (flags & uapi.IFF_TAP) === 0 ? 'tun' : 'tap'
-  if (layer !== undefined && layer !== found)
-    throw new VnetError(EINVAL, what, `${name} is a ${found.toUpperCase()}, not a ${layer.toUpperCase()}`)
+  if (layer !== undefined && layer !== found) {
+    throw new VnetError(
+      EINVAL,
+      what,
+      `${name} is a ${found.toUpperCase()}, not a ${layer.toUpperCase()}`,
+    )
+  }
   const hasHeader = (flags & uapi.IFF_VNET_HDR) !== 0
-  if (features !== 0 && !hasHeader)
-    throw new VnetError(EINVAL, what, `${name} was opened without IFF_VNET_HDR, which \`offload\` needs`)
+  if (features !== 0 && !hasHeader) {
+    throw new VnetError(
+      EINVAL,
+      what,
+      `${name} was opened without IFF_VNET_HDR, which \`offload\` needs`,
+    )
+  }
   check(native.adopt(fd), what, `it belongs to ${name} of this program`)
   try {
     check(native.ioctl(fd, uapi.FIONBIO, uapi.int32(1)), ['FIONBIO', name])
     const vnetHdrLen = hasHeader ? uapi.VIRTIO_NET_HDR_LEN : 0
-    if (hasHeader) checkTap(native.ioctl(fd, uapi.TUNSETVNETHDRSZ, uapi.int32(vnetHdrLen)), ['TUNSETVNETHDRSZ', name])
-    return { name, fds: [fd], layer: found, vnetHdrLen, features: setOffload(native, fd, name, features, vnetHdrLen) }
+    if (hasHeader) {
+      checkTap(native.ioctl(fd, uapi.TUNSETVNETHDRSZ, uapi.int32(vnetHdrLen)), [
+        'TUNSETVNETHDRSZ',
+        name,
+      ])
+    }
+    return {
+      name,
+      fds: [fd],
+      layer: found,
+      vnetHdrLen,
+      features: setOffload(native, fd, name, features, vnetHdrLen),
+    }
   } catch (error) {
     native.release(fd)
     throw error
@@ -193,14 +292,32 @@ export function netnsOfTun(native: Native, { name, layer, fds }: Tun): number {
 export function linkOfTun(native: Native, there: RouteSocket, { name, layer, fds }: Tun): Link {
   const [fd] = fds as [number]
   const link = getLink(there, { name })
-  if (link?.tun?.type !== layer || !sameBytes(link.address, addressOf(native, fd, link.address.length)))
-    throw new VnetError(EPERM, `fd ${fd}`, `${name} is in another network namespace: it takes CAP_NET_ADMIN there`)
+  if (
+    link?.tun?.type !== layer ||
+    !sameBytes(link.address, addressOf(native, fd, link.address.length))
+  ) {
+    throw new VnetError(
+      EPERM,
+      `fd ${fd}`,
+      `${name} is in another network namespace: it takes CAP_NET_ADMIN there`,
+    )
+  }
   // The flags of TUNGETIFF do not show it: IFF_NOFILTER has the value of IFF_NO_PI.
-  if (link.tun.packetInfo)
-    throw new VnetError(EINVAL, `fd ${fd}`, `${name} has 4 bytes in front of each frame: open it with IFF_NO_PI`)
+  if (link.tun.packetInfo) {
+    throw new VnetError(
+      EINVAL,
+      `fd ${fd}`,
+      `${name} has 4 bytes in front of each frame: open it with IFF_NO_PI`,
+    )
+  }
   const queues = link.tun.numQueues + link.tun.numDisabledQueues
-  if (queues > 1)
-    throw new VnetError(EINVAL, `fd ${fd}`, `it is one of ${queues} queues of ${name}: only one queue is supported`)
+  if (queues > 1) {
+    throw new VnetError(
+      EINVAL,
+      `fd ${fd}`,
+      `it is one of ${queues} queues of ${name}: only one queue is supported`,
+    )
+  }
   return link
 }
 
@@ -223,5 +340,9 @@ export function devAllocName(pattern: string, taken: ReadonlySet<string>): strin
     if (encodeName(name).length >= IFNAMSIZ) break
     if (!taken.has(name)) return name
   }
-  throw new VnetError(ENFILE, ['dev_alloc_name', ''], `every name ${pattern} is taken; choose another`)
+  throw new VnetError(
+    ENFILE,
+    ['dev_alloc_name', ''],
+    `every name ${pattern} is taken; choose another`,
+  )
 }

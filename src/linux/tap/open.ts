@@ -70,31 +70,47 @@ const TXQUEUELEN_MAX = 1_000_000
 /** RFC 8200 sec. 5: the kernel refuses IPv6 addresses with less. */
 const IPV6_MIN_MTU = 1280
 
-const NO_DNS = 'the kernel has no name servers per interface: use resolvectl, or /etc/netns/NAME/resolv.conf'
+const NO_DNS =
+  'the kernel has no name servers per interface: use resolvectl, or /etc/netns/NAME/resolv.conf'
 
 /** The rule for the value of each option, in order of the checks. */
-const VALUES: Readonly<Record<keyof TapOptions, readonly [isValid: (value: unknown) => boolean, text: string]>> = {
+const VALUES: Readonly<
+  Record<keyof TapOptions, readonly [isValid: (value: unknown) => boolean, text: string]>
+> = {
   name: [
     value => typeof value === 'string' && devValidName(value),
     '1 to 15 bytes without /, : or white space, with at most one %d',
   ],
-  netns: [value => typeof value === 'string' && value !== '', 'give a name as in `ip netns`, or a path'],
+  netns: [
+    value => typeof value === 'string' && value !== '',
+    'give a name as in `ip netns`, or a path',
+  ],
   fd: [value => isInteger(value, 0, 2 ** 31 - 1), "give a descriptor's number"],
   addresses: [Array.isArray, "give a list, such as ['198.18.0.1/24']"],
   routes: [Array.isArray, "give a list, such as ['192.0.2.0/24']"],
   mtu: [value => isInteger(value, ETH_MIN_MTU, 0xffff), `from ${ETH_MIN_MTU} to ${0xffff}`],
-  mac: [isMac, 'write it as 02:00:00:00:00:01: of one interface, neither a group nor 00:00:00:00:00:00'],
+  mac: [
+    isMac,
+    'write it as 02:00:00:00:00:01: of one interface, neither a group nor 00:00:00:00:00:00',
+  ],
   txqueuelen: [value => isInteger(value, 1, TXQUEUELEN_MAX), `from 1 to ${TXQUEUELEN_MAX}`],
   queues: [value => isInteger(value, 1, MAX_TAP_QUEUES), `from 1 to ${MAX_TAP_QUEUES}`],
   offload: [value => typeof value === 'boolean', 'it is true or false'],
   layer: [value => value === 'tap' || value === 'tun', "it is 'tap' or 'tun'"],
   // Each realm, such as a test environment, has an AbortSignal of its own.
-  signal: [value => typeof (value as AbortSignal | null)?.throwIfAborted === 'function', 'give an AbortSignal'],
-  platform: [value => typeof (value as Platform | null)?.open === 'function', 'give a MemoryPlatform'],
+  signal: [
+    value => typeof (value as AbortSignal | null)?.throwIfAborted === 'function',
+    'give an AbortSignal',
+  ],
+  platform: [
+    value => typeof (value as Platform | null)?.open === 'function',
+    'give a MemoryPlatform',
+  ],
 }
 
 /** Whether a value is an object, not a list, a Map or the like; of any realm. */
-const isPlain = (value: unknown): boolean => Object.prototype.toString.call(value) === '[object Object]'
+const isPlain = (value: unknown): boolean =>
+  Object.prototype.toString.call(value) === '[object Object]'
 
 function isMac(value: unknown): boolean {
   const address = typeof value === 'string' ? parseMac(value) : undefined
@@ -107,15 +123,18 @@ function isInteger(value: unknown, least: number, most: number): boolean {
 
 /** Throws a UsageError that names the wrong option. */
 function check(options: TapOptions): void {
-  if (!isPlain(options)) throw new UsageError(`openTap ${inspect(options)}: give an object, such as { name: 'tap0' }`)
+  if (!isPlain(options)) {
+    throw new UsageError(`openTap ${inspect(options)}: give an object, such as { name: 'tap0' }`)
+  }
   if ('dns' in options) throw new UsageError(`dns: ${NO_DNS}`)
   const names = Object.keys(VALUES) as (keyof TapOptions)[]
   checkOptions('openTap', options, names)
   for (const name of names) {
     const [isValid, text] = VALUES[name]
     const value: unknown = options[name]
-    if (value !== undefined && !isValid(value))
+    if (value !== undefined && !isValid(value)) {
       throw new UsageError(`${name} ${inspect(value, { depth: -1 })}: ${text}`)
+    }
   }
 }
 
@@ -130,7 +149,9 @@ function check(options: TapOptions): void {
 export async function openTap(options: TapOptions = {}): Promise<Tap> {
   check(options)
   const { signal, fd } = options
-  if (fd !== undefined) checkDescriptor(options)
+  if (fd !== undefined) {
+    checkDescriptor(options)
+  }
   const spec = portSpec(options)
   const request = linkRequest(options)
   signal?.throwIfAborted()
@@ -139,9 +160,19 @@ export async function openTap(options: TapOptions = {}): Promise<Tap> {
   const slots = pool.openAccount(() => {})
   let tap: Tap | undefined
   try {
-    const adopted = fd === undefined ? undefined : await linux?.adopt(fd, { ...spec, layer: options.layer, slots })
-    const port = adopted ?? (await (options.platform ?? (linux as LinuxPlatform)).open({ ...spec, slots }))
-    tap = new Tap({ port, slots, layer: adopted?.layer ?? spec.layer, signal, close: async () => linux?.close() })
+    const adopted =
+      fd === undefined
+        ? undefined
+        : await linux?.adopt(fd, { ...spec, layer: options.layer, slots })
+    const port =
+      adopted ?? (await (options.platform ?? (linux as LinuxPlatform)).open({ ...spec, slots }))
+    tap = new Tap({
+      port,
+      slots,
+      layer: adopted?.layer ?? spec.layer,
+      signal,
+      close: async () => linux?.close(),
+    })
     // Each step takes up to a millisecond; the event loop turns in between.
     await setImmediate()
     signal?.throwIfAborted()
@@ -160,7 +191,10 @@ export async function openTap(options: TapOptions = {}): Promise<Tap> {
 
 /** Loads the code for interfaces on Linux, which a program that is tested in memory lacks. */
 async function linuxPlatform(): Promise<LinuxPlatform> {
-  const [platform, { loadNative }] = await Promise.all([import('../platform.ts'), import('../native.ts')])
+  const [platform, { loadNative }] = await Promise.all([
+    import('../platform.ts'),
+    import('../native.ts'),
+  ])
   return new platform.LinuxPlatform(loadNative(), text => process.emitWarning(text, 'VnetWarning'))
 }
 
@@ -169,8 +203,11 @@ const OF_NEW = ['name', 'netns', 'queues', 'platform'] as const
 
 function checkDescriptor(options: TapOptions): void {
   const other = OF_NEW.find(name => options[name] !== undefined)
-  if (other !== undefined)
-    throw new UsageError(`fd and ${other}: the descriptor's interface exists, so leave out ${other}`)
+  if (other !== undefined) {
+    throw new UsageError(
+      `fd and ${other}: the descriptor's interface exists, so leave out ${other}`,
+    )
+  }
 }
 
 function portSpec(options: TapOptions): Omit<PortSpec, 'slots'> & { readonly layer: TapLayer } {
@@ -178,14 +215,26 @@ function portSpec(options: TapOptions): Omit<PortSpec, 'slots'> & { readonly lay
   return { name, netns, queues, layer, features: offload ? NETIF_F_ALL_TAP : 0 }
 }
 
-function linkRequest({ fd, layer, mac, mtu, txqueuelen, addresses = [], routes = [] }: TapOptions): LinkRequest {
+function linkRequest({
+  fd,
+  layer,
+  mac,
+  mtu,
+  txqueuelen,
+  addresses = [],
+  routes = [],
+}: TapOptions): LinkRequest {
   checkAddresses(addresses)
   const address = mac === undefined ? undefined : parseMac(mac)
-  if (mtu !== undefined && mtu > ETH_MAX_MTU && layer !== 'tun' && fd === undefined)
+  if (mtu !== undefined && mtu > ETH_MAX_MTU && layer !== 'tun' && fd === undefined) {
     throw new UsageError(`mtu ${mtu}: from ${ETH_MIN_MTU} to ${ETH_MAX_MTU} for a TAP`)
-  if (mtu !== undefined && mtu < IPV6_MIN_MTU && addresses.some(each => each.includes(':')))
+  }
+  if (mtu !== undefined && mtu < IPV6_MIN_MTU && addresses.some(each => each.includes(':'))) {
     throw new UsageError(`mtu ${mtu}: IPv6 addresses need ${IPV6_MIN_MTU} or more`)
-  if (mac !== undefined && layer === 'tun') throw new UsageError(`mac '${mac}': a TUN has no hardware address`)
+  }
+  if (mac !== undefined && layer === 'tun') {
+    throw new UsageError(`mac '${mac}': a TUN has no hardware address`)
+  }
   return {
     up: true,
     addresses,

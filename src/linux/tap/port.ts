@@ -154,7 +154,13 @@ export class TapPort implements Port {
 
   setFeatures(features: number): number {
     this.#checkOpen()
-    this.#features = setOffload(this.#native, this.#fd, this.#link.name, features, this.#tap.vnetHdrLen)
+    this.#features = setOffload(
+      this.#native,
+      this.#fd,
+      this.#link.name,
+      features,
+      this.#tap.vnetHdrLen,
+    )
     return this.#features
   }
 
@@ -172,20 +178,30 @@ export class TapPort implements Port {
   async apply(request: LinkRequest): Promise<void> {
     this.#checkOpen()
     const { carrier, linkKsettings, persist } = request
-    if (linkKsettings !== undefined) this.#linkKsettings = linkKsettings
-    if (carrier !== undefined) this.#setCarrier(carrier)
-    if (persist !== undefined) setPersist(this.#native, this.#tap, persist)
+    if (linkKsettings !== undefined) {
+      this.#linkKsettings = linkKsettings
+    }
+    if (carrier !== undefined) {
+      this.#setCarrier(carrier)
+    }
+    if (persist !== undefined) {
+      setPersist(this.#native, this.#tap, persist)
+    }
     try {
       this.#atPlace((place, link) => {
         requestLink(place.sock, link, request)
-        if (linkKsettings !== undefined || carrier === false) this.#showLink(place, link, carrier ?? link.carrier)
+        if (linkKsettings !== undefined || carrier === false) {
+          this.#showLink(place, link, carrier ?? link.carrier)
+        }
       })
     } catch (error) {
       if (isErrno(error, EPERM)) throw new VnetError(EPERM, error.what, rootAdvice())
       throw error
     } finally {
       const pending = this.#options.owner.sync(this)
-      if (pending !== undefined) await pending
+      if (pending !== undefined) {
+        await pending
+      }
     }
   }
 
@@ -203,7 +219,9 @@ export class TapPort implements Port {
   }
 
   beforeVnet(now: boolean): number {
-    if (now) this.#ifThere((_, link) => this.#countDrops(link))
+    if (now) {
+      this.#ifThere((_, link) => this.#countDrops(link))
+    }
     return this.#beforeVnet
   }
 
@@ -213,7 +231,9 @@ export class TapPort implements Port {
    */
   #countDrops({ flags, stats64 }: Link): void {
     const dropped = Math.max(this.#txDropped, stats64[TX_DROPPED] ?? 0)
-    if (this.#passes) this.#beforeVnet += dropped - this.#txDropped
+    if (this.#passes) {
+      this.#beforeVnet += dropped - this.#txDropped
+    }
     this.#txDropped = dropped
     this.#passes = this.#carrier && (flags & IFF_UP) !== 0 && (flags & IFF_RUNNING) !== 0
   }
@@ -238,7 +258,9 @@ export class TapPort implements Port {
     owner.forget(this)
     const fds = this.queues.map(queue => queue.release())
     if (!this.#borrowed) return owner.closeTap(fds)
-    for (const fd of fds) check(this.#native.release(fd), 'release')
+    for (const fd of fds) {
+      check(this.#native.release(fd), 'release')
+    }
   }
 
   /** Handles an event of the interface: notifies the listener of each difference. */
@@ -252,7 +274,9 @@ export class TapPort implements Port {
     const modes = this.#options.multicastList ? this.#link.flags & MODES : 0
     this.#link = { ...now, flags: now.flags | modes }
     this.#reported = { ...this.#link, addresses: before.addresses, multicast: before.multicast }
-    if (this.#options.multicastList) this.#options.owner.listsChanged(this)
+    if (this.#options.multicastList) {
+      this.#options.owner.listsChanged(this)
+    }
     reportLinkChanges(before, this.#reported, change => this.#listener(change))
   }
 
@@ -268,9 +292,16 @@ export class TapPort implements Port {
     const before = this.#reported
     const { multicast, addresses } = now
     const flags = (before.flags & ~MODES) | (now.flags & MODES)
-    this.#link = { ...this.#link, multicast, addresses, flags: (this.#link.flags & ~MODES) | (now.flags & MODES) }
+    this.#link = {
+      ...this.#link,
+      multicast,
+      addresses,
+      flags: (this.#link.flags & ~MODES) | (now.flags & MODES),
+    }
     this.#reported = { ...before, multicast, addresses, flags }
-    if (flags !== before.flags) this.#listener({ kind: 'flags', flags })
+    if (flags !== before.flags) {
+      this.#listener({ kind: 'flags', flags })
+    }
     reportListChanges(before, now, change => this.#listener(change))
     return true
   }
@@ -288,7 +319,9 @@ export class TapPort implements Port {
     try {
       link = this.#inNamespace(nsfd => {
         elsewhere = this.#options.owner.locate(this, nsfd)
-        if (elsewhere) this.#netns = netnsName(nsfd)
+        if (elsewhere) {
+          this.#netns = netnsName(nsfd)
+        }
         using sock = this.#socketIn(nsfd)
         restricted = sock.target !== undefined
         return this.#readLink(sock)
@@ -312,18 +345,26 @@ export class TapPort implements Port {
 
   /** The interface was deleted, or must be released because its namespace lost its name. */
   leave(): void {
-    if (!this.#gone) this.#listener({ kind: 'gone' })
+    if (!this.#gone) {
+      this.#listener({ kind: 'gone' })
+    }
     this.#gone = true
   }
 
   /** Sets the speed before the carrier event. The carrier changes even if that fails. */
   #setCarrier(carrier: boolean): void {
     // Later drops, before the kernel announces the change, are not lost before vnet.
-    if (!carrier) this.beforeVnet(true)
+    if (!carrier) {
+      this.beforeVnet(true)
+    }
     this.#carrier = carrier
-    if (!carrier) this.#passes = false
+    if (!carrier) {
+      this.#passes = false
+    }
     try {
-      if (carrier && this.#linkKsettings) this.#atPlace((place, link) => this.#showLink(place, link, true))
+      if (carrier && this.#linkKsettings) {
+        this.#atPlace((place, link) => this.#showLink(place, link, true))
+      }
     } finally {
       const result = this.#native.ioctl(this.#fd, TUNSETCARRIER, int32(carrier ? 1 : 0))
       checkTap(result, ['TUNSETCARRIER', this.#link.name])
@@ -333,7 +374,9 @@ export class TapPort implements Port {
 
   #showLink({ nsfd }: LinkPlace, { name }: Link, carrier: boolean): void {
     const settings = this.#linkKsettings
-    if (settings !== undefined) setLinkKsettings(this.#native, nsfd, name, { ...settings, carrier })
+    if (settings !== undefined) {
+      setLinkKsettings(this.#native, nsfd, name, { ...settings, carrier })
+    }
   }
 
   /** -1 once closed: the number may already be another file's. */
@@ -373,7 +416,9 @@ export class TapPort implements Port {
   #inNamespace<T>(fn: (nsfd: number) => T): T {
     const nsfd = this.#native.ioctl(this.#fd, TUNGETDEVNETNS, 0)
     // EINVAL: the namespace is going away, and the interface with it.
-    if (nsfd !== -EPERM) checkTap(nsfd === -EINVAL ? -EBADFD : nsfd, ['TUNGETDEVNETNS', this.#link.name])
+    if (nsfd !== -EPERM) {
+      checkTap(nsfd === -EINVAL ? -EBADFD : nsfd, ['TUNGETDEVNETNS', this.#link.name])
+    }
     return nsfd < 0 ? fn(-1) : closing(this.#native, nsfd, fn)
   }
 

@@ -6,7 +6,15 @@ import { inspect } from 'node:util'
 import { EBADFD, EBUSY, VnetError } from '../../base/errno.ts'
 import { withCode } from '../../base/usage-error.ts'
 import type { PortQueue } from '../../netdev/port.ts'
-import { BATCH, BUDGET, BUSY, OWN_REASON, PortReader, pollBatches, READ_FAILED } from '../../netdev/port-reader.ts'
+import {
+  BATCH,
+  BUDGET,
+  BUSY,
+  OWN_REASON,
+  PortReader,
+  pollBatches,
+  READ_FAILED,
+} from '../../netdev/port-reader.ts'
 import type { SlotAccount } from '../../skb/pool.ts'
 import { GONE } from '../errno.ts'
 import { TapBatch, type TapFrame, type TapLayer } from './frame.ts'
@@ -46,7 +54,9 @@ export class TapReader extends PortReader {
     super(IDLE)
     this.#options = options
     this.#batch = new TapBatch(options.layer)
-    for (const [q, queue] of options.queues.entries()) queue.listen(status => this.#poll(q, status))
+    for (const [q, queue] of options.queues.entries()) {
+      queue.listen(status => this.#poll(q, status))
+    }
   }
 
   get onFrames(): OnFrames | undefined {
@@ -54,12 +64,19 @@ export class TapReader extends PortReader {
   }
 
   set onFrames(fn: OnFrames | undefined | null) {
-    if (fn != null && typeof fn !== 'function')
-      throw withCode(new TypeError(`onFrames takes a function, not ${inspect(fn)}`), 'ERR_INVALID_ARG_TYPE')
+    if (fn != null && typeof fn !== 'function') {
+      throw withCode(
+        new TypeError(`onFrames takes a function, not ${inspect(fn)}`),
+        'ERR_INVALID_ARG_TYPE',
+      )
+    }
     if (fn != null && this.#loop !== undefined) throw this.#taken()
     this.#onFrames = fn ?? undefined
-    if (fn == null) this.set(IDLE)
-    else this.clear(IDLE)
+    if (fn == null) {
+      this.set(IDLE)
+    } else {
+      this.clear(IDLE)
+    }
   }
 
   /** Returns a loop over batches, until the Tap is closed or deleted. */
@@ -79,12 +96,16 @@ export class TapReader extends PortReader {
    */
   nextBatch(isPolled: boolean): readonly TapFrame[] | undefined {
     this.#batch.end()
-    if (isPolled) this.#budget = BUDGET
+    if (isPolled) {
+      this.#budget = BUDGET
+    }
     const n = this.#budget <= 0 || this.#end !== undefined ? 0 : this.#readFirst()
     // A small batch is the last for now: the poller reports the next frame.
     this.#budget = n < BUSY ? 0 : this.#budget - n
     if (n === 0) {
-      if (this.#end === 'gone') throw new VnetError(EBADFD, ['read', this.#options.counts.name], GONE)
+      if (this.#end === 'gone') {
+        throw new VnetError(EBADFD, ['read', this.#options.counts.name], GONE)
+      }
       if (this.#end === 'closed') return undefined
       this.clear(IDLE)
     }
@@ -108,16 +129,24 @@ export class TapReader extends PortReader {
 
   #taken(): VnetError {
     const { name } = this.#options.counts
-    return new VnetError(EBUSY, ['read', name], 'its frames are read already: use one loop or onFrames')
+    return new VnetError(
+      EBUSY,
+      ['read', name],
+      'its frames are read already: use one loop or onFrames',
+    )
   }
 
   /** Returns true if more frames may wait: it is then called again. */
   #poll(q: number, status: number): boolean {
-    if (status === -EBADFD) this.#options.onGone()
+    if (status === -EBADFD) {
+      this.#options.onGone()
+    }
     if (status < 0 || this.#end !== undefined) return false
     this.#first = q
     if (this.#onFrames !== undefined) return pollBatches(this.#options.slots.pool, this.#callBack)
-    if (this.#loop === undefined || !this.#loop.serve()) this.set(IDLE)
+    if (this.#loop === undefined || !this.#loop.serve()) {
+      this.set(IDLE)
+    }
     return this.#busy
   }
 
@@ -126,7 +155,9 @@ export class TapReader extends PortReader {
     if (this.state !== 0 || this.#end !== undefined) return 0
     const n = this.#read(this.#first)
     try {
-      if (n > 0) this.#onFrames?.(this.#batch.begin(n, this.#first))
+      if (n > 0) {
+        this.#onFrames?.(this.#batch.begin(n, this.#first))
+      }
     } finally {
       this.#batch.end()
     }
@@ -155,19 +186,27 @@ export class TapReader extends PortReader {
     const n = queues[q].read(skbs, BATCH)
     if (n > 0) {
       counts.framesRead += n
-      for (let i = 0; i < n; i++) counts.bytesRead += skbs[i].len
+      for (let i = 0; i < n; i++) {
+        counts.bytesRead += skbs[i].len
+      }
       return n
     }
-    if (n < 0) this.readFailed(n)
+    if (n < 0) {
+      this.readFailed(n)
+    }
     return 0
   }
 
   protected override pauseReading(): void {
-    for (const queue of this.#options.queues) queue.pause()
+    for (const queue of this.#options.queues) {
+      queue.pause()
+    }
   }
 
   protected override resumeReading(): void {
-    for (const queue of this.#options.queues) queue.resume()
+    for (const queue of this.#options.queues) {
+      queue.resume()
+    }
   }
 
   protected override waitForSlot(): void {
@@ -206,7 +245,9 @@ class BatchLoop implements AsyncGenerator<readonly TapFrame[], void, undefined> 
   next(): Promise<Result> {
     if (this.#isDone) return Promise.resolve(DONE)
     try {
-      if (!this.#hasBegun) this.#reader.begin(this)
+      if (!this.#hasBegun) {
+        this.#reader.begin(this)
+      }
       this.#hasBegun = true
       const frames = this.#waiting.length > 0 ? [] : this.#reader.nextBatch(false)
       if (frames === undefined) return this.return()
@@ -222,8 +263,11 @@ class BatchLoop implements AsyncGenerator<readonly TapFrame[], void, undefined> 
     if (this.#waiting.length === 0) return false
     try {
       const frames = this.#reader.nextBatch(true)
-      if (frames === undefined) this.#finish()
-      else if (frames.length > 0) this.#waiting.shift()?.resolve({ value: frames, done: false })
+      if (frames === undefined) {
+        this.#finish()
+      } else if (frames.length > 0) {
+        this.#waiting.shift()?.resolve({ value: frames, done: false })
+      }
     } catch (error) {
       this.#waiting.shift()?.reject(error)
       this.#finish()
@@ -252,7 +296,11 @@ class BatchLoop implements AsyncGenerator<readonly TapFrame[], void, undefined> 
   #finish(): void {
     const reads = this.#hasBegun && !this.#isDone
     this.#isDone = true
-    if (reads) this.#reader.leave()
-    for (const { resolve } of this.#waiting.splice(0)) resolve(DONE)
+    if (reads) {
+      this.#reader.leave()
+    }
+    for (const { resolve } of this.#waiting.splice(0)) {
+      resolve(DONE)
+    }
   }
 }

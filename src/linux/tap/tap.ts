@@ -24,7 +24,9 @@ import { check, checkTap, closingOnError, hasCapability, sudoCommand, tunAdvice 
 import * as uapi from '../uapi.ts'
 
 /** How openTun opens /dev/net/tun and makes or attaches to the interface. */
-export interface TunOptions extends Pick<PortSpec, 'name' | 'queues' | 'features'>, Pick<Tun, 'layer'> {
+export interface TunOptions
+  extends Pick<PortSpec, 'name' | 'queues' | 'features'>,
+    Pick<Tun, 'layer'> {
   /** The name in errors, if it is another. */
   shownName?: string
   /** False for an interface that was made with a single queue. */
@@ -69,31 +71,55 @@ export function openTun(native: Native, options: TunOptions): Tun {
       fds.push(fd)
       const request = uapi.ifreq(name, q === 0 && exclusive ? flags | uapi.IFF_TUN_EXCL : flags)
       const result = native.ioctl(fd, uapi.TUNSETIFF, request)
-      check(result, ['TUNSETIFF', (options.shownName ?? name).replace('%d', 'N')], setiffAdvice(-result, nsfd))
+      check(
+        result,
+        ['TUNSETIFF', (options.shownName ?? name).replace('%d', 'N')],
+        setiffAdvice(-result, nsfd),
+      )
       name = uapi.ifreqName(request)
-      if (q === 0 && rights !== undefined) setRights(native, fd, name, rights)
+      if (q === 0 && rights !== undefined) {
+        setRights(native, fd, name, rights)
+      }
     }
     // Linux before 6.1 does not know IFF_NO_CARRIER; later kernels have no carrier here yet.
-    if (!options.carrier) native.ioctl(fds[0], uapi.TUNSETCARRIER, uapi.int32(0))
+    if (!options.carrier) {
+      native.ioctl(fds[0], uapi.TUNSETCARRIER, uapi.int32(0))
+    }
     const vnetHdrLen = features === 0 ? 0 : uapi.VIRTIO_NET_HDR_LEN
-    if (vnetHdrLen !== 0)
-      check(native.ioctl(fds[0], uapi.TUNSETVNETHDRSZ, uapi.int32(vnetHdrLen)), ['TUNSETVNETHDRSZ', name])
-    return { name, layer, fds, vnetHdrLen, features: setOffload(native, fds[0], name, features, vnetHdrLen) }
+    if (vnetHdrLen !== 0) {
+      check(native.ioctl(fds[0], uapi.TUNSETVNETHDRSZ, uapi.int32(vnetHdrLen)), [
+        'TUNSETVNETHDRSZ',
+        name,
+      ])
+    }
+    return {
+      name,
+      layer,
+      fds,
+      vnetHdrLen,
+      features: setOffload(native, fds[0], name, features, vnetHdrLen),
+    }
   })
 }
 
 function setiffFlags({ layer, multiQueue, features, carrier }: TunOptions): number {
   const kind =
-    (layer === 'tun' ? uapi.IFF_TUN : uapi.IFF_TAP) | uapi.IFF_NO_PI | (multiQueue ? uapi.IFF_MULTI_QUEUE : 0)
+    (layer === 'tun' ? uapi.IFF_TUN : uapi.IFF_TAP) |
+    uapi.IFF_NO_PI |
+    (multiQueue ? uapi.IFF_MULTI_QUEUE : 0)
   return kind | (features === 0 ? 0 : uapi.IFF_VNET_HDR) | (carrier ? 0 : uapi.IFF_NO_CARRIER)
 }
 
 function setRights(native: Native, fd: number, name: string, { owner, group }: TunRights): void {
-  if (group !== undefined) check(native.ioctl(fd, uapi.TUNSETGROUP, group), ['TUNSETGROUP', name])
+  if (group !== undefined) {
+    check(native.ioctl(fd, uapi.TUNSETGROUP, group), ['TUNSETGROUP', name])
+  }
   if (owner === undefined && group !== undefined) return
   const result = native.ioctl(fd, uapi.TUNSETOWNER, owner ?? process.geteuid?.() ?? 0)
   // This user may have no number in this user namespace, which no other user is in.
-  if (owner !== undefined || result !== -EINVAL) check(result, ['TUNSETOWNER', name])
+  if (owner !== undefined || result !== -EINVAL) {
+    check(result, ['TUNSETOWNER', name])
+  }
 }
 
 /** Sets whether a TAP remains when its last descriptor is closed. */
@@ -108,7 +134,11 @@ export function tapName(native: Native, fd: number): string | undefined {
 }
 
 /** How to open /dev/net/tun. `nsfd` is the namespace that was to be entered for it, or -1. */
-export function openAdvice(error: number, nsfd: number, isAdmin = isNetAdmin()): string | undefined {
+export function openAdvice(
+  error: number,
+  nsfd: number,
+  isAdmin = isNetAdmin(),
+): string | undefined {
   // Only the entry of a namespace takes a capability. The device has a mode.
   if (error === EPERM && nsfd >= 0) return rootAdvice()
   const advice = tunAdvice(error)
@@ -117,11 +147,19 @@ export function openAdvice(error: number, nsfd: number, isAdmin = isNetAdmin()):
 }
 
 /** How to make an interface. `nsfd` is its namespace, or -1. */
-export function setiffAdvice(error: number, nsfd: number, isAdmin = isNetAdmin()): string | undefined {
+export function setiffAdvice(
+  error: number,
+  nsfd: number,
+  isAdmin = isNetAdmin(),
+): string | undefined {
   const canBeRootless = nsfd < 0 && !isAdmin && process.geteuid?.() !== 0
-  if (error === EPERM) return canBeRootless ? `${rootAdvice()}, or without root: ${ROOTLESS}` : rootAdvice()
+  if (error === EPERM) {
+    return canBeRootless ? `${rootAdvice()}, or without root: ${ROOTLESS}` : rootAdvice()
+  }
   if (error === EBUSY || error === EEXIST) return 'the interface exists: choose another name'
-  if (error === EINVAL) return 'an interface of that name exists and is not such a TAP: choose another name'
+  if (error === EINVAL) {
+    return 'an interface of that name exists and is not such a TAP: choose another name'
+  }
   return undefined
 }
 
@@ -139,7 +177,9 @@ export function rootAdvice(): string {
       ? 'another user namespace owns this network namespace, so CAP_NET_ADMIN does not apply to it'
       : 'entering a network namespace takes CAP_SYS_ADMIN, which commands of vnet keep with --keep-privileges'
   }
-  if (process.geteuid?.() === 0) return 'root here lacks CAP_NET_ADMIN: run the container with --cap-add NET_ADMIN'
+  if (process.geteuid?.() === 0) {
+    return 'root here lacks CAP_NET_ADMIN: run the container with --cap-add NET_ADMIN'
+  }
   return `it needs CAP_NET_ADMIN: ${sudoCommand()}`
 }
 
@@ -150,7 +190,13 @@ const PROTOCOL_CSUM = NETIF_F_IP_CSUM | NETIF_F_IPV6_CSUM
 const SEGMENTATION = NETIF_F_TSO | NETIF_F_TSO6 | NETIF_F_TSO_ECN | NETIF_F_GSO_UDP_L4
 
 /** Sets the offloads of a TAP. Returns the features that the kernel granted; 0 without header. */
-export function setOffload(native: Native, fd: number, name: string, features: number, vnetHdrLen: number): number {
+export function setOffload(
+  native: Native,
+  fd: number,
+  name: string,
+  features: number,
+  vnetHdrLen: number,
+): number {
   const wanted = vnetHdrLen === 0 ? 0 : expressible(features)
   const result = native.ioctl(fd, uapi.TUNSETOFFLOAD, tunFeatures(wanted))
   if (result !== -EINVAL || (wanted & NETIF_F_GSO_UDP_L4) === 0) {
@@ -175,11 +221,21 @@ function expressible(features: number): number {
 
 function tunFeatures(features: number): number {
   let mask = 0
-  if ((features & (ANY_CSUM | PROTOCOL_CSUM)) !== 0) mask |= uapi.TUN_F_CSUM
-  if ((features & NETIF_F_TSO) !== 0) mask |= uapi.TUN_F_TSO4
-  if ((features & NETIF_F_TSO6) !== 0) mask |= uapi.TUN_F_TSO6
-  if ((features & NETIF_F_TSO_ECN) !== 0) mask |= uapi.TUN_F_TSO_ECN
+  if ((features & (ANY_CSUM | PROTOCOL_CSUM)) !== 0) {
+    mask |= uapi.TUN_F_CSUM
+  }
+  if ((features & NETIF_F_TSO) !== 0) {
+    mask |= uapi.TUN_F_TSO4
+  }
+  if ((features & NETIF_F_TSO6) !== 0) {
+    mask |= uapi.TUN_F_TSO6
+  }
+  if ((features & NETIF_F_TSO_ECN) !== 0) {
+    mask |= uapi.TUN_F_TSO_ECN
+  }
   // The kernel refuses one without the other.
-  if ((features & NETIF_F_GSO_UDP_L4) !== 0) mask |= uapi.TUN_F_USO4 | uapi.TUN_F_USO6
+  if ((features & NETIF_F_GSO_UDP_L4) !== 0) {
+    mask |= uapi.TUN_F_USO4 | uapi.TUN_F_USO6
+  }
   return mask
 }

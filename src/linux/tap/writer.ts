@@ -67,9 +67,13 @@ export class TapWriter {
 
   /** Writes frames in order. If a value throws, those before it are written. Returns `drained`. */
   writeBatch(batch: readonly (Uint8Array | TapFrame)[]): boolean {
-    if (!Array.isArray(batch)) throw wrongType(`writeBatch takes a list of frames, not ${shown(batch)}`)
+    if (!Array.isArray(batch)) {
+      throw wrongType(`writeBatch takes a list of frames, not ${shown(batch)}`)
+    }
     try {
-      for (let i = 0; i < batch.length; i++) this.#take(batch[i])
+      for (let i = 0; i < batch.length; i++) {
+        this.#take(batch[i])
+      }
     } finally {
       this.#flush()
     }
@@ -81,29 +85,40 @@ export class TapWriter {
     this.#ended = true
     clearTimeout(this.#retry)
     this.#retry = undefined
-    for (const ring of this.#rings) ring.purge(SKB_DROP_REASON_DEV_STOPPED)
+    for (const ring of this.#rings) {
+      ring.purge(SKB_DROP_REASON_DEV_STOPPED)
+    }
   }
 
   /** Puts a frame in the ring of its queue, after doing the offloads that the interface lacks. */
   #take(data: Uint8Array | TapFrame, info?: TapFrameInfo): void {
-    const skb = data instanceof FrameView ? ownFrame(data, info) : this.#fill(data as Uint8Array, info)
+    const skb =
+      data instanceof FrameView ? ownFrame(data, info) : this.#fill(data as Uint8Array, info)
     if (skb === undefined) return
     const { port, counts } = this.#options
     skb.dev = counts
     const plain = skb.ipSummed !== CHECKSUM_PARTIAL && skb.gsoSize === 0
-    if (plain || canOffload(skb, port.features)) this.#push(skb)
-    else if (skb.gsoSize !== 0) this.#cut(skb)
-    else if (skbChecksumHelp(skb)) this.#push(skb)
-    else skb.drop(SKB_DROP_REASON_SKB_CSUM)
+    if (plain || canOffload(skb, port.features)) {
+      this.#push(skb)
+    } else if (skb.gsoSize !== 0) {
+      this.#cut(skb)
+    } else if (skbChecksumHelp(skb)) {
+      this.#push(skb)
+    } else {
+      skb.drop(SKB_DROP_REASON_SKB_CSUM)
+    }
   }
 
   /** Returns a frame with a copy of the bytes; undefined if it was dropped. */
   #fill(bytes: Uint8Array, info: TapFrameInfo | undefined): SkBuff | undefined {
     const { pool, counts } = this.#options
     // The elements of other arrays would be cut to bytes.
-    if (!ArrayBuffer.isView(bytes) || bytes.BYTES_PER_ELEMENT !== 1)
+    if (!ArrayBuffer.isView(bytes) || bytes.BYTES_PER_ELEMENT !== 1) {
       throw wrongType('write takes a Uint8Array, or a frame that was read')
-    if (info !== undefined) check(info, this.#rings.length)
+    }
+    if (info !== undefined) {
+      check(info, this.#rings.length)
+    }
     const tooBig = bytes.length > FRAME_MAX
     const skb = tooBig ? undefined : pool.alloc(bytes.length)
     if (skb === undefined) {
@@ -111,15 +126,21 @@ export class TapWriter {
       return undefined
     }
     skb.bytes.set(bytes, skb.put(bytes.length))
-    if (info !== undefined) describe(skb, info)
+    if (info !== undefined) {
+      describe(skb, info)
+    }
     return skb
   }
 
   #cut(skb: SkBuff): void {
     this.#segments ??= new Ring(GSO_SEGS_MAX)
     const n = segmentSkb(skb, this.#segments, this.#options.layer)
-    if (n < 0) skb.drop(-n)
-    for (let i = 0; i < n; i++) this.#push(this.#segments.shift() as SkBuff)
+    if (n < 0) {
+      skb.drop(-n)
+    }
+    for (let i = 0; i < n; i++) {
+      this.#push(this.#segments.shift() as SkBuff)
+    }
   }
 
   #push(skb: SkBuff): void {
@@ -131,7 +152,9 @@ export class TapWriter {
     const ring = this.#rings[q]
     if (ring.push(skb)) return
     this.#options.port.queues[q].submit(ring)
-    if (!ring.push(skb)) skb.drop(SKB_DROP_REASON_FULL_RING)
+    if (!ring.push(skb)) {
+      skb.drop(SKB_DROP_REASON_FULL_RING)
+    }
   }
 
   /** Writes out every ring. Returns whether all are empty then. */
@@ -143,13 +166,17 @@ export class TapWriter {
       this.#options.port.queues[q].submit(ring)
       waiting ||= ring.length !== 0
     }
-    if (waiting) this.#retry ??= setTimeout(() => this.#again(), RETRY_MS)
+    if (waiting) {
+      this.#retry ??= setTimeout(() => this.#again(), RETRY_MS)
+    }
     return this.drained
   }
 
   #again(): void {
     this.#retry = undefined
-    if (this.#flush()) this.#options.onDrain()
+    if (this.#flush()) {
+      this.#options.onDrain()
+    }
   }
 }
 
@@ -213,14 +240,19 @@ const shown = (value: unknown): string => inspect(value, { depth: -1 })
 
 /** Returns the skb of a frame, which has a description of its own. */
 function ownFrame(frame: FrameView, info: TapFrameInfo | undefined): SkBuff {
-  if (info !== undefined)
-    throw wrongType('write: a frame that was read has its own description: leave the second one out')
+  if (info !== undefined) {
+    throw wrongType(
+      'write: a frame that was read has its own description: leave the second one out',
+    )
+  }
   return frame.take()
 }
 
 /** Throws for a description that no frame of this many queues has. */
 function check(info: TapFrameInfo, queues: number): void {
-  if (!(info instanceof FrameView)) checkFields(info, queues)
+  if (!(info instanceof FrameView)) {
+    checkFields(info, queues)
+  }
   const { ipSummed = 0, csumStart = 0, csumOffset = 0, gsoSize = 0, gsoType = 0, queue = 0 } = info
   checkNumber('ipSummed', ipSummed, CHECKSUM_PARTIAL)
   checkNumber('csumStart', csumStart, U16_MAX)
@@ -228,20 +260,27 @@ function check(info: TapFrameInfo, queues: number): void {
   checkNumber('gsoSize', gsoSize, U16_MAX)
   // A frame of another interface may come from a queue that this one lacks.
   checkNumber('queue', queue, U16_MAX)
-  if (!GSO_TYPES.includes(gsoType & ~SKB_GSO_TCP_ECN) && (gsoType !== 0 || gsoSize !== 0))
+  if (!GSO_TYPES.includes(gsoType & ~SKB_GSO_TCP_ECN) && (gsoType !== 0 || gsoSize !== 0)) {
     throw outOfRange(`write: gsoType ${gsoType}: SKB_GSO_TCPV4, SKB_GSO_TCPV6 or SKB_GSO_UDP_L4`)
+  }
 }
 
 /** Throws for a value that is not an object of FIELDS, which only types would notice. */
 function checkFields(info: TapFrameInfo, queues: number): void {
-  if (typeof info !== 'object' || info === null || Array.isArray(info))
-    throw wrongType(`write: the description of a frame is an object, such as { gsoSize: 1448 }, not ${shown(info)}`)
+  if (typeof info !== 'object' || info === null || Array.isArray(info)) {
+    throw wrongType(
+      `write: the description of a frame is an object, such as { gsoSize: 1448 }, not ${shown(info)}`,
+    )
+  }
   for (const name in info) {
-    if (!FIELDS.includes(name) && !FRAME_FIELDS.includes(name))
+    if (!FIELDS.includes(name) && !FRAME_FIELDS.includes(name)) {
       throw wrongType(`write: no field is called '${name}', but ${FIELDS.join(', ')}`)
+    }
   }
   const { queue = 0 } = info
-  if (queue >= queues) throw outOfRange(`write: queue ${queue}: a whole number from 0 to ${queues - 1}`)
+  if (queue >= queues) {
+    throw outOfRange(`write: queue ${queue}: a whole number from 0 to ${queues - 1}`)
+  }
 }
 
 function checkNumber(name: keyof TapFrameInfo, value: number, most: number): void {
@@ -250,7 +289,14 @@ function checkNumber(name: keyof TapFrameInfo, value: number, most: number): voi
 }
 
 function describe(skb: SkBuff, info: TapFrameInfo): void {
-  const { ipSummed = CHECKSUM_NONE, csumStart = 0, csumOffset = 0, gsoSize = 0, gsoType = 0, queue = 0 } = info
+  const {
+    ipSummed = CHECKSUM_NONE,
+    csumStart = 0,
+    csumOffset = 0,
+    gsoSize = 0,
+    gsoType = 0,
+    queue = 0,
+  } = info
   skb.ipSummed = ipSummed
   skb.csumStart = skb.data + csumStart
   skb.csumOffset = csumOffset

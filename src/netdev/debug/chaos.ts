@@ -4,7 +4,13 @@
  * interface down and up again, no memory for a frame, a kernel without room, a transmit timeout
  * before its time. Each is logged. The same seed and the same frames make the same events.
  */
-import { type Alarm, LimitedLog, NSEC_PER_MSEC, NSEC_PER_SEC, type Random } from '../../base/index.ts'
+import {
+  type Alarm,
+  LimitedLog,
+  NSEC_PER_MSEC,
+  NSEC_PER_SEC,
+  type Random,
+} from '../../base/index.ts'
 import { IFF_UP, NETDEV_REGISTER } from '../if.ts'
 import type { Irq, Napi, Net, NetDevice, PortQueue } from '../index.ts'
 import { closeDevice, openDevice } from '../link-change.ts'
@@ -43,8 +49,11 @@ export class Chaos {
   }
 
   notified(event: number): void {
-    if (this.#net.devices.length === 0 && event !== NETDEV_REGISTER) this.#alarm.cancel()
-    else if (event === NETDEV_REGISTER) this.#again()
+    if (this.#net.devices.length === 0 && event !== NETDEV_REGISTER) {
+      this.#alarm.cancel()
+    } else if (event === NETDEV_REGISTER) {
+      this.#again()
+    }
   }
 
   failsAlloc(): boolean {
@@ -56,7 +65,9 @@ export class Chaos {
 
   /** Before ndoStartXmit: hardware interrupts at any time. */
   beforeXmit(dev: NetDevice): void {
-    if (this.#is(XMIT)) this.#interrupt(dev)
+    if (this.#is(XMIT)) {
+      this.#interrupt(dev)
+    }
   }
 
   /** Right after request_irq, as CONFIG_DEBUG_SHIRQ has it. */
@@ -92,10 +103,15 @@ export class Chaos {
     const dev = devices[this.#random.below(devices.length)]
     if (dev !== undefined && (dev.flags & IFF_UP) !== 0) {
       const event = this.#random.below(8)
-      if (event === 0) this.#downAndUp(dev)
-      else if (event < 4) this.#interrupt(dev)
-      else if (event < 6) this.#timeout(dev)
-      else this.#look(dev)
+      if (event === 0) {
+        this.#downAndUp(dev)
+      } else if (event < 4) {
+        this.#interrupt(dev)
+      } else if (event < 6) {
+        this.#timeout(dev)
+      } else {
+        this.#look(dev)
+      }
     }
     this.#again()
   }

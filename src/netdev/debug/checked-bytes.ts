@@ -21,7 +21,9 @@ export function checkedBytes(bytes: Uint8Array, check: Check, escaped: () => voi
   const methods: Record<string, Method> = {
     set(source, to = 0) {
       const from = source as ArrayLike<number>
-      if (check(Number(to), Number(to) + from.length, 'write')) bytes.set(from, Number(to))
+      if (check(Number(to), Number(to) + from.length, 'write')) {
+        bytes.set(from, Number(to))
+      }
     },
     fill(value, from, to) {
       if (!check(at(from, 0), at(to, length), 'write')) return bytes
@@ -29,7 +31,12 @@ export function checkedBytes(bytes: Uint8Array, check: Check, escaped: () => voi
     },
     copyWithin(to, from, end) {
       const n = Math.max(0, at(end, length) - at(from, 0))
-      if (!check(at(to, 0), at(to, 0) + n, 'write') || !check(at(from, 0), at(from, 0) + n, 'room')) return bytes
+      if (
+        !check(at(to, 0), at(to, 0) + n, 'write') ||
+        !check(at(from, 0), at(from, 0) + n, 'room')
+      ) {
+        return bytes
+      }
       return bytes.copyWithin(at(to, 0), at(from, 0), at(end, length))
     },
     slice(from, to) {
@@ -50,7 +57,9 @@ export function checkedBytes(bytes: Uint8Array, check: Check, escaped: () => voi
       }
       if (typeof key === 'string' && Object.hasOwn(methods, key)) return methods[key]
       const value: unknown = Reflect.get(bytes, key, bytes)
-      if (typeof value === 'function' || key === 'buffer') escaped()
+      if (typeof value === 'function' || key === 'buffer') {
+        escaped()
+      }
       return typeof value === 'function' ? value.bind(bytes) : value
     },
     set(_, key, value) {

@@ -3,7 +3,13 @@
  * absent unless requested. Its pool watches the frames (guarded-pool.ts); this file checks frames
  * that are handed to the kernel and to wires, and frames that are held too long or leak.
  */
-import { type Alarm, describeException, LimitedLog, NSEC_PER_SEC, random } from '../../base/index.ts'
+import {
+  type Alarm,
+  describeException,
+  LimitedLog,
+  NSEC_PER_SEC,
+  random,
+} from '../../base/index.ts'
 import { print } from '../../packet/print.ts'
 import { OWNER_HOLDER, OWNER_PORT, OWNER_RX, OWNER_XMIT, SkbError } from '../../skb/error.ts'
 import type { SkBuffPool, SkBuffPoolOptions } from '../../skb/pool.ts'
@@ -65,7 +71,9 @@ export class Debug implements DebugHooks, Reports {
     // The debugger takes its time.
     const places = new Map<unknown, string | undefined>()
     this.placeOf = fn => {
-      if (!places.has(fn)) places.set(fn, placeOf(fn))
+      if (!places.has(fn)) {
+        places.set(fn, placeOf(fn))
+      }
       return places.get(fn)
     }
     this.chaos = chaos === undefined ? undefined : new Chaos(net, random(chaos))
@@ -92,7 +100,13 @@ export class Debug implements DebugHooks, Reports {
   threw(op: string, error: unknown): void {
     const place = error instanceof Error ? driverPlace({ stack: String(error.stack) }) : undefined
     // A refused verb is a finding already.
-    if (error instanceof SkbError && place !== undefined && this.findings.some(found => found.place === place)) return
+    if (
+      error instanceof SkbError &&
+      place !== undefined &&
+      this.findings.some(found => found.place === place)
+    ) {
+      return
+    }
     this.#add('exception', `${op}: ${describeException(error)}`, place)
   }
 
@@ -120,8 +134,11 @@ export class Debug implements DebugHooks, Reports {
       if (result !== IRQ_HANDLED) return result
       const place = this.placeOf(handler) ?? driverPlace(at)
       const { name } = irq.dev
-      if (status === 0) this.found('irq-claimed', 'IRQ_HANDLED, but no bit was set', place, name)
-      else if (irq.stuck) this.found('irq-not-acknowledged', 'bits that were handled are still set', place, name)
+      if (status === 0) {
+        this.found('irq-claimed', 'IRQ_HANDLED, but no bit was set', place, name)
+      } else if (irq.stuck) {
+        this.found('irq-not-acknowledged', 'bits that were handled are still set', place, name)
+      }
       return result
     }
     this.#code.set(checked, handler)
@@ -151,9 +168,15 @@ export class Debug implements DebugHooks, Reports {
 
   #notified(event: number, dev: NetDevice): void {
     const { devices, clock } = this.#net
-    if (event === NETDEV_REGISTER) this.#sweep.at(clock.now() + SWEEP)
-    if (event === NETDEV_DOWN) this.#stopped(dev)
-    if (event === NETDEV_UNREGISTER && devices.length === 0) this.#sweep.cancel()
+    if (event === NETDEV_REGISTER) {
+      this.#sweep.at(clock.now() + SWEEP)
+    }
+    if (event === NETDEV_DOWN) {
+      this.#stopped(dev)
+    }
+    if (event === NETDEV_UNREGISTER && devices.length === 0) {
+      this.#sweep.cancel()
+    }
     this.chaos?.notified(event)
   }
 
@@ -161,17 +184,29 @@ export class Debug implements DebugHooks, Reports {
   #stopped(dev: NetDevice): void {
     const found = (at: Trace, rule: string, what: string) =>
       this.found(rule, `${what} after ndoStop`, driverPlace(at), dev.name)
-    for (const [irq, at] of this.#irqs) if (irq.dev === dev) found(at, 'irq-not-freed', 'an interrupt is requested')
-    for (const [napi, at] of this.#napis) if (napi.dev === dev) found(at, 'napi-not-disabled', 'a poll is enabled')
+    for (const [irq, at] of this.#irqs) {
+      if (irq.dev === dev) {
+        found(at, 'irq-not-freed', 'an interrupt is requested')
+      }
+    }
+    for (const [napi, at] of this.#napis) {
+      if (napi.dev === dev) {
+        found(at, 'napi-not-disabled', 'a poll is enabled')
+      }
+    }
   }
 
   #look(): void {
     const now = this.#net.clock.now()
     this.pool.sweep()
-    const held = this.pool.frames().filter(({ life }) => life.owner >= OWNER_HOLDER && life.owner < OWNER_PORT)
+    const held = this.pool
+      .frames()
+      .filter(({ life }) => life.owner >= OWNER_HOLDER && life.owner < OWNER_PORT)
     const old = held.filter(({ life }) => now - life.since >= TOO_LONG && !isOverflow(life))
     this.#report('held', old, n => `${framesOf(n)} held for more than 5 s`)
-    for (const watch of this.#watched.values()) watch.look(held)
+    for (const watch of this.#watched.values()) {
+      watch.look(held)
+    }
     this.#sweep.at(now + SWEEP)
   }
 
@@ -209,9 +244,13 @@ export class Debug implements DebugHooks, Reports {
     const message = `${what}${place === undefined ? '' : `, at ${place}`}; ${RULES[rule]}`
     this.#add(rule, message, place)
     const line = `${name === undefined ? '' : `${name}: `}debug: ${rule}`
-    if (rule === 'leak') this.#net.log.err(`${line}: ${message}`)
+    if (rule === 'leak') {
+      this.#net.log.err(`${line}: ${message}`)
+    }
     // Each place is limited alone: of two mistakes of every frame, both are logged.
-    else this.#log.err(place === undefined ? line : `${line} at ${place}`, `${line}: ${message}`)
+    else {
+      this.#log.err(place === undefined ? line : `${line} at ${place}`, `${line}: ${message}`)
+    }
   }
 
   #add(rule: string, message: string, place: string | undefined): void {
@@ -229,6 +268,7 @@ export class Debug implements DebugHooks, Reports {
 }
 
 /** Whether ndoStartXmit kept a frame that a full ring refused, which was reported then. */
-const isOverflow = ({ owner, refused }: Life): boolean => owner === OWNER_XMIT && refused !== undefined
+const isOverflow = ({ owner, refused }: Life): boolean =>
+  owner === OWNER_XMIT && refused !== undefined
 
 const framesOf = (n: number): string => (n === 1 ? '1 frame' : `${n} frames`)

@@ -6,7 +6,15 @@ import { NSEC_PER_SEC } from '../../base/clock.ts'
 import { OWNER_FREE, OWNER_HOLDER, OWNER_PORT, OWNER_XMIT, type SkBuff } from '../../skb/index.ts'
 import { IFF_UP, NETDEV_TX_BUSY } from '../if.ts'
 import type { NetDevice, TxQueue } from '../index.ts'
-import { kernelName, linkStats64Fields, MULTICAST, RX_BYTES, RX_PACKETS, TX_BYTES, TX_PACKETS } from '../stats.ts'
+import {
+  kernelName,
+  linkStats64Fields,
+  MULTICAST,
+  RX_BYTES,
+  RX_PACKETS,
+  TX_BYTES,
+  TX_PACKETS,
+} from '../stats.ts'
 import type { GuardedPool, Reports } from './guarded-pool.ts'
 import type { GuardedSkb } from './guarded-skb.ts'
 import { calledByDriver, driverPlace, isInDriver, type Trace, trace } from './trace.ts'
@@ -18,7 +26,13 @@ const TOO_LONG_IDLE = NSEC_PER_SEC
 const FIELDS = ['data', 'len', 'protocol', 'ipSummed', 'gsoSize', 'gsoType'] as const
 const COMPARED = 256
 /** Fields that vnet counts for every device. */
-const COUNTED: ReadonlySet<number> = new Set([RX_PACKETS, TX_PACKETS, RX_BYTES, TX_BYTES, MULTICAST])
+const COUNTED: ReadonlySet<number> = new Set([
+  RX_PACKETS,
+  TX_PACKETS,
+  RX_BYTES,
+  TX_BYTES,
+  MULTICAST,
+])
 
 interface Stop {
   readonly at: Trace
@@ -44,7 +58,9 @@ export class DeviceWatch {
     dev.netdevOps = Object.assign(Object.create(ops) as typeof ops, {
       ndoStartXmit: (skb: SkBuff) => this.#xmit(skb as GuardedSkb),
     })
-    for (const txq of dev.tx) this.#watchQueue(txq)
+    for (const txq of dev.tx) {
+      this.#watchQueue(txq)
+    }
     const { counters } = dev
     counters.count = (queue, field, n) => {
       this.#counts(field)
@@ -54,8 +70,14 @@ export class DeviceWatch {
 
   release(): void {
     const { tx, counters, netdevOps } = this.#dev
-    if (Object.getPrototypeOf(netdevOps) === this.#ops) this.#dev.netdevOps = this.#ops
-    for (const txq of tx) for (const method of ['start', 'stop']) Reflect.deleteProperty(txq, method)
+    if (Object.getPrototypeOf(netdevOps) === this.#ops) {
+      this.#dev.netdevOps = this.#ops
+    }
+    for (const txq of tx) {
+      for (const method of ['start', 'stop']) {
+        Reflect.deleteProperty(txq, method)
+      }
+    }
     Reflect.deleteProperty(counters, 'count')
   }
 
@@ -78,7 +100,9 @@ export class DeviceWatch {
   #watchQueue(txq: TxQueue): void {
     const { stop, start } = Object.getPrototypeOf(txq)
     txq.stop = () => {
-      if (!txq.stopped) this.#stops.set(txq, { at: trace(), since: this.#reports.now(), hasFrame: false })
+      if (!txq.stopped) {
+        this.#stops.set(txq, { at: trace(), since: this.#reports.now(), hasFrame: false })
+      }
       stop.call(txq)
     }
     txq.start = () => {
@@ -94,8 +118,13 @@ export class DeviceWatch {
     this.#pool.activity++
     if (!COUNTED.has(field)) return
     const at = trace()
-    if (isInDriver(at))
-      this.#report('counted-twice', `the driver counts ${kernelName(linkStats64Fields[field] as string)}`, at)
+    if (isInDriver(at)) {
+      this.#report(
+        'counted-twice',
+        `the driver counts ${kernelName(linkStats64Fields[field] as string)}`,
+        at,
+      )
+    }
   }
 
   /** Calls ndoStartXmit, and checks what became of the frame. */
@@ -111,18 +140,29 @@ export class DeviceWatch {
     const result = ops.ndoStartXmit(skb, dev) as number | undefined
     const { life } = skb
     const stop = this.#stops.get(txq)
-    if (stop !== undefined && life.owner >= OWNER_HOLDER && life.owner < OWNER_PORT) stop.hasFrame = true
+    if (stop !== undefined && life.owner >= OWNER_HOLDER && life.owner < OWNER_PORT) {
+      stop.hasFrame = true
+    }
     if (life.owner === OWNER_FREE) {
-      if (this.#pool.activity === activity && life.readTo < data + len) this.#freed(life.freed)
-    } else if (life.owner !== OWNER_XMIT) return result
-    else if (result === NETDEV_TX_BUSY) {
+      if (this.#pool.activity === activity && life.readTo < data + len) {
+        this.#freed(life.freed)
+      }
+    } else if (life.owner !== OWNER_XMIT) {
+      return result
+    } else if (result === NETDEV_TX_BUSY) {
       const isSame =
         FIELDS.every((name, i) => skb[name] === fields[i]) &&
         before.every((byte, i) => byte === this.#pool.bytes[data + i])
       const what = 'NETDEV_TX_BUSY for a frame that it changed'
-      if (!isSame) this.#reports.found('busy-changed', what, this.#reports.placeOf(ops.ndoStartXmit), dev.name)
+      if (!isSame) {
+        this.#reports.found('busy-changed', what, this.#reports.placeOf(ops.ndoStartXmit), dev.name)
+      }
     } else if (life.refused !== undefined) {
-      this.#report('ring-overflow', 'a full ring refused a frame, which the driver keeps', life.refused)
+      this.#report(
+        'ring-overflow',
+        'a full ring refused a frame, which the driver keeps',
+        life.refused,
+      )
     }
     return result
   }
@@ -130,7 +170,13 @@ export class DeviceWatch {
   /** It freed a frame, counted nothing, made and handed on no other, and read it in part. */
   #freed(at: Trace | undefined): void {
     // It may count in ndoGetStats64.
-    if (at === undefined || this.#ops.ndoGetStats64 !== undefined || calledByDriver(at) !== 'free') return
+    if (
+      at === undefined ||
+      this.#ops.ndoGetStats64 !== undefined ||
+      calledByDriver(at) !== 'free'
+    ) {
+      return
+    }
     this.#report('freed-uncounted', 'ndoStartXmit freed a frame and counted no drop', at)
   }
 

@@ -53,9 +53,12 @@ function withDebugger<T>(use: (debug: Attached) => T): T {
   const session = new Session()
   session.connect()
   const scripts = new Map<string, string>()
-  session.on('Debugger.scriptParsed', ({ params }: { params: Debugger.ScriptParsedEventDataType }) => {
-    scripts.set(params.scriptId, pathOf(params.url))
-  })
+  session.on(
+    'Debugger.scriptParsed',
+    ({ params }: { params: Debugger.ScriptParsedEventDataType }) => {
+      scripts.set(params.scriptId, pathOf(params.url))
+    },
+  )
   try {
     session.post('Debugger.enable')
     session.post('Debugger.setSkipAllPauses', { skip: true })
@@ -63,7 +66,9 @@ function withDebugger<T>(use: (debug: Attached) => T): T {
       functionAt(fn) {
         const location = typeof fn === 'function' ? locationOf(session, fn) : undefined
         const file = scripts.get(location?.scriptId ?? '') ?? ''
-        return location === undefined || !file.startsWith('/') ? undefined : { file, line: location.lineNumber + 1 }
+        return location === undefined || !file.startsWith('/')
+          ? undefined
+          : { file, line: location.lineNumber + 1 }
       },
       textOf(file) {
         const [scriptId] = [...scripts].findLast(([, path]) => path === file) ?? []
@@ -101,7 +106,8 @@ function linesFrom(debug: Attached, place: Place | undefined, count: number): Fo
 }
 
 /** A source map in the script itself, as tsc writes it with inlineSourceMap and inlineSources. */
-const INLINE = /\n\/\/# sourceMappingURL=data:application\/json;(?:charset=utf-8;)?base64,([\w+/=]+)\s*$/
+const INLINE =
+  /\n\/\/# sourceMappingURL=data:application\/json;(?:charset=utf-8;)?base64,([\w+/=]+)\s*$/
 
 /**
  * Finds the TypeScript: for vnet's own drivers by the source maps of the package, for others by a
@@ -116,14 +122,22 @@ function originalLines({ file, line }: Place, count: number, running = ''): Foun
     const json = isOwn ? readFileSync(`${file}.map`, 'utf8') : `${Buffer.from(inline, 'base64')}`
     const payload: SourceMapPayload = JSON.parse(json)
     const map = new SourceMap(payload)
-    const [start, end] = [line, line + count - 1].map(each => map.findEntry(each - 1, Number.MAX_SAFE_INTEGER))
+    const [start, end] = [line, line + count - 1].map(each =>
+      map.findEntry(each - 1, Number.MAX_SAFE_INTEGER),
+    )
     if (!('originalLine' in start) || !('originalLine' in end)) return undefined
     const source = resolve(file, '..', start.originalSource)
     const content = payload.sourcesContent?.[payload.sources.indexOf(start.originalSource)]
     const text = (isOwn ? readFileSync(source, 'utf8') : content)?.split('\n')
     if (text === undefined) return undefined
     const first = start.originalLine + 1
-    return { file: source, line: first, first, lines: text.slice(first - 1, end.originalLine + 1), text }
+    return {
+      file: source,
+      line: first,
+      first,
+      lines: text.slice(first - 1, end.originalLine + 1),
+      text,
+    }
   } catch {
     return undefined
   }
@@ -136,10 +150,18 @@ function locationOf(session: Session, fn: object): Debugger.Location | undefined
   session.post('Runtime.evaluate', { expression: HOLDER }, (_, reply) => {
     const objectId = reply?.result.objectId
     if (objectId === undefined) return
-    session.post('Runtime.getProperties', { objectId, ownProperties: true }, (_failed, properties) => {
-      const found = properties?.internalProperties?.find(({ name }) => name === '[[FunctionLocation]]')
-      location = (found?.value as Runtime.RemoteObject | undefined)?.value as Debugger.Location | undefined
-    })
+    session.post(
+      'Runtime.getProperties',
+      { objectId, ownProperties: true },
+      (_failed, properties) => {
+        const found = properties?.internalProperties?.find(
+          ({ name }) => name === '[[FunctionLocation]]',
+        )
+        location = (found?.value as Runtime.RemoteObject | undefined)?.value as
+          | Debugger.Location
+          | undefined
+      },
+    )
   })
   Reflect.deleteProperty(globalThis, HOLDER)
   return location

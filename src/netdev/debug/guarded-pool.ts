@@ -6,7 +6,14 @@
  * or by a sweep.
  */
 import type { SkBuff, SkBuffPoolOptions, SlotAccount, SlotClass } from '../../skb/index.ts'
-import { OWNER_FREE, OWNER_HOLDER, OWNER_PORT, OWNER_RING, OWNER_XMIT, SkBuffPool } from '../../skb/index.ts'
+import {
+  OWNER_FREE,
+  OWNER_HOLDER,
+  OWNER_PORT,
+  OWNER_RING,
+  OWNER_XMIT,
+  SkBuffPool,
+} from '../../skb/index.ts'
 import type { Chaos } from './chaos.ts'
 import { type Check, checkedBytes, type How } from './checked-bytes.ts'
 import { GuardedSkb } from './guarded-skb.ts'
@@ -56,7 +63,9 @@ export class GuardedPool extends SkBuffPool {
 
   override get out(): number {
     let kept = 0
-    for (const slots of this.#quarantine.values()) kept += slots.length
+    for (const slots of this.#quarantine.values()) {
+      kept += slots.length
+    }
     return super.out - kept
   }
 
@@ -68,13 +77,17 @@ export class GuardedPool extends SkBuffPool {
     this.activity++
     if (this.#reports.chaos?.failsAlloc()) return undefined
     const skb = super.alloc(size) as GuardedSkb | undefined
-    if (skb !== undefined) skb.life.isMade = true
+    if (skb !== undefined) {
+      skb.life.isMade = true
+    }
     return skb
   }
 
   override allocLike(skb: SkBuff): SkBuff | undefined {
     const like = super.allocLike(skb) as GuardedSkb | undefined
-    if (like !== undefined) like.life.isMade = false
+    if (like !== undefined) {
+      like.life.isMade = false
+    }
     return like
   }
 
@@ -85,7 +98,9 @@ export class GuardedPool extends SkBuffPool {
     freed.owner = OWNER_FREE
     freed.life.name = freed.dev?.name
     freed.dev = undefined
-    if (account !== undefined) account.used--
+    if (account !== undefined) {
+      account.used--
+    }
     freed.account = undefined
     this.#poison(freed)
     this.#frames[this.#numberAt(freed.slot)] = freed
@@ -93,7 +108,9 @@ export class GuardedPool extends SkBuffPool {
     kept.push(freed)
     // Whatever waits for a slot gets one.
     const exhausted = slotClass.top === 0 && slotClass.made === slotClass.count
-    if (kept.length > QUARANTINE || exhausted) this.#reuse(slotClass)
+    if (kept.length > QUARANTINE || exhausted) {
+      this.#reuse(slotClass)
+    }
     this.wakeWaiting()
   }
 
@@ -101,7 +118,9 @@ export class GuardedPool extends SkBuffPool {
     const { slot } = skb
     const { owner } = (skb as GuardedSkb).life
     // The move copies the frame alone.
-    if (skb.slotClass !== this.small && owner < OWNER_PORT) this.#checkPast(skb as GuardedSkb, trace())
+    if (skb.slotClass !== this.small && owner < OWNER_PORT) {
+      this.#checkPast(skb as GuardedSkb, trace())
+    }
     return this.#moved(skb, slot, super.shrink(skb))
   }
 
@@ -118,11 +137,16 @@ export class GuardedPool extends SkBuffPool {
   sweep(): void {
     for (const skb of this.#frames) {
       if (skb === undefined) continue
-      if (skb.life.owner === OWNER_FREE) this.#checkFree(skb)
-      else this.#checkBehind(skb)
+      if (skb.life.owner === OWNER_FREE) {
+        this.#checkFree(skb)
+      } else {
+        this.#checkBehind(skb)
+      }
     }
     for (const { base, made, count, stride } of [this.large, this.small]) {
-      for (let i = made; i < count && i < made + BEYOND; i++) this.#checkUnused(base + i * stride, stride)
+      for (let i = made; i < count && i < made + BEYOND; i++) {
+        this.#checkUnused(base + i * stride, stride)
+      }
     }
   }
 
@@ -141,7 +165,9 @@ export class GuardedPool extends SkBuffPool {
     const wasDrivers = before >= OWNER_HOLDER && before < OWNER_PORT
     const isDrivers = life.owner >= OWNER_HOLDER && life.owner < OWNER_PORT
     life.refused = undefined
-    if (wasDrivers && !isDrivers) this.#checkPast(skb, at)
+    if (wasDrivers && !isDrivers) {
+      this.#checkPast(skb, at)
+    }
     if (before < OWNER_HOLDER && life.owner === OWNER_RING) {
       // A ring does not check the frame it returns, which was freed or handed on while in the ring.
       life.owner = before
@@ -149,7 +175,9 @@ export class GuardedPool extends SkBuffPool {
     } else if (life.owner === OWNER_FREE) {
       life.freed = at
     } else if (isDrivers) {
-      if (before === OWNER_FREE) life.taken = at
+      if (before === OWNER_FREE) {
+        life.taken = at
+      }
       life.held = life.owner === OWNER_XMIT ? undefined : at
       life.since = this.#reports.now()
       life.handedOn = undefined
@@ -210,7 +238,9 @@ export class GuardedPool extends SkBuffPool {
   /** A frame may have moved from the slot at `from`. */
   #moved(skb: SkBuff, from: number, moved: boolean): boolean {
     const { life } = skb as GuardedSkb
-    if (skb.slot !== from) Object.assign(life, { extent: life.data + life.len, past: undefined, readTo: 0 })
+    if (skb.slot !== from) {
+      Object.assign(life, { extent: life.data + life.len, past: undefined, readTo: 0 })
+    }
     this.#frames[this.#numberAt(skb.slot)] = skb as GuardedSkb
     return moved
   }
@@ -233,16 +263,27 @@ export class GuardedPool extends SkBuffPool {
     const { owner, data, len } = frame?.life ?? { owner: OWNER_FREE, data: 0, len: 0 }
     if (frame !== undefined && owner >= OWNER_HOLDER && from >= frame.head && to <= frame.end) {
       const { life } = frame
-      if (how !== 'write') life.readTo = Math.max(life.readTo, to)
-      else if (to > data + len) life.past ??= { to, at: trace() }
+      if (how !== 'write') {
+        life.readTo = Math.max(life.readTo, to)
+      } else if (to > data + len) {
+        life.past ??= { to, at: trace() }
+      }
       if (how !== 'read' || to <= data + len) return true
       const what = `a read of byte ${to - 1 - data} of a frame of ${len} bytes`
       return this.#found('uninitialized-read', what, trace(), skb)
     }
-    if (isOwn && owner < OWNER_HOLDER)
-      return this.#usedAfter(skb, trace(), how === 'write' ? 'a write to bytes' : 'a read of bytes', false)
+    if (isOwn && owner < OWNER_HOLDER) {
+      return this.#usedAfter(
+        skb,
+        trace(),
+        how === 'write' ? 'a write to bytes' : 'a read of bytes',
+        false,
+      )
+    }
     const where =
-      from < skb.head ? `${bytesOf(skb.head - from)} before the room` : `${bytesOf(to - skb.end)} behind the room`
+      from < skb.head
+        ? `${bytesOf(skb.head - from)} before the room`
+        : `${bytesOf(to - skb.end)} behind the room`
     const other = frame === undefined || frame === skb ? undefined : driverPlace(frame.life.held)
     const there = other === undefined ? '' : `, where a frame is that was taken at ${other}`
     const what = `a ${how === 'write' ? 'write' : 'read'} ${where} of a frame${there}`
@@ -256,7 +297,9 @@ export class GuardedPool extends SkBuffPool {
     const next = this.#frames[this.#numberAt(skb.slot)]
     const isUsed = next !== undefined && next !== skb && next.life.owner !== OWNER_FREE
     const user = isUsed ? driverPlace(next.life.held) : undefined
-    const now = isUsed ? `; its slot now has another frame${user === undefined ? '' : `, taken at ${user}`}` : ''
+    const now = isUsed
+      ? `; its slot now has another frame${user === undefined ? '' : `, taken at ${user}`}`
+      : ''
     const freedRule = isFree ? 'double-free' : 'use-after-free'
     const rule = handedOn === undefined ? freedRule : 'use-after-hand-over'
     return this.#found(rule, `${what}${before === undefined ? '' : ` at ${before}`}${now}`, at, skb)
@@ -267,13 +310,17 @@ export class GuardedPool extends SkBuffPool {
     const { slot, head } = skb
     this.#checkBehind(skb)
     const at = isHandedOn ? this.#differs(slot, head, SLUB_RED_ACTIVE) : -1
-    if (at >= 0) this.#writtenBeside(skb, `${bytesOf(head - at)} before`, slot, head)
+    if (at >= 0) {
+      this.#writtenBeside(skb, `${bytesOf(head - at)} before`, slot, head)
+    }
   }
 
   #checkBehind(skb: GuardedSkb): void {
     const { end } = skb
     const at = this.#differs(end, end + RED_ZONE, SLUB_RED_ACTIVE)
-    if (at >= 0) this.#writtenBeside(skb, `${bytesOf(at - end + 1)} behind`, end, end + RED_ZONE)
+    if (at >= 0) {
+      this.#writtenBeside(skb, `${bytesOf(at - end + 1)} behind`, end, end + RED_ZONE)
+    }
   }
 
   /** Checks the bytes past the end of a frame that a driver hands on or frees. */
@@ -283,7 +330,9 @@ export class GuardedPool extends SkBuffPool {
     if (!(data >= skb.head && extent <= end)) return
     let to = past === undefined || past.to <= extent ? 0 : past.to
     for (let i = extent; to === 0 && i < end && i < extent + SLACK; i++) {
-      if (this.bytes[i] !== POISON_FREE) to = i + 1
+      if (this.bytes[i] !== POISON_FREE) {
+        to = i + 1
+      }
     }
     if (to === 0) return
     const what = `a write ${bytesOf(to - data - len)} past the end of a frame of ${bytesOf(len)}`
@@ -310,15 +359,27 @@ export class GuardedPool extends SkBuffPool {
       this.#differs(slot, head, SLUB_RED_ACTIVE) >= 0 ||
       this.#differs(end, end + RED_ZONE, SLUB_RED_ACTIVE) >= 0
     ) {
-      this.#reports.found('red-zone', 'a write beside the room of a free frame', driverPlace(life.held), life.name)
-    } else return
+      this.#reports.found(
+        'red-zone',
+        'a write beside the room of a free frame',
+        driverPlace(life.held),
+        life.name,
+      )
+    } else {
+      return
+    }
     this.#poison(skb)
   }
 
   #checkUnused(from: number, length: number): void {
     const at = this.#differs(from, from + length, 0)
     if (at < 0) return
-    this.#reports.found('out-of-bounds', 'a write to memory that no frame has had yet', undefined, undefined)
+    this.#reports.found(
+      'out-of-bounds',
+      'a write to memory that no frame has had yet',
+      undefined,
+      undefined,
+    )
     this.bytes.fill(0, from, from + length)
   }
 
@@ -326,10 +387,14 @@ export class GuardedPool extends SkBuffPool {
   #differs(from: number, to: number, value: number): number {
     const word = value * 0x01010101
     let i = from >> 2
-    while (i < to >> 2 && this.#words[i] === (word | 0)) i++
+    while (i < to >> 2 && this.#words[i] === (word | 0)) {
+      i++
+    }
     if (i === to >> 2) return -1
     let at = i << 2
-    while (this.bytes[at] === value) at++
+    while (this.bytes[at] === value) {
+      at++
+    }
     return at
   }
 

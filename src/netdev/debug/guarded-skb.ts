@@ -51,14 +51,20 @@ function position(name: 'data' | 'len'): PropertyDescriptor & ThisType<GuardedSk
   return {
     enumerable: true,
     get() {
-      if (this.life.owner < OWNER_HOLDER) this.pool.used(this, false)
+      if (this.life.owner < OWNER_HOLDER) {
+        this.pool.used(this, false)
+      }
       return this.life[name]
     },
     set(value: number) {
-      if (this.life.owner < OWNER_HOLDER) this.pool.used(this, false)
+      if (this.life.owner < OWNER_HOLDER) {
+        this.pool.used(this, false)
+      }
       const { life } = this
       life[name] = value
-      if (life.data + life.len > life.extent) life.extent = life.data + life.len
+      if (life.data + life.len > life.extent) {
+        life.extent = life.data + life.len
+      }
     },
   }
 }
@@ -81,7 +87,9 @@ const WATCHED: Record<string, PropertyDescriptor & ThisType<GuardedSkb>> = {
     enumerable: true,
     get() {
       // A verb looks at the owner first.
-      if (this.life.owner < OWNER_HOLDER) this.pool.used(this, true)
+      if (this.life.owner < OWNER_HOLDER) {
+        this.pool.used(this, true)
+      }
       return this.life.owner
     },
     set(owner: number) {

@@ -5,8 +5,10 @@ export const RULES: Readonly<Record<string, string>> = {
   'double-free': 'a frame is freed once',
   'write-after-free': 'found when its slot was to be used again: a reference to its bytes was kept',
   'out-of-bounds': "a frame's room is from skb.head to skb.end",
-  'uninitialized-read': 'behind skb.tail are bytes of older frames: look at skb.len first, or put() first',
-  'red-zone': 'found when the frame was handed on, freed or swept: it is not in the room from skb.head to skb.end',
+  'uninitialized-read':
+    'behind skb.tail are bytes of older frames: look at skb.len first, or put() first',
+  'red-zone':
+    'found when the frame was handed on, freed or swept: it is not in the room from skb.head to skb.end',
   'frame-bounds': 'a frame lies between skb.head and skb.end',
   'frame-short': 'a frame has an Ethernet header of 14 bytes',
   protocol: 'ethTypeTrans sets it before netifRx',
@@ -14,7 +16,8 @@ export const RULES: Readonly<Record<string, string>> = {
   gso: 'gsoSize and gsoType describe the headers of the frame',
   'freed-uncounted': 'a frame that does not arrive is dropped (kfree_skb_reason), which counts it',
   'past-end': 'put() first: bytes past skb.tail are not in the frame',
-  'ring-overflow': 'push() returns false if the ring is full: stop the queue before, or drop the frame',
+  'ring-overflow':
+    'push() returns false if the ring is full: stop the queue before, or drop the frame',
   'started-not-woken': 'a queue that is up is woken (netif_wake_queue): start is for ndoOpen',
   'counted-twice': 'vnet counts packets, bytes and multicasts itself',
   leak: 'each frame is handed on or freed',

@@ -29,9 +29,13 @@ export function linesOf(found: Found, code: string, most: number): SourceLines {
 /** Returns the lines of a function of a file, which is not indented, as `around` finds its end. */
 function named(found: Found, name: string): Found | undefined {
   const { text } = found
-  const at = text.findIndex(line => new RegExp(`^(?:export )?(?:async )?function ${name}\\b`).test(line))
+  const at = text.findIndex(line =>
+    new RegExp(`^(?:export )?(?:async )?function ${name}\\b`).test(line),
+  )
   const end = text.findIndex((line, i) => i > at && /^}/.test(line))
-  return at < 0 || end < 0 ? undefined : { ...found, line: at + 1, first: at + 1, lines: text.slice(at, end + 1) }
+  return at < 0 || end < 0
+    ? undefined
+    : { ...found, line: at + 1, first: at + 1, lines: text.slice(at, end + 1) }
 }
 
 /** A function extends from one line that is not indented to the next. Returns at most `most`. */
@@ -40,8 +44,12 @@ export function around(found: Found, most: number): SourceLines {
   const half = Math.floor((most - 1) / 2)
   const isOuter = (n: number) => /^[^\s/*]/.test(text[n - 1] ?? '')
   let [first, last] = [line, line]
-  while (first > 1 && first > line - half && !isOuter(first)) first--
-  while (last < text.length && last < line + half && !(isOuter(last) && last > first)) last++
+  while (first > 1 && first > line - half && !isOuter(first)) {
+    first--
+  }
+  while (last < text.length && last < line + half && !(isOuter(last) && last > first)) {
+    last++
+  }
   return plain({ ...found, first, lines: text.slice(first - 1, last) })
 }
 

@@ -35,7 +35,9 @@ export function isInDriver(at: Trace): boolean {
 /** Returns the name of the innermost function if a driver called it, undefined if not. */
 export function calledByDriver(at: Trace): string | undefined {
   const [callee, caller] = framesOf(at)
-  if (callee === undefined || caller === undefined || isDrivers(callee) || !isDrivers(caller)) return undefined
+  if (callee === undefined || caller === undefined || isDrivers(callee) || !isDrivers(caller)) {
+    return undefined
+  }
   return /^(?:\w+\.)*(\w+) \(/.exec(callee)?.[1]
 }
 

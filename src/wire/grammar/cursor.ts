@@ -3,7 +3,13 @@
  * token. Tokens are words, quoted texts, `(`, `)` and `|`.
  */
 import type { DurationOptions } from '../../base/index.ts'
-import { FileError, formatDuration, parseDuration, printable, UsageError } from '../../base/index.ts'
+import {
+  FileError,
+  formatDuration,
+  parseDuration,
+  printable,
+  UsageError,
+} from '../../base/index.ts'
 import { ETH_FRAME_LEN, ETH_ZLEN } from '../../packet/ethernet.ts'
 import { noteOfFilter } from '../../packet/filter-note.ts'
 import { formatRate, parseRate, parseShare, quote } from '../units.ts'
@@ -92,7 +98,9 @@ export class Cursor {
   /** Reads a value. Without one throws an error that names the missing value. */
   value<T>(missing: string, parse: (text: string) => T): T {
     const token = this.peek()
-    if (token === undefined || (!token.quoted && /^[()|]$/.test(token.text))) throw this.error(missing)
+    if (token === undefined || (!token.quoted && /^[()|]$/.test(token.text))) {
+      throw this.error(missing)
+    }
     this.#at++
     return pointing(this.text, token, () => parse(token.text))
   }
@@ -103,7 +111,9 @@ export class Cursor {
 
   duration(missing: string): number {
     const ns = this.value(missing, text => parseDuration(text, this.options))
-    if (ns !== 0) this.#noteBare(formatDuration(ns))
+    if (ns !== 0) {
+      this.#noteBare(formatDuration(ns))
+    }
     return ns
   }
 
@@ -115,14 +125,20 @@ export class Cursor {
 
   /** Refuses a size into which no frame fits, and notes one into which not every frame fits. */
   checkRoom(bytes: number, span?: Span): void {
-    if (bytes < ETH_ZLEN) throw this.error(`${bytes} bytes hold no frame: it needs at least ${ETH_ZLEN}`, span)
-    if (bytes < ETH_FRAME_LEN) this.options.note?.(`frames of more than ${bytes} bytes never pass: they do not fit`)
+    if (bytes < ETH_ZLEN) {
+      throw this.error(`${bytes} bytes hold no frame: it needs at least ${ETH_ZLEN}`, span)
+    }
+    if (bytes < ETH_FRAME_LEN) {
+      this.options.note?.(`frames of more than ${bytes} bytes never pass: they do not fit`)
+    }
   }
 
   /** Notes the meaning of the number just read if it has no unit. */
   #noteBare(meaning: string): void {
     const { text } = this.last
-    if (!/[a-df-z]/i.test(text)) this.options.note?.(`'${text}' has no unit: it means ${meaning}, as in tc(8)`)
+    if (!/[a-df-z]/i.test(text)) {
+      this.options.note?.(`'${text}' has no unit: it means ${meaning}, as in tc(8)`)
+    }
   }
 
   share(missing: string): number {
@@ -134,11 +150,21 @@ export class Cursor {
     const first = this.peek()
     const filter = this.value("a filter is missing: 'tcp port 80'", written => written)
     const note = noteOfFilter(filter)
-    if (note !== undefined) this.options.note?.(note)
+    if (note !== undefined) {
+      this.options.note?.(note)
+    }
     const token = this.peek()
-    if (first === undefined || token === undefined || (!token.quoted && followers.includes(token.text))) return filter
+    if (
+      first === undefined ||
+      token === undefined ||
+      (!token.quoted && followers.includes(token.text))
+    ) {
+      return filter
+    }
     let end = 0
-    while (this.peek(end) !== undefined && !followers.includes(this.peek(end)?.text ?? '')) end++
+    while (this.peek(end) !== undefined && !followers.includes(this.peek(end)?.text ?? '')) {
+      end++
+    }
     if (first.quoted || this.peek(end) === undefined) return filter
     const span = { at: first.at, end: (this.peek(end - 1) ?? first).end }
     const text = quote(this.text.slice(span.at, span.end))
@@ -152,7 +178,11 @@ export class Cursor {
   }
 }
 
-export function whole(what: string, min = 1, max = Number.MAX_SAFE_INTEGER): (text: string) => number {
+export function whole(
+  what: string,
+  min = 1,
+  max = Number.MAX_SAFE_INTEGER,
+): (text: string) => number {
   return text => {
     const n = /^[-+]?\d+$/.test(text) ? Number(text) : Number.NaN
     if (n >= min && n <= max) return n

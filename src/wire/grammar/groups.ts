@@ -99,7 +99,9 @@ export function directed(groups: readonly Group[], direction: Direction): Group[
 }
 
 export function filtersOf(groups: readonly Group[]): string[] {
-  return groups.flatMap(({ items }) => items.flatMap(({ kind, spec }) => kind.filters?.(spec) ?? []))
+  return groups.flatMap(({ items }) =>
+    items.flatMap(({ kind, spec }) => kind.filters?.(spec) ?? []),
+  )
 }
 
 export function printGroups(groups: readonly Group[]): string {
@@ -129,7 +131,8 @@ export function buildGroups(groups: readonly Group[], resources: WireResources):
     const limit = limitOf(group) ?? (holders.length > 1 ? { packets: 1000 } : undefined)
     const isPaced = group.items.some(({ kind }) => kind.part?.key === 'queue')
     return group.items.map((item, i) => {
-      const build = () => buildStage(item.kind, item.spec, { text: text[i], limit, isPaced, resources })
+      const build = () =>
+        buildStage(item.kind, item.spec, { text: text[i], limit, isPaced, resources })
       const stage = pointing(item.text, item, build)
       // A whole GSO frame could exceed a requested limit.
       return group.limit === undefined ? stage : Object.assign(stage, { takesGso: false })
@@ -145,8 +148,17 @@ export function limitOf({ limit, items }: Group): LimitSpec | undefined {
 }
 
 /** Returns a stage that a program made, not the grammar. */
-export function stageOf<S>(kind: StageKind<S>, spec: S, { text, limit }: Partial<Building> = {}): Impairment {
-  return buildStage(kind, spec, { text: text ?? kind.print(spec), limit, isPaced: false, resources: noResources })
+export function stageOf<S>(
+  kind: StageKind<S>,
+  spec: S,
+  { text, limit }: Partial<Building> = {},
+): Impairment {
+  return buildStage(kind, spec, {
+    text: text ?? kind.print(spec),
+    limit,
+    isPaced: false,
+    resources: noResources,
+  })
 }
 
 function buildStage<S>(kind: StageKind<S>, spec: S, building: Building): Impairment {
@@ -165,9 +177,16 @@ export const noResources: WireResources = {
 }
 
 /** Parses a file. Errors name the file; `needs` is put before the error of an unreadable one. */
-export function fromFile<T>(path: string, resources: WireResources, parse: (text: string) => T, needs = ''): T {
+export function fromFile<T>(
+  path: string,
+  resources: WireResources,
+  parse: (text: string) => T,
+  needs = '',
+): T {
   const asked = (prefix: string, error: unknown) =>
-    error instanceof UsageError ? new UsageError(prefix + error.message, { cause: error.cause }) : error
+    error instanceof UsageError
+      ? new UsageError(prefix + error.message, { cause: error.cause })
+      : error
   let text: string
   try {
     text = resources.file(path)

@@ -11,7 +11,14 @@ import type { SkBuff } from '../../skb/sk-buff.ts'
 import { join } from '../units.ts'
 import type { QueueEnv } from '../wire.ts'
 import { markCe } from './ecn.ts'
-import { type DisciplineKind, givenTimes, ParamDiscipline, printTimes, type QueueSpec, readTimes } from './queue.ts'
+import {
+  type DisciplineKind,
+  givenTimes,
+  ParamDiscipline,
+  printTimes,
+  type QueueSpec,
+  readTimes,
+} from './queue.ts'
 
 /** The defaults of RFC 8289, in ns. */
 const TARGET = 5 * NSEC_PER_MSEC
@@ -69,15 +76,25 @@ export class Codel extends ParamDiscipline<CodelParams, CodelQueue> {
     const now = this.queue.env.clock.now()
     this.#marked = undefined
     const skb = this.#dequeue(now)
-    if (skb === undefined || skb === this.#marked || now - this.queue.arrived <= this.params.ceThreshold) return skb
-    if (markCe(skb)) this.queue.env.note('mark', skb)
+    if (
+      skb === undefined ||
+      skb === this.#marked ||
+      now - this.queue.arrived <= this.params.ceThreshold
+    ) {
+      return skb
+    }
+    if (markCe(skb)) {
+      this.queue.env.note('mark', skb)
+    }
     return skb
   }
 
   #dequeue(now: number): SkBuff | undefined {
     let skb = this.#pull(now)
     if (this.#dropping) {
-      if (!this.#okToDrop) this.#dropping = false
+      if (!this.#okToDrop) {
+        this.#dropping = false
+      }
       while (this.#dropping && skb !== undefined && now >= this.#dropNext) {
         this.#count++
         if (this.#marks(skb)) {
@@ -86,8 +103,11 @@ export class Codel extends ParamDiscipline<CodelParams, CodelQueue> {
         }
         this.queue.drop(skb, 'codel')
         skb = this.#pull(now)
-        if (this.#okToDrop) this.#dropNext = this.#controlLaw(this.#dropNext)
-        else this.#dropping = false
+        if (this.#okToDrop) {
+          this.#dropNext = this.#controlLaw(this.#dropNext)
+        } else {
+          this.#dropping = false
+        }
       }
     } else if (this.#okToDrop && skb !== undefined) {
       if (!this.#marks(skb)) {
@@ -113,10 +133,16 @@ export class Codel extends ParamDiscipline<CodelParams, CodelQueue> {
       this.#firstAboveTime = 0
       return undefined
     }
-    if (skb.len > this.#maxPacket) this.#maxPacket = skb.len
-    if (now - queue.arrived < this.params.target || queue.bytes <= this.#maxPacket) this.#firstAboveTime = 0
-    else if (this.#firstAboveTime === 0) this.#firstAboveTime = now + this.params.interval
-    else this.#okToDrop = now >= this.#firstAboveTime
+    if (skb.len > this.#maxPacket) {
+      this.#maxPacket = skb.len
+    }
+    if (now - queue.arrived < this.params.target || queue.bytes <= this.#maxPacket) {
+      this.#firstAboveTime = 0
+    } else if (this.#firstAboveTime === 0) {
+      this.#firstAboveTime = now + this.params.interval
+    } else {
+      this.#okToDrop = now >= this.#firstAboveTime
+    }
     return skb
   }
 
@@ -143,7 +169,11 @@ export const codelKind: DisciplineKind<CodelSpec> = {
     return { ...times, ...(ceThreshold !== undefined && { ceThreshold }), ecn: c.takes('ecn') }
   },
   print({ target, interval, ecn, ceThreshold }) {
-    const times = { target, interval, ce_threshold: ceThreshold === NEVER ? undefined : ceThreshold }
+    const times = {
+      target,
+      interval,
+      ce_threshold: ceThreshold === NEVER ? undefined : ceThreshold,
+    }
     return join(['codel', printTimes(times), ecn && 'ecn'])
   },
   build: queueOf,

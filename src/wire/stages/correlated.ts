@@ -21,7 +21,9 @@ export class CorrelatedEvents {
   }
 
   happens(share: number, correlation: number): boolean {
-    if (correlation === 0 || this.#last < 0 || this.#random.next() >= correlation) this.#last = this.#random.next()
+    if (correlation === 0 || this.#last < 0 || this.#random.next() >= correlation) {
+      this.#last = this.#random.next()
+    }
     return this.#last < share
   }
 }
@@ -117,8 +119,11 @@ export function copulaFor(correlation: number, of: (uniform: number) => number):
   let [low, high] = [0, 1]
   while (high - low > 1e-9) {
     const middle = (low + high) / 2
-    if (correlationOf(middle) < correlation) low = middle
-    else high = middle
+    if (correlationOf(middle) < correlation) {
+      low = middle
+    } else {
+      high = middle
+    }
   }
   return high
 }

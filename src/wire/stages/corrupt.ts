@@ -27,7 +27,9 @@ class CorruptWire extends StageWire<CorruptSpec> implements Wire {
 
   push(skb: SkBuff): void {
     const { share, correlation, at } = this.params
-    if (this.#events.happens(share, correlation)) this.#corrupt(skb, at)
+    if (this.#events.happens(share, correlation)) {
+      this.#corrupt(skb, at)
+    }
     this.next.push(skb)
   }
 
@@ -42,7 +44,9 @@ class CorruptWire extends StageWire<CorruptSpec> implements Wire {
     }
     // Drawn for every packet that is to be corrupted, also for one that has nothing to corrupt.
     const bit = flipBit(skb, this.env.random.next())
-    if (bit >= 0) this.env.note('corrupt', skb, bit)
+    if (bit >= 0) {
+      this.env.note('corrupt', skb, bit)
+    }
   }
 }
 
@@ -71,10 +75,16 @@ export const corruptKind: StageKind<CorruptSpec> = {
   examples: ['corrupt 0.1%', 'corrupt 1% 25%', 'corrupt 1% at 50'],
   inner: { at: 'at follows corrupt: corrupt at 14' },
   read(c) {
-    const share = c.is('at') ? 1 : c.share('corrupt needs a percentage or a place: corrupt 1%, corrupt at 14')
+    const share = c.is('at')
+      ? 1
+      : c.share('corrupt needs a percentage or a place: corrupt 1%, corrupt at 14')
     const correlation = c.optional(parseShare, 0)
     if (!c.takes('at')) return { share, correlation }
-    return { share, correlation, at: c.value('at needs the offset of a byte: at 14', whole('an offset', 0)) }
+    return {
+      share,
+      correlation,
+      at: c.value('at needs the offset of a byte: at 14', whole('an offset', 0)),
+    }
   },
   print({ share, correlation, at }) {
     if (at !== undefined && share === 1 && correlation === 0) return `corrupt at ${at}`
@@ -82,7 +92,9 @@ export const corruptKind: StageKind<CorruptSpec> = {
     return join([shares, at !== undefined && `at ${at}`])
   },
   build: (spec, { text }) =>
-    impairment('corrupt', spec, (params, next, env) => new CorruptWire(params, next, env), { text }),
+    impairment('corrupt', spec, (params, next, env) => new CorruptWire(params, next, env), {
+      text,
+    }),
 }
 
 /**
@@ -92,9 +104,17 @@ export const corruptKind: StageKind<CorruptSpec> = {
  * is completed first. `correlation` relates successive packets. The log has the position of the bit
  * from the start of the frame. Throws a UsageError.
  */
-export function corrupt(share: number | string, { correlation = 0, at }: CorruptOptions = {}): Impairment {
-  if (at !== undefined && !(Number.isInteger(at) && at >= 0))
+export function corrupt(
+  share: number | string,
+  { correlation = 0, at }: CorruptOptions = {},
+): Impairment {
+  if (at !== undefined && !(Number.isInteger(at) && at >= 0)) {
     throw new UsageError(`${at} is not the position of a byte: a whole number from 0 on`)
+  }
   const optional = at !== undefined && { at }
-  return stageOf(corruptKind, { share: shareOf(share), correlation: shareOf(correlation), ...optional })
+  return stageOf(corruptKind, {
+    share: shareOf(share),
+    correlation: shareOf(correlation),
+    ...optional,
+  })
 }

@@ -73,7 +73,9 @@ export class LimitedQueue<S extends PacketStore> {
       limit.add(skb)
     }
     this.held.each(move)
-    if (taken !== undefined) move(taken)
+    if (taken !== undefined) {
+      move(taken)
+    }
     this.#limit = limit
   }
 
@@ -111,7 +113,9 @@ export class DueQueue<S extends PacketStore> extends LimitedQueue<S> {
       }
       hasThrown = false
     } finally {
-      if (this.held.length !== 0 && (hasThrown || this.held.first > now)) this.alarm.at(this.held.first)
+      if (this.held.length !== 0 && (hasThrown || this.held.first > now)) {
+        this.alarm.at(this.held.first)
+      }
     }
     return this.held.first <= now ? AGAIN : undefined
   }
@@ -132,7 +136,9 @@ export class DelayQueue extends DueQueue<HeldPackets> {
   push(skb: SkBuff, moment: number): boolean {
     const { first } = this.held
     if (!this.hold(skb, moment)) return false
-    if (moment < first) this.alarm.at(moment)
+    if (moment < first) {
+      this.alarm.at(moment)
+    }
     return true
   }
 
@@ -144,6 +150,8 @@ export class DelayQueue extends DueQueue<HeldPackets> {
       return
     }
     this.add(skb, moment)
-    if (moment < first) this.alarm.at(moment)
+    if (moment < first) {
+      this.alarm.at(moment)
+    }
   }
 }

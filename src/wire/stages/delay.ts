@@ -8,11 +8,24 @@ import type { SkBuff } from '../../skb/sk-buff.ts'
 import { type Cursor, whole } from '../grammar/cursor.ts'
 import { type StageKind, stageOf } from '../grammar/groups.ts'
 import { formatShare, join, parseShare, shareOf, trimmed } from '../units.ts'
-import { type Impairment, impairment, type LimitSpec, StageWire, type Wire, type WireEnv } from '../wire.ts'
+import {
+  type Impairment,
+  impairment,
+  type LimitSpec,
+  StageWire,
+  type Wire,
+  type WireEnv,
+} from '../wire.ts'
 import { CorrelatedEvents, CorrelatedUniform, copulaFor } from './correlated.ts'
 import { DelayQueue } from './delay-queue.ts'
 import type { Distribution } from './distribution.ts'
-import { known, printDistribution, readDistribution, readTable, TABLE_FACTOR } from './distribution.ts'
+import {
+  known,
+  printDistribution,
+  readDistribution,
+  readTable,
+  TABLE_FACTOR,
+} from './distribution.ts'
 
 /** The options of delay(). Without any, every packet takes the same time and the order remains. */
 export interface DelayOptions {
@@ -80,7 +93,9 @@ class DelayWire extends StageWire<DelayParams> implements Wire {
   push(skb: SkBuff): void {
     const { env } = this
     if (this.#goesAhead()) {
-      if (this.#queue.length > 0) env.note('reorder', skb, this.#queue.length)
+      if (this.#queue.length > 0) {
+        env.note('reorder', skb, this.#queue.length)
+      }
       this.next.push(skb)
       return
     }
@@ -90,7 +105,9 @@ class DelayWire extends StageWire<DelayParams> implements Wire {
     const { last } = this.#queue
     const moment = this.params.isOrdered ? Math.max(now + drawn, last) : now + drawn
     if (!this.#queue.push(skb, moment)) return
-    if (moment < last) env.note('reorder', skb)
+    if (moment < last) {
+      env.note('reorder', skb)
+    }
     env.decided('delay', skb, moment - now)
   }
 
@@ -108,7 +125,10 @@ class DelayWire extends StageWire<DelayParams> implements Wire {
   #goesAhead(): boolean {
     const { reorder } = this.params
     if (reorder === undefined) return false
-    if (this.#delayed >= reorder.gap - 1 && this.#ahead.happens(reorder.share, reorder.correlation)) {
+    if (
+      this.#delayed >= reorder.gap - 1 &&
+      this.#ahead.happens(reorder.share, reorder.correlation)
+    ) {
       this.#delayed = 0
       return true
     }
@@ -124,8 +144,14 @@ class DelayWire extends StageWire<DelayParams> implements Wire {
 }
 
 /** Returns the delay in ns of a share of the distribution, a number in [0, 1). */
-function delayAt(time: number, jitter: number, table: Int16Array | undefined, share: number): number {
-  const t = table === undefined ? 2 * share - 1 : table[Math.floor(share * table.length)] / TABLE_FACTOR
+function delayAt(
+  time: number,
+  jitter: number,
+  table: Int16Array | undefined,
+  share: number,
+): number {
+  const t =
+    table === undefined ? 2 * share - 1 : table[Math.floor(share * table.length)] / TABLE_FACTOR
   return Math.max(0, time + jitter * t)
 }
 
@@ -138,7 +164,8 @@ export const delayKind: StageKind<DelaySpec> = {
     'delay 20ms reorder 25% 50% gap 5',
   ],
   inner: {
-    distribution: 'distribution follows the times of a delay or slot: delay 20ms 5ms distribution normal',
+    distribution:
+      'distribution follows the times of a delay or slot: delay 20ms 5ms distribution normal',
     gap: 'gap follows reorder: reorder 25% gap 5',
     ordered: 'ordered follows the jitter of a delay: delay 20ms 5ms ordered',
     unordered: 'unordered follows the jitter of a delay: delay 20ms 5ms unordered',
@@ -148,7 +175,8 @@ export const delayKind: StageKind<DelaySpec> = {
     key: 'reorder',
     name: 'reordering',
     keywords: { reorder: readReorder },
-    missing: () => 'reorder needs a delay, which the reordered packets skip: delay 20ms reorder 25%',
+    missing: () =>
+      'reorder needs a delay, which the reordered packets skip: delay 20ms reorder 25%',
   },
   read(c) {
     const time = c.duration('delay needs a time: delay 20ms')
@@ -157,8 +185,9 @@ export const delayKind: StageKind<DelaySpec> = {
     const correlation = jitters ? c.optional(parseShare, 0) : 0
     const word = c.peek()
     const isDistributed = c.takes('distribution')
-    if (isDistributed && !jitters)
+    if (isDistributed && !jitters) {
       throw c.error('a distribution needs a jitter: delay 20ms 5ms distribution normal', word)
+    }
     const distribution = isDistributed ? readDistribution(c) : 'uniform'
     const order = jitters ? ORDERS.find(each => c.takes(each)) : undefined
     return { time, jitter, correlation, distribution, ...(order !== undefined && { order }) }
@@ -173,20 +202,27 @@ export const delayKind: StageKind<DelaySpec> = {
       correlation !== 0 && formatShare(correlation),
       !isUniform && `distribution ${printDistribution(distribution)}`,
       order,
-      reorder && trimmed('reorder', [reorder.share, reorder.correlation], [undefined, 0], formatShare),
+      reorder &&
+        trimmed('reorder', [reorder.share, reorder.correlation], [undefined, 0], formatShare),
       reorder && reorder.gap !== 1 && `gap ${reorder.gap}`,
     ])
   },
   build(spec, { text, limit = { frames: 1000 }, resources, isPaced }) {
     const { time, jitter, correlation, distribution, order, reorder } = spec
     const table = readTable(distribution, resources)
-    if (reorder !== undefined && time === 0 && jitter === 0) throw new UsageError('reorder needs a delay above zero')
-    const copula = jitter === 0 ? 0 : copulaFor(correlation, share => delayAt(time, jitter, table, share))
+    if (reorder !== undefined && time === 0 && jitter === 0) {
+      throw new UsageError('reorder needs a delay above zero')
+    }
+    const copula =
+      jitter === 0 ? 0 : copulaFor(correlation, share => delayAt(time, jitter, table, share))
     // Without jitter only a change of the stage could let packets overtake.
     const isOrdered = jitter === 0 || order === 'ordered' || (order === undefined && isPaced)
     const params: DelayParams = { ...spec, table, copula, isOrdered, limit }
     const takesGso = jitter === 0 && reorder === undefined
-    return impairment('delay', params, (p, next, env) => new DelayWire(p, next, env), { text, takesGso })
+    return impairment('delay', params, (p, next, env) => new DelayWire(p, next, env), {
+      text,
+      takesGso,
+    })
   },
 }
 
@@ -206,7 +242,9 @@ function readReorder(c: Cursor): ReorderSpec {
  */
 export function delay(time: number | string, options: DelayOptions = {}): Impairment {
   const { distribution = 'uniform', order, reorder, limit } = options
-  if (order !== undefined && !ORDERS.includes(order)) throw new UsageError(`order '${order}': ordered or unordered`)
+  if (order !== undefined && !ORDERS.includes(order)) {
+    throw new UsageError(`order '${order}': ordered or unordered`)
+  }
   const spec: DelaySpec = {
     time: durationOf(time),
     jitter: durationOf(options.jitter ?? 0),
@@ -219,6 +257,8 @@ export function delay(time: number | string, options: DelayOptions = {}): Impair
 }
 
 function reorderOf({ share, correlation = 0, gap = 1 }: ReorderOptions): ReorderSpec {
-  if (!(Number.isInteger(gap) && gap >= 1)) throw new UsageError(`gap ${gap}: it must be a whole number, at least 1`)
+  if (!(Number.isInteger(gap) && gap >= 1)) {
+    throw new UsageError(`gap ${gap}: it must be a whole number, at least 1`)
+  }
   return { share: shareOf(share), correlation: shareOf(correlation), gap }
 }

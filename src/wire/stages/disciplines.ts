@@ -11,7 +11,10 @@ import { type DisciplineKind, type QueueKind, type QueueParams, queueParams } fr
 import { redKind } from './red.ts'
 
 /** A queue, either read from text or made by a program. */
-export type WrittenQueue = { readonly kind: string; readonly params: unknown } | QueueKind | undefined
+export type WrittenQueue =
+  | { readonly kind: string; readonly params: unknown }
+  | QueueKind
+  | undefined
 
 const DISCIPLINES: Readonly<Record<string, DisciplineKind>> = {
   droptail: { read: () => undefined, print: () => 'droptail', build: () => 'tail' },
@@ -27,7 +30,10 @@ export const queuePart: StagePart = {
   key: 'queue',
   name: 'queue discipline',
   keywords: Object.fromEntries(
-    Object.entries(DISCIPLINES).map(([kind, { read }]) => [kind, (c: Cursor) => ({ kind, params: read(c) })]),
+    Object.entries(DISCIPLINES).map(([kind, { read }]) => [
+      kind,
+      (c: Cursor) => ({ kind, params: read(c) }),
+    ]),
   ),
   missing: word => `${word} needs rate or trace beside it: rate 10mbit ${word}`,
 }
@@ -38,10 +44,14 @@ export function printQueue(queue: WrittenQueue): string {
 }
 
 export function queueOf(queue: WrittenQueue, limit: LimitSpec | undefined): QueueParams {
-  if (typeof queue === 'object' && !('make' in queue))
+  if (typeof queue === 'object' && !('make' in queue)) {
     return queueParams(limit, DISCIPLINES[queue.kind].build(queue.params, limit ?? {}))
-  if (typeof queue === 'string' && queue !== 'tail' && queue !== 'head')
-    throw new UsageError(`queue '${queue}': tail, head, red(...), codel(...), fqCodel(...), pie(...) or dualpi2(...)`)
+  }
+  if (typeof queue === 'string' && queue !== 'tail' && queue !== 'head') {
+    throw new UsageError(
+      `queue '${queue}': tail, head, red(...), codel(...), fqCodel(...), pie(...) or dualpi2(...)`,
+    )
+  }
   return queueParams(limit, queue)
 }
 

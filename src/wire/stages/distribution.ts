@@ -42,14 +42,19 @@ export function printDistribution(distribution: Distribution | string): string {
 /** Returns a distribution that a program names. Throws a UsageError for an unknown one. */
 export function known(distribution: Distribution): Distribution {
   if (typeof distribution !== 'string' || isKnown(distribution)) return distribution
-  throw new UsageError(`'${distribution}' is not a distribution: ${DISTRIBUTIONS.join(', ')}, or a table`)
+  throw new UsageError(
+    `'${distribution}' is not a distribution: ${DISTRIBUTIONS.join(', ')}, or a table`,
+  )
 }
 
 function isKnown(name: string): name is (typeof DISTRIBUTIONS)[number] {
   return DISTRIBUTIONS.some(distribution => distribution === name)
 }
 
-export function readTable(distribution: Distribution | string, resources: WireResources): Int16Array | undefined {
+export function readTable(
+  distribution: Distribution | string,
+  resources: WireResources,
+): Int16Array | undefined {
   if (typeof distribution !== 'string' || isKnown(distribution)) return tableOf(distribution)
   const needs = `distribution needs ${DISTRIBUTIONS.join(', ')} or a file; `
   return tableOf(fromFile(distribution, resources, parseTable, needs))
@@ -66,7 +71,9 @@ export function tableOf(distribution: Distribution): Int16Array | undefined {
   const mean = PARETO_ALPHA / (PARETO_ALPHA - 1)
   const deviation = Math.sqrt(mean / ((PARETO_ALPHA - 1) * (PARETO_ALPHA - 2)))
   return standardized(
-    normalQuantiles().map((z, i) => NORMAL_SHARE * z + ((1 - NORMAL_SHARE) * (pareto[i] - mean)) / deviation),
+    normalQuantiles().map(
+      (z, i) => NORMAL_SHARE * z + ((1 - NORMAL_SHARE) * (pareto[i] - mean)) / deviation,
+    ),
   )
 }
 
@@ -74,7 +81,10 @@ export function tableOf(distribution: Distribution): Int16Array | undefined {
 const shareAt = (i: number): number => (i + 0.5) / TABLE_SIZE
 
 function paretoQuantiles(): Float64Array {
-  return Float64Array.from({ length: TABLE_SIZE }, (_, i) => (1 - shareAt(i)) ** (-1 / PARETO_ALPHA))
+  return Float64Array.from(
+    { length: TABLE_SIZE },
+    (_, i) => (1 - shareAt(i)) ** (-1 / PARETO_ALPHA),
+  )
 }
 
 /** Computes them by Newton's method, from each quantile to the next. */
@@ -82,7 +92,9 @@ function normalQuantiles(): Float64Array {
   const quantiles = new Float64Array(TABLE_SIZE)
   let z = 0
   for (let i = TABLE_SIZE / 2; i < TABLE_SIZE; i++) {
-    for (let step = 1; Math.abs(step) > 1e-9; z += step) step = (shareAt(i) - normalCdf(z)) / normalDensity(z)
+    for (let step = 1; Math.abs(step) > 1e-9; z += step) {
+      step = (shareAt(i) - normalCdf(z)) / normalDensity(z)
+    }
     quantiles[i] = z
     quantiles[TABLE_SIZE - 1 - i] = -z
   }
@@ -93,7 +105,10 @@ function normalQuantiles(): Float64Array {
 function standardized(quantiles: Float64Array): Int16Array {
   let [shift, scale] = [0, 1]
   const cut = () =>
-    quantiles.map(q => Math.min(INT16_MAX, Math.max(INT16_MIN, TABLE_FACTOR * scale * (q - shift))) / TABLE_FACTOR)
+    quantiles.map(
+      q =>
+        Math.min(INT16_MAX, Math.max(INT16_MIN, TABLE_FACTOR * scale * (q - shift))) / TABLE_FACTOR,
+    )
   // Each round brings it nearer; the remaining error is too small for a table of 16 bits.
   for (let rounds = 0; rounds < 100; rounds++) {
     const values = cut()
@@ -116,9 +131,14 @@ export function parseTable(text: string): Int16Array {
   for (const [i, line] of text.split('\n').entries()) {
     for (const word of line.replace(/#.*/, '').split(/\s+/).filter(Boolean)) {
       const number = /^[+-]?\d+$/.test(word) ? Number(word) : Number.NaN
-      if (!(number >= INT16_MIN && number <= INT16_MAX))
-        throw new UsageError(`line ${i + 1}: '${word}' is not a whole number from ${INT16_MIN} to ${INT16_MAX}`)
-      if (numbers.length === TABLE_MAX) throw new UsageError(`line ${i + 1}: more than ${TABLE_MAX} numbers`)
+      if (!(number >= INT16_MIN && number <= INT16_MAX)) {
+        throw new UsageError(
+          `line ${i + 1}: '${word}' is not a whole number from ${INT16_MIN} to ${INT16_MAX}`,
+        )
+      }
+      if (numbers.length === TABLE_MAX) {
+        throw new UsageError(`line ${i + 1}: more than ${TABLE_MAX} numbers`)
+      }
       numbers.push(number)
     }
   }

@@ -14,7 +14,14 @@ import { HeldPackets } from '../held.ts'
 import { join } from '../units.ts'
 import type { PacketStore } from './delay-queue.ts'
 import { ecnOf, markCe } from './ecn.ts'
-import { type DisciplineKind, givenTimes, ParamDiscipline, printTimes, type QueueSpec, readTimes } from './queue.ts'
+import {
+  type DisciplineKind,
+  givenTimes,
+  ParamDiscipline,
+  printTimes,
+  type QueueSpec,
+  readTimes,
+} from './queue.ts'
 
 /** The defaults of RFC 9332, in ns. */
 const TARGET = 15 * NSEC_PER_MSEC
@@ -106,7 +113,9 @@ class DualPi2 extends ParamDiscipline<DualPi2Params> {
 
   arrives(): boolean {
     const now = this.#correct()
-    if (this.#next === NEVER) this.#next = now + this.#tupdate
+    if (this.#next === NEVER) {
+      this.#next = now + this.#tupdate
+    }
     return true
   }
 
@@ -116,7 +125,8 @@ class DualPi2 extends ParamDiscipline<DualPi2Params> {
     const pC = this.#p ** 2
     const pCL = Math.min(1, COUPLING * this.#p)
     while (this.store.length !== 0) {
-      const isL = lq.held.length !== 0 && (cq.held.length === 0 || lq.wait(now) + TSHIFT >= cq.wait(now))
+      const isL =
+        lq.held.length !== 0 && (cq.held.length === 0 || lq.wait(now) + TSHIFT >= cq.wait(now))
       const half = isL ? lq : cq
       const wait = half.wait(now)
       const skb = this.#take(half)
@@ -135,7 +145,9 @@ class DualPi2 extends ParamDiscipline<DualPi2Params> {
       return false
     }
     const isNative = wait >= this.params.step && lq.held.length > TH_LEN && !isOverloaded
-    if (lq.recurs(isNative ? 1 : pCL) && markCe(skb)) this.queue.env.note('mark', skb)
+    if (lq.recurs(isNative ? 1 : pCL) && markCe(skb)) {
+      this.queue.env.note('mark', skb)
+    }
     return true
   }
 
@@ -169,8 +181,9 @@ class DualPi2 extends ParamDiscipline<DualPi2Params> {
     while (this.#next <= now) {
       this.#update(this.#next)
       // On a line that stands still nothing changes any more.
-      if (this.#p === 1 && this.#prevq > this.params.target && this.#next <= now)
+      if (this.#p === 1 && this.#prevq > this.params.target && this.#next <= now) {
         this.#next += Math.floor((now - this.#next) / this.#tupdate) * this.#tupdate
+      }
     }
     return now
   }

@@ -17,7 +17,9 @@ class DuplicateWire extends StageWire<DuplicateSpec> implements Wire {
     const { share, correlation } = this.params
     const copy = this.#events.happens(share, correlation) ? this.env.duplicate(skb) : undefined
     this.next.push(skb)
-    if (copy !== undefined) this.next.push(copy)
+    if (copy !== undefined) {
+      this.next.push(copy)
+    }
   }
 }
 
@@ -28,9 +30,12 @@ export const duplicateKind: StageKind<DuplicateSpec> = {
     const share = c.share('duplicate needs a percentage: duplicate 1%')
     return { share, correlation: c.optional(parseShare, 0) }
   },
-  print: ({ share, correlation }) => trimmed('duplicate', [share, correlation], [undefined, 0], formatShare),
+  print: ({ share, correlation }) =>
+    trimmed('duplicate', [share, correlation], [undefined, 0], formatShare),
   build: (spec, { text }) =>
-    impairment('duplicate', spec, (params, next, env) => new DuplicateWire(params, next, env), { text }),
+    impairment('duplicate', spec, (params, next, env) => new DuplicateWire(params, next, env), {
+      text,
+    }),
 }
 
 /**

@@ -32,7 +32,11 @@ export function markCe({ bytes, data, len }: SkBuff): boolean {
     if ((bytes[nh + 1] & CE) === NOT_ECT) return false
     const before = get16(bytes, nh)
     bytes[nh + 1] |= CE
-    ipv4.setHeaderChecksum(bytes, nh, checksumUpdate(ipv4.headerChecksum(bytes, nh), before, get16(bytes, nh)))
+    ipv4.setHeaderChecksum(
+      bytes,
+      nh,
+      checksumUpdate(ipv4.headerChecksum(bytes, nh), before, get16(bytes, nh)),
+    )
     return true
   }
   if (type !== ETH_P_IPV6 || len - network < IPV6_HLEN || bytes[nh] >>> 4 !== 6) return false

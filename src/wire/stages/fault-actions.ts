@@ -1,5 +1,12 @@
 /** FaultActions: what a fault does to a packet, whichever stage selects the packet. */
-import { checksumUpdate, ETH_P_IP, ETH_P_IPV6, get16, networkOffset, put16 } from '../../packet/index.ts'
+import {
+  checksumUpdate,
+  ETH_P_IP,
+  ETH_P_IPV6,
+  get16,
+  networkOffset,
+  put16,
+} from '../../packet/index.ts'
 import { IPPROTO_TCP, IPPROTO_UDP } from '../../packet/ipv4.ts'
 import * as tcp from '../../packet/tcp.ts'
 import { UDP_HLEN } from '../../packet/udp.ts'
@@ -43,7 +50,9 @@ class SwapStore implements PacketStore {
   }
 
   each(fn: (skb: SkBuff) => void): void {
-    for (const { skb } of this.#held) fn(skb)
+    for (const { skb } of this.#held) {
+      fn(skb)
+    }
   }
 }
 
@@ -70,7 +79,9 @@ class SwapQueue extends DueQueue<SwapStore> {
       return
     }
     const moment = this.env.clock.now() + WAIT
-    if (this.hold(skb, moment) && this.length === 1) this.alarm.at(moment)
+    if (this.hold(skb, moment) && this.length === 1) {
+      this.alarm.at(moment)
+    }
   }
 
   /** Passes a packet and then the held packet of its flow. Returns false if none is held. */
@@ -92,11 +103,16 @@ export function payloadMiddle({ bytes, data, len }: Frame, upper = new UpperHead
   const network = networkOffset(bytes, data, len)
   const type = network < 0 ? 0 : get16(bytes, data + network - 2)
   if (type !== ETH_P_IP && type !== ETH_P_IPV6) return -1
-  if (upper.find(bytes, data + network, data + len) === 0 || upper.check < 0 || upper.isFragment) return -1
+  if (upper.find(bytes, data + network, data + len) === 0 || upper.check < 0 || upper.isFragment) {
+    return -1
+  }
   const { h, end, protocol } = upper
   let header = -1
-  if (protocol === IPPROTO_UDP) header = UDP_HLEN
-  else if (protocol === IPPROTO_TCP) header = tcp.parse(bytes, h, end - h)
+  if (protocol === IPPROTO_UDP) {
+    header = UDP_HLEN
+  } else if (protocol === IPPROTO_TCP) {
+    header = tcp.parse(bytes, h, end - h)
+  }
   const payload = h + header
   return header < 0 || payload >= end ? -1 : (payload + end) >>> 1
 }
@@ -113,7 +129,8 @@ function tamper(skb: SkBuff, upper: UpperHeader): number {
   bytes[at] ^= 1
   const checksum = get16(bytes, check)
   // The sum of a partial checksum covers the pseudo-header only, and 0 is UDP without a checksum.
-  const hasChecksum = skb.ipSummed !== CHECKSUM_PARTIAL && (protocol !== IPPROTO_UDP || checksum !== 0)
+  const hasChecksum =
+    skb.ipSummed !== CHECKSUM_PARTIAL && (protocol !== IPPROTO_UDP || checksum !== 0)
   if (hasChecksum) {
     const corrected = checksumUpdate(checksum, before, value())
     put16(bytes, check, corrected === 0 && protocol === IPPROTO_UDP ? 0xffff : corrected)
@@ -148,7 +165,9 @@ export class FaultActions {
   }
 
   pass(skb: SkBuff): void {
-    if (this.#swaps === undefined || this.#swaps.length === 0 || !this.#swaps.follow(skb)) this.#next.push(skb)
+    if (this.#swaps === undefined || this.#swaps.length === 0 || !this.#swaps.follow(skb)) {
+      this.#next.push(skb)
+    }
   }
 
   /**
@@ -164,12 +183,16 @@ export class FaultActions {
       case 'duplicate': {
         const copy = env.duplicate(skb)
         this.pass(skb)
-        if (copy !== undefined) this.#next.push(copy)
+        if (copy !== undefined) {
+          this.#next.push(copy)
+        }
         return
       }
       case 'corrupt': {
         const bit = flipBit(skb, env.random.next())
-        if (bit >= 0) env.note('corrupt', skb, bit)
+        if (bit >= 0) {
+          env.note('corrupt', skb, bit)
+        }
         this.pass(skb)
         return
       }
@@ -185,12 +208,16 @@ export class FaultActions {
       }
       case 'tamper': {
         const bit = tamper(skb, this.#upper)
-        if (bit >= 0) env.note('corrupt', skb, bit)
+        if (bit >= 0) {
+          env.note('corrupt', skb, bit)
+        }
         this.pass(skb)
         return
       }
       case 'ce':
-        if (markCe(skb)) env.note('mark', skb)
+        if (markCe(skb)) {
+          env.note('mark', skb)
+        }
         this.pass(skb)
         return
       case 'swap':
@@ -199,7 +226,9 @@ export class FaultActions {
         return
       case 'delay':
         this.#queue ??= new DelayQueue(LIMIT, this.#next, env)
-        if (this.#queue.push(skb, env.clock.now() + time)) env.decided('delay', skb, time)
+        if (this.#queue.push(skb, env.clock.now() + time)) {
+          env.decided('delay', skb, time)
+        }
     }
   }
 

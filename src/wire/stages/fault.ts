@@ -62,7 +62,9 @@ class FaultWire extends StageWire<FaultParams> implements Wire {
   push(skb: SkBuff): void {
     const { action, filter } = this.params
     const now = this.env.clock.now()
-    if (Number.isNaN(this.#began)) this.#began = now
+    if (Number.isNaN(this.#began)) {
+      this.#began = now
+    }
     const isEarly = now - this.#began < this.params.after
     if (isEarly || filter?.(skb.bytes, skb.data, skb.len) === false || !this.#isHit(skb)) {
       this.#actions.pass(skb)
@@ -124,8 +126,9 @@ export const faultKind: StageKind<FaultSpec> = {
   read(c) {
     const action = c.last.text as FaultVerb
     const time = action === 'delay' && { time: c.duration('delay needs a time: delay 20ms') }
-    if (c.atNumber && action === 'drop')
+    if (c.atNumber && action === 'drop') {
       throw c.error('drop needs a filter and first, nth, every or after; at random it is loss 1%')
+    }
     const token = c.peek()
     const isFiltered = token !== undefined && (token.quoted || !CONDITIONS.includes(token.text))
     const filter = isFiltered ? c.filter(CONDITIONS) : ''
@@ -142,7 +145,12 @@ export const faultKind: StageKind<FaultSpec> = {
     ])
   },
   build(spec, { text, resources }) {
-    return make(spec, spec.filter === '' ? undefined : resources.filter(spec.filter), undefined, text)
+    return make(
+      spec,
+      spec.filter === '' ? undefined : resources.filter(spec.filter),
+      undefined,
+      text,
+    )
   },
 }
 
@@ -157,12 +165,18 @@ function selects(c: Cursor, ahead: number, keywords: ReadonlySet<string>): boole
 
 function readWhen(c: Cursor, action: string): When {
   let when: When = {}
-  for (let word = c.peek(); word !== undefined && CONDITIONS.includes(word.text) && !word.quoted; word = c.peek()) {
+  for (
+    let word = c.peek();
+    word !== undefined && CONDITIONS.includes(word.text) && !word.quoted;
+    word = c.peek()
+  ) {
     const name = word.text as keyof When
     c.next()
     const counted = COUNTS.find(other => when[other] !== undefined)
     if (when[name] !== undefined) throw c.error(`${name} is given twice`, word)
-    if (name !== 'after' && counted !== undefined) throw c.error(`a fault has either ${counted} or ${name}`, word)
+    if (name !== 'after' && counted !== undefined) {
+      throw c.error(`a fault has either ${counted} or ${name}`, word)
+    }
     const isAfter = name === 'after'
     const value = isAfter
       ? c.duration('after needs a time: after 2s')
@@ -195,19 +209,28 @@ export function fault(
   when: FaultWhen,
   onHit?: () => void,
 ): Impairment {
-  if (typeof action === 'string' ? !ACTIONS.has(action) : action?.delay === undefined)
-    throw new UsageError(`a fault is one of ${[...ACTIONS].join(', ')} or { delay }, not ${JSON.stringify(action)}`)
+  if (typeof action === 'string' ? !ACTIONS.has(action) : action?.delay === undefined) {
+    throw new UsageError(
+      `a fault is one of ${[...ACTIONS].join(', ')} or { delay }, not ${JSON.stringify(action)}`,
+    )
+  }
   const unknown = Object.keys(when).find(key => !CONDITIONS.includes(key))
-  if (unknown !== undefined) throw new UsageError(`a fault has no '${unknown}', but ${CONDITIONS.join(', ')}`)
+  if (unknown !== undefined) {
+    throw new UsageError(`a fault has no '${unknown}', but ${CONDITIONS.join(', ')}`)
+  }
   const counts = [when.first, when.nth, when.every].filter(n => n !== undefined)
   if (counts.length > 1) throw new UsageError('a fault has one of first, nth and every')
-  if (counts.some(n => !(Number.isInteger(n) && n > 0)))
+  if (counts.some(n => !(Number.isInteger(n) && n > 0))) {
     throw new UsageError('first, nth and every are whole numbers of at least 1')
-  if (Object.values(when).every(value => value === undefined))
+  }
+  if (Object.values(when).every(value => value === undefined)) {
     throw new UsageError('a fault needs first, nth, every or after')
+  }
   const { after, ...counted } = when
   const spec: FaultSpec = {
-    ...(typeof action === 'string' ? { action } : { action: 'delay', time: durationOf(action.delay) }),
+    ...(typeof action === 'string'
+      ? { action }
+      : { action: 'delay', time: durationOf(action.delay) }),
     filter: filter === undefined ? '' : (filter.text ?? 'a function'),
     when: { ...counted, ...(after !== undefined && { after: durationOf(after) }) },
   }
@@ -220,9 +243,12 @@ export function drop(filter: WireFilter | undefined, when: FaultWhen): Impairmen
 }
 
 function isSame(a: FaultParams, b: FaultParams): boolean {
-  const isSameFilter = a.filter === b.filter || (a.filter?.text !== undefined && a.filter.text === b.filter?.text)
+  const isSameFilter =
+    a.filter === b.filter || (a.filter?.text !== undefined && a.filter.text === b.filter?.text)
   return (
     isSameFilter &&
-    (Object.keys(a) as (keyof FaultParams)[]).every(key => key === 'filter' || key === 'onHit' || a[key] === b[key])
+    (Object.keys(a) as (keyof FaultParams)[]).every(
+      key => key === 'filter' || key === 'onHit' || a[key] === b[key],
+    )
   )
 }

@@ -15,16 +15,24 @@ export function flowHash({ bytes, data, len }: SkBuff, key: number): number {
   let ports = -1
   if (type === ETH_P_IP && ipv4.parse(bytes, at, len - network) >= 0) {
     protocol = ipv4.protocol(bytes, at)
-    if (!ipv4.isFragment(bytes, at)) ports = at + ipv4.headerLength(bytes, at)
+    if (!ipv4.isFragment(bytes, at)) {
+      ports = at + ipv4.headerLength(bytes, at)
+    }
     hash = mixed(bytes, at + 12, at + ipv4.IPV4_HLEN, hash)
   } else if (type === ETH_P_IPV6 && ipv6.parse(bytes, at, len - network) >= 0) {
     const upper = ipv6.upperLayer(bytes, at, len - network, false)
     protocol = upper & 0xff
-    if (upper >= 0) ports = at + (upper >>> 8)
+    if (upper >= 0) {
+      ports = at + (upper >>> 8)
+    }
     hash = mixed(bytes, ipv6.sourceAt(at), at + ipv6.IPV6_HLEN, hash)
-  } else return -1
+  } else {
+    return -1
+  }
   const hasPorts = protocol === ipv4.IPPROTO_TCP || protocol === ipv4.IPPROTO_UDP
-  if (hasPorts && ports >= 0 && ports + 4 <= data + len) hash = mixed(bytes, ports, ports + 4, hash)
+  if (hasPorts && ports >= 0 && ports + 4 <= data + len) {
+    hash = mixed(bytes, ports, ports + 4, hash)
+  }
   hash = Math.imul(hash ^ protocol, 0x85ebca6b)
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
   return (hash ^ (hash >>> 16)) >>> 0

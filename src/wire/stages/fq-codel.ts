@@ -74,8 +74,11 @@ class FlowList {
   add(flow: FlowQueue): void {
     flow.list = this
     flow.after = undefined
-    if (this.#last === undefined) this.first = flow
-    else this.#last.after = flow
+    if (this.#last === undefined) {
+      this.first = flow
+    } else {
+      this.#last.after = flow
+    }
     this.#last = flow
   }
 
@@ -83,7 +86,9 @@ class FlowList {
     const { first } = this
     if (first === undefined) return
     this.first = first.after
-    if (this.first === undefined) this.#last = undefined
+    if (this.first === undefined) {
+      this.#last = undefined
+    }
     first.list = undefined
     first.after = undefined
   }
@@ -105,8 +110,16 @@ class FlowStore implements PacketStore {
   }
 
   get #active(): FlowQueue | undefined {
-    for (let flow = this.newFlows.first; flow !== undefined; flow = flow.after) if (flow.held.length !== 0) return flow
-    for (let flow = this.oldFlows.first; flow !== undefined; flow = flow.after) if (flow.held.length !== 0) return flow
+    for (let flow = this.newFlows.first; flow !== undefined; flow = flow.after) {
+      if (flow.held.length !== 0) {
+        return flow
+      }
+    }
+    for (let flow = this.oldFlows.first; flow !== undefined; flow = flow.after) {
+      if (flow.held.length !== 0) {
+        return flow
+      }
+    }
     return undefined
   }
 
@@ -135,7 +148,9 @@ class FlowStore implements PacketStore {
   }
 
   each(fn: (skb: SkBuff) => void): void {
-    for (const flow of this.flows) flow?.held.each(fn)
+    for (const flow of this.flows) {
+      flow?.held.each(fn)
+    }
   }
 
   taken(skb: SkBuff): void {
@@ -145,7 +160,11 @@ class FlowStore implements PacketStore {
 
   get fattest(): FlowQueue | undefined {
     let most: FlowQueue | undefined
-    for (const flow of this.flows) if (flow !== undefined && flow.bytes > (most?.bytes ?? 0)) most = flow
+    for (const flow of this.flows) {
+      if (flow !== undefined && flow.bytes > (most?.bytes ?? 0)) {
+        most = flow
+      }
+    }
     return most
   }
 
@@ -170,7 +189,9 @@ class FqCodel implements Discipline {
 
   change(params: unknown): void {
     this.store.params = params as FqCodelParams
-    for (const flow of this.store.flows) flow?.codel.change(params)
+    for (const flow of this.store.flows) {
+      flow?.codel.change(params)
+    }
   }
 
   makeRoom(skb: SkBuff): void {
@@ -179,7 +200,9 @@ class FqCodel implements Discipline {
       if (flow === undefined) return
       for (let n = Math.min(BATCH, Math.ceil(flow.held.length / 2)); n > 0; n--) {
         const first = flow.shift()
-        if (first !== undefined) this.#queue.drop(first, 'limit', SKB_DROP_REASON_QDISC_OVERLIMIT)
+        if (first !== undefined) {
+          this.#queue.drop(first, 'limit', SKB_DROP_REASON_QDISC_OVERLIMIT)
+        }
       }
     }
   }
@@ -204,7 +227,9 @@ class FqCodel implements Discipline {
       }
       list.shift()
       // An empty queue takes one more turn among the old ones, so that they cannot starve.
-      if (list === newFlows) oldFlows.add(flow)
+      if (list === newFlows) {
+        oldFlows.add(flow)
+      }
     }
   }
 }
@@ -234,6 +259,8 @@ function queueOf({ quantum = QUANTUM, ...spec }: FqCodelSpec): QueueSpec {
 
 /** Returns FQ-CoDel as the queue of a rate or a trace. Throws a UsageError. */
 export function fqCodel({ quantum = QUANTUM, ...options }: FqCodelOptions = {}): QueueSpec {
-  if (!(Number.isInteger(quantum) && quantum > 0)) throw new UsageError(`quantum ${quantum}: it must be at least 1`)
+  if (!(Number.isInteger(quantum) && quantum > 0)) {
+    throw new UsageError(`quantum ${quantum}: it must be at least 1`)
+  }
   return queueOf({ ...codelSpec(options), quantum })
 }

@@ -5,7 +5,14 @@
  */
 import type { SkBuff } from '../../skb/sk-buff.ts'
 import { type StageKind, stageOf } from '../grammar/groups.ts'
-import { type Impairment, impairment, type LimitSpec, StageWire, type Wire, type WireEnv } from '../wire.ts'
+import {
+  type Impairment,
+  impairment,
+  type LimitSpec,
+  StageWire,
+  type Wire,
+  type WireEnv,
+} from '../wire.ts'
 import { PacketQueue, type QueueParams, queueParams } from './queue.ts'
 
 type GateSpec = Readonly<Record<string, never>>
@@ -59,8 +66,11 @@ class HoldWire extends StageWire<HoldParams> implements Wire {
   }
 
   push(skb: SkBuff): void {
-    if (this.#open) this.next.push(skb)
-    else this.#queue.push(skb)
+    if (this.#open) {
+      this.next.push(skb)
+    } else {
+      this.#queue.push(skb)
+    }
   }
 
   /** Keeps its held packets. A released hold holds again. */
@@ -110,10 +120,15 @@ export const holdKind: StageKind<GateSpec> = {
 
 function holdGate(limit: LimitSpec | undefined, text: string): HoldGate {
   const params: HoldParams = { ...queueParams(limit), stages: new Set() }
-  const gate = impairment('hold', params, (p, next, env) => new HoldWire(p, next, env), { text, takesGso: true })
+  const gate = impairment('hold', params, (p, next, env) => new HoldWire(p, next, env), {
+    text,
+    takesGso: true,
+  })
   return Object.assign(gate, {
     release: () => {
-      for (const stage of [...params.stages]) stage.release()
+      for (const stage of [...params.stages]) {
+        stage.release()
+      }
     },
   })
 }

@@ -9,7 +9,14 @@
  * the time agree with the model. A rate with `walk` is a Brownian motion (rateWalk). The
  * sources of the figures are in docs/wires-links.md.
  */
-import { durationOf, formatDuration, NSEC_PER_MSEC, NSEC_PER_SEC, type Random, UsageError } from '../../base/index.ts'
+import {
+  durationOf,
+  formatDuration,
+  NSEC_PER_MSEC,
+  NSEC_PER_SEC,
+  type Random,
+  UsageError,
+} from '../../base/index.ts'
 import { type StageKind, stageOf } from '../grammar/groups.ts'
 import { join } from '../units.ts'
 import { type Impairment, impairment, type LimitSpec } from '../wire.ts'
@@ -66,13 +73,19 @@ export function drawRows(name: LinkName, isUp: boolean, every: number, random: R
   const model = MODELS[name]
   const { burst, walk } = model
   const handover = { ...NO_HANDOVER, ...model.handover }
-  const rows = { time: [] as number[], rate: [] as number[], delay: [] as number[], loss: [] as number[] }
+  const rows = {
+    time: [] as number[],
+    rate: [] as number[],
+    delay: [] as number[],
+    loss: [] as number[],
+  }
   const median = isUp ? model.up : model.down
   const keep = Math.exp(-TICK / (model.memory * NSEC_PER_MSEC))
   const noise = Math.sqrt(1 - keep * keep)
   // The rows start just after a handover, and repeat after the last one.
   const lead = Math.max(handover.outage, handover.after) * NSEC_PER_MSEC
-  const end = lead + (every === Number.POSITIVE_INFINITY ? LENGTH : Math.ceil(LENGTH / every) * every)
+  const end =
+    lead + (every === Number.POSITIVE_INFINITY ? LENGTH : Math.ceil(LENGTH / every) * every)
   const walked = walk === undefined ? undefined : rateWalk(median, walk, random)
   let began = 0
   let quality = normal(random)
@@ -92,21 +105,31 @@ export function drawRows(name: LinkName, isUp: boolean, every: number, random: R
     }
     const since = time - began
     const edge = began + every - handover.before * NSEC_PER_MSEC
-    const rate = walked === undefined ? median * Math.exp((model.spread ?? 0) * quality) : walked.next()
+    const rate =
+      walked === undefined ? median * Math.exp((model.spread ?? 0) * quality) : walked.next()
     const ms = delayAt(model.delay, distance)
     // The same probability at each tick, so that the mean length is exact.
-    if (burst !== undefined && random.next() < TICK / ((isBurst ? burst.length : burst.every) * NSEC_PER_MSEC))
+    if (
+      burst !== undefined &&
+      random.next() < TICK / ((isBurst ? burst.length : burst.every) * NSEC_PER_MSEC)
+    ) {
       isBurst = !isBurst
+    }
     const add = (at: number, isEdge: boolean) => {
       rows.time.push(at)
       // Mbit/s are 1/1000 bit per ns.
       rows.rate.push(since < handover.outage * NSEC_PER_MSEC ? 0 : rate / 1000)
       rows.delay.push(Math.round((ms + (isEdge ? handover.delay : 0)) * NSEC_PER_MSEC))
-      if (isBurst && burst !== undefined) rows.loss.push(burst.loss)
-      else rows.loss.push(isEdge ? edgeLoss : 0)
+      if (isBurst && burst !== undefined) {
+        rows.loss.push(burst.loss)
+      } else {
+        rows.loss.push(isEdge ? edgeLoss : 0)
+      }
     }
     add(time, since < handover.after * NSEC_PER_MSEC || time >= edge)
-    if (time < edge && edge < time + TICK && edge < began + every) add(edge, true)
+    if (time < edge && edge < time + TICK && edge < began + every) {
+      add(edge, true)
+    }
   }
   return rows
 }
@@ -123,20 +146,25 @@ function delayAt(quantiles: LinkModel['delay'], value: number): number {
 
 type LinkSpec = Readonly<{ isUp: boolean; handover?: number; queue?: WrittenQueue }>
 
-const handoverText = ({ handover }: LinkSpec) => handover !== undefined && `handover ${formatDuration(handover)}`
+const handoverText = ({ handover }: LinkSpec) =>
+  handover !== undefined && `handover ${formatDuration(handover)}`
 
 function linkKind(name: LinkName): StageKind<LinkSpec> {
   const { handover: own } = MODELS[name]
   return {
     kind: name,
     examples: [name, `${name} codel`, ...(own === undefined ? [] : [`${name} handover 10s`])],
-    ...(own !== undefined && { inner: { handover: 'handover follows lte, 5g, starlink or wifi: lte handover 10s' } }),
+    ...(own !== undefined && {
+      inner: { handover: 'handover follows lte, 5g, starlink or wifi: lte handover 10s' },
+    }),
     holds: true,
     part: queuePart,
     read(c) {
       if (own === undefined || !c.takes('handover')) return { isUp: true }
       const handover = c.duration(`handover needs a time: ${name} handover 10s`)
-      if (handover < HANDOVER_MIN || handover > HANDOVER_MAX) throw c.error('a handover is every 1s to 1h', c.last)
+      if (handover < HANDOVER_MIN || handover > HANDOVER_MAX) {
+        throw c.error('a handover is every 1s to 1h', c.last)
+      }
       return { isUp: true, handover }
     },
     directed: (spec, direction) => ({ ...spec, isUp: direction === 'ab' }),
@@ -155,7 +183,10 @@ function linkKind(name: LinkName): StageKind<LinkSpec> {
 }
 
 const NAMES = Object.keys(MODELS) as LinkName[]
-const KINDS = Object.fromEntries(NAMES.map(name => [name, linkKind(name)])) as Record<LinkName, StageKind<LinkSpec>>
+const KINDS = Object.fromEntries(NAMES.map(name => [name, linkKind(name)])) as Record<
+  LinkName,
+  StageKind<LinkSpec>
+>
 
 export const linkKinds: readonly StageKind<LinkSpec>[] = Object.values(KINDS)
 
@@ -170,17 +201,30 @@ export interface LinkOptions {
 }
 
 /** Returns a link that changes over time, its uplink or its downlink. Throws a UsageError. */
-export function link(name: LinkName, direction: 'up' | 'down', options: LinkOptions = {}): Impairment {
+export function link(
+  name: LinkName,
+  direction: 'up' | 'down',
+  options: LinkOptions = {},
+): Impairment {
   const { queue, limit } = options
   if (!NAMES.includes(name)) throw new UsageError(`link '${name}': ${NAMES.join(', ')}`)
-  if (direction !== 'up' && direction !== 'down') throw new UsageError(`link ${name}: '${direction}' is not up or down`)
+  if (direction !== 'up' && direction !== 'down') {
+    throw new UsageError(`link ${name}: '${direction}' is not up or down`)
+  }
   const handover = options.handover === undefined ? undefined : durationOf(options.handover)
-  if (handover !== undefined && !('handover' in MODELS[name] && handover >= HANDOVER_MIN && handover <= HANDOVER_MAX)) {
+  if (
+    handover !== undefined &&
+    !('handover' in MODELS[name] && handover >= HANDOVER_MIN && handover <= HANDOVER_MAX)
+  ) {
     throw new UsageError(
       `link ${name}: ${'handover' in MODELS[name] ? 'a handover is every 1s to 1h' : 'it has no handovers'}`,
     )
   }
-  const spec = { isUp: direction === 'up', ...(handover !== undefined && { handover }), ...(queue && { queue }) }
+  const spec = {
+    isUp: direction === 'up',
+    ...(handover !== undefined && { handover }),
+    ...(queue && { queue }),
+  }
   const kind = KINDS[name]
   return stageOf(kind, spec, { limit, text: join([kind.print(spec), limitText(limit)]) })
 }
@@ -194,7 +238,11 @@ const OUTAGE = 100 * NSEC_PER_MSEC
  * Throughput and Low Delay over Cellular Networks" (Sprout, NSDI 2013). An outage ends at each tick
  * with the same probability, so its mean length is exact. `restart` draws an independent rate.
  */
-function rateWalk(median: number, deviation: number, random: Random): { restart(): void; next(): number } {
+function rateWalk(
+  median: number,
+  deviation: number,
+  random: Random,
+): { restart(): void; next(): number } {
   const end = TICK / OUTAGE
   const deviationOfTick = deviation * Math.sqrt(TICK / NSEC_PER_SEC)
   // The walk is reflected at twice the median, and as much more as makes up for the time at 0, so
@@ -212,13 +260,19 @@ function rateWalk(median: number, deviation: number, random: Random): { restart(
       const step = deviationOfTick * normal(random)
       if (isOut) {
         isOut = random.next() >= end
-        if (!isOut) rate = Math.abs(step)
+        if (!isOut) {
+          rate = Math.abs(step)
+        }
         return rate
       }
       rate += step
-      if (rate > most) rate = 2 * most - rate
+      if (rate > most) {
+        rate = 2 * most - rate
+      }
       isOut = rate <= 0
-      if (isOut) rate = 0
+      if (isOut) {
+        rate = 0
+      }
       return rate
     },
   }

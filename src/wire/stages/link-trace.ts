@@ -10,7 +10,13 @@
  * queue and is sent, at the rates of all rows during which it is sent. It then travels for the
  * delay of the moment at which its last byte was sent, and never overtakes.
  */
-import { NSEC_PER_MSEC, NSEC_PER_SEC, parseDuration, type Random, UsageError } from '../../base/index.ts'
+import {
+  NSEC_PER_MSEC,
+  NSEC_PER_SEC,
+  parseDuration,
+  type Random,
+  UsageError,
+} from '../../base/index.ts'
 import { ETH_HLEN } from '../../packet/ethernet.ts'
 import { SKB_DROP_REASON_WIRE_LOSS } from '../../skb/drop-reason.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
@@ -67,11 +73,15 @@ export class LinkTraceWire extends QueueWire<LinkTraceParams> implements Wire {
 
   push(skb: SkBuff): void {
     const now = this.env.clock.now()
-    if (Number.isNaN(this.#began)) this.#began = now
+    if (Number.isNaN(this.#began)) {
+      this.#began = now
+    }
     const { losses } = this.#link
-    if (losses !== undefined && this.env.random.next() < losses[this.#rowAt(now)])
+    if (losses !== undefined && this.env.random.next() < losses[this.#rowAt(now)]) {
       this.env.drop(skb, 'loss', SKB_DROP_REASON_WIRE_LOSS)
-    else if (this.queue.push(skb)) this.#send()
+    } else if (this.queue.push(skb)) {
+      this.#send()
+    }
   }
 
   /** Another trace starts now. The packet in transmission leaves as before. */
@@ -86,7 +96,9 @@ export class LinkTraceWire extends QueueWire<LinkTraceParams> implements Wire {
     const now = this.env.clock.now()
     this.#began = now
     const { taken } = this.queue
-    if (taken !== undefined && this.#leaves === NEVER && this.#arm(taken, now)) this.alarm.at(now)
+    if (taken !== undefined && this.#leaves === NEVER && this.#arm(taken, now)) {
+      this.alarm.at(now)
+    }
     return true
   }
 
@@ -122,7 +134,9 @@ export class LinkTraceWire extends QueueWire<LinkTraceParams> implements Wire {
   #arm(skb: SkBuff, now: number): boolean {
     this.#leaves = this.#sentAt(now, 8 * skb.len)
     if (this.#leaves <= now || (this.#retired && this.#leaves === NEVER)) return true
-    if (this.#leaves !== NEVER) this.alarm.at(this.#leaves)
+    if (this.#leaves !== NEVER) {
+      this.alarm.at(this.#leaves)
+    }
     return false
   }
 
@@ -135,8 +149,11 @@ export class LinkTraceWire extends QueueWire<LinkTraceParams> implements Wire {
     env.decided('delay', queue.taken as SkBuff, arrives - queue.takenArrived)
     const skb = queue.leave()
     // A packet that is due now may not have left.
-    if (arrives > now || this.#flight.length !== 0) this.#flight.takeOver(skb, arrives)
-    else this.next.push(skb)
+    if (arrives > now || this.#flight.length !== 0) {
+      this.#flight.takeOver(skb, arrives)
+    } else {
+      this.next.push(skb)
+    }
   }
 
   #phase(now: number): number {
@@ -166,7 +183,9 @@ export class LinkTraceWire extends QueueWire<LinkTraceParams> implements Wire {
     }
     // The last row before which the link has sent less.
     let last = countUpTo(before, goal) - 1
-    while (before[last] === goal) last--
+    while (before[last] === goal) {
+      last--
+    }
     if (rates[last] !== 0) return start + times[last] + (goal - before[last]) / rates[last]
     return isEndless ? start + times[last] : NEVER
   }
@@ -177,8 +196,11 @@ export function countUpTo(list: ArrayLike<number>, bound: number): number {
   let to = list.length
   while (from < to) {
     const middle = (from + to) >> 1
-    if (list[middle] > bound) to = middle
-    else from = middle + 1
+    if (list[middle] > bound) {
+      to = middle
+    } else {
+      from = middle + 1
+    }
   }
   return from
 }
@@ -187,7 +209,8 @@ export function countUpTo(list: ArrayLike<number>, bound: number): number {
 function flightLimit(rates: readonly number[], delays: readonly number[]): LimitSpec {
   const most = (list: readonly number[]) => list.reduce((a, b) => Math.max(a, b), 0)
   const longest = most(delays)
-  const packets = longest > 0 && rates.length === 0 ? FLIGHT_MAX : (most(rates) * longest) / (8 * ETH_HLEN)
+  const packets =
+    longest > 0 && rates.length === 0 ? FLIGHT_MAX : (most(rates) * longest) / (8 * ETH_HLEN)
   return { packets: Math.ceil(Math.min(FLIGHT_MAX, Math.max(FLIGHT_MIN, packets))) }
 }
 
@@ -198,8 +221,10 @@ function byteTime({ rates, period, periodBits }: LinkTrace): number {
 
 /** The columns, and how their values are read. A number alone has the unit that comes first. */
 const COLUMNS = {
-  time: (text: string) => Math.round(isBare(text) ? Number(text) * NSEC_PER_SEC : parseDuration(text)),
-  rate: (text: string) => (/^0+(\.0+)?([kmgt]?i?(bit|bps))?$/i.test(text) ? 0 : parseRate(text) / NSEC_PER_SEC),
+  time: (text: string) =>
+    Math.round(isBare(text) ? Number(text) * NSEC_PER_SEC : parseDuration(text)),
+  rate: (text: string) =>
+    /^0+(\.0+)?([kmgt]?i?(bit|bps))?$/i.test(text) ? 0 : parseRate(text) / NSEC_PER_SEC,
   delay: (text: string) => (isBare(text) ? Number(text) * NSEC_PER_MSEC : parseDuration(text)),
   loss: parseShare,
 } as const
@@ -209,7 +234,8 @@ export type Rows = Readonly<Record<Column, readonly number[]>>
 const NAMES = Object.keys(COLUMNS) as Column[]
 
 /** True if a trace is CSV: its first line has the names of columns. */
-export const isLinkTrace = (text: string): boolean => /^\uFEFF?(\s*#.*\n)*\s*[a-z]/i.test(text.slice(0, HEAD))
+export const isLinkTrace = (text: string): boolean =>
+  /^\uFEFF?(\s*#.*\n)*\s*[a-z]/i.test(text.slice(0, HEAD))
 
 export function parseLinkTrace(text: string, once: boolean): LinkTrace {
   const rows: Record<Column, number[]> = { time: [], rate: [], delay: [], loss: [] }
@@ -222,10 +248,15 @@ export function parseLinkTrace(text: string, once: boolean): LinkTrace {
     number++
     if (/^\s*(#|$)/.test(line)) continue
     try {
-      if (columns === undefined) columns = readHeader(line)
-      else readRow(line, columns, rows)
+      if (columns === undefined) {
+        columns = readHeader(line)
+      } else {
+        readRow(line, columns, rows)
+      }
     } catch (error) {
-      throw error instanceof UsageError ? new UsageError(`trace, line ${number}: ${error.message}`) : error
+      throw error instanceof UsageError
+        ? new UsageError(`trace, line ${number}: ${error.message}`)
+        : error
     }
   }
   if (rows.time.length === 0) throw new UsageError(`trace, line ${number}: it has no rows`)
@@ -240,29 +271,40 @@ export function parseLinkTrace(text: string, once: boolean): LinkTrace {
 function readHeader(line: string): Column[] {
   const names = cellsOf(line.toLowerCase())
   for (const [i, name] of names.entries()) {
-    if (!(NAMES as string[]).includes(name)) throw new UsageError(`'${name}' is not a column: ${NAMES.join(', ')}`)
+    if (!(NAMES as string[]).includes(name)) {
+      throw new UsageError(`'${name}' is not a column: ${NAMES.join(', ')}`)
+    }
     if (names.indexOf(name) !== i) throw new UsageError(`the column ${name} is given twice`)
   }
   if (!names.includes('time')) throw new UsageError('the column time is missing')
-  if (names.length === 1) throw new UsageError('a column beside time is missing: rate, delay or loss')
+  if (names.length === 1) {
+    throw new UsageError('a column beside time is missing: rate, delay or loss')
+  }
   return names as Column[]
 }
 
 function readRow(line: string, columns: readonly Column[], rows: Record<Column, number[]>): void {
   const cells = cellsOf(line)
-  if (cells.length !== columns.length)
-    throw new UsageError(`it has ${cells.length} values, and the first line ${columns.length} columns`)
+  if (cells.length !== columns.length) {
+    throw new UsageError(
+      `it has ${cells.length} values, and the first line ${columns.length} columns`,
+    )
+  }
   const before = rows.time.at(-1)
   if (rows.time.length === ROWS_MAX) throw new UsageError(`more than ${ROWS_MAX} rows`)
   for (const [i, column] of columns.entries()) {
     const cell = cells[i]
     const value = cell === '' && column !== 'time' ? rows[column].at(-1) : COLUMNS[column](cell)
     if (value === undefined) throw new UsageError(`the first ${column} is missing`)
-    if (!(value <= Number.MAX_SAFE_INTEGER)) throw new UsageError(`the ${column} ${cell} is too large`)
+    if (!(value <= Number.MAX_SAFE_INTEGER)) {
+      throw new UsageError(`the ${column} ${cell} is too large`)
+    }
     rows[column].push(value)
   }
   const time = rows.time.at(-1) as number
-  if (before !== undefined && time <= before) throw new UsageError('its time is not after the time of the row before')
+  if (before !== undefined && time <= before) {
+    throw new UsageError('its time is not after the time of the row before')
+  }
 }
 
 /** Returns the trace of rows; a column without values does not limit the link. */
@@ -272,10 +314,13 @@ export function linkTrace({ time, rate, delay, loss }: Rows): LinkTrace {
   const end = times[times.length - 1]
   // The last row lasts as long as the row before it.
   const period = times.length === 1 ? NEVER : 2 * end - times[times.length - 2]
-  const listOf = (column: readonly number[]) => (column.length === 0 ? undefined : Float64Array.from(column))
+  const listOf = (column: readonly number[]) =>
+    column.length === 0 ? undefined : Float64Array.from(column)
   const bits = new Float64Array(times.length)
   const sentIn = (i: number, until: number) => (rate[i] ?? 0) * (until - times[i])
-  for (let i = 1; i < times.length; i++) bits[i] = bits[i - 1] + sentIn(i - 1, times[i])
+  for (let i = 1; i < times.length; i++) {
+    bits[i] = bits[i - 1] + sentIn(i - 1, times[i])
+  }
   const periodBits = bits[times.length - 1] + sentIn(times.length - 1, period)
   const values = { rates: listOf(rate), delays: listOf(delay), losses: listOf(loss) }
   return { times, period, ...values, bits, periodBits, flight: flightLimit(rate, delay) }

@@ -59,13 +59,21 @@ const MODELS: { readonly [M in LossParams['model']]: (random: Random) => Lost<Of
     return ({ p13, p31, p32, p23, p14 }) => {
       const x = random.next()
       if (state === 1) {
-        if (x < p14) state = 4
-        else if (x < p14 + p13) state = 3
+        if (x < p14) {
+          state = 4
+        } else if (x < p14 + p13) {
+          state = 3
+        }
       } else if (state === 2) {
-        if (x < p23) state = 3
+        if (x < p23) {
+          state = 3
+        }
       } else if (state === 3) {
-        if (x < p32) state = 2
-        else if (x < p32 + p31) state = 1
+        if (x < p32) {
+          state = 2
+        } else if (x < p32 + p31) {
+          state = 1
+        }
       } else {
         state = 1
       }
@@ -81,7 +89,9 @@ const MODELS: { readonly [M in LossParams['model']]: (random: Random) => Lost<Of
     let bad = false
     return ({ p, r, h, k }) => {
       const probability = bad ? h : k
-      if (random.next() < (bad ? r : p)) bad = !bad
+      if (random.next() < (bad ? r : p)) {
+        bad = !bad
+      }
       return random.next() < probability
     }
   },
@@ -121,7 +131,9 @@ class LossWire extends StageWire<LossSpec> implements Wire {
   override change(params: unknown): boolean {
     const before = this.params.model.model
     super.change(params)
-    if (this.params.model.model !== before) this.#lost = this.#makeLost()
+    if (this.params.model.model !== before) {
+      this.#lost = this.#makeLost()
+    }
     return true
   }
 
@@ -145,12 +157,15 @@ export const lossKind: StageKind<LossSpec> = {
   print: ({ model, ecn }) => join([`loss ${printModel(model)}`, ecn && 'ecn']),
   build(spec, { text }) {
     checkModel(spec.model)
-    return impairment('loss', spec, (params, next, env) => new LossWire(params, next, env), { text })
+    return impairment('loss', spec, (params, next, env) => new LossWire(params, next, env), {
+      text,
+    })
   },
 }
 
 function readModel(c: Cursor): LossParams {
-  const readMean = () => c.value('burst needs a mean number of packets: loss 1% burst 5', meanLength)
+  const readMean = () =>
+    c.value('burst needs a mean number of packets: loss 1% burst 5', meanLength)
   if (c.takes('state')) {
     const p13 = c.share('loss state needs the percentage p13: loss state 1%')
     const defaults = [1 - p13, 0, 1, 0] as const
@@ -162,11 +177,19 @@ function readModel(c: Cursor): LossParams {
     const [r, h, k] = [1 - p, 1, 0].map(absent => c.optional(parseShare, absent))
     return { model: 'gemodel', p, r, h, k }
   }
-  if (c.takes('every'))
-    return { model: 'every', n: c.value('every needs a number of packets: loss every 10', whole('a count')) }
+  if (c.takes('every')) {
+    return {
+      model: 'every',
+      n: c.value('every needs a number of packets: loss every 10', whole('a count')),
+    }
+  }
   if (c.takes('burst')) {
     const mean = readMean()
-    return { model: 'burst', share: c.share('loss burst needs a percentage: loss burst 5 1%'), mean }
+    return {
+      model: 'burst',
+      share: c.share('loss burst needs a percentage: loss burst 5 1%'),
+      mean,
+    }
   }
   c.takes('random')
   const share = c.share('loss needs a percentage, or state, gemodel, burst or every: loss 1%')
@@ -178,7 +201,9 @@ function readModel(c: Cursor): LossParams {
 /** Parses a number that need not be whole, of at least 1: the mean length of a burst. */
 function meanLength(text: string): number {
   const n = /^(\d+(\.\d*)?|\.\d+)$/.test(text) ? Number(text) : Number.NaN
-  if (!(n >= 1)) throw new UsageError(`'${text}' is not a mean number of packets: a number of at least 1`)
+  if (!(n >= 1)) {
+    throw new UsageError(`'${text}' is not a mean number of packets: a number of at least 1`)
+  }
   return n
 }
 
@@ -197,7 +222,10 @@ function printModel(model: LossParams): string {
     case 'burst':
       return `${formatShare(model.share)} burst ${model.mean}`
     case 'random':
-      return join([formatShare(model.share), model.correlation !== 0 && formatShare(model.correlation)])
+      return join([
+        formatShare(model.share),
+        model.correlation !== 0 && formatShare(model.correlation),
+      ])
   }
 }
 
@@ -206,14 +234,18 @@ function checkModel(model: LossParams): void {
     const { share, mean } = model
     const most = mean / (mean + 1)
     if (share <= most) return
-    throw new UsageError(`bursts of ${mean} packets lose at most ${formatShare(most)}: take longer ones`)
+    throw new UsageError(
+      `bursts of ${mean} packets lose at most ${formatShare(most)}: take longer ones`,
+    )
   }
   if (model.model !== 'state') return
   const { p13, p14, p31, p32 } = model
-  if (p13 + p14 > 1 + Number.EPSILON)
+  if (p13 + p14 > 1 + Number.EPSILON) {
     throw new UsageError(`p13 and p14 are ${formatShare(p13 + p14)} together: at most 100%`)
-  if (p31 + p32 > 1 + Number.EPSILON)
+  }
+  if (p31 + p32 > 1 + Number.EPSILON) {
     throw new UsageError(`p31 and p32 are ${formatShare(p31 + p32)} together: at most 100%`)
+  }
 }
 
 /** The common options of loss(), lossState(), lossGemodel() and lossEvery(). */
@@ -230,14 +262,22 @@ export interface LossOptions {
  */
 export function loss(
   share: number | string,
-  { correlation, burst, ecn }: LossOptions & { readonly correlation?: number | string; readonly burst?: number } = {},
+  {
+    correlation,
+    burst,
+    ecn,
+  }: LossOptions & { readonly correlation?: number | string; readonly burst?: number } = {},
 ): Impairment {
   const lost = shareOf(share)
   if (burst === undefined) {
     return make({ model: 'random', share: lost, correlation: shareOf(correlation ?? 0) }, ecn)
   }
-  if (correlation !== undefined) throw new UsageError('a loss in bursts has no correlation: leave one of them out')
-  if (!(burst >= 1)) throw new UsageError(`${burst} is not a mean length of bursts: at least 1 packet`)
+  if (correlation !== undefined) {
+    throw new UsageError('a loss in bursts has no correlation: leave one of them out')
+  }
+  if (!(burst >= 1)) {
+    throw new UsageError(`${burst} is not a mean length of bursts: at least 1 packet`)
+  }
   return make({ model: 'burst', share: lost, mean: burst }, ecn)
 }
 
@@ -275,7 +315,9 @@ export function lossGemodel(
 
 /** Returns an impairment that drops every nth packet. Throws a UsageError. */
 export function lossEvery(n: number, { ecn }: LossOptions = {}): Impairment {
-  if (!(Number.isInteger(n) && n >= 1)) throw new UsageError(`every ${n}: it must be a whole number, at least 1`)
+  if (!(Number.isInteger(n) && n >= 1)) {
+    throw new UsageError(`every ${n}: it must be a whole number, at least 1`)
+  }
   return make({ model: 'every', n }, ecn)
 }
 

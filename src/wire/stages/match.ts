@@ -8,9 +8,23 @@ import { UsageError } from '../../base/usage-error.ts'
 import * as tcp from '../../packet/tcp.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
 import { type Cursor, whole } from '../grammar/cursor.ts'
-import { buildGroups, directed, filtersOf, type Group, printGroups, type StageKind } from '../grammar/groups.ts'
+import {
+  buildGroups,
+  directed,
+  filtersOf,
+  type Group,
+  printGroups,
+  type StageKind,
+} from '../grammar/groups.ts'
 import { formatShare, join, quoted, shareOf } from '../units.ts'
-import { type Impairment, impairment, textOf, type Wire, type WireEnv, type WireFilter } from '../wire.ts'
+import {
+  type Impairment,
+  impairment,
+  textOf,
+  type Wire,
+  type WireEnv,
+  type WireFilter,
+} from '../wire.ts'
 import { flowHash } from './flow.ts'
 import { tcpHeaderOf } from './tcp-reset.ts'
 
@@ -65,8 +79,11 @@ class MatchWire implements Wire {
   }
 
   push(skb: SkBuff): void {
-    if (this.#selects(skb)) this.#then.push(skb)
-    else this.#otherwise.push(skb)
+    if (this.#selects(skb)) {
+      this.#then.push(skb)
+    } else {
+      this.#otherwise.push(skb)
+    }
   }
 
   /** Changes the stages of the branches. Counts from 0 again if another condition applies. */
@@ -74,8 +91,12 @@ class MatchWire implements Wire {
     const before = this.#params
     this.#params = params as MatchParams
     const { filter, syn, flow, nth, then, otherwise } = this.#params
-    const isSameFilter = filter === before.filter || (filter?.text !== undefined && filter.text === before.filter?.text)
-    if (!isSameFilter || syn !== before.syn || flow !== before.flow || nth !== before.nth) this.#matched = 0
+    const isSameFilter =
+      filter === before.filter ||
+      (filter?.text !== undefined && filter.text === before.filter?.text)
+    if (!isSameFilter || syn !== before.syn || flow !== before.flow || nth !== before.nth) {
+      this.#matched = 0
+    }
     this.#then = this.#env.inner('then', then)
     this.#otherwise = this.#env.inner('else', otherwise)
     return true
@@ -124,7 +145,11 @@ export const matchKind: StageKind<MatchSpec> = {
     return { filter, ...selection, matching, others }
   },
   directed(spec, direction) {
-    return { ...spec, matching: directed(spec.matching, direction), others: directed(spec.others, direction) }
+    return {
+      ...spec,
+      matching: directed(spec.matching, direction),
+      others: directed(spec.others, direction),
+    }
   },
   filters: ({ filter, matching, others }) => [
     ...(filter === '' ? [] : [filter]),
@@ -144,15 +169,22 @@ function readSelection(c: Cursor): Selection {
   for (let word = c.peek(); word !== undefined && CONDITIONS.includes(word.text); word = c.peek()) {
     if (word.text in selection) throw c.error(`${word.text} is given twice`, word)
     c.next()
-    if (word.text === 'syn') selection = { ...selection, syn: true }
-    else if (word.text === 'flow')
+    if (word.text === 'syn') {
+      selection = { ...selection, syn: true }
+    } else if (word.text === 'flow') {
       selection = { ...selection, flow: c.share('flow needs a share of the flows: flow 10%') }
-    else selection = { ...selection, nth: c.value('nth needs a number: nth 3', whole('a count')) }
+    } else {
+      selection = { ...selection, nth: c.value('nth needs a number: nth 3', whole('a count')) }
+    }
   }
   return selection
 }
 
-function print({ filter, syn, flow, nth }: Selection & { filter: string }, then: string, otherwise: string): string {
+function print(
+  { filter, syn, flow, nth }: Selection & { filter: string },
+  then: string,
+  otherwise: string,
+): string {
   return join([
     'match',
     filter !== '' && quoted(filter),
@@ -180,9 +212,11 @@ export function match(
   then: readonly Impairment[],
   otherwise: readonly Impairment[] = [],
 ): Impairment {
-  const { filter, syn, flow, nth }: MatchOptions = typeof which === 'function' ? { filter: which } : which
-  if (nth !== undefined && !(Number.isInteger(nth) && nth > 0))
+  const { filter, syn, flow, nth }: MatchOptions =
+    typeof which === 'function' ? { filter: which } : which
+  if (nth !== undefined && !(Number.isInteger(nth) && nth > 0)) {
     throw new UsageError(`nth ${nth}: it must be a whole number of at least 1`)
+  }
   const selection: Selection = {
     ...(syn === true && { syn }),
     ...(flow !== undefined && { flow: shareOf(flow) }),
@@ -196,7 +230,8 @@ export function match(
 /** Returns the filters of all frames that stages may touch; undefined if they may touch any. */
 export function matchedBy(stages: readonly Impairment[]): readonly WireFilter[] | undefined {
   const filters = stages.map(({ kind, params }) => {
-    const { filter, otherwise }: Partial<MatchParams> = kind === 'match' ? (params as MatchParams) : {}
+    const { filter, otherwise }: Partial<MatchParams> =
+      kind === 'match' ? (params as MatchParams) : {}
     return otherwise?.length === 0 ? filter : undefined
   })
   return filters.every(filter => filter !== undefined) ? filters : undefined

@@ -36,7 +36,9 @@ class MtuWire extends StageWire<MtuSpec> implements Wire {
       this.next.push(skb)
       return
     }
-    if (this.params.icmp) this.#sendError(skb)
+    if (this.params.icmp) {
+      this.#sendError(skb)
+    }
     this.env.drop(skb, 'mtu', SKB_DROP_REASON_PKT_TOO_BIG)
   }
 
@@ -62,7 +64,9 @@ function ipLength({ bytes, data, len }: SkBuff): number {
   const length = len - network
   const type = get16(bytes, nh - 2)
   if (type === ETH_P_IP && ipv4.parse(bytes, nh, length) > 0) return ipv4.totalLength(bytes, nh)
-  if (type === ETH_P_IPV6 && ipv6.parse(bytes, nh, length) > 0) return ipv6.IPV6_HLEN + ipv6.payloadLength(bytes, nh)
+  if (type === ETH_P_IPV6 && ipv6.parse(bytes, nh, length) > 0) {
+    return ipv6.IPV6_HLEN + ipv6.payloadLength(bytes, nh)
+  }
   return length
 }
 
@@ -75,7 +79,8 @@ export const mtuKind: StageKind<MtuSpec> = {
     return { bytes, icmp: c.takes('icmp') }
   },
   print: ({ bytes, icmp }) => join([`mtu ${bytes}`, icmp && 'icmp']),
-  build: (spec, { text }) => impairment('mtu', spec, (params, next, env) => new MtuWire(params, next, env), { text }),
+  build: (spec, { text }) =>
+    impairment('mtu', spec, (params, next, env) => new MtuWire(params, next, env), { text }),
 }
 
 /**

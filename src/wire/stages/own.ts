@@ -6,24 +6,33 @@ import type { StageKind } from '../grammar/groups.ts'
 import { quote, quoted } from '../units.ts'
 import type { Impairment } from '../wire.ts'
 
-const isNumber = (text: string) => /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(text) && Number.isFinite(Number(text))
+const isNumber = (text: string) =>
+  /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(text) && Number.isFinite(Number(text))
 
-export const ownKind: StageKind<{ readonly name: string; readonly values: readonly StageValue[] }> = {
-  kind: 'stage',
-  examples: ['stage every 5'],
-  repeats: true,
-  read(c) {
-    const name = c.value('stage needs the name of a function that --stage FILE exports', text => text)
-    const values: StageValue[] = []
-    while (c.atNumber || c.peek()?.quoted === true) values.push(readValue(c))
-    return { name, values }
-  },
-  print: ({ name, values }) => ['stage', quote(name), ...values.map(printValue)].join(' '),
-  build({ name, values }, { resources }) {
-    if (resources.stage === undefined) throw new UsageError(`stage ${name}: own stages are not taken here`)
-    return resources.stage(name, values) as Impairment
-  },
-}
+export const ownKind: StageKind<{ readonly name: string; readonly values: readonly StageValue[] }> =
+  {
+    kind: 'stage',
+    examples: ['stage every 5'],
+    repeats: true,
+    read(c) {
+      const name = c.value(
+        'stage needs the name of a function that --stage FILE exports',
+        text => text,
+      )
+      const values: StageValue[] = []
+      while (c.atNumber || c.peek()?.quoted === true) {
+        values.push(readValue(c))
+      }
+      return { name, values }
+    },
+    print: ({ name, values }) => ['stage', quote(name), ...values.map(printValue)].join(' '),
+    build({ name, values }, { resources }) {
+      if (resources.stage === undefined) {
+        throw new UsageError(`stage ${name}: own stages are not taken here`)
+      }
+      return resources.stage(name, values) as Impairment
+    },
+  }
 
 /** A number without a unit is a number; one with a unit, or a text in quotes, is text. */
 function readValue(c: Cursor): StageValue {
@@ -33,5 +42,7 @@ function readValue(c: Cursor): StageValue {
 
 function printValue(value: StageValue): string {
   if (typeof value === 'number') return `${value}`
-  return /^[-+.]?\d[^\s()|'"]*$/.test(value) && !isNumber(value) && value !== '5g' ? value : quoted(value)
+  return /^[-+.]?\d[^\s()|'"]*$/.test(value) && !isNumber(value) && value !== '5g'
+    ? value
+    : quoted(value)
 }

@@ -11,7 +11,14 @@ import { NSEC_PER_MSEC, NSEC_PER_SEC, UsageError } from '../../base/index.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
 import { join } from '../units.ts'
 import { markCe } from './ecn.ts'
-import { type DisciplineKind, givenTimes, ParamDiscipline, printTimes, type QueueSpec, readTimes } from './queue.ts'
+import {
+  type DisciplineKind,
+  givenTimes,
+  ParamDiscipline,
+  printTimes,
+  type QueueSpec,
+  readTimes,
+} from './queue.ts'
 
 /** The defaults of RFC 8033, in ns. */
 const TARGET = 15 * NSEC_PER_MSEC
@@ -70,7 +77,9 @@ class Pie extends ParamDiscipline<PieParams> {
 
   arrives(skb: SkBuff): boolean {
     const now = this.#correct()
-    if (this.#next === NEVER) this.#next = now + this.params.tupdate
+    if (this.#next === NEVER) {
+      this.#next = now + this.params.tupdate
+    }
     if (this.#burstAllowance !== 0 || !this.#dropsEarly()) return true
     if (this.params.ecn && this.#dropProb <= MARK_ECNTH && markCe(skb)) {
       this.queue.env.note('mark', skb)
@@ -84,7 +93,9 @@ class Pie extends ParamDiscipline<PieParams> {
   #dropsEarly(): boolean {
     const isShort = this.#qdelayOld < this.params.target / 2 && this.#dropProb < 0.2
     if (isShort || this.queue.bytes <= 2 * MEAN_PKTSIZE) return false
-    if (this.#dropProb === 0) this.#accuProb = 0
+    if (this.#dropProb === 0) {
+      this.#accuProb = 0
+    }
     this.#accuProb += this.#dropProb
     if (this.#accuProb < 0.85) return false
     if (this.#accuProb < 8.5 && this.queue.env.random.next() >= this.#dropProb) return false
@@ -98,8 +109,14 @@ class Pie extends ParamDiscipline<PieParams> {
     while (this.#next <= now) {
       this.#update(this.#next)
       // On a line that stands still nothing changes any more.
-      if (this.#dropProb === 1 && this.#qdelayOld > target && this.#burstAllowance === 0 && this.#next <= now)
+      if (
+        this.#dropProb === 1 &&
+        this.#qdelayOld > target &&
+        this.#burstAllowance === 0 &&
+        this.#next <= now
+      ) {
         this.#next += Math.floor((now - this.#next) / tupdate) * tupdate
+      }
     }
     return now
   }
@@ -111,9 +128,13 @@ class Pie extends ParamDiscipline<PieParams> {
     const { alpha, beta } = weightsOf(tupdate)
     let p = (alpha * (qdelay - target) + beta * (qdelay - this.#qdelayOld)) / NSEC_PER_SEC
     p /= scaleOf(before)
-    if (before >= 0.1 && p > 0.02) p = 0.02
+    if (before >= 0.1 && p > 0.02) {
+      p = 0.02
+    }
     let prob = before + p
-    if (qdelay === 0 && this.#qdelayOld === 0) prob *= 0.98
+    if (qdelay === 0 && this.#qdelayOld === 0) {
+      prob *= 0.98
+    }
     this.#dropProb = Math.min(1, Math.max(0, prob))
     const isIdle = this.#dropProb === 0 && qdelay < target / 2 && this.#qdelayOld < target / 2
     this.#burstAllowance = isIdle ? MAX_BURST : Math.max(0, this.#burstAllowance - tupdate)

@@ -40,7 +40,10 @@ class PolicerWire extends StageWire<PolicerSpec> implements Wire {
   #fill(): void {
     const { bits, burst } = this.params
     const now = this.env.clock.now()
-    this.#tokens = Math.min(burst, this.#tokens + ((now - this.#counted) * bits) / (8 * NSEC_PER_SEC))
+    this.#tokens = Math.min(
+      burst,
+      this.#tokens + ((now - this.#counted) * bits) / (8 * NSEC_PER_SEC),
+    )
     this.#counted = now
   }
 }
@@ -56,7 +59,8 @@ export const policerKind: StageKind<PolicerSpec> = {
     return { bits, burst }
   },
   print: ({ bits, burst }) => `policer ${formatRate(bits)} burst ${formatSize(burst)}`,
-  build: (spec, { text }) => impairment('policer', spec, (p, next, env) => new PolicerWire(p, next, env), { text }),
+  build: (spec, { text }) =>
+    impairment('policer', spec, (p, next, env) => new PolicerWire(p, next, env), { text }),
 }
 
 /**
@@ -66,6 +70,8 @@ export const policerKind: StageKind<PolicerSpec> = {
 export function policer(bits: number | string, burst: number | string): Impairment {
   const bitsPerSecond = rateOf(bits, 'policer')
   const bytes = sizeOf(burst)
-  if (!(bytes >= ETH_ZLEN)) throw new UsageError(`policer: a burst of ${bytes} bytes passes no frame`)
+  if (!(bytes >= ETH_ZLEN)) {
+    throw new UsageError(`policer: a burst of ${bytes} bytes passes no frame`)
+  }
   return stageOf(policerKind, { bits: bitsPerSecond, burst: bytes })
 }

@@ -14,7 +14,10 @@
  * alarm: in virtual time it would ring for ever on a link that sends nothing more.
  */
 import { type Alarm, durationOf, formatDuration } from '../../base/index.ts'
-import { SKB_DROP_REASON_QDISC_CONGESTED, SKB_DROP_REASON_QDISC_OVERLIMIT } from '../../skb/drop-reason.ts'
+import {
+  SKB_DROP_REASON_QDISC_CONGESTED,
+  SKB_DROP_REASON_QDISC_OVERLIMIT,
+} from '../../skb/drop-reason.ts'
 import type { SkBuff } from '../../skb/sk-buff.ts'
 import type { Cursor } from '../grammar/cursor.ts'
 import { HeldPackets } from '../held.ts'
@@ -78,14 +81,20 @@ export interface QueueParams {
 }
 
 /** Returns the parameters of a queue: by default 1000 packets and tail drop. */
-export function queueParams(limit: LimitSpec = { packets: 1000 }, queue: QueueKind = 'tail'): QueueParams {
+export function queueParams(
+  limit: LimitSpec = { packets: 1000 },
+  queue: QueueKind = 'tail',
+): QueueParams {
   return { limit, queue }
 }
 
 type Times<K extends string> = { [key in K]?: number }
 
 /** Reads durations, each after its keyword, in any order. `examples` has one for each keyword. */
-export function readTimes<K extends string>(c: Cursor, examples: Readonly<Record<K, string>>): Times<K> {
+export function readTimes<K extends string>(
+  c: Cursor,
+  examples: Readonly<Record<K, string>>,
+): Times<K> {
   const keywords = Object.keys(examples) as K[]
   const times: Times<K> = {}
   for (;;) {
@@ -96,17 +105,23 @@ export function readTimes<K extends string>(c: Cursor, examples: Readonly<Record
 }
 
 /** Returns the times that a program gave, in ms or with a unit, in ns. */
-export function givenTimes<K extends string>(times: Readonly<Record<K, number | string | undefined>>): Times<K> {
+export function givenTimes<K extends string>(
+  times: Readonly<Record<K, number | string | undefined>>,
+): Times<K> {
   const given: Times<K> = {}
   for (const [key, time] of Object.entries(times) as [K, number | string | undefined][]) {
-    if (time !== undefined) given[key] = durationOf(time)
+    if (time !== undefined) {
+      given[key] = durationOf(time)
+    }
   }
   return given
 }
 
 /** Returns the text of the durations that are set: `target 5ms interval 100ms`. */
 export function printTimes(times: Readonly<Record<string, number | undefined>>): string {
-  return join(Object.entries(times).map(([key, ns]) => ns !== undefined && `${key} ${formatDuration(ns)}`))
+  return join(
+    Object.entries(times).map(([key, ns]) => ns !== undefined && `${key} ${formatDuration(ns)}`),
+  )
 }
 
 export class PacketQueue extends LimitedQueue<PacketStore> {
@@ -143,7 +158,9 @@ export class PacketQueue extends LimitedQueue<PacketStore> {
     const discipline = this.#discipline
     if (!this.admits(skb)) {
       // Its own packets are not all that counts toward the limit, and a packet may exceed it alone.
-      if (this.admits(skb, this)) discipline.makeRoom?.(skb)
+      if (this.admits(skb, this)) {
+        discipline.makeRoom?.(skb)
+      }
       if (!this.admits(skb)) {
         discipline.overflows?.()
         this.env.drop(skb, 'limit', SKB_DROP_REASON_QDISC_OVERLIMIT)
@@ -162,7 +179,9 @@ export class PacketQueue extends LimitedQueue<PacketStore> {
     if (this.taken !== undefined) return undefined
     const discipline = this.#discipline
     const skb = discipline.next === undefined ? this.shift() : discipline.next()
-    if (skb === undefined) discipline.idle?.()
+    if (skb === undefined) {
+      discipline.idle?.()
+    }
     this.taken = skb
     this.takenArrived = this.arrived
     return skb
@@ -196,7 +215,11 @@ export class PacketQueue extends LimitedQueue<PacketStore> {
 
   change({ limit, queue }: QueueParams): void {
     this.changeLimit(limit, this.taken)
-    if (typeof queue === 'object' && typeof this.#kind === 'object' && queue.kind === this.#kind.kind) {
+    if (
+      typeof queue === 'object' &&
+      typeof this.#kind === 'object' &&
+      queue.kind === this.#kind.kind
+    ) {
       this.#discipline.change?.(queue.params)
     } else {
       this.#discipline = this.#disciplineOf(queue)
@@ -209,12 +232,19 @@ export class PacketQueue extends LimitedQueue<PacketStore> {
     const before = this.held
     if (store === undefined && before instanceof HeldPackets) return
     this.held = store ?? new HeldPackets()
-    for (let { first } = before, skb = before.shift(); skb !== undefined; { first } = before, skb = before.shift())
+    for (
+      let { first } = before, skb = before.shift();
+      skb !== undefined;
+      { first } = before, skb = before.shift()
+    ) {
       this.held.add(skb, first)
+    }
   }
 
   override close(): void {
-    if (this.taken !== undefined) this.env.drop(this.leave(), 'closed')
+    if (this.taken !== undefined) {
+      this.env.drop(this.leave(), 'closed')
+    }
     super.close()
   }
 
@@ -224,8 +254,9 @@ export class PacketQueue extends LimitedQueue<PacketStore> {
   }
 
   #dropHead(skb: SkBuff): void {
-    while (this.length !== 0 && !this.admits(skb))
+    while (this.length !== 0 && !this.admits(skb)) {
       this.drop(this.shift() as SkBuff, 'head', SKB_DROP_REASON_QDISC_OVERLIMIT)
+    }
   }
 }
 

@@ -58,7 +58,9 @@ class RateWire extends QueueWire<RateParams> implements Wire {
   }
 
   push(skb: SkBuff): void {
-    if (this.queue.push(skb)) this.#send()
+    if (this.queue.push(skb)) {
+      this.#send()
+    }
   }
 
   /** The packet in transmission continues at the old rate. */
@@ -69,14 +71,18 @@ class RateWire extends QueueWire<RateParams> implements Wire {
     this.queue.byteTime = byteTime
     // The debt of a burst is in bytes, so it shrinks or grows with the time of a byte.
     const from = this.queue.taken === undefined ? this.env.clock.now() : this.#leaves
-    if (this.#sent > from) this.#sent = from + ((this.#sent - from) * byteTime) / before.byteTime
+    if (this.#sent > from) {
+      this.#sent = from + ((this.#sent - from) * byteTime) / before.byteTime
+    }
     return true
   }
 
   /** A packet that is dropped takes no time on the line. */
   override close(): void {
     const { taken } = this.queue
-    if (taken !== undefined) this.#sent -= this.#lineBytes(taken) * this.params.byteTime
+    if (taken !== undefined) {
+      this.#sent -= this.#lineBytes(taken) * this.params.byteTime
+    }
     super.close()
   }
 
@@ -124,17 +130,31 @@ export const rateKind: StageKind<RateSpec> = {
     const overhead = c.optional(readOverhead, 0)
     const cell = c.optional(whole('a cell size in bytes', 0), 0)
     const line = { bits, overhead, cell, cellOverhead: c.optional(readOverhead, 0) }
-    return c.takes('burst') ? { ...line, burst: c.value('burst needs a size: burst 15kb', parseSize) } : line
+    return c.takes('burst')
+      ? { ...line, burst: c.value('burst needs a size: burst 15kb', parseSize) }
+      : line
   },
   print({ bits, overhead, cell, cellOverhead, burst, queue }) {
-    const line = trimmed(`rate ${formatRate(bits)}`, [overhead, cell, cellOverhead], [0, 0, 0], String)
+    const line = trimmed(
+      `rate ${formatRate(bits)}`,
+      [overhead, cell, cellOverhead],
+      [0, 0, 0],
+      String,
+    )
     return join([line, burst !== undefined && `burst ${formatSize(burst)}`, printQueue(queue)])
   },
   build({ queue, ...line }, { text, limit }) {
     const { bits, cell, cellOverhead, burst = 0 } = line
-    const params: RateParams = { ...line, ...queueOf(queue, limit), byteTime: (8 * NSEC_PER_SEC) / bits, burst }
+    const params: RateParams = {
+      ...line,
+      ...queueOf(queue, limit),
+      byteTime: (8 * NSEC_PER_SEC) / bits,
+      burst,
+    }
     if (cell < 0 || burst < 0) throw new UsageError('rate: cell and burst must not be negative')
-    if (cell + cellOverhead < 0) throw new UsageError('rate: a cell must not be shorter than 0 bytes')
+    if (cell + cellOverhead < 0) {
+      throw new UsageError('rate: a cell must not be shorter than 0 bytes')
+    }
     return impairment('rate', params, (p, next, env) => new RateWire(p, next, env), { text })
   },
 }

@@ -50,7 +50,9 @@ class Red extends ParamDiscipline<RedParams> {
   #idle = this.queue.env.clock.now()
 
   idle(): void {
-    if (Number.isNaN(this.#idle)) this.#idle = this.queue.env.clock.now()
+    if (Number.isNaN(this.#idle)) {
+      this.#idle = this.queue.env.clock.now()
+    }
   }
 
   overflows(): void {
@@ -60,8 +62,11 @@ class Red extends ParamDiscipline<RedParams> {
   arrives(skb: SkBuff): boolean {
     this.#measure()
     const passes = this.#passes(skb)
-    if (passes) this.#idle = Number.NaN
-    else this.queue.refuse(skb, 'red')
+    if (passes) {
+      this.#idle = Number.NaN
+    } else {
+      this.queue.refuse(skb, 'red')
+    }
     return passes
   }
 
@@ -113,15 +118,20 @@ export const redKind: DisciplineKind<RedSpec> = {
     const spec: { -readonly [K in keyof RedSpec]: RedSpec[K] } = { ecn: false }
     const place = c.peek()
     while (c.is('min') || c.is('max') || c.is('probability')) {
-      if (c.takes('min')) spec.min = c.value('min needs a size: min 30kb', parseSize)
-      else if (c.takes('max')) spec.max = c.value('max needs a size: max 90kb', parseSize)
-      else if (c.takes('probability')) {
+      if (c.takes('min')) {
+        spec.min = c.value('min needs a size: min 30kb', parseSize)
+      } else if (c.takes('max')) {
+        spec.max = c.value('max needs a size: max 90kb', parseSize)
+      } else if (c.takes('probability')) {
         spec.probability = c.share('probability needs a percentage: probability 2%')
-        if (spec.probability === 0) throw c.error(`a probability of ${formatShare(0)} never drops`, c.last)
+        if (spec.probability === 0) {
+          throw c.error(`a probability of ${formatShare(0)} never drops`, c.last)
+        }
       }
     }
-    if (spec.min !== undefined && spec.max !== undefined && spec.max <= spec.min)
+    if (spec.min !== undefined && spec.max !== undefined && spec.max <= spec.min) {
       throw c.error('the maximum of red is not above its minimum', place)
+    }
     spec.ecn = c.takes('ecn')
     return spec
   },
@@ -146,10 +156,16 @@ export function red(options: RedOptions): QueueSpec {
   const { probability = 0.02, avpkt = 1000, weight = 0.002, ecn = false } = options
   const min = sizeOf(options.min)
   const max = options.max === undefined ? 3 * min : sizeOf(options.max)
-  if (!(min > 0 && max > min)) throw new UsageError(`red: min ${min} and max ${max}: 0 < min < max is needed`)
-  if (!(weight > 0 && weight <= 1)) throw new UsageError(`red: weight ${weight}: more than 0, at most 1`)
+  if (!(min > 0 && max > min)) {
+    throw new UsageError(`red: min ${min} and max ${max}: 0 < min < max is needed`)
+  }
+  if (!(weight > 0 && weight <= 1)) {
+    throw new UsageError(`red: weight ${weight}: more than 0, at most 1`)
+  }
   const share = typeof probability === 'number' ? probability : parseShare(probability)
-  if (!(share > 0 && share <= 1)) throw new UsageError(`red: probability ${probability}: more than 0, at most 1`)
+  if (!(share > 0 && share <= 1)) {
+    throw new UsageError(`red: probability ${probability}: more than 0, at most 1`)
+  }
   const params: RedParams = { min, max, probability: share, avpkt: sizeOf(avpkt), weight, ecn }
   return { kind: 'red', params, make: queue => new Red(params, queue) }
 }

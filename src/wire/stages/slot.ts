@@ -12,7 +12,13 @@ import { formatSize, join, parseSize, sizeOf } from '../units.ts'
 import { type Impairment, impairment, type LimitSpec, type Wire } from '../wire.ts'
 import { AGAIN } from '../wire-clock.ts'
 import type { Distribution } from './distribution.ts'
-import { known, printDistribution, readDistribution, readTable, TABLE_FACTOR } from './distribution.ts'
+import {
+  known,
+  printDistribution,
+  readDistribution,
+  readTable,
+  TABLE_FACTOR,
+} from './distribution.ts'
 import { type QueueParams, QueueWire, queueParams } from './queue.ts'
 
 /** The options of slot(), named as in `slot` of tc-netem(8). */
@@ -60,14 +66,18 @@ class SlotWire extends QueueWire<SlotParams> implements Wire {
   #room = 0
 
   push(skb: SkBuff): void {
-    if (this.queue.push(skb) && !this.#acquired) this.#acquire()
+    if (this.queue.push(skb) && !this.#acquired) {
+      this.#acquire()
+    }
   }
 
   #acquire(): void {
     const { base, spread, table } = this.params
     const { clock, random } = this.env
     const time =
-      base + spread * (table === undefined ? random.next() : table[random.below(table.length)] / TABLE_FACTOR)
+      base +
+      spread *
+        (table === undefined ? random.next() : table[random.below(table.length)] / TABLE_FACTOR)
     this.#acquired = true
     this.alarm.at(clock.now() + Math.max(0, time))
   }
@@ -78,7 +88,9 @@ class SlotWire extends QueueWire<SlotParams> implements Wire {
    */
   protected override ring(): typeof AGAIN | undefined {
     const { params, queue, env } = this
-    if (this.#passed === 0) this.#room = params.bytes
+    if (this.#passed === 0) {
+      this.#room = params.bytes
+    }
     const skb = this.#passed < params.packets ? (queue.taken ?? queue.take()) : undefined
     if (skb !== undefined && (skb.len <= this.#room || this.#passed === 0)) {
       this.#room -= skb.len
@@ -89,7 +101,9 @@ class SlotWire extends QueueWire<SlotParams> implements Wire {
         this.next.push(queue.leave())
         hasThrown = false
       } finally {
-        if (hasThrown) this.#end()
+        if (hasThrown) {
+          this.#end()
+        }
       }
       return AGAIN
     }
@@ -101,13 +115,19 @@ class SlotWire extends QueueWire<SlotParams> implements Wire {
   #end(): void {
     this.#passed = 0
     this.#acquired = false
-    if (!this.queue.isEmpty) this.#acquire()
+    if (!this.queue.isEmpty) {
+      this.#acquire()
+    }
   }
 }
 
 export const slotKind: StageKind<SlotSpec> = {
   kind: 'slot',
-  examples: ['slot 5ms 20ms', 'slot 10ms packets 16 bytes 64kb', 'slot distribution normal 10ms 2ms'],
+  examples: [
+    'slot 5ms 20ms',
+    'slot 10ms packets 16 bytes 64kb',
+    'slot distribution normal 10ms 2ms',
+  ],
   inner: {
     packets: 'packets follows slot: slot 10ms packets 16',
     bytes: 'bytes follows slot: slot 10ms bytes 64kb',
@@ -116,8 +136,12 @@ export const slotKind: StageKind<SlotSpec> = {
   read(c) {
     if (c.takes('distribution')) {
       const name = readDistribution(c)
-      const delay = c.duration('slot distribution needs a delay and a jitter: slot distribution normal 10ms 2ms')
-      const jitter = c.duration('slot distribution needs a jitter: slot distribution normal 10ms 2ms')
+      const delay = c.duration(
+        'slot distribution needs a delay and a jitter: slot distribution normal 10ms 2ms',
+      )
+      const jitter = c.duration(
+        'slot distribution needs a jitter: slot distribution normal 10ms 2ms',
+      )
       return { min: 0, max: 0, distribution: { name, delay, jitter }, ...readRoom(c) }
     }
     const min = c.duration('slot needs a time: slot 10ms')
@@ -152,13 +176,19 @@ function readRoom(c: Cursor): { packets: number; bytes: number } {
   let packets = 0
   let bytes = 0
   while (c.is('packets') || c.is('bytes')) {
-    if (c.takes('packets')) packets = c.value('packets needs a number: packets 16', whole('a count'))
-    else if (c.takes('bytes')) bytes = c.value('bytes needs a size: bytes 64kb', parseSize)
+    if (c.takes('packets')) {
+      packets = c.value('packets needs a number: packets 16', whole('a count'))
+    } else if (c.takes('bytes')) {
+      bytes = c.value('bytes needs a size: bytes 64kb', parseSize)
+    }
   }
   return { packets, bytes }
 }
 
-function timesOf({ min, max, distribution }: Pick<SlotSpec, 'min' | 'max' | 'distribution'>, resources: WireResources) {
+function timesOf(
+  { min, max, distribution }: Pick<SlotSpec, 'min' | 'max' | 'distribution'>,
+  resources: WireResources,
+) {
   if (distribution === undefined) return { base: min, spread: max - min, table: undefined }
   const { name, delay, jitter } = distribution
   const table = readTable(name, resources)
@@ -175,13 +205,17 @@ function timesOf({ min, max, distribution }: Pick<SlotSpec, 'min' | 'max' | 'dis
 export function slot(options: SlotOptions): Impairment {
   const { packets = 0, distribution: name, delay = 0, jitter = 0, limit } = options
   const bytes = sizeOf(options.bytes ?? 0)
-  if (!(packets >= 0 && bytes >= 0)) throw new UsageError('slot: packets and bytes must not be negative')
+  if (!(packets >= 0 && bytes >= 0)) {
+    throw new UsageError('slot: packets and bytes must not be negative')
+  }
   if (name !== undefined) {
     const distribution = { name: known(name), delay: durationOf(delay), jitter: durationOf(jitter) }
     return stageOf(slotKind, { min: 0, max: 0, distribution, packets, bytes }, { limit })
   }
   const min = durationOf(options.min ?? 0)
   const max = options.max === undefined ? min : durationOf(options.max)
-  if (max < min) throw new UsageError(`slot: ${options.min} to ${options.max}: 0 <= min <= max is needed`)
+  if (max < min) {
+    throw new UsageError(`slot: ${options.min} to ${options.max}: 0 <= min <= max is needed`)
+  }
   return stageOf(slotKind, { min, max, packets, bytes }, { limit })
 }

@@ -1,5 +1,10 @@
 /** Makes TCP resets in the name of the two ends of a connection, from a segment between them. */
-import { finish, onesComplementSum, pseudoHeaderSum4, pseudoHeaderSum6 } from '../../packet/checksum.ts'
+import {
+  finish,
+  onesComplementSum,
+  pseudoHeaderSum4,
+  pseudoHeaderSum6,
+} from '../../packet/checksum.ts'
 import * as ethernet from '../../packet/ethernet.ts'
 import * as ipv4 from '../../packet/ipv4.ts'
 import * as ipv6 from '../../packet/ipv6.ts'
@@ -37,7 +42,9 @@ export function sendResets(skb: SkBuff, h: number, env: WireEnv): void {
     acks ? acknowledgment : 0,
     acks ? tcp.TCP_RST | tcp.TCP_ACK : tcp.TCP_RST,
   )
-  if (forward !== undefined) env.inject(forward)
+  if (forward !== undefined) {
+    env.inject(forward)
+  }
   if ((flags & tcp.TCP_RST) !== 0) return
   const back = acks
     ? resetOf(skb, h, env, acknowledgment, 0, tcp.TCP_RST)
@@ -51,7 +58,9 @@ export function sendResets(skb: SkBuff, h: number, env: WireEnv): void {
 function lengthOf({ bytes, data, len }: SkBuff, h: number, flags: number): number {
   const at = data + networkOffset(bytes, data, len)
   const end =
-    ipv4.version(bytes, at) === 4 ? ipv4.totalLength(bytes, at) : ipv6.IPV6_HLEN + ipv6.payloadLength(bytes, at)
+    ipv4.version(bytes, at) === 4
+      ? ipv4.totalLength(bytes, at)
+      : ipv6.IPV6_HLEN + ipv6.payloadLength(bytes, at)
   const control = ((flags & tcp.TCP_SYN) !== 0 ? 1 : 0) + ((flags & tcp.TCP_FIN) !== 0 ? 1 : 0)
   return at + end - h - tcp.dataOffset(bytes, h) + control
 }
@@ -98,8 +107,11 @@ function turn({ bytes, data, len }: SkBuff): void {
   const at = data + networkOffset(bytes, data, len)
   const h = data + len - tcp.TCP_HLEN
   ethernet.swapAddresses(bytes, data)
-  if (ipv4.version(bytes, at) === 4) ipv4.swapAddresses(bytes, at)
-  else ipv6.swapAddresses(bytes, at)
+  if (ipv4.version(bytes, at) === 4) {
+    ipv4.swapAddresses(bytes, at)
+  } else {
+    ipv6.swapAddresses(bytes, at)
+  }
   const port = tcp.sourcePort(bytes, h)
   tcp.setSourcePort(bytes, h, tcp.destinationPort(bytes, h))
   tcp.setDestinationPort(bytes, h, port)

@@ -17,7 +17,13 @@ import { join, quote } from '../units.ts'
 import { type Impairment, impairment, type QueueEnv, type Wire } from '../wire.ts'
 import { AGAIN } from '../wire-clock.ts'
 import { limitText, printQueue, queueOf, queuePart, type WrittenQueue } from './disciplines.ts'
-import { countUpTo, isLinkTrace, type LinkTraceParams, LinkTraceWire, parseLinkTrace } from './link-trace.ts'
+import {
+  countUpTo,
+  isLinkTrace,
+  type LinkTraceParams,
+  LinkTraceWire,
+  parseLinkTrace,
+} from './link-trace.ts'
 import { type QueueParams, QueueWire } from './queue.ts'
 
 /** The options of trace(), besides its trace: how it ends, and the queue before it. */
@@ -53,7 +59,9 @@ class TraceWire extends QueueWire<TraceParams> implements Wire {
     const idle = this.queue.isEmpty
     if (!this.queue.push(skb) || !idle) return
     const now = this.env.clock.now()
-    if (Number.isNaN(this.#began)) this.#began = now
+    if (Number.isNaN(this.#began)) {
+      this.#began = now
+    }
     this.#skip(now)
     this.#arm()
   }
@@ -64,37 +72,51 @@ class TraceWire extends QueueWire<TraceParams> implements Wire {
     const { times } = this.params
     super.change(params)
     this.queue.byteTime = byteTime(this.params)
-    if (this.params.times.length !== times.length || this.params.times.some((ms, i) => ms !== times[i])) {
+    if (
+      this.params.times.length !== times.length ||
+      this.params.times.some((ms, i) => ms !== times[i])
+    ) {
       this.#began = this.queue.isEmpty ? Number.NaN : this.env.clock.now()
       this.#at = 0
     }
-    if (!this.queue.isEmpty) this.#arm()
+    if (!this.queue.isEmpty) {
+      this.#arm()
+    }
     return true
   }
 
   /** Delivers packets that would be held forever, at the end of the trace. */
   retire(): void {
     this.#retired = true
-    if (this.#moment === Number.POSITIVE_INFINITY) this.#flush()
+    if (this.#moment === Number.POSITIVE_INFINITY) {
+      this.#flush()
+    }
   }
 
   /** When the next opportunity is; Infinity past the end. */
   get #moment(): number {
     const { times } = this.params
-    return this.#at < times.length ? this.#began + times[this.#at] * NSEC_PER_MSEC : Number.POSITIVE_INFINITY
+    return this.#at < times.length
+      ? this.#began + times[this.#at] * NSEC_PER_MSEC
+      : Number.POSITIVE_INFINITY
   }
 
   #arm(): void {
     const moment = this.#moment
-    if (moment !== Number.POSITIVE_INFINITY) this.alarm.at(moment)
-    else this.alarm.cancel()
+    if (moment !== Number.POSITIVE_INFINITY) {
+      this.alarm.at(moment)
+    } else {
+      this.alarm.cancel()
+    }
   }
 
   /** Moves to the first opportunity after `now`: those before were lost. */
   #skip(now: number): void {
     const { times, once } = this.params
     const period = times[times.length - 1] * NSEC_PER_MSEC
-    if (!once) this.#began += Math.floor((now - this.#began) / period) * period
+    if (!once) {
+      this.#began += Math.floor((now - this.#began) / period) * period
+    }
     this.#at = countUpTo(times, (now - this.#began) / NSEC_PER_MSEC)
   }
 
@@ -107,11 +129,16 @@ class TraceWire extends QueueWire<TraceParams> implements Wire {
         this.#use(OPPORTUNITY)
       }
     } finally {
-      if (this.queue.isEmpty) this.alarm.cancel()
-      else this.#arm()
+      if (this.queue.isEmpty) {
+        this.alarm.cancel()
+      } else {
+        this.#arm()
+      }
     }
     if (this.#moment <= now) return AGAIN
-    if (this.#retired && this.#moment === Number.POSITIVE_INFINITY) this.#flush()
+    if (this.#retired && this.#moment === Number.POSITIVE_INFINITY) {
+      this.#flush()
+    }
     return undefined
   }
 
@@ -154,7 +181,9 @@ class TraceWire extends QueueWire<TraceParams> implements Wire {
   }
 
   #flush(): void {
-    while (this.#takes()) this.#pass()
+    while (this.#takes()) {
+      this.#pass()
+    }
   }
 }
 
@@ -168,13 +197,18 @@ export const traceKind: StageKind<TraceSpec> = {
     const file = c.value('trace needs a file: trace verizon.up', text => text)
     return { file, once: c.takes('once') }
   },
-  print: ({ file, once, queue }) => join([`trace ${quote(file)}`, once && 'once', printQueue(queue)]),
+  print: ({ file, once, queue }) =>
+    join([`trace ${quote(file)}`, once && 'once', printQueue(queue)]),
   build({ file, once, queue }, { text, limit, resources }) {
     return fromFile(file, resources, lines => make(lines, { ...queueOf(queue, limit), once }, text))
   },
 }
 
-function make(lines: string | readonly number[], common: QueueParams & { once: boolean }, text?: string): Impairment {
+function make(
+  lines: string | readonly number[],
+  common: QueueParams & { once: boolean },
+  text?: string,
+): Impairment {
   if (typeof lines === 'string' && isLinkTrace(lines)) {
     const link = parseLinkTrace(lines, common.once)
     const params: LinkTraceParams = { ...common, text: lines, link: () => link }
@@ -210,12 +244,17 @@ function timesOf(given: string | readonly number[]): number[] {
   const times = lines.map((line, i) => {
     const text = line.trim()
     const ms = Number(text)
-    if (!/^\d+$/.test(text) || !Number.isSafeInteger(ms))
+    if (!/^\d+$/.test(text) || !Number.isSafeInteger(ms)) {
       throw new UsageError(`trace, line ${i + 1}: '${text}' is not a whole number of milliseconds`)
-    if (ms < last) throw new UsageError(`trace, line ${i + 1}: ${ms} is less than ${last} in the line before`)
+    }
+    if (ms < last) {
+      throw new UsageError(`trace, line ${i + 1}: ${ms} is less than ${last} in the line before`)
+    }
     last = ms
     return ms
   })
-  if (last === 0) throw new UsageError(`trace, line ${times.length}: the last time must be more than 0`)
+  if (last === 0) {
+    throw new UsageError(`trace, line ${times.length}: the last time must be more than 0`)
+  }
   return times
 }

@@ -35,9 +35,17 @@ export const truncateKind: StageKind<TruncateSpec> = {
   print: ({ bytes, share }) => join([`truncate ${bytes}`, share !== 1 && formatShare(share)]),
   build(spec, { text }) {
     const { bytes } = spec
-    if (!(Number.isInteger(bytes) && bytes >= ETH_HLEN))
-      throw new UsageError(`frames cannot be truncated to ${bytes} bytes: at least ${ETH_HLEN}, the Ethernet header`)
-    return impairment('truncate', spec, (params, next, env) => new TruncateWire(params, next, env), { text })
+    if (!(Number.isInteger(bytes) && bytes >= ETH_HLEN)) {
+      throw new UsageError(
+        `frames cannot be truncated to ${bytes} bytes: at least ${ETH_HLEN}, the Ethernet header`,
+      )
+    }
+    return impairment(
+      'truncate',
+      spec,
+      (params, next, env) => new TruncateWire(params, next, env),
+      { text },
+    )
   },
 }
 

@@ -6,11 +6,27 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { constants } from 'node:os'
 import type { Duplex } from 'node:stream'
-import { EBUSY, EINVAL, ENOENT, ENOSYS, EPERM, EPROTO, errnoText, VnetError } from 'vnet/internal/base/errno'
+import {
+  EBUSY,
+  EINVAL,
+  ENOENT,
+  ENOSYS,
+  EPERM,
+  EPROTO,
+  errnoText,
+  VnetError,
+} from 'vnet/internal/base/errno'
 import { describeException } from 'vnet/internal/base/exception'
 import type { Io } from 'vnet/internal/cli/process/io'
 import { passSignals } from 'vnet/internal/cli/process/pass-signals'
-import { BUILD_ADVICE, builtFile, check, closing, loadNative, type Native } from 'vnet/internal/linux/index'
+import {
+  BUILD_ADVICE,
+  builtFile,
+  check,
+  closing,
+  loadNative,
+  type Native,
+} from 'vnet/internal/linux/index'
 import { inherited } from 'vnet/internal/linux/inherited'
 import { FIRST_DESCRIPTOR, LAST_DESCRIPTOR } from '../generic-netlink.ts'
 import { supervise } from '../supervisor.ts'
@@ -31,7 +47,9 @@ export async function exec(program: string, args: readonly string[], io: Io): Pr
     return fd === channel ? 'pipe' : 'ignore'
   })
   const words = [channel, FIRST_DESCRIPTOR, LAST_DESCRIPTOR].map(String)
-  const child = spawn(builtFile('vnet-launch', 'the launcher'), [...words, program, ...args], { stdio })
+  const child = spawn(builtFile('vnet-launch', 'the launcher'), [...words, program, ...args], {
+    stdio,
+  })
   const stop = passSignals(io, signal => void child.kill(signal))
   try {
     const onDefect = (error: unknown) => io.err(`vnet: exec: ${describeException(error)}\n`)
@@ -39,7 +57,9 @@ export async function exec(program: string, args: readonly string[], io: Io): Pr
     if (end.notStarted !== undefined) return notStarted(program, end.notStarted, io)
     const signal = end.signal === null ? 0 : constants.signals[end.signal]
     const status = signal === 0 ? end.status : 128 + signal
-    if (io.onSignal !== undefined) native.endAs(status, signal)
+    if (io.onSignal !== undefined) {
+      native.endAs(status, signal)
+    }
     return status
   } finally {
     stop()
@@ -52,7 +72,11 @@ function notStarted(program: string, errno: number, io: Io): number {
 }
 
 /** How a program ended: with a status, by a signal, or, with an errno, before it started. */
-type ProgramEnd = Readonly<{ status: number; signal: NodeJS.Signals | null; notStarted: number | undefined }>
+type ProgramEnd = Readonly<{
+  status: number
+  signal: NodeJS.Signals | null
+  notStarted: number | undefined
+}>
 
 /** Settles at the program's end. Rejects with a VnetError if it could not start supervised. */
 function toTheEnd(
@@ -66,14 +90,24 @@ function toTheEnd(
     let notStartedStatus: number | undefined
     let failure: unknown
     child.on('error', (error: NodeJS.ErrnoException) => {
-      reject(new VnetError(-(error.errno ?? -EPROTO), 'vnet-launch', `${error.message}: ${BUILD_ADVICE}`))
+      reject(
+        new VnetError(
+          -(error.errno ?? -EPROTO),
+          'vnet-launch',
+          `${error.message}: ${BUILD_ADVICE}`,
+        ),
+      )
     })
     // Not 'exit': the last number of the launcher may still be unread.
     child.on('close', (code, signal) => {
       supervision?.[Symbol.dispose]()
-      if (failure !== undefined) reject(failure)
-      else if (supervision === undefined) reject(new VnetError(EPROTO, 'vnet-launch', 'it ended before it was ready'))
-      else resolve({ status: code ?? 0, signal, notStarted: notStartedStatus })
+      if (failure !== undefined) {
+        reject(failure)
+      } else if (supervision === undefined) {
+        reject(new VnetError(EPROTO, 'vnet-launch', 'it ended before it was ready'))
+      } else {
+        resolve({ status: code ?? 0, signal, notStarted: notStartedStatus })
+      }
     })
     const stream = child.stdio[channel] as Duplex | null | undefined
     let octets = Buffer.alloc(0)
@@ -99,12 +133,21 @@ function toTheEnd(
   })
 }
 
-function superviseChild(native: Native, pid: number, number: number, onDefect: (error: unknown) => void): Disposable {
+function superviseChild(
+  native: Native,
+  pid: number,
+  number: number,
+  onDefect: (error: unknown) => void,
+): Disposable {
   if (number < 0) throw new VnetError(number, 'seccomp', adviceOn(-number))
   const pidfd = check(native.pidfdOpen(pid, 0), 'pidfd_open', 'vnet exec needs Linux 5.14')
   return closing(native, pidfd, () => {
     const advice = 'vnet exec needs Linux 5.14 and the right to trace'
-    return supervise(native, check(native.pidfdGetfd(pidfd, number), 'pidfd_getfd', advice), onDefect)
+    return supervise(
+      native,
+      check(native.pidfdGetfd(pidfd, number), 'pidfd_getfd', advice),
+      onDefect,
+    )
   })
 }
 

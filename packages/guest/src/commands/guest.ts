@@ -10,13 +10,21 @@ import { type WithUndefined, withoutUndefined } from 'vnet/internal/cli/parse/op
 import { EXIT_FAILURE, EXIT_OK, endOf, type Io, statusOf } from 'vnet/internal/cli/process/io'
 import { makeTemporaryDirectory } from 'vnet/internal/linux/files'
 import { cacheDirectory } from '../cache.ts'
-import { type GuestOptions, type GuestReport, runInGuest, runPair, runSeeds, type SeedRun } from '../guest.ts'
+import {
+  type GuestOptions,
+  type GuestReport,
+  runInGuest,
+  runPair,
+  runSeeds,
+  type SeedRun,
+} from '../guest.ts'
 import { MachineEnded } from '../machine.ts'
 import { firstDifference } from '../mail.ts'
 import { GuestSetupError } from '../programs.ts'
 
 /** The options of the command. */
-export interface GuestCommandOptions extends WithUndefined<Pick<GuestOptions, 'seed' | 'date' | 'directory'>> {
+export interface GuestCommandOptions
+  extends WithUndefined<Pick<GuestOptions, 'seed' | 'date' | 'directory'>> {
   readonly verify: boolean | undefined
   /** Runs, with seeds one after the other. */
   readonly repeat: number | undefined
@@ -55,7 +63,9 @@ export async function guest(
     onMessage: line => io.err(`vnet: ${line}\n`),
     signal: stop.signal,
   }
-  if (verify && repeat !== undefined) throw new UsageError('--verify: a run of --repeat is repeated by its --seed')
+  if (verify && repeat !== undefined) {
+    throw new UsageError('--verify: a run of --repeat is repeated by its --seed')
+  }
   const print = printTo(io)
   try {
     if (repeat !== undefined) return await runAll(command, repeat, given, io)
@@ -74,8 +84,12 @@ export async function guest(
     }
     const message = explain(error as Error)
     const why = error instanceof MachineEnded ? `the guest has ended: ${message}` : message
-    if (/no space left/i.test(why))
-      return fail(io, `${why}: the files of guests are in ${cacheDirectory('guest')} and ${tmpdir()}`)
+    if (/no space left/i.test(why)) {
+      return fail(
+        io,
+        `${why}: the files of guests are in ${cacheDirectory('guest')} and ${tmpdir()}`,
+      )
+    }
     if (error instanceof GuestSetupError || error instanceof MachineEnded) return fail(io, why)
     throw error
   }
@@ -109,9 +123,14 @@ async function runAll(
     const status = statusOf(run.status, run.signal)
     if (status !== 0 || run.lost > 0) {
       io.progress?.(undefined)
-      if (failed.length === 0) printTo(io)('out', run.output)
+      if (failed.length === 0) {
+        printTo(io)('out', run.output)
+      }
       failed.push(run.seed)
-      const how = run.lost > 0 ? `: ${lostText(run)}` : ` with status ${status} after ${guestTime(run.guestNs)}`
+      const how =
+        run.lost > 0
+          ? `: ${lostText(run)}`
+          : ` with status ${status} after ${guestTime(run.guestNs)}`
       io.err(`vnet: seed ${run.seed} failed${how}\n`)
     }
     io.progress?.(`${done} of ${repeat} seeds, ${failed.length} failed`)
@@ -154,10 +173,15 @@ async function runTwice(
 function variables(entries: readonly string[]): Record<string, string> {
   const pairs = entries.map(entry => {
     const [, name = entry, value] = /^([^=]+)=(.*)$/s.exec(entry) ?? []
-    if (name === '' || name.startsWith('=')) throw new UsageError(`--env '${entry}': no name: give NAME or NAME=VALUE`)
+    if (name === '' || name.startsWith('=')) {
+      throw new UsageError(`--env '${entry}': no name: give NAME or NAME=VALUE`)
+    }
     const found = value ?? process.env[name]
-    if (found === undefined)
-      throw new UsageError(`--env ${name}: there is no such variable: give its value, ${name}=VALUE`)
+    if (found === undefined) {
+      throw new UsageError(
+        `--env ${name}: there is no such variable: give its value, ${name}=VALUE`,
+      )
+    }
     return [name, found]
   })
   return Object.fromEntries(pairs)
@@ -177,7 +201,9 @@ export function guestTime(ns: number): string {
   let rest = ns / NS_PER_S
   for (const [unit, seconds] of Object.entries(UNITS)) {
     const whole = Math.floor(rest / seconds)
-    if (whole > 0) parts.push(`${whole} ${unit}`)
+    if (whole > 0) {
+      parts.push(`${whole} ${unit}`)
+    }
     rest -= whole * seconds
   }
   return [...parts, `${rest.toFixed(2)} s`].join(' ')

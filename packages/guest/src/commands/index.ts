@@ -1,5 +1,10 @@
 /** The command `vnet guest`, which loads its code when it runs, and options for a guest. */
-import { defineCommand, InvalidArgumentError, type LazyCommand, option } from 'vnet/internal/cli/parse/option'
+import {
+  defineCommand,
+  InvalidArgumentError,
+  type LazyCommand,
+  option,
+} from 'vnet/internal/cli/parse/option'
 import { collect, wholeNumber } from 'vnet/internal/cli/parse/options'
 
 // A kernel refuses times before its own start, and those too near to the end of its clock.

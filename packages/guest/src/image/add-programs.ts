@@ -36,39 +36,58 @@ export function addPrograms(
     const real = [...new Set(programs.flatMap(path => attempt(() => fs.realpathSync(path)) ?? []))]
     // The files of a package are complete.
     const fresh = real.filter(path => !seen.has(path) && !tree.has(path))
-    for (const path of programs) tree.addHost(path)
-    for (const path of fresh) seen.add(path)
+    for (const path of programs) {
+      tree.addHost(path)
+    }
+    for (const path of fresh) {
+      seen.add(path)
+    }
     const owners = packages.ownersOf(fresh)
     addPackages(tree, packages, new Set(owners.values()))
     const started = fresh.map(path => ({ path, start: partOf(path, START_BYTES) }))
     const own = started.filter(({ path }) => !owners.has(path))
     const beside = started.flatMap(({ path, start }) => directoriesOf(path, start)).flatMap(below)
-    for (const path of beside) tree.addHost(path)
+    for (const path of beside) {
+      tree.addHost(path)
+    }
     const libraries = beside.filter(path => LIBRARY.test(path))
     next = [
-      ...librariesOf([...own.filter(({ start }) => start.startsWith(ELF)).map(({ path }) => path), ...libraries]),
+      ...librariesOf([
+        ...own.filter(({ start }) => start.startsWith(ELF)).map(({ path }) => path),
+        ...libraries,
+      ]),
       ...own.flatMap(({ start }) => interpretersOf(start, find)),
     ]
   }
   // The links that choose between packages are in none of them.
-  for (const link of alternativeLinks()) if (tree.has(attempt(() => fs.realpathSync(link)) ?? '')) tree.addHost(link)
+  for (const link of alternativeLinks()) {
+    if (tree.has(attempt(() => fs.realpathSync(link)) ?? '')) {
+      tree.addHost(link)
+    }
+  }
 }
 
 /** Makes a script of pyenv a link to its program, which is returned. */
 function withoutShim(tree: HostTree, path: string): string {
   const program = shimmedProgram(path)
-  if (program !== undefined) tree.addLink(path, program)
+  if (program !== undefined) {
+    tree.addLink(path, program)
+  }
   return program ?? path
 }
 
 /** Adds the files of packages and of all their dependencies. */
 function addPackages(tree: HostTree, packages: DebianPackages, ids: ReadonlySet<string>): void {
   const files = packages.filesOf(packages.closureOf(ids))
-  for (const path of files) tree.addHost(path)
+  for (const path of files) {
+    tree.addHost(path)
+  }
   // Python's compiled modules are made when a package is installed.
   const modules = files.filter(path => path.endsWith('.py'))
   for (const directory of new Set(modules.map(path => join(dirname(path), '__pycache__')))) {
-    for (const name of attempt(() => fs.readdirSync(directory)) ?? []) tree.addHost(join(directory, name))
+    for (const name of attempt(() => fs.readdirSync(directory)) ?? []) {
+      tree.addHost(join(directory, name))
+    }
   }
 }
 
@@ -76,7 +95,9 @@ function addPackages(tree: HostTree, packages: DebianPackages, ids: ReadonlySet<
 export function librariesOf(paths: readonly string[]): string[] {
   if (paths.length === 0) return []
   const found = lookUp('ldd', paths, [...paths, '/etc/ld.so.cache'])
-  return [...found.matchAll(/^\s+(?:\S+ => )?(\/.*) \(0x[0-9a-f]+\)$/gm)].map(([, path]) => path as string)
+  return [...found.matchAll(/^\s+(?:\S+ => )?(\/.*) \(0x[0-9a-f]+\)$/gm)].map(
+    ([, path]) => path as string,
+  )
 }
 
 /** Parts of the package with the shorter name, which has the rest of the same program. */
@@ -96,7 +117,8 @@ export class DebianPackages {
 
   constructor() {
     // biome-ignore lint/suspicious/noTemplateCurlyInString: dpkg-query replaces them.
-    const format = '${binary:Package}\\t${Package}\\t${db:Status-Status}\\t${Provides}\\t${Pre-Depends}, ${Depends}\\n'
+    const format =
+      '${binary:Package}\\t${Package}\\t${db:Status-Status}\\t${Provides}\\t${Pre-Depends}, ${Depends}\\n'
     const provided: (readonly [string, string])[] = []
     for (const line of query('-W', '-f', format).split('\n')) {
       const [id = '', name = '', status, provides = '', depends = ''] = line.split('\t')
@@ -104,10 +126,18 @@ export class DebianPackages {
       this.#needs.set(id, namesIn(depends))
       this.#ids.set(id, id)
       // The machine's own architecture is the first.
-      if (!this.#ids.has(name)) this.#ids.set(name, id)
-      for (const each of namesIn(provides).flat()) provided.push([each, id])
+      if (!this.#ids.has(name)) {
+        this.#ids.set(name, id)
+      }
+      for (const each of namesIn(provides).flat()) {
+        provided.push([each, id])
+      }
     }
-    for (const [name, id] of provided) if (!this.#ids.has(name)) this.#ids.set(name, id)
+    for (const [name, id] of provided) {
+      if (!this.#ids.has(name)) {
+        this.#ids.set(name, id)
+      }
+    }
   }
 
   /** Returns the package of each path that has one, such as `libc6:amd64`. Paths have no links. */
@@ -116,13 +146,17 @@ export class DebianPackages {
     if (paths.length === 0 || this.#needs.size === 0) return owners
     // A package may have its files in /bin, which is a link to /usr/bin now.
     const known = new Map(
-      paths.flatMap(path => [path, path.replace(/^\/usr(?=\/(s?bin|lib\w*)\/)/, '')].map(name => [name, path])),
+      paths.flatMap(path =>
+        [path, path.replace(/^\/usr(?=\/(s?bin|lib\w*)\/)/, '')].map(name => [name, path]),
+      ),
     )
     const patterns = [...known.keys()].map(path => path.replace(/[\\*?[]/g, '\\$&'))
     for (const line of query('--search', ...patterns).split('\n')) {
       const [, id, path] = /^([^,]+?)(?:, .*)?: (\/.*)$/.exec(line) ?? []
       const asked = known.get(path ?? '')
-      if (id !== undefined && asked !== undefined && this.#ids.has(id)) owners.set(asked, id)
+      if (id !== undefined && asked !== undefined && this.#ids.has(id)) {
+        owners.set(asked, id)
+      }
     }
     return owners
   }
@@ -135,10 +169,16 @@ export class DebianPackages {
       if (id === undefined || found.has(id)) return
       found.add(id)
       // Perl and Python without their libraries: python3-minimal is a part of python3.
-      if (SMALL.test(name)) add(name.replace(SMALL, ''))
-      for (const alternatives of this.#needs.get(id) ?? []) add(alternatives.find(each => this.#ids.has(each)) ?? '')
+      if (SMALL.test(name)) {
+        add(name.replace(SMALL, ''))
+      }
+      for (const alternatives of this.#needs.get(id) ?? []) {
+        add(alternatives.find(each => this.#ids.has(each)) ?? '')
+      }
     }
-    for (const id of ids) add(id)
+    for (const id of ids) {
+      add(id)
+    }
     return [...found]
   }
 
@@ -188,12 +228,22 @@ const KEPT = 100
  * output is assumed to be the same while the size and time of each source are. Throws a
  * GuestSetupError if a signal ends the program: its output is not complete.
  */
-export function lookUp(program: string, args: readonly string[], sources: readonly string[]): string {
+export function lookUp(
+  program: string,
+  args: readonly string[],
+  sources: readonly string[],
+): string {
   const signatures = sources.map(source => {
     const { size, mtimeMs, ino } = attempt(() => fs.statSync(source)) ?? {}
     return [source, size, mtimeMs, ino]
   })
-  const question = JSON.stringify([program, args, process.env.PATH, process.env.LD_LIBRARY_PATH, signatures])
+  const question = JSON.stringify([
+    program,
+    args,
+    process.env.PATH,
+    process.env.LD_LIBRARY_PATH,
+    signatures,
+  ])
   const directory = join(cacheDirectory('guest'), 'lookups')
   const path = join(directory, createHash('sha256').update(question).digest('hex').slice(0, 32))
   const known = attempt(() => fs.readFileSync(path, 'utf8'))
@@ -202,7 +252,11 @@ export function lookUp(program: string, args: readonly string[], sources: readon
     return known
   }
   const env = { ...process.env, LC_ALL: 'C' }
-  const { stdout, status } = spawnSync(program, args, { encoding: 'utf8', env, maxBuffer: OUTPUT_MAX })
+  const { stdout, status } = spawnSync(program, args, {
+    encoding: 'utf8',
+    env,
+    maxBuffer: OUTPUT_MAX,
+  })
   if (stdout === null) return ''
   if (status === null) throw new GuestSetupError(`${program} was ended: start again`)
   makeDirectories(directory)

@@ -46,27 +46,49 @@ export function baseTree({ programs, files, init, kernel, directory }: BaseImage
   const tree = new HostTree()
   const path = guestPath()
   const find = (name: string) => findProgram(name, path)
-  for (const each of base.empty) tree.addDirectory(each)
-  for (const each of base.public) tree.addDirectory(each, 0o1777)
-  for (const each of ['/bin', '/sbin', '/lib', '/lib64', '/var/run', '/var/lock']) tree.addHost(each)
+  for (const each of base.empty) {
+    tree.addDirectory(each)
+  }
+  for (const each of base.public) {
+    tree.addDirectory(each, 0o1777)
+  }
+  for (const each of ['/bin', '/sbin', '/lib', '/lib64', '/var/run', '/var/lock']) {
+    tree.addHost(each)
+  }
   // No package lists them, because its installation makes them.
-  for (const each of base.made.flatMap(below)) tree.addHost(each)
-  for (const each of [homedir(), directory]) tree.addDirectory(each)
+  for (const each of base.made.flatMap(below)) {
+    tree.addHost(each)
+  }
+  for (const each of [homedir(), directory]) {
+    tree.addDirectory(each)
+  }
   const asked = programs.map(name => programOf(name, find))
-  const usual = ['/bin/sh', '/bin/bash', '/usr/bin/env', ...base.programs.flatMap(name => find(name) ?? [])]
+  const usual = [
+    '/bin/sh',
+    '/bin/bash',
+    '/usr/bin/env',
+    ...base.programs.flatMap(name => find(name) ?? []),
+  ]
   addPrograms(tree, [...usual, ...asked, ...addVnet(tree)], find)
   if (tree.has(attempt(() => realpathSync('/usr/bin/python3')) ?? '')) {
-    for (const each of installedPythonPackages().flatMap(below)) tree.addHost(each)
+    for (const each of installedPythonPackages().flatMap(below)) {
+      tree.addHost(each)
+    }
   }
-  for (const each of files.flatMap(file => below(resolve(file)))) tree.addHost(each)
+  for (const each of files.flatMap(file => below(resolve(file)))) {
+    tree.addHost(each)
+  }
   // Those of a machine without a network of its own.
-  for (const [name, text] of Object.entries(base.texts)) tree.addText(name, text)
+  for (const [name, text] of Object.entries(base.texts)) {
+    tree.addText(name, text)
+  }
   addShadow(tree)
   addModules(tree, kernel)
   tree.addFile(GUEST_INIT, init)
   tree.addLink('/sbin/modprobe', GUEST_INIT)
   // Whether npm starts vnet makes no difference.
-  const isOther = (each: string) => !`${each}/`.startsWith(`${directory}/`) && !each.includes('/node_modules/')
+  const isOther = (each: string) =>
+    !`${each}/`.startsWith(`${directory}/`) && !each.includes('/node_modules/')
   addStubs(tree, path.filter(isOther))
   return tree
 }
@@ -75,7 +97,9 @@ function programOf(name: string, find: (name: string) => string | undefined): st
   const path = find(name)
   if (path !== undefined) return path
   throw new GuestSetupError(
-    name.includes('/') ? `${name} is not a program` : `no program ${name} in PATH: install it, or give its path`,
+    name.includes('/')
+      ? `${name} is not a program`
+      : `no program ${name} in PATH: install it, or give its path`,
   )
 }
 
@@ -92,7 +116,8 @@ function addVnet(tree: HostTree): string[] {
 
 /** Adds accounts without passwords for su(1), because ordinary users cannot read /etc/shadow. */
 function addShadow(tree: HostTree): void {
-  const lines = (attempt(() => readFileSync('/etc/passwd', 'utf8')) ?? '').match(/^[^:\n]+(?=:)/gm) ?? []
+  const lines =
+    (attempt(() => readFileSync('/etc/passwd', 'utf8')) ?? '').match(/^[^:\n]+(?=:)/gm) ?? []
   tree.addText('/etc/shadow', lines.map(name => `${name}:*:1:0:99999:7:::\n`).join(''), 0o600)
 }
 
@@ -100,8 +125,11 @@ function addModules(tree: HostTree, kernel: Kernel): void {
   const modules = new ModuleDirectory(kernel)
   const all = modules.inOrder(modules.networkNames())
   for (const { name, path, content } of all) {
-    if (path.endsWith('.ko')) tree.addFile(`${GUEST_MODULES}/${name}.ko`, path)
-    else tree.addText(`${GUEST_MODULES}/${name}.ko`, content)
+    if (path.endsWith('.ko')) {
+      tree.addFile(`${GUEST_MODULES}/${name}.ko`, path)
+    } else {
+      tree.addText(`${GUEST_MODULES}/${name}.ko`, content)
+    }
   }
   tree.addText(`${GUEST_MODULES}/modules`, moduleTable(all))
 }
@@ -113,8 +141,11 @@ function addStubs(tree: HostTree, path: readonly string[]): void {
       const program = join(each, name)
       if (tree.has(program) || findProgram(program) === undefined) continue
       // A link to a program that the image has, such as awk to mawk.
-      if (tree.has(realpathSync(program))) tree.addHost(program)
-      else tree.addLink(program, GUEST_INIT)
+      if (tree.has(realpathSync(program))) {
+        tree.addHost(program)
+      } else {
+        tree.addLink(program, GUEST_INIT)
+      }
     }
   }
 }
@@ -153,7 +184,9 @@ function addOwnFiles(tree: HostTree): string[] {
       const name = relative(directory, path)
       if (NOT_RUN.test(path) || !(isOurs ? OURS : OF_OTHERS).test(name)) continue
       tree.addHost(path)
-      if (/\.(node|so)$|\/vnet-[\w-]+$/.test(path) && lstatSync(path).isFile()) binaries.push(path)
+      if (/\.(node|so)$|\/vnet-[\w-]+$/.test(path) && lstatSync(path).isFile()) {
+        binaries.push(path)
+      }
     }
     const names = Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies })
     for (const name of directory === root ? [...names, ...PRODUCTS] : names) {

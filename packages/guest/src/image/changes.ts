@@ -29,7 +29,10 @@ export function keepFiles(entry: string, request: string, files: Signatures): vo
  */
 export function changeLine(cache: string, request: string, files: Signatures): string | undefined {
   const entries = readdirSync(cache).filter(name => name.startsWith('image-'))
-  const times = entries.map(name => ({ name, used: statSync(join(cache, name), { throwIfNoEntry: false })?.mtimeMs }))
+  const times = entries.map(name => ({
+    name,
+    used: statSync(join(cache, name), { throwIfNoEntry: false })?.mtimeMs,
+  }))
   for (const { name } of times.sort((a, b) => (b.used ?? 0) - (a.used ?? 0))) {
     const kept = attempt(() => JSON.parse(readFileSync(join(cache, name, FILE), 'utf8')) as Kept)
     if (kept?.request === request) return lineOf(differing(kept.files, files))
@@ -39,7 +42,9 @@ export function changeLine(cache: string, request: string, files: Signatures): s
 
 /** Returns the paths of changed, new and removed files. */
 function differing(before: Signatures, now: Signatures): string[] {
-  const changed = Object.keys(now).filter(path => !Object.hasOwn(before, path) || before[path] !== now[path])
+  const changed = Object.keys(now).filter(
+    path => !Object.hasOwn(before, path) || before[path] !== now[path],
+  )
   return [...changed, ...Object.keys(before).filter(path => !Object.hasOwn(now, path))]
 }
 

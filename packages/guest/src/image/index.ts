@@ -23,7 +23,9 @@ export function baseImage(base: BaseImage, print: (line: string) => void): Promi
   return imageOf('image', baseTree(base), (making, tree) => {
     const signatures = tree.signatures()
     const line = changeLine(cacheDirectory('guest'), request, signatures)
-    if (line !== undefined) print(line)
+    if (line !== undefined) {
+      print(line)
+    }
     keepFiles(making, request, signatures)
   })
 }
@@ -42,7 +44,17 @@ const KEPT = 4
 
 /** Uncompressed, because the machine would decompress with each start of a program. */
 const OPTIONS = [
-  ...['-noappend', '-all-root', '-no-xattrs', '-mkfs-time', '0', '-root-time', '0', '-root-mode', '755'],
+  ...[
+    '-noappend',
+    '-all-root',
+    '-no-xattrs',
+    '-mkfs-time',
+    '0',
+    '-root-time',
+    '0',
+    '-root-mode',
+    '755',
+  ],
   ...['-noI', '-noD', '-noF', '-noX', '-quiet', '-no-progress'],
 ]
 
@@ -64,13 +76,20 @@ export async function imageOf(
     const texts = join(making, 'texts')
     const definitions = join(making, 'files')
     const empty = join(making, 'empty')
-    for (const directory of [texts, empty]) fs.mkdirSync(directory)
+    for (const directory of [texts, empty]) {
+      fs.mkdirSync(directory)
+    }
     writeFile(definitions, tree.definitions(textWriter(texts)))
     await mksquashfs([empty, image, '-pf', definitions, ...OPTIONS])
-    if (fs.statSync(image).size > size)
-      throw new GuestSetupError(`the files for the guest have more than ${MEMORIES[name]} MiB: name fewer programs`)
+    if (fs.statSync(image).size > size) {
+      throw new GuestSetupError(
+        `the files for the guest have more than ${MEMORIES[name]} MiB: name fewer programs`,
+      )
+    }
     fs.truncateSync(image, size)
-    for (const path of [texts, empty, definitions]) fs.rmSync(path, { recursive: true })
+    for (const path of [texts, empty, definitions]) {
+      fs.rmSync(path, { recursive: true })
+    }
     return true
   })
   return join(entry as string, IMAGE)
@@ -99,8 +118,11 @@ function mksquashfs(args: readonly string[]): Promise<void> {
       errors += text
     })
     child.on('error', reject).on('close', status => {
-      if (status === 0) resolve()
-      else reject(new GuestSetupError(`mksquashfs failed: ${errors.trim().split('\n')[0]}`))
+      if (status === 0) {
+        resolve()
+      } else {
+        reject(new GuestSetupError(`mksquashfs failed: ${errors.trim().split('\n')[0]}`))
+      }
     })
   })
 }
@@ -128,13 +150,20 @@ export function directoryTree(directory: string, limits: Readonly<typeof LIMITS>
       const stats = isLeftOut(at) ? undefined : attempt(() => fs.lstatSync(path))
       if (stats === undefined) continue
       count.files += 1
-      if (stats.isFile()) count.bytes += stats.size
-      if (count.bytes > limits.bytes || count.files > limits.files) throw tooLarge(directory, limits)
-      if (stats.isSymbolicLink()) tree.addLink(at, attempt(() => fs.readlinkSync(path)) ?? '')
-      else if (stats.isDirectory()) {
+      if (stats.isFile()) {
+        count.bytes += stats.size
+      }
+      if (count.bytes > limits.bytes || count.files > limits.files) {
+        throw tooLarge(directory, limits)
+      }
+      if (stats.isSymbolicLink()) {
+        tree.addLink(at, attempt(() => fs.readlinkSync(path)) ?? '')
+      } else if (stats.isDirectory()) {
         tree.addDirectory(at, stats.mode)
         add(path, at)
-      } else tree.addFile(at, path, stats)
+      } else {
+        tree.addFile(at, path, stats)
+      }
     }
   }
   add(directory, '')

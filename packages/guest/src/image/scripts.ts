@@ -6,11 +6,16 @@ import { basename, dirname, join } from 'node:path'
 import { attempt } from 'vnet/internal/base/errno'
 
 /** Returns the interpreter of a script, from its first line. `find` looks a name up in PATH. */
-export function interpretersOf(start: string, find: (name: string) => string | undefined): string[] {
+export function interpretersOf(
+  start: string,
+  find: (name: string) => string | undefined,
+): string[] {
   const [, interpreter = '', words = ''] = /^#!\s*(\/\S+)[ \t]*(.*)/.exec(start) ?? []
   if (interpreter === '') return []
   // `/usr/bin/env -S node --flag`: the first word that is neither an option nor a variable.
-  const name = /\/env$/.test(interpreter) ? words.split(/\s+/).find(word => !/^-|=|^$/.test(word)) : undefined
+  const name = /\/env$/.test(interpreter)
+    ? words.split(/\s+/).find(word => !/^-|=|^$/.test(word))
+    : undefined
   const program = name === undefined ? undefined : find(name)
   return program === undefined ? [interpreter] : [interpreter, program]
 }
@@ -25,13 +30,18 @@ export function directoriesOf(path: string, start: string): string[] {
   const prefix = join(dirname(path), '..')
   if (/^python3(\.\d+)?$/.test(basename(path))) return pythonIn(prefix)
   if (!/^#!.*python/.test(start)) return []
-  return pythonIn(prefix).flatMap(each => ['site-packages', 'dist-packages'].map(name => join(each, name)))
+  return pythonIn(prefix).flatMap(each =>
+    ['site-packages', 'dist-packages'].map(name => join(each, name)),
+  )
 }
 
 /** Returns the directories of Python packages that pip installed for the system's Python. */
 export function installedPythonPackages(): string[] {
   const system = pythonIn('/usr/local').map(each => join(each, 'dist-packages'))
-  return [...system, ...pythonIn(join(homedir(), '.local')).map(each => join(each, 'site-packages'))]
+  return [
+    ...system,
+    ...pythonIn(join(homedir(), '.local')).map(each => join(each, 'site-packages')),
+  ]
 }
 
 /** Returns `PREFIX/lib/python3.11`. */

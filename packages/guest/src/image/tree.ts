@@ -32,14 +32,20 @@ export class Tree {
 
   /** The size of all files that have their content from this machine. */
   get bytes(): number {
-    return [...this.entries.values()].reduce((sum, entry) => sum + (entry.kind === 'file' ? entry.stats.size : 0), 0)
+    return [...this.entries.values()].reduce(
+      (sum, entry) => sum + (entry.kind === 'file' ? entry.stats.size : 0),
+      0,
+    )
   }
 
   /** Adds a file with the content of another one, unless this user cannot read it. */
   addFile(path: string, source: string, stats: Stats = lstatSync(source)): void {
     if (!stats.isFile()) return
-    const isReadable = (stats.mode & 0o004) !== 0 || attempt(() => accessSync(source, constants.R_OK) ?? true)
-    if (isReadable) this.#put(path, { kind: 'file', source, stats })
+    const isReadable =
+      (stats.mode & 0o004) !== 0 || attempt(() => accessSync(source, constants.R_OK) ?? true)
+    if (isReadable) {
+      this.#put(path, { kind: 'file', source, stats })
+    }
   }
 
   addText(path: string, content: string | Uint8Array, mode = 0o644): void {
@@ -56,20 +62,26 @@ export class Tree {
 
   #put(path: string, entry: Entry): void {
     const at = this.place(path)
-    if (at !== undefined) this.entries.set(at, entry)
+    if (at !== undefined) {
+      this.entries.set(at, entry)
+    }
   }
 
   /** Adds the directories above a path. Returns its place, undefined if it has none. */
   protected place(path: string): string | undefined {
     const above = dirname(path)
-    if (above !== path && above !== '/' && !this.entries.has(above)) this.addDirectory(above)
+    if (above !== path && above !== '/' && !this.entries.has(above)) {
+      this.addDirectory(above)
+    }
     return path
   }
 
   /** Returns a name for an image, from its options and the paths, sizes and times of all files. */
   digest(options = ''): string {
     const hash = createHash('sha256').update(options)
-    for (const [path, entry] of this.entries) hash.update(JSON.stringify([path, signature(entry)]))
+    for (const [path, entry] of this.entries) {
+      hash.update(JSON.stringify([path, signature(entry)]))
+    }
     return hash.digest('hex').slice(0, 24)
   }
 
@@ -92,7 +104,9 @@ export class Tree {
       if (/\n/.test(path) || path === '/') return ''
       const at = quoted(path)
       if (entry.kind === 'directory') return `${at} D 0 ${entry.mode.toString(8)} 0 0\n`
-      if (entry.kind === 'link') return /\n/.test(entry.target) ? '' : `${at} S 0 777 0 0 ${entry.target}\n`
+      if (entry.kind === 'link') {
+        return /\n/.test(entry.target) ? '' : `${at} S 0 777 0 0 ${entry.target}\n`
+      }
       const source = entry.kind === 'file' ? entry.source : write(entry.content, entry.mode)
       return /\n/.test(source) ? '' : `${at} l ${quoted(source)}\n`
     })
@@ -106,7 +120,9 @@ const quoted = (path: string): string => path.replace(/[\\"\s]/g, '\\$&')
 function signature(entry: Entry): unknown {
   if (entry.kind === 'directory') return entry.mode
   if (entry.kind === 'link') return entry.target
-  if (entry.kind === 'text') return [createHash('sha256').update(entry.content).digest('hex'), entry.mode]
+  if (entry.kind === 'text') {
+    return [createHash('sha256').update(entry.content).digest('hex'), entry.mode]
+  }
   const { size, mtimeMs, ctimeMs, mode, ino } = entry.stats
   return [entry.source, size, mtimeMs, ctimeMs, mode, ino]
 }
@@ -135,8 +151,11 @@ export class HostTree extends Tree {
       const target = readlinkSync(at)
       this.addLink(at, target)
       this.addHost(resolve(dirname(at), target))
-    } else if (stats?.isDirectory()) this.addDirectory(at, stats.mode)
-    else if (stats !== undefined) this.addFile(at, at, stats)
+    } else if (stats?.isDirectory()) {
+      this.addDirectory(at, stats.mode)
+    } else if (stats !== undefined) {
+      this.addFile(at, at, stats)
+    }
   }
 
   protected override place(path: string): string | undefined {
@@ -147,7 +166,9 @@ export class HostTree extends Tree {
 
   /** Adds a directory with all links to it, and returns its path without links. */
   #realDirectory(path: string): string | undefined {
-    if (!this.#real.has(path)) this.#real.set(path, this.#addedDirectory(path))
+    if (!this.#real.has(path)) {
+      this.#real.set(path, this.#addedDirectory(path))
+    }
     return this.#real.get(path)
   }
 
@@ -161,7 +182,9 @@ export class HostTree extends Tree {
       return real === undefined ? undefined : this.#realDirectory(real)
     }
     // A directory that only the image has is new.
-    if (stats === undefined || stats.isDirectory()) this.addDirectory(at, stats?.mode)
+    if (stats === undefined || stats.isDirectory()) {
+      this.addDirectory(at, stats?.mode)
+    }
     return this.entries.get(at)?.kind === 'directory' ? at : undefined
   }
 }

@@ -27,7 +27,8 @@ export function asText(result: Result): string {
   const { name, level, source, title, linux } = one
   const word = isFailure(result) ? 'FAILED' : 'differs'
   const reason = `${failure?.line}: ${failure?.reason}`
-  const cause = after === undefined ? '' : `; the host may still hold fragments of ${after}: see --only ${name}`
+  const cause =
+    after === undefined ? '' : `; the host may still hold fragments of ${after}: see --only ${name}`
   const difference = linux === undefined ? '' : `; Linux ${linux}`
   return `${word} ${name}: ${title} (${level}, ${source}): ${reason}; capture: ${capture}${cause}${difference}`
 }
@@ -84,5 +85,11 @@ function xmlOf(result: Result): string {
   return `${start}><${element}>${escaped(`${asText(result)}\n${failure.message}`)}</${element}></testcase>\n`
 }
 
-const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' }
-const escaped = (text: string): string => text.replace(/[&<>"]/g, character => ENTITIES[character] as string)
+const ENTITIES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+}
+const escaped = (text: string): string =>
+  text.replace(/[&<>"]/g, character => ENTITIES[character] as string)

@@ -40,23 +40,36 @@ export interface ConformOptions {
 }
 
 /** Returns the exit status: 1 if a case failed that must pass, or if none ran. */
-export async function conform(name: string | undefined, options: ConformOptions, io: Io): Promise<number> {
+export async function conform(
+  name: string | undefined,
+  options: ConformOptions,
+  io: Io,
+): Promise<number> {
   const table = readTable()
   const groups = chosen(table, options.only)
-  if (options.list && name !== undefined) throw new UsageError(`conform: --list needs no interface: leave ${name} out`)
+  if (options.list && name !== undefined) {
+    throw new UsageError(`conform: --list needs no interface: leave ${name} out`)
+  }
   if (options.list) return list(groups, options, io)
   const { address = [], peer = [] } = options
-  if (name === undefined) throw new UsageError('conform: it needs the interface in front of the stack, such as tap0')
-  if (address.length === 0) throw new UsageError('conform: it needs --address, the address of the stack')
+  if (name === undefined) {
+    throw new UsageError('conform: it needs the interface in front of the stack, such as tap0')
+  }
+  if (address.length === 0) {
+    throw new UsageError('conform: it needs --address, the address of the stack')
+  }
   const link = PacketLink.open(name, peerMac())
   using end = endOf(io)
   let control: ControlPort | undefined
   try {
-    control = options.control && (await ControlPort.open(options.control.host, options.control.port))
+    control =
+      options.control && (await ControlPort.open(options.control.host, options.control.port))
     const stations = await findStations(link, address, peer)
     const cases = { groups, ping: pingOf(table, stations), control }
     const { results, death } = await runAll(link, stations, cases, options, io, end)
-    if (options.junit !== undefined) writeFile(options.junit, junitXml(results))
+    if (options.junit !== undefined) {
+      writeFile(options.junit, junitXml(results))
+    }
     const notRun = groups.flatMap(group => group.cases).length - results.length
     const status = summary(results, notRun, options, io)
     const problem = death ?? whyNothing(results)
@@ -73,15 +86,25 @@ function chosen(groups: readonly Group[], only = '*'): readonly Group[] {
     name,
     cases: pattern.test(name) ? cases : cases.filter(one => pattern.test(one.name)),
   }))
-  if (found.every(({ cases }) => cases.length === 0))
-    throw new UsageError(`conform: no case or group is called '${only}'; vnet conform --list shows them`)
+  if (found.every(({ cases }) => cases.length === 0)) {
+    throw new UsageError(
+      `conform: no case or group is called '${only}'; vnet conform --list shows them`,
+    )
+  }
   return found
 }
 
 function list(groups: readonly Group[], { json }: ConformOptions, io: Io): number {
-  const rows = groups.flatMap(({ name: group, cases }) => cases.map(one => ({ group, ...described(one) })))
-  if (json) io.out(`${JSON.stringify({ event: 'conform', cases: rows })}\n`)
-  else for (const line of alignLeft(rows.map(row => [row.name, row.level, row.source, row.title]))) io.out(`${line}\n`)
+  const rows = groups.flatMap(({ name: group, cases }) =>
+    cases.map(one => ({ group, ...described(one) })),
+  )
+  if (json) {
+    io.out(`${JSON.stringify({ event: 'conform', cases: rows })}\n`)
+  } else {
+    for (const line of alignLeft(rows.map(row => [row.name, row.level, row.source, row.title]))) {
+      io.out(`${line}\n`)
+    }
+  }
   return EXIT_OK
 }
 
@@ -113,17 +136,28 @@ async function runAll(
   const run = (one: Case) =>
     runPatiently(one, () => {
       // The control connection may be one of the same host.
-      do port = port + PORTS < LAST_PORT ? port + PORTS : FIRST_PORT
-      while (((control?.ownPort ?? 0) ^ port) < PORTS)
-      return new InterfaceWorld(link, stations, port, isPassive(one) ? undefined : control, one.family)
+      do {
+        port = port + PORTS < LAST_PORT ? port + PORTS : FIRST_PORT
+      } while (((control?.ownPort ?? 0) ^ port) < PORTS)
+      return new InterfaceWorld(
+        link,
+        stations,
+        port,
+        isPassive(one) ? undefined : control,
+        one.family,
+      )
     })
   const all = groups.flatMap(({ name: group, cases }) => cases.map(one => ({ group, one })))
   const replies = async () => (await run(ping)).failure === undefined
   const isAlive = await replies()
   // Last, because the host remembers the MTU of the path to the peer.
-  for (const { group, one } of all.sort((a, b) => Number(setsPathMtu(a.one)) - Number(setsPathMtu(b.one)))) {
+  for (const { group, one } of all.sort(
+    (a, b) => Number(setsPathMtu(a.one)) - Number(setsPathMtu(b.one)),
+  )) {
     const why = whySkipped(one, stations, control, slow)
-    if (why === undefined && pace > 0) await setTimeout(pace)
+    if (why === undefined && pace > 0) {
+      await setTimeout(pace)
+    }
     const outcome = why === undefined ? await run(one) : { skipped: why, failure: undefined }
     const { skipped, failure } = outcome
     const isDeaf = failure !== undefined && isAlive && !(await replies())
@@ -132,9 +166,15 @@ async function runAll(
     const after = failure && results.find(earlier => mayCause(earlier, one))?.one.name
     const result = { group, one, skipped, failure, capture, after, isFatal: death !== undefined }
     results.push(result)
-    if (json || failure !== undefined) io.out(`${json ? JSON.stringify(asJson(result)) : asText(result)}\n`)
-    if (await end.within(0)) return { results, death: `interrupted after ${one.name}: the rest did not run` }
-    if (death !== undefined) return { results, death: `${death} after ${one.name}: the rest did not run` }
+    if (json || failure !== undefined) {
+      io.out(`${json ? JSON.stringify(asJson(result)) : asText(result)}\n`)
+    }
+    if (await end.within(0)) {
+      return { results, death: `interrupted after ${one.name}: the rest did not run` }
+    }
+    if (death !== undefined) {
+      return { results, death: `${death} after ${one.name}: the rest did not run` }
+    }
   }
   return { results }
 }
@@ -161,11 +201,18 @@ function whySkipped(
   if (one.slow !== undefined && !takesSlow) return `${one.slow}: --slow`
   if (setting !== undefined) return `it needs the setting ${setting}`
   const version = one.family === 4 ? 'IPv4' : 'IPv6'
-  return (one.family === 4 ? host.ip : host.ip6) === undefined ? `no address of ${version} was given` : undefined
+  return (one.family === 4 ? host.ip : host.ip6) === undefined
+    ? `no address of ${version} was given`
+    : undefined
 }
 
 /** Returns the file, or why it could not be written: the results do not depend on it. */
-function saveCapture(directory: string, interfaceName: string, one: Case, failure: CaseFailure): string {
+function saveCapture(
+  directory: string,
+  interfaceName: string,
+  one: Case,
+  failure: CaseFailure,
+): string {
   const file = join(directory, `${one.name}.pcapng`)
   try {
     makeDirectories(directory)
@@ -181,15 +228,23 @@ function peerMac(): Uint8Array {
   return Uint8Array.of(2, 0x76, 0x63, process.pid >>> 16, process.pid >>> 8, process.pid)
 }
 
-function summary(results: readonly Result[], notRun: number, { json }: ConformOptions, io: Io): number {
+function summary(
+  results: readonly Result[],
+  notRun: number,
+  { json }: ConformOptions,
+  io: Io,
+): number {
   const counts = countsOf(results)
-  if (json) io.out(`${JSON.stringify({ event: 'conform', ...counts, notRun })}\n`)
-  else {
+  if (json) {
+    io.out(`${JSON.stringify({ event: 'conform', ...counts, notRun })}\n`)
+  } else {
     const { passed, failedMust, failedOther, skipped } = counts
     const other = failedOther > 0 ? `, ${failedOther} differ (should, may)` : ''
     const rest = notRun > 0 ? `, ${notRun} did not run` : ''
     const all = results.length - skipped
-    io.out(`${passed} of ${all} pass, ${failedMust} failed (must)${other}, ${skipped} skipped${rest}\n`)
+    io.out(
+      `${passed} of ${all} pass, ${failedMust} failed (must)${other}, ${skipped} skipped${rest}\n`,
+    )
   }
   return counts.failedMust > 0 ? EXIT_FAILURE : EXIT_OK
 }

@@ -57,7 +57,9 @@ export class ControlPort {
       return new ControlPort(socket)
     } catch (error) {
       socket.destroy()
-      throw new UsageError(`no program listens at the control port: ${reasonOf(error)}`, { cause: error })
+      throw new UsageError(`no program listens at the control port: ${reasonOf(error)}`, {
+        cause: error,
+      })
     }
   }
 
@@ -77,9 +79,14 @@ export class ControlPort {
 
   /** An error ends the connection, because later replies would be to other lines. */
   async #exchange(line: string, bytes: Uint8Array): Promise<Reply> {
-    const late = setTimeout(() => this.#socket.destroy(new Error('the control port does not reply')), LIMIT_MS)
+    const late = setTimeout(
+      () => this.#socket.destroy(new Error('the control port does not reply')),
+      LIMIT_MS,
+    )
     try {
-      if (this.#received.length > 0) throw new Error('the control port has sent more than its reply')
+      if (this.#received.length > 0) {
+        throw new Error('the control port has sent more than its reply')
+      }
       this.#socket.write(Buffer.concat([Buffer.from(`${line}\n`), bytes]))
       return await this.#reply(line)
     } catch (error) {
@@ -93,15 +100,20 @@ export class ControlPort {
   }
 
   async #reply(line: string): Promise<Reply> {
-    while (!this.#received.includes('\n') && this.#received.length < REPLY_MAX) await this.#receive()
+    while (!this.#received.includes('\n') && this.#received.length < REPLY_MAX) {
+      await this.#receive()
+    }
     const start = String(this.#take(this.#received.indexOf('\n') + 1 || REPLY_MAX))
     const [, text] = REPLY.exec(start) ?? []
     if (text === '?') throw new NotOffered(`'${line.split(' ')[0]}' at its control port`)
     const [, most = 0] = /^read (\d+)$/.exec(line) ?? []
     const count = most === 0 ? 0 : Number(text) || 0
-    if (text === undefined || count > Number(most))
+    if (text === undefined || count > Number(most)) {
       throw new Error(`the control port has replied ${JSON.stringify(start)} to '${line}'`)
-    while (this.#received.length < count) await this.#receive()
+    }
+    while (this.#received.length < count) {
+      await this.#receive()
+    }
     return { text, bytes: this.#take(count) }
   }
 
@@ -153,7 +165,10 @@ export class ControlledProgram implements Program {
     if (AS_WRITTEN.has(verb)) return this.#expect(verb, '0')
     switch (verb) {
       case 'connect': {
-        const to = word === 'own' ? `${this.#addressOf(host)} ${CLOSED_PORT}` : `${this.#addressOf(peer)} ${port + 1}`
+        const to =
+          word === 'own'
+            ? `${this.#addressOf(host)} ${CLOSED_PORT}`
+            : `${this.#addressOf(peer)} ${port + 1}`
         this.#failed = await this.#ask(`connect ${to}`)
         return
       }
@@ -172,7 +187,11 @@ export class ControlledProgram implements Program {
       case 'write':
         return same(await this.#write(Number(word)), result)
       case 'fill':
-        for (let left = FILL_MAX; left > 0 && (await this.#write(CHUNK)) === String(CHUNK); left -= CHUNK);
+        for (
+          let left = FILL_MAX;
+          left > 0 && (await this.#write(CHUNK)) === String(CHUNK);
+          left -= CHUNK
+        ) {}
         return
       case 'writable':
         return this.#until('ready', '1')
@@ -184,7 +203,10 @@ export class ControlledProgram implements Program {
         return this.#expect(`keepalive ${words.join(' ')}`, '0')
       case 'state':
         // A stack may take a received segment a little later than this process sees its reply.
-        return same((await this.#poll(verb, ({ text }) => text === word, this.#world.tolerance.grace)).text, word)
+        return same(
+          (await this.#poll(verb, ({ text }) => text === word, this.#world.tolerance.grace)).text,
+          word,
+        )
       default:
         throw new Error('no such verb')
     }
@@ -209,7 +231,11 @@ export class ControlledProgram implements Program {
   }
 
   /** Asks until `isLast`, for LIMIT_MS or `within` ns. Returns the last reply. */
-  async #poll(line: string, isLast: (reply: Reply) => boolean, within = LIMIT_MS * NSEC_PER_MSEC): Promise<Reply> {
+  async #poll(
+    line: string,
+    isLast: (reply: Reply) => boolean,
+    within = LIMIT_MS * NSEC_PER_MSEC,
+  ): Promise<Reply> {
     for (const end = this.#world.now() + within; ; await sleep(POLL_MS)) {
       const reply = await this.#control.ask(line)
       if (isLast(reply) || this.#world.now() >= end) return reply
@@ -233,11 +259,18 @@ export class ControlledProgram implements Program {
     if (word === 'nothing') return same((await this.#control.ask('read 1')).text, 'EAGAIN')
     const length = Number(word)
     for (const end = this.#read + (length || 1); this.#read < end; ) {
-      const { text, bytes } = await this.#poll(`read ${end - this.#read}`, reply => !NOT_YET.has(reply.text))
+      const { text, bytes } = await this.#poll(
+        `read ${end - this.#read}`,
+        reply => !NOT_YET.has(reply.text),
+      )
       if (Number.isNaN(length)) return same(text, word === 'end' ? '0' : word)
-      if (bytes.length === 0) throw new Error(`not ${length}, but ${text === '0' ? 'the end' : text}`)
+      if (bytes.length === 0) {
+        throw new Error(`not ${length}, but ${text === '0' ? 'the end' : text}`)
+      }
       const expected = pattern([this.#read, this.#read + bytes.length])
-      if (Buffer.compare(bytes, expected) !== 0) throw new Error('other bytes than the peer has sent')
+      if (Buffer.compare(bytes, expected) !== 0) {
+        throw new Error('other bytes than the peer has sent')
+      }
       this.#read += bytes.length
     }
   }
@@ -245,6 +278,7 @@ export class ControlledProgram implements Program {
 
 /** The RFCs have no names of errors: any error is as good as the expected one. */
 function same(actual: string, expected: string): void {
-  if (actual !== expected && !(ERROR.test(actual) && ERROR.test(expected)))
+  if (actual !== expected && !(ERROR.test(actual) && ERROR.test(expected))) {
     throw new Error(`${actual}, not ${expected}`)
+  }
 }

@@ -35,8 +35,12 @@ export async function findStations(
   given: readonly Uint8Array[],
 ): Promise<Stations> {
   let host: Station = { mac: NO_MAC, ip: undefined, ip6: undefined }
-  for (const address of addresses) refuse(link, '--address', address, `the address of the stack behind ${link.name}`)
-  for (const address of given) refusePeer(link, address, addresses)
+  for (const address of addresses) {
+    refuse(link, '--address', address, `the address of the stack behind ${link.name}`)
+  }
+  for (const address of given) {
+    refusePeer(link, address, addresses)
+  }
   for (const address of addresses) {
     const text = formatAddress(address)
     const key = address.length === 4 ? 'ip' : 'ip6'
@@ -48,15 +52,22 @@ export async function findStations(
     if (mac === undefined) {
       const why = link.whySilent()
       const reason = why === undefined ? '' : `: ${why}`
-      throw new VnetError(EHOSTUNREACH, link.name, `no stack replies to requests for ${text}${reason}`)
+      throw new VnetError(
+        EHOSTUNREACH,
+        link.name,
+        `no stack replies to requests for ${text}${reason}`,
+      )
     }
-    if (macs.length > 1) throw new VnetError(EADDRINUSE, link.name, `${list} reply to requests for ${text}`)
-    if (host.mac !== NO_MAC && !sameBytes(host.mac, mac))
+    if (macs.length > 1) {
+      throw new VnetError(EADDRINUSE, link.name, `${list} reply to requests for ${text}`)
+    }
+    if (host.mac !== NO_MAC && !sameBytes(host.mac, mac)) {
       throw new VnetError(
         EADDRINUSE,
         link.name,
         `${list} replies for ${text}, and ${formatMac(host.mac)} for the other address`,
       )
+    }
     host = { ...host, mac, [key]: address }
   }
   return { host, peer: link.peer }
@@ -65,8 +76,9 @@ export async function findStations(
 /** Throws a UsageError for an address that no other station of the network has. */
 function refuse(link: PacketLink, option: string, address: Uint8Array, instead: string): void {
   const text = `conform: ${option} ${formatAddress(address)}`
-  if (link.addresses.some(({ bytes }) => sameBytes(bytes, address)) || isLoopback(address))
+  if (link.addresses.some(({ bytes }) => sameBytes(bytes, address)) || isLoopback(address)) {
     throw new UsageError(`${text} is an address of this machine: name ${instead}`)
+  }
   const kind = kindOfGroup(link, address)
   if (kind !== undefined) throw new UsageError(`${text} is ${kind}: name ${instead}`)
 }
@@ -74,10 +86,14 @@ function refuse(link: PacketLink, option: string, address: Uint8Array, instead: 
 function refusePeer(link: PacketLink, peer: Uint8Array, addresses: readonly Uint8Array[]): void {
   const text = formatAddress(peer)
   const address = addresses.find(({ length }) => length === peer.length)
-  if (address === undefined)
+  if (address === undefined) {
     throw new UsageError(`conform: --peer ${text} needs an --address of the same version of IP`)
-  if (sameBytes(peer, address))
-    throw new UsageError(`conform: --peer ${text} is the address of the stack: name a free one, which vnet uses itself`)
+  }
+  if (sameBytes(peer, address)) {
+    throw new UsageError(
+      `conform: --peer ${text} is the address of the stack: name a free one, which vnet uses itself`,
+    )
+  }
   refuse(link, '--peer', peer, 'a free address of the network')
 }
 
@@ -95,7 +111,9 @@ function kindOfGroup(link: PacketLink, address: Uint8Array): string | undefined 
   if (network === undefined || network.prefixLen > 30) return undefined
   const start = networkOf(network)
   if (sameBytes(address, start)) return 'the address of the network'
-  return sameBytes(address, plus(start, 2 ** (32 - network.prefixLen) - 1)) ? 'a broadcast address' : undefined
+  return sameBytes(address, plus(start, 2 ** (32 - network.prefixLen) - 1))
+    ? 'a broadcast address'
+    : undefined
 }
 
 /** Returns the given address of the peer of the version of `address`, if nothing else has it. */
@@ -122,15 +140,23 @@ async function freeAddress(link: PacketLink, address: Uint8Array): Promise<Uint8
   for (let i = 0; i < CANDIDATES; i++) {
     // Not always the same: a stack keeps what it has learned about the path to an address.
     const candidate = plus(networkOf(network), last - Math.floor(Math.random() * (last / 2)))
-    const isOwn = sameBytes(candidate, address) || link.addresses.some(({ bytes }) => sameBytes(bytes, candidate))
-    if (last > 0 && !isOwn && (await answerers(link, candidate, undefined)).length === 0) return candidate
+    const isOwn =
+      sameBytes(candidate, address) ||
+      link.addresses.some(({ bytes }) => sameBytes(bytes, candidate))
+    if (last > 0 && !isOwn && (await answerers(link, candidate, undefined)).length === 0) {
+      return candidate
+    }
   }
-  throw new UsageError(`conform: no free address near ${formatAddress(address)} was found: name one with --peer`)
+  throw new UsageError(
+    `conform: no free address near ${formatAddress(address)} was found: name one with --peer`,
+  )
 }
 
 /** The network of this machine that has the address, else a usual one. */
 function networkAround(link: PacketLink, address: Uint8Array): Prefix {
-  const known = link.addresses.find(each => each.bytes.length === address.length && isInPrefix(address, each))
+  const known = link.addresses.find(
+    each => each.bytes.length === address.length && isInPrefix(address, each),
+  )
   return known ?? { bytes: address, prefixLen: address.length === 4 ? 24 : 64 }
 }
 
@@ -138,7 +164,11 @@ function networkAround(link: PacketLink, address: Uint8Array): Prefix {
  * Returns the hardware addresses that reply to requests of `own` for an address. Without `own` it
  * is a probe, which changes no table (RFC 5227, RFC 4862).
  */
-async function answerers(link: PacketLink, address: Uint8Array, own: Uint8Array | undefined): Promise<Uint8Array[]> {
+async function answerers(
+  link: PacketLink,
+  address: Uint8Array,
+  own: Uint8Array | undefined,
+): Promise<Uint8Array[]> {
   const found: Uint8Array[] = []
   const isV4 = address.length === 4
   const station = (mac: Uint8Array, ip: Uint8Array): Station => ({ mac, ip, ip6: ip })

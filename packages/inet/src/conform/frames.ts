@@ -1,6 +1,16 @@
 /** Frames of the peer around TCP segments and ICMP errors, and a look at the frames of the host. */
-import { onesComplementSum, pseudoHeaderSum4, pseudoHeaderSum6 } from 'vnet/internal/packet/checksum'
-import { ETH_HLEN, ETH_P_IP, ETH_P_IPV6, etherType, isSameAddress } from 'vnet/internal/packet/ethernet'
+import {
+  onesComplementSum,
+  pseudoHeaderSum4,
+  pseudoHeaderSum6,
+} from 'vnet/internal/packet/checksum'
+import {
+  ETH_HLEN,
+  ETH_P_IP,
+  ETH_P_IPV6,
+  etherType,
+  isSameAddress,
+} from 'vnet/internal/packet/ethernet'
 import * as ipv4 from 'vnet/internal/packet/ipv4'
 import { IPV6_HLEN, NEXTHDR_ICMP } from 'vnet/internal/packet/ipv6'
 import { UpperHeader } from 'vnet/internal/packet/upper-header'
@@ -26,7 +36,12 @@ const KINDS = {
 } as const
 
 /** Returns the peer's ICMP error about a packet of the host. */
-export function errorFrame(context: Context, kind: string, mtu: string | undefined, packet: Uint8Array): Uint8Array {
+export function errorFrame(
+  context: Context,
+  kind: string,
+  mtu: string | undefined,
+  packet: Uint8Array,
+): Uint8Array {
   const family = (packet[0] as number) >>> 4 === 6 ? 6 : 4
   const { [family]: type } = KINDS[kind as keyof typeof KINDS]
   const quote = packet.subarray(0, family === 6 ? 60 : ipv4.headerLength(packet, 0) + 20)
@@ -43,7 +58,9 @@ const LATE6: readonly number[] = [3, 133, 143]
 
 /** Whether layers are such a message. */
 export const isLate = (layers: readonly Layer[]): boolean =>
-  layers.some(({ name, fields: { type } }) => (name === 'icmp6' ? LATE6 : LATE).includes(type as number))
+  layers.some(({ name, fields: { type } }) =>
+    (name === 'icmp6' ? LATE6 : LATE).includes(type as number),
+  )
 
 /**
  * Whether the host sends a frame because of the peer: to it, or ICMP and TCP to any station. With
@@ -54,8 +71,12 @@ export function isForPeer({ peer }: Stations, frame: Uint8Array, takesLate = fal
   const isV6 = type === ETH_P_IPV6
   const protocol4 = type === ETH_P_IP ? frame[ETH_HLEN + 9] : undefined
   const protocol = isV6 ? frame[ETH_HLEN + 6] : protocol4
-  const [icmp, at, late] = isV6 ? [NEXTHDR_ICMP, IPV6_HLEN, LATE6] : [ipv4.IPPROTO_ICMP, ipv4.IPV4_HLEN, LATE]
-  if (!takesLate && protocol === icmp && late.some(each => each === frame[ETH_HLEN + at])) return false
+  const [icmp, at, late] = isV6
+    ? [NEXTHDR_ICMP, IPV6_HLEN, LATE6]
+    : [ipv4.IPPROTO_ICMP, ipv4.IPV4_HLEN, LATE]
+  if (!takesLate && protocol === icmp && late.some(each => each === frame[ETH_HLEN + at])) {
+    return false
+  }
   return isSameAddress(frame, 0, peer.mac) || protocol === icmp || protocol === ipv4.IPPROTO_TCP
 }
 
@@ -63,8 +84,13 @@ export function isForPeer({ peer }: Stations, frame: Uint8Array, takesLate = fal
 export function segmentOf(frame: Uint8Array): Segment | undefined {
   const header = new UpperHeader()
   const segment = new Segment()
-  if (header.find(frame, ETH_HLEN, frame.length) === 0 || header.h < 0 || header.protocol !== ipv4.IPPROTO_TCP)
+  if (
+    header.find(frame, ETH_HLEN, frame.length) === 0 ||
+    header.h < 0 ||
+    header.protocol !== ipv4.IPPROTO_TCP
+  ) {
     return undefined
+  }
   const { h: at, end } = header
   const packet = { bytes: frame, at, length: end - at, source: frame, destination: frame }
   return segment.parse(packet) ? segment : undefined
@@ -75,15 +101,22 @@ export function wrongChecksum({ frame, isPartial = false }: Sent): string | unde
   const header = new UpperHeader()
   const version = header.find(frame, ETH_HLEN, frame.length)
   if (version === 0) return undefined
-  const sum = (at: number, to: number, start = 0): boolean => onesComplementSum(frame, at, to - at, start) === 0xffff
-  if (version === 4 && !sum(ETH_HLEN, ETH_HLEN + ipv4.headerLength(frame, ETH_HLEN)))
+  const sum = (at: number, to: number, start = 0): boolean =>
+    onesComplementSum(frame, at, to - at, start) === 0xffff
+  if (version === 4 && !sum(ETH_HLEN, ETH_HLEN + ipv4.headerLength(frame, ETH_HLEN))) {
     return 'the checksum of the IPv4 header'
+  }
   const { h, check, end, protocol, isFragment } = header
   if (isPartial || isFragment || h < 0) return undefined
   const length = end - h
-  if (protocol === ipv4.IPPROTO_ICMP && version === 4) return sum(h, end) ? undefined : 'the checksum of ICMP'
-  const isNone = version === 4 && protocol === ipv4.IPPROTO_UDP && frame[check] === 0 && frame[check + 1] === 0
+  if (protocol === ipv4.IPPROTO_ICMP && version === 4) {
+    return sum(h, end) ? undefined : 'the checksum of ICMP'
+  }
+  const isNone =
+    version === 4 && protocol === ipv4.IPPROTO_UDP && frame[check] === 0 && frame[check + 1] === 0
   if (check < 0 || isNone) return undefined
   const pseudo = version === 4 ? pseudoHeaderSum4 : pseudoHeaderSum6
-  return sum(h, end, pseudo(frame, ETH_HLEN, protocol, length)) ? undefined : 'the checksum above IP'
+  return sum(h, end, pseudo(frame, ETH_HLEN, protocol, length))
+    ? undefined
+    : 'the checksum above IP'
 }

@@ -9,7 +9,8 @@ import { INTERFACE_TOLERANCE, type Sent, type World } from './world.ts'
 
 /** The largest frame of an interface that reports the size of the segments in larger ones. */
 const LARGE = 9216
-const OFFLOADS = 'it joins segments and does not report their size: turn that off with ethtool -K IF lro off gro off'
+const OFFLOADS =
+  'it joins segments and does not report their size: turn that off with ethtool -K IF lro off gro off'
 
 /** The world of one case. It uses the link, which its maker closes after the last case. */
 export class InterfaceWorld implements World {
@@ -21,7 +22,13 @@ export class InterfaceWorld implements World {
   readonly #link: PacketLink
 
   /** Frames of the case before are not taken for replies of this one. */
-  constructor(link: PacketLink, { host, peer }: Stations, port: number, control?: ControlPort, family: 4 | 6 = 4) {
+  constructor(
+    link: PacketLink,
+    { host, peer }: Stations,
+    port: number,
+    control?: ControlPort,
+    family: 4 | 6 = 4,
+  ) {
     link.drain()
     this.#link = link
     this.host = host
@@ -35,7 +42,9 @@ export class InterfaceWorld implements World {
   }
 
   async sleepUntil(moment: number): Promise<void> {
-    while (this.now() < moment) await setTimeout(Math.ceil((moment - this.now()) / NSEC_PER_MSEC))
+    while (this.now() < moment) {
+      await setTimeout(Math.ceil((moment - this.now()) / NSEC_PER_MSEC))
+    }
   }
 
   inject(frame: Uint8Array): void {

@@ -3,7 +3,13 @@
  * (packages/inet/docs/conform-cases.md).
  */
 import { ARPHRD_ETHER, ARPOP_REPLY, ARPOP_REQUEST } from 'vnet/internal/packet/arp'
-import { ETH_ALEN, ETH_P_8021Q, ETH_P_ARP, ETH_P_IP, ETH_P_IPV6 } from 'vnet/internal/packet/ethernet'
+import {
+  ETH_ALEN,
+  ETH_P_8021Q,
+  ETH_P_ARP,
+  ETH_P_IP,
+  ETH_P_IPV6,
+} from 'vnet/internal/packet/ethernet'
 import { ICMP_DEST_UNREACH, ICMP_ECHO, ICMP_ECHOREPLY } from 'vnet/internal/packet/icmp'
 import {
   ICMPV6_DEST_UNREACH,
@@ -15,7 +21,13 @@ import {
   NDISC_NEIGHBOUR_SOLICITATION,
 } from 'vnet/internal/packet/icmpv6'
 import { IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP } from 'vnet/internal/packet/ipv4'
-import { NEXTHDR_DEST, NEXTHDR_FRAGMENT, NEXTHDR_HOP, NEXTHDR_ICMP, NEXTHDR_ROUTING } from 'vnet/internal/packet/ipv6'
+import {
+  NEXTHDR_DEST,
+  NEXTHDR_FRAGMENT,
+  NEXTHDR_HOP,
+  NEXTHDR_ICMP,
+  NEXTHDR_ROUTING,
+} from 'vnet/internal/packet/ipv6'
 import { TCP_ACK, TCP_RST, TCP_SYN } from 'vnet/internal/packet/tcp'
 
 /** Values of fields, by their names. */
@@ -69,7 +81,15 @@ const KINDS = {
       tha: [18, 6],
       tpa: [24, 4],
     },
-    usual: { hrd: ARPHRD_ETHER, pro: ETH_P_IP, hln: ETH_ALEN, pln: 4, sha: 'peer', spa: 'peer', tpa: 'host' },
+    usual: {
+      hrd: ARPHRD_ETHER,
+      pro: ETH_P_IP,
+      hln: ETH_ALEN,
+      pln: 4,
+      sha: 'peer',
+      spa: 'peer',
+      tpa: 'host',
+    },
     names: {
       request: { op: ARPOP_REQUEST },
       reply: { op: ARPOP_REPLY },

@@ -5,7 +5,12 @@
  *     send ip, ttl 1 / icmp echo, id 7, seq 1 / data 56
  */
 import { formatHex, sameBytes } from 'vnet/internal/packet/address'
-import { finish, onesComplementSum, pseudoHeaderSum4, pseudoHeaderSum6 } from 'vnet/internal/packet/checksum'
+import {
+  finish,
+  onesComplementSum,
+  pseudoHeaderSum4,
+  pseudoHeaderSum6,
+} from 'vnet/internal/packet/checksum'
 import { IPPROTO_ICMP, IPV4_HLEN } from 'vnet/internal/packet/ipv4'
 import { NEXTHDR_NONE } from 'vnet/internal/packet/ipv6'
 import { concat, get16, put16 } from 'vnet/internal/packet/octets'
@@ -53,11 +58,24 @@ export function parseLayers(text: string): readonly Layer[] {
 
 function parseLayer(text: string): Layer {
   const [, name = '', rest = ''] = /^(\S+?),?(?:\s+(.*))?$/.exec(text) ?? []
-  const hexOf = (digits = '') => Uint8Array.from(digits.match(/../g) ?? [], pair => Number.parseInt(pair, 16))
-  const none = { name, fields: {}, hex: undefined, piece: undefined, hasMore: false, quotes: false, data: undefined }
+  const hexOf = (digits = '') =>
+    Uint8Array.from(digits.match(/../g) ?? [], pair => Number.parseInt(pair, 16))
+  const none = {
+    name,
+    fields: {},
+    hex: undefined,
+    piece: undefined,
+    hasMore: false,
+    quotes: false,
+    data: undefined,
+  }
   const words = rest.split(/\s+/)
-  if (name === 'data' || name === 'pad') return { ...none, data: [Number(words[2] ?? 1), Number(words[0])] }
-  if (name === 'hex' || ['hop', 'dest', 'route'].includes(name)) return { ...none, hex: hexOf(words[0]) }
+  if (name === 'data' || name === 'pad') {
+    return { ...none, data: [Number(words[2] ?? 1), Number(words[0])] }
+  }
+  if (name === 'hex' || ['hop', 'dest', 'route'].includes(name)) {
+    return { ...none, hex: hexOf(words[0]) }
+  }
   const kind = LAYER_KINDS.get(name)
   if (kind === undefined) throw new Error(`${text}: no layer is called '${name}'`)
   const fields: Record<string, number | string> = {}
@@ -66,13 +84,21 @@ function parseLayer(text: string): Layer {
     const [key = '', value = ''] = item.trim().split(/\s+/)
     const [from, to] = value.split('..')
     const named = Object.hasOwn(kind.names ?? {}, key) ? kind.names?.[key] : undefined
-    if (named !== undefined) Object.assign(fields, named)
-    else if (key === 'piece') piece = [Number(from), Number(to)]
-    else if (key === 'more') hasMore = true
-    else if (key === 'quote') quotes = true
-    else if (key === 'options') hex = hexOf(value)
-    else if (!Object.hasOwn(kind.fields, key)) throw new Error(`${text}: no field is called '${key}'`)
-    else fields[key] = /^(\d+|0x[\da-f]+)$/i.test(value) ? Number(value) : value
+    if (named !== undefined) {
+      Object.assign(fields, named)
+    } else if (key === 'piece') {
+      piece = [Number(from), Number(to)]
+    } else if (key === 'more') {
+      hasMore = true
+    } else if (key === 'quote') {
+      quotes = true
+    } else if (key === 'options') {
+      hex = hexOf(value)
+    } else if (!Object.hasOwn(kind.fields, key)) {
+      throw new Error(`${text}: no field is called '${key}'`)
+    } else {
+      fields[key] = /^(\d+|0x[\da-f]+)$/i.test(value) ? Number(value) : value
+    }
   }
   return { ...none, fields, hex, piece, hasMore, quotes }
 }
@@ -88,25 +114,39 @@ function fieldBytes(stations: Stations, value: number | string, size: number): U
 }
 
 /** Returns the frame of layers; `raw` follows the last one, or is that, if it is `tcp`. */
-export function build(context: Context, layers: readonly Layer[], raw: Uint8Array = new Uint8Array(0)): Uint8Array {
+export function build(
+  context: Context,
+  layers: readonly Layer[],
+  raw: Uint8Array = new Uint8Array(0),
+): Uint8Array {
   const [first, ...rest] = layers
   if (first?.name !== 'ether') return build(context, [parseLayer('ether'), ...layers], raw)
   const pad = rest.at(-1)?.name === 'pad' ? (rest.pop() as Layer).data?.[1] : 0
   const packet = upper(context, rest, 0, raw, undefined)
-  if (rest[0]?.name.startsWith('ip')) context.sent = packet
+  if (rest[0]?.name.startsWith('ip')) {
+    context.sent = packet
+  }
   const header = headerOf(context, first, numberOf(rest[0]) ?? 0)
   return concat([header, packet, new Uint8Array(pad as number).fill(0xa5)])
 }
 
 /** Returns a header with its given and usual fields. `next` is the number of the layer above. */
-function headerOf({ stations, port }: Context, { name, fields, hex, piece, hasMore }: Layer, next: number): Uint8Array {
+function headerOf(
+  { stations, port }: Context,
+  { name, fields, hex, piece, hasMore }: Layer,
+  next: number,
+): Uint8Array {
   const kind = LAYER_KINDS.get(name) as LayerKind
   const bytes = new Uint8Array(kind.length + (hex?.length ?? 0))
   bytes.set(hex ?? [], kind.length)
   const computed: Readonly<Record<string, Fields>> = {
     ether: { type: next },
     vlan: { type: next },
-    ip: { start: 0x40 + bytes.length / 4, proto: next, offset: ((piece?.[0] ?? 0) >>> 3) + (hasMore ? 0x2000 : 0) },
+    ip: {
+      start: 0x40 + bytes.length / 4,
+      proto: next,
+      offset: ((piece?.[0] ?? 0) >>> 3) + (hasMore ? 0x2000 : 0),
+    },
     ip6: { next },
     frag: { next, offset: (piece?.[0] ?? 0) + (hasMore ? 1 : 0) },
     udp: { from: port, to: 7 },
@@ -116,7 +156,9 @@ function headerOf({ stations, port }: Context, { name, fields, hex, piece, hasMo
   const all: Layer['fields'] = { ...own, ...kind.usual, ...fields }
   for (const [key, value] of Object.entries(all)) {
     const place = kind.fields[key]
-    if (place !== undefined && value !== 'bad') bytes.set(fieldBytes(stations, value, place[1]), place[0])
+    if (place !== undefined && value !== 'bad') {
+      bytes.set(fieldBytes(stations, value, place[1]), place[0])
+    }
   }
   return bytes
 }
@@ -132,38 +174,57 @@ function upper(
   const layer = layers[i]
   if (layer === undefined) return raw
   const { name, fields, data, hex, piece } = layer
-  if (data !== undefined) return concat([pattern([data[0], data[0] + data[1]]), upper(context, layers, i + 1, raw, ip)])
+  if (data !== undefined) {
+    return concat([pattern([data[0], data[0] + data[1]]), upper(context, layers, i + 1, raw, ip)])
+  }
   if (name === 'hex') return concat([hex as Uint8Array, upper(context, layers, i + 1, raw, ip)])
   const kind = LAYER_KINDS.get(name) as LayerKind
   const isWhole = name === 'tcp' && raw.length > 0
-  const header = isWhole ? raw.slice() : headerOf(context, layer, numberOf(layers[i + 1]) ?? NEXTHDR_NONE)
+  const header = isWhole
+    ? raw.slice()
+    : headerOf(context, layer, numberOf(layers[i + 1]) ?? NEXTHDR_NONE)
   const isIp = name === 'ip' || name === 'ip6'
   const whole = isWhole ? new Uint8Array(0) : upper(context, layers, i + 1, raw, isIp ? header : ip)
   const bytes = concat([header, piece === undefined ? whole : whole.subarray(...piece)])
   const put = (key: string, value: number) => {
     const [at] = kind.fields[key] ?? [0]
-    if (fields[key] === undefined || fields[key] === 'bad')
+    if (fields[key] === undefined || fields[key] === 'bad') {
       put16(bytes, at, fields[key] === 'bad' ? value ^ 0x1111 : value)
+    }
   }
-  if (isIp) put('len', name === 'ip' ? bytes.length : bytes.length - header.length)
-  if (name === 'udp') put('len', bytes.length)
-  if (name === 'ip') put('sum', finish(onesComplementSum(bytes, 0, header.length)))
+  if (isIp) {
+    put('len', name === 'ip' ? bytes.length : bytes.length - header.length)
+  }
+  if (name === 'udp') {
+    put('len', bytes.length)
+  }
+  if (name === 'ip') {
+    put('sum', finish(onesComplementSum(bytes, 0, header.length)))
+  }
   if (kind.check !== undefined && ip !== undefined) {
-    const sum = finish(onesComplementSum(bytes, 0, bytes.length, pseudoSum(ip, numberOf(layer) ?? 0, bytes.length)))
+    const sum = finish(
+      onesComplementSum(bytes, 0, bytes.length, pseudoSum(ip, numberOf(layer) ?? 0, bytes.length)),
+    )
     put('sum', sum === 0 ? 0xffff : sum)
   }
   return bytes
 }
 
 function pseudoSum(ip: Uint8Array, protocol: number, length: number): number {
-  if ((ip[0] as number) >>> 4 === 6 || ip.length === 40) return pseudoHeaderSum6(ip, 0, protocol, length)
+  if ((ip[0] as number) >>> 4 === 6 || ip.length === 40) {
+    return pseudoHeaderSum6(ip, 0, protocol, length)
+  }
   return protocol === IPPROTO_ICMP ? 0 : pseudoHeaderSum4(ip, 0, protocol, length)
 }
 
 /**
  * Returns how a frame differs from layers, empty if it does not; undefined if it has other layers.
  */
-export function differences(context: Context, frame: Uint8Array, layers: readonly Layer[]): string[] | undefined {
+export function differences(
+  context: Context,
+  frame: Uint8Array,
+  layers: readonly Layer[],
+): string[] | undefined {
   const wrong: string[] = []
   const all = layers[0]?.name === 'ether' ? layers : [parseLayer('ether'), ...layers]
   let at = 0
@@ -172,24 +233,33 @@ export function differences(context: Context, frame: Uint8Array, layers: readonl
     const expected = data === undefined ? hex : pattern([data[0], data[0] + data[1]])
     if (name === 'data' || name === 'hex') {
       const rest = frame.subarray(at, end)
-      if (!sameBytes(rest, expected as Uint8Array)) wrong.push(`the ${rest.length} bytes of data differ`)
+      if (!sameBytes(rest, expected as Uint8Array)) {
+        wrong.push(`the ${rest.length} bytes of data differ`)
+      }
       continue
     }
     const kind = LAYER_KINDS.get(name) as LayerKind
     for (const [key, value] of Object.entries(fields)) {
       const [offset, size] = kind.fields[key] as readonly [number, number]
       const actual = frame.subarray(at + offset, at + offset + size)
-      if (!sameBytes(actual, fieldBytes(context.stations, value, size)))
+      if (!sameBytes(actual, fieldBytes(context.stations, value, size))) {
         wrong.push(`${key} of ${name} is 0x${formatHex(actual).replaceAll(':', '')}, not ${value}`)
+      }
     }
     const next = name === 'ip' ? frame[at + 9] : frame[at + ({ ip6: 6 }[name] ?? 0)]
-    if (name === 'ip') end = at + get16(frame, at + 2)
-    if (name === 'ip6') end = at + 40 + get16(frame, at + 4)
+    if (name === 'ip') {
+      end = at + get16(frame, at + 2)
+    }
+    if (name === 'ip6') {
+      end = at + 40 + get16(frame, at + 4)
+    }
     const number = name === 'ether' ? get16(frame, at + 12) : next
     at += name === 'ip' ? ((frame[at] as number) & 15) * 4 : kind.length
     const above = numberOf(all[i + 1])
     if (above !== undefined && above !== number) return undefined
-    if (quotes && !startsWith(context.sent, frame.subarray(at, end))) wrong.push('it quotes another packet')
+    if (quotes && !startsWith(context.sent, frame.subarray(at, end))) {
+      wrong.push('it quotes another packet')
+    }
   }
   return wrong
 }

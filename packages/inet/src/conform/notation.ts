@@ -76,11 +76,29 @@ const PORTS: Readonly<Record<string, number>> = { echo: 7, discard: 9, chargen: 
 function expanded(line: string): string[] {
   const [, verb, after = '', items] = /^(open|opened)(?: (\+\d+))?(?: (\D.*))?$/.exec(line) ?? []
   const options = items ?? 'mss 1460'
-  const needs = ['ts', 'sack-ok'].filter(name => options.includes(name)).map(name => `needs ${name}`)
-  if (verb === 'open')
-    return ['connect', 'out syn 0', ...needs, `${after} in syn 0, ack 1, ${options}`, 'out ack 1', 'connected']
-  if (verb === 'opened')
-    return ['listen', `in syn 0, ${options}`, 'out syn 0, ack 1', ...needs, `${after} in ack 1`, 'accept']
+  const needs = ['ts', 'sack-ok']
+    .filter(name => options.includes(name))
+    .map(name => `needs ${name}`)
+  if (verb === 'open') {
+    return [
+      'connect',
+      'out syn 0',
+      ...needs,
+      `${after} in syn 0, ack 1, ${options}`,
+      'out ack 1',
+      'connected',
+    ]
+  }
+  if (verb === 'opened') {
+    return [
+      'listen',
+      `in syn 0, ${options}`,
+      'out syn 0, ack 1',
+      ...needs,
+      `${after} in ack 1`,
+      'accept',
+    ]
+  }
   const [, service, given] = /^(echo|discard|chargen)(?: (.*))?$/.exec(line) ?? []
   if (service !== undefined) {
     const kept = given?.match(/\b(win|ts) \d+/g)?.map(item => `, ${item}`) ?? []
@@ -107,14 +125,26 @@ function parseCase(text: string): Case {
     lines.filter(line => line.startsWith(`${key} `)).map(line => line.slice(key.length + 1))
   const level = LEVELS.find(each => values(each).length > 0)
   const [source = ''] = level === undefined ? [] : values(level)
-  if (level === undefined || !/^RFC \d+, \S/.test(source)) throw new Error(`${first}: it has no RFC and section`)
+  if (level === undefined || !/^RFC \d+, \S/.test(source)) {
+    throw new Error(`${first}: it has no RFC and section`)
+  }
   const [note] = values('note')
   const [linux] = values('linux')
   const [slow] = values('slow')
   const [memoryOnly] = values('memory-only')
   const steps = lines.filter(line => line !== '' && !HEADER.test(line)).flatMap(expanded)
   return {
-    ...{ name, title, level, source, note, linux, slow, memoryOnly, family: lines.includes('ipv6') ? 6 : 4 },
+    ...{
+      name,
+      title,
+      level,
+      source,
+      note,
+      linux,
+      slow,
+      memoryOnly,
+      family: lines.includes('ipv6') ? 6 : 4,
+    },
     sysctls: Object.fromEntries(values('with').map(value => value.split(' '))),
     steps: steps.map(line => parseStep(line.trim())),
   }
@@ -135,7 +165,8 @@ const FRAME_VERBS: ReadonlySet<string> = new Set([
 ])
 
 /** Whether a case needs no program on the host but servers of echo, discard and chargen. */
-export const isPassive = ({ steps }: Case): boolean => steps.every(({ verb }) => FRAME_VERBS.has(verb))
+export const isPassive = ({ steps }: Case): boolean =>
+  steps.every(({ verb }) => FRAME_VERBS.has(verb))
 
 /** The position of a fragment of IPv4, and that more follow. */
 const FRAGMENT = 0x3fff
@@ -145,7 +176,9 @@ export const hasFragments = ({ steps }: Case): boolean =>
   steps.some(({ layers }) =>
     layers?.some(
       ({ name, piece, fields }) =>
-        name === 'frag' || piece !== undefined || (name === 'ip' && (Number(fields.offset ?? 0) & FRAGMENT) !== 0),
+        name === 'frag' ||
+        piece !== undefined ||
+        (name === 'ip' && (Number(fields.offset ?? 0) & FRAGMENT) !== 0),
     ),
   )
 
@@ -165,7 +198,12 @@ function parseStep(text: string): Step {
   }
 }
 
-const FLAGS: Readonly<Record<string, number>> = { syn: TCP_SYN, fin: TCP_FIN, rst: TCP_RST, push: TCP_PSH }
+const FLAGS: Readonly<Record<string, number>> = {
+  syn: TCP_SYN,
+  fin: TCP_FIN,
+  rst: TCP_RST,
+  push: TCP_PSH,
+}
 
 function parseItems(text: string, rest: string): Items {
   const items: Items = { flags: 0, peer: 1 }
@@ -175,12 +213,17 @@ function parseItems(text: string, rest: string): Items {
     const number = word === undefined ? Number.NaN : Number(word)
     if (Object.hasOwn(FLAGS, name)) {
       items.flags |= FLAGS[name] as number
-      if (word !== undefined) items.sequence = number
-    } else if (name === 'seq') items.sequence = number
-    else if (name === 'data') {
+      if (word !== undefined) {
+        items.sequence = number
+      }
+    } else if (name === 'seq') {
+      items.sequence = number
+    } else if (name === 'data') {
       items.data = range(word ?? '')
       items.sequence = items.data[0]
-      if (words[1] !== undefined) items.size = Number(words[1])
+      if (words[1] !== undefined) {
+        items.size = Number(words[1])
+      }
     } else if (name === 'ack') {
       items.ack = number
       items.flags |= TCP_ACK
@@ -190,12 +233,19 @@ function parseItems(text: string, rest: string): Items {
     } else if (name === 'win') {
       const [, relation, value] = /^([<>]?)(\d+)$/.exec(word ?? '') ?? []
       items.window = [relation || '=', Number(value)]
-    } else if (name === 'mss' || name === 'scale' || name === 'peer') items[name] = number
-    else if (name === 'no') items.without = [...(items.without ?? []), ...words]
-    else if (name === 'sack-ok') items.sackPermitted = true
-    else if (name === 'ts') items.timestamp = number
-    else if (name === 'sack') items.sack = words.map(range)
-    else throw new Error(`${text}: no item is called '${name}'`)
+    } else if (name === 'mss' || name === 'scale' || name === 'peer') {
+      items[name] = number
+    } else if (name === 'no') {
+      items.without = [...(items.without ?? []), ...words]
+    } else if (name === 'sack-ok') {
+      items.sackPermitted = true
+    } else if (name === 'ts') {
+      items.timestamp = number
+    } else if (name === 'sack') {
+      items.sack = words.map(range)
+    } else {
+      throw new Error(`${text}: no item is called '${name}'`)
+    }
   }
   return items
 }

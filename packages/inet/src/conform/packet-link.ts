@@ -16,7 +16,14 @@ import * as uapi from 'vnet/internal/linux/uapi'
 import { IFF_UP, interfaceArg, isValidEtherAddr } from 'vnet/internal/netdev/index'
 import type { Prefix } from 'vnet/internal/packet/address'
 import * as arp from 'vnet/internal/packet/arp'
-import { ETH_HLEN, ETH_P_ARP, ETH_P_IPV6, etherType, isSameAddress, sourceAt } from 'vnet/internal/packet/ethernet'
+import {
+  ETH_HLEN,
+  ETH_P_ARP,
+  ETH_P_IPV6,
+  etherType,
+  isSameAddress,
+  sourceAt,
+} from 'vnet/internal/packet/ethernet'
 import { NDISC_NEIGHBOUR_SOLICITATION, targetAt } from 'vnet/internal/packet/icmpv6'
 import { IPV6_HLEN, isUnspecified, NEXTHDR_ICMP } from 'vnet/internal/packet/ipv6'
 import { concat } from 'vnet/internal/packet/octets'
@@ -59,7 +66,13 @@ export class PacketLink {
   readonly #sent: Sent[] = []
   #wake = (): void => {}
 
-  private constructor(native: Native, fd: number, name: string, addresses: readonly Prefix[], mac: Uint8Array) {
+  private constructor(
+    native: Native,
+    fd: number,
+    name: string,
+    addresses: readonly Prefix[],
+    mac: Uint8Array,
+  ) {
     this.name = name
     this.addresses = addresses
     this.peer = { mac, ip: undefined, ip6: undefined }
@@ -80,9 +93,12 @@ export class PacketLink {
       using sock = RouteSocket.open(native, nsfd)
       const link = getLink(sock, { name })
       if (link === undefined) throw new VnetError(ENODEV, text, 'there is no such interface')
-      if (!isValidEtherAddr(link.address)) throw new VnetError(EINVAL, text, 'it is not an Ethernet interface')
-      if ((link.flags & IFF_UP) === 0)
+      if (!isValidEtherAddr(link.address)) {
+        throw new VnetError(EINVAL, text, 'it is not an Ethernet interface')
+      }
+      if ((link.flags & IFF_UP) === 0) {
         throw new VnetError(ENETDOWN, text, `the interface is down: ip link set ${name} up`)
+      }
       const addresses = getLinks(sock).flatMap(({ ifindex }) => getAddresses(sock, ifindex))
       const fd = openPacketSocket(native, nsfd, link.ifindex, text)
       return closingOnError(native, [fd], () => new PacketLink(native, fd, text, addresses, mac))
@@ -97,7 +113,9 @@ export class PacketLink {
       return getLink(sock, { name })
     })
     if (link === undefined) return 'the interface was deleted'
-    return link.carrier ? undefined : 'it has no carrier: no program has opened this TAP, or the other end is down'
+    return link.carrier
+      ? undefined
+      : 'it has no carrier: no program has opened this TAP, or the other end is down'
   }
 
   /**
@@ -117,7 +135,10 @@ export class PacketLink {
     const at = this.now()
     this.#receive()
     this.#latest = Math.max(this.#latest, at)
-    check(this.#native.send(this.#fd, concat([new Uint8Array(VIRTIO_NET_HDR_LEN), frame]), 0), this.name)
+    check(
+      this.#native.send(this.#fd, concat([new Uint8Array(VIRTIO_NET_HDR_LEN), frame]), 0),
+      this.name,
+    )
   }
 
   /** Drops the frames that have arrived. */
@@ -151,19 +172,33 @@ export class PacketLink {
     const meta = new Int32Array(3)
     const name = new Uint8Array(20)
     for (;;) {
-      const length = this.#native.recvmsgRaw(this.#fd, this.#into, uapi.MSG_DONTWAIT, name, this.#control, meta)
+      const length = this.#native.recvmsgRaw(
+        this.#fd,
+        this.#into,
+        uapi.MSG_DONTWAIT,
+        name,
+        this.#control,
+        meta,
+      )
       if (length < 0) break
       const whole = this.#into.subarray(VIRTIO_NET_HDR_LEN, length)
       if (whole.length < ETH_HLEN || isSameAddress(whole, sourceAt(0), this.peer.mac)) continue
       const view = new DataView(this.#control.buffer)
       const seconds = Number(view.getBigInt64(CMSG_HLEN, true)) - this.#epoch
-      const at = Math.max(this.#latest, seconds * 1e9 + Number(view.getBigInt64(CMSG_HLEN + 8, true)))
+      const at = Math.max(
+        this.#latest,
+        seconds * 1e9 + Number(view.getBigInt64(CMSG_HLEN + 8, true)),
+      )
       this.#latest = at
       for (const part of this.#segments.cut(this.#into.subarray(0, length))) {
-        if (!this.#reply(part.frame) && this.#sent.length < FRAMES_MAX) this.#sent.push({ ...part, at })
+        if (!this.#reply(part.frame) && this.#sent.length < FRAMES_MAX) {
+          this.#sent.push({ ...part, at })
+        }
       }
     }
-    if (this.#sent.length > 0) this.#wake()
+    if (this.#sent.length > 0) {
+      this.#wake()
+    }
   }
 
   /** Whether a frame asks for the hardware address of the peer, which then replies. */
@@ -171,7 +206,8 @@ export class PacketLink {
     const { peer } = this
     if (etherType(frame, 0) === ETH_P_ARP) {
       const isRequest =
-        arp.parse(frame, ETH_HLEN, frame.length - ETH_HLEN) > 0 && arp.op(frame, ETH_HLEN) === arp.ARPOP_REQUEST
+        arp.parse(frame, ETH_HLEN, frame.length - ETH_HLEN) > 0 &&
+        arp.op(frame, ETH_HLEN) === arp.ARPOP_REQUEST
       if (!isRequest || !isAt(frame, ETH_HLEN + 24, peer.ip)) return isRequest
       const reply = frame.slice(0, ETH_HLEN + arp.ARP_LEN)
       reply.set(frame.subarray(6, 12), 0)
@@ -187,13 +223,21 @@ export class PacketLink {
       frame[message] === NDISC_NEIGHBOUR_SOLICITATION
     if (!isSolicitation || isUnspecified(frame, ETH_HLEN + 8)) return isSolicitation
     if (!isAt(frame, targetAt(message), peer.ip6)) return true
-    const from = { mac: frame.slice(6, 12), ip: undefined, ip6: frame.slice(ETH_HLEN + 8, ETH_HLEN + 24) }
+    const from = {
+      mac: frame.slice(6, 12),
+      ip: undefined,
+      ip6: frame.slice(ETH_HLEN + 8, ETH_HLEN + 24),
+    }
     const context = { stations: { host: from, peer }, port: 0, sent: new Uint8Array(0) }
-    this.send(build(context, parseLayers('ip6, hops 255 / nd na, flags 0x60, target peer / lladdr type 2')))
+    this.send(
+      build(context, parseLayers('ip6, hops 255 / nd na, flags 0x60, target peer / lladdr type 2')),
+    )
     return true
   }
 }
 
 function isAt(bytes: Uint8Array, at: number, address: Uint8Array | undefined): boolean {
-  return address !== undefined && Buffer.compare(bytes.subarray(at, at + address.length), address) === 0
+  return (
+    address !== undefined && Buffer.compare(bytes.subarray(at, at + address.length), address) === 0
+  )
 }

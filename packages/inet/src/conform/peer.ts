@@ -7,7 +7,15 @@ import { ETH_HLEN } from 'vnet/internal/packet/ethernet'
 import { headerLength } from 'vnet/internal/packet/ipv4'
 import { IPV6_HLEN } from 'vnet/internal/packet/ipv6'
 import { get32, put16 } from 'vnet/internal/packet/octets'
-import { setSequenceNumber, TCP_ACK, TCP_FIN, TCP_PSH, TCP_RST, TCP_SYN, TCP_URG } from 'vnet/internal/packet/tcp'
+import {
+  setSequenceNumber,
+  TCP_ACK,
+  TCP_FIN,
+  TCP_PSH,
+  TCP_RST,
+  TCP_SYN,
+  TCP_URG,
+} from 'vnet/internal/packet/tcp'
 import { Header, type Segment } from '../tcp/segment.ts'
 import { pattern } from './layers.ts'
 import type { Items, Range } from './notation.ts'
@@ -67,7 +75,11 @@ export class Peer {
     if (data === undefined || size === undefined) return [this.#segment(items)]
     return Array.from({ length: Math.ceil((data[1] - data[0]) / size) }, (_, i) => {
       const from = data[0] + i * size
-      return this.#segment({ ...items, sequence: from, data: [from, Math.min(from + size, data[1])] })
+      return this.#segment({
+        ...items,
+        sequence: from,
+        data: [from, Math.min(from + size, data[1])],
+      })
     })
   }
 
@@ -76,10 +88,18 @@ export class Peer {
     const data = items.data === undefined ? new Uint8Array(0) : pattern(items.data)
     const { mss, scale, sackPermitted = false, sack, timestamp, flags } = items
     const end = sequence + data.length + (flags & TCP_SYN ? 1 : 0) + (flags & TCP_FIN ? 1 : 0)
-    if ((flags & TCP_RST) === 0) this.#next = Math.max(this.#next, end)
-    if (flags & TCP_SYN && sequence !== 0) this.#isReused = true
-    if (items.ack !== undefined) this.#received = Math.max(this.#received, items.ack)
-    if (timestamp !== undefined) this.#timestamp = timestamp
+    if ((flags & TCP_RST) === 0) {
+      this.#next = Math.max(this.#next, end)
+    }
+    if (flags & TCP_SYN && sequence !== 0) {
+      this.#isReused = true
+    }
+    if (items.ack !== undefined) {
+      this.#received = Math.max(this.#received, items.ack)
+    }
+    if (timestamp !== undefined) {
+      this.#timestamp = timestamp
+    }
     this.#offer(items)
     const header = new Header()
     header.reset(this.#port, this.#hostPort)
@@ -91,7 +111,9 @@ export class Peer {
     header.hasTimestamp = timestamp !== undefined
     header.timestamp = timestamp ?? 0
     header.echo = this.#hostTimestamp
-    for (const [left, right] of sack ?? []) header.sacks.push(this.#absolute(left), this.#absolute(right))
+    for (const [left, right] of sack ?? []) {
+      header.sacks.push(this.#absolute(left), this.#absolute(right))
+    }
     header.sackEdges = header.sacks.length
     const bytes = header.build(data.length)
     put16(bytes, URGENT, items.urgent ?? 0)
@@ -103,10 +125,15 @@ export class Peer {
   #offer({ flags, ack, scale, window = ['=', WINDOW] }: Items): void {
     const isSyn = (flags & TCP_SYN) !== 0
     if ((flags & TCP_RST) !== 0 || !(isSyn || ack !== undefined)) return
-    if (scale !== undefined) this.#scale = scale
+    if (scale !== undefined) {
+      this.#scale = scale
+    }
     const isCrossed = ack !== undefined && this.#hasCalled
-    if (isSyn && ack === undefined) this.#hasCalled = true
-    const isScaled = (!isSyn || isCrossed) && (this.#hostIsn === undefined || this.hasOffered('scale'))
+    if (isSyn && ack === undefined) {
+      this.#hasCalled = true
+    }
+    const isScaled =
+      (!isSyn || isCrossed) && (this.#hostIsn === undefined || this.hasOffered('scale'))
     this.#window.offer(ack ?? 1, window[1] * (isScaled ? 2 ** this.#scale : 1), this.#now())
   }
 
@@ -121,25 +148,42 @@ export class Peer {
     const sequence = isForNone ? 0 : this.#relative(segment.sequence)
     const wrong: string[] = []
     const expect = (name: string, actual: unknown, expected: unknown): void => {
-      if (!Object.is(actual, expected)) wrong.push(`${name} is ${actual}, not ${expected}`)
+      if (!Object.is(actual, expected)) {
+        wrong.push(`${name} is ${actual}, not ${expected}`)
+      }
     }
     const optional = isLoose ? TCP_PSH | TCP_ACK | TCP_URG : TCP_PSH
     const known = (TCP_SYN | TCP_FIN | TCP_RST | TCP_ACK | TCP_URG) & ~optional
     expect('flags', flagNames(flags & (known | (items.flags & optional))), flagNames(items.flags))
-    if (!isLoose || items.sequence !== undefined) expect('sequence', sequence, items.sequence ?? this.#hostNext)
-    if (items.ack !== undefined) expect('ack', wrap(segment.acknowledgment - PEER_ISN), wrap(items.ack))
+    if (!isLoose || items.sequence !== undefined) {
+      expect('sequence', sequence, items.sequence ?? this.#hostNext)
+    }
+    if (items.ack !== undefined) {
+      expect('ack', wrap(segment.acknowledgment - PEER_ISN), wrap(items.ack))
+    }
     const [from, to] = items.data ?? [sequence, sequence]
-    if (!isLoose) expect('length', length, to - from)
-    else if (items.data !== undefined && (length === 0 || length > to - from)) wrong.push(`length is ${length}`)
-    if (!this.#isPattern(segment)) wrong.push('the bytes differ from those that were written')
-    if (items.urgent !== undefined) expect('urgent', segment.urgent, items.urgent)
+    if (!isLoose) {
+      expect('length', length, to - from)
+    } else if (items.data !== undefined && (length === 0 || length > to - from)) {
+      wrong.push(`length is ${length}`)
+    }
+    if (!this.#isPattern(segment)) {
+      wrong.push('the bytes differ from those that were written')
+    }
+    if (items.urgent !== undefined) {
+      expect('urgent', segment.urgent, items.urgent)
+    }
     if (items.window !== undefined) {
       const [relation, value] = items.window
       const { window } = segment
-      if (!isRelated(window, relation, value)) wrong.push(`win is ${window}`)
+      if (!isRelated(window, relation, value)) {
+        wrong.push(`win is ${window}`)
+      }
     }
     wrong.push(...this.#compareOptions(segment, items, isLoose))
-    if (!segment.isRst) this.#hostNext = Math.max(this.#hostNext, sequence + segment.space)
+    if (!segment.isRst) {
+      this.#hostNext = Math.max(this.#hostNext, sequence + segment.space)
+    }
     return wrong
   }
 
@@ -150,10 +194,16 @@ export class Peer {
       this.#hostNext = 0
       this.#isReused = false
     }
-    if (segment.isSyn) this.#offered = optionsOf(segment)
+    if (segment.isSyn) {
+      this.#offered = optionsOf(segment)
+    }
     this.#hostPort = segment.sourcePort
-    if (segment.isAck) this.#hostAck = (segment.acknowledgment - PEER_ISN) | 0
-    if (segment.hasTimestamp) this.#hostTimestamp = segment.timestamp
+    if (segment.isAck) {
+      this.#hostAck = (segment.acknowledgment - PEER_ISN) | 0
+    }
+    if (segment.hasTimestamp) {
+      this.#hostTimestamp = segment.timestamp
+    }
     this.#latest = segment.bytes.slice(ETH_HLEN)
     if (segment.isRst || segment.isSyn || this.#hostIsn === undefined) return undefined
     return this.#window.problem(this.#relative(segment.sequence), segment.length, at)
@@ -162,7 +212,10 @@ export class Peer {
   /** Whether the bytes belong to the stream of a case. Chargen sends other bytes, unchecked. */
   #isPattern({ bytes, at, length, sequence, sourcePort }: Segment): boolean {
     const from = this.#relative(sequence)
-    return sourcePort === CHARGEN || sameBytes(bytes.subarray(at, at + length), pattern([from, from + length]))
+    return (
+      sourcePort === CHARGEN ||
+      sameBytes(bytes.subarray(at, at + length), pattern([from, from + length]))
+    )
   }
 
   /** Whether a segment of the host has bytes between two numbers. */
@@ -174,7 +227,9 @@ export class Peer {
   /** Makes an acknowledgment of a segment of the host. */
   acknowledge(segment: Segment): Uint8Array[] {
     const sequence = this.#relative(segment.sequence)
-    if (sequence <= this.#received) this.#received = Math.max(this.#received, sequence + segment.space)
+    if (sequence <= this.#received) {
+      this.#received = Math.max(this.#received, sequence + segment.space)
+    }
     const options = this.#timestamp === undefined ? {} : { timestamp: this.#timestamp }
     return this.segments({ flags: TCP_ACK, ack: this.#received, peer: 1, ...options })
   }
@@ -200,7 +255,9 @@ export class Peer {
   latest(sequence: number | undefined): Uint8Array {
     const packet = this.#latest.slice()
     const header = (packet[0] as number) >>> 4 === 6 ? IPV6_HLEN : headerLength(packet, 0)
-    if (sequence !== undefined) setSequenceNumber(packet, header, wrap((this.#hostIsn ?? 0) + sequence))
+    if (sequence !== undefined) {
+      setSequenceNumber(packet, header, wrap((this.#hostIsn ?? 0) + sequence))
+    }
     return packet
   }
 
@@ -212,14 +269,28 @@ export class Peer {
       .split('+')
       .filter(name => name !== 'none')
     items.push(length > 0 ? `data ${start}..${start + length}` : `seq ${start}`)
-    if (segment.isAck) items.push(`ack ${(acknowledgment - PEER_ISN) | 0}`)
+    if (segment.isAck) {
+      items.push(`ack ${(acknowledgment - PEER_ISN) | 0}`)
+    }
     items.push(`win ${window}`)
-    if (urgent !== 0) items.push(`urgent ${urgent}`)
-    if (segment.mss > 0) items.push(`mss ${segment.mss}`)
-    if (segment.sackPermitted) items.push('sack-ok')
-    if (segment.hasTimestamp) items.push(`ts ${segment.echo}`)
-    if (segment.windowScale >= 0) items.push(`scale ${segment.windowScale}`)
-    if (segment.sackBlocks > 0) items.push(`sack ${this.#blocks(segment)}`)
+    if (urgent !== 0) {
+      items.push(`urgent ${urgent}`)
+    }
+    if (segment.mss > 0) {
+      items.push(`mss ${segment.mss}`)
+    }
+    if (segment.sackPermitted) {
+      items.push('sack-ok')
+    }
+    if (segment.hasTimestamp) {
+      items.push(`ts ${segment.echo}`)
+    }
+    if (segment.windowScale >= 0) {
+      items.push(`scale ${segment.windowScale}`)
+    }
+    if (segment.sackBlocks > 0) {
+      items.push(`sack ${this.#blocks(segment)}`)
+    }
     return items.join(', ')
   }
 
@@ -228,27 +299,45 @@ export class Peer {
     const { mss = 0, sackPermitted = false, scale, timestamp, sack } = items
     const blocks = this.#blocks(segment)
     const expected = (sack ?? []).map(([left, right]) => `${left}..${right}`).join(' ')
-    if (blocks !== expected && (sack !== undefined || !isLoose)) wrong.push(`sack is '${blocks}', not '${expected}'`)
+    if (blocks !== expected && (sack !== undefined || !isLoose)) {
+      wrong.push(`sack is '${blocks}', not '${expected}'`)
+    }
     const unwanted = optionsOf(segment).filter(option => items.without?.includes(option))
-    if (unwanted.length > 0) wrong.push(`it has ${unwanted.join(' and ')}`)
+    if (unwanted.length > 0) {
+      wrong.push(`it has ${unwanted.join(' and ')}`)
+    }
     const isListed = mss > 0 || sackPermitted || scale !== undefined
     if (segment.isSyn && isListed) {
-      if (segment.mss !== mss) wrong.push(`mss is ${segment.mss}`)
-      if (segment.sackPermitted !== sackPermitted) wrong.push(`sack-ok is ${segment.sackPermitted}`)
-      if (segment.windowScale < 0 !== (scale === undefined)) wrong.push(`scale is ${segment.windowScale}`)
-      if (segment.hasTimestamp !== (timestamp !== undefined)) wrong.push(`ts is ${segment.hasTimestamp}`)
+      if (segment.mss !== mss) {
+        wrong.push(`mss is ${segment.mss}`)
+      }
+      if (segment.sackPermitted !== sackPermitted) {
+        wrong.push(`sack-ok is ${segment.sackPermitted}`)
+      }
+      if (segment.windowScale < 0 !== (scale === undefined)) {
+        wrong.push(`scale is ${segment.windowScale}`)
+      }
+      if (segment.hasTimestamp !== (timestamp !== undefined)) {
+        wrong.push(`ts is ${segment.hasTimestamp}`)
+      }
     }
-    if (Number.isNaN(mss) && segment.mss === 0) wrong.push('there is no mss')
-    if (timestamp !== undefined && !segment.hasTimestamp) wrong.push('there is no ts')
-    else if (Number.isInteger(timestamp) && segment.echo !== timestamp) wrong.push(`TSecr is ${segment.echo}`)
+    if (Number.isNaN(mss) && segment.mss === 0) {
+      wrong.push('there is no mss')
+    }
+    if (timestamp !== undefined && !segment.hasTimestamp) {
+      wrong.push('there is no ts')
+    } else if (Number.isInteger(timestamp) && segment.echo !== timestamp) {
+      wrong.push(`TSecr is ${segment.echo}`)
+    }
     return wrong
   }
 
   #blocks({ bytes, sackAt, sackBlocks }: Segment): string {
     const edge = (at: number): number => (get32(bytes, at) - PEER_ISN) | 0
-    return Array.from({ length: sackBlocks }, (_, i) => `${edge(sackAt + 8 * i)}..${edge(sackAt + 8 * i + 4)}`).join(
-      ' ',
-    )
+    return Array.from(
+      { length: sackBlocks },
+      (_, i) => `${edge(sackAt + 8 * i)}..${edge(sackAt + 8 * i + 4)}`,
+    ).join(' ')
   }
 
   #absolute(sequence: number): number {
@@ -261,7 +350,13 @@ export class Peer {
 }
 
 /** Returns the names of the options that a segment has. */
-function optionsOf({ mss, hasTimestamp, windowScale, sackPermitted, sackBlocks }: Segment): string[] {
+function optionsOf({
+  mss,
+  hasTimestamp,
+  windowScale,
+  sackPermitted,
+  sackBlocks,
+}: Segment): string[] {
   const has = {
     mss: mss > 0,
     ts: hasTimestamp,
@@ -275,7 +370,8 @@ function optionsOf({ mss, hasTimestamp, windowScale, sackPermitted, sackBlocks }
 /** By their bits, the lowest first. */
 const NAMES = ['fin', 'syn', 'rst', 'push', 'ack', 'urgent', 'ece', 'cwr']
 
-const flagNames = (flags: number): string => NAMES.filter((_, bit) => (flags >> bit) & 1).join('+') || 'none'
+const flagNames = (flags: number): string =>
+  NAMES.filter((_, bit) => (flags >> bit) & 1).join('+') || 'none'
 
 /** Whether a window is as a case writes it: below, above or equal to a value. */
 function isRelated(window: number, relation: string, value: number): boolean {

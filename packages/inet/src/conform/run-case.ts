@@ -81,11 +81,21 @@ export async function runPatiently(one: Case, makeWorld: () => World): Promise<O
       return { skipped: await runCase(one, world), failure: undefined }
     } catch (error) {
       if (!(error instanceof CaseFailure)) throw error
-      if (left === 1 || !(error.isHeldUp || (isLimited && left > ATTEMPTS - 2)))
+      if (left === 1 || !(error.isHeldUp || (isLimited && left > ATTEMPTS - 2))) {
         return { skipped: undefined, failure: error }
-      if (!error.isHeldUp) await world.sleepUntil(world.now() + ERROR_INTERVAL)
+      }
+      if (!error.isHeldUp) {
+        await world.sleepUntil(world.now() + ERROR_INTERVAL)
+      }
     }
   }
 }
 
-const PARSED: Step = { text: '', time: undefined, verb: '', words: [], items: undefined, layers: undefined }
+const PARSED: Step = {
+  text: '',
+  time: undefined,
+  verb: '',
+  words: [],
+  items: undefined,
+  layers: undefined,
+}

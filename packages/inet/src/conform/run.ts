@@ -107,7 +107,9 @@ export class Run {
     if (verb === 'ping') return this.#none(undefined, [verb])
     if (verb === 'none') return this.#none(layers, words)
     if (verb === 'clean') return
-    if (verb === 'needs' && !this.#peer(1).hasOffered(words[0] as string)) throw new NotOffered(words[0])
+    if (verb === 'needs' && !this.#peer(1).hasOffered(words[0] as string)) {
+      throw new NotOffered(words[0])
+    }
     if (verb === 'needs') return
     if (verb === 'drain') return this.#drain()
     if (verb === 'finally') return this.#finally(items as Items, limits)
@@ -116,10 +118,16 @@ export class Run {
     if (verb === 'connected' || verb === 'error') {
       await this.#call(verb, words)
       this.#note(step.text)
-      return this.#checkTime({ at: world.now(), index: this.frames.length - 1 }, limits, time !== undefined)
+      return this.#checkTime(
+        { at: world.now(), index: this.frames.length - 1 },
+        limits,
+        time !== undefined,
+      )
     }
     const planned = this.#before + (time?.[0] ?? 0) * NSEC_PER_MSEC
-    if (time !== undefined) await world.sleepUntil(planned)
+    if (time !== undefined) {
+      await world.sleepUntil(planned)
+    }
     if (!OBSERVING.has(verb)) {
       this.#before = world.now()
       this.longest = Math.max(this.longest, this.#before - planned)
@@ -128,22 +136,30 @@ export class Run {
     if (verb === 'send') return this.#inject(build(this.#context, layers as readonly Layer[]))
     if (verb === 'icmp') return this.#icmp(words)
     if (items === undefined) return this.#call(verb, words)
-    for (const segment of this.#peer(items.peer).segments(items)) this.#injectTcp(segment)
+    for (const segment of this.#peer(items.peer).segments(items)) {
+      this.#injectTcp(segment)
+    }
   }
 
   /** Ends the connections of the peer. */
   close(): void {
     if (this.#world.program !== undefined) return
     for (const peer of this.#peers.values()) {
-      for (const segment of peer.abort()) this.#injectTcp(segment)
+      for (const segment of peer.abort()) {
+        this.#injectTcp(segment)
+      }
     }
   }
 
   /** Sends the frames of `clean`, so that the host keeps nothing, and waits until it has them. */
   async clean(steps: readonly Step[]): Promise<void> {
-    const frames = steps.filter(({ verb }) => verb === 'clean').map(({ layers }) => layers as readonly Layer[])
+    const frames = steps
+      .filter(({ verb }) => verb === 'clean')
+      .map(({ layers }) => layers as readonly Layer[])
     if (frames.length === 0) return
-    for (const layers of frames) this.#inject(build(this.#context, layers))
+    for (const layers of frames) {
+      this.#inject(build(this.#context, layers))
+    }
     if (this.#world.isImmediate) return
     // A host that fails now failed before, or fails the next case.
     await this.#none(undefined, ['ping']).catch(() => {})
@@ -170,7 +186,9 @@ export class Run {
     const index = sent.segment.destinationPort - this.#world.port
     const text = this.#describe(sent)
     const wrong = this.#peer(index).compare(sent.segment, items)
-    if (index !== items.peer) wrong.push(`it is for peer ${index}`)
+    if (index !== items.peer) {
+      wrong.push(`it is for peer ${index}`)
+    }
     this.#note(`out ${text}`, sent.at)
     if (wrong.length > 0) throw new WrongFrame(wrong.join('; '), sent.index)
     this.#asked.set(sent.index, items)
@@ -184,8 +202,9 @@ export class Run {
       const wrong = this.#peer(items.peer).compare(sent.segment, items)
       this.#note(`out ${this.#describe(sent)}`, sent.at)
       if (wrong.length === 0) return this.#checkTime(sent, time)
-      if (!wrong.some(text => text.startsWith('ack is')) || sent.segment.length > 0)
+      if (!wrong.some(text => text.startsWith('ack is')) || sent.segment.length > 0) {
         throw new WrongFrame(wrong.join('; '), sent.index)
+      }
     }
   }
 
@@ -200,7 +219,9 @@ export class Run {
       const wrong = this.#peer(index).compare(segment, items, true)
       if (index !== items.peer) continue
       this.#note(`out ${this.#describe(sent)}`, sent.at)
-      if (wrong.length === 0) this.#asked.set(sent.index, items)
+      if (wrong.length === 0) {
+        this.#asked.set(sent.index, items)
+      }
       if (wrong.length === 0) return this.#checkTime(sent, time)
       last = new WrongFrame(`${this.#describe(sent)}: ${wrong.join('; ')}`, sent.index)
       if (segment.isRst) throw last
@@ -218,7 +239,9 @@ export class Run {
       await this.#some(items, time)
       times.push(this.#before)
     }
-    const [first = 0, , third = 0] = times.slice(1).map((at, i) => (at - (times[i] as number)) / NSEC_PER_MSEC)
+    const [first = 0, , third = 0] = times
+      .slice(1)
+      .map((at, i) => (at - (times[i] as number)) / NSEC_PER_MSEC)
     if (third >= 2 * first) return
     const text = `sent again after ${first.toFixed()} ms, and the third time after ${third.toFixed()} ms`
     throw new WrongFrame(text, this.frames.length - 1)
@@ -228,7 +251,10 @@ export class Run {
    * Acknowledges what the host sends, also SYN again and FIN, until all of it has arrived, in
    * segments of at most a size if one is given.
    */
-  async #stream([bytes = '', size]: readonly string[], time: readonly [number, number]): Promise<void> {
+  async #stream(
+    [bytes = '', size]: readonly string[],
+    time: readonly [number, number],
+  ): Promise<void> {
     const [, to] = range(bytes)
     const most = Number(size ?? Number.POSITIVE_INFINITY)
     const peer = this.#peer(1)
@@ -237,11 +263,21 @@ export class Run {
       const missing = new Error(`its bytes end at ${peer.received}, not at ${to}`)
       const sent = await this.#next(latest, () => missing)
       const { segment } = sent
-      const wrong = peer.compare(segment, { flags: segment.flags & (TCP_FIN | TCP_SYN), peer: 1 }, true)
-      if (segment.length > most) wrong.push(`length is ${segment.length}, more than ${most}`)
+      const wrong = peer.compare(
+        segment,
+        { flags: segment.flags & (TCP_FIN | TCP_SYN), peer: 1 },
+        true,
+      )
+      if (segment.length > most) {
+        wrong.push(`length is ${segment.length}, more than ${most}`)
+      }
       this.#note(`out ${this.#describe(sent)}`, sent.at)
       if (wrong.length > 0) throw new WrongFrame(wrong.join('; '), sent.index)
-      if (segment.space > 0) for (const reply of peer.acknowledge(segment)) this.#injectTcp(reply)
+      if (segment.space > 0) {
+        for (const reply of peer.acknowledge(segment)) {
+          this.#injectTcp(reply)
+        }
+      }
     }
     this.#before = this.#world.now()
   }
@@ -255,9 +291,13 @@ export class Run {
       const sent = await this.#nextFrame(latest)
       if (sent === undefined) throw last
       const wrong = differences(this.#context, sent.frame, layers)
-      if (wrong?.length === 0) this.#asked.set(sent.index, layers)
+      if (wrong?.length === 0) {
+        this.#asked.set(sent.index, layers)
+      }
       if (wrong?.length === 0) return this.#checkTime(sent, time)
-      if (wrong !== undefined) last = new WrongFrame(wrong.join('; '), sent.index)
+      if (wrong !== undefined) {
+        last = new WrongFrame(wrong.join('; '), sent.index)
+      }
     }
   }
 
@@ -265,7 +305,10 @@ export class Run {
    * Sends a ping, and checks that no such frame precedes the reply, nor came with what the lines
    * before asked for.
    */
-  async #none(layers: readonly Layer[] | undefined, [word = '', bytes]: readonly string[]): Promise<void> {
+  async #none(
+    layers: readonly Layer[] | undefined,
+    [word = '', bytes]: readonly string[],
+  ): Promise<void> {
     const such = { layers, word, bytes: bytes === undefined ? undefined : range(bytes) }
     const early = this.#findUnasked(such)
     if (early >= 0) throw new WrongFrame('the host has replied', early)
@@ -273,7 +316,9 @@ export class Run {
     const [ip, icmp] = this.#family === 4 ? ['ip', 'icmp'] : ['ip6', 'icmp6']
     const { sent } = this.#context
     let isAnswered = word !== 'ping' && this.#world.isImmediate === true
-    if (!isAnswered) this.#inject(build(this.#context, parseLayers(`${ip} / ${icmp} echo, ${id}`)))
+    if (!isAnswered) {
+      this.#inject(build(this.#context, parseLayers(`${ip} / ${icmp} echo, ${id}`)))
+    }
     this.#context.sent = sent
     const reply = parseLayers(`${ip}, from host, to peer / ${icmp} reply, ${id}`)
     const latest = this.#world.now() + this.#world.tolerance.late
@@ -287,7 +332,9 @@ export class Run {
         if (word === 'ping') break
         isAnswered = true
         until = this.#world.now() + grace
-      } else if (this.#isSuch(next.frame, such)) throw new WrongFrame('the host has replied', next.index)
+      } else if (this.#isSuch(next.frame, such)) {
+        throw new WrongFrame('the host has replied', next.index)
+      }
     }
     this.#before = this.#world.now()
   }
@@ -305,7 +352,8 @@ export class Run {
       return word === 'data' ? asked.data !== undefined : (asked.flags & (FLAG_OF[word] ?? 0)) !== 0
     }
     return this.frames.findIndex(
-      ({ frame, isFromHost }, i) => i >= this.#lastOwn && isFromHost && !isAsked(i) && this.#isSuch(frame, such),
+      ({ frame, isFromHost }, i) =>
+        i >= this.#lastOwn && isFromHost && !isAsked(i) && this.#isSuch(frame, such),
     )
   }
 
@@ -334,15 +382,18 @@ export class Run {
     for (;;) {
       const sent = await this.#nextSegment(this.#world.now() + DRAINED)
       if (sent === undefined) return
-      for (const segment of this.#peer(1).acknowledge(sent.segment)) this.#injectTcp(segment)
+      for (const segment of this.#peer(1).acknowledge(sent.segment)) {
+        this.#injectTcp(segment)
+      }
     }
   }
 
   async #quiet(milliseconds: number): Promise<void> {
     const end = this.#before + milliseconds * NSEC_PER_MSEC
     const sent = await this.#nextSegment(end)
-    if (sent !== undefined && sent.at <= end)
+    if (sent !== undefined && sent.at <= end) {
       throw new WrongFrame(`the host has sent ${this.#describe(sent)}`, sent.index)
+    }
     this.#sentAfterQuiet = sent
     this.#before = end
     this.#note('quiet', end)
@@ -350,7 +401,8 @@ export class Run {
 
   /** Returns the next segment, or throws `otherwise` if none is sent until `latest`. */
   async #next(latest: number, otherwise?: () => Error | undefined): Promise<SentSegment> {
-    const sent = this.#sentAfterQuiet ?? (await this.#nextSegment(latest + this.#world.tolerance.late))
+    const sent =
+      this.#sentAfterQuiet ?? (await this.#nextSegment(latest + this.#world.tolerance.late))
     this.#sentAfterQuiet = undefined
     if (sent === undefined) throw otherwise?.() ?? new Error(NOTHING)
     return sent
@@ -375,7 +427,9 @@ export class Run {
       const checksum = wrongChecksum(sent)
       if (checksum !== undefined) throw new WrongFrame(`${checksum} is wrong`, index)
       const segment = segmentOf(frame)
-      if (segment === undefined || !this.#isOfCase(segment)) return { frame, at, index, segment: undefined }
+      if (segment === undefined || !this.#isOfCase(segment)) {
+        return { frame, at, index, segment: undefined }
+      }
       const port = segment.destinationPort - this.#world.port
       // Port 0 is the port of `send`.
       const wrong = port > 0 ? this.#peer(port).take(segment, at) : undefined
@@ -384,21 +438,33 @@ export class Run {
     }
   }
 
-  #checkTime({ at, index }: Moment, [earliest, latest]: readonly [number, number], isStep = true): void {
+  #checkTime(
+    { at, index }: Moment,
+    [earliest, latest]: readonly [number, number],
+    isStep = true,
+  ): void {
     const { tolerance } = this.#world
     const elapsed = at - this.#before
-    if (earliest > 0 && elapsed < earliest * NSEC_PER_MSEC - tolerance.early)
+    if (earliest > 0 && elapsed < earliest * NSEC_PER_MSEC - tolerance.early) {
       throw new WrongFrame(`too early, after ${elapsed / NSEC_PER_MSEC} ms`, index)
-    if (elapsed > latest * NSEC_PER_MSEC + tolerance.late)
+    }
+    if (elapsed > latest * NSEC_PER_MSEC + tolerance.late) {
       throw new WrongFrame(`too late, after ${elapsed / NSEC_PER_MSEC} ms`, index)
-    if (isStep) this.#before = at
+    }
+    if (isStep) {
+      this.#before = at
+    }
   }
 
   async #call(verb: string, words: readonly string[]): Promise<void> {
     const { program } = this.#world
-    if (verb === 'port') this.#port = Number(words[0])
-    else if (program === undefined) throw new Error('there is no program on the host')
-    else await program.call(verb, words)
+    if (verb === 'port') {
+      this.#port = Number(words[0])
+    } else if (program === undefined) {
+      throw new Error('there is no program on the host')
+    } else {
+      await program.call(verb, words)
+    }
   }
 
   #peer(index: number): Peer {

@@ -18,7 +18,12 @@ function checksumOf(version: IpVersion, protocol: number): number {
   return protocol === version.icmp ? ICMP_CHECK : -1
 }
 
-function sumOf(version: IpVersion, protocol: number, nh: number, { bytes, at, length }: Part): number {
+function sumOf(
+  version: IpVersion,
+  protocol: number,
+  nh: number,
+  { bytes, at, length }: Part,
+): number {
   // ICMP of IPv4 has no pseudo-header.
   const pseudo = protocol === IP4.icmp ? 0 : version.pseudoSum(bytes, nh, protocol, length)
   return finish(onesComplementSum(bytes, at, length, pseudo))
@@ -35,7 +40,12 @@ export function fillChecksum(version: IpVersion, protocol: number, nh: number, p
 }
 
 /** Whether a received checksum is right, or its protocol has none. */
-export function isChecksumRight(version: IpVersion, protocol: number, nh: number, part: Part): boolean {
+export function isChecksumRight(
+  version: IpVersion,
+  protocol: number,
+  nh: number,
+  part: Part,
+): boolean {
   const offset = checksumOf(version, protocol)
   if (offset < 0) return true
   if (offset + 2 > part.length) return false

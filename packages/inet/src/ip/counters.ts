@@ -8,10 +8,24 @@ const TCP = [
   ...['InSegs', 'OutSegs', 'RetransSegs', 'InErrs', 'OutRsts', 'InCsumErrors'],
 ]
 const TCP_EXT = [
-  ...['TW', 'TWRecycled', 'PAWSEstab', 'DelayedACKs', 'DelayedACKLost', 'ListenOverflows', 'ListenDrops'],
+  ...[
+    'TW',
+    'TWRecycled',
+    'PAWSEstab',
+    'DelayedACKs',
+    'DelayedACKLost',
+    'ListenOverflows',
+    'ListenDrops',
+  ],
   ...['TCPRenoRecovery', 'TCPSackRecovery', 'TCPFastRetrans', 'TCPSlowStartRetrans', 'TCPTimeouts'],
   ...['TCPSynRetrans', 'TCPLossProbes', 'TCPWinProbe', 'TCPKeepAlive', 'TCPZeroWindowDrop'],
-  ...['TCPAbortOnData', 'TCPAbortOnClose', 'TCPAbortOnTimeout', 'TCPChallengeACK', 'TCPMD5Unexpected'],
+  ...[
+    'TCPAbortOnData',
+    'TCPAbortOnClose',
+    'TCPAbortOnTimeout',
+    'TCPChallengeACK',
+    'TCPMD5Unexpected',
+  ],
 ]
 
 const prefixed = (prefix: string, names: readonly string[]) => names.map(name => `${prefix}${name}`)

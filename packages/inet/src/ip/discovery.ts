@@ -39,12 +39,17 @@ export function receiveArp(
   const sender = bytes.slice(at + 14, at + 18)
   const target = bytes.slice(at + 24, at + 28)
   const mac = bytes.slice(arp.shaAt(at), arp.shaAt(at) + ETH_ALEN)
-  if (isGroup(sender, 0, 4) || isGroup(target, 0, 4) || isLoopback(target) || isLoopback(sender)) return
+  if (isGroup(sender, 0, 4) || isGroup(target, 0, 4) || isLoopback(target) || isLoopback(sender)) {
+    return
+  }
   // Linux replies for the addresses of other interfaces too (arp_ignore of 0).
   if (op === arp.ARPOP_REPLY || !stack.isOwn(target)) {
     const isGratuitous =
-      sameBytes(sender, target) && (op === arp.ARPOP_REQUEST || isAddressAt(bytes, arp.thaAt(at), mac))
-    if (!stack.isOwn(sender)) dev.neighbours.update(sender, mac, isGratuitous)
+      sameBytes(sender, target) &&
+      (op === arp.ARPOP_REQUEST || isAddressAt(bytes, arp.thaAt(at), mac))
+    if (!stack.isOwn(sender)) {
+      dev.neighbours.update(sender, mac, isGratuitous)
+    }
     return
   }
   // A sender without an address looks for another host that has the target (RFC 5227).
@@ -66,8 +71,14 @@ export function receiveArp(
 const ARPHRD_IEEE802 = 6
 
 function isForEthernet(bytes: Uint8Array, at: number, length: number): boolean {
-  if (length < arp.ARP_LEN || arp.pro(bytes, at) !== ETH_P_IP || bytes[at + 4] !== 6 || bytes[at + 5] !== 4)
+  if (
+    length < arp.ARP_LEN ||
+    arp.pro(bytes, at) !== ETH_P_IP ||
+    bytes[at + 4] !== 6 ||
+    bytes[at + 5] !== 4
+  ) {
     return false
+  }
   return arp.hrd(bytes, at) === arp.ARPHRD_ETHER || arp.hrd(bytes, at) === ARPHRD_IEEE802
 }
 
@@ -76,7 +87,8 @@ export function solicitedGroup(address: Uint8Array): Uint8Array {
   return Uint8Array.of(0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, ...address.subarray(13))
 }
 
-const isSolicited = (group: Uint8Array): boolean => solicitedGroup(group).every((byte, i) => byte === group[i])
+const isSolicited = (group: Uint8Array): boolean =>
+  solicitedGroup(group).every((byte, i) => byte === group[i])
 
 /** Returns a neighbour solicitation with the hardware address of its sender. */
 export function solicitation(target: Uint8Array, mac: Uint8Array): Uint8Array {
@@ -90,7 +102,12 @@ export function solicitation(target: Uint8Array, mac: Uint8Array): Uint8Array {
 }
 
 /** Handles a message of neighbour discovery with a correct checksum and the IPv6 header at `nh`. */
-export function receiveDiscovery(stack: DiscoveryOwner, dev: StackInterface, packet: Packet, nh: number): void {
+export function receiveDiscovery(
+  stack: DiscoveryOwner,
+  dev: StackInterface,
+  packet: Packet,
+  nh: number,
+): void {
   const { bytes, at, length } = packet
   // RFC 4861 sections 7.1.1 and 7.1.2
   const isValid = ipv6.hopLimit(bytes, nh) === icmpv6.NDISC_HOP_LIMIT && bytes[at + 1] === 0
@@ -99,11 +116,19 @@ export function receiveDiscovery(stack: DiscoveryOwner, dev: StackInterface, pac
   if (!isValid || length < icmpv6.NDISC_HLEN || before === ipv6.NEXTHDR_FRAGMENT) return
   const target = bytes.slice(icmpv6.targetAt(at), icmpv6.targetAt(at) + ipv6.IPV6_ALEN)
   if (isGroup(target, 0, target.length)) return
-  if (bytes[at] === icmpv6.NDISC_NEIGHBOUR_ADVERTISEMENT) receiveAdvertisement(stack, dev, packet, target)
-  else if (bytes[at] === icmpv6.NDISC_NEIGHBOUR_SOLICITATION) receiveSolicitation(stack, dev, packet, target)
+  if (bytes[at] === icmpv6.NDISC_NEIGHBOUR_ADVERTISEMENT) {
+    receiveAdvertisement(stack, dev, packet, target)
+  } else if (bytes[at] === icmpv6.NDISC_NEIGHBOUR_SOLICITATION) {
+    receiveSolicitation(stack, dev, packet, target)
+  }
 }
 
-function receiveAdvertisement(stack: DiscoveryOwner, dev: StackInterface, packet: Packet, target: Uint8Array): void {
+function receiveAdvertisement(
+  stack: DiscoveryOwner,
+  dev: StackInterface,
+  packet: Packet,
+  target: Uint8Array,
+): void {
   const { bytes, at, length, destination } = packet
   stack.count('Icmp6InNeighborAdvertisements')
   const flags = get32(bytes, at + 4)
@@ -115,7 +140,12 @@ function receiveAdvertisement(stack: DiscoveryOwner, dev: StackInterface, packet
   dev.neighbours.update(target, bytes.slice(link, link + ETH_ALEN), true)
 }
 
-function receiveSolicitation(stack: DiscoveryOwner, dev: StackInterface, packet: Packet, target: Uint8Array): void {
+function receiveSolicitation(
+  stack: DiscoveryOwner,
+  dev: StackInterface,
+  packet: Packet,
+  target: Uint8Array,
+): void {
   const { bytes, at, length, source, destination } = packet
   stack.count('Icmp6InNeighborSolicits')
   const link = icmpv6.sourceLinkAddress(bytes, at, length)
@@ -127,7 +157,9 @@ function receiveSolicitation(stack: DiscoveryOwner, dev: StackInterface, packet:
   // A neighbour that asks all must give its hardware address, unless this host asks for it.
   const isForAll = isGroup(destination, 0, destination.length)
   if (isForAll && !isDetection && link === 0 && !dev.neighbours.isUsed(source)) return
-  if (link > 0) dev.neighbours.learn(source, bytes.slice(link, link + ETH_ALEN))
+  if (link > 0) {
+    dev.neighbours.learn(source, bytes.slice(link, link + ETH_ALEN))
+  }
   const advertisement = solicitation(target, dev.mac)
   const router = stack.forwarding ? icmpv6.NA_ROUTER : 0
   const solicited = isDetection ? 0 : icmpv6.NA_SOLICITED

@@ -12,7 +12,10 @@ const OFFSET_AND_MORE = 0xfff9
 const MAX_LENGTH = 0xffff
 
 const isExtension = (protocol: number): boolean =>
-  protocol === NEXTHDR_HOP || protocol === NEXTHDR_DEST || protocol === NEXTHDR_ROUTING || protocol === NEXTHDR_FRAGMENT
+  protocol === NEXTHDR_HOP ||
+  protocol === NEXTHDR_DEST ||
+  protocol === NEXTHDR_ROUTING ||
+  protocol === NEXTHDR_FRAGMENT
 
 function sizeOf(bytes: Uint8Array, h: number, protocol: number): number {
   if (protocol === NEXTHDR_FRAGMENT) return FRAGMENT_HLEN
@@ -25,7 +28,12 @@ function sizeOf(bytes: Uint8Array, h: number, protocol: number): number {
  * extension headers. If `throughFragments` is false, the search stops at a fragment header and
  * returns the position of the byte that names it.
  */
-export function nextHeaderAt(bytes: Uint8Array, nh: number, end: number, throughFragments: boolean): number {
+export function nextHeaderAt(
+  bytes: Uint8Array,
+  nh: number,
+  end: number,
+  throughFragments: boolean,
+): number {
   let at = nh + 6
   let header = nh + IPV6_HLEN
   for (;;) {
@@ -111,8 +119,9 @@ export function headerProblem(
   for (let h = start?.h ?? nh + IPV6_HLEN; ; ) {
     const protocol = bytes[nextAt] as number
     if (!isExtension(protocol)) return undefined
-    if (protocol === NEXTHDR_HOP && (nextAt !== nh + 6 || hasFragment))
+    if (protocol === NEXTHDR_HOP && (nextAt !== nh + 6 || hasFragment)) {
       return { code: UNK_NEXTHDR, pointer: nextAt - nh }
+    }
     if (protocol === NEXTHDR_FRAGMENT) {
       if (hasFragment || h + FRAGMENT_HLEN > end) return { code: HDR_FIELD, pointer: h - nh }
       if ((get16(bytes, h + 2) & OFFSET_AND_MORE) !== 0) return undefined
@@ -131,7 +140,11 @@ export function headerProblem(
 }
 
 /** Returns the problem of the hop-by-hop header with which a packet at `nh` starts. */
-export function hopByHopProblem(bytes: Uint8Array, nh: number, end: number): HeaderProblem | undefined {
+export function hopByHopProblem(
+  bytes: Uint8Array,
+  nh: number,
+  end: number,
+): HeaderProblem | undefined {
   const h = nh + IPV6_HLEN
   if (h + 8 > end || h + sizeOf(bytes, h, NEXTHDR_HOP) > end) return SILENT
   return optionProblem(bytes, nh, h, h + sizeOf(bytes, h, NEXTHDR_HOP), true)
@@ -141,8 +154,15 @@ export function hopByHopProblem(bytes: Uint8Array, nh: number, end: number): Hea
 const RPL = 3
 const SEGMENTS = 4
 
-function routingProblem(bytes: Uint8Array, nh: number, h: number, isForUs: boolean): HeaderProblem | undefined {
-  if (!isForUs || bytes[nh + 24] === 0xff || bytes[h + 2] === RPL || bytes[h + 2] === SEGMENTS) return SILENT
+function routingProblem(
+  bytes: Uint8Array,
+  nh: number,
+  h: number,
+  isForUs: boolean,
+): HeaderProblem | undefined {
+  if (!isForUs || bytes[nh + 24] === 0xff || bytes[h + 2] === RPL || bytes[h + 2] === SEGMENTS) {
+    return SILENT
+  }
   if (bytes[h + 3] !== 0) return { code: HDR_FIELD, pointer: h + 2 - nh }
   return undefined
 }
@@ -194,12 +214,18 @@ function optionProblem(
 
 function isZero(bytes: Uint8Array, from: number, to: number): boolean {
   let at = from
-  while (at < to && bytes[at] === 0) at++
+  while (at < to && bytes[at] === 0) {
+    at++
+  }
   return at >= to
 }
 
 /** Returns the problem of an option that Linux knows, null without one; undefined for others. */
-function hopOptionProblem(bytes: Uint8Array, nh: number, at: number): HeaderProblem | null | undefined {
+function hopOptionProblem(
+  bytes: Uint8Array,
+  nh: number,
+  at: number,
+): HeaderProblem | null | undefined {
   const length = bytes[at + 1] as number
   const offset = at - nh
   switch (bytes[at]) {
@@ -227,5 +253,8 @@ function unknownProblem(bytes: Uint8Array, nh: number, at: number): HeaderProble
 }
 
 /** Whether a problem is reported although its packet was for a group: RFC 4443 sec. 2.4 (e.3). */
-export const isForAllSenders = (bytes: Uint8Array, nh: number, { code, pointer }: HeaderProblem): boolean =>
-  code === UNK_OPTION && (bytes[nh + pointer] as number) >> 6 === REPORT
+export const isForAllSenders = (
+  bytes: Uint8Array,
+  nh: number,
+  { code, pointer }: HeaderProblem,
+): boolean => code === UNK_OPTION && (bytes[nh + pointer] as number) >> 6 === REPORT

@@ -70,7 +70,11 @@ const NAMES6 = new Map([
 ])
 
 /** Returns the name of the counter of a type; undefined without one. */
-export function counterOf(version: IpVersion, direction: 'In' | 'Out', type: number): string | undefined {
+export function counterOf(
+  version: IpVersion,
+  direction: 'In' | 'Out',
+  type: number,
+): string | undefined {
   const name = (version === IP4 ? NAMES4 : NAMES6).get(type)
   return name && `${version === IP4 ? 'Icmp' : 'Icmp6'}${direction}${name}`
 }
@@ -78,5 +82,7 @@ export function counterOf(version: IpVersion, direction: 'In' | 'Out', type: num
 /** Returns the names of the counters of all types. */
 export function counterNames(version: IpVersion): string[] {
   const types = [...(version === IP4 ? NAMES4 : NAMES6).keys()]
-  return types.flatMap(type => [counterOf(version, 'In', type), counterOf(version, 'Out', type)] as string[])
+  return types.flatMap(
+    type => [counterOf(version, 'In', type), counterOf(version, 'Out', type)] as string[],
+  )
 }

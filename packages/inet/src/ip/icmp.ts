@@ -69,22 +69,39 @@ export class Icmp {
     }
     const type = bytes[at] as number
     if (!isV4 && icmpv6.isNeighbourDiscovery(type)) {
-      if (dev !== undefined) receiveDiscovery(this.#stack, dev, packet, nh)
+      if (dev !== undefined) {
+        receiveDiscovery(this.#stack, dev, packet, nh)
+      }
       return
     }
     const counter = counterOf(version, 'In', type)
-    if (counter !== undefined) this.#stack.count(counter)
-    if (type === (isV4 ? icmp.ICMP_ECHO : ECHO6)) this.#reply(version, packet, nh)
-    else if (isV4 && type === ICMP_TIMESTAMP) this.#replyWithTime(packet, nh)
-    else if (type === (isV4 ? icmp.ICMP_ECHOREPLY : icmpv6.ICMPV6_ECHO_REPLY)) this.#stack.onEchoReply?.(packet)
-    else if (isV4 ? icmp.isError(type) : icmpv6.isError(type)) this.#receiveError(version, packet)
+    if (counter !== undefined) {
+      this.#stack.count(counter)
+    }
+    if (type === (isV4 ? icmp.ICMP_ECHO : ECHO6)) {
+      this.#reply(version, packet, nh)
+    } else if (isV4 && type === ICMP_TIMESTAMP) {
+      this.#replyWithTime(packet, nh)
+    } else if (type === (isV4 ? icmp.ICMP_ECHOREPLY : icmpv6.ICMPV6_ECHO_REPLY)) {
+      this.#stack.onEchoReply?.(packet)
+    } else if (isV4 ? icmp.isError(type) : icmpv6.isError(type)) {
+      this.#receiveError(version, packet)
+    }
   }
 
   /** Replies to a packet without a socket. `nh` is the position of its IP header, or -1. */
   refuse({ bytes, at, length, source, destination }: Packet, nh: number): void {
     const version = versionOf(source)
     if (nh >= 0) {
-      this.#send(version, version.unreachable, version.portUnreachable, 0, bytes, nh, at + length - nh)
+      this.#send(
+        version,
+        version.unreachable,
+        version.portUnreachable,
+        0,
+        bytes,
+        nh,
+        at + length - nh,
+      )
       return
     }
     const quoted = new Uint8Array(version.header + length)
@@ -98,10 +115,19 @@ export class Icmp {
 
   /** Reports a packet of a protocol that this host does not have. */
   refuseProtocol(version: IpVersion, bytes: Uint8Array, nh: number, length: number): void {
-    if (version === IP4) this.#send(version, version.unreachable, icmp.ICMP_PROT_UNREACH, 0, bytes, nh, length)
-    else {
+    if (version === IP4) {
+      this.#send(version, version.unreachable, icmp.ICMP_PROT_UNREACH, 0, bytes, nh, length)
+    } else {
       const pointer = nextHeaderAt(bytes, nh, nh + length, true) - nh
-      this.#send(version, icmpv6.ICMPV6_PARAMPROB, icmpv6.ICMPV6_UNK_NEXTHDR, pointer, bytes, nh, length)
+      this.#send(
+        version,
+        icmpv6.ICMPV6_PARAMPROB,
+        icmpv6.ICMPV6_UNK_NEXTHDR,
+        pointer,
+        bytes,
+        nh,
+        length,
+      )
     }
   }
 
@@ -109,7 +135,9 @@ export class Icmp {
   parameterProblem(bytes: Uint8Array, nh: number, length: number, problem: HeaderProblem): void {
     const { code, pointer } = problem
     const isForAll = isForAllSenders(bytes, nh, problem)
-    if (code !== undefined) this.#send(IP6, icmpv6.ICMPV6_PARAMPROB, code, pointer, bytes, nh, length, isForAll)
+    if (code !== undefined) {
+      this.#send(IP6, icmpv6.ICMPV6_PARAMPROB, code, pointer, bytes, nh, length, isForAll)
+    }
   }
 
   /** Reports the option of an IPv4 packet at an offset. */
@@ -137,8 +165,11 @@ export class Icmp {
   }
 
   tooBig(version: IpVersion, bytes: Uint8Array, nh: number, length: number, mtu: number): void {
-    if (version === IP4) this.#send(version, version.unreachable, icmp.ICMP_FRAG_NEEDED, mtu, bytes, nh, length)
-    else this.#send(version, icmpv6.ICMPV6_PKT_TOOBIG, 0, mtu, bytes, nh, length)
+    if (version === IP4) {
+      this.#send(version, version.unreachable, icmp.ICMP_FRAG_NEEDED, mtu, bytes, nh, length)
+    } else {
+      this.#send(version, icmpv6.ICMPV6_PKT_TOOBIG, 0, mtu, bytes, nh, length)
+    }
   }
 
   #reply(version: IpVersion, { bytes, at, length, source, destination }: Packet, nh: number): void {
@@ -166,12 +197,20 @@ export class Icmp {
   }
 
   /** Takes over a message without its checksum. */
-  #transmit(version: IpVersion, from: Uint8Array, to: Uint8Array, message: Uint8Array, trafficClass: number): void {
+  #transmit(
+    version: IpVersion,
+    from: Uint8Array,
+    to: Uint8Array,
+    message: Uint8Array,
+    trafficClass: number,
+  ): void {
     const options = version === IP4 ? this.replying.options : NO_OPTIONS
     if (options === undefined) return
     this.#stack.count(version === IP4 ? 'IcmpOutMsgs' : 'Icmp6OutMsgs')
     const counter = counterOf(version, 'Out', message[0] as number)
-    if (counter !== undefined) this.#stack.count(counter)
+    if (counter !== undefined) {
+      this.#stack.count(counter)
+    }
     this.#stack.send(version.icmp, from, to, message, { trafficClass, options })
   }
 
@@ -186,9 +225,18 @@ export class Icmp {
     length: number,
     isForAll = false,
   ): void {
-    if (version === IP4 ? !this.#mayReport4(bytes, nh, nh + length) : isErrorMessage(bytes, nh, nh + length)) return
+    if (
+      version === IP4
+        ? !this.#mayReport4(bytes, nh, nh + length)
+        : isErrorMessage(bytes, nh, nh + length)
+    ) {
+      return
+    }
     const source = bytes.slice(version.sourceAt(nh), version.sourceAt(nh) + version.address)
-    const destination = bytes.slice(version.destinationAt(nh), version.destinationAt(nh) + version.address)
+    const destination = bytes.slice(
+      version.destinationAt(nh),
+      version.destinationAt(nh) + version.address,
+    )
     if (isGroup(source, 0, source.length) || source.every(byte => byte === 0)) return
     if (this.#stack.interfaces.some(dev => dev.isAnycast(source))) return
     if ((this.#stack.isToAll(destination) || this.replying.isMuted) && !isForAll) return
@@ -212,7 +260,9 @@ export class Icmp {
   /** Whether a message of ICMP is a reply of this host, or a ping of its. */
   #hasSent(version: IpVersion, { bytes, at }: Packet, protocol: number): boolean {
     if (protocol !== version.icmp) return false
-    return version === IP6 || bytes[at] === icmp.ICMP_ECHOREPLY || this.#stack.onEchoReply !== undefined
+    return (
+      version === IP6 || bytes[at] === icmp.ICMP_ECHOREPLY || this.#stack.onEchoReply !== undefined
+    )
   }
 
   /** Whether a packet is neither a later fragment nor an ICMP message that gets no error. */
@@ -239,10 +289,17 @@ export class Icmp {
     if (version === IP4 && !this.#stack.isOwn(own)) return
     const [errno, isFatal] = errorOf(version, bytes[at] as number, bytes[at + 1] as number) ?? []
     if (errno === undefined || isFatal === undefined) return
-    const destination = quoted.slice(version.destinationAt(0), version.destinationAt(0) + version.address)
+    const destination = quoted.slice(
+      version.destinationAt(0),
+      version.destinationAt(0) + version.address,
+    )
     const packet = { bytes: quoted, at: h, length: quoted.length - h, source: own, destination }
     const sender = this.#stack.input.protocols.get(protocol)
-    if (sender === undefined ? !this.#hasSent(version, packet, protocol) : !sender.hasSent(packet)) return
+    if (
+      sender === undefined ? !this.#hasSent(version, packet, protocol) : !sender.hasSent(packet)
+    ) {
+      return
+    }
     let mtu = 0
     if (errno === EMSGSIZE) {
       mtu = version === IP4 ? icmp.nextHopMtu(bytes, at) : icmpv6.mtu(bytes, at)
@@ -250,7 +307,8 @@ export class Icmp {
       if (!this.#stack.pathMtu.report(destination, mtu, known)) return
       mtu = this.#stack.mtuTo(destination)
     }
-    const isNoPath = bytes[at] === version.unreachable && (bytes[at + 1] as number) <= version.noPathMax
+    const isNoPath =
+      bytes[at] === version.unreachable && (bytes[at + 1] as number) <= version.noPathMax
     sender?.error({ errno, isFatal, mtu, isNoPath, packet })
   }
 }

@@ -44,7 +44,14 @@ export class Input {
   }
 
   /** Takes a packet from an interface, with padding. `isForUs` is false for frames to groups. */
-  receive(dev: StackInterface, type: number, bytes: Uint8Array, at: number, length: number, isForUs: boolean): void {
+  receive(
+    dev: StackInterface,
+    type: number,
+    bytes: Uint8Array,
+    at: number,
+    length: number,
+    isForUs: boolean,
+  ): void {
     const version = type === ETH_P_IP ? IP4 : IP6
     const { counters } = version
     this.#stack.count(counters.inReceives)
@@ -64,17 +71,22 @@ export class Input {
     }
     const { divert, filter } = this.#stack
     const diverted = divert?.({ bytes, at, length: total, from: dev, to: undefined })
-    if (diverted !== undefined) this.#forward(dev, version, bytes, at, total, diverted)
-    else if (this.#isLocal(version, dev, bytes, version.destinationAt(at))) {
-      if (filter === undefined || filter({ bytes, at, length: total, from: dev, to: undefined }))
+    if (diverted !== undefined) {
+      this.#forward(dev, version, bytes, at, total, diverted)
+    } else if (this.#isLocal(version, dev, bytes, version.destinationAt(at))) {
+      if (filter === undefined || filter({ bytes, at, length: total, from: dev, to: undefined })) {
         this.#receiveLocal(version, dev, bytes, at, total, isForUs)
-      else this.#stack.count('FilterDropped')
-    } else if (isForUs && this.#stack.forwarding) this.#forward(dev, version, bytes, at, total, undefined)
-    else if (isForUs) {
+      } else {
+        this.#stack.count('FilterDropped')
+      }
+    } else if (isForUs && this.#stack.forwarding) {
+      this.#forward(dev, version, bytes, at, total, undefined)
+    } else if (isForUs) {
       this.#stack.count(counters.inAddrErrors)
       // Linux reads options before it knows that the packet is for another host.
-      if (hasOptions(version, bytes, at) && mayBeOther(bytes, ipv4.destinationAt(at)))
+      if (hasOptions(version, bytes, at) && mayBeOther(bytes, ipv4.destinationAt(at))) {
         this.#readOptions(bytes, at, total)
+      }
       this.#stack.icmp.replying = USUAL
     }
   }
@@ -89,10 +101,13 @@ export class Input {
   ): void {
     const { icmp } = this.#stack
     icmp.replying = isForUs ? USUAL : MUTED
-    if (!hasOptions(version, bytes, at)) this.deliver(dev, bytes, at, at + length)
-    else {
+    if (!hasOptions(version, bytes, at)) {
+      this.deliver(dev, bytes, at, at + length)
+    } else {
       const filled = this.#readOptions(bytes, at, length)
-      if (filled !== undefined) this.deliver(dev, filled, 0, length)
+      if (filled !== undefined) {
+        this.deliver(dev, filled, 0, length)
+      }
     }
     icmp.replying = USUAL
   }
@@ -106,14 +121,18 @@ export class Input {
     icmp.replying = { ...icmp.replying, options: replied }
     if (problem === 0 && !hasSourceRoute) return copy
     this.#stack.count(IP4.counters.inHdrErrors)
-    if (problem > 0) icmp.optionProblem(copy, 0, length, problem)
+    if (problem > 0) {
+      icmp.optionProblem(copy, 0, length, problem)
+    }
     return undefined
   }
 
   #optionsHost(packet: Uint8Array): OptionsHost {
     const { clock } = this.#stack
     const [source, destination] = [packet.slice(12, 16), packet.slice(16, 20)]
-    const own = this.#stack.isOwn(destination) ? destination : (this.#stack.sourceFor(source) ?? destination)
+    const own = this.#stack.isOwn(destination)
+      ? destination
+      : (this.#stack.sourceFor(source) ?? destination)
     const isOther = (address: Uint8Array) =>
       address[0] !== 0 && !this.#stack.isOwn(address) && !this.#stack.isToAll(address)
     return { own, now: clock.now(), isOther }
@@ -124,13 +143,18 @@ export class Input {
     const { icmp } = this.#stack
     const isV6 = this.#upper.find(bytes, nh, end) === 6
     const problem = isV6 ? headerProblem(bytes, nh, end, !icmp.replying.isMuted) : undefined
-    if (problem !== undefined) this.#hasProblem(bytes, nh, end, problem)
-    else if (this.#upper.isFragment && (!isV6 || isPiece(bytes, nh, end)))
+    if (problem !== undefined) {
+      this.#hasProblem(bytes, nh, end, problem)
+    } else if (this.#upper.isFragment && (!isV6 || isPiece(bytes, nh, end))) {
       this.#reassembly.add(bytes, nh, end, icmp.replying)
-    else {
+    } else {
       // A fragment that is a whole packet has nothing to wait for (RFC 6946).
-      if (this.#upper.isFragment) this.#stack.count(IP6.counters.reasmReqds)
-      if (this.#upper.isFragment) this.#stack.count(IP6.counters.reasmOks)
+      if (this.#upper.isFragment) {
+        this.#stack.count(IP6.counters.reasmReqds)
+      }
+      if (this.#upper.isFragment) {
+        this.#stack.count(IP6.counters.reasmOks)
+      }
       this.#receiveWhole(dev, bytes, nh, end)
     }
   }
@@ -146,9 +170,14 @@ export class Input {
     icmp.replying = replying
     const isV6 = this.#upper.find(frame, ETH_HLEN, frame.length) === 6
     const start = { nextAt, h: ETH_HLEN + head.length }
-    const problem = isV6 ? headerProblem(frame, ETH_HLEN, frame.length, !replying.isMuted, start) : undefined
-    if (problem !== undefined) this.#hasProblem(frame, ETH_HLEN, frame.length, problem)
-    else this.#receiveWhole(undefined, frame, ETH_HLEN, frame.length)
+    const problem = isV6
+      ? headerProblem(frame, ETH_HLEN, frame.length, !replying.isMuted, start)
+      : undefined
+    if (problem !== undefined) {
+      this.#hasProblem(frame, ETH_HLEN, frame.length, problem)
+    } else {
+      this.#receiveWhole(undefined, frame, ETH_HLEN, frame.length)
+    }
     icmp.replying = before
   }
 
@@ -167,7 +196,12 @@ export class Input {
     this.#stack.icmp.parameterProblem(bytes, nh, end - nh, problem)
   }
 
-  #receiveWhole(dev: StackInterface | undefined, bytes: Uint8Array, nh: number, packetEnd: number): void {
+  #receiveWhole(
+    dev: StackInterface | undefined,
+    bytes: Uint8Array,
+    nh: number,
+    packetEnd: number,
+  ): void {
     const version = this.#upper.find(bytes, nh, packetEnd) === 4 ? IP4 : IP6
     const { h, protocol, end } = this.#upper
     if (h < 0) return
@@ -180,7 +214,9 @@ export class Input {
         this.#stack.count(version.counters.udpInErrors)
         return
       }
-      if (!isJumbo) length = udp.length(bytes, h)
+      if (!isJumbo) {
+        length = udp.length(bytes, h)
+      }
     }
     if (!isChecksumRight(version, protocol, nh, { bytes, at: h, length })) {
       this.#countChecksumError(version, protocol)
@@ -198,7 +234,12 @@ export class Input {
     }
     // Frames for all have no connections, and neither has a group or a broadcast address.
     if (protocol === ipv4.IPPROTO_TCP && this.#stack.icmp.replying.isMuted) return
-    if (protocol === ipv4.IPPROTO_TCP && !this.#stack.routes.isOwn(bytes, destinationAt, version.address)) return
+    if (
+      protocol === ipv4.IPPROTO_TCP &&
+      !this.#stack.routes.isOwn(bytes, destinationAt, version.address)
+    ) {
+      return
+    }
     const receiver = this.protocols.get(protocol)
     if (receiver === undefined) {
       this.#refuseProtocol(version, protocol, bytes, nh, packetEnd)
@@ -211,7 +252,13 @@ export class Input {
     this.#current = undefined
   }
 
-  #refuseProtocol(version: IpVersion, protocol: number, bytes: Uint8Array, nh: number, end: number): void {
+  #refuseProtocol(
+    version: IpVersion,
+    protocol: number,
+    bytes: Uint8Array,
+    nh: number,
+    end: number,
+  ): void {
     // Linux knows IGMP and PIM, and no next header is an empty packet.
     if (protocol === (version === IP4 ? ipv4.IPPROTO_IGMP : ipv6.NEXTHDR_NONE)) return
     if (protocol === IPPROTO_PIM) return
@@ -226,12 +273,16 @@ export class Input {
     } else if (protocol === ipv4.IPPROTO_UDP) {
       this.#stack.count(version.counters.udpInErrors)
       this.#stack.count(version.counters.udpInCsumErrors)
-    } else this.#stack.count(version === IP4 ? 'IcmpInCsumErrors' : 'Icmp6InCsumErrors')
+    } else {
+      this.#stack.count(version === IP4 ? 'IcmpInCsumErrors' : 'Icmp6InCsumErrors')
+    }
   }
 
   #isLocal(version: IpVersion, dev: StackInterface, bytes: Uint8Array, to: number): boolean {
     const { address } = version
-    if (isGroup(bytes, to, address)) return dev.isMember(bytes, to, address) || (bytes[to] === 0xff && address === 4)
+    if (isGroup(bytes, to, address)) {
+      return dev.isMember(bytes, to, address) || (bytes[to] === 0xff && address === 4)
+    }
     if (this.#stack.routes.isOwn(bytes, to, address)) {
       // Packets for loopback addresses never arrive from outside.
       return version === IP4 ? bytes[to] !== 127 : bytes[to] !== 0
@@ -249,7 +300,10 @@ export class Input {
     }
     if (bytes[source] === 127) return true
     if (ipv4.source(bytes, at) === 0) return !isFromNowhere(bytes, at)
-    return dev.name !== this.#stack.acceptsOwnFrom && this.#stack.routes.isOwn(bytes, source, version.address)
+    return (
+      dev.name !== this.#stack.acceptsOwnFrom &&
+      this.#stack.routes.isOwn(bytes, source, version.address)
+    )
   }
 
   #forward(
@@ -265,9 +319,16 @@ export class Input {
       return
     }
     const to = bytes.slice(version.destinationAt(at), version.destinationAt(at) + version.address)
-    if (isGroup(to, 0, to.length) || isLoopback(to) || (version === IP6 && ipv6.isLinkLocal(to, 0))) return
+    if (
+      isGroup(to, 0, to.length) ||
+      isLoopback(to) ||
+      (version === IP6 && ipv6.isLinkLocal(to, 0))
+    ) {
+      return
+    }
     const { routes, icmp, filter } = this.#stack
-    const hop: Hop | undefined = diverted === undefined ? routes.find(to) : routes.over(diverted, to)
+    const hop: Hop | undefined =
+      diverted === undefined ? routes.find(to) : routes.over(diverted, to)
     if (hop === undefined) {
       this.#stack.count(version.counters.inNoRoutes)
       icmp.noRoute(version, bytes, at, length)

@@ -16,7 +16,14 @@ import {
 import { isLinkLocal } from 'vnet/internal/packet/ipv6'
 import { receiveArp } from './discovery.ts'
 import { type Neighbour, Neighbours, type NeighboursOwner } from './neighbours.ts'
-import { type AddressKey, addressKey, IPV6_MIN_MTU, isAddressAt, isUnspecified, versionOf } from './version.ts'
+import {
+  type AddressKey,
+  addressKey,
+  IPV6_MIN_MTU,
+  isAddressAt,
+  isUnspecified,
+  versionOf,
+} from './version.ts'
 
 /** The properties of an interface, and where its frames go. */
 export interface StackInterfaceOptions {
@@ -34,7 +41,14 @@ export interface StackInterfaceOptions {
 interface Owner extends NeighboursOwner {
   removed(dev: StackInterface): void
   readonly input: {
-    receive(dev: StackInterface, type: number, bytes: Uint8Array, at: number, length: number, isForUs: boolean): void
+    receive(
+      dev: StackInterface,
+      type: number,
+      bytes: Uint8Array,
+      at: number,
+      length: number,
+      isForUs: boolean,
+    ): void
   }
 }
 
@@ -90,7 +104,9 @@ export class StackInterface {
    * are forgotten (arp_evict_nocarrier).
    */
   set carrier(carrier: boolean) {
-    if (this.#carrier && !carrier) this.neighbours.flush()
+    if (this.#carrier && !carrier) {
+      this.neighbours.flush()
+    }
     this.#carrier = carrier
   }
 
@@ -114,7 +130,9 @@ export class StackInterface {
   removeAddress(cidr: string): void {
     const { bytes } = prefixOf(cidr)
     const i = this.addresses.findIndex(each => sameBytes(each.bytes, bytes))
-    if (i >= 0) this.addresses.splice(i, 1)
+    if (i >= 0) {
+      this.addresses.splice(i, 1)
+    }
     this.#stack.routes.changed()
   }
 
@@ -124,7 +142,9 @@ export class StackInterface {
    */
   setUp(isUp: boolean): void {
     this.#isUp = isUp
-    if (!isUp) this.neighbours.flush()
+    if (!isUp) {
+      this.neighbours.flush()
+    }
     this.#stack.routes.changed()
   }
 
@@ -144,7 +164,9 @@ export class StackInterface {
   sourceFor(to: Uint8Array): Uint8Array | undefined {
     // Groups of the link have its scope, too (RFC 6724 sec. 5, rule 2). In Linux :: has the least.
     const isGroupOfLink = to[0] === 0xff && ((to[1] as number) & 0xf) <= 2
-    if (to.length === 16 && (isLinkLocal(to, 0) || isGroupOfLink || isUnspecified(to))) return this.linkLocal
+    if (to.length === 16 && (isLinkLocal(to, 0) || isGroupOfLink || isUnspecified(to))) {
+      return this.linkLocal
+    }
     let first: Uint8Array | undefined
     for (const prefix of this.addresses) {
       if (prefix.bytes.length !== to.length) continue
@@ -156,13 +178,20 @@ export class StackInterface {
 
   /** Whether an address of either family is an address of this interface. */
   owns(address: Uint8Array): boolean {
-    return sameBytes(this.linkLocal, address) || this.addresses.some(({ bytes }) => sameBytes(bytes, address))
+    return (
+      sameBytes(this.linkLocal, address) ||
+      this.addresses.some(({ bytes }) => sameBytes(bytes, address))
+    )
   }
 
   /** Whether the bytes at `at` are an IPv6 address of this interface. */
   hasAddress(bytes: Uint8Array, at: number): boolean {
     if (isAddressAt(bytes, at, this.linkLocal)) return true
-    for (const own of this.addresses) if (own.bytes.length === 16 && isAddressAt(bytes, at, own.bytes)) return true
+    for (const own of this.addresses) {
+      if (own.bytes.length === 16 && isAddressAt(bytes, at, own.bytes)) {
+        return true
+      }
+    }
     return false
   }
 
@@ -172,7 +201,12 @@ export class StackInterface {
     const asked = get32(address, 0)
     for (const { bytes, prefixLen } of this.addresses) {
       if (bytes.length !== 4 || prefixLen >= 31) continue
-      if ((get32(networkOf({ bytes, prefixLen }), 0) | (0xffff_ffff >>> prefixLen)) >>> 0 === asked) return true
+      if (
+        (get32(networkOf({ bytes, prefixLen }), 0) | (0xffff_ffff >>> prefixLen)) >>> 0 ===
+        asked
+      ) {
+        return true
+      }
     }
     return false
   }
@@ -182,7 +216,10 @@ export class StackInterface {
     if (address.length !== 16) return false
     if (isLinkLocal(address, 0) && address.subarray(2).every(byte => byte === 0)) return true
     return this.addresses.some(
-      prefix => prefix.bytes.length === 16 && prefix.prefixLen < 127 && sameBytes(networkOf(prefix), address),
+      prefix =>
+        prefix.bytes.length === 16 &&
+        prefix.prefixLen < 127 &&
+        sameBytes(networkOf(prefix), address),
     )
   }
 
@@ -196,8 +233,11 @@ export class StackInterface {
   leave(group: Uint8Array): void {
     const key = addressKey(group, 0, group.length)
     const joined = this.#groups.get(key) ?? 0
-    if (joined > 1) this.#groups.set(key, joined - 1)
-    else this.#groups.delete(key)
+    if (joined > 1) {
+      this.#groups.set(key, joined - 1)
+    } else {
+      this.#groups.delete(key)
+    }
   }
 
   /** Whether this interface receives the group at `at`: joined, of all nodes, or solicited-node. */
@@ -205,14 +245,18 @@ export class StackInterface {
     if (this.#groups.size > 0 && this.#groups.has(addressKey(bytes, at, length))) return true
     if (length === 4) return get32(bytes, at) === 0xe000_0001
     const scope = bytes[at + 1]
-    if ((scope !== 1 && scope !== 2) || get32(bytes, at + 4) !== 0 || get16(bytes, at + 2) !== 0) return false
+    if ((scope !== 1 && scope !== 2) || get32(bytes, at + 4) !== 0 || get16(bytes, at + 2) !== 0) {
+      return false
+    }
     if (get32(bytes, at + 8) === 0) {
       const group = get32(bytes, at + 12)
       return group === 1 || (group === 2 && this.#stack.forwarding)
     }
     if (get32(bytes, at + 8) !== 1 || bytes[at + 12] !== 0xff) return false
     if (isAddressAt(bytes, at + 13, this.linkLocal.subarray(13))) return true
-    return this.addresses.some(own => own.bytes.length === 16 && isAddressAt(bytes, at + 13, own.bytes.subarray(13)))
+    return this.addresses.some(
+      own => own.bytes.length === 16 && isAddressAt(bytes, at + 13, own.bytes.subarray(13)),
+    )
   }
 
   /** @internal Takes over a frame with room for an Ethernet header, and sends its packet. */
@@ -228,8 +272,11 @@ export class StackInterface {
 
   /** @internal Takes over a whole frame. */
   transmit(frame: Uint8Array): void {
-    if (this.#isUp && this.#carrier) this.#transmit(frame)
-    else this.#stack.count('TxDropped')
+    if (this.#isUp && this.#carrier) {
+      this.#transmit(frame)
+    } else {
+      this.#stack.count('TxDropped')
+    }
   }
 
   /** Takes a frame, which is lent. Ignores frames for other stations. */
@@ -239,9 +286,14 @@ export class StackInterface {
     if (!isForUs && !ethernet.isMulticastAddress(bytes, ethernet.destinationAt(at))) return
     const header = headerOf(bytes, at, length)
     const type = header < 0 ? -1 : get16(bytes, at + header - 2)
-    if (type === ethernet.ETH_P_ARP) receiveArp(this.#stack, this, bytes, at + header, length - header)
-    else if (type === ethernet.ETH_P_IP || (type === ethernet.ETH_P_IPV6 && this.#mtu >= IPV6_MIN_MTU))
+    if (type === ethernet.ETH_P_ARP) {
+      receiveArp(this.#stack, this, bytes, at + header, length - header)
+    } else if (
+      type === ethernet.ETH_P_IP ||
+      (type === ethernet.ETH_P_IPV6 && this.#mtu >= IPV6_MIN_MTU)
+    ) {
       this.#stack.input.receive(this, type, bytes, at + header, length - header, isForUs)
+    }
   }
 }
 
@@ -272,6 +324,8 @@ function linkLocalOf(mac: Uint8Array): Uint8Array {
 
 function prefixOf(cidr: string): Prefix {
   const prefix = parsePrefix(cidr)
-  if (prefix === undefined) throw new UsageError(`'${cidr}' is not an address such as 198.18.0.1/24`)
+  if (prefix === undefined) {
+    throw new UsageError(`'${cidr}' is not an address such as 198.18.0.1/24`)
+  }
   return prefix
 }

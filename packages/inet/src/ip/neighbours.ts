@@ -6,7 +6,13 @@
 import { type Alarm, NSEC_PER_SEC } from 'vnet/internal/base/index'
 import { sameBytes } from 'vnet/internal/packet/address'
 import { requestFrame } from 'vnet/internal/packet/arp'
-import { BROADCAST, copyAddress, destinationAt, ETH_HLEN, groupAddress } from 'vnet/internal/packet/ethernet'
+import {
+  BROADCAST,
+  copyAddress,
+  destinationAt,
+  ETH_HLEN,
+  groupAddress,
+} from 'vnet/internal/packet/ethernet'
 import type { Ip } from '../contract.ts'
 import { type DiscoveryOwner, solicitation, solicitedGroup } from './discovery.ts'
 import type { StackInterface } from './interface.ts'
@@ -76,7 +82,9 @@ export class Neighbours {
     const key = addressKey(address, 0, address.length)
     let entry = this.#entries.get(key)
     if (entry === undefined) {
-      if (this.#entries.size >= ENTRIES_MAX) this.#evict()
+      if (this.#entries.size >= ENTRIES_MAX) {
+        this.#evict()
+      }
       entry = new Neighbour(address.slice(), this.#mapped(address))
       this.#entries.set(key, entry)
     }
@@ -97,7 +105,9 @@ export class Neighbours {
     if (oldest === undefined) return
     const [key, entry] = oldest
     this.#entries.delete(key)
-    if (entry.probes > 0) this.#stop(entry)
+    if (entry.probes > 0) {
+      this.#stop(entry)
+    }
     this.#stack.count('NeighUnresolvedDiscards', entry.frames.splice(0).length)
     // Kept hops lead to the entry.
     this.#stack.routes.changed()
@@ -143,7 +153,9 @@ export class Neighbours {
   /** Sets the hardware address of a neighbour that has sent it with a request for this host. */
   learn(address: Uint8Array, mac: Uint8Array): void {
     const entry = this.of(address)
-    if (!entry.isPermanent && this.#mapped(address) === undefined) this.#resolve(entry, mac)
+    if (!entry.isPermanent && this.#mapped(address) === undefined) {
+      this.#resolve(entry, mac)
+    }
   }
 
   /**
@@ -153,8 +165,12 @@ export class Neighbours {
   update(address: Uint8Array, mac: Uint8Array, isFirm: boolean): void {
     if (!this.isUsed(address)) return
     const entry = this.of(address)
-    if (!isFirm && entry.mac !== undefined && this.#stack.clock.now() - entry.since <= LOCKED) return
-    if (!entry.isPermanent && this.#mapped(address) === undefined) this.#resolve(entry, mac)
+    if (!isFirm && entry.mac !== undefined && this.#stack.clock.now() - entry.since <= LOCKED) {
+      return
+    }
+    if (!entry.isPermanent && this.#mapped(address) === undefined) {
+      this.#resolve(entry, mac)
+    }
   }
 
   /** Forgets all neighbours and drops packets that wait: the interface is down or lacks carrier. */
@@ -193,20 +209,34 @@ export class Neighbours {
     entry.due = this.#stack.clock.now() + RETRANSMIT
     this.#arm()
     if (address.length === 4) {
-      const from = source !== undefined && this.#stack.isOwn(source) ? source : this.#dev.sourceFor(address)
-      if (from !== undefined) this.#dev.transmit(requestFrame(this.#dev.mac, from, address))
+      const from =
+        source !== undefined && this.#stack.isOwn(source) ? source : this.#dev.sourceFor(address)
+      if (from !== undefined) {
+        this.#dev.transmit(requestFrame(this.#dev.mac, from, address))
+      }
       return
     }
-    const from = source !== undefined && this.#dev.hasAddress(source, 0) ? source : this.#dev.linkLocal
+    const from =
+      source !== undefined && this.#dev.hasAddress(source, 0) ? source : this.#dev.linkLocal
     this.#stack.count('Icmp6OutNeighborSolicits')
-    this.#stack.output.sendDiscovery(this.#dev, from, solicitedGroup(address), solicitation(address, this.#dev.mac))
+    this.#stack.output.sendDiscovery(
+      this.#dev,
+      from,
+      solicitedGroup(address),
+      solicitation(address, this.#dev.mac),
+    )
   }
 
   #arm(): void {
     let due = Number.POSITIVE_INFINITY
-    for (const entry of this.#asked) if (entry.due < due) due = entry.due
-    if (due === Number.POSITIVE_INFINITY) this.#alarm?.cancel()
-    else {
+    for (const entry of this.#asked) {
+      if (entry.due < due) {
+        due = entry.due
+      }
+    }
+    if (due === Number.POSITIVE_INFINITY) {
+      this.#alarm?.cancel()
+    } else {
       this.#alarm ??= this.#stack.clock.alarm(() => this.#retry())
       this.#alarm.at(due)
     }
@@ -216,8 +246,11 @@ export class Neighbours {
     const now = this.#stack.clock.now()
     const due = this.#asked.filter(entry => entry.due <= now)
     for (const entry of due) {
-      if (entry.probes < PROBES) this.#probe(entry)
-      else this.#fail(entry)
+      if (entry.probes < PROBES) {
+        this.#probe(entry)
+      } else {
+        this.#fail(entry)
+      }
     }
     this.#arm()
   }
@@ -225,13 +258,19 @@ export class Neighbours {
   /** Reports the packets that wait, like arp_error_report. The next packet asks again. */
   #fail(entry: Neighbour): void {
     this.#stop(entry)
-    for (const frame of entry.frames.splice(0)) this.#stack.icmp.unreachable(frame, ETH_HLEN)
+    for (const frame of entry.frames.splice(0)) {
+      this.#stack.icmp.unreachable(frame, ETH_HLEN)
+    }
   }
 
   #resolve(entry: Neighbour, mac: Uint8Array): void {
-    if (entry.mac === undefined || !sameBytes(entry.mac, mac)) entry.since = this.#stack.clock.now()
+    if (entry.mac === undefined || !sameBytes(entry.mac, mac)) {
+      entry.since = this.#stack.clock.now()
+    }
     entry.mac = mac
-    if (entry.probes > 0) this.#stop(entry)
+    if (entry.probes > 0) {
+      this.#stop(entry)
+    }
     for (const frame of entry.frames.splice(0)) {
       copyAddress(frame, destinationAt(0), mac)
       this.#dev.transmit(frame)

@@ -54,7 +54,12 @@ interface Records {
 }
 
 /** Reads and fills the options of the packet at `nh`, which the caller owns. */
-export function readOptions(bytes: Uint8Array, nh: number, end: number, host: OptionsHost): Options {
+export function readOptions(
+  bytes: Uint8Array,
+  nh: number,
+  end: number,
+  host: OptionsHost,
+): Options {
   const found: Records & { [LOOSE_ROUTE]?: number } = {}
   const wrong = (at: number): Options => ({
     problem: at - nh,
@@ -80,19 +85,30 @@ export function readOptions(bytes: Uint8Array, nh: number, end: number, host: Op
       if (mistake >= 0) return wrong(at + mistake)
       if (found[kind] !== undefined) return wrong(at)
       found[kind] = at
-    } else if (type === ROUTER_ALERT && length < 4) return wrong(at + 1)
-    else if (type === CIPSO) {
+    } else if (type === ROUTER_ALERT && length < 4) {
+      return wrong(at + 1)
+    } else if (type === CIPSO) {
       // No domain of labels is known, as on Linux without a configuration of them.
       found[CIPSO] = at
       return wrong(at + (length < LABEL_LENGTH ? 1 : 2))
     }
     at += length
   }
-  return { problem: 0, hasSourceRoute: found[LOOSE_ROUTE] !== undefined, replied: repliedOf(bytes, found, host) }
+  return {
+    problem: 0,
+    hasSourceRoute: found[LOOSE_ROUTE] !== undefined,
+    replied: repliedOf(bytes, found, host),
+  }
 }
 
 /** Checks an option with a pointer, and fills it. Returns the offset of a mistake in it, or -1. */
-function takeRecord(bytes: Uint8Array, at: number, length: number, kind: number, host: OptionsHost): number {
+function takeRecord(
+  bytes: Uint8Array,
+  at: number,
+  length: number,
+  kind: number,
+  host: OptionsHost,
+): number {
   const first = kind === TIMESTAMP ? 5 : 4
   if (length < first - 1) return 1
   const pointer = bytes[at + 2] as number
@@ -113,20 +129,35 @@ function takeTimestamp(bytes: Uint8Array, at: number, length: number, host: Opti
   if (pointer > length) {
     // Hosts that found no room count themselves.
     if (kind !== GIVEN && flags >> 4 === MAX_OVERFLOW) return 3
-    if (kind !== GIVEN) bytes[at + 3] = flags + 16
+    if (kind !== GIVEN) {
+      bytes[at + 3] = flags + 16
+    }
     return -1
   }
-  if (pointer + 3 > length || ((kind === TIME_AND_ADDRESS || kind === GIVEN) && pointer + 7 > length)) return 2
+  if (
+    pointer + 3 > length ||
+    ((kind === TIME_AND_ADDRESS || kind === GIVEN) && pointer + 7 > length)
+  ) {
+    return 2
+  }
   fillTimestamp(bytes, at, pointer, kind, host)
   return -1
 }
 
 /** Writes a time, and moves the pointer past it. */
-function fillTimestamp(bytes: Uint8Array, at: number, pointer: number, kind: number, host: OptionsHost): void {
+function fillTimestamp(
+  bytes: Uint8Array,
+  at: number,
+  pointer: number,
+  kind: number,
+  host: OptionsHost,
+): void {
   const place = at + pointer - 1
   if (kind === GIVEN && host.isOther(bytes.subarray(place, place + 4))) return
   if (kind !== TIME && kind !== TIME_AND_ADDRESS && kind !== GIVEN) return
-  if (kind === TIME_AND_ADDRESS) bytes.set(host.own, place)
+  if (kind === TIME_AND_ADDRESS) {
+    bytes.set(host.own, place)
+  }
   put32(bytes, kind === TIME ? place : place + 4, timeOfDay(host.now))
   bytes[at + 2] = pointer + (kind === TIME ? 4 : 8)
 }
@@ -141,7 +172,11 @@ function repliedOf(bytes: Uint8Array, found: Records, host: OptionsHost): Uint8A
     const part = bytes.slice(from, from + length)
     const pointer = part[2] as number
     if (kind !== CIPSO && pointer <= length) {
-      if (kind === RECORD_ROUTE ? takeRecord(part, 0, length, kind, host) >= 0 : !addTime(part, host)) return undefined
+      if (
+        kind === RECORD_ROUTE ? takeRecord(part, 0, length, kind, host) >= 0 : !addTime(part, host)
+      ) {
+        return undefined
+      }
     }
     parts.push(part)
   }
@@ -161,7 +196,9 @@ function addTime(part: Uint8Array, host: OptionsHost): boolean {
   const size = kind === TIME_AND_ADDRESS ? 8 : 4
   if (kind !== GIVEN) {
     if (pointer + size - 1 > part.length) return false
-  } else if (pointer + 7 > part.length) return pointer + 3 <= part.length
+  } else if (pointer + 7 > part.length) {
+    return pointer + 3 <= part.length
+  }
   fillTimestamp(part, 0, pointer, kind, host)
   return true
 }
@@ -173,7 +210,9 @@ export function keepCopied(bytes: Uint8Array, nh: number, end: number): void {
     if (type === END) return
     const length = type === NOOP ? 1 : (bytes[at + 1] as number)
     if (length < 1 || at + length > end) return
-    if (type < 128) bytes.fill(NOOP, at, at + length)
+    if (type < 128) {
+      bytes.fill(NOOP, at, at + length)
+    }
     at += length
   }
 }

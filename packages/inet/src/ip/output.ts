@@ -38,7 +38,9 @@ export interface ForwardedPacket {
 interface Owner extends Pick<Ip, 'clock' | 'count' | 'random'> {
   readonly filter: ((packet: ForwardedPacket) => boolean) | undefined
   readonly pathMtu: Pick<PathMtu, 'isLocked' | 'to'>
-  readonly input: { deliver(dev: StackInterface | undefined, bytes: Uint8Array, nh: number, end: number): void }
+  readonly input: {
+    deliver(dev: StackInterface | undefined, bytes: Uint8Array, nh: number, end: number): void
+  }
 }
 
 /**
@@ -69,17 +71,29 @@ export class Output {
     hop: Hop | undefined,
   ): number {
     const mtu = hop === undefined ? LOOPBACK_MTU : this.#stack.pathMtu.to(to, hop.route.dev.mtu)
-    const { ttl = DEFAULT_TTL, dontFragment = false, isLooped = true, trafficClass = 0, options } = sendOptions
+    const {
+      ttl = DEFAULT_TTL,
+      dontFragment = false,
+      isLooped = true,
+      trafficClass = 0,
+      options,
+    } = sendOptions
     const header = version.header + (options?.length ?? 0)
     const length = header + segment.length
     if (dontFragment && length > mtu) return -EMSGSIZE
     const df = dontFragment && !this.#stack.pathMtu.isLocked(to)
-    if (!df) this.#lastId = (this.#lastId + 1) & 0xffff
+    if (!df) {
+      this.#lastId = (this.#lastId + 1) & 0xffff
+    }
     const frame = new Uint8Array(ETH_HLEN + length)
     frame.set(segment, ETH_HLEN + header)
     version.create(frame, ETH_HLEN, protocol, segment.length, ttl, df ? 0 : this.#lastId, df)
-    if (options !== undefined && options.length > 0) ipv4.setOptions(frame, ETH_HLEN, options)
-    if (trafficClass !== 0) version.setTrafficClass(frame, ETH_HLEN, trafficClass)
+    if (options !== undefined && options.length > 0) {
+      ipv4.setOptions(frame, ETH_HLEN, options)
+    }
+    if (trafficClass !== 0) {
+      version.setTrafficClass(frame, ETH_HLEN, trafficClass)
+    }
     frame.set(from, version.sourceAt(ETH_HLEN))
     frame.set(to, version.destinationAt(ETH_HLEN))
     version.finish(frame, ETH_HLEN)
@@ -87,22 +101,33 @@ export class Output {
     fillChecksum(version, protocol, ETH_HLEN, part)
     this.#stack.count(version.counters.outRequests)
     const { filter } = this.#stack
-    if (hop === undefined) this.#loopBack(frame, undefined)
-    else if (
+    if (hop === undefined) {
+      this.#loopBack(frame, undefined)
+    } else if (
       filter !== undefined &&
       !filter({ bytes: frame, at: ETH_HLEN, length, from: undefined, to: hop.route.dev })
-    )
+    ) {
       this.#stack.count('FilterDropped')
-    else {
-      if (hop.isToAll && isLooped) this.#loopGroup(frame, hop.route.dev, to)
+    } else {
+      if (hop.isToAll && isLooped) {
+        this.#loopGroup(frame, hop.route.dev, to)
+      }
       // Packets to groups with a TTL of 0 do not leave the host.
-      if (ttl > 0) this.transmit(frame, version, hop, from, mtu)
+      if (ttl > 0) {
+        this.transmit(frame, version, hop, from, mtu)
+      }
     }
     return 0
   }
 
   /** Takes over a frame with a packet, and cuts packets larger than `mtu`. */
-  transmit(frame: Uint8Array, version: IpVersion, { route, neighbour }: Hop, from: Uint8Array, mtu: number): void {
+  transmit(
+    frame: Uint8Array,
+    version: IpVersion,
+    { route, neighbour }: Hop,
+    from: Uint8Array,
+    mtu: number,
+  ): void {
     if (frame.length - ETH_HLEN <= mtu) {
       route.dev.output(frame, neighbour, from)
       return
@@ -110,7 +135,9 @@ export class Output {
     const pieces = fragmentsOf(version, frame, mtu, this.#lastId)
     this.#stack.count(version.counters.fragOks)
     this.#stack.count(version.counters.fragCreates, pieces.length)
-    for (const piece of pieces) route.dev.output(piece, neighbour, from)
+    for (const piece of pieces) {
+      route.dev.output(piece, neighbour, from)
+    }
   }
 
   /**
@@ -136,12 +163,16 @@ export class Output {
   /** Delivers a broadcast to this host too, and a packet for a group if this host has joined it. */
   #loopGroup(frame: Uint8Array, dev: StackInterface, to: Uint8Array): void {
     const isBroadcast = to.length === 4 && (to[0] === 0xff || !isGroup(to, 0, 4))
-    if (isBroadcast || dev.isMember(to, 0, to.length)) this.#loopBack(frame.slice(), dev)
+    if (isBroadcast || dev.isMember(to, 0, to.length)) {
+      this.#loopBack(frame.slice(), dev)
+    }
   }
 
   #loopBack(frame: Uint8Array, dev: StackInterface | undefined): void {
     this.#looped.push([frame, dev])
-    if (this.#looped.length === 1) this.#loop.at(this.#stack.clock.now())
+    if (this.#looped.length === 1) {
+      this.#loop.at(this.#stack.clock.now())
+    }
   }
 
   #deliverLooped(): void {
@@ -162,7 +193,12 @@ export const IP6_MF = 1
  * Cuts the packet of a frame into fragments of at most `mtu` bytes, each in a frame. IPv6 packets
  * must have no extension headers: only their sender cuts them. `id` is for IPv6.
  */
-export function fragmentsOf(version: IpVersion, frame: Uint8Array, mtu: number, id: number): Uint8Array[] {
+export function fragmentsOf(
+  version: IpVersion,
+  frame: Uint8Array,
+  mtu: number,
+  id: number,
+): Uint8Array[] {
   const isV4 = version === IP4
   const nh = ETH_HLEN
   const header = isV4 ? ipv4.headerLength(frame, nh) : version.header
@@ -180,7 +216,9 @@ export function fragmentsOf(version: IpVersion, frame: Uint8Array, mtu: number, 
     piece.set(data, nh + header + extra)
     const isLast = at + room >= payload.length && !hasMore
     if (isV4) {
-      if (at > 0) keepCopied(piece, nh, nh + header)
+      if (at > 0) {
+        keepCopied(piece, nh, nh + header)
+      }
       ipv4.setTotalLength(piece, nh, header + data.length)
       put16(piece, nh + 6, ((first + at) >>> 3) | (isLast ? 0 : ipv4.IP_MF))
       version.finish(piece, nh)

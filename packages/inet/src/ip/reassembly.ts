@@ -85,10 +85,13 @@ export class Reassembly {
   add(bytes: Uint8Array, nh: number, end: number, replying: Replying): void {
     const version = versionAt(bytes, nh)
     this.#stack.count(version.counters.reasmReqds)
-    const fragment = version === IP4 ? fragment4(bytes, nh, replying) : fragment6(bytes, nh, end, replying)
+    const fragment =
+      version === IP4 ? fragment4(bytes, nh, replying) : fragment6(bytes, nh, end, replying)
     const last = fragment.offset + fragment.data.length
     const problem = version === IP4 ? undefined : problem6(bytes, nh, end, fragment)
-    if (problem !== undefined) this.#stack.icmp.parameterProblem(bytes, nh, end - nh, problem)
+    if (problem !== undefined) {
+      this.#stack.icmp.parameterProblem(bytes, nh, end - nh, problem)
+    }
     if (problem !== undefined || this.#bytes > MAX_BYTES) {
       this.#stack.count(version.counters.reasmFails)
       return
@@ -101,16 +104,21 @@ export class Reassembly {
       this.#stack.count(version.counters.reasmFails)
       return
     }
-    if (fragment.isLast) partial.total = last
+    if (fragment.isLast) {
+      partial.total = last
+    }
     if (isCopy) return
     partial.ecn |= 1 << (version.trafficClass(bytes, nh) & 3)
     partial.longest = Math.max(partial.longest, data.length + fragment.head.length)
-    if (version === IP4 && (ipv4.flags(bytes, nh) & ipv4.IP_DF) !== 0)
+    if (version === IP4 && (ipv4.flags(bytes, nh) & ipv4.IP_DF) !== 0) {
       partial.longestWhole = Math.max(partial.longestWhole, data.length + fragment.head.length)
+    }
     partial.pieces.push({ offset, data })
     partial.bytes += data.length + OVERHEAD
     this.#bytes += data.length + OVERHEAD
-    if (offset === 0) partial.first = fragment
+    if (offset === 0) {
+      partial.first = fragment
+    }
     this.#complete(key, partial)
   }
 
@@ -146,7 +154,9 @@ export class Reassembly {
   #complete(key: string, partial: Partial): void {
     const { version, pieces, first, total } = partial
     let have = 0
-    for (const { data } of pieces) have += data.length
+    for (const { data } of pieces) {
+      have += data.length
+    }
     if (first === undefined || have !== total) return
     this.#remove(key, partial)
     const isMixed = partial.ecn > NOT_ECT && (partial.ecn & NOT_ECT) !== 0
@@ -170,9 +180,14 @@ export class Reassembly {
 
   #arm(): void {
     let next = Number.POSITIVE_INFINITY
-    for (const { until } of this.#partial.values()) if (until < next) next = until
-    if (next === Number.POSITIVE_INFINITY) this.#alarm?.cancel()
-    else {
+    for (const { until } of this.#partial.values()) {
+      if (until < next) {
+        next = until
+      }
+    }
+    if (next === Number.POSITIVE_INFINITY) {
+      this.#alarm?.cancel()
+    } else {
       this.#alarm ??= this.#stack.clock.alarm(() => this.#expire())
       this.#alarm.at(next)
     }
@@ -201,11 +216,18 @@ function lengthOf(version: IpVersion, { head }: Fragment, payload: number): numb
 }
 
 /** Returns a frame with the packet that pieces make. */
-function joined(version: IpVersion, first: Fragment, pieces: readonly Piece[], length: number): Uint8Array {
+function joined(
+  version: IpVersion,
+  first: Fragment,
+  pieces: readonly Piece[],
+  length: number,
+): Uint8Array {
   const { head, nextAt, next } = first
   const frame = new Uint8Array(ETH_HLEN + head.length + length)
   frame.set(head, ETH_HLEN)
-  for (const { offset, data } of pieces) frame.set(data, ETH_HLEN + head.length + offset)
+  for (const { offset, data } of pieces) {
+    frame.set(data, ETH_HLEN + head.length + offset)
+  }
   if (version === IP4) {
     put16(frame, ETH_HLEN + 6, 0)
     ipv4.setTotalLength(frame, ETH_HLEN, lengthOf(version, first, length))
@@ -234,20 +256,28 @@ function fits({ pieces }: Partial, { offset, data }: Fragment): boolean {
 function isCovered({ pieces }: Partial, { offset, data }: Fragment): boolean {
   const end = offset + data.length
   let covered = 0
-  for (const { offset: at, data: some } of pieces)
+  for (const { offset: at, data: some } of pieces) {
     covered += Math.max(0, Math.min(end, at + some.length) - Math.max(offset, at))
+  }
   return covered === data.length
 }
 
 /** Returns why an IPv6 fragment is refused, to be reported; undefined if it is not. */
-function problem6(bytes: Uint8Array, nh: number, end: number, fragment: Fragment): HeaderProblem | undefined {
+function problem6(
+  bytes: Uint8Array,
+  nh: number,
+  end: number,
+  fragment: Fragment,
+): HeaderProblem | undefined {
   const { head, offset, data, isLast } = fragment
   // The first fragment has all headers (RFC 7112).
   const upper = offset > 0 ? undefined : upperAt(bytes, nh, end)
   if (upper !== undefined && upper.h + (UPPER_LENGTHS[upper.protocol] ?? 1) > end) {
     return { code: HDR_INCOMP, pointer: 0 }
   }
-  if (lengthOf(IP6, fragment, offset + data.length) > MAX_LENGTH) return { code: HDR_FIELD, pointer: head.length + 2 }
+  if (lengthOf(IP6, fragment, offset + data.length) > MAX_LENGTH) {
+    return { code: HDR_FIELD, pointer: head.length + 2 }
+  }
   return isLast || data.length % 8 === 0 ? undefined : { code: HDR_FIELD, pointer: 4 }
 }
 

@@ -5,7 +5,15 @@ import { get32, networkOf, type Prefix } from 'vnet/internal/packet/index'
 import { isLinkLocal } from 'vnet/internal/packet/ipv6'
 import type { StackInterface } from './interface.ts'
 import type { Neighbour } from './neighbours.ts'
-import { type AddressKey, addressKey, IPV6_MIN_MTU, isAddressAt, isGroup, isLoopback, keyOf } from './version.ts'
+import {
+  type AddressKey,
+  addressKey,
+  IPV6_MIN_MTU,
+  isAddressAt,
+  isGroup,
+  isLoopback,
+  keyOf,
+} from './version.ts'
 
 /** A route to a network, over a router or directly. */
 export interface StackRoute {
@@ -28,7 +36,10 @@ export interface Hop {
 /** Hops that are kept. A host that scans addresses makes more, and the cache starts again. */
 const MAX_HOPS = 1024
 
-const LINK_LOCAL: Prefix = { bytes: Uint8Array.of(0xfe, 0x80, ...new Array(14).fill(0)), prefixLen: 64 }
+const LINK_LOCAL: Prefix = {
+  bytes: Uint8Array.of(0xfe, 0x80, ...new Array(14).fill(0)),
+  prefixLen: 64,
+}
 const GROUPS4: Prefix = { bytes: Uint8Array.of(224, 0, 0, 0), prefixLen: 4 }
 const GROUPS: Prefix = { bytes: Uint8Array.of(0xff, ...new Array(15).fill(0)), prefixLen: 8 }
 
@@ -60,7 +71,11 @@ export class Routes {
 
   /** Removes the added routes over an interface. */
   removeOf(dev: StackInterface): void {
-    for (const [network, route] of this.#added) if (route.dev === dev) this.#added.delete(network)
+    for (const [network, route] of this.#added) {
+      if (route.dev === dev) {
+        this.#added.delete(network)
+      }
+    }
     this.changed()
   }
 
@@ -73,23 +88,38 @@ export class Routes {
 
   /** Whether the bytes at `at` are an address of this host, link-local ones included. */
   isOwn(bytes: Uint8Array, at: number, length: number): boolean {
-    if (this.#table === undefined) this.#build()
+    if (this.#table === undefined) {
+      this.#build()
+    }
     if (length === 4) return bytes[at] === 127 || this.#own4.has(get32(bytes, at))
-    for (const own of this.#own6) if (isAddressAt(bytes, at, own)) return true
+    for (const own of this.#own6) {
+      if (isAddressAt(bytes, at, own)) {
+        return true
+      }
+    }
     return bytes[at] === 0 && isLoopback(bytes.subarray(at, at + length))
   }
 
   /** Returns the next hop to an address that is not an own one; undefined without a route. */
   find(to: Uint8Array): Hop | undefined {
-    if (this.#last !== undefined && this.#last.length === to.length && isAddressAt(to, 0, this.#last))
+    if (
+      this.#last !== undefined &&
+      this.#last.length === to.length &&
+      isAddressAt(to, 0, this.#last)
+    ) {
       return this.#lastHop
+    }
     const key = addressKey(to, 0, to.length)
     let hop = this.#hops.get(key)
     if (hop === undefined) {
       hop = this.#hopTo(to) ?? null
-      if (this.#hops.size >= MAX_HOPS) this.#hops.clear()
+      if (this.#hops.size >= MAX_HOPS) {
+        this.#hops.clear()
+      }
       // The interface of a link-local address may become known later.
-      if (!isLinkLocal(to, 0)) this.#hops.set(key, hop)
+      if (!isLinkLocal(to, 0)) {
+        this.#hops.set(key, hop)
+      }
     }
     if (isLinkLocal(to, 0)) return hop ?? undefined
     this.#last = to.slice()
@@ -102,7 +132,9 @@ export class Routes {
     if (given === undefined && (to.length !== 4 || !isGroup(to, 0, 4))) return this.find(to)
     const dev = given ?? this.interfaces.find(each => each.owns(source))
     if (dev === undefined) return this.find(to)
-    return dev.passes(to.length) ? this.over({ prefix: { bytes: to, prefixLen: 8 * to.length }, dev }, to) : undefined
+    return dev.passes(to.length)
+      ? this.over({ prefix: { bytes: to, prefixLen: 8 * to.length }, dev }, to)
+      : undefined
   }
 
   #hopTo(to: Uint8Array): Hop | undefined {
@@ -124,7 +156,11 @@ export class Routes {
   /** The first address of the family on another interface, as Linux takes one. */
   #anySource(length: number): Uint8Array | undefined {
     for (const { addresses } of this.interfaces) {
-      for (const { bytes } of addresses) if (bytes.length === length) return bytes
+      for (const { bytes } of addresses) {
+        if (bytes.length === length) {
+          return bytes
+        }
+      }
     }
     return undefined
   }
@@ -145,15 +181,28 @@ export class Routes {
     for (const dev of this.interfaces) {
       this.#own6.push(dev.linkLocal)
       for (const { bytes, prefixLen } of dev.addresses) {
-        if (bytes.length === 4) this.#own4.add(get32(bytes, 0))
-        else this.#own6.push(bytes)
-        if (dev.passes(bytes.length)) table.push({ prefix: { bytes: networkOf({ bytes, prefixLen }), prefixLen }, dev })
+        if (bytes.length === 4) {
+          this.#own4.add(get32(bytes, 0))
+        } else {
+          this.#own6.push(bytes)
+        }
+        if (dev.passes(bytes.length)) {
+          table.push({ prefix: { bytes: networkOf({ bytes, prefixLen }), prefixLen }, dev })
+        }
       }
-      if (dev.passes(16)) table.push({ prefix: LINK_LOCAL, dev }, { prefix: GROUPS, dev })
+      if (dev.passes(16)) {
+        table.push({ prefix: LINK_LOCAL, dev }, { prefix: GROUPS, dev })
+      }
       const hasIpv4 = dev.passes(4) && dev.addresses.some(({ bytes }) => bytes.length === 4)
-      if (this.leadsGroups && hasIpv4) table.push({ prefix: GROUPS4, dev })
+      if (this.leadsGroups && hasIpv4) {
+        table.push({ prefix: GROUPS4, dev })
+      }
     }
-    for (const route of this.#added.values()) if (route.dev.passes(route.prefix.bytes.length)) table.push(route)
+    for (const route of this.#added.values()) {
+      if (route.dev.passes(route.prefix.bytes.length)) {
+        table.push(route)
+      }
+    }
     // The sort is stable: of two equal prefixes the connected one, and the oldest, remains first.
     table.sort((a, b) => b.prefix.prefixLen - a.prefix.prefixLen)
     this.#table = table
@@ -164,9 +213,15 @@ export class Routes {
 /** Whether an address is in a network of its family. The host part of `bytes` is clear. */
 function isWithin(address: Uint8Array, { bytes, prefixLen }: Prefix): boolean {
   const whole = prefixLen >>> 3
-  for (let i = 0; i < whole; i++) if (address[i] !== bytes[i]) return false
+  for (let i = 0; i < whole; i++) {
+    if (address[i] !== bytes[i]) {
+      return false
+    }
+  }
   const rest = prefixLen & 7
-  return rest === 0 || (((address[whole] as number) ^ (bytes[whole] as number)) & (0xff00 >> rest)) === 0
+  return (
+    rest === 0 || (((address[whole] as number) ^ (bytes[whole] as number)) & (0xff00 >> rest)) === 0
+  )
 }
 
 // mtu_expires and min_pmtu of Linux.
@@ -216,7 +271,9 @@ export class PathMtu {
     const key = addressKey(address, 0, address.length)
     this.#known.delete(key)
     const [oldest] = this.#known.keys()
-    if (this.#known.size === PATHS_MAX && oldest !== undefined) this.#known.delete(oldest)
+    if (this.#known.size === PATHS_MAX && oldest !== undefined) {
+      this.#known.delete(oldest)
+    }
     this.#known.set(key, {
       mtu: isLocked ? Math.min(MIN_PMTU, current) : mtu,
       until: this.#clock.now() + EXPIRES_NS,

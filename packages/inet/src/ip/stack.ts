@@ -88,7 +88,9 @@ export class IpStack implements Ip {
 
   /** Returns an interface by its name, or by an own address that it has. */
   interfaceOf(choice: string | Uint8Array): StackInterface | undefined {
-    return this.interfaces.find(dev => (typeof choice === 'string' ? dev.name === choice : dev.owns(choice)))
+    return this.interfaces.find(dev =>
+      typeof choice === 'string' ? dev.name === choice : dev.owns(choice),
+    )
   }
 
   /** Whether an address is a group, or a broadcast of one of the networks of this host. */
@@ -102,7 +104,13 @@ export class IpStack implements Ip {
     return this.pathMtu.to(to, this.routes.find(to)?.route.dev.mtu ?? LOOPBACK_MTU)
   }
 
-  send(protocol: number, from: Uint8Array, to: Uint8Array, segment: Uint8Array, options = NO_OPTIONS): number {
+  send(
+    protocol: number,
+    from: Uint8Array,
+    to: Uint8Array,
+    segment: Uint8Array,
+    options = NO_OPTIONS,
+  ): number {
     const version = versionOf(to)
     const isOwn = this.isOwn(to)
     const hop = isOwn ? undefined : this.routes.from(from, to, options.dev)
@@ -110,11 +118,20 @@ export class IpStack implements Ip {
       this.count(version.counters.outNoRoutes)
       return -ENETUNREACH
     }
-    if (options.isReply !== true || version !== IP4)
+    if (options.isReply !== true || version !== IP4) {
       return this.output.send(version, protocol, from, to, segment, options, hop)
+    }
     const records = this.icmp.replying.options
     if (records === undefined) return 0
-    return this.output.send(version, protocol, from, to, segment, { ...options, options: records }, hop)
+    return this.output.send(
+      version,
+      protocol,
+      from,
+      to,
+      segment,
+      { ...options, options: records },
+      hop,
+    )
   }
 
   use(number: number, protocol: Protocol): void {
@@ -136,20 +153,26 @@ export class IpStack implements Ip {
 
   /** Drops the packets that wait for a neighbour. */
   dropQueued(): void {
-    for (const dev of this.interfaces) dev.neighbours.dropQueued()
+    for (const dev of this.interfaces) {
+      dev.neighbours.dropQueued()
+    }
   }
 
   /** Cancels the alarms, and removes the interfaces. */
   close(): void {
     this.output.close()
     this.input.close()
-    for (const dev of [...this.interfaces]) dev.remove()
+    for (const dev of [...this.interfaces]) {
+      dev.remove()
+    }
   }
 
   /** @internal An interface was removed. */
   removed(dev: StackInterface): void {
     const i = this.routes.interfaces.indexOf(dev)
-    if (i >= 0) this.routes.interfaces.splice(i, 1)
+    if (i >= 0) {
+      this.routes.interfaces.splice(i, 1)
+    }
     this.routes.removeOf(dev)
   }
 }

@@ -33,7 +33,15 @@ export interface IpVersion {
   total(bytes: Uint8Array, at: number): number
   pseudoSum(bytes: Uint8Array, at: number, protocol: number, length: number): number
   /** Writes a header without addresses and checksum. `id` is for fragments of IPv4. */
-  create(bytes: Uint8Array, at: number, protocol: number, length: number, life: number, id: number, df: boolean): void
+  create(
+    bytes: Uint8Array,
+    at: number,
+    protocol: number,
+    length: number,
+    life: number,
+    id: number,
+    df: boolean,
+  ): void
   /** Completes a header after its addresses are written. */
   finish(bytes: Uint8Array, at: number): void
 }
@@ -90,7 +98,9 @@ export const IP4: IpVersion = {
   create(bytes, at, protocol, length, life, id, df) {
     ipv4.create(bytes, at, protocol, length, life)
     ipv4.setIdentification(bytes, at, id)
-    if (!df) put16(bytes, at + 6, 0)
+    if (!df) {
+      put16(bytes, at + 6, 0)
+    }
   },
   finish: ipv4.fillHeaderChecksum,
 }
@@ -110,7 +120,8 @@ export const IP6: IpVersion = {
   destinationAt: ipv6.destinationAt,
   lifeAt: at => at + 7,
   trafficClass: ipv6.trafficClass,
-  setTrafficClass: (bytes, at, value) => put16(bytes, at, 0x6000 | (value << 4) | ((bytes[at + 1] as number) & 0xf)),
+  setTrafficClass: (bytes, at, value) =>
+    put16(bytes, at, 0x6000 | (value << 4) | ((bytes[at + 1] as number) & 0xf)),
   total: (bytes, at) => ipv6.IPV6_HLEN + ipv6.payloadLength(bytes, at),
   pseudoSum: pseudoHeaderSum6,
   create(bytes, at, protocol, length, life) {
@@ -126,15 +137,19 @@ const LOOPBACK6 = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1)
 export const IPV6_MIN_MTU = 1280
 
 /** Returns the version of the packet at `nh`. */
-export const versionAt = (bytes: Uint8Array, nh: number): IpVersion => ((bytes[nh] as number) >>> 4 === 4 ? IP4 : IP6)
+export const versionAt = (bytes: Uint8Array, nh: number): IpVersion =>
+  (bytes[nh] as number) >>> 4 === 4 ? IP4 : IP6
 
 /** Returns the version of an address, by its length. */
-export const versionOf = (address: Uint8Array): IpVersion => (address.length === ipv4.IPV4_ALEN ? IP4 : IP6)
+export const versionOf = (address: Uint8Array): IpVersion =>
+  address.length === ipv4.IPV4_ALEN ? IP4 : IP6
 
 /** The key of an address in a Map: a character a byte. */
 export function keyOf(bytes: Uint8Array, at = 0, length = bytes.length): string {
   let key = ''
-  for (let i = at; i < at + length; i++) key += String.fromCharCode(bytes[i] as number)
+  for (let i = at; i < at + length; i++) {
+    key += String.fromCharCode(bytes[i] as number)
+  }
   return key
 }
 
@@ -159,7 +174,9 @@ export function addressKey(bytes: Uint8Array, at: number, length: number): Addre
 /** Whether the bytes at `at` are an address; all of its bytes are compared. */
 export function isAddressAt(bytes: Uint8Array, at: number, address: Uint8Array): boolean {
   let i = address.length - 1
-  while (i >= 0 && bytes[at + i] === address[i]) i--
+  while (i >= 0 && bytes[at + i] === address[i]) {
+    i--
+  }
   return i < 0
 }
 
@@ -178,7 +195,9 @@ export function isLoopback(address: Uint8Array): boolean {
 
 /** Whether an address is unspecified: 0.0.0.0 or `::`. */
 export function isUnspecified(address: Uint8Array): boolean {
-  return address.length === ipv4.IPV4_ALEN ? get32(address, 0) === 0 : ipv6.isUnspecified(address, 0)
+  return address.length === ipv4.IPV4_ALEN
+    ? get32(address, 0) === 0
+    : ipv6.isUnspecified(address, 0)
 }
 
 /** Returns the address to which packets for `address` go: the unspecified ones mean this host. */

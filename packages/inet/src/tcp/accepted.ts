@@ -21,7 +21,9 @@ export class Accepted {
   /** Whether the host takes no other connection of this address now. */
   isFull(peer: Uint8Array): boolean {
     const { acceptedMax, acceptedOfPeerMax } = this.#options
-    return this.#open.size >= acceptedMax || (this.#ofPeers.get(nameOf(peer)) ?? 0) >= acceptedOfPeerMax
+    return (
+      this.#open.size >= acceptedMax || (this.#ofPeers.get(nameOf(peer)) ?? 0) >= acceptedOfPeerMax
+    )
   }
 
   add(connection: Connection): void {
@@ -35,19 +37,26 @@ export class Accepted {
     if (!this.#forget(connection)) return
     this.#timeWait.add(connection)
     const [oldest] = this.#timeWait
-    if (this.#timeWait.size > this.#options.acceptedMax) oldest?.end()
+    if (this.#timeWait.size > this.#options.acceptedMax) {
+      oldest?.end()
+    }
   }
 
   delete(connection: Connection): void {
-    if (!this.#timeWait.delete(connection)) this.#forget(connection)
+    if (!this.#timeWait.delete(connection)) {
+      this.#forget(connection)
+    }
   }
 
   #forget(connection: Connection): boolean {
     if (!this.#open.delete(connection)) return false
     const peer = nameOf(connection.remote.address)
     const left = (this.#ofPeers.get(peer) ?? 1) - 1
-    if (left === 0) this.#ofPeers.delete(peer)
-    else this.#ofPeers.set(peer, left)
+    if (left === 0) {
+      this.#ofPeers.delete(peer)
+    } else {
+      this.#ofPeers.set(peer, left)
+    }
     return true
   }
 }

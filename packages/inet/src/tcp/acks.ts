@@ -49,9 +49,12 @@ export class Acks {
   onData(length: number, isPush: boolean): void {
     if (length >= this.segment) {
       this.segment = Math.min(length, this.#connection.mss)
-      if (isPush) this.#isPushed = true
-    } else if (length >= FULL_SEGMENT_MIN && !isPush) this.segment = length
-    else {
+      if (isPush) {
+        this.#isPushed = true
+      }
+    } else if (length >= FULL_SEGMENT_MIN && !isPush) {
+      this.segment = length
+    } else {
       this.#isPushedAgain ||= this.#isPushed
       this.#isPushed = true
     }
@@ -63,9 +66,13 @@ export class Acks {
     if (this.#delay === 0) {
       this.#addQuick()
       this.#delay = DELAY_MIN
-    } else if (pause <= DELAY_MIN / 2) this.#delay = this.#delay / 2 + DELAY_MIN / 2
-    else if (pause < this.#delay) this.#delay = Math.min(this.#delay / 2 + pause, timeout)
-    else if (pause > timeout) this.#addQuick()
+    } else if (pause <= DELAY_MIN / 2) {
+      this.#delay = this.#delay / 2 + DELAY_MIN / 2
+    } else if (pause < this.#delay) {
+      this.#delay = Math.min(this.#delay / 2 + pause, timeout)
+    } else if (pause > timeout) {
+      this.#addQuick()
+    }
     this.#receivedAt = now
   }
 
@@ -99,11 +106,14 @@ export class Acks {
     if (!this.#isPending) return
     const { clock, receive, window } = this.#connection
     const isFull = receive.next - this.acknowledged > this.segment
-    const isOpen = receive.unread === 0 || window.choose(receive.next, receive.unread, this.segment) >= this.offered
+    const isOpen =
+      receive.unread === 0 ||
+      window.choose(receive.next, receive.unread, this.segment) >= this.offered
     // Without data before it, a FIN does not wait.
     const isQuick = this.#isUrgent || this.#delay === 0 || (this.#quick > 0 && !this.#isInteractive)
-    if ((isFull && isOpen) || isQuick || receive.hasGap) this.#connection.sendAck()
-    else if (!this.#isArmed) {
+    if ((isFull && isOpen) || isQuick || receive.hasGap) {
+      this.#connection.sendAck()
+    } else if (!this.#isArmed) {
       this.#alarm ??= clock.alarm(() => this.#onDelayed())
       this.#isArmed = true
       this.#alarm.at(clock.now() + this.#wait())
@@ -123,7 +133,9 @@ export class Acks {
     if (this.#isInteractive) {
       this.#isInteractive = false
       this.#delay = DELAY_MIN
-    } else this.#delay = Math.min(this.#delay * 2, this.#connection.sender.rtt.timeout)
+    } else {
+      this.#delay = Math.min(this.#delay * 2, this.#connection.sender.rtt.timeout)
+    }
     this.#connection.count('TcpExtDelayedACKs')
     this.#connection.sendAck()
   }
@@ -140,7 +152,9 @@ export class Acks {
     const left = window.left(receive.next)
     if (receive.isFinished || 2 * left > window.limit) return
     const next = window.choose(receive.next, receive.unread, this.segment)
-    if (next > 0 && next >= 2 * left) this.#connection.sendAck()
+    if (next > 0 && next >= 2 * left) {
+      this.#connection.sendAck()
+    }
   }
 
   /**
@@ -162,18 +176,27 @@ export class Acks {
   /** Acknowledges an invalid segment, at most twice a second if it has no data (RFC 5961). */
   reject(hasData: boolean, isChallenge: boolean): void {
     if (!hasData && !this.mayAnswerInvalid()) return
-    if (isChallenge) this.#connection.count('TcpExtTCPChallengeACK')
+    if (isChallenge) {
+      this.#connection.count('TcpExtTCPChallengeACK')
+    }
     this.#connection.sendAck()
   }
 
   /** Notes a segment that acknowledges everything before `next`. */
   onSent(next: number, hasData: boolean): void {
     this.acknowledged = next
-    if (hasData && this.#delay > 0 && this.#connection.clock.now() - this.#receivedAt < this.#delay)
+    if (
+      hasData &&
+      this.#delay > 0 &&
+      this.#connection.clock.now() - this.#receivedAt < this.#delay
+    ) {
       this.#isInteractive = true
+    }
     if (this.#quick > 0) {
       this.#quick--
-      if (this.#quick === 0) this.#delay = DELAY_MIN
+      if (this.#quick === 0) {
+        this.#delay = DELAY_MIN
+      }
     }
     this.#isPending = false
     this.#isUrgent = false

@@ -84,8 +84,11 @@ export class Congestion {
     this.#arrived += delivered
     const room = this.threshold - inFlight
     let count: number
-    if (room < 0) count = Math.ceil((this.#arrived * this.threshold) / this.#before) - this.#sent
-    else count = Math.min(room, Math.max(this.#arrived - this.#sent, delivered) + (isSafe ? 1 : 0))
+    if (room < 0) {
+      count = Math.ceil((this.#arrived * this.threshold) / this.#before) - this.#sent
+    } else {
+      count = Math.min(room, Math.max(this.#arrived - this.#sent, delivered) + (isSafe ? 1 : 0))
+    }
     // The first repetition is always sent.
     this.window = inFlight + Math.max(count, this.#sent === 0 ? 1 : 0)
   }
@@ -96,7 +99,9 @@ export class Congestion {
 
   /** Starts again with one segment after a timeout. */
   enterLoss(next: number, inFlight: number): void {
-    if (this.state === 'open') this.threshold = Math.max(this.window >> 1, 2)
+    if (this.state === 'open') {
+      this.threshold = Math.max(this.window >> 1, 2)
+    }
     this.state = 'loss'
     this.recoverAt = next
     this.window = inFlight + 1
@@ -105,7 +110,9 @@ export class Congestion {
 
   /** Ends a recovery. */
   leave(): void {
-    if (this.state === 'recovery') this.window = this.threshold
+    if (this.state === 'recovery') {
+      this.window = this.threshold
+    }
     this.state = 'open'
   }
 
@@ -113,7 +120,9 @@ export class Congestion {
   restart(pause: number, timeout: number): void {
     const least = Math.min(INITIAL_WINDOW, this.window)
     this.threshold = Math.max(this.threshold, Math.floor((this.window * 3) / 4))
-    for (let left = pause; left > timeout && this.window > least; left -= timeout) this.window >>= 1
+    for (let left = pause; left > timeout && this.window > least; left -= timeout) {
+      this.window >>= 1
+    }
     this.window = Math.max(this.window, least)
   }
 }

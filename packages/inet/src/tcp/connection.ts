@@ -38,7 +38,9 @@ export class Connection implements TcpConnection {
   /** Whether this host has sent the first SYN. */
   readonly isActive: boolean
   /** The listener that got the SYN. */
-  listener: { readonly waiting: Set<Connection>; readonly accept: (connection: Connection) => void } | undefined
+  listener:
+    | { readonly waiting: Set<Connection>; readonly accept: (connection: Connection) => void }
+    | undefined
   events: TcpEvents
   state: TcpState
   isOrphan = false
@@ -101,7 +103,9 @@ export class Connection implements TcpConnection {
     if (state === 'SYN-SENT' || state === 'SYN-RECV') return -ENOTCONN
     if (!this.isSending || sender.finAt >= 0) return -EPIPE
     const room = sender.limit - sender.buffer.length
-    if (room < bytes.length) this.#isBlocked = true
+    if (room < bytes.length) {
+      this.#isBlocked = true
+    }
     if (room <= 0) return 0
     const taken = bytes.slice(0, room)
     sender.buffer.append(taken)
@@ -114,8 +118,11 @@ export class Connection implements TcpConnection {
     const chunk = receive.read()
     if (chunk !== undefined) {
       this.window.onRead(chunk.length, this.clock.now(), this.sender.rtt.smoothed)
-      if (this.isSynchronized && receive.unread === 0) this.acks.onRead()
-      else if (2 * this.window.left(receive.next) <= this.window.limit) this.notify(READ)
+      if (this.isSynchronized && receive.unread === 0) {
+        this.acks.onRead()
+      } else if (2 * this.window.left(receive.next) <= this.window.limit) {
+        this.notify(READ)
+      }
       return chunk
     }
     if (!receive.isFinished || this.#isEndRead) return undefined
@@ -124,8 +131,11 @@ export class Connection implements TcpConnection {
   }
 
   shutdown(): void {
-    if (this.state === 'SYN-SENT') this.fail(0)
-    else if (this.isSending || this.state === 'SYN-RECV') this.#sendFin()
+    if (this.state === 'SYN-SENT') {
+      this.fail(0)
+    } else if (this.isSending || this.state === 'SYN-RECV') {
+      this.#sendFin()
+    }
   }
 
   close(): void {
@@ -138,9 +148,13 @@ export class Connection implements TcpConnection {
       return
     }
     this.abandon()
-    if (this.state === 'SYN-SENT') this.end()
-    else if (this.isSending || this.state === 'SYN-RECV') this.#sendFin()
-    else if (this.state === 'FIN-WAIT-2') this.life.startFinWait()
+    if (this.state === 'SYN-SENT') {
+      this.end()
+    } else if (this.isSending || this.state === 'SYN-RECV') {
+      this.#sendFin()
+    } else if (this.state === 'FIN-WAIT-2') {
+      this.life.startFinWait()
+    }
   }
 
   /** Forgets the user. */
@@ -152,25 +166,35 @@ export class Connection implements TcpConnection {
 
   reset(): void {
     // TIME-WAIT remains.
-    if (this.state === 'TIME-WAIT') this.abandon()
+    if (this.state === 'TIME-WAIT') {
+      this.abandon()
+    }
     // After both FINs there is nothing to reset, unless bytes are to be sent before the own one.
     else if ((this.state === 'LAST-ACK' || this.state === 'CLOSING') && !this.sender.hasUnsent) {
       this.abandon()
       this.end()
-    } else this.#abort()
+    } else {
+      this.#abort()
+    }
   }
 
   #abort(): void {
     // First, because it has SACK blocks of the received bytes.
-    if (this.isSynchronized) this.sendReset()
+    if (this.isSynchronized) {
+      this.sendReset()
+    }
     this.abandon()
-    if (this.state === 'ESTAB' || this.state === 'CLOSE-WAIT') this.count('TcpEstabResets')
+    if (this.state === 'ESTAB' || this.state === 'CLOSE-WAIT') {
+      this.count('TcpEstabResets')
+    }
     this.end()
   }
 
   setNoDelay(on: boolean): void {
     this.sender.isNoDelay = on
-    if (on && this.isSynchronized) this.sender.push()
+    if (on && this.isSynchronized) {
+      this.sender.push()
+    }
   }
 
   setKeepAlive(on: boolean, idle?: number, interval?: number, probes?: number): void {
@@ -191,13 +215,17 @@ export class Connection implements TcpConnection {
 
   notify(event: number): void {
     if (this.isOrphan) return
-    if (this.pending === 0) this.host.notify(this)
+    if (this.pending === 0) {
+      this.host.notify(this)
+    }
     this.pending |= event
   }
 
   enterFinWait2(): void {
     this.state = 'FIN-WAIT-2'
-    if (this.isOrphan) this.life.startFinWait()
+    if (this.isOrphan) {
+      this.life.startFinWait()
+    }
   }
 
   enterTimeWait(): void {
@@ -218,14 +246,19 @@ export class Connection implements TcpConnection {
 
   /** The user has read a part of the received bytes and may have stopped. */
   onReadSome(): void {
-    if (this.isSynchronized) this.acks.onRead()
+    if (this.isSynchronized) {
+      this.acks.onRead()
+    }
   }
 
   /** Ends the connection with an error, of which the user is notified; none for 0. */
   fail(errno: number): void {
     if (this.state === 'CLOSED') return
-    if (this.state === 'SYN-SENT' || this.state === 'SYN-RECV') this.count('TcpAttemptFails')
-    else if (errno === ECONNRESET && this.isSending) this.count('TcpEstabResets')
+    if (this.state === 'SYN-SENT' || this.state === 'SYN-RECV') {
+      this.count('TcpAttemptFails')
+    } else if (errno === ECONNRESET && this.isSending) {
+      this.count('TcpEstabResets')
+    }
     this.end()
     if (errno === 0) return
     this.error = errno
@@ -247,11 +280,16 @@ export class Connection implements TcpConnection {
   }
 
   #sendFin(): void {
-    if (this.state === 'CLOSE-WAIT') this.state = 'LAST-ACK'
-    else if (this.state !== 'SYN-RECV') this.state = 'FIN-WAIT-1'
+    if (this.state === 'CLOSE-WAIT') {
+      this.state = 'LAST-ACK'
+    } else if (this.state !== 'SYN-RECV') {
+      this.state = 'FIN-WAIT-1'
+    }
     if (this.sender.finAt >= 0) return
     this.sender.queueFin()
-    if (this.state !== 'SYN-RECV') this.sender.push()
+    if (this.state !== 'SYN-RECV') {
+      this.sender.push()
+    }
   }
 
   // Segments.
@@ -288,7 +326,12 @@ export class Connection implements TcpConnection {
   updateMss(): void {
     const { sender } = this
     const options = this.hasTimestamps ? TIMESTAMPS_LENGTH : 0
-    sender.mss = segmentData(pathMss(this.host.ip, this.remote.address), this.peerMss, options, sender.maxWindow)
+    sender.mss = segmentData(
+      pathMss(this.host.ip, this.remote.address),
+      this.peerMss,
+      options,
+      sender.maxWindow,
+    )
   }
 
   count(name: string): void {

@@ -31,7 +31,13 @@ export class Deliveries {
   delay(packet: Packet): void {
     const { at, length, source, destination } = packet
     const bytes = packet.bytes.slice(at, at + length)
-    this.#packets.push({ bytes, at: 0, length, source: source.slice(), destination: destination.slice() })
+    this.#packets.push({
+      bytes,
+      at: 0,
+      length,
+      source: source.slice(),
+      destination: destination.slice(),
+    })
     this.#arm()
   }
 
@@ -61,8 +67,12 @@ export class Deliveries {
       }
     } finally {
       // An event that throws does not keep others from their events.
-      for (const connection of connections.slice(done)) this.add(connection)
-      for (const packet of packets) this.#receive(packet)
+      for (const connection of connections.slice(done)) {
+        this.add(connection)
+      }
+      for (const packet of packets) {
+        this.#receive(packet)
+      }
     }
   }
 }
@@ -71,11 +81,22 @@ function deliverTo(connection: Connection): void {
   const { pending } = connection
   connection.pending = 0
   // A listener that was closed has none.
-  if ((pending & ACCEPT) !== 0 && connection.listener?.waiting.delete(connection))
+  if ((pending & ACCEPT) !== 0 && connection.listener?.waiting.delete(connection)) {
     connection.listener.accept(connection)
-  if ((pending & CONNECT) !== 0) connection.events.onConnect()
-  if ((pending & READABLE) !== 0) connection.events.onReadable()
-  if ((pending & WRITABLE) !== 0) connection.events.onWritable()
-  if ((pending & READ) !== 0) connection.onReadSome()
-  if ((pending & FAILED) !== 0) connection.events.onError(connection.error)
+  }
+  if ((pending & CONNECT) !== 0) {
+    connection.events.onConnect()
+  }
+  if ((pending & READABLE) !== 0) {
+    connection.events.onReadable()
+  }
+  if ((pending & WRITABLE) !== 0) {
+    connection.events.onWritable()
+  }
+  if ((pending & READ) !== 0) {
+    connection.onReadSome()
+  }
+  if ((pending & FAILED) !== 0) {
+    connection.events.onError(connection.error)
+  }
 }

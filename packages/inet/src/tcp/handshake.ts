@@ -31,10 +31,14 @@ function takeSyn(c: Connection, s: Segment): void {
   c.peerScale = Math.max(s.windowScale, 0)
   c.window.scale = c.isScaling ? WINDOW_SCALE : 0
   sender.hasSack = s.sackPermitted
-  if (s.mss > 0) c.peerMss = s.mss
+  if (s.mss > 0) {
+    c.peerMss = s.mss
+  }
   c.receive.next = 1
   // What SYN-ACK offers is a whole number of segments.
-  if (!c.isActive) c.window.start(c.hasTimestamps ? c.mss - TIMESTAMPS_LENGTH : c.mss)
+  if (!c.isActive) {
+    c.window.start(c.hasTimestamps ? c.mss - TIMESTAMPS_LENGTH : c.mss)
+  }
   c.window.edge = 1 + c.window.limit
   // The window of a SYN is not scaled.
   sender.setWindow(s.window)
@@ -50,7 +54,9 @@ export function arriveInSynSent(c: Connection, s: Segment): boolean {
     return s.isRst
   }
   if (s.isRst) {
-    if (s.isAck) c.fail(ECONNREFUSED)
+    if (s.isAck) {
+      c.fail(ECONNREFUSED)
+    }
     return true
   }
   if (!s.isSyn) return true
@@ -70,8 +76,12 @@ export function completeHandshake(c: Connection, s: Segment): boolean {
   if (unwrap(s.acknowledgment, c.iss, 0) !== 1) return false
   establish(c, s)
   // Linux limits the replies of a request separately from its connection's.
-  if (!c.isActive) c.acks.allowInvalid()
-  if (!c.isActive) c.count('TcpPassiveOpens')
+  if (!c.isActive) {
+    c.acks.allowInvalid()
+  }
+  if (!c.isActive) {
+    c.count('TcpPassiveOpens')
+  }
   c.notify(c.isActive ? CONNECT : ACCEPT)
   return true
 }
@@ -83,17 +93,26 @@ function establish(c: Connection, s: Segment): void {
   c.state = 'ESTAB'
   sender.start()
   const measured = life.roundTrip(now)
-  if (measured >= 0 || echoed >= 0) sender.rtt.sample(measured >= 0 ? measured : echoed, now)
-  else sender.rtt.fallBack()
-  if (life.repeats > 1) sender.congestion.window = 1
+  if (measured >= 0 || echoed >= 0) {
+    sender.rtt.sample(measured >= 0 ? measured : echoed, now)
+  } else {
+    sender.rtt.fallBack()
+  }
+  if (life.repeats > 1) {
+    sender.congestion.window = 1
+  }
   c.updateMss()
   life.onEstablished(now)
-  if (sender.finAt >= 0) c.state = 'FIN-WAIT-1'
+  if (sender.finAt >= 0) {
+    c.state = 'FIN-WAIT-1'
+  }
 }
 
 /** Whether a SYN ends an unconfirmed connection, because its peer starts another one. */
 export function endsHalfOpen(c: Connection, s: Segment, sequence: number): boolean {
-  if (c.state !== 'SYN-RECV' || c.isActive || !s.isSyn || s.isRst || isOldTimestamp(c, s)) return false
+  if (c.state !== 'SYN-RECV' || c.isActive || !s.isSyn || s.isRst || isOldTimestamp(c, s)) {
+    return false
+  }
   const { next } = c.receive
   return sequence >= next && sequence <= next + c.window.left(next)
 }
@@ -103,7 +122,9 @@ export function isValidSyn(c: Connection, s: Segment, sequence: number): boolean
   if (c.state === 'SYN-RECV' && sequence === 0) {
     if (s.isAck && c.isActive) return true
     if (!s.isAck) {
-      if (c.acks.mayAnswerInvalid()) repeatSynAck(c)
+      if (c.acks.mayAnswerInvalid()) {
+        repeatSynAck(c)
+      }
       return false
     }
   }

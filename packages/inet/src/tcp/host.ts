@@ -63,4 +63,9 @@ export const FAILED = 16
 export const READ = 32
 
 /** The events of a connection without a user. */
-export const NO_EVENTS: TcpEvents = { onConnect() {}, onReadable() {}, onWritable() {}, onError() {} }
+export const NO_EVENTS: TcpEvents = {
+  onConnect() {},
+  onReadable() {},
+  onWritable() {},
+  onError() {},
+}

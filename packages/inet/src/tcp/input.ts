@@ -7,7 +7,13 @@ import { ECONNRESET, EPIPE } from 'vnet/internal/base/errno'
 import { get32 } from 'vnet/internal/packet/octets'
 import { TCP_PSH, TCP_URG } from 'vnet/internal/packet/tcp'
 import type { Connection } from './connection.ts'
-import { arriveInSynSent, completeHandshake, endsHalfOpen, isValidSyn, repeatSynAck } from './handshake.ts'
+import {
+  arriveInSynSent,
+  completeHandshake,
+  endsHalfOpen,
+  isValidSyn,
+  repeatSynAck,
+} from './handshake.ts'
 import { READABLE } from './host.ts'
 import type { Segment } from './segment.ts'
 import { arriveInTimeWait, echoedRtt, isOldTimestamp, takeTimestamp, unwrap } from './time-wait.ts'
@@ -26,7 +32,9 @@ export function arrive(c: Connection, s: Segment): boolean {
   if (c.state === 'SYN-RECV' && !c.isActive) {
     // Before the number is checked (RFC 9293 sec. 3.10.7.4 has it after that).
     if (s.isAck && unwrap(s.acknowledgment, c.iss, 0) !== 1) return s.isRst
-  } else if (!(s.isAck || s.isRst || s.isSyn)) return true
+  } else if (!(s.isAck || s.isRst || s.isSyn)) {
+    return true
+  }
   if (endsHalfOpen(c, s, sequence)) {
     c.fail(0)
     return false
@@ -38,10 +46,13 @@ export function arrive(c: Connection, s: Segment): boolean {
   if (!takeAck(c, s, sequence)) return true
   if (!afterAck(c)) return true
   // Also of a segment without bytes (RFC 9293 sec. 3.8.5).
-  if ((s.flags & TCP_URG) !== 0) c.receive.urgentAt = sequence + Math.max(s.urgent - 1, 0)
+  if ((s.flags & TCP_URG) !== 0) {
+    c.receive.urgentAt = sequence + Math.max(s.urgent - 1, 0)
+  }
   // The reply to a SYN that crossed the own one.
-  if (s.isSyn) c.acks.demand()
-  else if (s.length > 0 || s.isFin) {
+  if (s.isSyn) {
+    c.acks.demand()
+  } else if (s.length > 0 || s.isFin) {
     if (!takeData(c, s, sequence)) return false
     if ((c.state as string) === 'TIME-WAIT') return true
   }
@@ -59,8 +70,11 @@ function isValid(c: Connection, s: Segment, sequence: number): boolean {
     c.count('TcpExtPAWSEstab')
     const isOldAck = s.isAck && s.space === 0 && sequence < c.receive.next
     if (isOldAck && c.state !== 'SYN-RECV') return false
-    if (c.state === 'SYN-RECV') c.acks.reject(s.space > 0 && !s.isSyn, false)
-    else rejectSequence(c, s, sequence, end)
+    if (c.state === 'SYN-RECV') {
+      c.acks.reject(s.space > 0 && !s.isSyn, false)
+    } else {
+      rejectSequence(c, s, sequence, end)
+    }
     return false
   }
   // Linux does not take it from a peer that has not completed its handshake.
@@ -68,14 +82,20 @@ function isValid(c: Connection, s: Segment, sequence: number): boolean {
   const edge = next + c.window.left(next)
   const isBeyond = end > edge && receive.unread > 0 && s.length > 0
   if (end < c.acks.acknowledged || sequence > edge || isBeyond) {
-    if (!s.isRst) rejectSequence(c, s, sequence, end)
-    else if (isLateReset(c, sequence)) onReset(c)
+    if (!s.isRst) {
+      rejectSequence(c, s, sequence, end)
+    } else if (isLateReset(c, sequence)) {
+      onReset(c)
+    }
     return false
   }
   if (s.isRst) {
     const isAtEdge = c.sender.hasSack && sequence === Math.max(...receive.ranges)
-    if (sequence === next || isAtEdge || isLateReset(c, sequence)) onReset(c)
-    else c.acks.reject(false, true)
+    if (sequence === next || isAtEdge || isLateReset(c, sequence)) {
+      onReset(c)
+    } else {
+      c.acks.reject(false, true)
+    }
     return false
   }
   if (s.isSyn) return isValidSyn(c, s, sequence)
@@ -84,7 +104,10 @@ function isValid(c: Connection, s: Segment, sequence: number): boolean {
 
 /** Whether a reset has the number of the FIN before it, as resets of macOS do (tcp_reset_check). */
 function isLateReset({ state, receive }: Connection, sequence: number): boolean {
-  return sequence === receive.next - 1 && (state === 'CLOSE-WAIT' || state === 'LAST-ACK' || state === 'CLOSING')
+  return (
+    sequence === receive.next - 1 &&
+    (state === 'CLOSE-WAIT' || state === 'LAST-ACK' || state === 'CLOSING')
+  )
 }
 
 /**
@@ -98,13 +121,18 @@ function isReordered(c: Connection, s: Segment, sequence: number): boolean {
   const size = s.window * 2 ** c.peerScale
   const isLarger = sequence === c.windowSequence && (size > sender.window || size === 0)
   const isUpdate = sequence > c.windowSequence || isLarger
-  return !isUpdate && ((c.recentTimestamp - s.timestamp) | 0) <= (1.2 * sender.rtt.timeout) / NSEC_PER_MSEC
+  return (
+    !isUpdate &&
+    ((c.recentTimestamp - s.timestamp) | 0) <= (1.2 * sender.rtt.timeout) / NSEC_PER_MSEC
+  )
 }
 
 function rejectSequence(c: Connection, s: Segment, sequence: number, end: number): void {
   const { receive } = c
   if (c.state === 'SYN-RECV' && s.isSyn) {
-    if (sequence === 0 && c.acks.mayAnswerInvalid()) repeatSynAck(c)
+    if (sequence === 0 && c.acks.mayAnswerInvalid()) {
+      repeatSynAck(c)
+    }
     return
   }
   const hasContent = s.space > 0 && !s.isSyn
@@ -118,8 +146,11 @@ function rejectSequence(c: Connection, s: Segment, sequence: number, end: number
 }
 
 function onReset(c: Connection): void {
-  if (c.state === 'SYN-RECV') c.fail(c.isActive ? ECONNRESET : 0)
-  else c.fail(c.state === 'CLOSE-WAIT' ? EPIPE : ECONNRESET)
+  if (c.state === 'SYN-RECV') {
+    c.fail(c.isActive ? ECONNRESET : 0)
+  } else {
+    c.fail(c.state === 'CLOSE-WAIT' ? EPIPE : ECONNRESET)
+  }
 }
 
 /** Processes the acknowledgment. Returns false if the segment is to be dropped. */
@@ -141,7 +172,9 @@ function takeAck(c: Connection, s: Segment, sequence: number): boolean {
   const isUpdate = ack >= before && (hasProgress || isNewer)
   const isSameWindow = window === sender.window
   // A segment with an invalid acknowledgment may be forged.
-  if (ack >= before && s.hasTimestamp && c.hasTimestamps && sequence <= c.acks.acknowledged) takeTimestamp(c, s)
+  if (ack >= before && s.hasTimestamp && c.hasTimestamps && sequence <= c.acks.acknowledged) {
+    takeTimestamp(c, s)
+  }
   if (isUpdate) {
     c.windowSequence = sequence
     sender.setWindow(window)
@@ -150,22 +183,31 @@ function takeAck(c: Connection, s: Segment, sequence: number): boolean {
   if (sender.hasSack) {
     for (let i = 0; i < s.sackBlocks; i++) {
       const start = unwrap(get32(s.bytes, s.sackAt + 8 * i), c.iss, sender.una)
-      sender.onSack(start, start + ((get32(s.bytes, s.sackAt + 8 * i + 4) - (c.iss + start)) | 0), now)
+      sender.onSack(
+        start,
+        start + ((get32(s.bytes, s.sackAt + 8 * i + 4) - (c.iss + start)) | 0),
+        now,
+      )
     }
   }
   if (ack < before) return true
   const isDuplicate = !hasProgress && s.space === 0 && isSameWindow && sender.board.packets > 0
-  if (hasProgress) c.softError = 0
+  if (hasProgress) {
+    c.softError = 0
+  }
   sender.onAck(removed, hasProgress, isDuplicate, echoedRtt(c, s))
-  if (hasProgress) c.checkWritable()
+  if (hasProgress) {
+    c.checkWritable()
+  }
   return true
 }
 
 /** Changes the state once the own FIN is acknowledged. Returns false at the end. */
 function afterAck(c: Connection): boolean {
   if (!c.sender.isFinAcknowledged) return true
-  if (c.state === 'FIN-WAIT-1') c.enterFinWait2()
-  else if (c.state === 'CLOSING') {
+  if (c.state === 'FIN-WAIT-1') {
+    c.enterFinWait2()
+  } else if (c.state === 'CLOSING') {
     c.enterTimeWait()
     return false
   } else if (c.state === 'LAST-ACK') {
@@ -206,14 +248,22 @@ function takeData(c: Connection, s: Segment, sequence: number): boolean {
   const { hasGap } = receive
   const isInOrder = receive.accept(sequence, s.bytes, s.at, s.length, s.isFin)
   if (!isInOrder) {
-    if (sequence + s.space <= receive.next) acks.enterQuick()
+    if (sequence + s.space <= receive.next) {
+      acks.enterQuick()
+    }
     acks.demand()
     return true
   }
-  if (s.length > 0) acks.onData(s.length, (s.flags & TCP_PSH) !== 0)
+  if (s.length > 0) {
+    acks.onData(s.length, (s.flags & TCP_PSH) !== 0)
+  }
   // The sender learns immediately that a gap is filled (RFC 5681 sec. 4.2).
-  if (hasGap && !receive.hasGap) acks.demand()
-  if (receive.isFinished) onFin(c)
+  if (hasGap && !receive.hasGap) {
+    acks.demand()
+  }
+  if (receive.isFinished) {
+    onFin(c)
+  }
   c.notify(READABLE)
   return true
 }

@@ -52,7 +52,9 @@ export class Life {
 
   /** Repeats the first SYN early: an old connection of the peer may have replied to it. */
   repeatSoon(): void {
-    if (this.repeats === 0) this.#arm(SYN_SOON)
+    if (this.repeats === 0) {
+      this.#arm(SYN_SOON)
+    }
   }
 
   /** Returns the round-trip time of the handshake; -1 after a repetition. */
@@ -63,7 +65,9 @@ export class Life {
   onEstablished(now: number): void {
     this.onHeard(now)
     this.#alarm.cancel()
-    if (this.#idle > 0) this.#arm(this.#idle)
+    if (this.#idle > 0) {
+      this.#arm(this.#idle)
+    }
   }
 
   /** Notes a segment of the peer. */
@@ -73,15 +77,23 @@ export class Life {
   }
 
   /** Times are in nanoseconds. */
-  setKeepalive(on: boolean, idle = KEEPALIVE_IDLE, interval = KEEPALIVE_INTERVAL, probes = KEEPALIVE_PROBES): void {
+  setKeepalive(
+    on: boolean,
+    idle = KEEPALIVE_IDLE,
+    interval = KEEPALIVE_INTERVAL,
+    probes = KEEPALIVE_PROBES,
+  ): void {
     const { clock, isSynchronized, state } = this.#connection
     this.#idle = on ? idle : 0
     this.#interval = interval
     this.#mostProbes = probes
     this.#probes = 0
     if (!isSynchronized || state === 'SYN-RECV' || state === 'TIME-WAIT') return
-    if (this.#idle > 0) this.#arm(Math.max(this.#heardAt + this.#idle - clock.now(), 0))
-    else this.#alarm.cancel()
+    if (this.#idle > 0) {
+      this.#arm(Math.max(this.#heardAt + this.#idle - clock.now(), 0))
+    } else {
+      this.#alarm.cancel()
+    }
   }
 
   startFinWait(): void {
@@ -95,9 +107,13 @@ export class Life {
   #ring(): void {
     const connection = this.#connection
     const { state, isOrphan } = connection
-    if (state === 'SYN-SENT' || state === 'SYN-RECV') this.#repeat()
-    else if (state === 'TIME-WAIT' || (state === 'FIN-WAIT-2' && isOrphan)) connection.end()
-    else this.#probe()
+    if (state === 'SYN-SENT' || state === 'SYN-RECV') {
+      this.#repeat()
+    } else if (state === 'TIME-WAIT' || (state === 'FIN-WAIT-2' && isOrphan)) {
+      connection.end()
+    } else {
+      this.#probe()
+    }
   }
 
   #repeat(): void {
@@ -140,8 +156,9 @@ export class Life {
     const { sender, clock } = this.#connection
     const isBusy = sender.board.packets > 0 || sender.hasUnsent
     const wait = isBusy ? this.#idle : this.#heardAt + this.#idle - clock.now()
-    if (wait > 0) this.#arm(wait)
-    else if (this.#probes >= this.#mostProbes) {
+    if (wait > 0) {
+      this.#arm(wait)
+    } else if (this.#probes >= this.#mostProbes) {
       this.#connection.sendReset()
       this.#connection.giveUp()
     } else {

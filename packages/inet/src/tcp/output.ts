@@ -18,32 +18,47 @@ const MIN_MSS = 48
 const wire = (initial: number, sequence: number): number => (initial + sequence) % 2 ** 32
 
 /** Sends a segment with `length` bytes of the send buffer. Returns 0 or a negative errno. */
-export function emit(c: Connection, flags: number, sequence: number, length: number, isRepeat: boolean): number {
+export function emit(
+  c: Connection,
+  flags: number,
+  sequence: number,
+  length: number,
+  isRepeat: boolean,
+): number {
   const { header, ip } = c.host
   header.reset(c.local.port, c.remote.port)
   header.flags = flags
   header.sequence = wire(c.iss, sequence)
-  if ((flags & TCP_SYN) !== 0) setSynOptions(c, header)
-  else {
+  if ((flags & TCP_SYN) !== 0) {
+    setSynOptions(c, header)
+  } else {
     header.window = c.window.offer(c.receive.next, c.receive.unread, c.acks.segment)
     c.acks.offered = c.window.left(c.receive.next)
   }
-  if ((flags & TCP_ACK) !== 0) setAck(c, header, length > 0)
+  if ((flags & TCP_ACK) !== 0) {
+    setAck(c, header, length > 0)
+  }
   if (c.hasTimestamps) {
     header.hasTimestamp = true
     header.timestamp = c.timestamp
     header.echo = c.recentTimestamp
   }
   const segment = header.build(length)
-  if (length > 0) c.sender.buffer.copy(sequence, length, segment, segment.length - length)
-  if (!isRepeat) ip.count('TcpOutSegs')
+  if (length > 0) {
+    c.sender.buffer.copy(sequence, length, segment, segment.length - length)
+  }
+  if (!isRepeat) {
+    ip.count('TcpOutSegs')
+  }
   return c.host.send(c.local.address, c.remote.address, segment)
 }
 
 function setSynOptions(c: Connection, header: Header): void {
   header.mss = c.mss
   header.sackPermitted = (header.flags & TCP_ACK) === 0 || c.sender.hasSack
-  if (c.isScaling) header.windowScale = WINDOW_SCALE
+  if (c.isScaling) {
+    header.windowScale = WINDOW_SCALE
+  }
   header.window = Math.min(c.window.limit, MAX_UNSCALED)
   c.acks.offered = header.window
   c.window.edge = c.receive.next + header.window
@@ -52,7 +67,9 @@ function setSynOptions(c: Connection, header: Header): void {
 function setAck(c: Connection, header: Header, hasData: boolean): void {
   const { receive } = c
   header.acknowledgment = wire(c.irs, receive.next)
-  if (c.sender.hasSack && (receive.hasGap || receive.duplicateStart >= 0)) setSacks(c, header)
+  if (c.sender.hasSack && (receive.hasGap || receive.duplicateStart >= 0)) {
+    setSacks(c, header)
+  }
   c.acks.onSent(receive.next, hasData)
 }
 
@@ -66,7 +83,9 @@ function setSacks({ receive, irs, hasTimestamps }: Connection, header: Header): 
     sacks[n++] = wire(irs, receive.duplicateEnd)
     receive.duplicateStart = -1
   }
-  for (let i = 0; i < receive.ranges.length && n < most; i++) sacks[n++] = wire(irs, receive.ranges[i])
+  for (let i = 0; i < receive.ranges.length && n < most; i++) {
+    sacks[n++] = wire(irs, receive.ranges[i])
+  }
   header.sackEdges = n
 }
 
@@ -87,7 +106,12 @@ export function pathMss(ip: Ip, to: Uint8Array): number {
  * Returns the data of a full segment with `options` bytes of options. It is at most half of the
  * largest window, because a segment that is larger than the window would never be sent.
  */
-export function segmentData(path: number, peer: number, options: number, maxWindow: number): number {
+export function segmentData(
+  path: number,
+  peer: number,
+  options: number,
+  maxWindow: number,
+): number {
   const mss = Math.max(Math.min(path, peer), MIN_MSS) - options
   if (maxWindow === 0) return mss
   return Math.min(mss, Math.max(maxWindow > DEFAULT_MSS ? maxWindow >> 1 : maxWindow, MIN_MSS))

@@ -50,15 +50,21 @@ export class ReceiveBuffer {
       return false
     }
     // The first one that bytes reach in order counts; one that bytes have passed does not.
-    if (isFin && (this.#finAt < this.next || end < this.#finAt)) this.#finAt = end
+    if (isFin && (this.#finAt < this.next || end < this.#finAt)) {
+      this.#finAt = end
+    }
     if (sequence > this.next) {
       this.#addLater(sequence, end, bytes, at)
       this.#addRange(sequence, endWithFin)
       return false
     }
     const skipped = this.next - sequence
-    if (skipped > 0) this.#setDuplicate(sequence, this.next)
-    if (length > skipped) this.#append(bytes.slice(at + skipped, at + length))
+    if (skipped > 0) {
+      this.#setDuplicate(sequence, this.next)
+    }
+    if (length > skipped) {
+      this.#append(bytes.slice(at + skipped, at + length))
+    }
     this.#joinLater()
     if (this.next === this.#finAt) {
       this.next++
@@ -68,7 +74,9 @@ export class ReceiveBuffer {
       this.ranges.length = 0
       this.duplicateStart = -1
     }
-    if (this.ranges.length > 0) this.#dropRanges()
+    if (this.ranges.length > 0) {
+      this.#dropRanges()
+    }
     return true
   }
 
@@ -104,7 +112,9 @@ export class ReceiveBuffer {
     if (urgent >= 0 && urgent < bytes.length) {
       this.#addReady(bytes.subarray(0, urgent))
       this.#addReady(bytes.subarray(urgent + 1))
-    } else this.#addReady(bytes)
+    } else {
+      this.#addReady(bytes)
+    }
   }
 
   #addReady(bytes: Uint8Array): void {
@@ -119,10 +129,14 @@ export class ReceiveBuffer {
     for (const { start, end, bytes } of this.#later) {
       if (start > this.next || this.next === this.#finAt) break
       this.#addDuplicate(start, Math.min(end, before))
-      if (end > this.next) this.#append(start === this.next ? bytes : bytes.subarray(this.next - start))
+      if (end > this.next) {
+        this.#append(start === this.next ? bytes : bytes.subarray(this.next - start))
+      }
       joined++
     }
-    if (joined > 0) this.#later.splice(0, joined)
+    if (joined > 0) {
+      this.#later.splice(0, joined)
+    }
   }
 
   /** Keeps the bytes that no earlier segment brought. */
@@ -130,21 +144,29 @@ export class ReceiveBuffer {
     const later = this.#later
     let start = from
     let i = later.length
-    while (i > 0 && later[i - 1].start > start) i--
+    while (i > 0 && later[i - 1].start > start) {
+      i--
+    }
     if (i > 0 && later[i - 1].end > start) {
       start = later[i - 1].end
       this.#addDuplicate(from, Math.min(start, to))
     }
     if (start >= to) return
     let covered = i
-    while (covered < later.length && later[covered].end <= to) covered++
-    for (let j = i; j < later.length && later[j].start < to; j++)
+    while (covered < later.length && later[covered].end <= to) {
+      covered++
+    }
+    for (let j = i; j < later.length && later[j].start < to; j++) {
       this.#addDuplicate(later[j].start, Math.min(later[j].end, to))
+    }
     const end = covered < later.length ? Math.min(to, later[covered].start) : to
     if (start === end) return
     const kept = { start, end, bytes: bytes.slice(at + start - from, at + end - from) }
-    if (i === later.length) later.push(kept)
-    else later.splice(i, covered - i, kept)
+    if (i === later.length) {
+      later.push(kept)
+    } else {
+      later.splice(i, covered - i, kept)
+    }
   }
 
   #addRange(from: number, to: number): void {
@@ -152,30 +174,41 @@ export class ReceiveBuffer {
     let start = from
     let end = to
     for (let i = 0; i < ranges.length; ) {
-      if (ranges[i] > end || ranges[i + 1] < start) i += 2
-      else {
+      if (ranges[i] > end || ranges[i + 1] < start) {
+        i += 2
+      } else {
         start = Math.min(start, ranges[i])
         end = Math.max(end, ranges[i + 1])
         ranges.splice(i, 2)
       }
     }
     ranges.unshift(start, end)
-    if (ranges.length > 2 * MAX_RANGES) ranges.length = 2 * MAX_RANGES
+    if (ranges.length > 2 * MAX_RANGES) {
+      ranges.length = 2 * MAX_RANGES
+    }
   }
 
   #dropRanges(): void {
     const { ranges } = this
-    for (let i = ranges.length - 2; i >= 0; i -= 2) if (ranges[i] < this.next) ranges.splice(i, 2)
+    for (let i = ranges.length - 2; i >= 0; i -= 2) {
+      if (ranges[i] < this.next) {
+        ranges.splice(i, 2)
+      }
+    }
     // More ranges than are reported can be forgotten while their bytes are kept.
-    if (ranges.length === 0 && this.#later.length > 0) this.#addRange(this.#later[0].start, this.#later[0].end)
+    if (ranges.length === 0 && this.#later.length > 0) {
+      this.#addRange(this.#later[0].start, this.#later[0].end)
+    }
   }
 
   /** Reports a range too, if it touches the one to report. */
   #addDuplicate(start: number, end: number): void {
     if (start >= end) return
-    if (this.duplicateStart < 0) this.#setDuplicate(start, end)
-    else if (start <= this.duplicateEnd && end >= this.duplicateStart)
+    if (this.duplicateStart < 0) {
+      this.#setDuplicate(start, end)
+    } else if (start <= this.duplicateEnd && end >= this.duplicateStart) {
       this.#setDuplicate(Math.min(start, this.duplicateStart), Math.max(end, this.duplicateEnd))
+    }
   }
 
   #setDuplicate(start: number, end: number): void {
@@ -226,8 +259,12 @@ export class ReceiveWindow {
   choose(next: number, unread: number, segment: number): number {
     const left = this.left(next)
     let free = Math.max(this.limit - unread, 0)
-    if (free < this.limit / 2 && (free < this.limit / 16 || free < segment)) free = 0
-    if (this.scale === 0 && (left <= free - segment || left > free)) free -= free % segment
+    if (free < this.limit / 2 && (free < this.limit / 16 || free < segment)) {
+      free = 0
+    }
+    if (this.scale === 0 && (left <= free - segment || left > free)) {
+      free -= free % segment
+    }
     const size = 2 ** this.scale
     return Math.min(Math.ceil(Math.max(free, left) / size) * size, MAX_UNSCALED * size)
   }
@@ -243,7 +280,9 @@ export class ReceiveWindow {
   onRead(bytes: number, now: number, rtt: number): void {
     this.#copied += bytes
     if (now - this.#since < rtt) return
-    if (this.scale > 0) this.limit = Math.max(this.limit, Math.min(2 * this.#copied + 16 * this.#mss, MAX_WINDOW))
+    if (this.scale > 0) {
+      this.limit = Math.max(this.limit, Math.min(2 * this.#copied + 16 * this.#mss, MAX_WINDOW))
+    }
     this.#copied = 0
     this.#since = now
   }

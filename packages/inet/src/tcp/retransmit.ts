@@ -53,13 +53,17 @@ export class Retransmission {
   #armAgedResend(): void {
     const { board, connection, rtt } = this.#sender
     if (board.head === undefined) return
-    this.#arm('resend', Math.max(board.head.sentAt + rtt.timeout - connection.clock.now(), NSEC_PER_MSEC))
+    this.#arm(
+      'resend',
+      Math.max(board.head.sentAt + rtt.timeout - connection.clock.now(), NSEC_PER_MSEC),
+    )
   }
 
   /** Notes new segments. `wasIdle`: nothing else is in flight. */
   onSent(wasIdle: boolean): void {
-    if (wasIdle || this.#timer === 'none') this.#armProbeOrResend(0)
-    else if (this.#timer === 'loss-probe') {
+    if (wasIdle || this.#timer === 'none') {
+      this.#armProbeOrResend(0)
+    } else if (this.#timer === 'loss-probe') {
       const { head } = this.#sender.board
       this.#armProbeOrResend(this.#sender.connection.clock.now() - (head?.sentAt ?? 0))
     }
@@ -67,13 +71,19 @@ export class Retransmission {
 
   /** Notes a repetition. `isHead`: the first segment in flight is sent again. */
   onResent(now: number, isHead: boolean): void {
-    if (this.#resentAt === 0) this.#resentAt = now
-    if (isHead || this.#timer === 'none') this.#armResend()
+    if (this.#resentAt === 0) {
+      this.#resentAt = now
+    }
+    if (isHead || this.#timer === 'none') {
+      this.#armResend()
+    }
   }
 
   /** Data waits for the window of the peer, and nothing is in flight. */
   onBlocked(): void {
-    if (this.#timer === 'none') this.#arm('window-probe', this.#windowProbeTime)
+    if (this.#timer === 'none') {
+      this.#arm('window-probe', this.#windowProbeTime)
+    }
   }
 
   /** Notes an acknowledgment, before it changes the sender. */
@@ -89,13 +99,17 @@ export class Retransmission {
   rearm(hasProgress: boolean, wait: number): void {
     const { board, window, hasUnsent } = this.#sender
     if (board.packets === 0) {
-      if (this.#timer === 'window-probe' && window === 0 && hasUnsent) this.#arm('window-probe', this.#windowProbeTime)
-      else {
+      if (this.#timer === 'window-probe' && window === 0 && hasUnsent) {
+        this.#arm('window-probe', this.#windowProbeTime)
+      } else {
         this.#probeBackoff = 0
         this.cancel()
       }
-    } else if (wait > 0) this.#arm('reorder', wait)
-    else if (hasProgress) this.#armProbeOrResend(0)
+    } else if (wait > 0) {
+      this.#arm('reorder', wait)
+    } else if (hasProgress) {
+      this.#armProbeOrResend(0)
+    }
   }
 
   /**
@@ -106,15 +120,22 @@ export class Retransmission {
     const { una, congestion } = this.#sender
     if (this.#probedAt < 0 || una < this.#probedAt) return
     const isPast = una > this.#probedAt
-    if (isPast && !this.#isProbeNew && !isDuplicate && congestion.state === 'open') congestion.halve()
-    if (isPast || this.#isProbeNew || isDuplicate) this.#probedAt = -1
+    if (isPast && !this.#isProbeNew && !isDuplicate && congestion.state === 'open') {
+      congestion.halve()
+    }
+    if (isPast || this.#isProbeNew || isDuplicate) {
+      this.#probedAt = -1
+    }
   }
 
   /** Arms the loss probe (RFC 8985 sec. 7.2), or else the timeout of a segment of this age. */
   #armProbeOrResend(age: number): void {
     const { board, congestion, hasSack, connection, rtt } = this.#sender
     const mayProbe =
-      hasSack && connection.host.options.hasLossProbes && congestion.state === 'open' && board.sacked === 0
+      hasSack &&
+      connection.host.options.hasLossProbes &&
+      congestion.state === 'open' &&
+      board.sacked === 0
     if (!mayProbe || this.#probedAt >= 0 || rtt.smoothed === 0) {
       this.#armResend()
       return
@@ -126,10 +147,15 @@ export class Retransmission {
   #ring(): void {
     const timer = this.#timer
     this.#timer = 'none'
-    if (timer === 'resend') this.#onTimeout()
-    else if (timer === 'window-probe') this.#probeWindow()
-    else if (timer === 'loss-probe') this.#probeLoss()
-    else if (timer === 'reorder') this.#onReorderTime()
+    if (timer === 'resend') {
+      this.#onTimeout()
+    } else if (timer === 'window-probe') {
+      this.#probeWindow()
+    } else if (timer === 'loss-probe') {
+      this.#probeLoss()
+    } else if (timer === 'reorder') {
+      this.#onReorderTime()
+    }
   }
 
   #onTimeout(): void {
@@ -140,7 +166,9 @@ export class Retransmission {
       connection.giveUp()
       return
     }
-    if (!hasSack) board.dropDuplicates()
+    if (!hasSack) {
+      board.dropDuplicates()
+    }
     this.#probedAt = -1
     board.markAllLost()
     congestion.enterLoss(next, board.inFlight)
@@ -157,15 +185,20 @@ export class Retransmission {
     if (this.#timeouts === 0 || rtt.backoff === 0 || board.head === undefined) return
     rtt.backoff--
     const left = board.head.sentAt + rtt.timeout - connection.clock.now()
-    if (left > 0) this.#arm('resend', left)
-    else this.#onTimeout()
+    if (left > 0) {
+      this.#arm('resend', left)
+    } else {
+      this.#onTimeout()
+    }
   }
 
   #isExpired(now: number): boolean {
     const { connection, rtt } = this.#sender
     if (this.#timeouts === 0) return false
     let retries = RETRIES
-    if (connection.isOrphan) retries = rtt.timeout < RTO_MAX ? ORPHAN_RETRIES : 0
+    if (connection.isOrphan) {
+      retries = rtt.timeout < RTO_MAX ? ORPHAN_RETRIES : 0
+    }
     return now - this.#resentAt >= giveUpTime(retries)
   }
 
@@ -184,9 +217,12 @@ export class Retransmission {
       return
     }
     this.#probes++
-    if (this.#sender.probe('TcpExtTCPWinProbe')) this.#armResend()
-    else {
-      if (this.#probeBackoff < RETRIES) this.#probeBackoff++
+    if (this.#sender.probe('TcpExtTCPWinProbe')) {
+      this.#armResend()
+    } else {
+      if (this.#probeBackoff < RETRIES) {
+        this.#probeBackoff++
+      }
       this.#arm('window-probe', this.#windowProbeTime)
     }
   }
@@ -210,7 +246,10 @@ export class Retransmission {
   #onReorderTime(): void {
     const wait = this.#sender.detectLost(this.#sender.connection.clock.now())
     this.#sender.push()
-    if (wait > 0) this.#arm('reorder', wait)
-    else this.#armAgedResend()
+    if (wait > 0) {
+      this.#arm('reorder', wait)
+    } else {
+      this.#armAgedResend()
+    }
   }
 }

@@ -99,14 +99,21 @@ export class Scoreboard {
         sent.start = una
         break
       }
-      if (sent.wasResent) this.hasAckedResent = true
-      else if (this.rtt < 0 && !sent.isSacked) this.rtt = now - sent.sentAt
-      if (!sent.isSacked) this.#deliver(sent, now, minimum)
+      if (sent.wasResent) {
+        this.hasAckedResent = true
+      } else if (this.rtt < 0 && !sent.isSacked) {
+        this.rtt = now - sent.sentAt
+      }
+      if (!sent.isSacked) {
+        this.#deliver(sent, now, minimum)
+      }
       this.#uncount(sent)
       this.#first++
       removed++
     }
-    if (this.hasAckedResent) this.rtt = -1
+    if (this.hasAckedResent) {
+      this.rtt = -1
+    }
     if (this.#first >= COMPACT || this.#first === this.#sent.length) {
       this.#sent.splice(0, this.#first)
       this.#nextLost = Math.max(this.#nextLost - this.#first, 0)
@@ -122,7 +129,9 @@ export class Scoreboard {
       if (sent.end > end) break
       if (sent.isSacked) continue
       this.#deliver(sent, now, minimum)
-      if (!sent.wasResent && this.rtt < 0) this.rtt = now - sent.sentAt
+      if (!sent.wasResent && this.rtt < 0) {
+        this.rtt = now - sent.sentAt
+      }
       this.#uncount(sent)
       sent.isLost = false
       sent.isResent = false
@@ -138,22 +147,33 @@ export class Scoreboard {
     let high = this.#sent.length
     while (low < high) {
       const middle = (low + high) >> 1
-      if (this.#sent[middle].start < start) low = middle + 1
-      else high = middle
+      if (this.#sent[middle].start < start) {
+        low = middle + 1
+      } else {
+        high = middle
+      }
     }
     return low
   }
 
   #uncount(sent: Sent): void {
-    if (sent.isSacked) this.sacked--
-    if (sent.isLost) this.lost--
-    if (sent.isResent) this.resent--
+    if (sent.isSacked) {
+      this.sacked--
+    }
+    if (sent.isLost) {
+      this.lost--
+    }
+    if (sent.isResent) {
+      this.resent--
+    }
   }
 
   /** Notes the arrival of a segment for RACK (RFC 8985 sec. 6.2, steps 1 to 3). */
   #deliver(sent: Sent, now: number, minimum: number): void {
     this.delivered++
-    if (!sent.wasResent && sent.end < this.#highestBefore) this.isReordering = true
+    if (!sent.wasResent && sent.end < this.#highestBefore) {
+      this.isReordering = true
+    }
     const rtt = now - sent.sentAt
     // The first transmission may have arrived, not the repetition.
     if (sent.wasResent && rtt < minimum) return
@@ -180,8 +200,11 @@ export class Scoreboard {
         continue
       }
       const left = sent.sentAt + this.#rackRtt + reorderTime - now
-      if (left <= 0) this.#markLost(i)
-      else wait = Math.max(wait, left)
+      if (left <= 0) {
+        this.#markLost(i)
+      } else {
+        wait = Math.max(wait, left)
+      }
     }
     return wait
   }
@@ -189,8 +212,12 @@ export class Scoreboard {
   #markLost(i: number): void {
     const sent = this.#sent[i]
     this.newlyLost++
-    if (sent.isResent) this.resent--
-    if (!sent.isLost) this.lost++
+    if (sent.isResent) {
+      this.resent--
+    }
+    if (!sent.isLost) {
+      this.lost++
+    }
     sent.isResent = false
     sent.isLost = true
     this.#nextLost = Math.min(this.#nextLost, i)
@@ -217,7 +244,9 @@ export class Scoreboard {
   /** Marks the first segment lost, unless its repetition is in flight (RFC 6582). */
   markHeadLost(): void {
     const { head } = this
-    if (head !== undefined && !head.isLost && !head.isSacked) this.#markLost(this.#first)
+    if (head !== undefined && !head.isLost && !head.isSacked) {
+      this.#markLost(this.#first)
+    }
   }
 
   /**
@@ -226,17 +255,25 @@ export class Scoreboard {
    */
   markAllLost(): void {
     if (this.head?.isSacked) {
-      for (const sent of this.#sent) sent.isSacked = false
+      for (const sent of this.#sent) {
+        sent.isSacked = false
+      }
       this.sacked = 0
     }
-    for (let i = this.#first; i < this.#sent.length; i++) if (!this.#sent[i].isSacked) this.#markLost(i)
+    for (let i = this.#first; i < this.#sent.length; i++) {
+      if (!this.#sent[i].isSacked) {
+        this.#markLost(i)
+      }
+    }
   }
 
   /** Marks segments lost that are larger than `mss`. */
   markLargeLost(mss: number): void {
     for (let i = this.#first; i < this.#sent.length; i++) {
       const { start, end, isSacked } = this.#sent[i]
-      if (!isSacked && Math.min(end, this.finAt) - start > mss) this.#markLost(i)
+      if (!isSacked && Math.min(end, this.finAt) - start > mss) {
+        this.#markLost(i)
+      }
     }
   }
 
@@ -256,10 +293,14 @@ export class Scoreboard {
   /** The last segment that has not arrived: its last `mss` bytes, cut like `#fit` does. */
   last(mss: number, edge: number): Sent | undefined {
     let i = this.#sent.length - 1
-    while (i >= this.#first && this.#sent[i].isSacked) i--
+    while (i >= this.#first && this.#sent[i].isSacked) {
+      i--
+    }
     if (i < this.#first) return undefined
     let sent = this.#sent[i]
-    while (this.#cut(i, mss) !== sent) sent = this.#sent[++i]
+    while (this.#cut(i, mss) !== sent) {
+      sent = this.#sent[++i]
+    }
     return this.#fit(i, mss, edge)
   }
 
@@ -278,20 +319,29 @@ export class Scoreboard {
     const sent = this.#sent[i]
     if (Math.min(sent.end, this.finAt) - sent.start <= mss) return sent
     const { start, end, sentAt, order } = sent
-    const parts = [new Sent(start, start + mss, sentAt, order), new Sent(start + mss, end, sentAt, order)]
+    const parts = [
+      new Sent(start, start + mss, sentAt, order),
+      new Sent(start + mss, end, sentAt, order),
+    ]
     for (const part of parts) {
       part.isLost = sent.isLost
       part.wasResent = sent.wasResent
     }
     this.#sent.splice(i, 1, ...parts)
-    if (sent.isLost) this.lost++
-    if (sent.isResent) this.resent--
+    if (sent.isLost) {
+      this.lost++
+    }
+    if (sent.isResent) {
+      this.resent--
+    }
     return parts[0]
   }
 
   /** Notes that a segment is sent again. */
   resend(sent: Sent, now: number): void {
-    if (!sent.isResent) this.resent++
+    if (!sent.isResent) {
+      this.resent++
+    }
     sent.isResent = true
     sent.wasResent = true
     sent.sentAt = now

@@ -72,7 +72,9 @@ export class Segment extends HeaderFields {
     this.at = at + header
     this.length = length - header
     this.clearOptions()
-    if (header > tcp.TCP_HLEN) this.readOptions(bytes, at + tcp.TCP_HLEN, at + header, this.isSyn)
+    if (header > tcp.TCP_HLEN) {
+      this.readOptions(bytes, at + tcp.TCP_HLEN, at + header, this.isSyn)
+    }
     return true
   }
 }
@@ -94,8 +96,13 @@ export class Header extends HeaderFields {
   }
 
   #optionsLength(): number {
-    let length = (this.mss > 0 ? 4 : 0) + (this.windowScale >= 0 ? 4 : 0) + (this.hasTimestamp ? TIMESTAMPS_LENGTH : 0)
-    if (this.sackPermitted && !this.hasTimestamp) length += 4
+    let length =
+      (this.mss > 0 ? 4 : 0) +
+      (this.windowScale >= 0 ? 4 : 0) +
+      (this.hasTimestamp ? TIMESTAMPS_LENGTH : 0)
+    if (this.sackPermitted && !this.hasTimestamp) {
+      length += 4
+    }
     return length + sacksLength(this.sackEdges >> 1)
   }
 
@@ -108,7 +115,9 @@ export class Header extends HeaderFields {
     tcp.create(bytes, 0, this.sequence, this.acknowledgment, this.flags)
     bytes[12] = header << 2
     put16(bytes, 14, this.window)
-    if (header > tcp.TCP_HLEN) this.#writeOptions(bytes, tcp.TCP_HLEN)
+    if (header > tcp.TCP_HLEN) {
+      this.#writeOptions(bytes, tcp.TCP_HLEN)
+    }
     return bytes
   }
 
@@ -121,9 +130,15 @@ export class Header extends HeaderFields {
     }
     if (this.sackPermitted) {
       put16(bytes, at + (this.hasTimestamp ? 0 : 2), (tcp.OPT_SACK_PERMITTED << 8) | 2)
-      if (!this.hasTimestamp) put16(bytes, at, (tcp.OPT_NOP << 8) | tcp.OPT_NOP)
-      if (!this.hasTimestamp) at += 4
-    } else if (this.hasTimestamp) put16(bytes, at, (tcp.OPT_NOP << 8) | tcp.OPT_NOP)
+      if (!this.hasTimestamp) {
+        put16(bytes, at, (tcp.OPT_NOP << 8) | tcp.OPT_NOP)
+      }
+      if (!this.hasTimestamp) {
+        at += 4
+      }
+    } else if (this.hasTimestamp) {
+      put16(bytes, at, (tcp.OPT_NOP << 8) | tcp.OPT_NOP)
+    }
     if (this.hasTimestamp) {
       put16(bytes, at + 2, (tcp.OPT_TIMESTAMPS << 8) | 10)
       put32(bytes, at + 4, this.timestamp)
@@ -131,12 +146,22 @@ export class Header extends HeaderFields {
       at += TIMESTAMPS_LENGTH
     }
     if (this.windowScale >= 0) {
-      put32(bytes, at, (tcp.OPT_NOP << 24) | (tcp.OPT_WINDOW_SCALE << 16) | (3 << 8) | this.windowScale)
+      put32(
+        bytes,
+        at,
+        (tcp.OPT_NOP << 24) | (tcp.OPT_WINDOW_SCALE << 16) | (3 << 8) | this.windowScale,
+      )
       at += 4
     }
     if (this.sackEdges === 0) return
-    put32(bytes, at, (tcp.OPT_NOP << 24) | (tcp.OPT_NOP << 16) | (tcp.OPT_SACK << 8) | (2 + this.sackEdges * 4))
-    for (let i = 0; i < this.sackEdges; i++) put32(bytes, at + 4 + i * 4, this.sacks[i])
+    put32(
+      bytes,
+      at,
+      (tcp.OPT_NOP << 24) | (tcp.OPT_NOP << 16) | (tcp.OPT_SACK << 8) | (2 + this.sackEdges * 4),
+    )
+    for (let i = 0; i < this.sackEdges; i++) {
+      put32(bytes, at + 4 + i * 4, this.sacks[i])
+    }
   }
 }
 

@@ -91,15 +91,23 @@ export class Sender {
   /** Sends what may be sent: first lost segments, then new ones. */
   push(): void {
     const now = this.connection.clock.now()
-    if (this.board.lost > 0) this.#repeat(now)
-    if (this.hasUnsent) this.#sendNew(now)
-    if (this.board.packets === 0 && this.hasUnsent) this.#timers.onBlocked()
+    if (this.board.lost > 0) {
+      this.#repeat(now)
+    }
+    if (this.hasUnsent) {
+      this.#sendNew(now)
+    }
+    if (this.board.packets === 0 && this.hasUnsent) {
+      this.#timers.onBlocked()
+    }
   }
 
   #sendNew(now: number): void {
     const { board, congestion } = this
     const wasIdle = board.packets === 0
-    if (wasIdle && now - this.#sentAt > this.rtt.timeout) congestion.restart(now - this.#sentAt, this.rtt.timeout)
+    if (wasIdle && now - this.#sentAt > this.rtt.timeout) {
+      congestion.restart(now - this.#sentAt, this.rtt.timeout)
+    }
     const before = this.next
     while (this.hasUnsent && board.inFlight < congestion.window) {
       const mss = this.#room
@@ -108,12 +116,18 @@ export class Sender {
       if (end > this.edge) break
       if (length < mss && end !== this.finAt + 1 && this.#mustWait()) break
       this.#sendSegment(end, now)
-      if (length < mss) this.#smallEnd = this.next
+      if (length < mss) {
+        this.#smallEnd = this.next
+      }
     }
     const isLimited = board.inFlight >= congestion.window
     const isSent = this.next > before
-    if (isSent || isLimited) congestion.onUsed(board.packets, isLimited, this.una, this.next)
-    if (isSent) this.#timers.onSent(wasIdle)
+    if (isSent || isLimited) {
+      congestion.onUsed(board.packets, isLimited, this.una, this.next)
+    }
+    if (isSent) {
+      this.#timers.onSent(wasIdle)
+    }
   }
 
   /** Nagle's algorithm: one small segment in flight (Minshall's variant). */
@@ -126,16 +140,24 @@ export class Sender {
     this.board.add(start, end, now)
     this.next = end
     this.#sentAt = now
-    if (this.congestion.state === 'recovery') this.congestion.onSent()
+    if (this.congestion.state === 'recovery') {
+      this.congestion.onSent()
+    }
     this.#emit(start, end, false)
   }
 
   #emit(start: number, end: number, isRepeat: boolean): void {
     const dataEnd = Math.min(end, this.buffer.end)
     let flags = TCP_ACK
-    if (end === this.finAt + 1 && this.finAt >= 0) flags |= TCP_FIN
-    if (dataEnd === this.buffer.end && dataEnd > start) flags |= TCP_PSH
-    if (this.connection.emit(flags, start, dataEnd - start, isRepeat) === -EMSGSIZE) this.onMtu()
+    if (end === this.finAt + 1 && this.finAt >= 0) {
+      flags |= TCP_FIN
+    }
+    if (dataEnd === this.buffer.end && dataEnd > start) {
+      flags |= TCP_PSH
+    }
+    if (this.connection.emit(flags, start, dataEnd - start, isRepeat) === -EMSGSIZE) {
+      this.onMtu()
+    }
   }
 
   /** Sends lost segments again, as far as the congestion window allows. */
@@ -145,14 +167,18 @@ export class Sender {
       const lost = board.nextLost(this.#room, this.edge)
       if (lost === undefined) return
       this.#resend(lost, now)
-      this.connection.count(congestion.state === 'loss' ? 'TcpExtTCPSlowStartRetrans' : 'TcpExtTCPFastRetrans')
+      this.connection.count(
+        congestion.state === 'loss' ? 'TcpExtTCPSlowStartRetrans' : 'TcpExtTCPFastRetrans',
+      )
     }
   }
 
   #resend(sent: Sent, now: number): void {
     this.board.resend(sent, now)
     this.#sentAt = now
-    if (this.congestion.state === 'recovery') this.congestion.onSent()
+    if (this.congestion.state === 'recovery') {
+      this.congestion.onSent()
+    }
     this.connection.count('TcpRetransSegs')
     this.#emit(sent.start, sent.end, true)
     this.#timers.onResent(now, sent === this.board.head)
@@ -161,7 +187,9 @@ export class Sender {
   /** Sends the first lost segment again. */
   resendFirst(now: number): void {
     const lost = this.board.nextLost(this.#room, this.edge)
-    if (lost !== undefined) this.#resend(lost, now)
+    if (lost !== undefined) {
+      this.#resend(lost, now)
+    }
   }
 
   /**
@@ -171,8 +199,11 @@ export class Sender {
   probe(counter: string): boolean {
     this.connection.count(counter)
     const length = Math.min(this.buffer.end - this.next, this.#room, this.edge - this.next)
-    if (length > 0) this.#sendSegment(this.next + length, this.connection.clock.now())
-    else this.connection.emit(TCP_ACK, this.una - 1, 0)
+    if (length > 0) {
+      this.#sendSegment(this.next + length, this.connection.clock.now())
+    } else {
+      this.connection.emit(TCP_ACK, this.una - 1, 0)
+    }
     return length > 0
   }
 
@@ -194,12 +225,16 @@ export class Sender {
   onMtu(): void {
     const before = this.mss
     this.connection.updateMss()
-    if (this.mss < before) this.board.markLargeLost(this.mss)
+    if (this.mss < before) {
+      this.board.markLargeLost(this.mss)
+    }
   }
 
   /** Takes a report that no path led to the peer for the segment with a sequence number. */
   onNoPath(sequence: number): void {
-    if (sequence === this.una) this.#timers.revertBackoff()
+    if (sequence === this.una) {
+      this.#timers.revertBackoff()
+    }
   }
 
   /** Takes the window of a segment. */
@@ -212,8 +247,11 @@ export class Sender {
 
   /** Takes a SACK block. Call `onAck` after the last one. */
   onSack(start: number, end: number, now: number): void {
-    if (end <= this.una) this.#hasDuplicate = true
-    else if (start >= this.una && end <= this.next) this.board.sack(start, end, now, this.rtt.minimum)
+    if (end <= this.una) {
+      this.#hasDuplicate = true
+    } else if (start >= this.una && end <= this.next) {
+      this.board.sack(start, end, now, this.rtt.minimum)
+    }
   }
 
   /** Takes an acknowledgment, before its SACK blocks. Returns how many segments it removed. */
@@ -224,7 +262,9 @@ export class Sender {
     if (ack <= this.una) return 0
     const removed = this.board.acknowledge(ack, now, this.rtt.minimum)
     // Duplicate acknowledgments have counted the others.
-    if (!this.hasSack && removed > 0) this.board.delivered = Math.max(removed - this.board.sacked, 1)
+    if (!this.hasSack && removed > 0) {
+      this.board.delivered = Math.max(removed - this.board.sacked, 1)
+    }
     this.buffer.release(ack)
     this.una = ack
     return removed
@@ -237,19 +277,28 @@ export class Sender {
   onAck(removed: number, hasProgress: boolean, isDuplicate: boolean, echoed: number): void {
     const { board, congestion, rtt } = this
     const now = this.connection.clock.now()
-    if (board.rtt >= 0) rtt.sample(board.rtt, now)
-    else if (hasProgress && echoed >= 0) rtt.sample(echoed, now)
+    if (board.rtt >= 0) {
+      rtt.sample(board.rtt, now)
+    } else if (hasProgress && echoed >= 0) {
+      rtt.sample(echoed, now)
+    }
     this.#timers.endProbe(isDuplicate || this.#hasDuplicate)
     // Without SACK duplicate ACKs may still arrive until later data is acknowledged (RFC 6582).
     if (congestion.isRecovering && this.una >= congestion.recoverAt + (this.hasSack ? 0 : 1)) {
       congestion.leave()
-      if (!this.hasSack) board.dropDuplicates()
+      if (!this.hasSack) {
+        board.dropDuplicates()
+      }
     }
     const wait = this.#findLost(removed, hasProgress, isDuplicate, now)
-    if (board.lost > 0 && congestion.state === 'open') this.#enterRecovery()
-    if (congestion.state === 'recovery')
+    if (board.lost > 0 && congestion.state === 'open') {
+      this.#enterRecovery()
+    }
+    if (congestion.state === 'recovery') {
       congestion.reduce(board.delivered, board.inFlight, hasProgress && board.newlyLost === 0)
-    else if (removed > 0) congestion.grow(board.delivered)
+    } else if (removed > 0) {
+      congestion.grow(board.delivered)
+    }
     this.#timers.rearm(hasProgress, wait)
   }
 
@@ -275,10 +324,16 @@ export class Sender {
       const needed = board.sacked > 0 || board.resent > 0 || congestion.isRecovering
       return needed ? board.detect(now, rtt.minimum, rtt.smoothed, congestion.isRecovering) : 0
     }
-    if (hasProgress) board.dropDuplicates(congestion.isRecovering ? Math.max(removed - 1, 0) : board.sacked)
-    else if (isDuplicate && congestion.state !== 'loss') board.addDuplicate()
-    const isPartial = congestion.state === 'recovery' && hasProgress && this.una < congestion.recoverAt
-    if (isPartial || (congestion.state === 'open' && board.sacked >= board.duplicateThreshold)) board.markHeadLost()
+    if (hasProgress) {
+      board.dropDuplicates(congestion.isRecovering ? Math.max(removed - 1, 0) : board.sacked)
+    } else if (isDuplicate && congestion.state !== 'loss') {
+      board.addDuplicate()
+    }
+    const isPartial =
+      congestion.state === 'recovery' && hasProgress && this.una < congestion.recoverAt
+    if (isPartial || (congestion.state === 'open' && board.sacked >= board.duplicateThreshold)) {
+      board.markHeadLost()
+    }
     return 0
   }
 

@@ -17,15 +17,21 @@ export class TcpTable {
 
   addListener(listener: Listener): void {
     const others = this.#listeners.get(listener.local.port)
-    if (others === undefined) this.#listeners.set(listener.local.port, [listener])
-    else others.push(listener)
+    if (others === undefined) {
+      this.#listeners.set(listener.local.port, [listener])
+    } else {
+      others.push(listener)
+    }
   }
 
   removeListener(listener: Listener): void {
     const { port } = listener.local
     const left = this.#listeners.get(port)?.filter(other => other !== listener) ?? []
-    if (left.length > 0) this.#listeners.set(port, left)
-    else this.#listeners.delete(port)
+    if (left.length > 0) {
+      this.#listeners.set(port, left)
+    } else {
+      this.#listeners.delete(port)
+    }
   }
 
   clear(): void {
@@ -89,13 +95,20 @@ function nthPort(offset: number, i: number): number {
 }
 
 /** Returns the key of a connection: ports and addresses as 16-bit units of a string. */
-export function keyOf(local: Uint8Array, localPort: number, remote: Uint8Array, remotePort: number): string {
+export function keyOf(
+  local: Uint8Array,
+  localPort: number,
+  remote: Uint8Array,
+  remotePort: number,
+): string {
   if (local.length === 4) {
     const [r, l] = [get16(remote, 0), get16(local, 0)]
     return String.fromCharCode(localPort, remotePort, r, get16(remote, 2), l, get16(local, 2))
   }
   let key = String.fromCharCode(localPort, remotePort)
-  for (let i = 0; i < 16; i += 2) key += String.fromCharCode(get16(remote, i), get16(local, i))
+  for (let i = 0; i < 16; i += 2) {
+    key += String.fromCharCode(get16(remote, i), get16(local, i))
+  }
   return key
 }
 
@@ -133,8 +146,11 @@ export class Listener implements TcpListener {
   close(): void {
     this.#onClose(this)
     for (const connection of this.waiting) {
-      if (connection.state === 'SYN-RECV') connection.end()
-      else connection.reset()
+      if (connection.state === 'SYN-RECV') {
+        connection.end()
+      } else {
+        connection.reset()
+      }
     }
     this.waiting.clear()
   }

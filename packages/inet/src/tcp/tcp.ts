@@ -75,15 +75,23 @@ export class Tcp implements Protocol, ConnectionHost<Connection> {
     const remote = { address: targetOf(to.address), port: to.port }
     const from = local.address ?? this.ip.sourceFor(remote.address)
     // Connections have one peer: no group, and no broadcast address (RFC 9293 MUST-57).
-    if (from === undefined || this.ip.isToAll(remote.address)) throw new errnos.VnetError(errnos.ENETUNREACH, 'connect')
+    if (from === undefined || this.ip.isToAll(remote.address)) {
+      throw new errnos.VnetError(errnos.ENETUNREACH, 'connect')
+    }
     if (!this.ip.isOwn(from)) throw new errnos.VnetError(errnos.EADDRNOTAVAIL, 'connect')
     const port = local.port ? local.port : this.#table.freePort(this.ip.random, from, remote)
     const key = keyOf(from, port, remote.address, remote.port)
     const old = this.#table.connections.get(key)
-    if (old !== undefined && !mayConnectAgain(old)) throw new errnos.VnetError(errnos.EADDRNOTAVAIL, 'connect')
-    if (this.#table.listenerOf(from, port) !== undefined) throw new errnos.VnetError(errnos.EADDRINUSE, 'bind')
+    if (old !== undefined && !mayConnectAgain(old)) {
+      throw new errnos.VnetError(errnos.EADDRNOTAVAIL, 'connect')
+    }
+    if (this.#table.listenerOf(from, port) !== undefined) {
+      throw new errnos.VnetError(errnos.EADDRINUSE, 'bind')
+    }
     const connection = new Connection(this, key, { address: from, port }, remote, events)
-    if (old !== undefined) replace(old, connection)
+    if (old !== undefined) {
+      replace(old, connection)
+    }
     this.#table.connections.set(key, connection)
     this.ip.count('TcpActiveOpens')
     const error = sendSyn(connection)
@@ -105,11 +113,19 @@ export class Tcp implements Protocol, ConnectionHost<Connection> {
     accept: (connection: TcpConnection) => void,
   ): TcpListener {
     const { address } = local
-    if (address !== undefined && !this.ip.isOwn(address)) throw new errnos.VnetError(errnos.EADDRNOTAVAIL, 'bind')
+    if (address !== undefined && !this.ip.isOwn(address)) {
+      throw new errnos.VnetError(errnos.EADDRNOTAVAIL, 'bind')
+    }
     const port = local.port !== 0 ? local.port : this.#table.freeListenPort(this.ip.random, local)
     if (!this.#table.mayListen(local, port)) throw new errnos.VnetError(errnos.EADDRINUSE, 'bind')
     const onClose = (closed: Listener) => this.#table.removeListener(closed)
-    const listener = new Listener({ address: address ?? ANY_V6, port }, local, backlog, accept, onClose)
+    const listener = new Listener(
+      { address: address ?? ANY_V6, port },
+      local,
+      backlog,
+      accept,
+      onClose,
+    )
     this.#table.addListener(listener)
     return listener
   }
@@ -134,11 +150,14 @@ export class Tcp implements Protocol, ConnectionHost<Connection> {
     const { source, destination } = packet
     const key = keyOf(destination, segment.destinationPort, source, segment.sourcePort)
     const connection = this.#table.connections.get(key)
-    if (connection === undefined) this.#receiveNew(key, segment)
-    else if (connection.state === 'TIME-WAIT' && this.#replaces(connection, segment)) {
+    if (connection === undefined) {
+      this.#receiveNew(key, segment)
+    } else if (connection.state === 'TIME-WAIT' && this.#replaces(connection, segment)) {
       connection.end()
       this.#receiveNew(key, segment)
-    } else if (!arrive(connection, segment)) this.#reply(segment)
+    } else if (!arrive(connection, segment)) {
+      this.#reply(segment)
+    }
   }
 
   hasSent(packet: Packet): boolean {
@@ -154,10 +173,17 @@ export class Tcp implements Protocol, ConnectionHost<Connection> {
       if (state === 'SYN-SENT' || state === 'SYN-RECV') return
       sender.onMtu()
       sender.push()
-    } else if (state === 'SYN-SENT' || (state === 'SYN-RECV' && (connection.isActive || endsRequest(error))))
+    } else if (
+      state === 'SYN-SENT' ||
+      (state === 'SYN-RECV' && (connection.isActive || endsRequest(error)))
+    ) {
       connection.fail(errno)
-    else connection.softError = errno
-    if (error.isNoPath === true) sender.onNoPath(sequenceOf(connection, packet))
+    } else {
+      connection.softError = errno
+    }
+    if (error.isNoPath === true) {
+      sender.onNoPath(sequenceOf(connection, packet))
+    }
   }
 
   /** Removes a connection without a packet. Its user gets ECONNABORTED. */
@@ -183,7 +209,12 @@ export class Tcp implements Protocol, ConnectionHost<Connection> {
     this.#deliveries.clear()
   }
 
-  send(from: Uint8Array, to: Uint8Array, segment: Uint8Array, options: SendOptions = SEND_OPTIONS): number {
+  send(
+    from: Uint8Array,
+    to: Uint8Array,
+    segment: Uint8Array,
+    options: SendOptions = SEND_OPTIONS,
+  ): number {
     const wasSending = this.#isSending
     this.#isSending = true
     try {
@@ -194,7 +225,12 @@ export class Tcp implements Protocol, ConnectionHost<Connection> {
   }
 
   timestampOffset(local: Uint8Array, remote: Uint8Array): number {
-    return [...local, ...remote].reduce((hash, byte) => Math.imul(hash ^ byte, 0x01000193), this.#secret) >>> 0
+    return (
+      [...local, ...remote].reduce(
+        (hash, byte) => Math.imul(hash ^ byte, 0x01000193),
+        this.#secret,
+      ) >>> 0
+    )
   }
 
   notify(connection: Connection): void {
@@ -207,7 +243,9 @@ export class Tcp implements Protocol, ConnectionHost<Connection> {
 
   remove(connection: Connection): void {
     this.#accepted.delete(connection)
-    if (this.#table.connections.get(connection.key) === connection) this.#table.connections.delete(connection.key)
+    if (this.#table.connections.get(connection.key) === connection) {
+      this.#table.connections.delete(connection.key)
+    }
     // Like Linux: a connection that ends after its handshake is still accepted, with its error.
     if ((connection.pending & ACCEPT) !== 0) return
     connection.listener?.waiting.delete(connection)
@@ -219,7 +257,9 @@ export class Tcp implements Protocol, ConnectionHost<Connection> {
     if (!this.ip.isOwn(segment.destination)) return
     const listener = this.#table.listenerOf(segment.destination, segment.destinationPort)
     if (listener === undefined || segment.isAck) {
-      if (!segment.isRst) this.#reply(segment)
+      if (!segment.isRst) {
+        this.#reply(segment)
+      }
       return
     }
     if (!segment.isSyn || segment.isRst || segment.isFin) return
@@ -248,7 +288,9 @@ export class Tcp implements Protocol, ConnectionHost<Connection> {
   /** Returns the connection with the unacknowledged segment of an ICMP error. Others are forged. */
   #senderOf(packet: Packet): Connection | undefined {
     const { bytes, at, source, destination } = packet
-    const connection = this.#table.connections.get(keyOf(source, get16(bytes, at), destination, get16(bytes, at + 2)))
+    const connection = this.#table.connections.get(
+      keyOf(source, get16(bytes, at), destination, get16(bytes, at + 2)),
+    )
     if (connection === undefined) return undefined
     const { una, next } = connection.sender
     const sequence = sequenceOf(connection, packet)
@@ -278,5 +320,8 @@ function sequenceOf({ iss, sender: { una } }: Connection, { bytes, at }: Packet)
 /** Whether Linux forgets a peer that has not completed its handshake (tcp_req_err). */
 function endsRequest({ errno, isFatal, packet }: IpError): boolean {
   if (packet.source.length !== 4) return isFatal
-  return errno === errnos.EPROTO || (!isFatal && (errno === errnos.EHOSTUNREACH || errno === errnos.ENETUNREACH))
+  return (
+    errno === errnos.EPROTO ||
+    (!isFatal && (errno === errnos.EHOSTUNREACH || errno === errnos.ENETUNREACH))
+  )
 }

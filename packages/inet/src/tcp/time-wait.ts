@@ -8,11 +8,14 @@ import type { Segment } from './segment.ts'
 const PAWS_LIFE = 24 * 86_400 * NSEC_PER_SEC
 
 /** Returns the unwrapped sequence number near `near` that is `wire` after the initial one. */
-export const unwrap = (wire: number, initial: number, near: number): number => near + ((wire - initial - near) | 0)
+export const unwrap = (wire: number, initial: number, near: number): number =>
+  near + ((wire - initial - near) | 0)
 
 /** Takes the timestamp of a segment that is not older than the last one. */
 export function takeTimestamp(c: Connection, s: Segment): void {
-  if (((c.recentTimestamp - s.timestamp) | 0) <= 0) setTimestamp(c, s)
+  if (((c.recentTimestamp - s.timestamp) | 0) <= 0) {
+    setTimestamp(c, s)
+  }
 }
 
 export function setTimestamp(c: Connection, s: Segment): void {
@@ -22,7 +25,9 @@ export function setTimestamp(c: Connection, s: Segment): void {
 
 /** Whether a timestamp is older than the last one, beyond a tick (PAWS, RFC 7323 sec. 5). */
 export function isOldTimestamp(c: Connection, s: Segment): boolean {
-  if (!c.hasTimestamps || !s.hasTimestamp || ((c.recentTimestamp - s.timestamp) | 0) <= 1) return false
+  if (!c.hasTimestamps || !s.hasTimestamp || ((c.recentTimestamp - s.timestamp) | 0) <= 1) {
+    return false
+  }
   return c.clock.now() - c.recentAt < PAWS_LIFE
 }
 
@@ -30,18 +35,25 @@ export function isOldTimestamp(c: Connection, s: Segment): boolean {
 export function arriveInTimeWait(c: Connection, s: Segment, sequence: number): void {
   const isOld = isOldTimestamp(c, s)
   if (!isOld && sequence === c.receive.next && (s.space === 0 || s.isRst)) {
-    if (s.isRst) c.end()
-    else c.life.startTimeWait()
+    if (s.isRst) {
+      c.end()
+    } else {
+      c.life.startTimeWait()
+    }
     return
   }
   if (s.isRst) return
-  if (isOld || s.isAck) c.life.startTimeWait()
+  if (isOld || s.isAck) {
+    c.life.startTimeWait()
+  }
   c.acks.reject(s.space > 0 && !s.isSyn, false)
 }
 
 /** Whether a SYN may replace a connection in TIME-WAIT (RFC 9293 sec. 3.10.7.4, RFC 6191). */
 export function mayReuse(c: Connection, s: Segment): boolean {
-  if (!s.isSyn || s.isRst || s.isAck || c.state !== 'TIME-WAIT' || isOldTimestamp(c, s)) return false
+  if (!s.isSyn || s.isRst || s.isAck || c.state !== 'TIME-WAIT' || isOldTimestamp(c, s)) {
+    return false
+  }
   const isNewer = c.hasTimestamps && s.hasTimestamp && ((s.timestamp - c.recentTimestamp) | 0) > 0
   return isNewer || unwrap(s.sequence, c.irs, c.receive.next) > c.receive.next
 }
@@ -65,5 +77,7 @@ export function replace(old: Connection, c: Connection): void {
 
 /** The round-trip time by the timestamps in nanoseconds, to a millisecond; -1 without them. */
 export function echoedRtt(c: Connection, s: Segment): number {
-  return s.hasTimestamp && c.hasTimestamps && s.echo !== 0 ? ((c.timestamp - s.echo) | 0) * NSEC_PER_MSEC : -1
+  return s.hasTimestamp && c.hasTimestamps && s.echo !== 0
+    ? ((c.timestamp - s.echo) | 0) * NSEC_PER_MSEC
+    : -1
 }

@@ -24,14 +24,20 @@ export class CableFault {
    * `ordinal` counts the faults of the cable, from 1. Throws a UsageError if the filter or `when`
    * is wrong.
    */
-  constructor(ordinal: number, { action, filter, when, hits }: FaultSpec, resources: WireResources) {
+  constructor(
+    ordinal: number,
+    { action, filter, when, hits }: FaultSpec,
+    resources: WireResources,
+  ) {
     this.#hits = new Int32Array(hits)
     const matches = filter === undefined ? undefined : resources.filter(filter)
     const onHit = () => this.#onHit()
     const made = action === 'pass' ? counting(matches, onHit) : fault(action, matches, when, onHit)
     // Each is a kind of its own, so that another fault added or removed does not change its count.
     // Its random decisions are made from the kind: with the same seed, the same ones in each run.
-    this.stage = Object.assign(((next, env) => made(next, env)) as Impairment, made, { kind: `fault ${ordinal}` })
+    this.stage = Object.assign(((next, env) => made(next, env)) as Impairment, made, {
+      kind: `fault ${ordinal}`,
+    })
   }
 
   /** Settles when the fault has hit `n` packets in all. Rejects if the fault ends before. */
@@ -42,8 +48,9 @@ export class CableFault {
 
   /** Rejects the pending calls of `hit`. Their message starts with `why`. */
   end(why: string): void {
-    for (const { n, reject } of this.#waiting)
+    for (const { n, reject } of this.#waiting) {
       reject(new Error(`${why} after ${Atomics.load(this.#hits, 0)} of ${n} hits`))
+    }
     this.#waiting.clear()
   }
 
@@ -62,7 +69,9 @@ export class CableFault {
 function counting(matches: WireFilter | undefined, onHit: () => void): Impairment {
   const make = (_: null, next: Wire): Wire => ({
     push(skb) {
-      if (matches?.(skb.bytes, skb.data, skb.len) !== false) onHit()
+      if (matches?.(skb.bytes, skb.data, skb.len) !== false) {
+        onHit()
+      }
       next.push(skb)
     },
     change: () => true,

@@ -5,7 +5,14 @@ import { NSEC_PER_MSEC, printable, random, UsageError } from 'vnet/internal/base
 import { driver as cableDriver } from 'vnet/internal/drivers/cable'
 import { loadNative } from 'vnet/internal/linux/native'
 import type { Net, NetDevice, Port, WireResources } from 'vnet/internal/netdev/index'
-import { cutCable, insmod, NETREG_REGISTERED, plugCable, TX_BYTES, unregisterNetdev } from 'vnet/internal/netdev/index'
+import {
+  cutCable,
+  insmod,
+  NETREG_REGISTERED,
+  plugCable,
+  TX_BYTES,
+  unregisterNetdev,
+} from 'vnet/internal/netdev/index'
 import { dropsByName } from 'vnet/internal/skb/drop-reason-name'
 import type { DirectedWire, ReadText } from 'vnet/internal/wire/directed-wire'
 import { drop } from 'vnet/internal/wire/stages/fault'
@@ -17,7 +24,15 @@ import type { NatForward, NatSpec } from '../nat/nat-table.ts'
 import type { PortControl } from '../nat/port-control.ts'
 import { CableFault } from './cable-fault.ts'
 import type { PacketWatch, WatchedLink } from './packet-watch.ts'
-import type { AdvertSpec, CableSpec, DirectionReport, EndReport, EndSpec, FaultSpec, LinkReport } from './protocol.ts'
+import type {
+  AdvertSpec,
+  CableSpec,
+  DirectionReport,
+  EndReport,
+  EndSpec,
+  FaultSpec,
+  LinkReport,
+} from './protocol.ts'
 import { WIRE_TEXT_OPTIONS } from './wire-text.ts'
 
 /** The parts of a direction. Faults run first, in the order in which they were added. */
@@ -72,18 +87,32 @@ export class CarriedCable {
     this.#net = net
     this.#nat = nat
     this.#devices = devices
-    const [ab, ba] = (devices[0].netdevOps.ndoGetWires?.(devices[0]) ?? []) as readonly [DirectedWire, DirectedWire]
-    const state = (wire: DirectedWire) => ({ wire, faults: new Map(), partitions: new Set<Impairment>(), watch: [] })
+    const [ab, ba] = (devices[0].netdevOps.ndoGetWires?.(devices[0]) ?? []) as readonly [
+      DirectedWire,
+      DirectedWire,
+    ]
+    const state = (wire: DirectedWire) => ({
+      wire,
+      faults: new Map(),
+      partitions: new Set<Impairment>(),
+      watch: [],
+    })
     this.#directions = { ab: state(ab), ba: state(ba) }
     const note = (line: string) => {
       const [{ logPrefix, name }] = devices
       net.log.named(logPrefix + name).warn(printable(line))
     }
     // `delay 50` in a test hardly means the microseconds of tc(8).
-    for (const wire of [ab, ba]) wire.textOptions = { ...WIRE_TEXT_OPTIONS, note }
-    if (nat !== undefined) ab.wrapSender(end => natEnd(nat, net.clock, end))
+    for (const wire of [ab, ba]) {
+      wire.textOptions = { ...WIRE_TEXT_OPTIONS, note }
+    }
+    if (nat !== undefined) {
+      ab.wrapSender(end => natEnd(nat, net.clock, end))
+    }
     // A client replaces the text, and neither faults nor the NAT.
-    for (const direction of DIRECTIONS) this.#set(direction)
+    for (const direction of DIRECTIONS) {
+      this.#set(direction)
+    }
   }
 
   /**
@@ -103,12 +132,18 @@ export class CarriedCable {
     const nat = spec.nat && (await makeNat(spec.nat, seed))
     const cable = new CarriedCable(net, devices, nat)
     try {
-      if (watch !== undefined) cable.watch(watch)
+      if (watch !== undefined) {
+        cable.watch(watch)
+      }
       const host = spec.nat?.portMapping
-      if (host !== undefined) cable.#control = await controlOf(nat as Nat, net, socket => bindUdp?.(host, socket))
+      if (host !== undefined) {
+        cable.#control = await controlOf(nat as Nat, net, socket => bindUdp?.(host, socket))
+      }
       for (const [i, dev] of devices.entries()) {
         const end = [a, b][i] as EndSpec
-        if (mtu !== undefined) dev.mtu = mtu
+        if (mtu !== undefined) {
+          dev.mtu = mtu
+        }
         dev.devAddr.set(end.mac)
         onDevice(dev, end)
       }
@@ -158,17 +193,23 @@ export class CarriedCable {
    * direction changes.
    */
   setWire(ab: string | undefined, ba: string | undefined, resources: WireResources): void {
-    for (const [wire, stages] of this.#stagesOf(ab, ba, resources)) wire.set(stages)
+    for (const [wire, stages] of this.#stagesOf(ab, ba, resources)) {
+      wire.set(stages)
+    }
   }
 
   /** Returns the stages of the wires that have a text. A text for both is read once. */
   #stagesOf(ab: string | undefined, ba: string | undefined, resources: WireResources) {
     let read: ReadText | undefined
-    return [[this.#directions.ab, ab] as const, [this.#directions.ba, ba] as const].flatMap(([{ wire }, text]) => {
-      if (text === undefined) return []
-      if (read?.text !== text) read = wire.read(text)
-      return [[wire, wire.stagesOf(read, resources)] as const]
-    })
+    return [[this.#directions.ab, ab] as const, [this.#directions.ba, ba] as const].flatMap(
+      ([{ wire }, text]) => {
+        if (text === undefined) return []
+        if (read?.text !== text) {
+          read = wire.read(text)
+        }
+        return [[wire, wire.stagesOf(read, resources)] as const]
+      },
+    )
   }
 
   /** Advertises a NAT64 on the cable, when it is up. Throws a VnetError. */
@@ -188,13 +229,17 @@ export class CarriedCable {
   forward({ protocol, port, address, to }: NatForward): void {
     const taken = this.#nat?.forward?.(protocol, port, address, to)
     if (taken === undefined) return
-    const what = taken === port ? 'is forwarded already' : `: its host has the port ${taken} outside already`
+    const what =
+      taken === port ? 'is forwarded already' : `: its host has the port ${taken} outside already`
     throw new UsageError(`forward: the port ${port} ${what}`)
   }
 
   setCarrier(up: boolean): void {
-    if (up) plugCable(this.#devices[0])
-    else cutCable(this.#devices[0])
+    if (up) {
+      plugCable(this.#devices[0])
+    } else {
+      cutCable(this.#devices[0])
+    }
   }
 
   /**
@@ -218,7 +263,9 @@ export class CarriedCable {
     await this.sleep(ms)
     for (const direction of directions) {
       this.#directions[direction].partitions.delete(stage)
-      if (this.#closed === undefined) this.#set(direction)
+      if (this.#closed === undefined) {
+        this.#set(direction)
+      }
     }
   }
 
@@ -264,7 +311,12 @@ export class CarriedCable {
     const [a, b] = this.#ends()
     const [beforeA, beforeB] = this.#before ?? []
     const { ab, ba } = this.#directions
-    return { a: sinceReset(a, beforeA), b: sinceReset(b, beforeB), ab: reportOf(ab), ba: reportOf(ba) }
+    return {
+      a: sinceReset(a, beforeA),
+      b: sinceReset(b, beforeB),
+      ab: reportOf(ab),
+      ba: reportOf(ba),
+    }
   }
 
   /**
@@ -273,16 +325,22 @@ export class CarriedCable {
    */
   reset(seed: number, ab: string, ba: string, resources: WireResources): void {
     const changes = this.#stagesOf(ab, ba, resources)
-    for (const end of this.#ending) end()
+    for (const end of this.#ending) {
+      end()
+    }
     this.#added = 0
     for (const direction of DIRECTIONS) {
       const { wire, faults, partitions } = this.#directions[direction]
-      for (const fault of faults.values()) fault.end('the link was reset')
+      for (const fault of faults.values()) {
+        fault.end('the link was reset')
+      }
       faults.clear()
       partitions.clear()
       wire.restart(seed)
     }
-    for (const [wire, stages] of changes) wire.set(stages)
+    for (const [wire, stages] of changes) {
+      wire.set(stages)
+    }
     this.rebind()
     this.#before = this.#ends()
   }
@@ -298,13 +356,19 @@ export class CarriedCable {
   }
 
   async #close(): Promise<void> {
-    for (const end of this.#ending) end()
+    for (const end of this.#ending) {
+      end()
+    }
     this.#control?.close()
     this.#stopAdvertising?.()
     for (const { faults } of Object.values(this.#directions)) {
-      for (const fault of faults.values()) fault.end('the link was closed')
+      for (const fault of faults.values()) {
+        fault.end('the link was closed')
+      }
     }
-    const registered = this.#devices.filter(dev => dev?.regState === NETREG_REGISTERED) as NetDevice[]
+    const registered = this.#devices.filter(
+      dev => dev?.regState === NETREG_REGISTERED,
+    ) as NetDevice[]
     await Promise.all(registered.map(dev => unregisterNetdev(dev)))
   }
 
@@ -339,7 +403,12 @@ export class CarriedCable {
     const { wire, faults, partitions, watch } = this.#directions[direction]
     const nat = this.#nat === undefined ? [] : [natStage(this.#nat)]
     wire.surround(stages => {
-      const all = [...watch, ...partitions, ...[...faults.values()].map(({ stage }) => stage), ...stages]
+      const all = [
+        ...watch,
+        ...partitions,
+        ...[...faults.values()].map(({ stage }) => stage),
+        ...stages,
+      ]
       // Everything else is on the outer side of the NAT.
       return direction === 'ab' ? [...nat, ...all] : [...all, ...nat]
     })
@@ -347,7 +416,10 @@ export class CarriedCable {
 }
 
 /** Loads the NAT, which few cables have. */
-async function makeNat({ kind, address, external, ...options }: NatSpec, seed: number): Promise<Translator> {
+async function makeNat(
+  { kind, address, external, ...options }: NatSpec,
+  seed: number,
+): Promise<Translator> {
   if (kind === 'nptv6') {
     const { Nptv6 } = await import('../nat/nptv6.ts')
     return new Nptv6(INTERNAL_NETWORK.bytes, external as Uint8Array)
@@ -356,11 +428,19 @@ async function makeNat({ kind, address, external, ...options }: NatSpec, seed: n
   if (kind !== 'nat64') return new LoadedNat(kind, address, random(seed), options)
   const { Siit } = await import('../nat/siit.ts')
   // RFC 6146 section 3.5: the mapping does not depend on the peer, the filtering on its address.
-  return new LoadedNat('restricted', address, random(seed), { ...options, blocks: true, siit: new Siit() })
+  return new LoadedNat('restricted', address, random(seed), {
+    ...options,
+    blocks: true,
+    siit: new Siit(),
+  })
 }
 
 /** Serves requests for ports, by a socket that `bind` binds. Few NATs do. */
-async function controlOf(nat: Nat, { clock }: Net, bind: (socket: Socket) => unknown): Promise<PortControl> {
+async function controlOf(
+  nat: Nat,
+  { clock }: Net,
+  bind: (socket: Socket) => unknown,
+): Promise<PortControl> {
   const { PortControl: LoadedPortControl } = await import('../nat/port-control.ts')
   const control = new LoadedPortControl(nat, clock)
   try {
@@ -388,7 +468,9 @@ function endReport(dev: NetDevice | undefined): EndReport {
 function sinceReset(report: EndReport, before?: EndReport): EndReport {
   if (before === undefined) return report
   const { sent, sentBytes, received, drops, beforeVnet } = report
-  const more = Object.entries(drops).map(([reason, n]) => [reason, n - (before.drops[reason] ?? 0)] as const)
+  const more = Object.entries(drops).map(
+    ([reason, n]) => [reason, n - (before.drops[reason] ?? 0)] as const,
+  )
   return {
     sent: sent - before.sent,
     sentBytes: sentBytes - before.sentBytes,

@@ -26,7 +26,10 @@ export function cutOfHost(verb: LinkVerb, host: string): Cut {
 }
 
 /** Returns what is dead by a fault at a packet in one direction of a link. */
-export function cutOfLink(verb: LinkVerb, { link, direction }: Pick<Place, 'link' | 'direction'>): Cut {
+export function cutOfLink(
+  verb: LinkVerb,
+  { link, direction }: Pick<Place, 'link' | 'direction'>,
+): Cut {
   if (verb === 'silence') return { link, directions: BOTH }
   return { link, directions: BOTH.filter(each => (each === direction) === (verb === 'mute')) }
 }
@@ -45,7 +48,10 @@ export class Cuts {
 
   /** Makes links dead for `time` ns. `id` is for `mend`. */
   add(id: string, cuts: readonly Cut[], time: number): void {
-    this.#cuts.set(id, { cuts, until: time === FOREVER ? Number.POSITIVE_INFINITY : this.#clock.now() + time })
+    this.#cuts.set(id, {
+      cuts,
+      until: time === FOREVER ? Number.POSITIVE_INFINITY : this.#clock.now() + time,
+    })
   }
 
   mend(id: string): void {
@@ -64,14 +70,18 @@ export class Cuts {
       if (cut.connection === undefined) return true
       const [local, remote] = cut.connection
       const flow = flowOf(bytes, data, data + len)
-      return flow?.protocol === IPPROTO_TCP && isSameEnd(flow.from, local) && isSameEnd(flow.to, remote)
+      return (
+        flow?.protocol === IPPROTO_TCP && isSameEnd(flow.from, local) && isSameEnd(flow.to, remote)
+      )
     })
   }
 
   /** The links hold no packets any more. */
   thaw(): void {
     for (const [id, { cuts }] of this.#cuts) {
-      if (cuts.every(cut => 'connection' in cut)) this.#cuts.delete(id)
+      if (cuts.every(cut => 'connection' in cut)) {
+        this.#cuts.delete(id)
+      }
     }
   }
 
@@ -79,8 +89,11 @@ export class Cuts {
     if (this.#cuts.size === 0) return false
     const now = this.#clock.now()
     for (const [id, { cuts, until }] of this.#cuts) {
-      if (until <= now) this.#cuts.delete(id)
-      else if (cuts.some(isDead)) return true
+      if (until <= now) {
+        this.#cuts.delete(id)
+      } else if (cuts.some(isDead)) {
+        return true
+      }
     }
     return false
   }

@@ -41,9 +41,16 @@ export function flowOf(bytes: Uint8Array, at: number, end: number): Flow | undef
       ? [ipv4.sourceAt(network.at), ipv4.destinationAt(network.at), ipv4.IPV4_ALEN]
       : [ipv6.sourceAt(network.at), ipv6.destinationAt(network.at), ipv6.IPV6_ALEN]
   const endAt = (address: number, port: number): Endpoint => {
-    return { address: formatAddress(bytes.subarray(address, address + size)), port: get16(bytes, port) }
+    return {
+      address: formatAddress(bytes.subarray(address, address + size)),
+      port: get16(bytes, port),
+    }
   }
-  return { protocol: upper.protocol, from: endAt(source, upper.at), to: endAt(destination, upper.at + 2) }
+  return {
+    protocol: upper.protocol,
+    from: endAt(source, upper.at),
+    to: endAt(destination, upper.at + 2),
+  }
 }
 
 export function isSameEnd(one: Endpoint, other: Endpoint): boolean {

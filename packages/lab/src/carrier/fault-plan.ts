@@ -53,7 +53,9 @@ export class FaultPlan {
     if (this.#ask === undefined) return false
     const { plan, stops }: PlanReply = JSON.parse(this.#ask())
     this.#faults = plan
-    if (!stops) this.#ask = undefined
+    if (!stops) {
+      this.#ask = undefined
+    }
     return true
   }
 
@@ -70,9 +72,11 @@ export class FaultPlan {
   happen(fault: PlannedFault, { head, ...place }: Place & Pick<FaultEvent, 'head'>): void {
     const { verb, on, time } = fault
     const id = `${++this.#events}`
-    if (holdsPackets(fault)) this.#freezing++
-    else if (isLinkVerb(verb))
+    if (holdsPackets(fault)) {
+      this.#freezing++
+    } else if (isLinkVerb(verb)) {
       this.cuts.add(id, [on === undefined ? cutOfLink(verb, place) : cutOfHost(verb, on)], time)
+    }
     this.#onFault({ fault, id, head, time: this.#clock.now() })
   }
 
@@ -81,7 +85,9 @@ export class FaultPlan {
    */
   thaw(): void {
     if (--this.#freezing > 0) return
-    for (const thawed of this.#thawed) thawed()
+    for (const thawed of this.#thawed) {
+      thawed()
+    }
     this.cuts.thaw()
   }
 

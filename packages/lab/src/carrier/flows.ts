@@ -5,7 +5,13 @@
  */
 
 import { NDISC_REDIRECT } from 'vnet/internal/packet/icmpv6'
-import { ETH_P_IP, ETH_P_IPV6, formatAddress, get16, networkOffset } from 'vnet/internal/packet/index'
+import {
+  ETH_P_IP,
+  ETH_P_IPV6,
+  formatAddress,
+  get16,
+  networkOffset,
+} from 'vnet/internal/packet/index'
 import * as ipv4 from 'vnet/internal/packet/ipv4'
 import * as ipv6 from 'vnet/internal/packet/ipv6'
 import * as tcp from 'vnet/internal/packet/tcp'
@@ -94,27 +100,38 @@ export class Flows {
     const version = upper.find(bytes, nh, at + length)
     if (version === 0) return undefined
     const protocol = upper.h < 0 ? -1 : upper.protocol
-    if (protocol === ipv4.IPPROTO_IGMP || (protocol === ipv6.NEXTHDR_ICMP && isOfKernel(bytes, upper.h, upper.end)))
+    if (
+      protocol === ipv4.IPPROTO_IGMP ||
+      (protocol === ipv6.NEXTHDR_ICMP && isOfKernel(bytes, upper.h, upper.end))
+    ) {
       return undefined
+    }
     const half = this.#halfOf(bytes, nh, version, protocol)
     half.packets++
-    const isTcp = protocol === ipv4.IPPROTO_TCP && tcp.parse(bytes, upper.h, upper.end - upper.h) >= 0
+    const isTcp =
+      protocol === ipv4.IPPROTO_TCP && tcp.parse(bytes, upper.h, upper.end - upper.h) >= 0
     if (isTcp) return nameSegment(bytes, upper, half)
     return { half, number: half.packets, part: 'packet', n: half.packets, end: 0, copy: 1 }
   }
 
   #halfOf(bytes: Uint8Array, nh: number, version: number, protocol: number): HalfFlow {
     const { h, end } = this.#upper
-    const hasPorts = (protocol === ipv4.IPPROTO_TCP || protocol === ipv4.IPPROTO_UDP) && end - h >= 4
-    const [source, destination] = version === 4 ? [ipv4.sourceAt(nh), ipv4.destinationAt(nh)] : v6(nh)
+    const hasPorts =
+      (protocol === ipv4.IPPROTO_TCP || protocol === ipv4.IPPROTO_UDP) && end - h >= 4
+    const [source, destination] =
+      version === 4 ? [ipv4.sourceAt(nh), ipv4.destinationAt(nh)] : v6(nh)
     const size = version === 4 ? ipv4.IPV4_ALEN : ipv6.IPV6_ALEN
     const from = `${formatAddress(bytes.subarray(source, source + size))} ${hasPorts ? get16(bytes, h) : ''}`
     const to = `${formatAddress(bytes.subarray(destination, destination + size))} ${hasPorts ? get16(bytes, h + 2) : ''}`
     const key = `${protocol} ${from < to ? `${from} ${to}` : `${to} ${from}`}`
-    const syn = hasPorts && protocol === ipv4.IPPROTO_TCP && end - h >= tcp.TCP_HLEN ? synOf(bytes, h) : Number.NaN
+    const syn =
+      hasPorts && protocol === ipv4.IPPROTO_TCP && end - h >= tcp.TCP_HLEN
+        ? synOf(bytes, h)
+        : Number.NaN
     const known = this.#flows.get(key)
     // A SYN of another number opens another connection between the same ports.
-    const isNew = known === undefined || (!Number.isNaN(syn) && !Number.isNaN(known.syn) && known.syn !== syn)
+    const isNew =
+      known === undefined || (!Number.isNaN(syn) && !Number.isNaN(known.syn) && known.syn !== syn)
     const flow = isNew ? this.#add(key, protocol, from, to, syn) : known
     return flow.from === from ? flow.forward : flow.backward
   }
@@ -156,7 +173,9 @@ function isOfKernel(bytes: Uint8Array, h: number, end: number): boolean {
 
 /** Returns the sequence number of a SYN that opens a connection; NaN for other segments. */
 function synOf(bytes: Uint8Array, h: number): number {
-  return (tcp.flags(bytes, h) & (tcp.TCP_SYN | tcp.TCP_ACK)) === tcp.TCP_SYN ? tcp.sequenceNumber(bytes, h) : Number.NaN
+  return (tcp.flags(bytes, h) & (tcp.TCP_SYN | tcp.TCP_ACK)) === tcp.TCP_SYN
+    ? tcp.sequenceNumber(bytes, h)
+    : Number.NaN
 }
 
 function nameSegment(bytes: Uint8Array, { h, end }: UpperHeader, half: HalfFlow): NamedPacket {
@@ -166,11 +185,16 @@ function nameSegment(bytes: Uint8Array, { h, end }: UpperHeader, half: HalfFlow)
   const sequence = tcp.sequenceNumber(bytes, h)
   const number = half.packets
   // The first segment that was seen of a connection that is older than the link.
-  if (Number.isNaN(half.base)) half.base = (flags & tcp.TCP_SYN) !== 0 ? sequence : sequence - 1
-  if ((flags & tcp.TCP_RST) !== 0) return { half, number, part: 'rst', n: ++half.rsts, end: 0, copy: 1 }
+  if (Number.isNaN(half.base)) {
+    half.base = (flags & tcp.TCP_SYN) !== 0 ? sequence : sequence - 1
+  }
+  if ((flags & tcp.TCP_RST) !== 0) {
+    return { half, number, part: 'rst', n: ++half.rsts, end: 0, copy: 1 }
+  }
   if (taken === 0) return { half, number, part: 'ack', n: ++half.acks, end: 0, copy: 1 }
   const n = (sequence - half.base) >>> 0
-  const copy = n >= half.sent ? 1 : half.segments.filter(([from, to]) => from <= n && n < to).length + 1
+  const copy =
+    n >= half.sent ? 1 : half.segments.filter(([from, to]) => from <= n && n < to).length + 1
   half.segments.push([n, n + taken])
   half.sent = Math.max(half.sent, n + taken)
   return { half, number, part: 'seq', n, end: n + taken, copy }

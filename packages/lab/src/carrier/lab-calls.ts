@@ -43,10 +43,11 @@ class LabVisibility {
 
   /** Notes a link of a lab. A lab without a name is not shown. */
   onLink(lab: string): void {
-    if (lab !== '')
+    if (lab !== '') {
       this.#timer ??= setTimeout(() => {
         this.#control = this.#start()
       }, VISIBLE_MS)
+    }
   }
 
   /** Makes labs visible now, if one with a name has a link. */
@@ -81,9 +82,14 @@ function resourcesOf(filters: Filters = []): WireResources {
   return { filter: attached(filters).filter, file: readTextFile }
 }
 
-async function withStages({ stages = [], filters }: Pick<CableSpec, 'stages' | 'filters'>): Promise<WireResources> {
+async function withStages({
+  stages = [],
+  filters,
+}: Pick<CableSpec, 'stages' | 'filters'>): Promise<WireResources> {
   const own = new OwnStages()
-  for (const file of stages) await own.load(file)
+  for (const file of stages) {
+    await own.load(file)
+  }
   return { ...resourcesOf(filters), stage: (name, values) => own.get(name, values) }
 }
 
@@ -117,8 +123,15 @@ async function record(
     import('vnet/internal/capture/capture-file.node'),
     import('vnet/internal/capture/recording.node'),
   ])
-  const recording = new LoadedRecording(new CaptureFile(path, { wallTime, inThread: writesInThread }))
-  const options = { net, driver: 'cable', netnsOf: (dev: NetDevice) => hosts.get(dev), ...(wallTime && { wallTime }) }
+  const recording = new LoadedRecording(
+    new CaptureFile(path, { wallTime, inThread: writesInThread }),
+  )
+  const options = {
+    net,
+    driver: 'cable',
+    netnsOf: (dev: NetDevice) => hosts.get(dev),
+    ...(wallTime && { wallTime }),
+  }
   recording.follow(options, dev => hosts.has(dev))
   return recording
 }
@@ -134,9 +147,15 @@ export class Calls {
   readonly #platform: CallsPlatform
   readonly #net: Net
   readonly #links = new Map<number, CarriedLink>()
-  readonly #lans = new Map<number, { readonly lan: CarriedLan; readonly recording: Recording | undefined }>()
+  readonly #lans = new Map<
+    number,
+    { readonly lan: CarriedLan; readonly recording: Recording | undefined }
+  >()
   /** The names of addresses in labs that are watched, and their faults. */
-  readonly #watched = new Map<string, { readonly hosts: Map<string, string>; readonly plan: FaultPlan }>()
+  readonly #watched = new Map<
+    string,
+    { readonly hosts: Map<string, string>; readonly plan: FaultPlan }
+  >()
   readonly #places = new WeakMap<NetDevice, LabPlace>()
   #last = 0
   /** Undefined in memory. */
@@ -164,12 +183,19 @@ export class Calls {
     const resources = await withStages(spec)
     const [watch] = await this.#watching(spec.watch && [spec.watch], resources)
     const [cable, recording] = await this.#recorded(spec, async onDevice => {
-      const bindUdp = (host: number, socket: dgram.Socket) => this.#platform.bindUdp(host, socket, PORT_CONTROL_PORT)
-      const joined = await CarriedCable.join(this.#net, resources, spec, { onDevice, watch, bindUdp })
+      const bindUdp = (host: number, socket: dgram.Socket) =>
+        this.#platform.bindUdp(host, socket, PORT_CONTROL_PORT)
+      const joined = await CarriedCable.join(this.#net, resources, spec, {
+        onDevice,
+        watch,
+        bindUdp,
+      })
       try {
         await this.#platform.settle(joined.ports)
         // Hosts in memory have all routes from the lab.
-        if (spec.pref64 !== undefined && this.#platform.hasKernel) await joined.advertise(spec.pref64, spec.seed)
+        if (spec.pref64 !== undefined && this.#platform.hasKernel) {
+          await joined.advertise(spec.pref64, spec.seed)
+        }
         return joined
       } catch (error) {
         await joined.close()
@@ -187,20 +213,25 @@ export class Calls {
     const { makeLan } = await import('./segment.ts')
     const resources = await withStages(spec)
     const watches = await this.#watching(spec.watches, resources)
-    const [lan, recording] = await this.#recorded({ ...spec, segment: spec.name }, async onDevice => {
-      const made = await makeLan(this.#net, resources, spec, onDevice, {
-        watches,
-        hasKernel: this.#platform.hasKernel,
-      })
-      try {
-        await this.#platform.settle(made.ports.flatMap(cable => cable.ports))
-        return made
-      } catch (error) {
-        for (const port of made.ports) await port.close()
-        await made.close()
-        throw error
-      }
-    })
+    const [lan, recording] = await this.#recorded(
+      { ...spec, segment: spec.name },
+      async onDevice => {
+        const made = await makeLan(this.#net, resources, spec, onDevice, {
+          watches,
+          hasKernel: this.#platform.hasKernel,
+        })
+        try {
+          await this.#platform.settle(made.ports.flatMap(cable => cable.ports))
+          return made
+        } catch (error) {
+          for (const port of made.ports) {
+            await port.close()
+          }
+          await made.close()
+          throw error
+        }
+      },
+    )
     const ports = lan.ports.map(cable => {
       this.#links.set(++this.#last, { cable, recordings: new Map() })
       return this.#last
@@ -225,7 +256,9 @@ export class Calls {
   /** Starts to record a link in a file. Returns the number of the capture. */
   async capture(link: number, path: string) {
     const { devices } = this.found(link)
-    const names = devices.map(dev => [dev, this.#places.get(dev)?.netns.split(':').at(-1) ?? ''] as const)
+    const names = devices.map(
+      dev => [dev, this.#places.get(dev)?.netns.split(':').at(-1) ?? ''] as const,
+    )
     const id = ++this.#last
     const recording = await record(this.#recorder, new Map(names), path)
     const { recordings } = this.#links.get(link) ?? {}
@@ -300,7 +333,9 @@ export class Calls {
     const ended = this.#links.get(link)
     this.#links.delete(link)
     await ended?.cable.close()
-    for (const recording of ended?.recordings.values() ?? []) await recording.stop()
+    for (const recording of ended?.recordings.values() ?? []) {
+      await recording.stop()
+    }
     if (this.#links.size > 0) return
     this.#watched.clear()
     await this.#visibility?.hide()
@@ -312,12 +347,18 @@ export class Calls {
     make: (onDevice: (dev: NetDevice, end: EndSpec) => void) => Promise<L>,
   ): Promise<[L, Recording | undefined]> {
     const hosts = new Map<NetDevice, string>()
-    const recording = capture === undefined ? undefined : await record(this.#recorder, hosts, capture)
+    const recording =
+      capture === undefined ? undefined : await record(this.#recorder, hosts, capture)
     try {
       const link = await make((dev, end) => {
         const { host, isRouter } = end
         hosts.set(dev, host)
-        this.#places.set(dev, { netns: `${lab}:${host}`, isRouter, segment, nat: end === a ? nat?.kind : undefined })
+        this.#places.set(dev, {
+          netns: `${lab}:${host}`,
+          isRouter,
+          segment,
+          nat: end === a ? nat?.kind : undefined,
+        })
         dev.logPrefix = `${lab}:${host}/`
       })
       return [link, recording]
@@ -328,13 +369,14 @@ export class Calls {
   }
 
   /** Returns watches of links. They share the names of the addresses of their lab, and its plan. */
-  async #watching(specs: readonly WatchSpec[] = [], resources: WireResources): Promise<PacketWatch[]> {
+  async #watching(
+    specs: readonly WatchSpec[] = [],
+    resources: WireResources,
+  ): Promise<PacketWatch[]> {
     const [first] = specs
     if (first === undefined) return []
-    const [{ PacketWatch: LoadedPacketWatch }, { FaultPlan: LoadedFaultPlan, PACKET_STOP }] = await Promise.all([
-      import('./packet-watch.ts'),
-      import('./fault-plan.ts'),
-    ])
+    const [{ PacketWatch: LoadedPacketWatch }, { FaultPlan: LoadedFaultPlan, PACKET_STOP }] =
+      await Promise.all([import('./packet-watch.ts'), import('./fault-plan.ts')])
     const guest = first.stops ? await import('@vnet/guest/internal/inside') : undefined
     const ask = guest && (() => guest.stopMachine(PACKET_STOP).toString())
     const known = this.#watched.get(first.lab)
@@ -342,8 +384,15 @@ export class Calls {
     const make = () => new LoadedFaultPlan(first.plan, { clock: this.#net.clock, ask, onFault })
     const { hosts, plan } = known ?? { hosts: new Map(), plan: make() }
     this.#watched.set(first.lab, { hosts, plan })
-    for (const spec of specs) for (const [address, host] of spec.hosts) hosts.set(address, host)
-    return specs.map(spec => new LoadedPacketWatch(spec, hosts, plan, { ...resources, ...resourcesOf(spec.filters) }))
+    for (const spec of specs) {
+      for (const [address, host] of spec.hosts) {
+        hosts.set(address, host)
+      }
+    }
+    return specs.map(
+      spec =>
+        new LoadedPacketWatch(spec, hosts, plan, { ...resources, ...resourcesOf(spec.filters) }),
+    )
   }
 
   /** Makes labs with links visible now, unless none has a name. */
@@ -374,7 +423,9 @@ type LinkCalls = Pick<CarriedCable, (typeof ORDERED | typeof WAITING)[number]>
 type OfLink<F> = F extends (...args: infer A) => infer R ? (link: number, ...args: A) => R : never
 
 /** The calls of a lab's thread. */
-export type WorkerCalls = Omit<Calls, 'found' | 'inOrder'> & { [K in keyof LinkCalls]: OfLink<LinkCalls[K]> }
+export type WorkerCalls = Omit<Calls, 'found' | 'inOrder'> & {
+  [K in keyof LinkCalls]: OfLink<LinkCalls[K]>
+}
 
 /**
  * Carries out the calls of links: a LabWorker by messages to its worker, and a world in memory in
@@ -393,7 +444,8 @@ export interface LinkCaller {
 /** Runs a call by its name. */
 export function run(calls: Calls, call: string, args: readonly unknown[]): unknown {
   const [link, ...rest] = args
-  const of = (target: object) => Reflect.get(target, call) as (...args: readonly unknown[]) => unknown
+  const of = (target: object) =>
+    Reflect.get(target, call) as (...args: readonly unknown[]) => unknown
   const onLink = (cable: CarriedCable) => of(cable).apply(cable, rest)
   if (ORDERED.some(name => name === call)) return calls.inOrder(link as number, onLink)
   if (WAITING.some(name => name === call)) return onLink(calls.found(link as number))

@@ -5,7 +5,13 @@ import { HeldPackets } from 'vnet/internal/wire/held'
 import { LimitedQueue } from 'vnet/internal/wire/stages/delay-queue'
 import { FaultActions } from 'vnet/internal/wire/stages/fault-actions'
 import type { FaultVerb } from 'vnet/internal/wire/stages/fault-verbs'
-import { type Direction, type Impairment, impairment, type Wire, type WireEnv } from 'vnet/internal/wire/wire'
+import {
+  type Direction,
+  type Impairment,
+  impairment,
+  type Wire,
+  type WireEnv,
+} from 'vnet/internal/wire/wire'
 import { isMeant, isNemesisVerb, type PlannedFault, type WatchedPacket } from '../model/index.ts'
 import type { FaultPlan } from './fault-plan.ts'
 import { Flows } from './flows.ts'
@@ -34,7 +40,9 @@ class FrozenQueue extends LimitedQueue<HeldPackets> {
   /** Takes the first packet; undefined without one. */
   take(): SkBuff | undefined {
     const skb = this.shift()
-    if (skb !== undefined) this.release(skb)
+    if (skb !== undefined) {
+      this.release(skb)
+    }
     return skb
   }
 }
@@ -77,7 +85,9 @@ export class PacketWatch {
   /** Returns the stages of one direction: the watch, its wire, and a stage that sees the rest. */
   stages(direction: Direction): readonly Impairment[] {
     const wire = this.#wires[direction]
-    return wire.length === 0 ? [this.#watch(direction)] : [this.#watch(direction), ...wire, this.#end(direction)]
+    return wire.length === 0
+      ? [this.#watch(direction)]
+      : [this.#watch(direction), ...wire, this.#end(direction)]
   }
 
   #end(direction: Direction): Impairment {
@@ -103,10 +113,15 @@ export class PacketWatch {
       let waiting: { readonly own: PacketFault | undefined; readonly packet: Recorded } | undefined
       const pass = (skb: SkBuff, own: PacketFault | undefined, packet: Recorded | undefined) => {
         if (plan.cuts.areDead(place)) {
-          if (packet !== undefined) packet.isCut = true
+          if (packet !== undefined) {
+            packet.isCut = true
+          }
           env.drop(skb, 'silence')
-        } else if (own === undefined) actions.pass(skb)
-        else actions.apply(own.verb, skb, own.time)
+        } else if (own === undefined) {
+          actions.pass(skb)
+        } else {
+          actions.apply(own.verb, skb, own.time)
+        }
       }
       const arrive = (skb: SkBuff) => {
         const seen = this.#see(skb, env, direction)
@@ -119,12 +134,15 @@ export class PacketWatch {
         const own = faults.find(isPacketFault)
         const nemesis = faults.filter(fault => !isPacketFault(fault))
         const happen = (isChosen: (fault: PlannedFault) => boolean) => {
-          for (const fault of nemesis.filter(isChosen)) plan.happen(fault, { ...place, head })
+          for (const fault of nemesis.filter(isChosen)) {
+            plan.happen(fault, { ...place, head })
+          }
         }
         // The packet after which its connection is forgotten has been sent.
         happen(({ verb }) => verb !== 'forget')
-        if (!plan.isFrozen) pass(skb, own, packet)
-        else {
+        if (!plan.isFrozen) {
+          pass(skb, own, packet)
+        } else {
           waiting = { own, packet }
           frozen.push(skb)
         }
@@ -137,16 +155,24 @@ export class PacketWatch {
           if (skb === undefined) return
           const seen = waiting
           waiting = undefined
-          if (seen !== undefined) pass(skb, seen.own, seen.packet)
-          else if (plan.cuts.haveLost(place, skb)) env.drop(skb, 'silence')
-          else arrive(skb)
+          if (seen !== undefined) {
+            pass(skb, seen.own, seen.packet)
+          } else if (plan.cuts.haveLost(place, skb)) {
+            env.drop(skb, 'silence')
+          } else {
+            arrive(skb)
+          }
         }
       })
       return {
         push: skb => {
-          if (!plan.isFrozen) arrive(skb)
-          else if (plan.cuts.haveLost(place, skb)) env.drop(skb, 'silence')
-          else frozen.push(skb)
+          if (!plan.isFrozen) {
+            arrive(skb)
+          } else if (plan.cuts.haveLost(place, skb)) {
+            env.drop(skb, 'silence')
+          } else {
+            frozen.push(skb)
+          }
         },
         close: () => {
           frozen.close()
@@ -159,7 +185,11 @@ export class PacketWatch {
   }
 
   /** Records a packet. Returns its faults; undefined without a name. */
-  #see({ bytes, data, len, packetId }: SkBuff, env: WireEnv, direction: Direction): Seen | undefined {
+  #see(
+    { bytes, data, len, packetId }: SkBuff,
+    env: WireEnv,
+    direction: Direction,
+  ): Seen | undefined {
     const named = this.#flows.name(bytes, data, len)
     if (named === undefined) return undefined
     if (this.#packets.length === PACKETS_MAX) {
@@ -170,8 +200,16 @@ export class PacketWatch {
     const head = bytes.slice(data, data + Math.min(len, SNAPLEN))
     const name = { direction, flow: half.text, number, part, n, end, copy, head }
     let faults = this.#faultsOf(name)
-    while (faults.length > 0 && this.#plan.renew()) faults = this.#faultsOf(name)
-    const rest = { id: packetId, time: env.clock.now(), length: len, hit: faults.length > 0, isCut: false }
+    while (faults.length > 0 && this.#plan.renew()) {
+      faults = this.#faultsOf(name)
+    }
+    const rest = {
+      id: packetId,
+      time: env.clock.now(),
+      length: len,
+      hit: faults.length > 0,
+      isCut: false,
+    }
     const packet = { ...name, ...rest }
     this.#packets.push(packet)
     return { faults, packet }

@@ -53,7 +53,10 @@ export function advertisePref64(
   const what = `advertise PREF64 on ${name}`
   using sock = RouteSocket.open(native, nsfd)
   const { ifindex = 0 } = getLink(sock, { name }) ?? {}
-  const fd = check(native.socket(uapi.AF_INET6, uapi.SOCK_RAW | uapi.SOCK_NONBLOCK, NEXTHDR_ICMP, nsfd), what)
+  const fd = check(
+    native.socket(uapi.AF_INET6, uapi.SOCK_RAW | uapi.SOCK_NONBLOCK, NEXTHDR_ICMP, nsfd),
+    what,
+  )
   const received = new Uint8Array(64)
   let isClosed = false
   const times = { lifetime: LIFETIME, reachableTimeMs: 0, retransTimerMs: 0 }
@@ -66,7 +69,9 @@ export function advertisePref64(
     set(uapi.IPPROTO_IPV6, IPV6_MULTICAST_IF, uapi.int32(ifindex))
     set(uapi.IPPROTO_IPV6, IPV6_MULTICAST_HOPS, uapi.int32(NDISC_HOP_LIMIT))
     return startPoller(native, fd, () => {
-      while (native.recv(fd, received, 0) > 0) sender.solicited()
+      while (native.recv(fd, received, 0) > 0) {
+        sender.solicited()
+      }
     })
   })
   poller.unref()
@@ -76,7 +81,9 @@ export function advertisePref64(
     advert: { hopLimit: 0, managed: false, other: false, ...times, mac, prefixes: [], pref64 },
     send: (message, destination) => {
       // The kernel fills in the checksum. An error is temporary: the link has no carrier.
-      if (!isClosed) native.sendto(fd, message, 0, addressOn(ifindex, destination))
+      if (!isClosed) {
+        native.sendto(fd, message, 0, addressOn(ifindex, destination))
+      }
     },
   })
   return () => {

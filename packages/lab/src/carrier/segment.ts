@@ -24,28 +24,44 @@ export async function makeLan(
   resources: WireResources,
   spec: LanSpec,
   onDevice: (dev: NetDevice, end: EndSpec) => void,
-  { watches = [], hasKernel = true }: { readonly watches?: readonly PacketWatch[]; readonly hasKernel?: boolean } = {},
+  {
+    watches = [],
+    hasKernel = true,
+  }: { readonly watches?: readonly PacketWatch[]; readonly hasKernel?: boolean } = {},
 ): Promise<CarriedLan> {
   const others = Object.fromEntries(spec.ports.map(({ host, addresses }) => [host, addresses]))
   toLanConfig(spec.file, { others })
   const args = spec.ports.map(({ path }) => path)
   const params = { negotiation: 0, seed: spec.seed }
-  const module = insmod(lan(spec.file, hasKernel), { args, net, txqs: 1, rxqs: 1, wireResources: resources, params })
+  const module = insmod(lan(spec.file, hasKernel), {
+    args,
+    net,
+    txqs: 1,
+    rxqs: 1,
+    wireResources: resources,
+    params,
+  })
   const ports = module.devices.map(dev => CarriedCable.ofPort(net, dev))
   try {
     for (const [i, dev] of module.devices.entries()) {
       const watch = watches[i]
-      if (watch !== undefined) ports[i]?.watch(watch)
+      if (watch !== undefined) {
+        ports[i]?.watch(watch)
+      }
       const end = spec.ports[i] as EndSpec
       dev.devAddr.set(end.mac)
-      if (spec.mtu !== undefined) dev.mtu = spec.mtu
+      if (spec.mtu !== undefined) {
+        dev.mtu = spec.mtu
+      }
       onDevice(dev, end)
       ports[i]?.setWire(spec.ab, spec.ba, resources)
     }
     await module.up({ addresses: spec.ports.map(({ addresses }) => addresses) })
     return { ports, close: () => module.rmmod() }
   } catch (error) {
-    for (const port of ports) await port.close()
+    for (const port of ports) {
+      await port.close()
+    }
     await module.rmmod()
     throw error
   }

@@ -7,6 +7,10 @@ import type { Direction, Impairment } from 'vnet/internal/wire/wire'
 export const WIRE_TEXT_OPTIONS: TextOptions = { bareUs: false }
 
 /** Throws a UsageError. */
-export function parseLabWire(text: string, resources: WireResources, direction: Direction): readonly Impairment[] {
+export function parseLabWire(
+  text: string,
+  resources: WireResources,
+  direction: Direction,
+): readonly Impairment[] {
   return parseWire(text, resources, direction, WIRE_TEXT_OPTIONS)
 }

@@ -62,22 +62,33 @@ export async function exploreCommand(
   if (json && !existsSync(path)) throw new UsageError(`nothing called ${path}${note}`)
   const subject = (SCRIPT.test(path) ? scriptOf : commandOf)(path, command, { host, hit, note })
   if (repeat !== undefined && (json || html !== undefined)) {
-    throw new UsageError(`${json ? '--json' : '--html'}: with --repeat there is one run, and no report`)
+    throw new UsageError(
+      `${json ? '--json' : '--html'}: with --repeat there is one run, and no report`,
+    )
   }
   const world = exploredWorld(options.world ?? (await ownWorldOf(subject))) ?? 'kernel'
   const inKernel = world === 'kernel'
-  if (io.own && inKernel) await enterForLab(loadNative())
+  if (io.own && inKernel) {
+    await enterForLab(loadNative())
+  }
   try {
     // Without rights each run would fail.
-    if (inKernel) await (await createLab({ world })).close()
-    if (world === 'guest') await checkGuestFor(path)
+    if (inKernel) {
+      await (await createLab({ world })).close()
+    }
+    if (world === 'guest') {
+      await checkGuestFor(path)
+    }
   } catch (error) {
     if (isUnavailable(error)) return fail(io, error.message)
     throw error
   }
   const { url, seed } = subject
   // A path that cannot be written is reported before the first run.
-  const page = html === undefined ? undefined : { path: html, fd: openOutput(html, { keeps: true, mode: 0o666 }) }
+  const page =
+    html === undefined
+      ? undefined
+      : { path: html, fd: openOutput(html, { keeps: true, mode: 0o666 }) }
   using end = endOf(io)
   const stop = new AbortController()
   end.asked.finally(() => stop.abort()).catch(() => {})
@@ -88,7 +99,12 @@ export async function exploreCommand(
   try {
     const status =
       repeat === undefined
-        ? await exploreAll(subject, given, { json, page, title: titleOf(path, command), seed: options.seed }, io)
+        ? await exploreAll(
+            subject,
+            given,
+            { json, page, title: titleOf(path, command), seed: options.seed },
+            io,
+          )
         : await repeatOnce(url, repeat, given, io)
     if (!stop.signal.aborted) return status
   } catch (error) {
@@ -96,7 +112,9 @@ export async function exploreCommand(
     if (!stop.signal.aborted && isUnavailable(error)) return fail(io, error.message)
     if (!stop.signal.aborted) throw error
   } finally {
-    if (page !== undefined) closeSync(page.fd)
+    if (page !== undefined) {
+      closeSync(page.fd)
+    }
   }
   const signal = await end.asked
   return signal === undefined ? EXIT_FAILURE : statusOf(null, signal)
@@ -119,8 +137,11 @@ const isUnavailable = (error: unknown): error is Error =>
 async function checkGuestFor(path: string): Promise<void> {
   const { checkGuest } = await import('@vnet/guest/internal/guest')
   checkGuest()
-  if (!isInside(path, process.cwd()))
-    throw new UsageError(`${path}: not in the current directory, whose files the guest has: change to its directory`)
+  if (!isInside(path, process.cwd())) {
+    throw new UsageError(
+      `${path}: not in the current directory, whose files the guest has: change to its directory`,
+    )
+  }
 }
 
 interface Output {
@@ -145,7 +166,9 @@ async function exploreAll(
   if (page !== undefined) {
     // The page of an earlier exploration remains if this one has no report.
     withErrno(['write', page.path], () => {
-      if (fstatSync(page.fd).isFile()) ftruncateSync(page.fd)
+      if (fstatSync(page.fd).isFile()) {
+        ftruncateSync(page.fd)
+      }
       writeFileSync(page.fd, pageOf(report.toJSON(), title))
     })
   }
@@ -153,25 +176,43 @@ async function exploreAll(
   return report.passed ? EXIT_OK : EXIT_FAILURE
 }
 
-function scriptOf(path: string, command: readonly string[], { host, hit, note }: CommandPlace): Subject {
+function scriptOf(
+  path: string,
+  command: readonly string[],
+  { host, hit, note }: CommandPlace,
+): Subject {
   if (command.length > 0) throw new UsageError(`${path}: a scenario takes no command${note}`)
   if (host !== undefined) throw new UsageError('--host: there is no command')
-  if (hit !== undefined) throw new UsageError(`--hit: export \`hit\` from ${path}: a function of the lab`)
+  if (hit !== undefined) {
+    throw new UsageError(`--hit: export \`hit\` from ${path}: a function of the lab`)
+  }
   checkRegular(path)
   return { url: pathToFileURL(realPlace(path)), seed: undefined }
 }
 
-function commandOf(path: string, command: readonly string[], { host, hit, note }: CommandPlace): Subject {
+function commandOf(
+  path: string,
+  command: readonly string[],
+  { host, hit, note }: CommandPlace,
+): Subject {
   const [program] = command
-  if (program === undefined) throw new UsageError(`${path}: the command to run in this lab is missing: -- COMMAND`)
+  if (program === undefined) {
+    throw new UsageError(`${path}: the command to run in this lab is missing: -- COMMAND`)
+  }
   const plan = readLabFile(path)
   const directories = (process.env.PATH ?? '/bin:/usr/bin').split(':').map(each => each || '.')
-  if (findProgram(program, directories) === undefined)
+  if (findProgram(program, directories) === undefined) {
     throw new UsageError(`nothing called ${program}${note || ' that can be run'}`)
+  }
   const { routers = {}, cables = {}, lans = {} } = plan.topology
-  const links: { readonly capture?: boolean }[] = [routers, cables, lans].flatMap(each => Object.values<object>(each))
-  if (links.some(({ capture }) => capture === true))
-    throw new UsageError(`${path}: capture: explore records only runs that fail (--captures): remove it from the file`)
+  const links: { readonly capture?: boolean }[] = [routers, cables, lans].flatMap(each =>
+    Object.values<object>(each),
+  )
+  if (links.some(({ capture }) => capture === true)) {
+    throw new UsageError(
+      `${path}: capture: explore records only runs that fail (--captures): remove it from the file`,
+    )
+  }
   const url = commandScenario({ file: realPlace(path), host: hostOf(plan, host), command, hit })
   const given = Object.entries({ host, hit }).flatMap(([name, value]) =>
     value === undefined ? [] : [`--${name}`, value],
@@ -188,7 +229,11 @@ function rtoOptions(rtoMin: number | string | false): string[] {
 function nameCommands(
   failures: Failure[],
   { again }: Subject,
-  { seed, rtoMin, world }: Pick<ExploreOptions, 'rtoMin' | 'world'> & { readonly seed: number | undefined },
+  {
+    seed,
+    rtoMin,
+    world,
+  }: Pick<ExploreOptions, 'rtoMin' | 'world'> & { readonly seed: number | undefined },
 ): void {
   if (again === undefined) return
   const where = world === undefined || world === 'kernel' ? [] : ['--world', world]
@@ -197,17 +242,27 @@ function nameCommands(
   for (const [i, failure] of failures.entries()) {
     const faults = failure.faults.flatMap(fault => ['--repeat', fault])
     const limit = ['--timeout', `${Math.round(failure.limit)}ms`, ...same]
-    failures[i] = { ...failure, test: [...again.before, ...faults, ...limit, ...again.after].map(shellWord).join(' ') }
+    failures[i] = {
+      ...failure,
+      test: [...again.before, ...faults, ...limit, ...again.after].map(shellWord).join(' '),
+    }
   }
 }
 
-async function repeatOnce(url: URL, faults: readonly string[], options: ExploreOptions, io: Io): Promise<number> {
+async function repeatOnce(
+  url: URL,
+  faults: readonly string[],
+  options: ExploreOptions,
+  io: Io,
+): Promise<number> {
   try {
     await explore.repeat(url, faults, options)
     io.out('passed\n')
     return EXIT_OK
   } catch (error) {
-    if (!(error instanceof Error) || error instanceof UsageError || options.signal?.aborted) throw error
+    if (!(error instanceof Error) || error instanceof UsageError || options.signal?.aborted) {
+      throw error
+    }
     io.err(`vnet: ${error.message}\n`)
     return EXIT_FAILURE
   }

@@ -11,7 +11,8 @@ import { type TapHostOptions, tapHost } from '../network/create-tap-host.ts'
 import type { LabHost } from '../network/host.ts'
 import { fileServer } from './serve-files.ts'
 
-export interface HostCommandOptions extends WithUndefined<Omit<TapHostOptions, 'interface' | 'addresses'>> {
+export interface HostCommandOptions
+  extends WithUndefined<Omit<TapHostOptions, 'interface' | 'addresses'>> {
   /** With prefixes. */
   readonly address: readonly string[] | undefined
   /** The directory of the files. */
@@ -27,21 +28,29 @@ export async function host(
 ): Promise<number> {
   const files = serve === undefined ? undefined : fileServer(serve)
   const native = loadNative()
-  if (io.own && options.netns === undefined) await enterForLab(native)
+  if (io.own && options.netns === undefined) {
+    await enterForLab(native)
+  }
   using end = endOf(io)
   await using made = await tapHost({
     ...withoutUndefined(options),
     ...(name && { interface: name }),
     ...(address && { addresses: address }),
   })
-  if (misbehave !== undefined) await made.misbehave(misbehave)
+  if (misbehave !== undefined) {
+    await made.misbehave(misbehave)
+  }
   const ports = files === undefined ? await serveSmall(made) : [await made.listen(files, 80)]
-  if (io.own) dropPrivileges(native, [CAP_NET_ADMIN, ...(options.netns === undefined ? [] : [CAP_SYS_ADMIN])])
+  if (io.own) {
+    dropPrivileges(native, [CAP_NET_ADMIN, ...(options.netns === undefined ? [] : [CAP_SYS_ADMIN])])
+  }
   const enter = io.own ? enterCommand() : undefined
   const where = enter === undefined ? '' : `; enter by: ${enter}`
   io.out(`ready: ${made.name} ${made.addresses.join(' ')}, TCP ports ${ports.join(' ')}${where}\n`)
   const isGone = await Promise.race([end.asked.then(() => false), made.gone.then(() => true)])
-  if (isGone) complain(io, `${made.name} was deleted, exiting`)
+  if (isGone) {
+    complain(io, `${made.name} was deleted, exiting`)
+  }
   return isGone ? EXIT_FAILURE : EXIT_OK
 }
 
@@ -72,5 +81,7 @@ function* generated(): Generator<Buffer> {
   const printable = Array.from({ length: 95 }, (_, i) => String.fromCharCode(0x20 + i)).join('')
   const lines = Array.from(printable, (_, i) => `${(printable + printable).slice(i, i + 72)}\r\n`)
   const all = Buffer.from(lines.join(''))
-  for (;;) yield all
+  for (;;) {
+    yield all
+  }
 }

@@ -1,7 +1,12 @@
 /** The commands of labs. Each loads its code when it runs. */
 import { guestOptions } from '@vnet/guest/internal/commands/index'
 import { NSEC_PER_MSEC } from 'vnet/internal/base/clock'
-import { defineCommand, InvalidArgumentError, type LazyCommand, option } from 'vnet/internal/cli/parse/option'
+import {
+  defineCommand,
+  InvalidArgumentError,
+  type LazyCommand,
+  option,
+} from 'vnet/internal/cli/parse/option'
 import { collect, duration, shared, wholeNumber } from 'vnet/internal/cli/parse/options'
 
 const hosts = () => import('./lab-hosts.ts')
@@ -12,12 +17,17 @@ const listed = (text: string, before: readonly string[] = []) => [
   ...text.split(',').map(each => each.trim()),
 ]
 const number = wholeNumber(1, Number.MAX_SAFE_INTEGER)
-const lengths = (text: string, before: readonly number[] = []) => [...before, ...listed(text).map(number)]
+const lengths = (text: string, before: readonly number[] = []) => [
+  ...before,
+  ...listed(text).map(number),
+]
 const inMs = (text: string) => duration(text) / NSEC_PER_MSEC
 
 /** An empty value comes from a variable that is not set. */
 const filled = (text: string) => {
-  if (text.trim() === '') throw new InvalidArgumentError('must not be empty; without the option, nothing is impaired')
+  if (text.trim() === '') {
+    throw new InvalidArgumentError('must not be empty; without the option, nothing is impaired')
+  }
   return text
 }
 const named = (text: string) => {
@@ -25,7 +35,9 @@ const named = (text: string) => {
   return text
 }
 const fileName = (text: string) => {
-  if (named(text) === '-') throw new InvalidArgumentError("must be a file: standard output is the command's")
+  if (named(text) === '-') {
+    throw new InvalidArgumentError("must be a file: standard output is the command's")
+  }
   return text
 }
 const depth = (text: string) => (wholeNumber(1, 2)(text) === 1 ? 1 : 2)
@@ -39,39 +51,57 @@ export const commands: readonly LazyCommand[] = [
     usage: '[OPTIONS] -- COMMAND [ARGS...]',
     args: ['<command...>'],
     options: [
-      option('--wire <text>', "impairments such as 'delay 200ms loss 2%', 'preset slow-3g', or offline", {
-        parse: filled,
-        conflicts: ['wireIn', 'wireOut'],
-      }),
+      option(
+        '--wire <text>',
+        "impairments such as 'delay 200ms loss 2%', 'preset slow-3g', or offline",
+        {
+          parse: filled,
+          conflicts: ['wireIn', 'wireOut'],
+        },
+      ),
       option('--wire-out <text>', 'impairments of packets that leave', { parse: filled }),
       option('--wire-in <text>', 'impairments of packets that arrive', { parse: filled }),
       option('--after <time>', 'set the wire after this time', { parse: inMs }),
-      option('--seed <n>', 'seed of all random decisions (1)', { parse: wholeNumber(0, Number.MAX_SAFE_INTEGER) }),
-      option('--scenario <file>', 'YAML file of changes of the wire', { parse: named, conflicts: ['after'] }),
-      option('--drop <filter>', 'lose packets that match, a pcap-filter(7) expression', { parse: filled }),
+      option('--seed <n>', 'seed of all random decisions (1)', {
+        parse: wholeNumber(0, Number.MAX_SAFE_INTEGER),
+      }),
+      option('--scenario <file>', 'YAML file of changes of the wire', {
+        parse: named,
+        conflicts: ['after'],
+      }),
+      option('--drop <filter>', 'lose packets that match, a pcap-filter(7) expression', {
+        parse: filled,
+      }),
       option('--delay <time>', 'delay the packets of --drop instead', { parse: inMs }),
       option('--nth <n>', 'only the Nth of them, in each direction', { parse: number }),
       option('--first <n>', 'only the first N', { parse: number }),
       option('--every <n>', 'only every Nth', { parse: number }),
       option('--mtu <n>', 'MTU (1500; 65520 without a wire)', { parse: wholeNumber(68, 65_520) }),
       option('--no-internet', 'leave out the network of the machine'),
-      option('--localhost <port>', "lead a TCP port of the command's 127.0.0.1 to the machine's; repeat for more", {
-        parse: port,
-        repeats: true,
-      }),
+      option(
+        '--localhost <port>',
+        "lead a TCP port of the command's 127.0.0.1 to the machine's; repeat for more",
+        {
+          parse: port,
+          repeats: true,
+        },
+      ),
       option('--publish <port>', 'lead a TCP port of the machine to the command; repeat for more', {
         parse: port,
         repeats: true,
       }),
       option('--capture <file>', 'record all packets in a pcapng file', { parse: fileName }),
-      option('--repeat <n>', 'run N times, each with the next seed; say which failed', { parse: number }),
+      option('--repeat <n>', 'run N times, each with the next seed; say which failed', {
+        parse: number,
+      }),
       option('--json <file>', 'write the report as JSON', { parse: fileName }),
       option('--quiet', 'print no report'),
     ],
     refusesRepeats: true,
     examples: {
       "vnet run --wire 'preset slow-3g' -- npm install": 'on a slow phone network',
-      "vnet run --drop 'udp src port 53' --first 1 -- curl example.org": 'lose the first DNS answer',
+      "vnet run --drop 'udp src port 53' --first 1 -- curl example.org":
+        'lose the first DNS answer',
       "vnet run --wire 'loss 5%' --repeat 20 -- npm test": 'with 20 seeds',
     },
     run: async (io, command, options) => (await import('../run/run.ts')).run(command, options, io),
@@ -84,25 +114,41 @@ export const commands: readonly LazyCommand[] = [
     args: ['<FILE>', '[command...]'],
     options: [
       option('--host <name>', 'run the command in this host (the first of the file)'),
-      option('--scenario <file>', 'YAML file of changes of links and hosts, in place of the scenario of the file', {
-        parse: named,
+      option(
+        '--scenario <file>',
+        'YAML file of changes of links and hosts, in place of the scenario of the file',
+        {
+          parse: named,
+        },
+      ),
+      option('--json', 'take requests on standard input, one JSON object a line', {
+        conflicts: ['host'],
       }),
-      option('--json', 'take requests on standard input, one JSON object a line', { conflicts: ['host'] }),
-      option('--time <kind>', 'real, or virtual: all in a virtual machine, with time that jumps when it is idle', {
-        choices: ['real', 'virtual'],
-      }),
-      option('--stop-at <place>', "stop virtual time at 90s, or at 'a-b ab nth 17', for commands; repeat for more", {
-        parse: collect(String),
-        conflicts: ['repeat'],
-      }),
+      option(
+        '--time <kind>',
+        'real, or virtual: all in a virtual machine, with time that jumps when it is idle',
+        {
+          choices: ['real', 'virtual'],
+        },
+      ),
+      option(
+        '--stop-at <place>',
+        "stop virtual time at 90s, or at 'a-b ab nth 17', for commands; repeat for more",
+        {
+          parse: collect(String),
+          conflicts: ['repeat'],
+        },
+      ),
       ...guestOptions,
     ],
     examples: {
       'vnet lab net.yaml': 'until Ctrl-C',
       'vnet lab net.yaml --host client -- curl server': 'run a command in it, then end',
-      'vnet lab net.yaml --time virtual -- ./test.sh': 'the same, with hours in seconds, and the same twice',
+      'vnet lab net.yaml --time virtual -- ./test.sh':
+        'the same, with hours in seconds, and the same twice',
     },
-    run: async (io, file, command, options) => (await import('./lab.ts')).lab(file, command, options, io),
+    run: async (io, file, command, options) =>
+      (await import('./lab.ts')).lab(file, command, options, io),
   }),
   defineCommand({
     name: 'host',
@@ -114,12 +160,24 @@ export const commands: readonly LazyCommand[] = [
         parse: collect(String),
         repeats: true,
       }),
-      option('--serve <dir>', 'serve the files of a directory by HTTP, on port 80 (echo, discard, chargen)'),
-      option('--wire <text>', "impairments such as 'delay 200ms loss 2%', 'preset slow-3g', or offline", {
-        parse: filled,
+      option(
+        '--serve <dir>',
+        'serve the files of a directory by HTTP, on port 80 (echo, discard, chargen)',
+      ),
+      option(
+        '--wire <text>',
+        "impairments such as 'delay 200ms loss 2%', 'preset slow-3g', or offline",
+        {
+          parse: filled,
+        },
+      ),
+      option(
+        '--misbehave <text>',
+        "faults of the host's TCP, such as 'window 0 for 10s' or 'reset after 1000'",
+      ),
+      option('--seed <n>', 'seed of all random decisions (1)', {
+        parse: wholeNumber(0, Number.MAX_SAFE_INTEGER),
       }),
-      option('--misbehave <text>', "faults of the host's TCP, such as 'window 0 for 10s' or 'reset after 1000'"),
-      option('--seed <n>', 'seed of all random decisions (1)', { parse: wholeNumber(0, Number.MAX_SAFE_INTEGER) }),
       option('--mtu <n>', 'MTU (1500)', { parse: wholeNumber(68, 65_520) }),
       option('--netns <netns>', 'network namespace of the interface, by name or path'),
     ],
@@ -137,13 +195,21 @@ export const commands: readonly LazyCommand[] = [
     description: 'the API of toxiproxy, with faults of packets',
     options: [
       option('--host <address>', 'address of the API (127.0.0.1)', { parse: filled }),
-      option('--port <n>', 'port of the API, 0 for a free one (8474)', { parse: wholeNumber(0, 65_535) }),
-      option('--config <file>', 'JSON file with the proxies to start with', { parse: fileName }),
-      option('--seed <n>', 'seed of all random decisions (1)', { parse: wholeNumber(0, Number.MAX_SAFE_INTEGER) }),
-      option('--allow-host <name>', 'name with dots by which clients reach the API; repeat for more', {
-        parse: listed,
-        repeats: true,
+      option('--port <n>', 'port of the API, 0 for a free one (8474)', {
+        parse: wholeNumber(0, 65_535),
       }),
+      option('--config <file>', 'JSON file with the proxies to start with', { parse: fileName }),
+      option('--seed <n>', 'seed of all random decisions (1)', {
+        parse: wholeNumber(0, Number.MAX_SAFE_INTEGER),
+      }),
+      option(
+        '--allow-host <name>',
+        'name with dots by which clients reach the API; repeat for more',
+        {
+          parse: listed,
+          repeats: true,
+        },
+      ),
       option('--proxy-metrics', 'serve the bytes of each proxy at /metrics'),
       option('--runtime-metrics', 'serve memory, CPU time and descriptors at /metrics'),
       option('--no-packets', 'make no lab: only toxics of streams, in user space'),
@@ -162,25 +228,48 @@ export const commands: readonly LazyCommand[] = [
     usage: '[OPTIONS] FILE [-- COMMAND [ARGS...]]',
     args: ['<FILE>', '[command...]'],
     options: [
-      option('--faults <list>', 'faults, such as reset,delay 50ms,pause 5s on server (drop,duplicate,delay,corrupt)', {
+      option(
+        '--faults <list>',
+        'faults, such as reset,delay 50ms,pause 5s on server (drop,duplicate,delay,corrupt)',
+        {
+          parse: listed,
+        },
+      ),
+      option(
+        '--hit <command>',
+        'hit the hosts that this prints, run by sh on each host at the fault',
+      ),
+      option('--links <list>', 'only packets of these links, such as client-server', {
         parse: listed,
       }),
-      option('--hit <command>', 'hit the hosts that this prints, run by sh on each host at the fault'),
-      option('--links <list>', 'only packets of these links, such as client-server', { parse: listed }),
       { ...shared.filter, description: 'only packets that match, a pcap-filter(7) expression' },
-      option('--bursts <list>', 'also lose so many packets in a row, such as 2,3', { parse: lengths }),
+      option('--bursts <list>', 'also lose so many packets in a row, such as 2,3', {
+        parse: lengths,
+      }),
       option('--pairs', 'also try all pairs of faults that a run survives one by one'),
-      option('--schedules <n>', 'also try so many random sets of these faults, drawn by the seed', { parse: number }),
-      option('--depth <n>', '2 also faults packets that appear only after a fault (1)', { parse: depth }),
+      option('--schedules <n>', 'also try so many random sets of these faults, drawn by the seed', {
+        parse: number,
+      }),
+      option('--depth <n>', '2 also faults packets that appear only after a fault (1)', {
+        parse: depth,
+      }),
       option('--budget <time>', 'try no more faults after this time, such as 60s', { parse: inMs }),
       option('--concurrency <n>', 'runs at a time (the number of cores)', { parse: number }),
-      option('--timeout <time>', 'longest time of a run (made from the runs without faults)', { parse: inMs }),
+      option('--timeout <time>', 'longest time of a run (made from the runs without faults)', {
+        parse: inMs,
+      }),
       option('--reuse', 'let a process of a module run again after a run that has passed'),
       option('--stop-at <n>', 'try no more faults after N failures', { parse: number }),
-      option('--world <world>', 'kernel, guest in virtual time, or memory in virtual time without programs', {
-        choices: ['kernel', 'memory', 'guest'],
+      option(
+        '--world <world>',
+        'kernel, guest in virtual time, or memory in virtual time without programs',
+        {
+          choices: ['kernel', 'memory', 'guest'],
+        },
+      ),
+      option('--rto-min <time>', "TCP's least retransmission timeout in the labs (50ms)", {
+        parse: inMs,
       }),
-      option('--rto-min <time>', "TCP's least retransmission timeout in the labs (50ms)", { parse: inMs }),
       option('--no-rto-min', "keep the kernel's least TCP retransmission timeout"),
       option('--seed <n>', 'seed of the labs (by default the seed of the file, or 1)', {
         parse: wholeNumber(0, Number.MAX_SAFE_INTEGER),
@@ -188,9 +277,14 @@ export const commands: readonly LazyCommand[] = [
       option('--host <name>', 'run the command in this host (the first of the file)'),
       shared.json,
       option('--html <file>', 'write the report as a page: one HTML file'),
-      option('--captures <dir>', 'directory for the captures of failures (default: the temporary directory)'),
+      option(
+        '--captures <dir>',
+        'directory for the captures of failures (default: the temporary directory)',
+      ),
       option('--no-captures', 'record no failures'),
-      option('--repeat <fault>', 'run once, with this fault of a report; repeat for more', { parse: collect(String) }),
+      option('--repeat <fault>', 'run once, with this fault of a report; repeat for more', {
+        parse: collect(String),
+      }),
     ],
     examples: { 'vnet explore net.yaml -- curl server': 'run it again with each packet lost' },
     run: async (io, file, command, options) =>
@@ -204,11 +298,20 @@ export const commands: readonly LazyCommand[] = [
     options: [
       shared.json,
       option('--all', 'print all flows and all statements'),
-      option('--write <file>', 'write a test for vitest that repeats it', { parse: fileName, conflicts: ['json'] }),
-      option('--client <file>', 'module whose function is the client of the test', { parse: fileName }),
-      option('--server <file>', 'module whose function is the server of the test', { parse: fileName }),
+      option('--write <file>', 'write a test for vitest that repeats it', {
+        parse: fileName,
+        conflicts: ['json'],
+      }),
+      option('--client <file>', 'module whose function is the client of the test', {
+        parse: fileName,
+      }),
+      option('--server <file>', 'module whose function is the server of the test', {
+        parse: fileName,
+      }),
       option('--with-content', 'write the contents of messages, which may be secret'),
-      option('--explore', 'also try each fault earlier, later, longer and shorter', { conflicts: ['json'] }),
+      option('--explore', 'also try each fault earlier, later, longer and shorter', {
+        conflicts: ['json'],
+      }),
     ],
     refusesRepeats: true,
     examples: {
@@ -255,7 +358,8 @@ export const commands: readonly LazyCommand[] = [
     args: ['<HOST>', '<command...>'],
     options: [shared.user],
     examples: { 'vnet lab exec client ip addr': 'the addresses of the host client' },
-    run: async (io, host, command, options) => (await hosts()).execInHost(host, command, options, io),
+    run: async (io, host, command, options) =>
+      (await hosts()).execInHost(host, command, options, io),
   }),
   defineCommand({
     name: 'shell',
@@ -265,6 +369,7 @@ export const commands: readonly LazyCommand[] = [
     args: ['<HOST>'],
     options: [shared.user],
     examples: { 'vnet lab shell client': 'look around on the host client' },
-    run: async (io, host, options) => (await hosts()).execInHost(host, [process.env.SHELL || '/bin/sh'], options, io),
+    run: async (io, host, options) =>
+      (await hosts()).execInHost(host, [process.env.SHELL || '/bin/sh'], options, io),
   }),
 ]

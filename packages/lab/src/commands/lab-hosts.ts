@@ -14,7 +14,14 @@ import { closing, loadNative } from 'vnet/internal/linux/index'
 import { makeLabDirectory } from '../kernel/leftovers.ts'
 import { Programs } from '../kernel/programs.ts'
 import { addressVariables, type Host, HostsFile } from '../model/hosts.ts'
-import { checkOwner, findHost, openHost, type RunningLab, readHosts, runningLabs } from './running-labs.ts'
+import {
+  checkOwner,
+  findHost,
+  openHost,
+  type RunningLab,
+  readHosts,
+  runningLabs,
+} from './running-labs.ts'
 
 interface LabsOptions {
   /** Look for the labs of this user, instead of root's and the caller's. */
@@ -25,19 +32,32 @@ interface LabsOptions {
  * `vnet lab list`: prints the running labs, or with `json` one line for a program. Other users with
  * vnets, which only root finds, are named on standard error. Returns EXIT_OK, also without a lab.
  */
-export function listLabs({ json, user }: LabsOptions & { readonly json: boolean | undefined }, io: Io): number {
+export function listLabs(
+  { json, user }: LabsOptions & { readonly json: boolean | undefined },
+  io: Io,
+): number {
   checkUser(user)
   const labs = runningLabs(user)
   const users = user === undefined ? otherUsers() : []
-  const links = ({ hosts }: RunningLab) => [...hosts].flatMap(([host, all]) => all.map(({ name }) => `${host}/${name}`))
+  const links = ({ hosts }: RunningLab) =>
+    [...hosts].flatMap(([host, all]) => all.map(({ name }) => `${host}/${name}`))
   if (json) {
-    const found = labs.map(lab => ({ name: lab.name, pid: lab.pid, hosts: [...lab.hosts.keys()], links: links(lab) }))
+    const found = labs.map(lab => ({
+      name: lab.name,
+      pid: lab.pid,
+      hosts: [...lab.hosts.keys()],
+      links: links(lab),
+    }))
     io.out(`${JSON.stringify({ event: 'labs', labs: found, users })}\n`)
     return EXIT_OK
   }
   const rows = labs.map(lab => [lab.name, `${lab.pid}`, [...lab.hosts.keys()].join(' ')])
-  for (const line of alignLeft([['lab', 'pid', 'hosts'], ...rows])) io.out(`${line}\n`)
-  for (const other of users) fail(io, otherUserLine(other, 'lab list'))
+  for (const line of alignLeft([['lab', 'pid', 'hosts'], ...rows])) {
+    io.out(`${line}\n`)
+  }
+  for (const other of users) {
+    fail(io, otherUserLine(other, 'lab list'))
+  }
   return EXIT_OK
 }
 
@@ -53,7 +73,9 @@ export async function execInHost(
   io: Io,
 ): Promise<number> {
   checkUser(user)
-  if (command.join().includes('VNET_DISK')) throw new UsageError('a program that joins a lab does not see $VNET_DISK')
+  if (command.join().includes('VNET_DISK')) {
+    throw new UsageError('a program that joins a lab does not see $VNET_DISK')
+  }
   const found = findHost(text, user)
   if (typeof found === 'string') return fail(io, found)
   checkOwner(found)
@@ -69,7 +91,10 @@ export async function execInHost(
     const env = { ...process.env, VNET_LAB: found.lab.id, ...addressVariables(hosts) }
     const [program = '', ...args] = command[0] === '--' ? command.slice(1) : command
     const child = closing(native, openHost(native, found), nsfd =>
-      new Programs({ nsfd, etc: () => etc }).spawn(program, args, { env, stdio: terminalStreams(args) }),
+      new Programs({ nsfd, etc: () => etc }).spawn(program, args, {
+        env,
+        stdio: terminalStreams(args),
+      }),
     )
     const undo = passSignals(io, received => child.kill(received))
     const exit = once(child, 'exit').finally(undo)
@@ -84,15 +109,21 @@ export async function execInHost(
 
 /** Settles when no link of the lab is left. */
 async function ended(client: ControlClient, { vnet, hosts }: RunningLab): Promise<void> {
-  const own = new Set([...hosts.values()].flatMap(interfaces => interfaces.map(({ netns }) => netns)))
+  const own = new Set(
+    [...hosts.values()].flatMap(interfaces => interfaces.map(({ netns }) => netns)),
+  )
   await new Promise<void>(resolve => {
     const isGone = (error: unknown) => {
       // A lab that does not reply may be stopped in a debugger.
-      if (isErrno(error, ECONNREFUSED)) resolve()
+      if (isErrno(error, ECONNREFUSED)) {
+        resolve()
+      }
     }
     const check = async () => {
       const devices = await client.devices(vnet)
-      if (!devices.some(({ netns }) => own.has(netns))) resolve()
+      if (!devices.some(({ netns }) => own.has(netns))) {
+        resolve()
+      }
     }
     const onEvent = () => void check().catch(isGone)
     const listen = async () => {

@@ -17,7 +17,12 @@ import { StopCommands } from './stop-commands.ts'
 import { readStop, type Stop, Stops } from './virtual-stops.ts'
 
 /** The message to a lab in the guest that is up. */
-type Order = Readonly<{ host: string; command: readonly string[]; stops: readonly Stop[]; seed: number }>
+type Order = Readonly<{
+  host: string
+  command: readonly string[]
+  stops: readonly Stop[]
+  seed: number
+}>
 
 export interface VirtualLabOptions extends GuestCommandOptions {
   readonly scenario: string | undefined
@@ -42,7 +47,9 @@ export async function virtualLab(
   const directory = attempt(() => realpathSync(named)) ?? named
   for (const file of [path, ...(scenario === undefined ? [] : [scenario])]) {
     if (isInside(file, directory)) continue
-    throw new UsageError(`${file}: not in ${directory}, whose files the guest has: name a directory by --directory`)
+    throw new UsageError(
+      `${file}: not in ${directory}, whose files the guest has: name a directory by --directory`,
+    )
   }
   const words = [
     process.execPath,
@@ -52,7 +59,8 @@ export async function virtualLab(
     ...(scenario === undefined ? [] : ['--scenario', realPlace(scenario)]),
   ]
   const seed = options.seed ?? plan.seed
-  const reply = (chosenSeed: number) => JSON.stringify({ host, command, stops, seed: chosenSeed } satisfies Order)
+  const reply = (chosenSeed: number) =>
+    JSON.stringify({ host, command, stops, seed: chosenSeed } satisfies Order)
   const env = [...(options.env ?? []), `${STAGE}=1`]
   const given = { ...options, seed, env }
   if (stops.length === 0) return await guest(words, given, io, { reply })
@@ -62,8 +70,11 @@ export async function virtualLab(
     io,
   })
   const status = await guest(words, given, io, { reply, onStops: () => commands.start() })
-  for (const { text } of stops)
-    if (commands.reached?.has(text) === false) io.err(`vnet: --stop-at ${text}: not reached\n`)
+  for (const { text } of stops) {
+    if (commands.reached?.has(text) === false) {
+      io.err(`vnet: --stop-at ${text}: not reached\n`)
+    }
+  }
   return status
 }
 
@@ -72,7 +83,9 @@ export async function runReplied(
   running: FileLab,
   run: (host: string, command: readonly string[]) => Promise<number>,
 ): Promise<number> {
-  const { host, command, seed, stops } = JSON.parse(stopMachine('the lab is up').toString()) as Order
+  const { host, command, seed, stops } = JSON.parse(
+    stopMachine('the lab is up').toString(),
+  ) as Order
   const began = performance.now()
   await running.reset(seed)
   using _ = await Stops.start(stops, running, { run, began, log: line => console.error(line) })

@@ -34,22 +34,30 @@ export async function lab(
   { host, scenario, json = false, time = 'real', stopAt = [], ...guest }: LabCommandOptions,
   io: Io,
 ): Promise<number> {
-  if (json && command.length > 0)
-    throw new UsageError('--json: a command and requests would share the streams; --json takes no file')
+  if (json && command.length > 0) {
+    throw new UsageError(
+      '--json: a command and requests would share the streams; --json takes no file',
+    )
+  }
   if (json && time === 'virtual') throw new UsageError('--json: only with --time real')
-  if (host !== undefined && command.length === 0) throw new UsageError('--host: there is no command: -- COMMAND')
+  if (host !== undefined && command.length === 0) {
+    throw new UsageError('--host: there is no command: -- COMMAND')
+  }
   const plan = readLabFile(path, scenario)
   const inside = command.length === 0 ? '' : hostOf(plan, host)
   if (time === 'virtual') {
-    if (command.length === 0)
+    if (command.length === 0) {
       throw new UsageError('--time virtual: the command to run in the lab is missing: -- COMMAND')
+    }
     const { virtualLab } = await import('./lab-virtual.ts')
     return await virtualLab(path, command, plan, { scenario, host: inside, stopAt, ...guest }, io)
   }
   if (stopAt.length > 0) throw new UsageError('--stop-at: only with --time virtual')
   const [option] = Object.keys(guest)
   if (option !== undefined) throw new UsageError(`--${option}: only with --time virtual`)
-  if (io.own) await enterForLab(loadNative())
+  if (io.own) {
+    await enterForLab(loadNative())
+  }
   const isStage = process.env[STAGE] === '1'
   // It is not for a `vnet lab` that a program of this lab starts.
   delete process.env[STAGE]
@@ -71,14 +79,24 @@ export async function lab(
   let status = EXIT_OK
   try {
     const log = (line: string) => io.err(`${line}\n`)
-    running = await FileLab.start(plan, nameOf(path), { signal: stop.signal, log, command: { host: inside, command } })
-    if (json) await serveRequests(running, asked, io)
-    else if (command.length > 0) status = await runIn(running, inside, command, io)
-    else if (isStage) {
+    running = await FileLab.start(plan, nameOf(path), {
+      signal: stop.signal,
+      log,
+      command: { host: inside, command },
+    })
+    if (json) {
+      await serveRequests(running, asked, io)
+    } else if (command.length > 0) {
+      status = await runIn(running, inside, command, io)
+    } else if (isStage) {
       const { runReplied } = await import('./lab-virtual.ts')
-      status = await runReplied(running, (hostName, words) => runIn(running as FileLab, hostName, words, io))
+      status = await runReplied(running, (hostName, words) =>
+        runIn(running as FileLab, hostName, words, io),
+      )
     } else {
-      for (const { name, addresses } of running.hosts) io.out(`${[name, ...addresses].join(' ')}\n`)
+      for (const { name, addresses } of running.hosts) {
+        io.out(`${[name, ...addresses].join(' ')}\n`)
+      }
       io.out('ready\n')
       await asked
     }
@@ -87,18 +105,28 @@ export async function lab(
     if (stop.signal.aborted) {
       const signal = await asked
       status = signal === undefined ? EXIT_FAILURE : statusOf(null, signal)
-    } else if (error instanceof LabUnavailableError || error instanceof ServiceError) return fail(io, error.message)
-    else throw error
+    } else if (error instanceof LabUnavailableError || error instanceof ServiceError) {
+      return fail(io, error.message)
+    } else {
+      throw error
+    }
   } finally {
     await running?.[Symbol.asyncDispose]()
     clearInterval(alive)
   }
-  for (const line of lost) io.err(`vnet: ${line}\n`)
+  for (const line of lost) {
+    io.err(`vnet: ${line}\n`)
+  }
   report(running, io)
   return status
 }
 
-const runIn = (running: FileLab, host: string, command: readonly string[], io: Io): Promise<number> =>
+const runIn = (
+  running: FileLab,
+  host: string,
+  command: readonly string[],
+  io: Io,
+): Promise<number> =>
   runCommand(running.host(host), command, { ...process.env, ...running.env }, io)
 
 /** Returns the host in which a command runs: --host, or the first one. */
@@ -126,11 +154,15 @@ async function serveRequests(running: FileLab, asked: Promise<unknown>, io: Io):
 
 /** Prints where captures are, and which faults have hit no packet: their filters may be wrong. */
 function report(running: FileLab | undefined, io: Io): void {
-  for (const file of running?.captures ?? []) io.err(`vnet: capture: ${file}\n`)
+  for (const file of running?.captures ?? []) {
+    io.err(`vnet: capture: ${file}\n`)
+  }
   for (const { entry, fault } of running?.faults ?? []) {
     const { link, direction, action, filter = 'all' } = entry
     const what = `${typeof action === 'string' ? action : 'delay'} (${filter})`
-    if (fault.hits === 0) io.err(`vnet: the fault ${what} of ${link} ${direction} has hit no packet\n`)
+    if (fault.hits === 0) {
+      io.err(`vnet: the fault ${what} of ${link} ${direction} has hit no packet\n`)
+    }
   }
 }
 

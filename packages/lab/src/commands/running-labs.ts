@@ -2,7 +2,11 @@
 import { statSync } from 'node:fs'
 import { attempt, EACCES, ESRCH, listed, VnetError } from 'vnet/internal/base/index'
 import { directoriesOf, otherUserLine, withPlaces } from 'vnet/internal/control/client/find'
-import { type EntryInterface, ownNamespace, readDirectories } from 'vnet/internal/control/protocol/directory'
+import {
+  type EntryInterface,
+  ownNamespace,
+  readDirectories,
+} from 'vnet/internal/control/protocol/directory'
 import { labPlace } from 'vnet/internal/control/protocol/lab-place'
 import { otherUsers, type RunDirectory } from 'vnet/internal/control/protocol/run-directory'
 import { closing, type Native, sharesUserNamespace } from 'vnet/internal/linux/index'
@@ -40,7 +44,9 @@ export function runningLabs(
   hasEnded = pidNamespaceHasEnded,
 ): RunningLab[] {
   const here = ownNamespace('pid')
-  const running = readDirectories(directories).filter(({ pidns }) => pidns === here || !hasEnded(pidns))
+  const running = readDirectories(directories).filter(
+    ({ pidns }) => pidns === here || !hasEnded(pidns),
+  )
   return withPlaces(running).flatMap(({ vnet, pid, uid, interfaces }) => {
     const labs = new Map<string, { name: string; hosts: Map<string, EntryInterface[]> }>()
     for (const each of interfaces) {
@@ -61,20 +67,25 @@ export function runningLabs(
  */
 export function findHost(text: string, user?: number): RunningHost | string {
   const labs = runningLabs(user)
-  const all = labs.flatMap(running => [...running.hosts.keys()].map(host => ({ lab: running, host })))
+  const all = labs.flatMap(running =>
+    [...running.hosts.keys()].map(host => ({ lab: running, host })),
+  )
   const nameOf = (each: RunningHost) => `${each.lab.name}:${each.host}`
   const [name = '', lab = process.env.VNET_LAB] = text.split(':').reverse()
   const hosts = all.filter(each => each.host === name)
   const own = hosts.filter(each => lab === each.lab.name || lab === each.lab.id)
   // Several labs of one name may have hosts of different names, as `vnet run` has.
   const alike = hosts.filter(each => each.lab.id === `${lab}-${each.lab.pid}`)
-  const named = [own, alike].find(({ length }) => length > 0) ?? all.filter(each => each.host === text)
+  const named =
+    [own, alike].find(({ length }) => length > 0) ?? all.filter(each => each.host === text)
   const [found] = named
   if (found !== undefined && named.length === 1) return found
   const users = user === undefined && found === undefined ? otherUsers() : []
   const others = users.map(each => `; ${otherUserLine(each, 'lab list')}`).join('')
   if (labs.length === 0) return `no host is called ${text}: no lab with a link is running${others}`
-  if (found === undefined) return `no host is called ${text}; there are ${listed(all.map(nameOf))}${others}`
+  if (found === undefined) {
+    return `no host is called ${text}; there are ${listed(all.map(nameOf))}${others}`
+  }
   return `${named.length} hosts are called ${text}: ${listed(named.map(nameOf))}${others}`
 }
 
@@ -88,9 +99,16 @@ export function findHost(text: string, user?: number): RunningHost | string {
 export function checkOwner({ lab: { name, pid, uid }, host }: RunningHost): void {
   const owner = attempt(() => statSync(`/proc/${pid}`).uid)
   if (owner === undefined) throw new VnetError(ESRCH, `enter ${host}`, `the lab ${name} has ended`)
-  if (owner !== uid) throw new VnetError(EACCES, `enter ${host}`, `process ${pid} belongs to another user`)
-  if (uid !== process.geteuid?.() && sharesUserNamespace(pid))
-    throw new VnetError(EACCES, `enter ${host}`, `process ${pid} of user ${uid} is not in a user namespace of its own`)
+  if (owner !== uid) {
+    throw new VnetError(EACCES, `enter ${host}`, `process ${pid} belongs to another user`)
+  }
+  if (uid !== process.geteuid?.() && sharesUserNamespace(pid)) {
+    throw new VnetError(
+      EACCES,
+      `enter ${host}`,
+      `process ${pid} of user ${uid} is not in a user namespace of its own`,
+    )
+  }
 }
 
 /** Returns a descriptor of the host's network namespace. Throws a VnetError if the lab ended. */
@@ -101,7 +119,9 @@ export function openHost(native: Native, { lab, host }: RunningHost): number {
     if (nsfd !== undefined) return nsfd
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    if (code === 'EACCES') throw new VnetError(EACCES, `enter ${host}`, `process ${lab.pid} belongs to another user`)
+    if (code === 'EACCES') {
+      throw new VnetError(EACCES, `enter ${host}`, `process ${lab.pid} belongs to another user`)
+    }
   }
   throw new VnetError(ESRCH, `enter ${host}`, `the lab ${lab.name} has ended`)
 }
@@ -129,13 +149,21 @@ export function readHosts(native: Native, lab: RunningLab): Host[] {
       }
       const routes = getRoutes(sock)
       const { via } = routes.find(isToNat64) ?? {}
-      if (via !== undefined) hops.set(name, formatAddress(via))
-      return { name, interfaces: interfaces.map(read), isOnline: routes.some(({ prefixLen }) => prefixLen === 0) }
+      if (via !== undefined) {
+        hops.set(name, formatAddress(via))
+      }
+      return {
+        name,
+        interfaces: interfaces.map(read),
+        isOnline: routes.some(({ prefixLen }) => prefixLen === 0),
+      }
     })
   })
   // The route of the NAT64 itself leads to a host that has none.
   const onward = hosts.filter(({ name }) => hops.has(name))
-  const routed = new Set(onward.flatMap(each => each.interfaces.flatMap(own => own.addresses.map(withoutPrefix))))
+  const routed = new Set(
+    onward.flatMap(each => each.interfaces.flatMap(own => own.addresses.map(withoutPrefix))),
+  )
   return hosts.map(host => ({ ...host, hasDns64: routed.has(hops.get(host.name) ?? '') }))
 }
 

@@ -14,7 +14,9 @@ const SILENCE_MS = 60_000
 /** Returns a server for GET and HEAD. Throws a UsageError unless `directory` is one. */
 export function fileServer(directory: string): http.Server {
   const isDirectory = attempt(() => statSync(directory))?.isDirectory() === true
-  if (!isDirectory) throw new UsageError(`${directory} is not a directory: name one with files to serve`)
+  if (!isDirectory) {
+    throw new UsageError(`${directory} is not a directory: name one with files to serve`)
+  }
   const root = realpathSync(directory)
   const server = http.createServer((request, response) => {
     answer(root, request, response).catch(() => response.destroy())
@@ -22,7 +24,11 @@ export function fileServer(directory: string): http.Server {
   return server.setTimeout(SILENCE_MS)
 }
 
-async function answer(root: string, request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
+async function answer(
+  root: string,
+  request: http.IncomingMessage,
+  response: http.ServerResponse,
+): Promise<void> {
   const isHead = request.method === 'HEAD'
   if (!isHead && request.method !== 'GET') {
     response.writeHead(405, { allow: 'GET, HEAD' }).end()
@@ -49,8 +55,11 @@ async function answer(root: string, request: http.IncomingMessage, response: htt
     const bytes = file.createReadStream({ end: size - 1, highWaterMark: 2 ** 18, autoClose: false })
     await pipeline(bytes, response, { end: false })
     // After fewer bytes than were promised, the client would take the next reply for the others.
-    if (bytes.bytesRead < size) response.destroy()
-    else response.end()
+    if (bytes.bytesRead < size) {
+      response.destroy()
+    } else {
+      response.end()
+    }
   } finally {
     await file.close()
   }
@@ -67,7 +76,9 @@ async function openInside(root: string, path: string): Promise<FileHandle | unde
     const self = `/proc/self/fd/${named.fd}`
     // The path of this file, even if a link has been changed since.
     const place = await readlink(self)
-    if (!place.startsWith(root.replace(/\/?$/, '/')) || !(await named.stat()).isFile()) return undefined
+    if (!place.startsWith(root.replace(/\/?$/, '/')) || !(await named.stat()).isFile()) {
+      return undefined
+    }
     return await unlessMissing(open(self, constants.O_RDONLY))
   } finally {
     await named.close()

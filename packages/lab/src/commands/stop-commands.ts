@@ -13,7 +13,8 @@ const NS_PER_S = 1e9
 /** 128 + SIGKILL. */
 const KILLED = 137
 const PROMPT = 'vnet> '
-const HELP = 'COMMAND or HOST: COMMAND looks at a copy of the guest, do COMMAND acts; continue, step, quit'
+const HELP =
+  'COMMAND or HOST: COMMAND looks at a copy of the guest, do COMMAND acts; continue, step, quit'
 
 /** The meaning of a line: a reply to the stop, the end of the run, or a mistake. */
 export type StopLine = { readonly reply: StopReply } | { readonly error: string } | 'quit'
@@ -25,7 +26,9 @@ export function readLine(line: string, hosts: readonly string[]): StopLine {
   if (line === 'step') return { reply: { step: true } }
   const [, acts, named, text = ''] = /^(do\s+)?(?:([\w.-]+):\s+)?(.*)$/.exec(line) ?? []
   const host = named ?? hosts[0] ?? ''
-  if (!hosts.includes(host)) return { error: `the lab has no host ${host}; it has ${namesFor(host, hosts)}` }
+  if (!hosts.includes(host)) {
+    return { error: `the lab has no host ${host}; it has ${namesFor(host, hosts)}` }
+  }
   return { reply: { host, line: text, ...(acts === undefined && { looks: true }) } }
 }
 
@@ -33,9 +36,14 @@ export function readLine(line: string, hosts: readonly string[]): StopLine {
 function readResult(text: string): LookResult {
   const result: Partial<LookResult> | null | undefined = attempt(() => JSON.parse(text))
   const { status, stdout, stderr } = result ?? {}
-  if (typeof status === 'number' && typeof stdout === 'string' && typeof stderr === 'string')
+  if (typeof status === 'number' && typeof stdout === 'string' && typeof stderr === 'string') {
     return { status, stdout, stderr }
-  return { status: EXIT_FAILURE, stdout: '', stderr: 'vnet: a program in the guest has stopped it\n' }
+  }
+  return {
+    status: EXIT_FAILURE,
+    stdout: '',
+    stderr: 'vnet: a program in the guest has stopped it\n',
+  }
 }
 
 /** The hosts and the streams of the commands. Their owner closes the streams. */
@@ -91,7 +99,9 @@ export class StopCommands implements Disposable {
     look: (reply: StopReply) => Promise<LookResult | undefined>,
   ): Promise<StopReply> {
     const { io, hosts, input } = this.#options
-    if (this.reached?.size === 0 && input.isTTY) io.err(`vnet: ${HELP}\n`)
+    if (this.reached?.size === 0 && input.isTTY) {
+      io.err(`vnet: ${HELP}\n`)
+    }
     this.reached?.add(why)
     io.err(`vnet: stopped after ${(guestNs / NS_PER_S).toFixed(9)} s: ${why}\n`)
     for (;;) {
@@ -120,10 +130,14 @@ export class StopCommands implements Disposable {
     if (again !== undefined) return again
     this.#lines ??= createInterface({ input })
     this.#iterator ??= this.#lines[Symbol.asyncIterator]()
-    if (input.isTTY) io.err(PROMPT)
+    if (input.isTTY) {
+      io.err(PROMPT)
+    }
     const { done, value } = await this.#iterator.next()
     // A terminal shows what is typed.
-    if (!input.isTTY && !done) io.err(`${PROMPT}${value}\n`)
+    if (!input.isTTY && !done) {
+      io.err(`${PROMPT}${value}\n`)
+    }
     return done ? undefined : value.trim()
   }
 
@@ -136,7 +150,10 @@ export class StopCommands implements Disposable {
     out(result.stdout)
     err(result.stderr)
     // The run continues while the command looks, and its end kills all programs.
-    if (result.status === KILLED) err('vnet: the run ended before the command: stop it earlier\n')
-    else if (result.status !== 0) err(`vnet: the command has ended with status ${result.status}\n`)
+    if (result.status === KILLED) {
+      err('vnet: the run ended before the command: stop it earlier\n')
+    } else if (result.status !== 0) {
+      err(`vnet: the command has ended with status ${result.status}\n`)
+    }
   }
 }

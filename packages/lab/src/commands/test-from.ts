@@ -31,16 +31,27 @@ export interface TestFromOptions {
 /** Prints the story of `file`, which may be `-`. Returns the exit status. */
 export async function testFrom(file: string, options: TestFromOptions, io: Io): Promise<number> {
   const { write, client, server, withContent, explore = false } = options
-  if (write === undefined && !explore && (client ?? server ?? withContent) !== undefined)
-    throw new UsageError('--client, --server and --with-content are for the test of --write and --explore')
-  for (const each of [client, server]) if (each !== undefined) checkModule(each)
+  if (write === undefined && !explore && (client ?? server ?? withContent) !== undefined) {
+    throw new UsageError(
+      '--client, --server and --with-content are for the test of --write and --explore',
+    )
+  }
+  for (const each of [client, server]) {
+    if (each !== undefined) {
+      checkModule(each)
+    }
+  }
   if (write !== undefined && existsSync(write)) return fail(io, `${write}: exists already`)
   // Flows live longer than the young generation of the heap, which would only take memory.
   setFlagsFromString('--semi-space-growth-factor=1')
   using input = new ReplayInput(file)
   const { story, error } = await readToEnd(input, io)
   if (story.packets === 0) return fail(io, error ?? `${input.name}: the capture has no packets`)
-  io.out(options.json ? `${JSON.stringify(story, plain)}\n` : storyText(story, input.name, options.all === true))
+  io.out(
+    options.json
+      ? `${JSON.stringify(story, plain)}\n`
+      : storyText(story, input.name, options.all === true),
+  )
   if (error === undefined && story.flows.length === 0) return fail(io, noFlow(story, input.name))
   const modules = (pathOf: (file: string) => string) => {
     const [from, to] = [client, server].map(module => module && pathOf(resolve(module)))
@@ -50,9 +61,13 @@ export async function testFrom(file: string, options: TestFromOptions, io: Io): 
     const { storyTest, storyTraces } = await import('../story/write-text.ts')
     const folder = dirname(resolve(write))
     const traces = `${basename(write).replace(/(\.(test|spec))?\.\w+$/, '')}.`
-    const storyOptions = { ...modules(module => relative(folder, module).replace(/^(?!\.)/, './')), traces }
-    for (const [name, text] of storyTraces(story, storyOptions))
+    const storyOptions = {
+      ...modules(module => relative(folder, module).replace(/^(?!\.)/, './')),
+      traces,
+    }
+    for (const [name, text] of storyTraces(story, storyOptions)) {
       writeFile(resolve(folder, traces + name), text, { flag: 'wx' })
+    }
     writeFile(write, storyTest(story, storyOptions), { flag: 'wx' })
     io.out(`\n${write}: npx vitest run ${write}\n`)
   }
@@ -95,9 +110,14 @@ export async function readStory(
   try {
     for (let isOver = false; !isOver; ) {
       const { value, done } = await chunks.next()
-      if (done === true) capture.end()
-      else capture.push(value)
-      for (let record = capture.next(); record !== undefined; record = capture.next()) reader.take(record)
+      if (done === true) {
+        capture.end()
+      } else {
+        capture.push(value)
+      }
+      for (let record = capture.next(); record !== undefined; record = capture.next()) {
+        reader.take(record)
+      }
       isOver = done === true
     }
   } catch (caught) {

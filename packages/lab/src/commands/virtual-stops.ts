@@ -4,7 +4,13 @@
  * the lab stops again.
  */
 import { stopMachine } from '@vnet/guest/internal/inside'
-import { describeException, durationOf, NSEC_PER_MSEC, namesFor, UsageError } from 'vnet/internal/base/index'
+import {
+  describeException,
+  durationOf,
+  NSEC_PER_MSEC,
+  namesFor,
+  UsageError,
+} from 'vnet/internal/base/index'
 import { statusOf } from 'vnet/internal/cli/process/io'
 import { compileFilter } from 'vnet/internal/linux/pcap-filter'
 import type { Direction } from 'vnet/internal/wire/wire'
@@ -15,7 +21,12 @@ import type { LabFault } from '../network/fault.ts'
 /** A time since the start of the command, or a packet of a link. */
 export type Stop = { readonly text: string } & (
   | { readonly ms: number }
-  | { readonly link: string; readonly direction: Direction; readonly filter?: string; readonly nth: number }
+  | {
+      readonly link: string
+      readonly direction: Direction
+      readonly filter?: string
+      readonly nth: number
+    }
 )
 
 /** The reply to a stop. Without a command, the lab continues, with `step` to its next packet. */
@@ -41,16 +52,22 @@ export function readStop(text: string, links: LabPlan['links']): Stop {
   try {
     return stopOf(text, links)
   } catch (error) {
-    throw error instanceof UsageError ? new UsageError(`--stop-at ${text}: ${error.message}`) : error
+    throw error instanceof UsageError
+      ? new UsageError(`--stop-at ${text}: ${error.message}`)
+      : error
   }
 }
 
 function stopOf(text: string, links: LabPlan['links']): Stop {
   const [, link, direction, filter, nth = '1'] = PACKET.exec(text.trim()) ?? []
   if (link === undefined) return { text, ms: timeOf(text) }
-  if (!links.has(link)) throw new UsageError(`the lab has no link ${link}; it has ${namesFor(link, [...links.keys()])}`)
+  if (!links.has(link)) {
+    throw new UsageError(`the lab has no link ${link}; it has ${namesFor(link, [...links.keys()])}`)
+  }
   const bare = filter?.replace(/^(["'])(.*)\1$/, '$2')
-  if (bare !== undefined) compileFilter(bare)
+  if (bare !== undefined) {
+    compileFilter(bare)
+  }
   const given = { text, link, direction: direction as Direction, nth: Number(nth) }
   return bare === undefined ? given : { ...given, filter: bare }
 }
@@ -91,25 +108,39 @@ export class Stops implements Disposable {
   }
 
   /** Settles when the packets of links are counted. */
-  static async start(stops: readonly Stop[], running: FileLab, options: StopsOptions): Promise<Stops> {
+  static async start(
+    stops: readonly Stop[],
+    running: FileLab,
+    options: StopsOptions,
+  ): Promise<Stops> {
     const counters: Counter[] = []
     for (const link of stops.length === 0 ? [] : running.links) {
-      for (const direction of ['ab', 'ba'] as const)
-        counters.push({ name: `${link} ${direction}`, packets: await running.link(link).count(direction) })
+      for (const direction of ['ab', 'ba'] as const) {
+        counters.push({
+          name: `${link} ${direction}`,
+          packets: await running.link(link).count(direction),
+        })
+      }
     }
     const started = new Stops(running, counters, options)
-    for (const stop of stops) await started.#add(stop)
+    for (const stop of stops) {
+      await started.#add(stop)
+    }
     return started
   }
 
   [Symbol.dispose](): void {
-    for (const timer of this.#timers) clearTimeout(timer)
+    for (const timer of this.#timers) {
+      clearTimeout(timer)
+    }
   }
 
   async #add(stop: Stop): Promise<void> {
     if ('ms' in stop) {
       const { began } = this.#options
-      this.#timers.push(setTimeout(() => this.#stop(stop.text), began + stop.ms - performance.now()))
+      this.#timers.push(
+        setTimeout(() => this.#stop(stop.text), began + stop.ms - performance.now()),
+      )
       return
     }
     const { text, link, direction, filter, nth } = stop
@@ -123,7 +154,9 @@ export class Stops implements Disposable {
 
   #stop(why: string): void {
     if (this.#looks) return
-    this.#serve(why).catch((error: unknown) => this.#options.log(`vnet: ${describeException(error)}`))
+    this.#serve(why).catch((error: unknown) =>
+      this.#options.log(`vnet: ${describeException(error)}`),
+    )
   }
 
   /** Stops, and carries out the replies until one continues. */
@@ -131,9 +164,13 @@ export class Stops implements Disposable {
     this.#count++
     for (let reason = why; ; ) {
       const { step, host, line, looks }: StopReply = JSON.parse(stopMachine(reason).toString())
-      if (step) this.#step()
+      if (step) {
+        this.#step()
+      }
       if (line === undefined || host === undefined) return
-      if (looks) stopMachine(JSON.stringify(await this.#look(host, line)))
+      if (looks) {
+        stopMachine(JSON.stringify(await this.#look(host, line)))
+      }
       reason = `the end of the command, with status ${await this.#options.run(host, ['sh', '-c', line])}`
     }
   }
@@ -141,8 +178,14 @@ export class Stops implements Disposable {
   async #look(host: string, line: string): Promise<LookResult> {
     this.#looks = true
     const env = { ...process.env, ...this.#running.env }
-    const { status, signal, stdout, stderr } = await this.#running.host(host).exec('sh', ['-c', line], { env })
-    return { status: statusOf(status, signal), stdout: stdout.slice(-LOOK_MAX), stderr: stderr.slice(-LOOK_MAX) }
+    const { status, signal, stdout, stderr } = await this.#running
+      .host(host)
+      .exec('sh', ['-c', line], { env })
+    return {
+      status: statusOf(status, signal),
+      stdout: stdout.slice(-LOOK_MAX),
+      stderr: stderr.slice(-LOOK_MAX),
+    }
   }
 
   /** Stops at the next packet, unless another stop comes first. */

@@ -46,7 +46,9 @@ export function checksOf(lab: Lab, nemesis: Nemesis, signal: AbortSignal) {
   const aborted = new Promise<never>((_, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason), { once: true })
   })
-  for (const each of [failed, aborted]) each.catch(() => {})
+  for (const each of [failed, aborted]) {
+    each.catch(() => {})
+  }
 
   /** Returns an error with the time, and with the stack of `reason`, which may have any type. */
   const errorOf = (name: string, reason: unknown): Error => {
@@ -79,7 +81,9 @@ export function checksOf(lab: Lab, nemesis: Nemesis, signal: AbortSignal) {
         await check()
         return
       } catch (reason) {
-        if (lab.now >= Math.max(called, nemesis.spans.over) + most) throw errorOf('eventually', reason)
+        if (lab.now >= Math.max(called, nemesis.spans.over) + most) {
+          throw errorOf('eventually', reason)
+        }
       }
       await pause(EVERY_MS)
     }

@@ -35,12 +35,17 @@ export default async function scenario({ lab, signal }: ScenarioRun): Promise<vo
   const running = await FileLab.fill(lab, readLabFile(file), { signal, log, command: RUN })
   const env = { ...process.env, ...running.env }
   const [program = '', ...args] = command
-  const child = running.host(host).spawn(program, args, { env, stdio: ['ignore', 'inherit', 'inherit'] })
+  const child = running
+    .host(host)
+    .spawn(program, args, { env, stdio: ['ignore', 'inherit', 'inherit'] })
   const [status, ended] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null]
   if (status === 0) return
   const why =
-    { 126: ', as of a program that cannot run', 127: ', as of a program that is not found' }[status ?? 0] ?? ''
-  const text = status === null ? `the command was ended by ${ended}` : `the command ended with ${status}${why}`
+    { 126: ', as of a program that cannot run', 127: ', as of a program that is not found' }[
+      status ?? 0
+    ] ?? ''
+  const text =
+    status === null ? `the command was ended by ${ended}` : `the command ended with ${status}${why}`
   const error = new Error(text)
   // The place in this file says nothing.
   error.stack = error.message
@@ -56,7 +61,9 @@ async function ask(command: string, { links }: Lab): Promise<string[]> {
     return host.exec('sh', ['-c', command], { env: { ...process.env, VNET_HOST: host.name } })
   })
   // A host that has crashed runs nothing.
-  const ends = (await Promise.allSettled(runs)).map(run => (run.status === 'fulfilled' ? run.value : undefined))
+  const ends = (await Promise.allSettled(runs)).map(run =>
+    run.status === 'fulfilled' ? run.value : undefined,
+  )
   const names = ends.flatMap(end => end?.stdout.split(/\s+/).filter(name => name !== '') ?? [])
   if (names.length > 0) return names
   const errors = links.lab.hosts.flatMap(({ name }, i) => {

@@ -20,19 +20,30 @@ export async function ddmin<T>(
       continue
     }
     // With two chunks, what is left without one of them is the other.
-    const rests = chunks.length === 2 ? [] : chunks.map(left => smallest.filter(each => !left.includes(each)))
+    const rests =
+      chunks.length === 2 ? [] : chunks.map(left => smallest.filter(each => !left.includes(each)))
     const rest = await firstOf(rests, fails)
     if (rest !== undefined) {
       smallest = rest
       parts = Math.max(2, chunks.length - 1)
-    } else if (chunks.length === smallest.length) break
-    else parts = 2 * chunks.length
+    } else if (chunks.length === smallest.length) {
+      break
+    } else {
+      parts = 2 * chunks.length
+    }
   }
   return smallest
 }
 
-async function firstOf<T>(sets: readonly T[], test: (set: T) => Promise<boolean>): Promise<T | undefined> {
-  for (const set of sets) if (await test(set)) return set
+async function firstOf<T>(
+  sets: readonly T[],
+  test: (set: T) => Promise<boolean>,
+): Promise<T | undefined> {
+  for (const set of sets) {
+    if (await test(set)) {
+      return set
+    }
+  }
   return undefined
 }
 

@@ -30,7 +30,9 @@ export interface Describing {
   readonly clean: readonly ExploredPacket[]
   readonly known: Set<string>
   /** Runs faults in the kernel; undefined where that is not possible, or they were found there. */
-  readonly inKernel?: ((faults: readonly PlannedFault[], limit: number) => Promise<Failure['kernel']>) | undefined
+  readonly inKernel?:
+    | ((faults: readonly PlannedFault[], limit: number) => Promise<Failure['kernel']>)
+    | undefined
   readonly world: WorldName
 }
 
@@ -49,20 +51,31 @@ export async function describeFailure(
   const key = texts.join('\n')
   if (known.has(key)) return undefined
   known.add(key)
-  const directory = captures === false ? undefined : makeTemporaryDirectory('vnet-explore-', captures)
+  const directory =
+    captures === false ? undefined : makeTemporaryDirectory('vnet-explore-', captures)
   const recorded = await judge.runUnlessStopped(faults, { captures: directory })
-  if (recorded === undefined && directory !== undefined) rmSync(directory, { recursive: true })
+  if (recorded === undefined && directory !== undefined) {
+    rmSync(directory, { recursive: true })
+  }
   // A run has no packets if its process was killed.
   const packets = own.packets.length > 0 ? own.packets : clean
   const { failed, runs, error = '', output = '' } = own
   const packetText = packetTexts(own.packets.length > 0 ? own.origin : undefined)
-  const files = directory === undefined || recorded === undefined ? [] : readdirSync(directory, { recursive: true })
+  const files =
+    directory === undefined || recorded === undefined
+      ? []
+      : readdirSync(directory, { recursive: true })
   // Wires have none, and their programs in memory are in this process, where the kernel stops none.
   const isNemesis = faults.some(({ verb }) => isNemesisVerb(verb))
   const wire = isNemesis ? [] : wireFaultsOf(faults, packets)
   const limit = judge.limit(faults)
   const kernel = isNemesis ? undefined : await inKernel?.(faults, limit)
-  const wires = wire.map(({ link, direction, wire: text }) => ({ link, ab: '', ba: '', [direction]: text }))
+  const wires = wire.map(({ link, direction, wire: text }) => ({
+    link,
+    ab: '',
+    ba: '',
+    [direction]: text,
+  }))
   const wired = wires.length === 0 ? undefined : await judge.runUnlessStopped(faults, { wires })
   return {
     faults: texts,
@@ -77,7 +90,9 @@ export async function describeFailure(
     packets: faults.flatMap(fault => packetOf(fault, packets) ?? []).map(packetText),
     wire,
     wireFailed: wired !== undefined && judge.errorOf(wired) !== undefined,
-    captures: files.map(name => join(directory ?? '', String(name))).filter(name => name.endsWith('.pcapng')),
+    captures: files
+      .map(name => join(directory ?? '', String(name)))
+      .filter(name => name.endsWith('.pcapng')),
     recordedFailed: recorded !== undefined && judge.errorOf(recorded, faults) !== undefined,
     stopped: recorded === undefined || (wires.length > 0 && wired === undefined),
     limit,
@@ -116,17 +131,24 @@ function unitsOf(set: readonly PlannedFault[]): PlannedFault[][] {
   const units: PlannedFault[][] = []
   for (const fault of set) {
     const [last] = units.slice(-1)
-    if (fault.verb === 'repair' && last !== undefined) last.push(fault)
-    else units.push([fault])
+    if (fault.verb === 'repair' && last !== undefined) {
+      last.push(fault)
+    } else {
+      units.push([fault])
+    }
   }
   return units
 }
 
 /** Returns the directory of captures, and makes it; false for none. */
 export function capturesIn(captures: string | false | undefined): string | false {
-  if (typeof captures === 'string') makeDirectories(captures)
+  if (typeof captures === 'string') {
+    makeDirectories(captures)
+  }
   // An exploration would otherwise end without its report, at the first failure.
-  if (captures !== false) rmdirSync(makeTemporaryDirectory('vnet-explore-', captures))
+  if (captures !== false) {
+    rmdirSync(makeTemporaryDirectory('vnet-explore-', captures))
+  }
   return captures ?? tmpdir()
 }
 

@@ -22,12 +22,18 @@ import { checkRepair, lastingTrials, singleTrials } from './sets.ts'
 const CLEAN_RUNS = 3
 
 /** Same as explore. */
-export function exploreScenario(scenario: LabScenario | string | URL, options: ExploreOptions): Promise<ExploreReport> {
+export function exploreScenario(
+  scenario: LabScenario | string | URL,
+  options: ExploreOptions,
+): Promise<ExploreReport> {
   return withRunner('explore', scenario, options, EXPLORE_OPTIONS, exploreWith)
 }
 
 /** Same as explore.shrink. */
-export function shrinkFailure(scenario: LabScenario | string | URL, options: ShrinkOptions): Promise<Shrunk> {
+export function shrinkFailure(
+  scenario: LabScenario | string | URL,
+  options: ShrinkOptions,
+): Promise<Shrunk> {
   return withRunner('explore.shrink', scenario, options, SHRINK_OPTIONS, shrinkWith)
 }
 
@@ -51,9 +57,16 @@ async function exploreWith(prepared: Prepared<ExploreOptions>): Promise<ExploreR
   const select = await selector(options)
   const packets = select(first).filter(({ name }) => !unstable.has(name))
   const kinds = withEnds(given, packets)
-  if (cleanErrors.length === 0) checkSelected(packets, clean, options)
-  const budget = options.budget === undefined ? undefined : durationOf(options.budget) / NSEC_PER_MSEC
-  const judge = new Judge(runner, spec, baselineOf(clean), { timeout, signal: options.signal, budget })
+  if (cleanErrors.length === 0) {
+    checkSelected(packets, clean, options)
+  }
+  const budget =
+    options.budget === undefined ? undefined : durationOf(options.budget) / NSEC_PER_MSEC
+  const judge = new Judge(runner, spec, baselineOf(clean), {
+    timeout,
+    signal: options.signal,
+    budget,
+  })
   judge.runs += clean.length
   const report = new ExploreReport({
     packets,
@@ -61,7 +74,9 @@ async function exploreWith(prepared: Prepared<ExploreOptions>): Promise<ExploreR
     baseline: judge.baseline,
     rto,
     world: spec.world,
-    unstable: [...new Set(select(runs.flat()).flatMap(({ name }) => (unstable.has(name) ? name : [])))],
+    unstable: [
+      ...new Set(select(runs.flat()).flatMap(({ name }) => (unstable.has(name) ? name : []))),
+    ],
     cleanErrors,
     unrecorded: unrecordedOf(clean, options.links),
     roundTrip: roundTripOf(first),
@@ -70,7 +85,9 @@ async function exploreWith(prepared: Prepared<ExploreOptions>): Promise<ExploreR
   if (report.cleanErrors.length === 0) {
     if (singleTrials(report).length + lastingTrials(report).length === 0) {
       const texts = given.map(({ text }) => text).join(', ')
-      throw new UsageError(`explore: no packet can have these faults, so nothing can be tried: ${texts}`)
+      throw new UsageError(
+        `explore: no packet can have these faults, so nothing can be tried: ${texts}`,
+      )
     }
     const describing = describingOf(prepared, judge, captures, first)
     const search = new Search({
@@ -122,28 +139,55 @@ async function shrinkWith(prepared: Prepared<ShrinkOptions>): Promise<Shrunk> {
   if (broken !== undefined) throw new Error(`the scenario fails without the wire: ${broken}`)
   const judge = new Judge(runner, spec, baselineOf(clean), { timeout, signal: options.signal })
   const { ab = '', ba = '' } = directionsOf(options.wire)
-  const run = await runner.run({ ...spec, plan: [], wires: [{ ab, ba }], timeout: timeout ?? CLEAN_MS })
+  const run = await runner.run({
+    ...spec,
+    plan: [],
+    wires: [{ ab, ba }],
+    timeout: timeout ?? CLEAN_MS,
+  })
   judge.runs += clean.length + 1
   const what = `the run with this wire and seed ${spec.seed}`
-  if (judge.errorOf(run) === undefined) throw new Error(`${what} has passed: there is nothing to shrink`)
+  if (judge.errorOf(run) === undefined) {
+    throw new Error(`${what} has passed: there is nothing to shrink`)
+  }
   const packets = packetsOf(run)
   const lost = packets.filter(packet => packet.lost)
   const faults = lost.flatMap(packet => faultOf(packet, parseKind('drop'), 0, packets) ?? [])
-  if (faults.length === 0) throw new Error(`${what} has failed without a lost packet: ${judge.errorOf(run)}`)
+  if (faults.length === 0) {
+    throw new Error(`${what} has failed without a lost packet: ${judge.errorOf(run)}`)
+  }
   const judgement = await judge.judge(faults)
-  if (judgement.verdict !== 'failed')
-    throw new Error(`${what} has failed, but a run that loses only the same ${faults.length} packets has passed`)
-  const failure = await describeFailure(faults, judgement, describingOf(prepared, judge, captures, packets))
+  if (judgement.verdict !== 'failed') {
+    throw new Error(
+      `${what} has failed, but a run that loses only the same ${faults.length} packets has passed`,
+    )
+  }
+  const failure = await describeFailure(
+    faults,
+    judgement,
+    describingOf(prepared, judge, captures, packets),
+  )
   return new Shrunk(failure as Failure, faults.length, judge.runs)
 }
 
 function describingOf(
-  { module, options: { seed, rtoMin, hit, invariant }, spec: { world }, inKernel }: Prepared<RepeatOptions>,
+  {
+    module,
+    options: { seed, rtoMin, hit, invariant },
+    spec: { world },
+    inKernel,
+  }: Prepared<RepeatOptions>,
   judge: Judge,
   captures: string | false,
   clean: readonly ExploredPacket[],
 ): Describing {
-  const test = { seed, rtoMin, hit, invariant: invariant !== undefined, ...(world !== 'kernel' && { world }) }
+  const test = {
+    seed,
+    rtoMin,
+    hit,
+    invariant: invariant !== undefined,
+    ...(world !== 'kernel' && { world }),
+  }
   return { judge, module, test, captures, clean, known: new Set(), inKernel, world }
 }
 
@@ -151,7 +195,9 @@ function describingOf(
 function unrecordedOf(clean: readonly RunResult[], chosen: ExploreOptions['links']): string[] {
   const most = new Map<string, number>()
   for (const { links } of clean) {
-    for (const [link, { unrecorded }] of links) most.set(link, Math.max(most.get(link) ?? 0, unrecorded))
+    for (const [link, { unrecorded }] of links) {
+      most.set(link, Math.max(most.get(link) ?? 0, unrecorded))
+    }
   }
   const lines = [...most].filter(([link, n]) => n > 0 && (chosen?.includes(link) ?? true))
   return lines.map(([link, n]) => `packets without names, and not faulted: ${n} of ${link}`)
@@ -171,13 +217,17 @@ function checkSelected(
   }
   if (packets.length > 0) return
   const selection = filter === undefined ? 'the links have' : `'${filter}' matches`
-  throw new UsageError(`explore: ${selection} no packet that is in each clean run, so nothing can be tried`)
+  throw new UsageError(
+    `explore: ${selection} no packet that is in each clean run, so nothing can be tried`,
+  )
 }
 
 /** Returns a function that returns the packets of the chosen links that the filter matches. */
 async function selector({ links, filter }: ExploreOptions) {
   const matches =
-    filter === undefined ? undefined : (await import('vnet/internal/linux/pcap-filter')).compileFilter(filter)
+    filter === undefined
+      ? undefined
+      : (await import('vnet/internal/linux/pcap-filter')).compileFilter(filter)
   return (packets: readonly ExploredPacket[]): ExploredPacket[] =>
     packets.filter(({ link, head, length }) => {
       return (links === undefined || links.includes(link)) && (matches?.(head, 0, length) ?? true)
@@ -197,13 +247,18 @@ async function cleanRuns({
   const first = options.reuse && spec.world === 'kernel' ? await runs(runner.concurrency) : []
   const done = first.filter(({ error }) => error !== undefined)
   const count = runner.copies ? 1 : CLEAN_RUNS
-  while (done.length < count) done.push(...(await runs(Math.min(runner.concurrency, count - done.length))))
+  while (done.length < count) {
+    done.push(...(await runs(Math.min(runner.concurrency, count - done.length))))
+  }
   return done
 }
 
 function baselineOf(clean: readonly RunResult[]): Baseline {
   const times = clean.map(({ ms }) => ms).sort((a, b) => a - b)
   // The longest list: what a clean run may leave is not the fault of a packet.
-  const left = clean.reduce<readonly string[]>((most, each) => (each.left.length > most.length ? each.left : most), [])
+  const left = clean.reduce<readonly string[]>(
+    (most, each) => (each.left.length > most.length ? each.left : most),
+    [],
+  )
   return { times, left }
 }

@@ -13,7 +13,12 @@ const BEFORE_MAX = 20
 
 /** Returns a run; undefined for one without packets, whose process was killed. */
 export function failedRunOf(
-  { packets, spans, operations = [], origin = 0 }: Pick<Judgement, 'packets' | 'spans' | 'operations' | 'origin'>,
+  {
+    packets,
+    spans,
+    operations = [],
+    origin = 0,
+  }: Pick<Judgement, 'packets' | 'spans' | 'operations' | 'origin'>,
   textOf: (packet: ExploredPacket) => string,
 ): FailedRun | undefined {
   const known = spans.flatMap(span => {
@@ -49,7 +54,15 @@ export function failedRunOf(
 
 function runPacketOf(packet: ExploredPacket, at: number, hit: string | undefined): RunPacket {
   const { link, direction, flow, part, n, copy, lost } = packet
-  return { link, direction, flow, at, label: `${part} ${n}${copy === 1 ? '' : ` copy ${copy}`}`, lost, hit }
+  return {
+    link,
+    direction,
+    flow,
+    at,
+    label: `${part} ${n}${copy === 1 ? '' : ` copy ${copy}`}`,
+    lost,
+    hit,
+  }
 }
 
 /** What each fault does to a host, and what its end does. Faults of packets have no spans. */
@@ -82,9 +95,15 @@ function textsOf(fault: PlannedFault, host: string | undefined): Pick<RunSpan, '
 }
 
 /** Says that links held packets for long, because the scenario did not name the hosts sooner. */
-function withHeld(texts: Pick<RunSpan, 'starts' | 'ends'>, held: number): Pick<RunSpan, 'starts' | 'ends'> {
+function withHeld(
+  texts: Pick<RunSpan, 'starts' | 'ends'>,
+  held: number,
+): Pick<RunSpan, 'starts' | 'ends'> {
   if (held < HELD_MIN) return texts
-  return { ...texts, starts: `${texts.starts} after links held all packets for ${formatDuration(held, { digits: 2 })}` }
+  return {
+    ...texts,
+    starts: `${texts.starts} after links held all packets for ${formatDuration(held, { digits: 2 })}`,
+  }
 }
 
 /** Returns a link, or the dead one of its directions. */

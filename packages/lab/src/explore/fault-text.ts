@@ -1,8 +1,21 @@
 /** The text of a planned fault: `drop client-server ab tcp client:* > server:80 seq 1`. */
 import { durationOf, formatDuration, NSEC_PER_SEC, UsageError } from 'vnet/internal/base/index'
 import { FAULT_VERBS, type FaultVerb } from 'vnet/internal/wire/stages/fault-verbs'
-import { formatName, hostsOfFlow, type PacketName, type PlannedFault, parseName } from '../model/packet-name.ts'
-import { FOREVER, isHostVerb, isLinkVerb, LINK_VERBS, NEMESIS_VERBS, type NemesisVerb } from '../model/verbs.ts'
+import {
+  formatName,
+  hostsOfFlow,
+  type PacketName,
+  type PlannedFault,
+  parseName,
+} from '../model/packet-name.ts'
+import {
+  FOREVER,
+  isHostVerb,
+  isLinkVerb,
+  LINK_VERBS,
+  NEMESIS_VERBS,
+  type NemesisVerb,
+} from '../model/verbs.ts'
 
 /** A kind of fault. `time` is a PlannedFault's, `rtts` the same in round trips. */
 export interface FaultKind {
@@ -32,7 +45,9 @@ export function burstKind(count: number): FaultKind {
  * Marks a fault, if it can hit a host and names none: the run then asks `hit` for its hosts. A
  * forgotten connection has its hosts already.
  */
-export function withHit<F extends Pick<FaultKind, 'verb' | 'on'>>(fault: F): F & Pick<FaultKind, 'isAsked'> {
+export function withHit<F extends Pick<FaultKind, 'verb' | 'on'>>(
+  fault: F,
+): F & Pick<FaultKind, 'isAsked'> {
   const { verb, on } = fault
   const isOpen = on === undefined && verb !== 'forget' && (isHostVerb(verb) || isLinkVerb(verb))
   return isOpen ? { ...fault, isAsked: true } : fault
@@ -50,7 +65,10 @@ export function checkNamed(fault: PlannedFault): void {
  * Returns `kinds`, but with each fault of hosts that names no host as one fault for each host at an
  * end of a flow of the packets. Faults that `hit` names the hosts of remain as they are.
  */
-export function withEnds(kinds: readonly FaultKind[], packets: readonly Pick<PacketName, 'flow'>[]): FaultKind[] {
+export function withEnds(
+  kinds: readonly FaultKind[],
+  packets: readonly Pick<PacketName, 'flow'>[],
+): FaultKind[] {
   const ends = [...new Set(packets.flatMap(({ flow }) => hostsOfFlow(flow)))]
   return kinds.flatMap(kind => {
     if (!isHostVerb(kind.verb) || kind.isAsked) return kind
@@ -64,7 +82,9 @@ export const LASTS = 3 * NSEC_PER_SEC
 const VERBS: readonly string[] = [...FAULT_VERBS, ...NEMESIS_VERBS]
 export const DEFAULT_FAULTS: readonly string[] = ['drop', 'duplicate', 'delay', 'corrupt']
 /** Faults that are tried only if they are named. A repair follows others. */
-export const OTHER_FAULTS = VERBS.filter(verb => !DEFAULT_FAULTS.includes(verb) && verb !== 'repair')
+export const OTHER_FAULTS = VERBS.filter(
+  verb => !DEFAULT_FAULTS.includes(verb) && verb !== 'repair',
+)
 /** The faults that have a time. */
 const TIMED: readonly string[] = ['delay', 'clock', ...LINK_VERBS, 'pause', 'restart', 'full']
 
@@ -74,12 +94,22 @@ export function parseKind(text: string): FaultKind {
   const [verb = '', time, ...rest] = words.split(/\s+/)
   const isTimed = TIMED.includes(verb)
   const hasHost = isLinkVerb(verb) || isHostVerb(verb) || verb === 'rebind'
-  const hasExtra = rest.length > 0 || (time !== undefined && !isTimed) || (on !== undefined && !hasHost)
+  const hasExtra =
+    rest.length > 0 || (time !== undefined && !isTimed) || (on !== undefined && !hasHost)
   if (!VERBS.includes(verb) || hasExtra) {
     const known = VERBS.join(', ')
-    throw new UsageError(`faults: '${text}' is not a fault: ${known}, delay 2rtt, silence 5s, pause 5s on server`)
+    throw new UsageError(
+      `faults: '${text}' is not a fault: ${known}, delay 2rtt, silence 5s, pause 5s on server`,
+    )
   }
-  const kind = { text: text.trim(), verb: verb as FaultKind['verb'], time: 0, rtts: 0, count: 1, on }
+  const kind = {
+    text: text.trim(),
+    verb: verb as FaultKind['verb'],
+    time: 0,
+    rtts: 0,
+    count: 1,
+    on,
+  }
   if (!isTimed) return kind
   if (verb === 'clock') return { ...kind, time: jumpOf(text, time) }
   if (time === 'forever' && verb !== 'delay') return { ...kind, time: FOREVER }
@@ -91,13 +121,15 @@ export function parseKind(text: string): FaultKind {
 
 /** Returns by how many ns a clock jumps: `+5s` or `-5s`. */
 function jumpOf(text: string, time = ''): number {
-  if (!/^[+-]/.test(time))
+  if (!/^[+-]/.test(time)) {
     throw new UsageError(`faults: '${text}': say by how much the clock jumps: clock +5s, clock -5s`)
+  }
   const ns = durationOf(time.slice(1))
   return time.startsWith('-') ? -ns : ns
 }
 
-export const formatFault = (fault: PlannedFault): string => `${withoutPacket(fault)} ${formatName(fault)}`
+export const formatFault = (fault: PlannedFault): string =>
+  `${withoutPacket(fault)} ${formatName(fault)}`
 
 /** Returns a fault without the name of its packet: `restart 100ms on server`. */
 export function withoutPacket(fault: PlannedFault): string {
@@ -118,6 +150,8 @@ export function parseFault(text: string): PlannedFault {
   const [own, rest] = isTimed || time === undefined ? [time, name] : [undefined, `${time} ${name}`]
   const words = [verb, own, on && `on ${on}`].filter(Boolean).join(' ')
   const { verb: known, time: ns } = parseKind(words)
-  if (isTimed && own === undefined) throw new UsageError(`'${text}': a ${verb} has a time: ${verb} 50ms`)
+  if (isTimed && own === undefined) {
+    throw new UsageError(`'${text}': a ${verb} has a time: ${verb} 50ms`)
+  }
   return { ...parseName(rest), verb: known, time: ns, ...(on !== undefined && { on }) }
 }

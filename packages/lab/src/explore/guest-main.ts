@@ -27,9 +27,12 @@ await runOnce(scenario, { plan: [], timeout: FIRST_MS, seed: 1, world: 'guest' }
 const spec: RunSpec = JSON.parse(stopMachine('the scenario has run').toString())
 const captures = spec.captures === undefined ? undefined : makeTemporaryDirectory('captures-')
 const result = await runOnce(scenario, { ...spec, captures })
-const files = captures === undefined ? [] : readdirSync(captures, { recursive: true, withFileTypes: true })
+const files =
+  captures === undefined ? [] : readdirSync(captures, { recursive: true, withFileTypes: true })
 const reply: GuestReply = {
   result,
-  captures: files.flatMap(file => (file.isFile() ? [[file.name, readFileSync(join(file.parentPath, file.name))]] : [])),
+  captures: files.flatMap(file =>
+    file.isFile() ? [[file.name, readFileSync(join(file.parentPath, file.name))]] : [],
+  ),
 }
 stopMachine(serialize(reply).toString('base64'))

@@ -6,7 +6,12 @@ import { Buffer } from 'node:buffer'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { deserialize } from 'node:v8'
-import { addProgram, type GuestOptions, type Prepared, prepareGuest } from '@vnet/guest/internal/guest'
+import {
+  addProgram,
+  type GuestOptions,
+  type Prepared,
+  prepareGuest,
+} from '@vnet/guest/internal/guest'
 import { MachineEnded } from '@vnet/guest/internal/machine'
 import { LastOutput, takeOutput } from '@vnet/guest/internal/output'
 import { GuestRun, type GuestStop, replyText } from '@vnet/guest/internal/run'
@@ -75,8 +80,12 @@ export class GuestRunner implements Runner {
       const preparing = this.#preparing
       try {
         const prepared = await preparing
-        const result = spec.mayBranch ? await this.#branch(prepared, spec) : await this.#whole(prepared, spec)
-        if (spec.plan.length === 0) this.#clean = packetsOf(result)
+        const result = spec.mayBranch
+          ? await this.#branch(prepared, spec)
+          : await this.#whole(prepared, spec)
+        if (spec.plan.length === 0) {
+          this.#clean = packetsOf(result)
+        }
         return result
       } catch (error) {
         // Another run may have found the same one.
@@ -101,7 +110,9 @@ export class GuestRunner implements Runner {
       onMessage,
       signal: this.#closing.signal,
     })
-    if (prepared.end !== undefined) throw new Error(`the scenario does not load in the guest: ${output.bytes}`)
+    if (prepared.end !== undefined) {
+      throw new Error(`the scenario does not load in the guest: ${output.bytes}`)
+    }
     return prepared
   }
 
@@ -119,7 +130,10 @@ export class GuestRunner implements Runner {
   }
 
   /** The promise is wrapped, so that the next branch does not wait for its end. */
-  async #startBranch(prepared: Prepared, spec: RunSpec): Promise<{ readonly ended: Promise<RunResult> }> {
+  async #startBranch(
+    prepared: Prepared,
+    spec: RunSpec,
+  ): Promise<{ readonly ended: Promise<RunResult> }> {
     const place = this.#placeOf(spec)
     if (!this.#isAt(place, prepared, spec)) {
       await Promise.allSettled(this.#branches)
@@ -138,7 +152,9 @@ export class GuestRunner implements Runner {
 
   /** Returns the index of the first packet of the plan in the clean run; NaN if it has none. */
   #placeOf({ plan }: RunSpec): number {
-    const places = plan.map(fault => this.#clean.indexOf(packetOf(fault, this.#clean) as ExploredPacket))
+    const places = plan.map(fault =>
+      this.#clean.indexOf(packetOf(fault, this.#clean) as ExploredPacket),
+    )
     return Math.min(...places.map(place => (place < 0 ? Number.NaN : place)))
   }
 
@@ -157,7 +173,10 @@ export class GuestRunner implements Runner {
     } else {
       await this.#endTrunk()
       const timeout = spec.timeout + SLACK_MS
-      const first = replyText(JSON.stringify({ ...spec, timeout, stops: true } satisfies RunSpec), spec.seed)
+      const first = replyText(
+        JSON.stringify({ ...spec, timeout, stops: true } satisfies RunSpec),
+        spec.seed,
+      )
       const run = this.#machines.start(prepared.snapshot, prepared.images, first, true)
       trunk = { run, prepared, timeout, output: new LastOutput(OUTPUT_MAX), place }
       this.#trunk = trunk
@@ -172,7 +191,9 @@ export class GuestRunner implements Runner {
     } catch (error) {
       return this.#brokenBy(error, output, patience)
     } finally {
-      if (!isThere) await this.#endTrunk()
+      if (!isThere) {
+        await this.#endTrunk()
+      }
     }
   }
 
@@ -185,7 +206,11 @@ export class GuestRunner implements Runner {
   async #toEnd(run: Guest, output: LastOutput, spec: RunSpec): Promise<RunResult> {
     const patience = this.#signalFor(spec.timeout)
     try {
-      return this.#resultOf(await run.next(record => takeOutput(record, output.take), patience), output, spec)
+      return this.#resultOf(
+        await run.next(record => takeOutput(record, output.take), patience),
+        output,
+        spec,
+      )
     } catch (error) {
       return this.#brokenBy(error, output, patience)
     } finally {
@@ -196,7 +221,9 @@ export class GuestRunner implements Runner {
   /** Makes a result of the error of a guest that ended or was late, and throws another one. */
   #brokenBy(error: unknown, output: LastOutput, patience: AbortSignal): RunResult {
     if (this.#closing.signal.aborted) throw error
-    if (error instanceof MachineEnded) return brokenRun(`the guest has ended: ${error.message}`, `${output.bytes}`)
+    if (error instanceof MachineEnded) {
+      return brokenRun(`the guest has ended: ${error.message}`, `${output.bytes}`)
+    }
     if (error !== patience.reason) throw error
     return brokenRun(
       'it takes too long: a program in the guest, or this machine, is busy all the time',
@@ -205,22 +232,37 @@ export class GuestRunner implements Runner {
   }
 
   #signalFor(timeout: number): AbortSignal {
-    return AbortSignal.any([this.#closing.signal, AbortSignal.timeout(PATIENCE_MS + Math.round(REAL_FACTOR * timeout))])
+    return AbortSignal.any([
+      this.#closing.signal,
+      AbortSignal.timeout(PATIENCE_MS + Math.round(REAL_FACTOR * timeout)),
+    ])
   }
 
-  #resultOf({ why = '', end }: GuestStop, output: LastOutput, { captures, timeout }: RunSpec): RunResult {
-    if (end !== undefined)
+  #resultOf(
+    { why = '', end }: GuestStop,
+    output: LastOutput,
+    { captures, timeout }: RunSpec,
+  ): RunResult {
+    if (end !== undefined) {
       return brokenRun(
         `the process of the run has ended by itself: ${end.signal ?? `status ${end.status}`}`,
         `${output.bytes}`,
       )
+    }
     const reply: unknown = attempt(() => deserialize(Buffer.from(why, 'base64')))
-    if (!isReply(reply)) return brokenRun('a program in the guest has stopped it', `${output.bytes}`)
+    if (!isReply(reply)) {
+      return brokenRun('a program in the guest has stopped it', `${output.bytes}`)
+    }
     if (captures !== undefined) {
-      for (const [name, content] of reply.captures) writeFile(join(captures, basename(name)), content)
+      for (const [name, content] of reply.captures) {
+        writeFile(join(captures, basename(name)), content)
+      }
     }
     const { ms, error } = reply.result
-    const late = ms > timeout && !error?.startsWith(TIMED_OUT) ? `${TIMED_OUT} after ${Math.round(timeout)} ms` : error
+    const late =
+      ms > timeout && !error?.startsWith(TIMED_OUT)
+        ? `${TIMED_OUT} after ${Math.round(timeout)} ms`
+        : error
     return { ...reply.result, error: late, output: output.bytes.toString() }
   }
 }

@@ -23,10 +23,14 @@ const ENTITIES: Readonly<Record<string, string>> = {
 function textOf(part: Part): string {
   if (part instanceof Html) return part.text
   if (Array.isArray(part)) return part.map(textOf).join('')
-  return part === undefined ? '' : printableLines(String(part)).replace(/[&<>"']/g, char => ENTITIES[char] ?? '')
+  return part === undefined
+    ? ''
+    : printableLines(String(part)).replace(/[&<>"']/g, char => ENTITIES[char] ?? '')
 }
 
 /** Returns a template as HTML, its values escaped unless they are Html. */
 export function html(strings: TemplateStringsArray, ...parts: readonly Part[]): Html {
-  return new Html(strings.map((text, i) => text + (i < parts.length ? textOf(parts[i]) : '')).join(''))
+  return new Html(
+    strings.map((text, i) => text + (i < parts.length ? textOf(parts[i]) : '')).join(''),
+  )
 }

@@ -12,7 +12,15 @@ export type { Shrunk } from './explore.ts'
 export type { Judgement } from './judge.ts'
 export type { ExploredPacket } from './points.ts'
 export type { ExploreReport, Point } from './report.ts'
-export type { Baseline, ExploreResult, Failure, ResultPacket, ResultPoint, Verdict, WireFault } from './result.ts'
+export type {
+  Baseline,
+  ExploreResult,
+  Failure,
+  ResultPacket,
+  ResultPoint,
+  Verdict,
+  WireFault,
+} from './result.ts'
 export type {
   ExploreOptions,
   Invariant,
@@ -55,7 +63,10 @@ async function repeat(
  * scenario with the packets that this run lost, and then with fewer, down to the smallest set that
  * fails. Rejects if the run with the wire passes, or if its lost packets alone do not explain it.
  */
-async function shrink(scenario: LabScenario | string | URL, options: ShrinkOptions): Promise<Shrunk> {
+async function shrink(
+  scenario: LabScenario | string | URL,
+  options: ShrinkOptions,
+): Promise<Shrunk> {
   const { shrinkFailure } = await import('./explore.ts')
   return shrinkFailure(scenario, options)
 }

@@ -122,14 +122,25 @@ export class Judge {
   /** Runs the faults. `wires` replace them, and their run has the same time. */
   async run(faults: readonly PlannedFault[], { wires, ...more }: RunMore = {}): Promise<RunResult> {
     const plan = wires === undefined ? faults : []
-    const result = await this.#runner.run({ ...this.#spec, plan, wires, timeout: this.limit(faults), ...more })
+    const result = await this.#runner.run({
+      ...this.#spec,
+      plan,
+      wires,
+      timeout: this.limit(faults),
+      ...more,
+    })
     this.runs++
     return result
   }
 
   /** Same as run; undefined if the exploration is stopped before it ends. */
-  async runUnlessStopped(faults: readonly PlannedFault[], more?: RunMore): Promise<RunResult | undefined> {
-    return this.whyStopped() === undefined ? await this.unlessStopped(this.run(faults, more)) : undefined
+  async runUnlessStopped(
+    faults: readonly PlannedFault[],
+    more?: RunMore,
+  ): Promise<RunResult | undefined> {
+    return this.whyStopped() === undefined
+      ? await this.unlessStopped(this.run(faults, more))
+      : undefined
   }
 
   /** Returns undefined for a run that a stop of the exploration ended. */
@@ -142,7 +153,10 @@ export class Judge {
   }
 
   /** Returns why a run failed; undefined if it did not, or if it was not repaired as planned. */
-  errorOf({ error, left, spans }: RunResult, plan: readonly PlannedFault[] = []): string | undefined {
+  errorOf(
+    { error, left, spans }: RunResult,
+    plan: readonly PlannedFault[] = [],
+  ): string | undefined {
     return isUnrepaired(plan, spans) ? undefined : (error ?? leftOver(left, this.baseline.left))
   }
 
@@ -167,8 +181,17 @@ export class Judge {
     const error = this.errorOf(result, plan)
     const { ms, output, spans = [], operations, origin } = result
     const packets = packetsOf(result)
-    const common = { runs, ms, clean: [this.#fastest], factor: ms / Math.max(this.#fastest, LEAST_MS), packets, spans }
-    if (error !== undefined) return { ...common, verdict: 'failed', failed: 1, error, output, operations, origin }
+    const common = {
+      runs,
+      ms,
+      clean: [this.#fastest],
+      factor: ms / Math.max(this.#fastest, LEAST_MS),
+      packets,
+      spans,
+    }
+    if (error !== undefined) {
+      return { ...common, verdict: 'failed', failed: 1, error, output, operations, origin }
+    }
     // A run waits for a host that is stopped.
     const isSlow = isSlower(ms, this.#fastest) && !plan.some(({ verb }) => isNemesisVerb(verb))
     if (!isMet(result, plan)) return { ...common, verdict: 'missed', failed: 0 }
@@ -189,7 +212,9 @@ export class Judge {
       const again = await this.runUnlessStopped(plan, { repeat: i + 1 })
       if (again === undefined) break
       runs++
-      if (this.errorOf(again, plan) !== undefined) failed++
+      if (this.errorOf(again, plan) !== undefined) {
+        failed++
+      }
     }
     return { ...first, failed, runs }
   }
@@ -202,18 +227,31 @@ export class Judge {
     let { ms, runs } = first
     const beside: number[] = []
     const judged = (verdict: Verdict, clean: readonly number[]): Judgement => {
-      return { ...first, verdict, runs, ms, clean, factor: ms / Math.max(Math.min(...clean), LEAST_MS) }
+      return {
+        ...first,
+        verdict,
+        runs,
+        ms,
+        clean,
+        factor: ms / Math.max(Math.min(...clean), LEAST_MS),
+      }
     }
     while (beside.length < MOST_PAIRS && isSlower(ms, this.#fastest)) {
       const slow = await this.runUnlessStopped(plan)
       if (slow === undefined) break
       runs++
-      if (this.errorOf(slow) !== undefined) return this.#repeat(plan, this.judgementOf(plan, slow, runs))
-      if (isMet(slow, plan)) ms = Math.min(ms, slow.ms)
+      if (this.errorOf(slow) !== undefined) {
+        return this.#repeat(plan, this.judgementOf(plan, slow, runs))
+      }
+      if (isMet(slow, plan)) {
+        ms = Math.min(ms, slow.ms)
+      }
       const clean = await this.#runClean(plan)
       if (clean === undefined) break
       beside.push(clean)
-      if (beside.length >= LEAST_PAIRS && isSlower(ms, Math.min(...beside))) return judged('slower', beside)
+      if (beside.length >= LEAST_PAIRS && isSlower(ms, Math.min(...beside))) {
+        return judged('slower', beside)
+      }
     }
     return judged('passed', beside.length === MOST_PAIRS ? beside : [this.#fastest])
   }

@@ -37,7 +37,9 @@ export function unlike(errors: readonly string[]): string[] {
 /** Returns how often each link occurs, the rarest first: `client-lan 22, a-lan 202`. */
 export function countsText(links: readonly string[]): string {
   const counts = new Map<string, number>()
-  for (const link of links) counts.set(link, (counts.get(link) ?? 0) + 1)
+  for (const link of links) {
+    counts.set(link, (counts.get(link) ?? 0) + 1)
+  }
   const texts = [...counts].sort(([, a], [, b]) => a - b).map(([link, count]) => `${link} ${count}`)
   return firstOf(texts, count => `and ${count} more links`).join(', ')
 }

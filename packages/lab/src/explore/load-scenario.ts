@@ -27,7 +27,8 @@ export function refusalOf(error: unknown): Refusal {
   return { text: messageOrDescription(error), isUsage: error instanceof UsageError }
 }
 
-export const errorOf = ({ text, isUsage }: Refusal): Error => (isUsage ? new UsageError(text) : new Error(text))
+export const errorOf = ({ text, isUsage }: Refusal): Error =>
+  isUsage ? new UsageError(text) : new Error(text)
 
 export function factsOf({ options = {}, hit }: ScenarioModule): ModuleFacts {
   return { options, hasHit: hit !== undefined }
@@ -37,13 +38,23 @@ export function factsOf({ options = {}, hit }: ScenarioModule): ModuleFacts {
 export async function loadScenario(url: string): Promise<ScenarioModule> {
   const isData = url.startsWith('data:')
   const loaded = (await import(url).catch(error => {
-    if (isData || error?.code !== 'ERR_UNKNOWN_FILE_EXTENSION')
-      throw new UsageError(`${isData ? 'the scenario' : url} does not load: ${describeException(error)}`)
-    throw new UsageError(`Node ${process.versions.node} cannot import ${url}: compile it, or give a function in vitest`)
+    if (isData || error?.code !== 'ERR_UNKNOWN_FILE_EXTENSION') {
+      throw new UsageError(
+        `${isData ? 'the scenario' : url} does not load: ${describeException(error)}`,
+      )
+    }
+    throw new UsageError(
+      `Node ${process.versions.node} cannot import ${url}: compile it, or give a function in vitest`,
+    )
   })) as Partial<ScenarioModule>
   const { default: scenario, hit } = loaded
-  if (typeof scenario !== 'function')
-    throw new UsageError(`${url}: the module has no scenario: export default async ({ lab, signal }) => { ... }`)
-  if (hit !== undefined) checkForm(`${url}: hit`, hit, HIT)
+  if (typeof scenario !== 'function') {
+    throw new UsageError(
+      `${url}: the module has no scenario: export default async ({ lab, signal }) => { ... }`,
+    )
+  }
+  if (hit !== undefined) {
+    checkForm(`${url}: hit`, hit, HIT)
+  }
   return { ...loaded, default: scenario }
 }

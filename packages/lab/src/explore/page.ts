@@ -54,7 +54,16 @@ ${result.failures.length === 0 ? undefined : html`<h2>Failures</h2>${result.fail
   return page.text
 }
 
-function summary({ points, cleanErrors, baseline, rto, unsteady, ms, runs, ...result }: ExploreResult): Html {
+function summary({
+  points,
+  cleanErrors,
+  baseline,
+  rto,
+  unsteady,
+  ms,
+  runs,
+  ...result
+}: ExploreResult): Html {
   const uncounted = result.skippedPairs + result.skippedRepairs
   const counts = VERDICTS.map(verdict => {
     const others = verdict === 'skipped' ? uncounted : 0
@@ -68,7 +77,9 @@ function summary({ points, cleanErrors, baseline, rto, unsteady, ms, runs, ...re
     .filter(([, count]) => count > 0)
     .map(([verdict, count]) => html`<span class="verdict ${verdict}">${count} ${verdict}</span> `)}
 in ${runs} runs, ${(ms / 1000).toFixed(1)} s.</p>${schedulesText(result.schedules).map(text => html`<p>${text}.</p>`)}${clean}${
-    unsteady.length === 0 ? undefined : html`<ul>${firstOfEach(unsteady).map(line => html`<li>${line}</li>`)}</ul>`
+    unsteady.length === 0
+      ? undefined
+      : html`<ul>${firstOfEach(unsteady).map(line => html`<li>${line}</li>`)}</ul>`
   }`
 }
 
@@ -132,7 +143,9 @@ ${points.length === 0 ? undefined : html`<ul>${points.map(point => pointOf(diagr
 /** A verdict is a text, too: colours alone say nothing on paper, and nothing to many people. */
 function chip(fault: string, point: ResultPoint | undefined): Html | undefined {
   if (point === undefined) return undefined
-  const sign = { passed: '✓', failed: '✗', missed: '?', skipped: '–', slower: slower(point) }[point.verdict]
+  const sign = { passed: '✓', failed: '✗', missed: '?', skipped: '–', slower: slower(point) }[
+    point.verdict
+  ]
   return html`<span class="verdict ${point.verdict}"><span aria-hidden="true">${fault} ${sign}</span><span class="hidden">${fault} ${point.verdict}, </span></span>`
 }
 
@@ -147,7 +160,8 @@ function pointOf({ faults, failures }: Diagram, point: ResultPoint): Html {
     ...(verdict === 'slower' ? [`${timesText(clean)} without the fault`] : []),
   ]
   const isRepaired = point.faults.at(-1)?.startsWith('repair ') === true
-  const what = point.second === undefined && !isRepaired ? faults[point.fault] : point.faults.join(' and ')
+  const what =
+    point.second === undefined && !isRepaired ? faults[point.fault] : point.faults.join(' and ')
   const at = failures.get(point.faults.join())
   return html`<li><b>${what}</b>: <span class="verdict ${verdict}">${parts.join(', ')}</span>
 ${error === undefined ? undefined : html`<pre>${error}</pre>`}
@@ -155,7 +169,20 @@ ${at === undefined ? undefined : html`<a href="#failure-${at}">how to repeat it<
 }
 
 function failureOf(failure: Failure, i: number): Html {
-  const { faults, failed, runs, stopped, error, output, run, packets, wire, captures, recordedFailed, test } = failure
+  const {
+    faults,
+    failed,
+    runs,
+    stopped,
+    error,
+    output,
+    run,
+    packets,
+    wire,
+    captures,
+    recordedFailed,
+    test,
+  } = failure
   return html`<section id="failure-${i + 1}" tabindex="-1">
 <h3>${faults.join(' and ')}</h3>
 <p>Failed in ${failed} of ${runs} runs${stopped ? ', and then stopped' : ''}.</p>

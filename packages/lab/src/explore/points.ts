@@ -45,8 +45,13 @@ export function unstableNames(runs: readonly (readonly ExploredPacket[])[]): Rea
 }
 
 /** Returns the packet of a run that a fault means, or that is called like another run's packet. */
-export function packetOf(fault: PacketName, packets: readonly ExploredPacket[]): ExploredPacket | undefined {
-  return packets.find(packet => packet.link === fault.link && packet.copy === fault.copy && isMeant(packet, fault))
+export function packetOf(
+  fault: PacketName,
+  packets: readonly ExploredPacket[],
+): ExploredPacket | undefined {
+  return packets.find(
+    packet => packet.link === fault.link && packet.copy === fault.copy && isMeant(packet, fault),
+  )
 }
 
 /**
@@ -63,7 +68,10 @@ export function roundTripOf(packets: readonly ExploredPacket[]): number {
     // In order, since a packet in memory may leave at the moment at which another one arrives.
     const later = packets.slice(packets.indexOf(back) + 1)
     const next = later.find(each => each.link === first.link && each.flow === first.flow)
-    shortest = Math.min(shortest, next === undefined ? 2 * (back.at - first.at) : next.at - first.at)
+    shortest = Math.min(
+      shortest,
+      next === undefined ? 2 * (back.at - first.at) : next.at - first.at,
+    )
   }
   return Math.max(RTT_MIN_MS, Number.isFinite(shortest) ? shortest : 0)
 }
@@ -85,7 +93,13 @@ export function faultOf(
   if (kind.isOfEnd === true && !hostsOfFlow(packet.flow).includes(on ?? '')) return undefined
   if (kind.verb === 'swap' && !packets.some(other => isLater(other, packet))) return undefined
   const time = kind.rtts > 0 ? timeOf(kind.rtts * rtt) : kind.time
-  return { ...nameOf(packet), verb: kind.verb, time, ...(on !== undefined && { on }), ...(isAsked && { isAsked }) }
+  return {
+    ...nameOf(packet),
+    verb: kind.verb,
+    time,
+    ...(on !== undefined && { on }),
+    ...(isAsked && { isAsked }),
+  }
 }
 
 /** Returns ms in ns: whole ms from 1 ms on, which other explorations are likely to have, too. */
@@ -102,8 +116,16 @@ export function isOpenTo(verb: PlannedFault['verb'], { head, flow }: ExploredPac
   return verb !== 'ce' || ecnOf(frame) !== 0
 }
 
-function isLater(packet: ExploredPacket, { link, direction, flow, number }: ExploredPacket): boolean {
-  return packet.link === link && packet.direction === direction && packet.flow === flow && packet.number > number
+function isLater(
+  packet: ExploredPacket,
+  { link, direction, flow, number }: ExploredPacket,
+): boolean {
+  return (
+    packet.link === link &&
+    packet.direction === direction &&
+    packet.flow === flow &&
+    packet.number > number
+  )
 }
 
 /** Milliseconds for TCP to repeat a SYN (1 s, then 2 s), and for anything else to be repeated. */
@@ -129,7 +151,9 @@ export function added(all: readonly string[], before: readonly string[]): string
   const rest = [...before]
   return all.filter(each => {
     const at = rest.indexOf(each)
-    if (at >= 0) rest.splice(at, 1)
+    if (at >= 0) {
+      rest.splice(at, 1)
+    }
     return at < 0
   })
 }

@@ -12,7 +12,13 @@ import type { FaultKind } from './fault-text.ts'
 import { packetsOf } from './points.ts'
 import type { RunSpec } from './run-once.ts'
 import { abortable, functionRunner, ModuleRunner, type Runner } from './runners.ts'
-import { checkExplore, EXPLORE_OPTIONS, type ExploreOptions, type LabScenario, type RepeatOptions } from './scenario.ts'
+import {
+  checkExplore,
+  EXPLORE_OPTIONS,
+  type ExploreOptions,
+  type LabScenario,
+  type RepeatOptions,
+} from './scenario.ts'
 import { ThreadRunner } from './thread-runner.ts'
 
 /** Milliseconds for a clean run. */
@@ -58,7 +64,8 @@ export async function withRunner<O extends RepeatOptions, T>(
   const url = typeof scenario === 'string' ? urlOf(scenario) : scenario
   const { world: wanted, concurrency: most = availableParallelism() }: ExploreOptions = given
   // Otherwise the module may choose the world.
-  const threads = url instanceof URL && wanted === 'memory' ? new ThreadRunner(url.href, most) : undefined
+  const threads =
+    url instanceof URL && wanted === 'memory' ? new ThreadRunner(url.href, most) : undefined
   let runner: Runner | undefined = threads
   try {
     let options: O & ExploreOptions = given
@@ -71,7 +78,9 @@ export async function withRunner<O extends RepeatOptions, T>(
     }
     const { seed = 1, concurrency = most, reuse = false, hit }: ExploreOptions = options
     const names = typeof hit === 'function' ? undefined : hit
-    if (threads !== undefined) threads.concurrency = concurrency
+    if (threads !== undefined) {
+      threads.concurrency = concurrency
+    }
     const [world, canKernel] = await worldOf(options)
     const inMemory = world === 'memory'
     const { rto, sysctls } = rtoOf(options, world)
@@ -86,10 +95,21 @@ export async function withRunner<O extends RepeatOptions, T>(
         ? await guestRunner(module, concurrency)
         : (threads ?? runnerOf(inMemory ? ThreadRunner : ModuleRunner))
     runner = options.signal === undefined ? own : abortable(own, options.signal)
-    const timeout = options.timeout === undefined ? undefined : durationOf(options.timeout) / NSEC_PER_MSEC
-    const inKernel = inMemory && canKernel ? confirmer(() => runnerOf(ModuleRunner), seed, sysctls) : undefined
+    const timeout =
+      options.timeout === undefined ? undefined : durationOf(options.timeout) / NSEC_PER_MSEC
+    const inKernel =
+      inMemory && canKernel ? confirmer(() => runnerOf(ModuleRunner), seed, sysctls) : undefined
     const spec = { seed, sysctls, world, hit: names }
-    return await fn({ runner, options, spec, timeout, module, hasHit: hasOwnHit || hit !== undefined, rto, inKernel })
+    return await fn({
+      runner,
+      options,
+      spec,
+      timeout,
+      module,
+      hasHit: hasOwnHit || hit !== undefined,
+      rto,
+      inKernel,
+    })
   } finally {
     runner?.close()
   }
@@ -104,7 +124,9 @@ async function worldOf({ world }: RepeatOptions): Promise<readonly [WorldName, b
 
 /** Throws a UsageError for a function, because it cannot leave this process. */
 async function guestRunner(module: string | undefined, concurrency: number): Promise<Runner> {
-  if (module === undefined) checkInGuest("explore: world 'guest'")
+  if (module === undefined) {
+    checkInGuest("explore: world 'guest'")
+  }
   const { GuestRunner } = await import('./guest-runner.ts')
   return new GuestRunner(module ?? '', concurrency)
 }
@@ -119,17 +141,31 @@ function rtoOf(
   const us = rtoMin === false ? 0 : Math.round(durationOf(rtoMin) / 1000)
   if (canSet) return { rto: `${us / 1000} ms`, sysctls: [[RTO_SYSCTL, String(us)]] }
   if (inMemory) return { rto: '200 ms', sysctls: [] }
-  return { rto: rtoMin === false ? "the kernel's" : "the kernel's: it cannot be set here", sysctls: [] }
+  return {
+    rto: rtoMin === false ? "the kernel's" : "the kernel's: it cannot be set here",
+    sysctls: [],
+  }
 }
 
-const canSetRto = (): boolean => whyNotLinux() === undefined && hasSysctl(loadNative(), -1, RTO_SYSCTL)
+const canSetRto = (): boolean =>
+  whyNotLinux() === undefined && hasSysctl(loadNative(), -1, RTO_SYSCTL)
 
 /** Returns a function that runs faults in the kernel once. */
-function confirmer(makeRunner: () => Runner, seed: number, sysctls: readonly Sysctl[]): Describing['inKernel'] {
+function confirmer(
+  makeRunner: () => Runner,
+  seed: number,
+  sysctls: readonly Sysctl[],
+): Describing['inKernel'] {
   return async (plan, limit) => {
     const runner = makeRunner()
     try {
-      const result = await runner.run({ seed, sysctls, world: 'kernel', plan, timeout: limit + KERNEL_MS })
+      const result = await runner.run({
+        seed,
+        sysctls,
+        world: 'kernel',
+        plan,
+        timeout: limit + KERNEL_MS,
+      })
       if (result.error !== undefined) return 'failed'
       return packetsOf(result).filter(({ hit }) => hit).length < plan.length ? 'missed' : 'passed'
     } finally {
@@ -138,10 +174,13 @@ function confirmer(makeRunner: () => Runner, seed: number, sysctls: readonly Sys
   }
 }
 
-const urlOf = (text: string): URL => (/^file:/.test(text) ? new URL(text) : pathToFileURL(resolve(text)))
+const urlOf = (text: string): URL =>
+  /^file:/.test(text) ? new URL(text) : pathToFileURL(resolve(text))
 
 /** Returns the verbs of the faults of hosts; undefined without one. */
-export function hostVerbsOf(faults: readonly Pick<FaultKind, 'verb'>[]): readonly HostVerb[] | undefined {
+export function hostVerbsOf(
+  faults: readonly Pick<FaultKind, 'verb'>[],
+): readonly HostVerb[] | undefined {
   const verbs = faults.map(({ verb }) => verb).filter(isHostVerb)
   return verbs.length === 0 ? undefined : [...new Set(verbs)]
 }

@@ -12,30 +12,49 @@ import type { WireFault } from './result.ts'
 import type { ExploreOptions } from './scenario.ts'
 
 /** Returns wires for faults of packets that `packets`, a run, have. */
-export function wireFaultsOf(faults: readonly PlannedFault[], packets: readonly ExploredPacket[]): WireFault[] {
+export function wireFaultsOf(
+  faults: readonly PlannedFault[],
+  packets: readonly ExploredPacket[],
+): WireFault[] {
   const found = faults.flatMap(fault => {
     const target = packetOf(fault, packets)
     return target === undefined ? [] : [{ fault, target }]
   })
   // A fault counts the packets that the stage before it has let pass, so the last packet is first.
   found.sort((a, b) => packets.indexOf(b.target) - packets.indexOf(a.target))
-  const wires = new Map<string, { link: string; direction: Direction; wire: string; code: string[] }>()
+  const wires = new Map<
+    string,
+    { link: string; direction: Direction; wire: string; code: string[] }
+  >()
   for (const { fault, target } of found) {
     const { link, direction } = fault
     const { wire, code } = countedFault(fault, target, packets)
     const before = wires.get(`${link} ${direction}`)
     const joined = before === undefined ? wire : `${before.wire} | ${wire}`
-    wires.set(`${link} ${direction}`, { link, direction, wire: joined, code: [...(before?.code ?? []), code] })
+    wires.set(`${link} ${direction}`, {
+      link,
+      direction,
+      wire: joined,
+      code: [...(before?.code ?? []), code],
+    })
   }
   return [...wires.values()]
 }
 
 /** Returns a fault that counts the packets of a run that its filter matches. */
-function countedFault(fault: PlannedFault, target: ExploredPacket, packets: readonly ExploredPacket[]) {
+function countedFault(
+  fault: PlannedFault,
+  target: ExploredPacket,
+  packets: readonly ExploredPacket[],
+) {
   const { verb, time, link, direction } = fault
   const { text, matches } = filterOf(fault.flow)
   const counted = packets.filter(
-    each => each.link === link && each.direction === direction && matches(each.flow) && isOpenTo(verb, each),
+    each =>
+      each.link === link &&
+      each.direction === direction &&
+      matches(each.flow) &&
+      isOpenTo(verb, each),
   )
   const nth = counted.indexOf(target) + 1
   const wire = `${verb}${verb === 'delay' ? ` ${formatDuration(time)}` : ''} "${text}" nth ${nth}`
@@ -59,7 +78,9 @@ function filterOf(flow: string): FlowFilter {
     const number = protocol.slice(3)
     return { text: `ip proto ${number} or ip6 proto ${number}`, matches: isAlike }
   }
-  if (protocol === 'fragment') return { text: 'ip[6:2] & 0x1fff != 0 or ip6 proto 44', matches: isAlike }
+  if (protocol === 'fragment') {
+    return { text: 'ip[6:2] & 0x1fff != 0 or ip6 proto 44', matches: isAlike }
+  }
   if (protocol === 'icmp6') return { text: ICMPV6, matches: isAlike }
   if (destination !== undefined) {
     const matches = (other: string) => isAlike(other) && partsOf(other).destination === destination
@@ -88,7 +109,11 @@ export interface TestOptions {
 }
 
 /** A scenario in the file of its test, and its title if the test passes with the faults. */
-export type OwnScenario = Readonly<{ imports: readonly string[]; text: string; title?: string | undefined }>
+export type OwnScenario = Readonly<{
+  imports: readonly string[]
+  text: string
+  title?: string | undefined
+}>
 
 /** Returns a vitest test that fails until the program is mended. */
 export function testText(
@@ -98,7 +123,8 @@ export function testText(
   own?: OwnScenario,
 ): string {
   const [first] = faults
-  const kinds = faults.length === 1 && first !== undefined ? formatFault(first) : `${faults.length} faults`
+  const kinds =
+    faults.length === 1 && first !== undefined ? formatFault(first) : `${faults.length} faults`
   const title = own?.title ?? `survives: ${kinds}`
   const scenario = module === undefined ? 'scenario' : quote(pathOf(module))
   const timeout = Math.round(options.timeout)
@@ -110,7 +136,9 @@ export function testText(
     `timeout: ${timeout}`,
     ...(seed === undefined ? [] : [`seed: ${seed}`]),
     ...(own === undefined ? givenWorld : ['world']),
-    ...(rtoMin === undefined ? [] : [`rtoMin: ${typeof rtoMin === 'string' ? quote(rtoMin) : rtoMin}`]),
+    ...(rtoMin === undefined
+      ? []
+      : [`rtoMin: ${typeof rtoMin === 'string' ? quote(rtoMin) : rtoMin}`]),
     ...(hit === undefined ? [] : [typeof hit === 'function' ? 'hit' : `hit: ${namesText(hit)}`]),
     ...(invariant ? ['invariant'] : []),
   ]

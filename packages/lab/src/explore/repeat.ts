@@ -20,13 +20,17 @@ export async function repeatFaults(
   await withRunner('explore.repeat', scenario, options, REPEAT_OPTIONS, async prepared => {
     const { runner, spec, timeout = CLEAN_MS } = prepared
     const plan = prepared.hasHit ? parsed.map(withHit) : parsed
-    for (const fault of plan) checkNamed(fault)
+    for (const fault of plan) {
+      checkNamed(fault)
+    }
     const hostFaults = hostVerbsOf(plan)
     const result = await runner.run({ ...spec, hostFaults, plan, timeout })
     const reason = isUnrepaired(plan, result.spans) ? 'no repair came after the fault: ' : ''
     if (result.error !== undefined) throw new Error(`${reason}${storyOf(result, result.error)}`)
     const hits = hitsOf(result, plan)
-    if (hits < plan.length) throw new Error(`the run has only ${hits} of the ${plan.length} packets of the faults`)
+    if (hits < plan.length) {
+      throw new Error(`the run has only ${hits} of the ${plan.length} packets of the faults`)
+    }
     if (result.left.length === 0) return
     const clean = await runner.run({ ...spec, plan: [], timeout })
     const error = leftOver(result.left, clean.left)

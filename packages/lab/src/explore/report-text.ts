@@ -3,11 +3,26 @@ import { layersOf } from 'vnet/internal/packet/layers'
 import { flagText } from 'vnet/internal/packet/print'
 import * as tcp from 'vnet/internal/packet/tcp'
 import { runLines } from './failed-run.ts'
-import { DEFAULT_FAULTS, formatFault, OTHER_FAULTS, parseFault, withoutPacket } from './fault-text.ts'
+import {
+  DEFAULT_FAULTS,
+  formatFault,
+  OTHER_FAULTS,
+  parseFault,
+  withoutPacket,
+} from './fault-text.ts'
 import { firstOf, headOf } from './lists.ts'
 import type { ExploredPacket } from './points.ts'
 import type { ExploreReport, Point } from './report.ts'
-import { byPacket, type Failure, schedulesText, shownOf, sumOf, timesText, wireNote, worldNote } from './result.ts'
+import {
+  byPacket,
+  type Failure,
+  schedulesText,
+  shownOf,
+  sumOf,
+  timesText,
+  wireNote,
+  worldNote,
+} from './result.ts'
 
 /** Milliseconds above which a time has no decimals. */
 const WHOLE_MS = 100
@@ -19,8 +34,11 @@ export function failuresLines(failures: readonly Failure[]): string[] {
   const blocks = new Map<string, [Failure, ...Failure[]]>()
   for (const failure of failures) {
     const block = blocks.get(likenessOf(failure))
-    if (block === undefined) blocks.set(likenessOf(failure), [failure])
-    else block.push(failure)
+    if (block === undefined) {
+      blocks.set(likenessOf(failure), [failure])
+    } else {
+      block.push(failure)
+    }
   }
   return [...blocks.values()].flatMap(([first, ...others]) => failureLines(first, others))
 }
@@ -47,7 +65,11 @@ export function failureLines(failure: Failure, others: readonly Failure[] = []):
     ...indent(printedLines(output, error)),
     ...wire.map(each => `  ${each.link} ${each.direction}: ${each.wire}${wireNote(failure)}`),
     ...wire.flatMap(({ code }) => code.map(line => `  ${line}`)),
-    ...indent(firstOf(captures.map(path => `captured in ${path}${recordedFailed ? '' : ' (this run passed)'}`))),
+    ...indent(
+      firstOf(
+        captures.map(path => `captured in ${path}${recordedFailed ? '' : ' (this run passed)'}`),
+      ),
+    ),
     ...(others.length === 0 ? [] : ['  also at:']),
     ...indent(firstOf(also, count => `  and ${count} more`)),
     '',
@@ -58,7 +80,11 @@ export function failureLines(failure: Failure, others: readonly Failure[] = []):
 
 /** Returns the lines of an error, which may quote all that a program has sent. */
 export function errorLines(error: string): readonly string[] {
-  return firstOf(error.trimEnd().split('\n'), count => `and ${count} more lines of the error`, ERROR_LINES)
+  return firstOf(
+    error.trimEnd().split('\n'),
+    count => `and ${count} more lines of the error`,
+    ERROR_LINES,
+  )
 }
 
 /**
@@ -128,7 +154,8 @@ export function tableOf({
   const single = points.filter(({ second }) => second === undefined)
   const cells = byPacket(packets, single)
   const head = ['', 'ms', 'link', 'packet', ...kinds.map(({ text }) => text), '']
-  const isTried = (own: readonly Point[]) => own.length === 0 || own.some(({ verdict }) => verdict !== 'skipped')
+  const isTried = (own: readonly Point[]) =>
+    own.length === 0 || own.some(({ verdict }) => verdict !== 'skipped')
   const tried = packets.flatMap((packet, i) => (isTried(cells[i] ?? []) ? [{ packet, i }] : []))
   const untried = packets.length - tried.length
   const rows = tried.map(({ packet, i }) => [
@@ -143,7 +170,9 @@ export function tableOf({
   const widths = head.map((_, column) => Math.max(...lines.map(row => row[column]?.length ?? 0)))
   const isRight = (column: number) => column < 2
   const line = (row: readonly string[]) =>
-    row.map((text, i) => (isRight(i) ? text.padStart(widths[i] ?? 0) : text.padEnd(widths[i] ?? 0))).join('  ')
+    row
+      .map((text, i) => (isRight(i) ? text.padStart(widths[i] ?? 0) : text.padEnd(widths[i] ?? 0)))
+      .join('  ')
   return [
     '',
     ...lines.map(row => line(row).trimEnd()),
@@ -165,7 +194,9 @@ export function tableOf({
 function slowerLine(point: Point): string[] {
   const { verdict, ms = 0, clean = [], faults } = point
   if (verdict !== 'slower') return []
-  return [`${cell(point)}: ${ms.toFixed(1)} ms, ${timesText(clean)} without: ${faults.map(formatFault).join(' and ')}`]
+  return [
+    `${cell(point)}: ${ms.toFixed(1)} ms, ${timesText(clean)} without: ${faults.map(formatFault).join(' and ')}`,
+  ]
 }
 
 /** Returns the sums of points that have no cells of their own. */

@@ -24,7 +24,15 @@ import {
 /** The parts of a report that are known before the first fault. */
 type Start = Pick<
   ExploreReport,
-  'packets' | 'kinds' | 'baseline' | 'unstable' | 'unrecorded' | 'cleanErrors' | 'roundTrip' | 'rto' | 'world'
+  | 'packets'
+  | 'kinds'
+  | 'baseline'
+  | 'unstable'
+  | 'unrecorded'
+  | 'cleanErrors'
+  | 'roundTrip'
+  | 'rto'
+  | 'world'
 >
 
 /** One packet and one fault of it. */
@@ -78,7 +86,17 @@ export class ExploreReport {
   foundAfter: number | undefined
 
   /** @internal */
-  constructor({ packets, kinds, baseline, unstable, unrecorded, cleanErrors, roundTrip, rto, world }: Start) {
+  constructor({
+    packets,
+    kinds,
+    baseline,
+    unstable,
+    unrecorded,
+    cleanErrors,
+    roundTrip,
+    rto,
+    world,
+  }: Start) {
     this.packets = [...packets]
     this.kinds = kinds
     this.baseline = baseline
@@ -115,7 +133,8 @@ export class ExploreReport {
     this.ms = ms
     this.runs = runs
     this.points.sort(byPlace)
-    const first = ({ faults }: Failure) => this.packets.findIndex(({ name }) => faults[0]?.endsWith(` ${name}`))
+    const first = ({ faults }: Failure) =>
+      this.packets.findIndex(({ name }) => faults[0]?.endsWith(` ${name}`))
     this.failures.sort((a, b) => first(a) - first(b))
   }
 
@@ -136,7 +155,9 @@ export class ExploreReport {
 
   /** The links of the points that have cells. */
   get #links(): string[] {
-    return this.points.flatMap(({ second, packet }) => (second ? [] : (this.packets[packet]?.link ?? [])))
+    return this.points.flatMap(({ second, packet }) =>
+      second ? [] : (this.packets[packet]?.link ?? []),
+    )
   }
 
   /** Returns the report for a terminal, as several lines. */
@@ -147,7 +168,8 @@ export class ExploreReport {
 
   #baselineLines(): string[] {
     const { cleanErrors, unsteady, baseline, rto } = this
-    const count = baseline.times.length === 1 ? '1 clean run' : `${baseline.times.length} clean runs`
+    const count =
+      baseline.times.length === 1 ? '1 clean run' : `${baseline.times.length} clean runs`
     if (cleanErrors.length > 0) {
       const isLate = cleanErrors.some(error => error.startsWith(TIMED_OUT))
       return [
@@ -157,16 +179,21 @@ export class ExploreReport {
       ]
     }
     const lines = [`${count} passed in ${timesText(baseline.times)}; TCP's least timeout is ${rto}`]
-    if (baseline.left.length > 0) lines.push(`left after a clean run: ${firstOf(baseline.left).join(', ')}`)
+    if (baseline.left.length > 0) {
+      lines.push(`left after a clean run: ${firstOf(baseline.left).join(', ')}`)
+    }
     return [...lines, ...firstOfEach(unsteady)]
   }
 
   #sums(): string {
     const { size, ms, runs, pointsPerSecond, world } = this
     const verdicts: Verdict[] = ['passed', 'slower', 'failed', 'missed', 'skipped']
-    const counts = verdicts.map(verdict => `${this.count(verdict)} ${verdict}`).filter(text => !text.startsWith('0 '))
+    const counts = verdicts
+      .map(verdict => `${this.count(verdict)} ${verdict}`)
+      .filter(text => !text.startsWith('0 '))
     const speed = `${runs} runs in ${(ms / 1000).toFixed(1)} s, ${pointsPerSecond.toFixed(1)} points/s`
-    const found = this.foundAfter === undefined ? '' : `; run ${this.foundAfter} was the first to fail`
+    const found =
+      this.foundAfter === undefined ? '' : `; run ${this.foundAfter} was the first to fail`
     const where = IN_WORLD[world] && `, ${IN_WORLD[world]}`
     return `${size} points: ${counts.join(', ') || 'none'}; ${speed}${where}${found}`
   }
@@ -216,13 +243,24 @@ export class ExploreReport {
       return isComparable && verdict === 'passed' && isSlower(ms, Math.min(...clean))
     })
     return [
-      ...(this.cleanErrors.length === 0 && this.#isUntried ? ['not passed: no fault was tried'] : []),
+      ...(this.cleanErrors.length === 0 && this.#isUntried
+        ? ['not passed: no fault was tried']
+        : []),
       ...(skipped === 0
         ? []
-        : [`${skipped} of ${this.size} points were not tried: ${this.ended}`, ...choiceOf(this.#links)]),
-      ...(unrun === 0 ? [] : [`${unrun} of ${sumOf(this.schedules)} schedules were not run: ${this.ended}`]),
-      ...this.laterErrors.map(error => `a run without faults failed later: ${error.split('\n')[0]}`),
-      ...unsure.map(point => `slow, but not compared with a run without faults beside it: ${text(point)}`),
+        : [
+            `${skipped} of ${this.size} points were not tried: ${this.ended}`,
+            ...choiceOf(this.#links),
+          ]),
+      ...(unrun === 0
+        ? []
+        : [`${unrun} of ${sumOf(this.schedules)} schedules were not run: ${this.ended}`]),
+      ...this.laterErrors.map(
+        error => `a run without faults failed later: ${error.split('\n')[0]}`,
+      ),
+      ...unsure.map(
+        point => `slow, but not compared with a run without faults beside it: ${text(point)}`,
+      ),
       ...this.unstable.map(name => `not in each clean run, and not faulted: ${name}`),
       ...this.unrecorded,
       ...missed.map(point => `${missedText(point)}: ${text(point)}`),
@@ -239,12 +277,18 @@ export class ExploreReport {
 
 function missedText({ faults }: Point): string {
   const isRepaired = faults.at(-1)?.verb === 'repair'
-  return isRepaired ? 'no repair came after the fault' : 'the packet of the clean runs did not appear'
+  return isRepaired
+    ? 'no repair came after the fault'
+    : 'the packet of the clean runs did not appear'
 }
 
 /** Cells in the order of the table, then pairs. */
 function byPlace(a: Point, b: Point): number {
   const pairs = (a.second === undefined ? 0 : 1) - (b.second === undefined ? 0 : 1)
   const first = pairs || a.packet - b.packet || a.kind - b.kind
-  return first || (a.second?.packet ?? 0) - (b.second?.packet ?? 0) || (a.second?.kind ?? 0) - (b.second?.kind ?? 0)
+  return (
+    first ||
+    (a.second?.packet ?? 0) - (b.second?.packet ?? 0) ||
+    (a.second?.kind ?? 0) - (b.second?.kind ?? 0)
+  )
 }

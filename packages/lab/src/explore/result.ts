@@ -164,12 +164,16 @@ export function byPacket<P extends Pick<ResultPoint, 'packet'>>(
   points: readonly P[],
 ): readonly (readonly P[])[] {
   const groups = packets.map((): P[] => [])
-  for (const point of points) groups[point.packet]?.push(point)
+  for (const point of points) {
+    groups[point.packet]?.push(point)
+  }
   return groups
 }
 
 /** Returns what the table shows of a fault of a packet: its failure with a repair, if any. */
-export function shownOf<P extends Pick<ResultPoint, 'verdict'>>(points: readonly P[]): P | undefined {
+export function shownOf<P extends Pick<ResultPoint, 'verdict'>>(
+  points: readonly P[],
+): P | undefined {
   return points.find(({ verdict }) => verdict === 'failed') ?? points[0]
 }
 
@@ -191,7 +195,11 @@ export function timesText(times: readonly number[]): string {
   return first === last ? `${first} ms` : `${first} to ${last} ms`
 }
 
-export const IN_WORLD: Readonly<Record<WorldName, string>> = { kernel: '', memory: 'in memory', guest: 'in a guest' }
+export const IN_WORLD: Readonly<Record<WorldName, string>> = {
+  kernel: '',
+  memory: 'in memory',
+  guest: 'in a guest',
+}
 
 /** Returns in which world a failure was found; '' for the kernel. */
 export function worldNote({ world, kernel }: Pick<Failure, 'world' | 'kernel'>): string {

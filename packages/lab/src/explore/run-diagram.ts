@@ -24,10 +24,13 @@ export function runDiagram(run: FailedRun, title: string): Html {
     const bars = [...lasting].map(span =>
       bar(columns(span), [0, 'ending' in row && row.ending === span ? ROW / 2 : ROW]),
     )
-    if ('packet' in row) return packetRow(row.packet, connectionOf(row.packet), hosts, ends(row.packet), bars)
+    if ('packet' in row) {
+      return packetRow(row.packet, connectionOf(row.packet), hosts, ends(row.packet), bars)
+    }
     if ('operation' in row) return operationRow(row.operation, hosts, bars)
-    if ('ending' in row) lasting.delete(row.ending)
-    else if (row.starting.ends !== undefined) {
+    if ('ending' in row) {
+      lasting.delete(row.ending)
+    } else if (row.starting.ends !== undefined) {
       lasting.add(row.starting)
       bars.push(bar(columns(row.starting), [ROW / 2, ROW]))
     }
@@ -46,7 +49,11 @@ ${rows}</ol>
 ${more(after, 'after')}`
 }
 
-function operationRow({ at, isStart, name }: OperationMoment, hosts: readonly string[], bars: readonly Html[]): Html {
+function operationRow(
+  { at, isStart, name }: OperationMoment,
+  hosts: readonly string[],
+  bars: readonly Html[],
+): Html {
   return html`<li class="event"><span class="at">${at.toFixed(1)}</span>${rowOf(hosts, bars)}<span class="note operation">${name} ${isStart ? 'starts' : 'ends'}</span></li>
 `
 }
@@ -72,7 +79,9 @@ ${rowOf(hosts, [...bars, arrow(left, right, note !== undefined)])}
 /** Returns the rows in their order. A fault starts before its packet. */
 function rowsOf({ packets, spans, operations }: FailedRun): Row[] {
   const ends = spans.flatMap(span =>
-    span.to === undefined || span.ends === undefined ? [] : [{ at: span.to, text: span.ends, ending: span }],
+    span.to === undefined || span.ends === undefined
+      ? []
+      : [{ at: span.to, text: span.ends, ending: span }],
   )
   let left: Row[] = [...operations.map(operation => ({ at: operation.at, operation })), ...ends]
   left.sort((a, b) => a.at - b.at)

@@ -6,7 +6,13 @@ import { setTimeout } from 'node:timers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { LabWorker } from '../kernel/lab-worker.ts'
 import { type Beat, beatOf } from './heartbeat.ts'
-import { factsOf, loadScenario, type ModuleFacts, type Refusal, refusalOf } from './load-scenario.ts'
+import {
+  factsOf,
+  loadScenario,
+  type ModuleFacts,
+  type Refusal,
+  refusalOf,
+} from './load-scenario.ts'
 import { added } from './points.ts'
 import { type RunResult, type RunSpec, runOnce } from './run-once.ts'
 
@@ -55,7 +61,9 @@ const send = (reply: RunReplies | Beat) =>
   new Promise<void>(resolve => process.send?.(reply, undefined, {}, () => resolve()))
 
 const beat = (request: RunRequest) => {
-  if ('beats' in request) void send(beatOf())
+  if ('beats' in request) {
+    void send(beatOf())
+  }
 }
 
 async function serve({ url, spec, mayStay = false }: ModuleRequest): Promise<void> {
@@ -107,7 +115,9 @@ async function hasEnded(before: readonly string[]): Promise<boolean> {
 
 process.once('disconnect', () => process.exit())
 process.on('message', (request: RunRequest) => {
-  if (!('beats' in request)) void serve(request)
+  if (!('beats' in request)) {
+    void serve(request)
+  }
 })
 void send(beatOf())
 // The parts of labs are loaded while the run before it runs. A lab here would cost more CPU time.

@@ -5,7 +5,12 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { hrtime } from 'node:process'
 import { clearTimeout, setImmediate, setTimeout } from 'node:timers'
 import { fileURLToPath } from 'node:url'
-import { messageOrDescription, NSEC_PER_MSEC, UsageError, VnetError } from 'vnet/internal/base/index'
+import {
+  messageOrDescription,
+  NSEC_PER_MSEC,
+  UsageError,
+  VnetError,
+} from 'vnet/internal/base/index'
 import type { WatchedLink } from '../carrier/packet-watch.ts'
 import { History, momentsOf, type OperationMoment } from '../history/history.ts'
 import { patchRandom, seedRandom } from '../memory/time/seeded.ts'
@@ -106,7 +111,9 @@ export async function runOnce(
   let error: string | undefined
   let refused: UsageError | undefined
   nemesis.broken.catch(reason => {
-    if (reason instanceof UsageError) refused = reason
+    if (reason instanceof UsageError) {
+      refused = reason
+    }
   })
   try {
     const { always, eventually, settles } = checks
@@ -124,14 +131,17 @@ export async function runOnce(
   const ms = performance.now() - started
   const links = await lab.watched().catch(() => new Map<string, WatchedLink>())
   const spans = nemesis.spans.all
-  if (error !== undefined && nemesis.isAsking) error = `${UNSETTLED}${error}`
+  if (error !== undefined && nemesis.isAsking) {
+    error = `${UNSETTLED}${error}`
+  }
   abort.abort(new Error('the run has ended'))
   nemesis.close()
   // A guest ends with its lab.
-  if (setup.stops !== true)
+  if (setup.stops !== true) {
     await closeWithin(lab, CLOSE_MS).catch(reason => {
       error ??= (reason as Error).message
     })
+  }
   broken.end()
   endSeed?.()
   if (refused !== undefined) throw refused
@@ -154,7 +164,10 @@ export async function runOnce(
  * `end` is called. Errors after that, when sockets are closed, do not count. The timeout also
  * aborts `abort`.
  */
-function failureOf(abort: AbortController, timeout: number): { failed: Promise<never>; end(): void } {
+function failureOf(
+  abort: AbortController,
+  timeout: number,
+): { failed: Promise<never>; end(): void } {
   let fail: (reason: unknown) => void = () => {}
   const failed = new Promise<never>((_, reject) => {
     fail = reject
@@ -162,7 +175,9 @@ function failureOf(abort: AbortController, timeout: number): { failed: Promise<n
   failed.catch(() => {})
   const onError = (error: unknown) => {
     // An error of an earlier run with programs that have not ended is not of this run.
-    if ((RUN.getStore() ?? abort) === abort) fail(error)
+    if ((RUN.getStore() ?? abort) === abort) {
+      fail(error)
+    }
   }
   process.on('unhandledRejection', onError)
   process.on('uncaughtException', onError)

@@ -96,8 +96,11 @@ class RunProcess {
     this.#exited = once(this.#child, 'exit')
     this.#exited.catch(() => {})
     this.#child.on('message', (reply: RunReplies | Beat) => {
-      if ('beat' in reply) this.#heartbeat.take(reply)
-      else this.#onReply(reply)
+      if ('beat' in reply) {
+        this.#heartbeat.take(reply)
+      } else {
+        this.#onReply(reply)
+      }
     })
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       stream?.setEncoding('utf8').on('data', text => {
@@ -112,7 +115,11 @@ class RunProcess {
 
   /** Whether it can run again: its last run has passed and has left nothing. */
   get isReady(): boolean {
-    return this.#replies.ready === true && this.#child.exitCode === null && this.#child.signalCode === null
+    return (
+      this.#replies.ready === true &&
+      this.#child.exitCode === null &&
+      this.#child.signalCode === null
+    )
   }
 
   /**
@@ -126,19 +133,24 @@ class RunProcess {
       this.#killIfLate(spec.timeout + GRACE_MS)
     })
     // A process that was killed has not removed its lab.
-    if (signal !== null) removeLeftovers()
+    if (signal !== null) {
+      removeLeftovers()
+    }
     const { result, left = [], refusal } = this.#replies
     if (refusal !== undefined) throw errorOf(refusal)
     if (result !== undefined) return { ...result, left, output: this.#output }
     const ms = performance.now() - started
-    const error = this.#late ?? `the process of the run has ended by itself: ${signal ?? `status ${status}`}`
+    const error =
+      this.#late ?? `the process of the run has ended by itself: ${signal ?? `status ${status}`}`
     return brokenRun(error, this.#output, ms)
   }
 
   async facts(url: string): Promise<ModuleFacts> {
     await this.#serve({ url }, () => {})
     const { facts, refusal } = this.#replies
-    if (facts === undefined) throw new UsageError(refusal?.text ?? `${url}: cannot be loaded: ${this.#output}`)
+    if (facts === undefined) {
+      throw new UsageError(refusal?.text ?? `${url}: cannot be loaded: ${this.#output}`)
+    }
     return facts
   }
 
@@ -149,21 +161,28 @@ class RunProcess {
     const ready = new Promise<unknown[]>(resolve => {
       this.#onReply = reply => {
         Object.assign(this.#replies, reply)
-        if (reply.started) onStart()
-        if (reply.ready) resolve([0, null])
+        if (reply.started) {
+          onStart()
+        }
+        if (reply.ready) {
+          resolve([0, null])
+        }
       }
     })
     this.#child.send(request, () => {})
     const ended = await Promise.race([ready, this.#exited]).finally(() => this.#heartbeat.stop())
     // Node waits for ever for its own threads if the system refuses some.
-    if (this.#late !== undefined && !this.#heartbeat.isUp)
+    if (this.#late !== undefined && !this.#heartbeat.isUp) {
       throw new VnetError(
         EAGAIN,
         ['fork', 'the process of a run'],
         'it does not start in 30 s: ulimit -u may be too low',
       )
+    }
     // The last replies may be read after the exit is noticed.
-    if (!this.#replies.ready && this.#child.connected) await once(this.#child, 'disconnect')
+    if (!this.#replies.ready && this.#child.connected) {
+      await once(this.#child, 'disconnect')
+    }
     return ended
   }
 
@@ -209,17 +228,23 @@ export class ModuleRunner implements Runner {
       return await own.run(this.#url, spec, mayStay)
     } finally {
       this.#running.delete(own)
-      if (own.isReady && !this.#isClosed) this.#used.push(own)
+      if (own.isReady && !this.#isClosed) {
+        this.#used.push(own)
+      }
     }
   }
 
   close(): void {
     this.#isClosed = true
-    for (const each of [...this.#ahead.splice(0), ...this.#used, ...this.#running]) each.kill()
+    for (const each of [...this.#ahead.splice(0), ...this.#used, ...this.#running]) {
+      each.kill()
+    }
   }
 
   #start(): void {
     const most = this.#reuse ? 1 : this.concurrency
-    if (!this.#isClosed && this.#ahead.length < most) this.#ahead.push(new RunProcess())
+    if (!this.#isClosed && this.#ahead.length < most) {
+      this.#ahead.push(new RunProcess())
+    }
   }
 }

@@ -126,7 +126,9 @@ export type RepeatOptions = Pick<
 >
 
 /** Options of explore.shrink. */
-export interface ShrinkOptions extends Omit<RepeatOptions, 'hit'>, Pick<ExploreOptions, 'captures'> {
+export interface ShrinkOptions
+  extends Omit<RepeatOptions, 'hit'>,
+    Pick<ExploreOptions, 'captures'> {
   /** The random wire, in both directions or in each. It comes before the scenario's wires. */
   readonly wire: WireSpec
 }
@@ -146,9 +148,13 @@ export interface Progress {
 
 export const EXPLORE_OPTIONS: Forms<ExploreOptions> = {
   links: LIST,
-  filter: { accepts: value => typeof value === 'string' && value !== '', text: "a filter, such as 'tcp'" },
+  filter: {
+    accepts: value => typeof value === 'string' && value !== '',
+    text: "a filter, such as 'tcp'",
+  },
   faults: {
-    accepts: value => Array.isArray(value) && value.length > 0 && value.every(each => typeof each === 'string'),
+    accepts: value =>
+      Array.isArray(value) && value.length > 0 && value.every(each => typeof each === 'string'),
     text: `a list of faults, such as ${FAULT_VERBS.join(', ')}, delay 3rtt`,
   },
   bursts: {
@@ -167,7 +173,10 @@ export const EXPLORE_OPTIONS: Forms<ExploreOptions> = {
   world: wordOf('a world, which are', WORLDS),
   hit: HIT,
   invariant: FUNCTION,
-  rtoMin: { accepts: value => value === false || DURATION.accepts(value), text: "a duration, such as '50ms'" },
+  rtoMin: {
+    accepts: value => value === false || DURATION.accepts(value),
+    text: "a duration, such as '50ms'",
+  },
   signal: SIGNAL,
   captures: {
     accepts: value => value === false || (typeof value === 'string' && value !== ''),
@@ -188,18 +197,30 @@ export function checkExplore<O extends RepeatOptions>(
   forms: Forms<O>,
 ): void {
   const isModule = typeof scenario === 'string' || scenario instanceof URL
-  if (!isModule && typeof scenario !== 'function')
+  if (!isModule && typeof scenario !== 'function') {
     throw new UsageError(`${what}(scenario): expected a function, or the path or URL of a module`)
+  }
   checkForms(what, options, forms)
-  if (isModule && options.invariant !== undefined)
-    throw new UsageError(`${what}: the module runs in another process: export \`invariant\` from it`)
-  if (isModule && typeof options.hit === 'function')
-    throw new UsageError(`${what}: the module runs in another process: export \`hit\` from it, or give names`)
-  if (!isModule && 'concurrency' in options && (options.concurrency ?? 1) !== 1)
-    throw new UsageError(`${what}: a function runs one at a time; for concurrency give the path of a module`)
+  if (isModule && options.invariant !== undefined) {
+    throw new UsageError(
+      `${what}: the module runs in another process: export \`invariant\` from it`,
+    )
+  }
+  if (isModule && typeof options.hit === 'function') {
+    throw new UsageError(
+      `${what}: the module runs in another process: export \`hit\` from it, or give names`,
+    )
+  }
+  if (!isModule && 'concurrency' in options && (options.concurrency ?? 1) !== 1) {
+    throw new UsageError(
+      `${what}: a function runs one at a time; for concurrency give the path of a module`,
+    )
+  }
   const { reuse = false, world: wantedWorld }: ExploreOptions = options
   if (reuse && (!isModule || wantedWorld === 'guest')) {
-    const where = isModule ? 'in a guest each run continues another one' : 'a function always runs in this process'
+    const where = isModule
+      ? 'in a guest each run continues another one'
+      : 'a function always runs in this process'
     throw new UsageError(`${what}: reuse: ${where}: leave it out`)
   }
 }

@@ -42,7 +42,9 @@ export class Schedules implements Iterable<Trial> {
   *[Symbol.iterator](): Iterator<Trial> {
     const { count, seed } = this.#options
     const chance = stream(seed, 'schedules')
-    for (let i = 0; i < count; i++) yield this.#draw(chance)
+    for (let i = 0; i < count; i++) {
+      yield this.#draw(chance)
+    }
   }
 
   /** Returns a schedule in the order of its packets, none of which has two faults. */
@@ -52,7 +54,9 @@ export class Schedules implements Iterable<Trial> {
     for (let left = DRAWS; left > 0 && drawn.length < size; left--) {
       const kind = this.#kinds[chance.below(this.#kinds.length)] as readonly NamedTrial[]
       const trial = kind[chance.below(kind.length)] as NamedTrial
-      if (drawn.every(other => areApart(trial, other))) drawn.push(trial)
+      if (drawn.every(other => areApart(trial, other))) {
+        drawn.push(trial)
+      }
     }
     const [first] = drawn as [NamedTrial]
     if (drawn.length < LEAST_FAULTS) {

@@ -50,27 +50,39 @@ export class Search {
     const deeper: Survivor[] = []
     const survived = await this.#points(singleTrials(report), (trial, judgement) => {
       // Packets of all runs are too many to be kept for nothing.
-      if (depth === 2 && trial.faults.length === 1 && isSurvived(judgement)) deeper.push([trial, judgement.packets])
+      if (depth === 2 && trial.faults.length === 1 && isSurvived(judgement)) {
+        deeper.push([trial, judgement.packets])
+      }
     })
     deeper.sort(([a], [b]) => byPlace(a, b))
-    if (depth === 2) await this.#points(this.#deep(deeper, known))
+    if (depth === 2) {
+      await this.#points(this.#deep(deeper, known))
+    }
     const repaired = await this.#repaired()
     const singles = survived.filter(({ faults }) => faults.length === 1)
     if (pairs === true) {
       const trials = pairsOf(singles, this.#spread)
       await this.#counted('skippedPairs', trials, { trials })
     }
-    if (schedules > 0) await this.#scheduled([...singles, ...repaired], schedules)
+    if (schedules > 0) {
+      await this.#scheduled([...singles, ...repaired], schedules)
+    }
   }
 
   /** Tries sets. Returns the survivors in order. */
-  async #try(size: number, group: Omit<Group, 'judged'>, onJudged?: Group['judged']): Promise<Trial[]> {
+  async #try(
+    size: number,
+    group: Omit<Group, 'judged'>,
+    onJudged?: Group['judged'],
+  ): Promise<Trial[]> {
     const survived: Trial[] = []
     await this.#run(size, {
       ...group,
       judged: (trial, judgement) => {
         this.#add(trial, judgement)
-        if (isSurvived(judgement)) survived.push(trial)
+        if (isSurvived(judgement)) {
+          survived.push(trial)
+        }
         onJudged?.(trial, judgement)
       },
     })
@@ -112,7 +124,10 @@ export class Search {
     await this.#trials.run(group)
   }
 
-  #add(trial: Trial, { packets: _, output: __, spans: ___, operations: ____, ...verdict }: Judgement): void {
+  #add(
+    trial: Trial,
+    { packets: _, output: __, spans: ___, operations: ____, ...verdict }: Judgement,
+  ): void {
     this.#setup.report.add({ ...trial, ...verdict })
   }
 
@@ -124,7 +139,11 @@ export class Search {
     for (const [{ faults }, packets] of survived) {
       const fresh = select(packets).filter(({ name }) => !names.has(name))
       // The same bytes again are the same packet after any fault; a number is another packet.
-      for (const { name, part } of fresh) if (part === 'seq') names.add(name)
+      for (const { name, part } of fresh) {
+        if (part === 'seq') {
+          names.add(name)
+        }
+      }
       const from = report.addAfter(faults, fresh)
       trials.push(...deepTrials(report, from, faults))
     }
@@ -147,8 +166,11 @@ export class Search {
       skipped: trial => report.add({ ...trial, verdict: 'skipped' }),
       judged: (trial, judgement) => {
         const repairs = repairsIn(select(judgement.packets))
-        if (judgement.verdict !== 'failed') this.#add(trial, judgement)
-        else if (repairs.length === 0) ended.push(endedOf(trial, options.timeout))
+        if (judgement.verdict !== 'failed') {
+          this.#add(trial, judgement)
+        } else if (repairs.length === 0) {
+          ended.push(endedOf(trial, options.timeout))
+        }
         lasting.push({ trial, repairs })
       },
     })
@@ -158,18 +180,24 @@ export class Search {
     const failed = new Set<string>()
     const attempt = async (trial: Trial) => {
       const judgement = await this.#setup.judge.attempt(trial.faults)
-      if (judgement.verdict === 'failed') failed.add(cellOf(trial))
+      if (judgement.verdict === 'failed') {
+        failed.add(cellOf(trial))
+      }
       return judgement
     }
-    const repaired = await this.#counted('skippedRepairs', all, { trials: this.#unlessFailed(all, failed), attempt })
+    const repaired = await this.#counted('skippedRepairs', all, {
+      trials: this.#unlessFailed(all, failed),
+      attempt,
+    })
     return [...survived, ...repaired]
   }
 
   /** Leaves out the other repairs of a fault that has failed with one: they find the same bug. */
   *#unlessFailed(all: Sets, failed: ReadonlySet<string>): Generator<Trial> {
     for (const trial of all) {
-      if (!failed.has(cellOf(trial))) yield trial
-      else {
+      if (!failed.has(cellOf(trial))) {
+        yield trial
+      } else {
         this.#setup.report.skippedRepairs--
         this.#trials.expect(-1)
       }

@@ -27,7 +27,10 @@ export function arrow(from: number, to: number, isHit = false): Html {
 }
 
 /** Returns a bar on the line of a host, or from one host to another, between two heights. */
-export function bar([from, to = from]: readonly number[], [top, bottom]: readonly [number, number]): Html {
+export function bar(
+  [from, to = from]: readonly number[],
+  [top, bottom]: readonly [number, number],
+): Html {
   const width = 12
   const [left, right] = [Math.min(from ?? 0, to ?? 0), Math.max(from ?? 0, to ?? 0)]
   const x = left === right ? centre(left) - width / 2 : centre(left)
@@ -51,10 +54,15 @@ export function connectionNames(packets: readonly OfFlow[]): (packet: OfFlow) =>
     const texts = PARTS.map(choice => choice.map(part => `${parts[part]} `).join(''))
     return ['', ...texts].map((text, i) => ({ text, key: `${link} ${i} ${text}` }))
   }
-  const connections = new Map(packets.map(packet => choicesOf(packet)).map(choices => [choices.at(-1)?.key, choices]))
+  const connections = new Map(
+    packets.map(packet => choicesOf(packet)).map(choices => [choices.at(-1)?.key, choices]),
+  )
   const counts = new Map<string, number>()
-  for (const { key } of [...connections.values()].flat()) counts.set(key, (counts.get(key) ?? 0) + 1)
-  return packet => `${choicesOf(packet).find(({ key }) => counts.get(key) === 1)?.text ?? ''}${packet.direction} `
+  for (const { key } of [...connections.values()].flat()) {
+    counts.set(key, (counts.get(key) ?? 0) + 1)
+  }
+  return packet =>
+    `${choicesOf(packet).find(({ key }) => counts.get(key) === 1)?.text ?? ''}${packet.direction} `
 }
 
 type Named = Pick<ResultPacket, 'link' | 'direction'>
@@ -69,7 +77,10 @@ export function knownHosts(packets: readonly Pick<ResultPacket, 'flow'>[]): Read
  * `client-server`, or `client-server.2`. A hyphen may belong to a host, too: the known hosts
  * decide.
  */
-export function endsOf({ link, direction }: Named, known: ReadonlySet<string>): [from: string, to: string] {
+export function endsOf(
+  { link, direction }: Named,
+  known: ReadonlySet<string>,
+): [from: string, to: string] {
   const name = link.replace(/\.\d+$/, '')
   const splits = [...name.matchAll(/-/g)].map(({ index }): [string, string] => {
     return [name.slice(0, index), name.slice(index + 1)]

@@ -20,21 +20,32 @@ export function spread<T>(items: readonly T[], seed: number): T[] {
   for (let size = 2 ** Math.ceil(Math.log2(items.length)); size >= 1; size /= 2) {
     const taken = new Set([...order].map(i => Math.floor(i / size)))
     for (let from = 0; from < items.length; from += size) {
-      if (!taken.has(from / size)) order.add(from + chance.below(Math.min(size, items.length - from)))
+      if (!taken.has(from / size)) {
+        order.add(from + chance.below(Math.min(size, items.length - from)))
+      }
     }
   }
   return [...order].map(i => items[i] as T)
 }
 
 /** The faults that have broken most programs, first (packages/lab/docs/hunted.md). */
-const PROMISING: readonly FaultKind['verb'][] = ['reset', 'silence', 'forget', 'mute', 'deaf', 'restart', 'crash']
+const PROMISING: readonly FaultKind['verb'][] = [
+  'reset',
+  'silence',
+  'forget',
+  'mute',
+  'deaf',
+  'restart',
+  'crash',
+]
 
 /**
  * Returns the trials in an order that finds failures early: by the product of the place of the
  * trial and the rank of its fault, so that no fault waits for all packets of another.
  */
 export function promisingFirst(trials: readonly Trial[], kinds: readonly FaultKind[]): Trial[] {
-  const rank = (kind: number) => PROMISING.indexOf(kinds[kind]?.verb as FaultKind['verb']) + 1 || PROMISING.length + 1
+  const rank = (kind: number) =>
+    PROMISING.indexOf(kinds[kind]?.verb as FaultKind['verb']) + 1 || PROMISING.length + 1
   const rated = trials.map((trial, n) => [(n + 1) * rank(trial.kind), trial] as const)
   return rated.sort(([a], [b]) => a - b).map(([, trial]) => trial)
 }
@@ -42,7 +53,9 @@ export function promisingFirst(trials: readonly Trial[], kinds: readonly FaultKi
 /** Throws a UsageError for a repair that has nothing to end. */
 export function checkRepair(kinds: readonly FaultKind[]): void {
   if (kinds.every(({ verb }) => verb !== 'repair') || kinds.some(needsRepair)) return
-  throw new UsageError('faults: repair ends faults that last: add one, such as silence forever or crash on server')
+  throw new UsageError(
+    'faults: repair ends faults that last: add one, such as silence forever or crash on server',
+  )
 }
 
 /** Returns a repair at a packet. */
@@ -62,7 +75,11 @@ export function lastingTrials(report: ExploreReport): Trial[] {
 export function endedOf({ faults, ...trial }: Trial, timeout: ExploreOptions['timeout']): Trial {
   const third = timeout === undefined ? LASTS : timeOf(durationOf(timeout) / NSEC_PER_MSEC / 3)
   const end = (fault: PlannedFault): PlannedFault => {
-    return { ...fault, verb: fault.verb === 'crash' ? 'restart' : fault.verb, time: Math.min(LASTS, third) }
+    return {
+      ...fault,
+      verb: fault.verb === 'crash' ? 'restart' : fault.verb,
+      time: Math.min(LASTS, third),
+    }
   }
   return { ...trial, faults: faults.map(end) }
 }
@@ -87,13 +104,19 @@ function trialsOf(
       if (!isMeant(kind)) return []
       const together = kind.count === 1 ? [packet] : burstOf(packets, from + i, kind.count)
       const faults = together.flatMap(each => faultOf(each, kind, roundTrip, packets) ?? [])
-      return faults.length === kind.count ? [{ packet: from + i, kind: k, faults: [...before, ...faults] }] : []
+      return faults.length === kind.count
+        ? [{ packet: from + i, kind: k, faults: [...before, ...faults] }]
+        : []
     }),
   )
 }
 
 /** Returns up to `count` packets of one direction of a link, from a packet on. */
-function burstOf(packets: readonly ExploredPacket[], from: number, count: number): readonly ExploredPacket[] {
+function burstOf(
+  packets: readonly ExploredPacket[],
+  from: number,
+  count: number,
+): readonly ExploredPacket[] {
   const { link, direction } = packets[from] as ExploredPacket
   return packets
     .slice(from)
@@ -102,7 +125,11 @@ function burstOf(packets: readonly ExploredPacket[], from: number, count: number
 }
 
 /** Returns the faults of the packets from index `from` on, which appear only after `before`. */
-export function deepTrials(report: ExploreReport, from: number, before: readonly PlannedFault[]): Trial[] {
+export function deepTrials(
+  report: ExploreReport,
+  from: number,
+  before: readonly PlannedFault[],
+): Trial[] {
   const isMeant = isAlone(report)
   return trialsOf(report, kind => kind.count === 1 && isMeant(kind), from, before)
 }
@@ -117,7 +144,9 @@ export type Sets = Iterable<Trial> & { readonly size: number }
 export function pairsOf(singles: readonly Trial[], order = (all: readonly number[]) => all): Sets {
   /** The faults of each packet, by its index. */
   const packets = Array.from({ length: (singles.at(-1)?.packet ?? -1) + 1 }, (): Trial[] => [])
-  for (const each of singles) packets[each.packet]?.push(each)
+  for (const each of singles) {
+    packets[each.packet]?.push(each)
+  }
   /** The indexes of packets, in the order of the pairs of one distance. */
   const starts = order([...packets.keys()])
   return {
@@ -126,8 +155,9 @@ export function pairsOf(singles: readonly Trial[], order = (all: readonly number
       for (let distance = 1; distance < packets.length; distance++) {
         for (const i of starts) {
           for (const one of packets[i] ?? []) {
-            for (const { packet, kind, faults } of packets[i + distance] ?? [])
+            for (const { packet, kind, faults } of packets[i + distance] ?? []) {
               yield { ...one, second: { packet, kind }, faults: [...one.faults, ...faults] }
+            }
           }
         }
       }
@@ -147,7 +177,9 @@ export function repairsOf(lasting: readonly Lasting[]): Sets {
       for (let distance = 0; distance < most; distance++) {
         for (const { trial, repairs } of lasting) {
           const repair = repairs[distance]
-          if (repair !== undefined) yield { ...trial, faults: [...trial.faults, repair] }
+          if (repair !== undefined) {
+            yield { ...trial, faults: [...trial.faults, repair] }
+          }
         }
       }
     },

@@ -14,8 +14,11 @@ parentPort?.on('message', async (request: ThreadRequest) => {
   const { spec } = request
   try {
     const scenario = await loadScenario(url)
-    if (spec === undefined) reply({ facts: factsOf(scenario) })
-    else reply({ result: sentOf(await runOnce(scenario, spec), spec) })
+    if (spec === undefined) {
+      reply({ facts: factsOf(scenario) })
+    } else {
+      reply({ result: sentOf(await runOnce(scenario, spec), spec) })
+    }
   } catch (error) {
     reply({ refusal: refusalOf(error) })
   }

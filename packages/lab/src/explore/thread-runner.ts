@@ -50,7 +50,9 @@ export class ThreadRunner implements Runner {
     const reply = await (this.#loading[0] as Promise<ThreadReply>)
     if ('facts' in reply) return reply.facts
     throw new UsageError(
-      'refusal' in reply ? reply.refusal.text : `${this.#url}: cannot be loaded: ${reply.result.error}`,
+      'refusal' in reply
+        ? reply.refusal.text
+        : `${this.#url}: cannot be loaded: ${reply.result.error}`,
     )
   }
 
@@ -65,7 +67,9 @@ export class ThreadRunner implements Runner {
 
   async run(spec: RunSpec): Promise<RunResult> {
     // A thread that loads the module is ready sooner than a new one.
-    while (this.#idle.length === 0 && this.#loading.length > 0) await this.#loading.shift()
+    while (this.#idle.length === 0 && this.#loading.length > 0) {
+      await this.#loading.shift()
+    }
     if (this.#isClosed) throw new Error('the exploration has ended')
     const { repeat = 0 } = spec
     const reply = await this.#ask(this.#waiting(repeat) ?? this.#start(), { spec })
@@ -75,14 +79,22 @@ export class ThreadRunner implements Runner {
 
   close(): void {
     this.#isClosed = true
-    for (const worker of this.#all) void worker.terminate()
+    for (const worker of this.#all) {
+      void worker.terminate()
+    }
   }
 
   #start(): Thread {
     const workerData = { url: this.#url }
-    const worker = new Worker(builtModule('./thread-main.ts', import.meta.url), { workerData, execArgv: [] })
+    const worker = new Worker(builtModule('./thread-main.ts', import.meta.url), {
+      workerData,
+      execArgv: [],
+    })
     this.#all.add(worker)
-    return { worker, heartbeat: new Heartbeat(() => worker.postMessage({ beats: true } satisfies ThreadRequest)) }
+    return {
+      worker,
+      heartbeat: new Heartbeat(() => worker.postMessage({ beats: true } satisfies ThreadRequest)),
+    }
   }
 
   /** Ends a thread that does not reply. */
@@ -93,8 +105,9 @@ export class ThreadRunner implements Runner {
       const end = (reply: ThreadReply, threads?: Thread[]) => {
         heartbeat.stop()
         worker.off('message', onMessage).off('error', onError).off('exit', onExit)
-        if (threads !== undefined && !this.#isClosed && threads.length < this.concurrency) threads.push(thread)
-        else {
+        if (threads !== undefined && !this.#isClosed && threads.length < this.concurrency) {
+          threads.push(thread)
+        } else {
           this.#all.delete(worker)
           worker.on('error', () => {})
           void worker.terminate()
@@ -106,11 +119,18 @@ export class ThreadRunner implements Runner {
       }
       heartbeat.start(this.patience, (isBlocked, ms) => failed(lateText(isBlocked, ms)))
       const onMessage = (reply: ThreadReply | Beat) => {
-        if ('beat' in reply) heartbeat.take(reply)
-        else end(reply, 'result' in reply && reply.result.error !== undefined ? this.#failed : this.#idle)
+        if ('beat' in reply) {
+          heartbeat.take(reply)
+        } else {
+          end(
+            reply,
+            'result' in reply && reply.result.error !== undefined ? this.#failed : this.#idle,
+          )
+        }
       }
       const onError = (error: unknown) => failed(String(error))
-      const onExit = (status: number) => failed(`the thread of the run has ended by itself: status ${status}`)
+      const onExit = (status: number) =>
+        failed(`the thread of the run has ended by itself: status ${status}`)
       worker.on('message', onMessage).on('error', onError).on('exit', onExit)
       worker.postMessage(request)
     })

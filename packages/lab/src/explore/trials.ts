@@ -70,18 +70,25 @@ export class Trials {
         return
       }
       const { verdict } = judgement
-      if (verdict === 'failed') report.foundAfter ??= judge.runs
+      if (verdict === 'failed') {
+        report.foundAfter ??= judge.runs
+      }
       const isToConfirm = verdict === 'slower' || (verdict === 'failed' && !this.#hasKnown(trial))
       if (isToConfirm && confirms !== 'never') {
-        if (verdict === 'failed') this.#unconfirmed++
+        if (verdict === 'failed') {
+          this.#unconfirmed++
+        }
         this.#repeats++
         unconfirmed.push([trial, judgement])
-      } else judged(trial, judgement)
+      } else {
+        judged(trial, judgement)
+      }
       this.#progress(1)
     }
     const work = async () => {
       for (let isTried = false; ; ) {
-        const isOver = judge.whyStopped() !== undefined || report.failures.length + this.#unconfirmed >= stopAt
+        const isOver =
+          judge.whyStopped() !== undefined || report.failures.length + this.#unconfirmed >= stopAt
         const mayTry = !isTried && !isOver
         const triesFirst = mayTry && !judge.isLate && confirms !== 'first'
         const [again] = triesFirst ? [] : unconfirmed.splice(nextOf(unconfirmed), 1)
@@ -91,21 +98,30 @@ export class Trials {
         } else if (mayTry) {
           const next = untried.next()
           isTried = next.done === true
-          if (next.done !== true) await tryOnce(next.value)
-        } else return
+          if (next.done !== true) {
+            await tryOnce(next.value)
+          }
+        } else {
+          return
+        }
       }
     }
     await Promise.all(Array.from({ length: concurrency }, work))
-    report.ended ??= judge.whyStopped() ?? (report.failures.length >= stopAt ? `stopAt is ${stopAt}` : undefined)
-    if (skipped !== undefined)
-      for (let next = untried.next(); next.done !== true; next = untried.next()) skip(next.value)
+    report.ended ??=
+      judge.whyStopped() ?? (report.failures.length >= stopAt ? `stopAt is ${stopAt}` : undefined)
+    if (skipped !== undefined) {
+      for (let next = untried.next(); next.done !== true; next = untried.next()) {
+        skip(next.value)
+      }
+    }
   }
 
   /** Whether a smaller set of a failure that is described already is part of it. */
   #hasKnown({ faults }: Trial): boolean {
     const texts = faults.map(formatFault)
     return this.#setup.report.failures.some(
-      failure => failure.faults.length < texts.length && failure.faults.every(text => texts.includes(text)),
+      failure =>
+        failure.faults.length < texts.length && failure.faults.every(text => texts.includes(text)),
     )
   }
 
@@ -114,8 +130,12 @@ export class Trials {
     const judgement = await judge.confirm(trial.faults, first)
     const failure = judgement.verdict === 'failed' ? await explain(trial, judgement) : undefined
     this.#repeats--
-    if (first.verdict === 'failed') this.#unconfirmed--
-    if (failure !== undefined) report.failures.push(failure)
+    if (first.verdict === 'failed') {
+      this.#unconfirmed--
+    }
+    if (failure !== undefined) {
+      report.failures.push(failure)
+    }
     return [trial, judgement]
   }
 

@@ -88,9 +88,13 @@ export class FileLab implements AsyncDisposable {
   /** Like start, in an empty lab, which its maker closes. */
   static async fill(lab: Lab, plan: LabPlan, options: FillOptions): Promise<FileLab> {
     const { stages, topology, services, faults, scenario, disk } = plan
-    if (stages.length > 0) await lab.loadStages(stages)
+    if (stages.length > 0) {
+      await lab.loadStages(stages)
+    }
     const running = new FileLab(lab, plan, await lab.topology(topology), options)
-    for (const entry of faults) await running.addFault(entry)
+    for (const entry of faults) {
+      await running.addFault(entry)
+    }
     const programs = options.command === undefined ? services : [...services, options.command]
     for (const host of running.hosts) {
       const own = programs.filter(each => each.host === host.name).map(each => each.command)
@@ -116,7 +120,9 @@ export class FileLab implements AsyncDisposable {
    */
   link(name: string): LabLink {
     const found = this.#plan.links.get(name)
-    if (found === undefined) throw new UsageError(`the lab has no link ${name}; it has ${namesFor(name, this.links)}`)
+    if (found === undefined) {
+      throw new UsageError(`the lab has no link ${name}; it has ${namesFor(name, this.links)}`)
+    }
     const { router, lan, host = '' } = found
     if (router !== undefined) return this.router('link', router).linkTo(this.host(host))
     const { cables, lans } = this.#made
@@ -128,8 +134,12 @@ export class FileLab implements AsyncDisposable {
    * UsageError for unknown names.
    */
   async change({ accept, switch: switched }: HostChanges): Promise<void> {
-    if (switched !== undefined) await this.host(switched.host).switchTo(this.host(switched.uplink))
-    if (accept !== undefined) await this.router('accept', accept.router).accept(this.host(accept.host))
+    if (switched !== undefined) {
+      await this.host(switched.host).switchTo(this.host(switched.uplink))
+    }
+    if (accept !== undefined) {
+      await this.router('accept', accept.router).accept(this.host(accept.host))
+    }
   }
 
   /** Returns a line for each end of a link where the kernel lost frames before vnet. */
@@ -159,14 +169,21 @@ export class FileLab implements AsyncDisposable {
     const before = this.#before.get(host)
     const counters = host.stats()
     if (before === undefined) return counters
-    return Object.fromEntries(Object.entries(counters).map(([key, n]) => [key, n - (before[key] ?? 0)]))
+    return Object.fromEntries(
+      Object.entries(counters).map(([key, n]) => [key, n - (before[key] ?? 0)]),
+    )
   }
 
   /** Starts to record a link in a file, by default a new one. Returns its number and its path. */
-  async capture(name: string, file?: string): Promise<{ readonly capture: number; readonly file: string }> {
+  async capture(
+    name: string,
+    file?: string,
+  ): Promise<{ readonly capture: number; readonly file: string }> {
     const link = this.link(name)
     const number = ++this.#recorded
-    if (file === undefined) this.#directory ??= makeTemporaryDirectory('vnet-captures-')
+    if (file === undefined) {
+      this.#directory ??= makeTemporaryDirectory('vnet-captures-')
+    }
     const path = resolve(file ?? join(this.#directory ?? '', `${link.name}.${number}.pcapng`))
     this.captured[number - 1] = await link.capture(path)
     return { capture: number, file: path }
@@ -182,8 +199,12 @@ export class FileLab implements AsyncDisposable {
     const { links, faults, scenario } = this.#plan
     this.faults.length = 0
     await Promise.all([...links].map(([name, { wire }]) => this.link(name).reset(wire, seed)))
-    for (const entry of faults) await this.addFault(entry)
-    for (const host of this.hosts) this.#before.set(host, host.stats())
+    for (const entry of faults) {
+      await this.addFault(entry)
+    }
+    for (const host of this.hosts) {
+      this.#before.set(host, host.stats())
+    }
     await this.#play(scenario)
   }
 
@@ -224,7 +245,9 @@ export class FileLab implements AsyncDisposable {
       const i = list.steps.indexOf(step)
       await this.change(hosts[i] as HostChanges)
       const name = links[i]
-      if (name !== undefined) await changeLink(this.link(name), step)
+      if (name !== undefined) {
+        await changeLink(this.link(name), step)
+      }
     }
     await playScenario(list, change, signal, this.#log)
   }
@@ -241,12 +264,18 @@ export async function playScenario(
   log: (line: string) => void,
 ): Promise<void> {
   const made = new Set(list.steps.filter(({ at }) => at === 0))
-  for (const step of made) await change(step)
+  for (const step of made) {
+    await change(step)
+  }
   const failed = (error: unknown) => {
-    if (!signal.aborted) log(`scenario: ${describeException(error)}`)
+    if (!signal.aborted) {
+      log(`scenario: ${describeException(error)}`)
+    }
   }
   const scenario = scenarioOf(list, step => {
-    if (!made.delete(step)) void change(step).catch(failed)
+    if (!made.delete(step)) {
+      void change(step).catch(failed)
+    }
   })
   const clock = new TimerfdClock(loadNative())
   const ended = runScenario(clock, scenario, signal).catch(failed)
@@ -254,8 +283,15 @@ export async function playScenario(
 }
 
 /** Makes the changes of a step. */
-export async function changeLink(link: LabLink, { ab, ba, carrier }: ScenarioStep<string>): Promise<void> {
+export async function changeLink(
+  link: LabLink,
+  { ab, ba, carrier }: ScenarioStep<string>,
+): Promise<void> {
   const wire = { ...(ab !== undefined && { ab }), ...(ba !== undefined && { ba }) }
-  if (Object.keys(wire).length > 0) await link.wire(wire)
-  if (carrier !== undefined) await (carrier ? link.up() : link.down())
+  if (Object.keys(wire).length > 0) {
+    await link.wire(wire)
+  }
+  if (carrier !== undefined) {
+    await (carrier ? link.up() : link.down())
+  }
 }

@@ -20,10 +20,16 @@ export function graph({ hosts, routers = {}, cables = {}, lans = {} }: Topology)
   const nodes = [
     ...hosts.map(name => node(name, HOST, name)),
     ...Object.entries(routers).map(([name, { preset, nat, firewall }]) => {
-      const kinds = [preset && `preset ${preset}`, nat && `nat ${nat}`, firewall && `firewall ${firewall}`]
+      const kinds = [
+        preset && `preset ${preset}`,
+        nat && `nat ${nat}`,
+        firewall && `firewall ${firewall}`,
+      ]
       return node(name, ROUTER, lines(name, ...kinds))
     }),
-    ...Object.entries(lans).map(([name, { network }]) => node(lanKey(name), LAN, lines(name, network))),
+    ...Object.entries(lans).map(([name, { network }]) =>
+      node(lanKey(name), LAN, lines(name, network)),
+    ),
   ]
   const links = [
     ...Object.entries(routers).flatMap(([name, { inside = [], outside, wire }]) => {

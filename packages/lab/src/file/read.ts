@@ -66,7 +66,9 @@ export function parseLabFile(
   const { seed, capture = false, hosts, disk, run = {}, faults = [] } = file
   const stages = file.stages?.map(each => resolve(dirname(name), each)) ?? []
   for (const [i, each] of stages.entries()) {
-    if (!existsSync(each)) problems.add(`stages[${i}]`, `${each}: no such file`)
+    if (!existsSync(each)) {
+      problems.add(`stages[${i}]`, `${each}: no such file`)
+    }
   }
   // Nothing runs here, so a name is checked when its link is made.
   const stage = file.stages === undefined ? noStages : () => anyStage
@@ -81,7 +83,9 @@ export function parseLabFile(
   checkLinks(topology, problems, check)
   // Mistakes below would be consequences of mistakes above.
   problems.throwIfAny()
-  for (const host of Object.keys(run)) checkKnown(problems, `run.${host}`, host, hostsOf(topology), 'host')
+  for (const host of Object.keys(run)) {
+    checkKnown(problems, `run.${host}`, host, hostsOf(topology), 'host')
+  }
   const links = linksOf(topology)
   checkFaults(faults, [...links.keys()], problems)
   // Mistakes of a scenario in a file of its own are reported with that file.
@@ -92,7 +96,9 @@ export function parseLabFile(
     disk,
     topology,
     links,
-    services: Object.entries(run).flatMap(([host, each]) => [each].flat().map(service => ({ ...service, host }))),
+    services: Object.entries(run).flatMap(([host, each]) =>
+      [each].flat().map(service => ({ ...service, host })),
+    ),
     faults,
     scenario:
       scenario === undefined
@@ -135,35 +141,56 @@ function checkLinks(topology: LabTopology, problems: ConfigFile, check: CheckTex
   const { routers, cables, lans } = topology
   checkTopology(topology, (path, error) => problems.add(path, firstLine(error)))
   for (const [kind, entries] of Object.entries({ routers, cables, lans })) {
-    for (const [key, { wire = '' }] of Object.entries(entries as Record<string, { readonly wire?: WireSpec }>))
+    for (const [key, { wire = '' }] of Object.entries(
+      entries as Record<string, { readonly wire?: WireSpec }>,
+    )) {
       checkWire(wire, `${kind}.${key}.wire`, problems, check)
+    }
   }
   for (const [key, { ports, ...options }] of Object.entries(lans)) {
     // Its addresses depend on the number of the link, its mistakes do not.
     reporting(problems, `lans.${key}`, () => {
       const { file, addresses } = planLan(1, ports, options)
-      toLanConfig(file, { others: Object.fromEntries(ports.map((name, i) => [name, addresses[i] ?? []])) })
+      toLanConfig(file, {
+        others: Object.fromEntries(ports.map((name, i) => [name, addresses[i] ?? []])),
+      })
     })
   }
 }
 
-function checkFaults(faults: readonly schema.FaultEntry[], links: readonly string[], problems: ConfigFile): void {
+function checkFaults(
+  faults: readonly schema.FaultEntry[],
+  links: readonly string[],
+  problems: ConfigFile,
+): void {
   for (const [i, { link, direction: _, action, filter, ...when }] of faults.entries()) {
     checkKnown(problems, `faults[${i}].link`, link, links, 'link')
     reporting(problems, `faults[${i}]`, () => fault(action, undefined, whenOf(when)))
-    if (filter !== undefined) reporting(problems, `faults[${i}].filter`, () => compileFilter(filter))
+    if (filter !== undefined) {
+      reporting(problems, `faults[${i}].filter`, () => compileFilter(filter))
+    }
   }
 }
 
-function checkSteps(steps: readonly schema.Step[], path: string, topology: LabTopology, problems: ConfigFile): void {
+function checkSteps(
+  steps: readonly schema.Step[],
+  path: string,
+  topology: LabTopology,
+  problems: ConfigFile,
+): void {
   const { hosts, routers } = topology
   const links = [...linksOf(topology).keys()]
-  const portals = Object.keys(routers).filter(name => accessOf(routers[name] ?? {}).firewall === 'captive-portal')
+  const portals = Object.keys(routers).filter(
+    name => accessOf(routers[name] ?? {}).firewall === 'captive-portal',
+  )
   for (const [i, { link, accept, switch: switched, at: _, ...ofLink }] of steps.entries()) {
     const known = (place: string, name: string, names: readonly string[], what: string) =>
       checkKnown(problems, `${path}[${i}].${place}`, name, names, what)
-    if (link !== undefined) known('link', link, links, 'link')
-    else if (Object.keys(ofLink).length > 0) problems.add(`${path}[${i}]`, 'link is missing')
+    if (link !== undefined) {
+      known('link', link, links, 'link')
+    } else if (Object.keys(ofLink).length > 0) {
+      problems.add(`${path}[${i}]`, 'link is missing')
+    }
     if (accept !== undefined) {
       known('accept.host', accept.host, hostsOf(topology), 'host')
       known('accept.router', accept.router, portals, 'captive portal')
@@ -174,7 +201,9 @@ function checkSteps(steps: readonly schema.Step[], path: string, topology: LabTo
         known('switch.host', host, hosts, 'host'),
         known('switch.uplink', uplink, Object.keys(routers), 'router'),
       ]
-      if (areKnown.every(Boolean)) checkUplink(problems, `${path}[${i}].switch.uplink`, host, uplink, topology)
+      if (areKnown.every(Boolean)) {
+        checkUplink(problems, `${path}[${i}].switch.uplink`, host, uplink, topology)
+      }
     }
   }
 }
@@ -195,13 +224,24 @@ function checkUplink(
   ]
   const own = segments.filter(hosts => hosts.includes(host) && hosts.includes(uplink))
   const other = own.flat().find(each => each !== uplink && Object.hasOwn(routers, each))
-  if (own.length === 0) problems.add(path, `${uplink} is not an uplink of ${host}`)
-  else if (other !== undefined)
-    problems.add(path, `${uplink} and ${other} are on one segment of ${host}: give each uplink a link of its own`)
+  if (own.length === 0) {
+    problems.add(path, `${uplink} is not an uplink of ${host}`)
+  } else if (other !== undefined) {
+    problems.add(
+      path,
+      `${uplink} and ${other} are on one segment of ${host}: give each uplink a link of its own`,
+    )
+  }
 }
 
 /** Returns whether the lab has this `what`: a host, a link. */
-function checkKnown(problems: ConfigFile, path: string, name: string, known: readonly string[], what: string): boolean {
+function checkKnown(
+  problems: ConfigFile,
+  path: string,
+  name: string,
+  known: readonly string[],
+  what: string,
+): boolean {
   if (known.includes(name)) return true
   problems.add(path, `the lab has no ${what} ${name}; it has ${namesFor(name, known)}`)
   return false
@@ -220,7 +260,10 @@ function linksOf({ routers, cables, lans }: LabTopology): LabPlan['links'] {
 }
 
 /** Returns the names of hosts, then routers. */
-export function hostsOf({ hosts, routers = {} }: Pick<Topology, 'hosts' | 'routers'>): readonly string[] {
+export function hostsOf({
+  hosts,
+  routers = {},
+}: Pick<Topology, 'hosts' | 'routers'>): readonly string[] {
   return [...hosts, ...Object.keys(routers)]
 }
 
@@ -230,9 +273,15 @@ export function whenOf<W extends object>(when: W): W | { readonly every: 1 } {
 }
 
 /** Records the links of all entries that do not set `capture`, if they have this option. */
-function recorded<E>(capture: boolean, options: object, entries: Readonly<Record<string, E>> = {}): Record<string, E> {
+function recorded<E>(
+  capture: boolean,
+  options: object,
+  entries: Readonly<Record<string, E>> = {},
+): Record<string, E> {
   const given = capture && 'capture' in options ? { capture } : {}
-  return Object.fromEntries(Object.entries(entries).map(([name, entry]) => [name, { ...given, ...entry }]))
+  return Object.fromEntries(
+    Object.entries(entries).map(([name, entry]) => [name, { ...given, ...entry }]),
+  )
 }
 
 type LabTopology = Required<Pick<Topology, 'hosts' | 'routers' | 'cables' | 'lans'>>

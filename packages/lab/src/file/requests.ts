@@ -5,7 +5,16 @@
 
 import type { Interface } from 'node:readline'
 import { ConfigFile } from 'vnet/internal/base/config-file'
-import { about, anyText, either, integer, object, oneOf, type Schema, type Typed } from 'vnet/internal/base/schema'
+import {
+  about,
+  anyText,
+  either,
+  integer,
+  object,
+  oneOf,
+  type Schema,
+  type Typed,
+} from 'vnet/internal/base/schema'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { statusOf } from 'vnet/internal/cli/process/io'
 import { WHOLE_NUMBER } from '../model/options.ts'
@@ -27,7 +36,10 @@ interface Method<P = never> {
   call(lab: FileLab, params: P): Promise<unknown>
 }
 
-const method = <P>(params: Typed<P>, call: (lab: FileLab, params: P) => Promise<unknown>): Method => ({
+const method = <P>(
+  params: Typed<P>,
+  call: (lab: FileLab, params: P) => Promise<unknown>,
+): Method => ({
   params,
   call: call as Method['call'],
 })
@@ -37,7 +49,11 @@ const ofLink = object({ link: linkName }, 'link')
 const number = integer(1, Number.MAX_SAFE_INTEGER)
 const ofFault = object({ fault: number, wait: integer(1, 0xffff_ffff) }, 'fault')
 const milliseconds = integer(0, 0xffff_ffff, 'a whole number of milliseconds')
-const forTime = object({ link: linkName, ms: milliseconds, direction: oneOf('ab', 'ba') }, 'link', 'ms')
+const forTime = object(
+  { link: linkName, ms: milliseconds, direction: oneOf('ab', 'ba') },
+  'link',
+  'ms',
+)
 const wires = either(anyText, object({ ab: anyText, ba: anyText }))
 
 export const METHODS: Readonly<Record<string, Method>> = {
@@ -49,18 +65,27 @@ export const METHODS: Readonly<Record<string, Method>> = {
     ),
     async (lab, { host, command, input, env, cwd }) => {
       const [program, ...args] = wordsOf(command)
-      const options = { env: { ...process.env, ...lab.env, ...env }, ...(cwd !== undefined && { cwd }) }
-      const ended = await lab.host(host).exec(program, args, { ...options, ...(input !== undefined && { input }) })
+      const options = {
+        env: { ...process.env, ...lab.env, ...env },
+        ...(cwd !== undefined && { cwd }),
+      }
+      const ended = await lab
+        .host(host)
+        .exec(program, args, { ...options, ...(input !== undefined && { input }) })
       const { status, signal, stdout, stderr } = ended
       return { status: statusOf(status, signal), stdout, stderr }
     },
   ),
-  run: method(object({ ...serviceKeys, host: hostName }, 'host', 'command'), (lab, { host, ...service }) =>
-    lab.run(host, service),
+  run: method(
+    object({ ...serviceKeys, host: hostName }, 'host', 'command'),
+    (lab, { host, ...service }) => lab.run(host, service),
   ),
-  wire: method(object({ link: linkName, wire: wires }, 'link', 'wire'), async (lab, { link, wire }) => {
-    await lab.link(link).wire(wire)
-  }),
+  wire: method(
+    object({ link: linkName, wire: wires }, 'link', 'wire'),
+    async (lab, { link, wire }) => {
+      await lab.link(link).wire(wire)
+    },
+  ),
   cut: method(ofLink, (lab, { link }) => lab.link(link).down()),
   plug: method(ofLink, (lab, { link }) => lab.link(link).up()),
   partition: method(forTime, (lab, { link, ms, direction }) => {
@@ -72,10 +97,14 @@ export const METHODS: Readonly<Record<string, Method>> = {
   ),
   accept: method(acceptKeys, (lab, params) => lab.change({ accept: params })),
   switch: method(switchKeys, (lab, params) => lab.change({ switch: params })),
-  fault: method(faultSchema, async (lab, entry: FaultEntry) => ({ fault: await lab.addFault(entry) })),
+  fault: method(faultSchema, async (lab, entry: FaultEntry) => ({
+    fault: await lab.addFault(entry),
+  })),
   hits: method(ofFault, async (lab, { fault, wait }) => {
     const found = numbered('fault', lab.faults, fault).fault
-    if (wait !== undefined) await found.hit(wait)
+    if (wait !== undefined) {
+      await found.hit(wait)
+    }
     return { hits: found.hits }
   }),
   remove: method(object({ fault: number }, 'fault'), (lab, { fault }) =>
@@ -86,15 +115,24 @@ export const METHODS: Readonly<Record<string, Method>> = {
     return { ...(await found.stats()), lateness: await found.lateness() }
   }),
   counters: method(object({ host: hostName }, 'host'), async (lab, { host }) => lab.counters(host)),
-  rebind: method(object({ router: hostName }, 'router'), (lab, { router }) => lab.router('rebind', router).rebind()),
-  forward: method(object({ router: hostName, from: anyText, to: anyText }, 'router', 'from', 'to'), (lab, params) => {
-    return lab.router('forward', params.router).forward(params.from, params.to)
-  }),
-  capture: method(object({ link: linkName, file: text }, 'link'), (lab, { link, file }) => lab.capture(link, file)),
+  rebind: method(object({ router: hostName }, 'router'), (lab, { router }) =>
+    lab.router('rebind', router).rebind(),
+  ),
+  forward: method(
+    object({ router: hostName, from: anyText, to: anyText }, 'router', 'from', 'to'),
+    (lab, params) => {
+      return lab.router('forward', params.router).forward(params.from, params.to)
+    },
+  ),
+  capture: method(object({ link: linkName, file: text }, 'link'), (lab, { link, file }) =>
+    lab.capture(link, file),
+  ),
   stop: method(object({ capture: number }, 'capture'), (lab, { capture }) =>
     numbered('capture', lab.captured, capture)(),
   ),
-  reset: method(object({ seed: WHOLE_NUMBER.schema as Typed<number> }), (lab, { seed }) => lab.reset(seed)),
+  reset: method(object({ seed: WHOLE_NUMBER.schema as Typed<number> }), (lab, { seed }) =>
+    lab.reset(seed),
+  ),
 }
 
 /** Returns the element of a number, from 1. Throws a UsageError. */
@@ -132,8 +170,11 @@ export function serveLines(
     lines.on('line', line => {
       const request = serve(lab, line).then(response => {
         pending.delete(request)
-        if (response === undefined) resolve()
-        else print(response)
+        if (response === undefined) {
+          resolve()
+        } else {
+          print(response)
+        }
       })
       pending.add(request)
     })
@@ -148,16 +189,27 @@ async function serve(lab: FileLab, line: string): Promise<object | undefined> {
   let id: unknown = null
   try {
     const request: unknown = JSON.parse(line)
-    const { id: given = null, method: methodName, params = {}, ...more } = Object(request) as Record<string, unknown>
+    const {
+      id: given = null,
+      method: methodName,
+      params = {},
+      ...more
+    } = Object(request) as Record<string, unknown>
     id = given
     const [unknown] = Object.keys(more)
-    if (unknown !== undefined) throw new UsageError(`${unknown}: a request has id, method and params`)
+    if (unknown !== undefined) {
+      throw new UsageError(`${unknown}: a request has id, method and params`)
+    }
     if (methodName === 'end') return undefined
-    const found = typeof methodName === 'string' && Object.hasOwn(METHODS, methodName) ? METHODS[methodName] : undefined
-    if (found === undefined)
+    const found =
+      typeof methodName === 'string' && Object.hasOwn(METHODS, methodName)
+        ? METHODS[methodName]
+        : undefined
+    if (found === undefined) {
       throw new UsageError(
         `method: expected ${Object.keys(METHODS).join(', ')} or end, got ${JSON.stringify(methodName)}`,
       )
+    }
     const checked = new ConfigFile(undefined).read(JSON.stringify(params), found.params)
     return { id, result: (await found.call(lab, checked as never)) ?? {} }
   } catch (error) {

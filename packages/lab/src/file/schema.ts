@@ -19,9 +19,15 @@ import type { CableEntry, LanEntry, RouterEntry } from '../network/topology.ts'
 export const text = schema.string('text', { pattern: '.' })
 const name = schema.string('the name of a host', { pattern: '^[A-Za-z0-9-]+$' })
 const names = schema.list(name)
-export const link = schema.string('a link: the name of a cable, ROUTER/HOST or LAN/HOST', { pattern: '.' })
+export const link = schema.string('a link: the name of a cable, ROUTER/HOST or LAN/HOST', {
+  pattern: '.',
+})
 
-const options = <T>(forms: object, own: Readonly<Record<string, schema.Schema>>, ...required: string[]) =>
+const options = <T>(
+  forms: object,
+  own: Readonly<Record<string, schema.Schema>>,
+  ...required: string[]
+) =>
   ({
     ...schemaOf(forms as Readonly<Record<string, Form>>, own),
     ...(required.length > 0 && { required }),
@@ -42,8 +48,14 @@ export const programKeys = {
 }
 export const serviceKeys = {
   ...programKeys,
-  ready: schema.about('It is ready when a line that it prints contains this. Default: when it has started.', text),
-  restart: schema.about('Whether it is started again, 1 s after its end. Default: false.', schema.flag),
+  ready: schema.about(
+    'It is ready when a line that it prints contains this. Default: when it has started.',
+    text,
+  ),
+  restart: schema.about(
+    'Whether it is started again, 1 s after its end. Default: false.',
+    schema.flag,
+  ),
 }
 const serviceSchema = schema.object(serviceKeys, 'command')
 export type Service = schema.TypeOf<typeof serviceSchema>
@@ -87,14 +99,20 @@ export const labSchema = {
   ...schema.object(
     {
       $schema: schema.anyText,
-      seed: schema.about('The seed of all random decisions. Default: 1.', WHOLE_NUMBER.schema as schema.Typed<number>),
+      seed: schema.about(
+        'The seed of all random decisions. Default: 1.',
+        WHOLE_NUMBER.schema as schema.Typed<number>,
+      ),
       stages: schema.about(
         'JavaScript files whose exported functions are stages. Relative to this file.',
         schema.list(text),
       ),
       capture: schema.about('Whether all links are recorded. Default: false.', schema.flag),
       hosts: schema.about('The hosts.', { ...names, minItems: 1, maxItems: 1000 }),
-      routers: schema.about('Each may be joined to hosts, and to routers above it.', schema.record(router)),
+      routers: schema.about(
+        'Each may be joined to hosts, and to routers above it.',
+        schema.record(router),
+      ),
       cables: schema.about('Links between two hosts or routers.', schema.record(cable)),
       lans: schema.about('Segments with a gateway, DHCP and DNS.', schema.record(lan)),
       disk: schema.about(
@@ -105,7 +123,10 @@ export const labSchema = {
         'Programs that run all the time, by their hosts.',
         schema.record(schema.oneOrMore(serviceSchema)),
       ),
-      faults: schema.about('Faults, which are set before the programs start.', schema.list(faultSchema)),
+      faults: schema.about(
+        'Faults, which are set before the programs start.',
+        schema.list(faultSchema),
+      ),
       scenario: schema.about(
         'Changes of links and hosts at set times. Time 0 is when all programs are ready.',
         labScenario,

@@ -63,7 +63,12 @@ export function startService(host: LabHost, service: Service, lab: ServiceOption
   return new Promise((resolve, reject) => {
     let isReady = false
     const late = setTimeout(() => {
-      reject(new ServiceError(`${what}: it has printed no line with '${ready}' within ${READY_MS / 1000} s`, printed))
+      reject(
+        new ServiceError(
+          `${what}: it has printed no line with '${ready}' within ${READY_MS / 1000} s`,
+          printed,
+        ),
+      )
     }, READY_MS)
     lab.signal.addEventListener('abort', () => {
       clearTimeout(late)
@@ -77,22 +82,35 @@ export function startService(host: LabHost, service: Service, lab: ServiceOption
     const onEnd = (status: number) => {
       if (lab.signal.aborted) return
       const text = `${what}: it has ended with status ${status}`
-      if (restart || isReady) lab.log(restart ? `${text}, and is started again` : text)
-      if (restart) setTimeout(start, RESTART_MS)
-      else reject(new ServiceError(`${text} before a line with '${ready}'`, printed))
+      if (restart || isReady) {
+        lab.log(restart ? `${text}, and is started again` : text)
+      }
+      if (restart) {
+        setTimeout(start, RESTART_MS)
+      } else {
+        reject(new ServiceError(`${text} before a line with '${ready}'`, printed))
+      }
     }
     const start = () => {
       if (lab.signal.aborted) return
       printed = []
       const options = { env: { ...lab.env, ...env }, ...(cwd !== undefined && { cwd }) }
       // In a new session: Ctrl-C at a terminal is for the command of the lab.
-      const child = host.spawn(program, args, { ...options, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
+      const child = host.spawn(program, args, {
+        ...options,
+        detached: true,
+        stdio: ['ignore', 'pipe', 'pipe'],
+      })
       readLines(child, line => {
-        if (ready !== undefined && line.includes(ready)) onReady()
+        if (ready !== undefined && line.includes(ready)) {
+          onReady()
+        }
         printed = [...printed, line].slice(-LAST_LINES)
         lab.log(`${host.name}: ${line}`)
       })
-      if (ready === undefined) child.once('spawn', onReady)
+      if (ready === undefined) {
+        child.once('spawn', onReady)
+      }
       child.once('error', reject)
       child.once('close', (status, signal) => onEnd(statusOf(status, signal)))
     }
@@ -100,6 +118,13 @@ export function startService(host: LabHost, service: Service, lab: ServiceOption
   })
 }
 
-function readLines({ stdout, stderr }: ReturnType<LabHost['spawn']>, onLine: (line: string) => void): void {
-  for (const input of [stdout, stderr]) if (input !== null) createInterface({ input }).on('line', onLine)
+function readLines(
+  { stdout, stderr }: ReturnType<LabHost['spawn']>,
+  onLine: (line: string) => void,
+): void {
+  for (const input of [stdout, stderr]) {
+    if (input !== null) {
+      createInterface({ input }).on('line', onLine)
+    }
+  }
 }

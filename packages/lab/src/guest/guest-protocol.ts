@@ -32,13 +32,24 @@ export type GuestLog = Readonly<{ type: 'stdout' | 'stderr'; content: string }>
 export type GuestRecord = GuestResult | GuestLog | { readonly unhandled: readonly TestError[] }
 
 /** The parts of errors that vitest prints. */
-const SHOWN = ['name', 'message', 'stack', 'stackStr', 'diff', 'actual', 'expected', 'operator'] as const
+const SHOWN = [
+  'name',
+  'message',
+  'stack',
+  'stackStr',
+  'diff',
+  'actual',
+  'expected',
+  'operator',
+] as const
 
 /** Returns a copy of an error, as vitest's processes send them to each other. */
 export function plain(error: TestError): TestError {
   const { cause, ...parts } = { cause: undefined, ...error } as { cause?: unknown }
   const values = { ...parts, message: error.message, stack: error.stack } as Record<string, unknown>
-  const shown = SHOWN.map(key => [key, values[key]] as const).filter(([, value]) => typeof value === 'string')
+  const shown = SHOWN.map(key => [key, values[key]] as const).filter(
+    ([, value]) => typeof value === 'string',
+  )
   const isError = typeof cause === 'object' && cause !== null
   return Object.fromEntries(isError ? [...shown, ['cause', plain(cause)]] : shown)
 }

@@ -27,7 +27,11 @@ const write = (record: GuestRecord) => writeFileSync(RESULTS, `${JSON.stringify(
 interface TestCase {
   readonly id: string
   meta(): { readonly captures?: readonly string[] }
-  result(): { state: 'passed' | 'failed' | 'skipped' | 'pending'; note?: string; errors?: readonly TestError[] }
+  result(): {
+    state: 'passed' | 'failed' | 'skipped' | 'pending'
+    note?: string
+    errors?: readonly TestError[]
+  }
 }
 
 const reporter = {
@@ -36,12 +40,21 @@ const reporter = {
     if (state === 'pending') return
     const kept = (test.meta().captures ?? []).filter(name => existsSync(name))
     const captures = kept.map(name => ({ name, content: readFileSync(name, 'base64') }))
-    write({ id: test.id, state, ...(note !== undefined && { note }), errors: errors.map(plain), captures })
+    write({
+      id: test.id,
+      state,
+      ...(note !== undefined && { note }),
+      errors: errors.map(plain),
+      captures,
+    })
   },
   onUserConsoleLog({ type, content }: { type: 'stdout' | 'stderr'; content: string }) {
     write({ type, content })
   },
-  onTestRunEnd(modules: readonly { errors(): readonly TestError[] }[], unhandled: readonly TestError[]) {
+  onTestRunEnd(
+    modules: readonly { errors(): readonly TestError[] }[],
+    unhandled: readonly TestError[],
+  ) {
     write({ unhandled: [...modules.flatMap(each => each.errors()), ...unhandled].map(plain) })
   },
 }
@@ -57,7 +70,12 @@ await startVitest(
     // The ids choose the tests.
     ...{ testNamePattern: undefined, shard: undefined, changed: undefined },
     ...{ watch: false, run: true, ui: false, coverage: { enabled: false } },
-    ...{ reporters: [reporter], reporter: undefined, outputFile: undefined, disableConsoleIntercept: false },
+    ...{
+      reporters: [reporter],
+      reporter: undefined,
+      outputFile: undefined,
+      disableConsoleIntercept: false,
+    },
     testTimeout: USUAL_TIMEOUT_MS,
     hookTimeout: USUAL_TIMEOUT_MS,
     // Otherwise vitest compiles linked packages.

@@ -27,7 +27,10 @@ const PASSED_ON = /^(VNET_(?!GUEST)\w+|CI|TZ)$/
 const TAIL = 2000
 
 /** Sets the results of tests of a file to their results in a guest. */
-export async function takeGuestResults(file: GuestFile, tests: readonly GuestTest[]): Promise<void> {
+export async function takeGuestResults(
+  file: GuestFile,
+  tests: readonly GuestTest[],
+): Promise<void> {
   const waiting = new Map(tests.map(test => [test.id, test]))
   let errors: readonly TestError[] = []
   let tail = ''
@@ -38,9 +41,11 @@ export async function takeGuestResults(file: GuestFile, tests: readonly GuestTes
     waiting.delete(test.id)
   }
   const take = (record: GuestRecord) => {
-    if ('unhandled' in record) errors = record.unhandled
-    else if ('content' in record) console[record.type === 'stderr' ? 'error' : 'log'](record.content.replace(/\n$/, ''))
-    else {
+    if ('unhandled' in record) {
+      errors = record.unhandled
+    } else if ('content' in record) {
+      console[record.type === 'stderr' ? 'error' : 'log'](record.content.replace(/\n$/, ''))
+    } else {
       const test = waiting.get(record.id)
       if (test === undefined) return
       Object.assign(test.meta, { world: 'guest' })
@@ -50,19 +55,28 @@ export async function takeGuestResults(file: GuestFile, tests: readonly GuestTes
   }
   const readOut = lines(line => {
     const record = recordOf(line)
-    if (record !== undefined) take(record)
+    if (record !== undefined) {
+      take(record)
+    }
   })
   const decoders = { out: new StringDecoder(), err: new StringDecoder() }
   const end = await runFile(file, [...waiting.keys()], (stream, bytes) => {
     const text = decoders[stream].write(bytes)
-    if (stream === 'out') readOut(text)
-    else tail = `${tail}${text}`.slice(-TAIL)
+    if (stream === 'out') {
+      readOut(text)
+    } else {
+      tail = `${tail}${text}`.slice(-TAIL)
+    }
   }).then(
-    () => new Error(`the guest has not run this test: ${tail.trim().split('\n').at(-1) || 'it is not in its run'}`),
+    () =>
+      new Error(
+        `the guest has not run this test: ${tail.trim().split('\n').at(-1) || 'it is not in its run'}`,
+      ),
     error => error as Error,
   )
-  for (const test of waiting.values())
+  for (const test of waiting.values()) {
     set(test, attempt(() => skippedBy(end)) ?? failed(errors.length > 0 ? errors : [plain(end)]))
+  }
 }
 
 const failed = (errors: readonly TestError[]) => ({ state: 'fail', errors })
@@ -92,7 +106,10 @@ async function runFile(
   const script = fileURLToPath(builtModule('./guest-tests-main.ts', import.meta.url))
   // Output of vitest and of the tests' programs must not mix with results.
   const command = ['sh', '-c', 'exec 3>&1 1>&2; exec "$@"', 'sh', process.execPath, script]
-  const variables = Object.entries(process.env).filter(([name]) => PASSED_ON.test(name)) as [string, string][]
+  const variables = Object.entries(process.env).filter(([name]) => PASSED_ON.test(name)) as [
+    string,
+    string,
+  ][]
   const seed = Number(process.env.VNET_SEED)
   const { lost, failures } = await runInGuest([...command, vitest, JSON.stringify(order)], {
     directory: commonDirectory(realpathSync(process.cwd()), dirname(vitest)),
@@ -101,8 +118,12 @@ async function runFile(
     onOutput,
     onMessage: line => console.error(`vnet: ${line}`),
   })
-  for (const line of failures) console.error(`vnet: ${line}`)
-  if (lost > 0) throw new Error(`${lost} bytes of results and files are lost: a guest has 1 GiB for them`)
+  for (const line of failures) {
+    console.error(`vnet: ${line}`)
+  }
+  if (lost > 0) {
+    throw new Error(`${lost} bytes of results and files are lost: a guest has 1 GiB for them`)
+  }
 }
 
 /** Reads a line of the guest. Returns undefined if it is not a JSON object. */
@@ -117,7 +138,9 @@ function lines(take: (line: string) => void): (text: string) => void {
   return text => {
     const whole = `${rest}${text}`.split('\n')
     rest = whole.pop() ?? ''
-    for (const line of whole) take(line)
+    for (const line of whole) {
+      take(line)
+    }
   }
 }
 
@@ -152,5 +175,7 @@ function vitestWords(): readonly string[] {
 }
 
 function commonDirectory(one: string, other: string): string {
-  return `${other}/`.startsWith(`${one}/`) || one === '/' ? one : commonDirectory(dirname(one), other)
+  return `${other}/`.startsWith(`${one}/`) || one === '/'
+    ? one
+    : commonDirectory(dirname(one), other)
 }

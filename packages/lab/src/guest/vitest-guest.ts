@@ -28,7 +28,10 @@ const seen = new WeakSet<object>()
  * Returns an API of vitest with the fixture `world`. Its tests, and the tests of its extensions,
  * run in a guest if that is their world.
  */
-export function byWorld<Context>(api: TestAPI<Context>, world: unknown = wantedWorld(undefined)): TestAPI<Context> {
+export function byWorld<Context>(
+  api: TestAPI<Context>,
+  world: unknown = wantedWorld(undefined),
+): TestAPI<Context> {
   const extend = api.extend as unknown as (...args: unknown[]) => TestAPI<Context>
   const extended = (...args: unknown[]) => {
     const [fixtures, value] = args
@@ -46,12 +49,15 @@ export function byWorld<Context>(api: TestAPI<Context>, world: unknown = wantedW
 function noted<T extends object>(api: T): T {
   const wrapped = (value: unknown) => (typeof value === 'function' ? noted(value) : value)
   return new Proxy(api, {
-    get: (target, key) => (key === 'extend' ? Reflect.get(target, key) : wrapped(Reflect.get(target, key))),
+    get: (target, key) =>
+      key === 'extend' ? Reflect.get(target, key) : wrapped(Reflect.get(target, key)),
     apply: (target, self, args: unknown[]) => {
       const suite = getCurrentSuite()
       const before = suite.tasks.length
       const made = Reflect.apply(target as (...args: unknown[]) => unknown, self, args)
-      for (const task of suite.tasks.slice(before)) guestTests.add(task)
+      for (const task of suite.tasks.slice(before)) {
+        guestTests.add(task)
+      }
       // An API that another file has made.
       suite.on('beforeAll', beforeTests)
       return wrapped(made)
@@ -65,8 +71,12 @@ async function beforeTests(suite: Readonly<Suite>): Promise<void> {
   if (seen.has(file)) return
   seen.add(file)
   const tests = testsOf(file).filter(isRun)
-  const own = tests.filter(test => (chosen === undefined ? guestTests.has(test) : !chosen.includes(test.id)))
-  for (const test of own) test.mode = 'skip'
+  const own = tests.filter(test =>
+    chosen === undefined ? guestTests.has(test) : !chosen.includes(test.id),
+  )
+  for (const test of own) {
+    test.mode = 'skip'
+  }
   silence(file)
   if (chosen !== undefined || own.length === 0) return
   const { takeGuestResults } = await import('./guest-tests.ts')
@@ -80,8 +90,13 @@ const isRun = ({ mode }: Pick<Test, 'mode'>): boolean => mode === 'run' || mode 
 
 /** Removes the hooks of suites in which no test is left. Returns whether one is. */
 function silence(suite: Suite): boolean {
-  const isUsed = suite.tasks.filter(task => (task.type === 'suite' ? silence(task) : isRun(task))).length > 0
+  const isUsed =
+    suite.tasks.filter(task => (task.type === 'suite' ? silence(task) : isRun(task))).length > 0
   const { beforeAll, afterAll } = getHooks(suite)
-  if (!isUsed) for (const hooks of [beforeAll, afterAll]) hooks.length = 0
+  if (!isUsed) {
+    for (const hooks of [beforeAll, afterAll]) {
+      hooks.length = 0
+    }
+  }
   return isUsed
 }

@@ -16,8 +16,12 @@ export function noLostWrites(history: Iterable<Operation>): void {
     const adds = acknowledged.filter(({ name }) => name === 'add')
     const last = acknowledged.findLast(({ name }) => name === 'read')
     const late = adds.find(({ to }) => to > (last?.from ?? -1))
-    if (last === undefined || late !== undefined)
-      throw undecided(`noLostWrites: read${of} once more, after the last add has ended`, noLostWrites)
+    if (last === undefined || late !== undefined) {
+      throw undecided(
+        `noLostWrites: read${of} once more, after the last add has ended`,
+        noLostWrites,
+      )
+    }
     const numbers = new Values()
     const found = new Set(listOf(last.result).map(value => numbers.of(value)))
     const lost = adds.filter(({ value }) => !found.has(numbers.of(value)))
@@ -30,7 +34,9 @@ export function noLostWrites(history: Iterable<Operation>): void {
 function listOf(result: unknown): readonly unknown[] {
   if (Array.isArray(result)) return result
   if (result instanceof Set) return [...result]
-  throw new UsageError(`noLostWrites: the last read has an array or a Set of all values, not ${valueText(result)}`)
+  throw new UsageError(
+    `noLostWrites: the last read has an array or a Set of all values, not ${valueText(result)}`,
+  )
 }
 
 /**
@@ -56,10 +62,15 @@ export function onceOnly(history: Iterable<Operation>, executed: Iterable<unknow
  * The value of an `add` is a number, which may be negative. Each key is a counter, which starts at
  * `initial`.
  */
-export function counter(history: Iterable<Operation>, { initial = 0 }: { readonly initial?: number } = {}): void {
+export function counter(
+  history: Iterable<Operation>,
+  { initial = 0 }: { readonly initial?: number } = {},
+): void {
   for (const [, operations] of byKey('counter', history, ['add', 'read'])) {
     const adds = operations.filter(({ name, outcome }) => name === 'add' && outcome !== 'fail')
-    for (const { value } of adds) checkNumber('the value of an add', value)
+    for (const { value } of adds) {
+      checkNumber('the value of an add', value)
+    }
     for (const read of operations) {
       if (read.name !== 'read' || read.outcome !== 'ok') continue
       checkNumber('the result of a read', read.result)
@@ -73,14 +84,22 @@ export function counter(history: Iterable<Operation>, { initial = 0 }: { readonl
 }
 
 /** Returns the least and the greatest number that a read can have. */
-function boundsOf(read: Operation, adds: readonly Operation[], initial: number): [least: number, most: number] {
+function boundsOf(
+  read: Operation,
+  adds: readonly Operation[],
+  initial: number,
+): [least: number, most: number] {
   let [least, most] = [initial, initial]
   for (const { value, from, to } of adds) {
     const number = value as number
     const isCertain = to < read.from
     if (from > read.to) continue
-    if (isCertain || number < 0) least += number
-    if (isCertain || number > 0) most += number
+    if (isCertain || number < 0) {
+      least += number
+    }
+    if (isCertain || number > 0) {
+      most += number
+    }
   }
   return [least, most]
 }
@@ -94,13 +113,17 @@ function checkNumber(what: string, value: unknown): void {
 export function uniqueIds(history: Iterable<Operation>): void {
   const numbers = new Values()
   const known = new Map<number, Operation>()
-  const all = [...byKey('uniqueIds', history, ['generate']).values()].flat().sort((a, b) => a.from - b.from)
+  const all = [...byKey('uniqueIds', history, ['generate']).values()]
+    .flat()
+    .sort((a, b) => a.from - b.from)
   for (const operation of all) {
     const { outcome, result } = operation
     if (outcome !== 'ok') continue
     const id = numbers.of(result)
     const other = known.get(id)
-    if (other !== undefined) throw contradiction(`${valueText(result)} is not unique`, [other, operation], uniqueIds)
+    if (other !== undefined) {
+      throw contradiction(`${valueText(result)} is not unique`, [other, operation], uniqueIds)
+    }
     known.set(id, operation)
   }
 }

@@ -9,10 +9,16 @@ type Check = (...args: never[]) => void
 export const LINES_MAX = 12
 
 /** Returns an error with the last of `operations`. `check` is not in its stack. */
-export function contradiction(what: string, operations: readonly Operation[], check: Check): AssertionError {
+export function contradiction(
+  what: string,
+  operations: readonly Operation[],
+  check: Check,
+): AssertionError {
   const earlier = Math.max(0, operations.length - LINES_MAX)
   const lines = operations.slice(earlier).map(operationText)
-  if (earlier > 0) lines.unshift(`(${earlier} earlier operations)`)
+  if (earlier > 0) {
+    lines.unshift(`(${earlier} earlier operations)`)
+  }
   const message = [`${what}:`, ...lines.map(line => `  ${line}`)].join('\n')
   return new AssertionError({ message, stackStartFn: check })
 }
@@ -39,9 +45,14 @@ export function byKey(
       throw new UsageError(`${check}: it checks ${names.join(', ')}; leave others out: ${others}`)
     }
     const known = keys.get(key)
-    if (known === undefined) keys.set(key, [operation])
-    else known.push(operation)
+    if (known === undefined) {
+      keys.set(key, [operation])
+    } else {
+      known.push(operation)
+    }
   }
-  if (keys.size === 0) throw new UsageError(`${check}: the history has no operations ${names.join(', ')}`)
+  if (keys.size === 0) {
+    throw new UsageError(`${check}: the history has no operations ${names.join(', ')}`)
+  }
   return keys
 }

@@ -53,9 +53,21 @@ export class History implements Iterable<Operation> {
 
   /** Records the start of an operation. Record its end with `ok`, `fail` or `info`. */
   invoke(name: string, value?: unknown, { process, key }: OperationOptions = {}): Operation {
-    const place = { start: this.#clock.now, end: undefined, from: this.#places++, to: Number.POSITIVE_INFINITY }
+    const place = {
+      start: this.#clock.now,
+      end: undefined,
+      from: this.#places++,
+      to: Number.POSITIVE_INFINITY,
+    }
     const who = { ...(process !== undefined && { process }), ...(key !== undefined && { key }) }
-    const operation: Operation = { name, value: copyOf(value), ...who, outcome: 'info', result: undefined, ...place }
+    const operation: Operation = {
+      name,
+      value: copyOf(value),
+      ...who,
+      outcome: 'info',
+      result: undefined,
+      ...place,
+    }
     this.#operations.push(operation)
     return operation
   }
@@ -81,7 +93,12 @@ export class History implements Iterable<Operation> {
    * Records the operation that `fn` does: `ok` with its result, and `info` if it rejects, because
    * most errors do not say that nothing has happened. Rejects with the error of `fn`.
    */
-  async run<T>(name: string, value: unknown, fn: () => Promise<T> | T, options?: OperationOptions): Promise<T> {
+  async run<T>(
+    name: string,
+    value: unknown,
+    fn: () => Promise<T> | T,
+    options?: OperationOptions,
+  ): Promise<T> {
     const operation = this.invoke(name, value, options)
     try {
       const result = await fn()
@@ -101,8 +118,12 @@ export class History implements Iterable<Operation> {
   #end(operation: Operation, outcome: OperationOutcome): Mutable<Operation> {
     const what = `history.${outcome}`
     const known = this.#operations[this.#operations.lastIndexOf(operation)]
-    if (known === undefined) throw new UsageError(`${what}: give it what history.invoke has returned`)
-    if (known.outcome !== 'info') throw new UsageError(`${what}: it has ended already: ${operationText(known)}`)
+    if (known === undefined) {
+      throw new UsageError(`${what}: give it what history.invoke has returned`)
+    }
+    if (known.outcome !== 'info') {
+      throw new UsageError(`${what}: it has ended already: ${operationText(known)}`)
+    }
     known.end = this.#clock.now
     known.outcome = outcome
     return known
@@ -114,12 +135,21 @@ const VALUE_MAX = 60
 
 /** Returns a value in one short line. */
 export function valueText(value: unknown): string {
-  const text = inspect(value, { depth: 2, compact: true, breakLength: Number.POSITIVE_INFINITY, maxArrayLength: 20 })
+  const text = inspect(value, {
+    depth: 2,
+    compact: true,
+    breakLength: Number.POSITIVE_INFINITY,
+    maxArrayLength: 20,
+  })
   const line = text.replace(/\s+/g, ' ')
   return line.length <= VALUE_MAX ? line : `${line.slice(0, VALUE_MAX - 3)}...`
 }
 
-const NOTES: Readonly<Record<OperationOutcome, string>> = { ok: '', fail: ' (failed)', info: ' (unknown)' }
+const NOTES: Readonly<Record<OperationOutcome, string>> = {
+  ok: '',
+  fail: ' (failed)',
+  info: ' (unknown)',
+}
 
 /** Operations without a result in texts. */
 const BARE = ['write', 'add']
@@ -128,14 +158,18 @@ const BARE = ['write', 'add']
 function operationName({ process, name, key, value, outcome, result }: Operation): string {
   const parts = [process, name, key, value === undefined ? undefined : valueText(value)]
   const asked = parts.filter(part => part !== undefined).join(' ')
-  const isShown = outcome === 'ok' && !BARE.includes(name) && (result !== undefined || value === undefined)
+  const isShown =
+    outcome === 'ok' && !BARE.includes(name) && (result !== undefined || value === undefined)
   return `${asked}${isShown ? ` -> ${valueText(result)}` : ''}${NOTES[outcome]}`
 }
 
 /** Returns an operation as one line: `20.0 to 31.5 ms  client1 read x -> 2`. */
 export function operationText(operation: Operation): string {
   const { start, end } = operation
-  const times = end === undefined ? `from ${start.toFixed(1)} ms` : `${start.toFixed(1)} to ${end.toFixed(1)} ms`
+  const times =
+    end === undefined
+      ? `from ${start.toFixed(1)} ms`
+      : `${start.toFixed(1)} to ${end.toFixed(1)} ms`
   return `${times.padEnd(20)}  ${operationName(operation)}`
 }
 

@@ -27,7 +27,10 @@ const SHORT_LIMIT_ALL = 100_000
  * had another value than `from`. Throws, too, if the limit does not suffice to find out, and a
  * UsageError for operations of other names.
  */
-export function linearizable(history: Iterable<Operation>, { initial, limit = LIMIT }: LinearizableOptions = {}): void {
+export function linearizable(
+  history: Iterable<Operation>,
+  { initial, limit = LIMIT }: LinearizableOptions = {},
+): void {
   for (const [key, operations] of byKey('linearizable', history, ['read', 'write', 'cas'])) {
     const numbers = new Values()
     const first = numbers.of(initial)
@@ -37,11 +40,18 @@ export function linearizable(history: Iterable<Operation>, { initial, limit = LI
     if (found.verdict === 'unknown') {
       const open = operations.filter(({ outcome }) => outcome === 'info').length
       const what = `cannot tell if the ${operations.length} operations${of} are linearizable`
-      throw undecided(`${what}: the limit is ${limit} states, and ${open} have no known outcome`, linearizable)
+      throw undecided(
+        `${what}: the limit is ${limit} states, and ${open} have no known outcome`,
+        linearizable,
+      )
     }
     if (found.verdict === 'yes') continue
     const reason = shortest(steps, found.blocked as RegisterStep, first)
-    throw contradiction(`not linearizable: no order explains these operations${of}`, reason, linearizable)
+    throw contradiction(
+      `not linearizable: no order explains these operations${of}`,
+      reason,
+      linearizable,
+    )
   }
 }
 
@@ -51,9 +61,14 @@ function stepsOf(operation: Operation, numbers: Values): RegisterStep[] {
   if (outcome === 'fail') return []
   const place = { operation, from, to, isOther: false }
   if (name === 'write') return [{ ...place, finds: ANY, leaves: numbers.of(value) }]
-  if (name === 'read') return outcome === 'info' ? [] : [{ ...place, finds: numbers.of(result), leaves: SAME }]
-  if (!Array.isArray(value) || value.length !== 2)
-    throw new UsageError("linearizable: the value of a cas is a pair: history.invoke('cas', [from, to])")
+  if (name === 'read') {
+    return outcome === 'info' ? [] : [{ ...place, finds: numbers.of(result), leaves: SAME }]
+  }
+  if (!Array.isArray(value) || value.length !== 2) {
+    throw new UsageError(
+      "linearizable: the value of a cas is a pair: history.invoke('cas', [from, to])",
+    )
+  }
   const [finds, leaves] = value.map(each => numbers.of(each)) as [number, number]
   if (result === false) return [{ ...place, finds, isOther: true, leaves: SAME }]
   if (finds !== leaves) return [{ ...place, finds, leaves }]
@@ -64,7 +79,11 @@ function stepsOf(operation: Operation, numbers: Values): RegisterStep[] {
  * Returns a small set of operations that contradict each other by their results and times, and the
  * writes of the values that they have read. `all` has no order that reaches the end of `blocked`.
  */
-function shortest(all: readonly RegisterStep[], blocked: RegisterStep, initial: number): Operation[] {
+function shortest(
+  all: readonly RegisterStep[],
+  blocked: RegisterStep,
+  initial: number,
+): Operation[] {
   let steps = all.flatMap(step => {
     if (step.from > blocked.to) return []
     return step.to > blocked.to ? weaker(step, step.from) : [step]
@@ -82,7 +101,9 @@ function shortest(all: readonly RegisterStep[], blocked: RegisterStep, initial: 
       left -= states
       if (verdict !== 'no') continue
       steps = fewer
-      for (const step of chunk) core.delete(step)
+      for (const step of chunk) {
+        core.delete(step)
+      }
     }
   }
   const shown = [...core].map(({ operation }) => operation)

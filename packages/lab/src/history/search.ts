@@ -28,7 +28,9 @@ export type Found =
 /** Returns whether an order exists; `unknown` after `limit` sets of steps. */
 export function search(steps: readonly Step[], initial: number, limit: number): Found {
   const known = new Set([ANY, initial, ...steps.map(({ leaves }) => leaves)])
-  const blocked = steps.find(({ to, finds, isOther }) => Number.isFinite(to) && !isOther && !known.has(finds))
+  const blocked = steps.find(
+    ({ to, finds, isOther }) => Number.isFinite(to) && !isOther && !known.has(finds),
+  )
   if (blocked !== undefined) return { verdict: 'no', blocked, states: 0 }
   return new Search(steps, limit).run(initial)
 }
@@ -101,7 +103,9 @@ class Search {
       const option = frame.options[frame.at++]
       if (option === undefined) {
         frames.pop()
-        for (const step of frame.taken.toReversed()) this.#putBack(step)
+        for (const step of frame.taken.toReversed()) {
+          this.#putBack(step)
+        }
         continue
       }
       this.#take(option)
@@ -124,7 +128,9 @@ class Search {
       const step = this.#steps[index] as Step
       // Only what has started before the first end can come next.
       if (node % 2 === 0) {
-        if (step.to > (this.#blocked?.to ?? 0)) this.#blocked = step
+        if (step.to > (this.#blocked?.to ?? 0)) {
+          this.#blocked = step
+        }
         break
       }
       const { finds, isOther, leaves } = step
@@ -134,9 +140,14 @@ class Search {
         taken.push(index)
         continue
       }
-      if (isOpen) options.push(index)
-      if (isOther) isUnwanted = true
-      else if (finds !== ANY) wanted.add(finds)
+      if (isOpen) {
+        options.push(index)
+      }
+      if (isOther) {
+        isUnwanted = true
+      } else if (finds !== ANY) {
+        wanted.add(finds)
+      }
       at = node
     }
     if (this.#isKnown(value)) return { taken, options: [], at: 0 }
@@ -159,13 +170,23 @@ class Search {
     const from = this.#taken.findIndex(bits => bits !== CHAR_MAX)
     const to = this.#taken.findLastIndex(bits => bits !== 0) + 1
     const window = this.#taken.subarray(from, Math.max(from, to))
-    const key = String.fromCharCode(value & CHAR_MAX, value >>> CHAR_BITS, from, window.length, ...window)
+    const key = String.fromCharCode(
+      value & CHAR_MAX,
+      value >>> CHAR_BITS,
+      from,
+      window.length,
+      ...window,
+    )
     const whole = key + String.fromCharCode(...this.#extra)
     if (this.#seen.has(whole)) return true
     this.#seen.add(whole)
     const known = this.#fewest.get(key) ?? []
-    if (known.some(extra => extra.every((bits, i) => (bits & ~(this.#extra[i] as number)) === 0))) return true
-    if (known.length < FEWEST_MAX) this.#fewest.set(key, [...known, this.#extra.slice()])
+    if (known.some(extra => extra.every((bits, i) => (bits & ~(this.#extra[i] as number)) === 0))) {
+      return true
+    }
+    if (known.length < FEWEST_MAX) {
+      this.#fewest.set(key, [...known, this.#extra.slice()])
+    }
     return false
   }
 

@@ -15,10 +15,15 @@ export class Values {
   of(given: unknown): number {
     // Copies have no classes: only copies are compared.
     const value = copyOf(given) ?? undefined
-    const known = this.#plain.get(value) ?? this.#objects.find(([other]) => isDeepStrictEqual(other, value))?.[1]
+    const known =
+      this.#plain.get(value) ??
+      this.#objects.find(([other]) => isDeepStrictEqual(other, value))?.[1]
     if (known !== undefined) return known
-    if (typeof value === 'object') this.#objects.push([value, this.#count])
-    else this.#plain.set(value, this.#count)
+    if (typeof value === 'object') {
+      this.#objects.push([value, this.#count])
+    } else {
+      this.#plain.set(value, this.#count)
+    }
     return this.#count++
   }
 }

@@ -40,7 +40,8 @@ import * as nft from './nftables.ts'
 import { transparentListener } from './sockets.ts'
 
 const NEEDS_NAT = 'masquerade (the kernel needs nf_tables and nft_masq)'
-const NEEDS_TPROXY = 'internet (the kernel needs nf_tables, nft_masq, nft_tproxy, nft_ct and nft_fib)'
+const NEEDS_TPROXY =
+  'internet (the kernel needs nf_tables, nft_masq, nft_tproxy, nft_ct and nft_fib)'
 const NEEDS_CT = 'firewall (the kernel needs nf_tables and nft_ct)'
 const NFPROTO = { 4: nft.NFPROTO_IPV4, 6: nft.NFPROTO_IPV6 }
 /** Destination unreachable, and packet too big. */
@@ -64,7 +65,13 @@ const TO_SOCKET = 2
  */
 function openGate(place: SocketPlace): number {
   const { native, nsfd } = place
-  const kind = { layer: 'tun', queues: 1, multiQueue: false, features: 0, rights: undefined } as const
+  const kind = {
+    layer: 'tun',
+    queues: 1,
+    multiQueue: false,
+    features: 0,
+    rights: undefined,
+  } as const
   const tun = openTun(native, { ...kind, name: GATE, carrier: true, exclusive: true, nsfd })
   return closingOnError(native, tun.fds, () => {
     using sock = RouteSocket.open(native, nsfd)
@@ -75,13 +82,18 @@ function openGate(place: SocketPlace): number {
     // connection, and would not forward it.
     writeSysctl(native, nsfd, 'net/ipv4/tcp_early_demux', '0')
     // Answers come from addresses with another route.
-    for (const each of ['all', GATE]) writeSysctl(native, nsfd, `net/ipv4/conf/${each}/rp_filter`, '0')
+    for (const each of ['all', GATE]) {
+      writeSysctl(native, nsfd, `net/ipv4/conf/${each}/rp_filter`, '0')
+    }
     for (const [af, length] of [
       [AF_INET, IPV4_ALEN],
       [AF_INET6, IPV6_ALEN],
     ] as const) {
       const setting = `net/ipv6/conf/${GATE}/disable_ipv6`
-      if (af === AF_INET6 && !(hasSysctl(native, nsfd, setting) && readSysctl(native, nsfd, setting) === '0')) {
+      if (
+        af === AF_INET6 &&
+        !(hasSysctl(native, nsfd, setting) && readSysctl(native, nsfd, setting) === '0')
+      ) {
         continue
       }
       const dst = { bytes: new Uint8Array(length), prefixLen: 0 }
@@ -105,7 +117,10 @@ function leadOut(place: SocketPlace, name: string, port: number): void {
   const toSocket = [nft.tproxy(port), nft.mark(TO_SOCKET)]
   // All replies of the machine's DNS server have the address inside in pasta.
   const queries = forwardedServers().map(({ own, inside }) => {
-    const [from, to] = [own, inside].map(text => parseAddress(text) as Uint8Array) as [Uint8Array, Uint8Array]
+    const [from, to] = [own, inside].map(text => parseAddress(text) as Uint8Array) as [
+      Uint8Array,
+      Uint8Array,
+    ]
     return [nft.daddr(from), nft.protocol(IPPROTO_UDP), nft.dport(DNS_PORT), nft.dnat(to, DNS_PORT)]
   })
   const cut = [nft.FRAGMENT4, nft.FRAGMENT6].map(isCut => [
@@ -125,7 +140,12 @@ function leadOut(place: SocketPlace, name: string, port: number): void {
         [nft.iif(GATE), ...isTcpOut, nft.SYN, ...toSocket],
         [...isTcpOut, nft.NOT_SYN, ...toSocket],
         // The sockets learn the path MTU.
-        ...TOO_BIG.map(isTooBig => [nft.notIif(name), ...isTooBig, nft.routedTo(name), nft.mark(TO_SOCKET)]),
+        ...TOO_BIG.map(isTooBig => [
+          nft.notIif(name),
+          ...isTooBig,
+          nft.routedTo(name),
+          nft.mark(TO_SOCKET),
+        ]),
       ],
     },
     { ...nft.PREROUTING, rules: queries },
@@ -154,8 +174,15 @@ export async function openWayOut(
 export function leadLocalhost(place: SocketPlace, ports: readonly number[]): void {
   // The kernel routes no packet from 127.0.0.1 to another machine otherwise.
   writeSysctl(place.native, place.nsfd, 'net/ipv4/conf/all/route_localnet', '1')
-  const [own, machine] = [LOOPBACK, MACHINE].map(text => get32(parseAddress(text) as Uint8Array, 0)) as [number, number]
-  const lead = (port: number) => [nft.daddr4(own), nft.protocol(IPPROTO_TCP), nft.dport(port), nft.dnat4(machine, port)]
+  const [own, machine] = [LOOPBACK, MACHINE].map(text =>
+    get32(parseAddress(text) as Uint8Array, 0),
+  ) as [number, number]
+  const lead = (port: number) => [
+    nft.daddr4(own),
+    nft.protocol(IPPROTO_TCP),
+    nft.dport(port),
+    nft.dnat4(machine, port),
+  ]
   nft.addRules(place, NEEDS_NAT, nft.NFPROTO_IPV4, [
     { ...nft.OUTPUT, rules: ports.map(lead) },
     { ...nft.POSTROUTING, rules: [[nft.daddr4(machine), nft.MASQUERADE]] },
@@ -166,7 +193,9 @@ export function leadLocalhost(place: SocketPlace, ports: readonly number[]): voi
 export function masquerade(place: SocketPlace, { name }: Outside, options: AccessOptions): void {
   const rules: nft.NftExpr[][] = [[nft.oif(name), nft.MASQUERADE]]
   // Replies of a host on the same segment must return through the router.
-  if (options.hairpin) rules.push([nft.notIif(name), nft.notOif(name), nft.FORWARDED, nft.MASQUERADE])
+  if (options.hairpin) {
+    rules.push([nft.notIif(name), nft.notOif(name), nft.FORWARDED, nft.MASQUERADE])
+  }
   nft.addRules(place, NEEDS_NAT, nft.NFPROTO_IPV4, [
     { ...nft.POSTROUTING, rules },
     { ...nft.PREROUTING, rules: [] },
@@ -190,14 +219,22 @@ export function forwardByKernel(
   { protocol: ipproto, port, address: host, to }: NatForward,
 ): void {
   const from = hairpin ? [] : [nft.iif(name)]
-  const rule = [...from, nft.daddr4(address), nft.protocol(ipproto), nft.dport(port), nft.dnat4(host, to)]
+  const rule = [
+    ...from,
+    nft.daddr4(address),
+    nft.protocol(ipproto),
+    nft.dport(port),
+    nft.dnat4(host, to),
+  ]
   nft.addRules(place, NEEDS_NAT, nft.NFPROTO_IPV4, [{ ...nft.PREROUTING, rules: [rule] }])
 }
 
 /** Drops requests for ports that come from outside (RFC 6887 section 18). Throws a VnetError. */
 export function refusePortControl(place: SocketPlace, name: string): void {
   const rule = [nft.iif(name), nft.protocol(IPPROTO_UDP), nft.dport(PORT_CONTROL_PORT), nft.DROP]
-  nft.addRules(place, 'portMapping (the kernel needs nf_tables)', nft.NFPROTO_INET, [{ ...nft.INPUT, rules: [rule] }])
+  nft.addRules(place, 'portMapping (the kernel needs nf_tables)', nft.NFPROTO_INET, [
+    { ...nft.INPUT, rules: [rule] },
+  ])
 }
 
 /** Sets up a stateful firewall. Throws a VnetError. */
@@ -205,7 +242,14 @@ export function firewall(place: SocketPlace, name: string, options: AccessOption
   // The kernel's NAT marks packets that it forwards; vnet's own filters outside the router.
   const passes = (version: 4 | 6) =>
     version === 4 && options.nat === 'masquerade' ? nft.FORWARDED : nft.family(NFPROTO[version])
-  const written = ({ way, version, protocol: ipproto, port, source, accepts }: FirewallRule): nft.NftExpr[] => [
+  const written = ({
+    way,
+    version,
+    protocol: ipproto,
+    port,
+    source,
+    accepts,
+  }: FirewallRule): nft.NftExpr[] => [
     (way === 'in' ? nft.iif : nft.oif)(name),
     ...(version === undefined ? [] : [passes(version)]),
     ...(ipproto === undefined ? [] : [nft.protocol(ipproto)]),
@@ -224,7 +268,12 @@ const NEEDS_REDIRECT = 'captive-portal (the kernel needs nf_tables and nft_redir
 
 /** Leads HTTP requests from inside to a port of the router. Throws a VnetError. */
 export function captureHttp(place: SocketPlace, name: string, port: number): void {
-  const rule = [nft.notIif(name), nft.protocol(IPPROTO_TCP), nft.dport(HTTP_PORT), nft.redirect(port)]
+  const rule = [
+    nft.notIif(name),
+    nft.protocol(IPPROTO_TCP),
+    nft.dport(HTTP_PORT),
+    nft.redirect(port),
+  ]
   nft.addRules(place, NEEDS_REDIRECT, nft.NFPROTO_INET, [{ ...nft.PREROUTING, rules: [rule] }])
 }
 
@@ -242,10 +291,18 @@ export function reachedInside(
 }
 
 /** Lets packets of a host with these addresses pass a captive portal. Throws a VnetError. */
-export function acceptSource(place: SocketPlace, name: string, addresses: readonly Uint8Array[]): void {
+export function acceptSource(
+  place: SocketPlace,
+  name: string,
+  addresses: readonly Uint8Array[],
+): void {
   nft.addRules(place, NEEDS_REDIRECT, nft.NFPROTO_INET, [
     { ...nft.PREROUTING, rules: addresses.map(each => [nft.saddr(each), nft.ACCEPT]), first: true },
-    { ...nft.FORWARD, rules: addresses.map(each => [nft.oif(name), nft.saddr(each), nft.ACCEPT]), first: true },
+    {
+      ...nft.FORWARD,
+      rules: addresses.map(each => [nft.oif(name), nft.saddr(each), nft.ACCEPT]),
+      first: true,
+    },
   ])
 }
 
@@ -257,14 +314,22 @@ export function acceptSource(place: SocketPlace, name: string, addresses: readon
 export function routeHairpin(place: SocketPlace, { name, address, nextHop }: Outside): void {
   // A packet that turns back has the router's address as its source. rp_filter still refuses the
   // router's other addresses there, and the NAT refuses this address from outside.
-  for (const setting of ['accept_local', 'rp_filter'])
+  for (const setting of ['accept_local', 'rp_filter']) {
     writeSysctl(place.native, place.nsfd, `net/ipv4/conf/${name}/${setting}`, '1')
+  }
   using sock = RouteSocket.open(place.native, place.nsfd)
   const { ifindex: index = 0 } = getLink(sock, { name }) ?? {}
   const dst = { bytes: Uint8Array.from(long(address)), prefixLen: 32 }
-  setNetworkRoute(sock, { dst, oif: index, via: Uint8Array.from(long(nextHop)), table: HAIRPIN_TABLE })
+  setNetworkRoute(sock, {
+    dst,
+    oif: index,
+    via: Uint8Array.from(long(nextHop)),
+    table: HAIRPIN_TABLE,
+  })
   const local = { family: AF_INET, table: RT_TABLE_LOCAL } as const
-  for (const own of [name, 'lo']) addRule(sock, { ...local, priority: 1, iif: own })
+  for (const own of [name, 'lo']) {
+    addRule(sock, { ...local, priority: 1, iif: own })
+  }
   addRule(sock, { ...local, priority: 3 })
   // The rule that precedes all others has priority 0.
   delRule(sock, local)
@@ -272,13 +337,22 @@ export function routeHairpin(place: SocketPlace, { name, address, nextHop }: Out
 }
 
 /** Routes packets to a forwarded port, like routeHairpin. */
-export function routeHairpinPort({ native, nsfd }: SocketPlace, { address }: Outside, port: number): void {
+export function routeHairpinPort(
+  { native, nsfd }: SocketPlace,
+  { address }: Outside,
+  port: number,
+): void {
   using sock = RouteSocket.open(native, nsfd)
   hairpinPorts(sock, address, port, port)
 }
 
 /** Routes packets for a network to the link outside, where a translator is. Throws a VnetError. */
-export function routeOutside({ native, nsfd }: SocketPlace, name: string, dst: Prefix, nextHop = ''): void {
+export function routeOutside(
+  { native, nsfd }: SocketPlace,
+  name: string,
+  dst: Prefix,
+  nextHop = '',
+): void {
   using sock = RouteSocket.open(native, nsfd)
   const { ifindex = 0 } = getLink(sock, { name }) ?? {}
   setNetworkRoute(sock, { dst, oif: ifindex, via: toPrefix(nextHop).bytes })

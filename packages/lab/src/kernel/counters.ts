@@ -28,13 +28,16 @@ export function countersOf(place: SocketPlace): HostCounters {
       .map(line => line.split(/\s+/))
     for (let i = 0; i + 1 < lines.length; i += 2) {
       const [protocol = '', ...names] = lines[i] ?? []
-      for (const [j, name] of names.entries())
+      for (const [j, name] of names.entries()) {
         counters[`${protocol.slice(0, -1)}${name}`] = Number(lines[i + 1]?.[j + 1])
+      }
     }
   }
   for (const line of read(place, LIST).trimEnd().split('\n')) {
     const [name = '', value] = line.split(/\s+/)
-    if (name !== '') counters[name] = Number(value)
+    if (name !== '') {
+      counters[name] = Number(value)
+    }
   }
   return counters
 }
@@ -61,7 +64,10 @@ export function tcpSocketsOf(place: SocketPlace): TcpSocket[] {
   const lines = ['tcp', 'tcp6'].flatMap(table => read(place, table).trimEnd().split('\n').slice(1))
   return lines.map(line => {
     const [, , , state = '', queues = ''] = line.trim().split(/\s+/)
-    return { state: Number.parseInt(state, 16), unread: Number.parseInt(queues.split(':')[1] ?? '', 16) }
+    return {
+      state: Number.parseInt(state, 16),
+      unread: Number.parseInt(queues.split(':')[1] ?? '', 16),
+    }
   })
 }
 
@@ -71,7 +77,8 @@ function read({ native, nsfd }: SocketPlace, name: string): string {
   return fd < 0 ? '' : closing(native, fd, () => readFileSync(fd, 'utf8'))
 }
 
-const ADVICE = 'sysctl -w net.ipv4.neigh.default.gc_thresh3=16384 net.ipv6.neigh.default.gc_thresh3=16384'
+const ADVICE =
+  'sysctl -w net.ipv4.neigh.default.gc_thresh3=16384 net.ipv6.neigh.default.gc_thresh3=16384'
 
 /**
  * Returns how often a neighbour table was full since the machine started; 0 if that is hidden, as
@@ -90,5 +97,7 @@ export function tableFulls(directory = '/proc/net/stat'): number {
 
 /** Returns a line that explains losses if a table was full so many times. */
 export function overflowLine(times: number): string[] {
-  return times > 0 ? [`the kernel's neighbour table was full ${times} times, and packets were lost: ${ADVICE}`] : []
+  return times > 0
+    ? [`the kernel's neighbour table was full ${times} times, and packets were lost: ${ADVICE}`]
+    : []
 }

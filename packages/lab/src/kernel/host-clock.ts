@@ -41,7 +41,10 @@ export class HostClock {
   variablesFor(command: string, options: ProgramOptions): readonly string[] {
     const { LD_PRELOAD } = options.env ?? process.env
     checkProgram(command, options)
-    return [`VNET_CLOCK=${this.#file}`, `LD_PRELOAD=${[this.#library, LD_PRELOAD].filter(Boolean).join(':')}`]
+    return [
+      `VNET_CLOCK=${this.#file}`,
+      `LD_PRELOAD=${[this.#library, LD_PRELOAD].filter(Boolean).join(':')}`,
+    ]
   }
 }
 
@@ -57,17 +60,28 @@ function checkProgram(command: string, options: ProgramOptions, depth = 0): void
     const [interpreter = '', ...words] = kind.split(/\s+/)
     // `env node` runs node.
     const byEnv = interpreter.endsWith('/env') ? words.find(word => !/^-|=/.test(word)) : undefined
-    for (const word of [interpreter, byEnv]) if (word) checkProgram(word, options, depth + 1)
+    for (const word of [interpreter, byEnv]) {
+      if (word) {
+        checkProgram(word, options, depth + 1)
+      }
+    }
     return
   }
   const why = reasonAgainst(kind)
-  if (why !== undefined) throw new UsageError(`clock: ${command} ${why}: explore it without this fault`)
+  if (why !== undefined) {
+    throw new UsageError(`clock: ${command} ${why}: explore it without this fault`)
+  }
 }
 
-function pathOf(command: string, { env = process.env, cwd = '.' }: ProgramOptions): string | undefined {
+function pathOf(
+  command: string,
+  { env = process.env, cwd = '.' }: ProgramOptions,
+): string | undefined {
   const directory = typeof cwd === 'string' ? cwd : fileURLToPath(cwd)
   if (command.includes('/')) return resolve(directory, command)
-  const paths = (env.PATH ?? '/bin:/usr/bin').split(delimiter).map(each => resolve(directory, each, command))
+  const paths = (env.PATH ?? '/bin:/usr/bin')
+    .split(delimiter)
+    .map(each => resolve(directory, each, command))
   return paths.find(path => statSync(path, { throwIfNoEntry: false })?.isFile())
 }
 
@@ -77,5 +91,7 @@ function reasonAgainst({ loader, isGo }: Executable): string | undefined {
   if (isGo) return 'is a Go program, and reads the clock without libc'
   const own = fileKind(process.execPath)
   // Another libc, or another machine.
-  return typeof own !== 'object' || loader === own.loader ? undefined : `is loaded by ${loader}, unlike Node`
+  return typeof own !== 'object' || loader === own.loader
+    ? undefined
+    : `is loaded by ${loader}, unlike Node`
 }

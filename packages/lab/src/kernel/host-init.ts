@@ -67,8 +67,11 @@ export class HostInit {
 
   /** Returns when programs can be started. Throws a VnetError if the kernel refuses. */
   constructor({ native, nsfd, etc, hasClock, diskBytes }: InitPlace) {
-    if (!hasOwnNumbers())
-      throw new UsageError('faults of programs need the /proc of their PID namespace: mount -t proc proc /proc')
+    if (!hasOwnNumbers()) {
+      throw new UsageError(
+        'faults of programs need the /proc of their PID namespace: mount -t proc proc /proc',
+      )
+    }
     this.clock = hasClock ? new HostClock(etc) : undefined
     const pair = new Int32Array(2)
     check(native.socketpair(SOCK_SEQPACKET, pair), 'socketpair')
@@ -80,7 +83,12 @@ export class HostInit {
     // A new session keeps Ctrl-C at a terminal from ending it.
     const options = { detached: true, stdio: ['ignore', 'ignore', 'ignore', nsfd, theirs] } as const
     this.#child = closingOnError(native, [fd, theirs], () =>
-      outside(() => spawn(builtFile('vnet-within', 'the launcher'), args, { ...options, stdio: [...options.stdio] })),
+      outside(() =>
+        spawn(builtFile('vnet-within', 'the launcher'), args, {
+          ...options,
+          stdio: [...options.stdio],
+        }),
+      ),
     )
     this.#child.unref()
     // Without a reply, the error of the constructor says so.
@@ -103,15 +111,28 @@ export class HostInit {
    * the program is refused.
    */
   argsFor(command: string, options: ProgramOptions, isOnce: boolean): readonly string[] {
-    const variables = [`VNET_DISK=${this.disk}`, ...(this.clock?.variablesFor(command, options) ?? [])]
-    return ['--host', String(isOnce ? this.#kills : ANY_KILLS), ...variables.flatMap(each => ['--env', each])]
+    const variables = [
+      `VNET_DISK=${this.disk}`,
+      ...(this.clock?.variablesFor(command, options) ?? []),
+    ]
+    return [
+      '--host',
+      String(isOnce ? this.#kills : ANY_KILLS),
+      ...variables.flatMap(each => ['--env', each]),
+    ]
   }
 
   /** Returns when it is done, or has ended. Throws a VnetError. */
   request(command: keyof typeof COMMANDS): void {
     if (this.#hasEnded) return
-    if (command === 'kill') this.#kills++
-    check(this.#native.send(this.#fd, Buffer.from(COMMANDS[command]), 0), `${command} the programs`, ENDED)
+    if (command === 'kill') {
+      this.#kills++
+    }
+    check(
+      this.#native.send(this.#fd, Buffer.from(COMMANDS[command]), 0),
+      `${command} the programs`,
+      ENDED,
+    )
     this.#reply()
   }
 
@@ -146,4 +167,5 @@ export class HostInit {
 }
 
 /** Returns a struct timeval. */
-const secondsOf = (seconds: bigint): Uint8Array => new Uint8Array(BigInt64Array.of(seconds, 0n).buffer)
+const secondsOf = (seconds: bigint): Uint8Array =>
+  new Uint8Array(BigInt64Array.of(seconds, 0n).buffer)

@@ -29,7 +29,9 @@ check(native.setns(nsfd, CLONE_NEWNET), 'setns')
 
 const outside = dns.promises.lookup
 const lookup: CodeHost['lookup'] = async (name, family) => {
-  const known = placesIn(readFileSync(hosts, 'utf8'), name).filter(place => family === 0 || place.family === family)
+  const known = placesIn(readFileSync(hosts, 'utf8'), name).filter(
+    place => family === 0 || place.family === family,
+  )
   return known.length > 0 ? known : ((await outside(name, { family, all: true })) as HostAddress[])
 }
 state.rest = codeIn({ native, nsfd }, lookup, basename(dirname(hosts)))

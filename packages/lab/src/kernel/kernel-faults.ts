@@ -35,8 +35,12 @@ export class KernelFaults implements HostFaults {
    * disk and it can no longer be made.
    */
   initFor(command: string): HostInit | undefined {
-    if (this.#isOff) throw new UsageError(`host ${this.#host.name} has crashed: programs start after a restart`)
-    if (this.#hasDisk(command)) this.disk()
+    if (this.#isOff) {
+      throw new UsageError(`host ${this.#host.name} has crashed: programs start after a restart`)
+    }
+    if (this.#hasDisk(command)) {
+      this.disk()
+    }
     // The connections that are forgotten are of the kernel.
     return (this.#host.verbs ?? []).every(verb => verb === 'forget') ? this.#init : this.#made()
   }
@@ -51,8 +55,11 @@ export class KernelFaults implements HostFaults {
       const advice = 'call disk() before it starts, or give the lab file `disk: 64MiB`'
       throw new UsageError(`host ${name}: a program without the disk runs: ${advice}`)
     }
-    if (this.#init !== undefined && parseSize(size) !== parseSize(this.#diskSize))
-      throw new UsageError(`host ${name}: the disk has ${this.#diskSize}: give its size at the first call`)
+    if (this.#init !== undefined && parseSize(size) !== parseSize(this.#diskSize)) {
+      throw new UsageError(
+        `host ${name}: the disk has ${this.#diskSize}: give its size at the first call`,
+      )
+    }
     this.#diskSize = size
     const { pid, disk } = this.#made()
     return `/proc/${pid}/root${disk}`
@@ -89,7 +96,8 @@ export class KernelFaults implements HostFaults {
   /** Does nothing if the connection has ended. */
   forget(local: Endpoint, remote: Endpoint): void {
     const { native, nsfd } = this.#host.place
-    const isMeant = (own: Endpoint, other: Endpoint) => isSameEnd(own, local) && isSameEnd(other, remote)
+    const isMeant = (own: Endpoint, other: Endpoint) =>
+      isSameEnd(own, local) && isSameEnd(other, remote)
     if (destroyConnections(native, nsfd, isMeant)) return
     throw new UsageError('this kernel has no CONFIG_INET_DIAG_DESTROY: explore in memory')
   }
@@ -107,8 +115,11 @@ export class KernelFaults implements HostFaults {
   }
 
   setFull(isFull: boolean): void {
-    if (isFull) this.#reached()?.request('fill')
-    else this.#init?.request('free')
+    if (isFull) {
+      this.#reached()?.request('fill')
+    } else {
+      this.#init?.request('free')
+    }
   }
 
   /**
@@ -126,7 +137,9 @@ export class KernelFaults implements HostFaults {
   }
 
   #notPrepared(): UsageError {
-    return new UsageError(`the lab was made without this fault, so that host ${this.#host.name} cannot have it`)
+    return new UsageError(
+      `the lab was made without this fault, so that host ${this.#host.name} cannot have it`,
+    )
   }
 
   #made(): HostInit {

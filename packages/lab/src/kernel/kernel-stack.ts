@@ -2,7 +2,14 @@
  * KernelStack: the network stack of a host, in a network namespace of its own. Only a descriptor
  * keeps the namespace open, so that it ends with the process at the latest.
  */
-import { check, closeFd, closingOnError, hasSysctl, type Native, writeSysctl } from 'vnet/internal/linux/index'
+import {
+  check,
+  closeFd,
+  closingOnError,
+  hasSysctl,
+  type Native,
+  writeSysctl,
+} from 'vnet/internal/linux/index'
 import {
   addAddress,
   delAddress,
@@ -89,14 +96,26 @@ export class KernelStack implements HostStack {
       open: (...args) => openWayOut(this.place, ...args),
       leadLocalhost: ports => leadLocalhost(this.place, ports),
     }
-    this.faults = new KernelFaults({ ...parts, place: this.place, hasStarted: () => this.programs.hasStarted })
+    this.faults = new KernelFaults({
+      ...parts,
+      place: this.place,
+      hasStarted: () => this.programs.hasStarted,
+    })
     this.programs = new Programs({ nsfd, etc: parts.etc, faults: this.faults })
-    this.#code = new KernelCode(this.place, { ...parts, program: options => this.programs.within(options) })
+    this.#code = new KernelCode(this.place, {
+      ...parts,
+      program: options => this.programs.within(options),
+    })
     closingOnError(native, [nsfd], () => {
       using sock = RouteSocket.open(native, nsfd)
-      for (const { ifindex } of getLinks(sock)) setLink(sock, ifindex, { flags: { set: IFF_UP, mask: IFF_UP } })
-      for (const [name, value] of [...SYSCTLS, ...parts.sysctls])
-        if (hasSysctl(native, nsfd, name)) writeSysctl(native, nsfd, name, value)
+      for (const { ifindex } of getLinks(sock)) {
+        setLink(sock, ifindex, { flags: { set: IFF_UP, mask: IFF_UP } })
+      }
+      for (const [name, value] of [...SYSCTLS, ...parts.sysctls]) {
+        if (hasSysctl(native, nsfd, name)) {
+          writeSysctl(native, nsfd, name, value)
+        }
+      }
     })
   }
 
@@ -127,19 +146,32 @@ export class KernelStack implements HostStack {
     return countersOf(this.place)
   }
 
-  changeInterface(name: string, removed: readonly string[], isUp: boolean, added: readonly string[]): void {
+  changeInterface(
+    name: string,
+    removed: readonly string[],
+    isUp: boolean,
+    added: readonly string[],
+  ): void {
     this.#onInterface(name, (sock, ifindex) => {
       // With the first address of a network, the kernel deletes the others.
-      for (const cidr of [...removed].reverse()) delAddress(sock, ifindex, toPrefix(cidr))
+      for (const cidr of [...removed].reverse()) {
+        delAddress(sock, ifindex, toPrefix(cidr))
+      }
       setLink(sock, ifindex, { flags: { set: isUp ? IFF_UP : 0, mask: IFF_UP } })
-      for (const cidr of added) addAddress(sock, ifindex, toPrefix(cidr), { nodad: true })
-      if (isUp) routeGroups(sock, ifindex)
+      for (const cidr of added) {
+        addAddress(sock, ifindex, toPrefix(cidr), { nodad: true })
+      }
+      if (isUp) {
+        routeGroups(sock, ifindex)
+      }
     })
   }
 
   setNeighbours(name: string, cidrs: readonly string[], mac: Uint8Array): void {
     this.#onInterface(name, (sock, ifindex) => {
-      for (const cidr of cidrs) setNeighbour(sock, ifindex, toPrefix(cidr).bytes, mac)
+      for (const cidr of cidrs) {
+        setNeighbour(sock, ifindex, toPrefix(cidr).bytes, mac)
+      }
     })
   }
 
@@ -148,7 +180,9 @@ export class KernelStack implements HostStack {
     const indexes = new Map(getLinks(sock).map(({ name, ifindex }) => [name, ifindex]))
     for (const { network, via, dev } of routes) {
       const oif = indexes.get(dev)
-      if (oif !== undefined) setNetworkRoute(sock, { dst: network.prefix, oif, via: via.address })
+      if (oif !== undefined) {
+        setNetworkRoute(sock, { dst: network.prefix, oif, via: via.address })
+      }
     }
   }
 
@@ -167,7 +201,9 @@ export class KernelStack implements HostStack {
   #onInterface(name: string, fn: (sock: RouteSocket, ifindex: number) => void): void {
     using sock = this.#open()
     const { ifindex } = getLink(sock, { name }) ?? {}
-    if (ifindex !== undefined) fn(sock, ifindex)
+    if (ifindex !== undefined) {
+      fn(sock, ifindex)
+    }
   }
 
   #open(): RouteSocket {

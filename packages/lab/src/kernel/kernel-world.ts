@@ -61,7 +61,11 @@ export class KernelWorld implements LabWorld {
 
   killPrograms(of: readonly RunningPrograms[]): void {
     const { directory } = this
-    killProcesses({ namespaces: of.map(({ nsfd }) => nsfd), directory, children: of.flatMap(({ pids }) => pids) })
+    killProcesses({
+      namespaces: of.map(({ nsfd }) => nsfd),
+      directory,
+      children: of.flatMap(({ pids }) => pids),
+    })
   }
 
   losses(): readonly string[] {

@@ -21,7 +21,10 @@ function makeCalls(post: (message: WorkerReply) => void): Calls {
     onFault: (lab, fault) => post({ lab, fault }),
     bindUdp: async (nsfd, socket, port) => {
       // Loaded on demand, because few routers have port control.
-      const [{ bindUdp }, { codeIn }] = await Promise.all([import('../world/code.ts'), import('./sockets.ts')])
+      const [{ bindUdp }, { codeIn }] = await Promise.all([
+        import('../world/code.ts'),
+        import('./sockets.ts'),
+      ])
       return bindUdp(codeIn({ native, nsfd }), socket, port, undefined)
     },
     show: async placeOf => {
@@ -43,7 +46,14 @@ function serve(port: MessagePort): void {
       const failure = failedCall(error)
       const report = failure && { errno: failure.errno, what: failure.what, advice: failure.advice }
       const file = error instanceof FileError ? { column: error.column } : undefined
-      reply({ id, error: text, call: report, usage, file, failed: usage && error.cause !== undefined })
+      reply({
+        id,
+        error: text,
+        call: report,
+        usage,
+        file,
+        failed: usage && error.cause !== undefined,
+      })
     }
   })
 }

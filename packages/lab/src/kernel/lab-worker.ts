@@ -5,7 +5,14 @@
 // Imported because a test may replace the timers of globalThis.
 import { clearTimeout, setTimeout } from 'node:timers'
 import { Worker } from 'node:worker_threads'
-import { FileError, type Trace, thrownAt, traceOf, UsageError, VnetError } from 'vnet/internal/base/index'
+import {
+  FileError,
+  type Trace,
+  thrownAt,
+  traceOf,
+  UsageError,
+  VnetError,
+} from 'vnet/internal/base/index'
 import type { LinkCaller } from '../carrier/lab-calls.ts'
 import type { ErrorForm, FaultListener, WorkerReply, WorkerRequest } from '../carrier/protocol.ts'
 import { builtModule } from '../model/built-module.ts'
@@ -44,7 +51,9 @@ export class LabWorker implements LinkCaller {
   static take(): LabWorker {
     const thread = globalThis as { [LAB_WORKER]?: LabWorker | undefined }
     thread[LAB_WORKER] ??= new LabWorker(ended => {
-      if (thread[LAB_WORKER] === ended) thread[LAB_WORKER] = undefined
+      if (thread[LAB_WORKER] === ended) {
+        thread[LAB_WORKER] = undefined
+      }
     })
     const worker = thread[LAB_WORKER]
     worker.#labs++
@@ -58,16 +67,24 @@ export class LabWorker implements LinkCaller {
     const file = builtModule('./lab-worker-main.ts', import.meta.url)
     this.#worker = outside(() => new Worker(file, { execArgv: [] }))
     this.#worker.on('message', (reply: WorkerReply) => {
-      if ('warning' in reply) console.error(`vnet: ${reply.warning}`)
-      else if ('fault' in reply) this.#listeners.get(reply.lab)?.(reply.fault)
-      else this.#settle(reply)
+      if ('warning' in reply) {
+        console.error(`vnet: ${reply.warning}`)
+      } else if ('fault' in reply) {
+        this.#listeners.get(reply.lab)?.(reply.fault)
+      } else {
+        this.#settle(reply)
+      }
     })
     const fail = (error: Error) => {
       onEnd(this)
       this.#fail(error)
     }
-    this.#worker.on('error', error => fail(error instanceof Error ? error : new Error(String(error))))
-    this.#worker.on('exit', status => fail(new Error(`the worker of the lab has ended with status ${status}`)))
+    this.#worker.on('error', error =>
+      fail(error instanceof Error ? error : new Error(String(error))),
+    )
+    this.#worker.on('exit', status =>
+      fail(new Error(`the worker of the lab has ended with status ${status}`)),
+    )
     // After its listeners, which take a reference.
     this.#worker.unref()
     this.#onEnd = onEnd
@@ -77,7 +94,9 @@ export class LabWorker implements LinkCaller {
   readonly call: LinkCaller['call'] = (call, ...args) => {
     if (this.#failure !== undefined) return Promise.reject(this.#failure)
     const id = ++this.#lastId
-    if (this.#pending.size === 0) this.#worker.ref()
+    if (this.#pending.size === 0) {
+      this.#worker.ref()
+    }
     const from = traceOf(this.call)
     return new Promise((resolve, reject) => {
       this.#pending.set(id, { from, resolve: resolve as (value: unknown) => void, reject })
@@ -86,8 +105,11 @@ export class LabWorker implements LinkCaller {
   }
 
   onFault(lab: string, listener: FaultListener | undefined): void {
-    if (listener === undefined) this.#listeners.delete(lab)
-    else this.#listeners.set(lab, listener)
+    if (listener === undefined) {
+      this.#listeners.delete(lab)
+    } else {
+      this.#listeners.set(lab, listener)
+    }
   }
 
   /** A lab has ended. The last one leaves the worker to the next lab, for a while. */
@@ -105,21 +127,36 @@ export class LabWorker implements LinkCaller {
   #settle(reply: Extract<WorkerReply, { id: number }>): void {
     const pending = this.#pending.get(reply.id)
     this.#pending.delete(reply.id)
-    if (this.#pending.size === 0) this.#worker.unref()
+    if (this.#pending.size === 0) {
+      this.#worker.unref()
+    }
     if (pending === undefined) return
-    if ('value' in reply) pending.resolve(reply.value)
-    else pending.reject(thrownAt(pending.from, errorOf(reply)))
+    if ('value' in reply) {
+      pending.resolve(reply.value)
+    } else {
+      pending.reject(thrownAt(pending.from, errorOf(reply)))
+    }
   }
 
   #fail(error: Error): void {
     this.#failure ??= error
-    for (const { reject } of this.#pending.values()) reject(this.#failure)
+    for (const { reject } of this.#pending.values()) {
+      reject(this.#failure)
+    }
     this.#pending.clear()
   }
 }
 
-function errorOf({ error, call, usage, file, failed }: { readonly error: string } & ErrorForm): Error {
-  if (!usage) return call === undefined ? new Error(error) : new VnetError(call.errno, call.what, call.advice)
+function errorOf({
+  error,
+  call,
+  usage,
+  file,
+  failed,
+}: { readonly error: string } & ErrorForm): Error {
+  if (!usage) {
+    return call === undefined ? new Error(error) : new VnetError(call.errno, call.what, call.advice)
+  }
   if (file !== undefined) return new FileError(error, file.column)
   return new UsageError(error, failed ? { cause: error } : undefined)
 }

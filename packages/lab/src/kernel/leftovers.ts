@@ -7,7 +7,11 @@ import { lstatSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { attempt } from 'vnet/internal/base/errno'
-import { ownNamespace, readDirectories, removeQuietly } from 'vnet/internal/control/protocol/directory'
+import {
+  ownNamespace,
+  readDirectories,
+  removeQuietly,
+} from 'vnet/internal/control/protocol/directory'
 import type { RunDirectory } from 'vnet/internal/control/protocol/run-directory'
 import { makeTemporaryDirectory } from 'vnet/internal/linux/files'
 import { isAlive, killProcesses } from './processes.ts'
@@ -39,12 +43,17 @@ export function removeLeftovers(hasEnded = pidNamespaceHasEnded): void {
 }
 
 /** Removes the files by which clients found this user's vnets, if their processes have ended. */
-export function removeAnnouncements(directories?: readonly RunDirectory[], hasEnded = pidNamespaceHasEnded): void {
+export function removeAnnouncements(
+  directories?: readonly RunDirectory[],
+  hasEnded = pidNamespaceHasEnded,
+): void {
   const here = ownNamespace('pid')
   // readDirectories itself removes the files of this PID namespace.
   for (const { vnet, uid, pidns } of readDirectories(directories)) {
     if (pidns === here || uid !== process.geteuid?.() || !hasEnded(pidns)) continue
-    for (const file of [vnet, vnet.replace(/sock$/, 'json')]) removeQuietly(file)
+    for (const file of [vnet, vnet.replace(/sock$/, 'json')]) {
+      removeQuietly(file)
+    }
   }
 }
 
@@ -52,18 +61,26 @@ export function removeAnnouncements(directories?: readonly RunDirectory[], hasEn
  * Returns whether no process of a PID namespace is left. Only the initial PID namespace shows that;
  * in any other, the result is always false.
  */
-export function pidNamespaceHasEnded(inode: number, own = ownNamespace('pid'), proc = '/proc'): boolean {
+export function pidNamespaceHasEnded(
+  inode: number,
+  own = ownNamespace('pid'),
+  proc = '/proc',
+): boolean {
   if (own !== INITIAL) return false
   return readdirSync(proc).every(pid => {
     if (!/^\d/.test(pid)) return true
     const namespace = attempt(() => readlinkSync(`${proc}/${pid}/ns/pid`))
     if (namespace !== undefined) return namespace !== `pid:[${inode}]`
     // Other users' processes hide their namespace, but show a number for each level of nesting.
-    return !/^NSpid:(\s+\d+){2}/m.test(attempt(() => readFileSync(`${proc}/${pid}/status`, 'latin1')) ?? '')
+    return !/^NSpid:(\s+\d+){2}/m.test(
+      attempt(() => readFileSync(`${proc}/${pid}/status`, 'latin1')) ?? '',
+    )
   })
 }
 
 function isOwn(directory: string): boolean {
   const stats = lstatSync(directory, { throwIfNoEntry: false })
-  return stats?.isDirectory() === true && stats.uid === process.geteuid?.() && (stats.mode & 0o077) === 0
+  return (
+    stats?.isDirectory() === true && stats.uid === process.geteuid?.() && (stats.mode & 0o077) === 0
+  )
 }

@@ -130,12 +130,18 @@ export const INPUT = { name: 'input', type: 'filter', hook: 1, priority: 0 } as 
 export const FORWARD = { name: 'forward', type: 'filter', hook: 2, priority: 0 } as const
 export const POSTROUTING = { name: 'postrouting', type: 'nat', hook: 4, priority: 100 } as const
 
-export const iif = (name: string): NftExpr => matchMeta(NFT_META_IIFNAME, nameBytes(name), NFT_CMP_EQ)
-export const notIif = (name: string): NftExpr => matchMeta(NFT_META_IIFNAME, nameBytes(name), NFT_CMP_NEQ)
-export const oif = (name: string): NftExpr => matchMeta(NFT_META_OIFNAME, nameBytes(name), NFT_CMP_EQ)
-export const notOif = (name: string): NftExpr => matchMeta(NFT_META_OIFNAME, nameBytes(name), NFT_CMP_NEQ)
-export const family = (nfproto: number): NftExpr => matchMeta(NFT_META_NFPROTO, Uint8Array.of(nfproto), NFT_CMP_EQ)
-export const protocol = (ipproto: number): NftExpr => matchMeta(NFT_META_L4PROTO, Uint8Array.of(ipproto), NFT_CMP_EQ)
+export const iif = (name: string): NftExpr =>
+  matchMeta(NFT_META_IIFNAME, nameBytes(name), NFT_CMP_EQ)
+export const notIif = (name: string): NftExpr =>
+  matchMeta(NFT_META_IIFNAME, nameBytes(name), NFT_CMP_NEQ)
+export const oif = (name: string): NftExpr =>
+  matchMeta(NFT_META_OIFNAME, nameBytes(name), NFT_CMP_EQ)
+export const notOif = (name: string): NftExpr =>
+  matchMeta(NFT_META_OIFNAME, nameBytes(name), NFT_CMP_NEQ)
+export const family = (nfproto: number): NftExpr =>
+  matchMeta(NFT_META_NFPROTO, Uint8Array.of(nfproto), NFT_CMP_EQ)
+export const protocol = (ipproto: number): NftExpr =>
+  matchMeta(NFT_META_L4PROTO, Uint8Array.of(ipproto), NFT_CMP_EQ)
 export const notProtocol = (ipproto: number): NftExpr =>
   matchMeta(NFT_META_L4PROTO, Uint8Array.of(ipproto), NFT_CMP_NEQ)
 /** Matches fragments of IPv4 and of IPv6 packets. */
@@ -149,7 +155,13 @@ export const FRAGMENT4: NftExpr = rule => {
 export const FRAGMENT6: NftExpr = rule => {
   matchMeta(NFT_META_NFPROTO, Uint8Array.of(NFPROTO_IPV6), NFT_CMP_EQ)(rule)
   const TYPE = Uint8Array.of(NEXTHDR_FRAGMENT)
-  expression(rule, 'exthdr', { DREG: NFT_REG_1, TYPE, OFFSET: 0, LEN: 1, FLAGS: NFT_EXTHDR_F_PRESENT })
+  expression(rule, 'exthdr', {
+    DREG: NFT_REG_1,
+    TYPE,
+    OFFSET: 0,
+    LEN: 1,
+    FLAGS: NFT_EXTHDR_F_PRESENT,
+  })
   compare(rule, NFT_CMP_EQ, Uint8Array.of(1))
 }
 /** Matches packets of connections that are known, and errors about them. */
@@ -158,11 +170,13 @@ export const KNOWN: NftExpr = rule => matchCt(rule, NFT_CT_STATE, CT_ESTABLISHED
 export const FORWARDED: NftExpr = rule => matchCt(rule, NFT_CT_STATUS, IPS_DST_NAT)
 export const dport = (port: number): NftExpr =>
   matchPayload(NFT_PAYLOAD_TRANSPORT_HEADER, 2, Uint8Array.from(word(port)))
-export const icmpType = (type: number): NftExpr => matchPayload(NFT_PAYLOAD_TRANSPORT_HEADER, 0, Uint8Array.of(type))
+export const icmpType = (type: number): NftExpr =>
+  matchPayload(NFT_PAYLOAD_TRANSPORT_HEADER, 0, Uint8Array.of(type))
 export const daddr4 = (address: number): NftExpr =>
   matchPayload(NFT_PAYLOAD_NETWORK_HEADER, 16, Uint8Array.from(long(address)))
 /** Matches the first bytes of the source of IPv6 packets. */
-export const saddr6 = (prefix: Uint8Array): NftExpr => matchPayload(NFT_PAYLOAD_NETWORK_HEADER, 8, prefix)
+export const saddr6 = (prefix: Uint8Array): NftExpr =>
+  matchPayload(NFT_PAYLOAD_NETWORK_HEADER, 8, prefix)
 export const ACCEPT: NftExpr = rule => verdict(rule, NF_ACCEPT)
 /** Drops packets and counts them. */
 export const DROP: NftExpr = rule => {
@@ -206,12 +220,17 @@ export const redirect =
 export const routedTo =
   (name: string): NftExpr =>
   rule => {
-    expression(rule, 'fib', { DREG: NFT_REG_1, RESULT: NFT_FIB_RESULT_OIFNAME, FLAGS: NFTA_FIB_F_DADDR })
+    expression(rule, 'fib', {
+      DREG: NFT_REG_1,
+      RESULT: NFT_FIB_RESULT_OIFNAME,
+      FLAGS: NFTA_FIB_F_DADDR,
+    })
     compare(rule, NFT_CMP_EQ, nameBytes(name))
   }
 export const MASQUERADE: NftExpr = rule => expression(rule, 'masq')
 /** Translates the destination to an IPv4 address and a port. */
-export const dnat4 = (address: number, port: number): NftExpr => dnat(Uint8Array.from(long(address)), port)
+export const dnat4 = (address: number, port: number): NftExpr =>
+  dnat(Uint8Array.from(long(address)), port)
 /** Translates the destination to an address and a port. */
 export const dnat =
   (address: Uint8Array, port: number): NftExpr =>
@@ -219,7 +238,12 @@ export const dnat =
     load(rule, NFT_REG_1, address)
     load(rule, NFT_REG_2, Uint8Array.from(word(port)))
     const FAMILY = address.length === 4 ? NFPROTO_IPV4 : NFPROTO_IPV6
-    expression(rule, 'nat', { TYPE: NFT_NAT_DNAT, FAMILY, REG_ADDR_MIN: NFT_REG_1, REG_PROTO_MIN: NFT_REG_2 })
+    expression(rule, 'nat', {
+      TYPE: NFT_NAT_DNAT,
+      FAMILY,
+      REG_ADDR_MIN: NFT_REG_1,
+      REG_PROTO_MIN: NFT_REG_2,
+    })
   }
 
 const NAME = 'vnet-lab'
@@ -277,8 +301,11 @@ export function ruleDrops({ native, nsfd }: SocketPlace): RuleDrops {
     for (let isDone = false; !isDone; ) {
       const length = check(native.recvmsg(fd, into, MSG_DONTWAIT, meta), what)
       for (const message of messages(into, 0, length)) {
-        if (message.type === NFT_MSG_NEWRULE) addDrops(drops, into, message)
-        else isDone = true
+        if (message.type === NFT_MSG_NEWRULE) {
+          addDrops(drops, into, message)
+        } else {
+          isDone = true
+        }
       }
     }
   })
@@ -286,7 +313,11 @@ export function ruleDrops({ native, nsfd }: SocketPlace): RuleDrops {
 }
 
 /** Adds the drops of a rule: its match of an interface precedes its counter. */
-function addDrops(drops: { arriving: number; leaving: number }, bytes: Uint8Array, rule: Message): void {
+function addDrops(
+  drops: { arriving: number; leaving: number },
+  bytes: Uint8Array,
+  rule: Message,
+): void {
   let key = 0
   const within = (type: number, from: { readonly offset: number; readonly length: number }) =>
     [...attributes(bytes, from.offset, from.length)].filter(each => each.type === type)
@@ -295,12 +326,20 @@ function addDrops(drops: { arriving: number; leaving: number }, bytes: Uint8Arra
     for (const data of within(NFTA_EXPR_DATA, element)) {
       const view = (at: number) => new DataView(bytes.buffer, bytes.byteOffset + at)
       for (const name of within(NFTA_EXPR_NAME, element)) {
-        const text = String.fromCharCode(...bytes.subarray(name.offset, name.offset + name.length - 1))
-        if (text === 'meta')
-          for (const { offset } of within(EXPRESSIONS.meta.KEY, data)) key ||= view(offset).getUint32(0)
+        const text = String.fromCharCode(
+          ...bytes.subarray(name.offset, name.offset + name.length - 1),
+        )
+        if (text === 'meta') {
+          for (const { offset } of within(EXPRESSIONS.meta.KEY, data)) {
+            key ||= view(offset).getUint32(0)
+          }
+        }
         if (text !== 'counter') continue
-        for (const { offset } of within(EXPRESSIONS.counter.PACKETS, data))
-          drops[key === NFT_META_IIFNAME ? 'arriving' : 'leaving'] += Number(view(offset).getBigUint64(0))
+        for (const { offset } of within(EXPRESSIONS.counter.PACKETS, data)) {
+          drops[key === NFT_META_IIFNAME ? 'arriving' : 'leaving'] += Number(
+            view(offset).getBigUint64(0),
+          )
+        }
       }
     }
   }
@@ -314,21 +353,26 @@ function request(
   let seq = 0
   const message = (type: number, flags: number, of: number, resource: number) =>
     to.message(type, NLM_F_REQUEST | flags, ++seq).payload(Uint8Array.of(of, 0, 0, resource))
-  const make = (type: number, flags = 0) => message(type, NLM_F_ACK | NLM_F_CREATE | flags, nfproto, 0)
+  const make = (type: number, flags = 0) =>
+    message(type, NLM_F_ACK | NLM_F_CREATE | flags, nfproto, 0)
   message(NFNL_MSG_BATCH_BEGIN, 0, 0, NFNL_SUBSYS_NFTABLES)
   make(NFT_MSG_NEWTABLE).string(NFTA_TABLE_NAME, NAME)
   for (const { name, type, hook, priority, rules, first = false } of chains) {
     make(NFT_MSG_NEWCHAIN)
       .string(NFTA_CHAIN_TABLE, NAME)
       .string(NFTA_CHAIN_NAME, name)
-      .nested(NFTA_CHAIN_HOOK, data => write(data, { [NFTA_HOOK_HOOKNUM]: hook, [NFTA_HOOK_PRIORITY]: priority }))
+      .nested(NFTA_CHAIN_HOOK, data =>
+        write(data, { [NFTA_HOOK_HOOKNUM]: hook, [NFTA_HOOK_PRIORITY]: priority }),
+      )
       .string(NFTA_CHAIN_TYPE, type)
     for (const steps of rules) {
       make(NFT_MSG_NEWRULE, first ? 0 : NLM_F_APPEND)
         .string(NFTA_RULE_TABLE, NAME)
         .string(NFTA_RULE_CHAIN, name)
         .nested(NFTA_RULE_EXPRESSIONS, rule => {
-          for (const step of steps) step(rule)
+          for (const step of steps) {
+            step(rule)
+          }
         })
     }
   }
@@ -360,7 +404,10 @@ function matchSyn(rule: MessageBuilder, op: number): void {
 
 /** Clears all other bits of the value in the register. */
 function mask(rule: MessageBuilder, bits: Uint8Array): void {
-  const [MASK, XOR] = [bits, new Uint8Array(bits.length)].map(registerValue) as [Attributes, Attributes]
+  const [MASK, XOR] = [bits, new Uint8Array(bits.length)].map(registerValue) as [
+    Attributes,
+    Attributes,
+  ]
   expression(rule, 'bitwise', { SREG: NFT_REG_1, DREG: NFT_REG_1, LEN: bits.length, MASK, XOR })
 }
 
@@ -411,16 +458,24 @@ function expression<Name extends keyof Expressions>(
   given: { readonly [K in keyof Expressions[Name]]?: Attribute } = {},
 ): void {
   const types: Readonly<Record<string, number>> = EXPRESSIONS[name]
-  const data = Object.fromEntries(Object.entries<Attribute>(given as never).map(([key, value]) => [types[key], value]))
-  to.nested(NFTA_LIST_ELEM, element => write(element.string(NFTA_EXPR_NAME, name), { [NFTA_EXPR_DATA]: data }))
+  const data = Object.fromEntries(
+    Object.entries<Attribute>(given as never).map(([key, value]) => [types[key], value]),
+  )
+  to.nested(NFTA_LIST_ELEM, element =>
+    write(element.string(NFTA_EXPR_NAME, name), { [NFTA_EXPR_DATA]: data }),
+  )
 }
 
 /** Numbers of netfilter are in network byte order. */
 function write(to: MessageBuilder, fields: Attributes): void {
   for (const [type, value] of Object.entries(fields)) {
-    if (typeof value === 'number') to.binary(Number(type), Uint8Array.from(long(value)))
-    else if (value instanceof Uint8Array) to.binary(Number(type), value)
-    else to.nested(Number(type), inner => write(inner, value))
+    if (typeof value === 'number') {
+      to.binary(Number(type), Uint8Array.from(long(value)))
+    } else if (value instanceof Uint8Array) {
+      to.binary(Number(type), value)
+    } else {
+      to.nested(Number(type), inner => write(inner, value))
+    }
   }
 }
 

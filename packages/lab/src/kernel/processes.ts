@@ -40,7 +40,9 @@ interface Status {
  */
 export function killProcesses({ namespaces = [], directory, children = [] }: ProcessMarks): void {
   if (!hasOwnNumbers()) {
-    for (const pid of children) signal(pid, 'SIGKILL')
+    for (const pid of children) {
+      signal(pid, 'SIGKILL')
+    }
     return
   }
   const found = new Set(children)
@@ -58,21 +60,35 @@ export function killProcesses({ namespaces = [], directory, children = [] }: Pro
     const areStopped = left.every(isStopped)
     const before = found.size
     const { running, ended } = scan()
-    for (const pid of running.keys()) if (isInside(pid) || isMounted(pid)) found.add(pid)
+    for (const pid of running.keys()) {
+      if (isInside(pid) || isMounted(pid)) {
+        found.add(pid)
+      }
+    }
     addDescendants(running, found)
     left = [...found].filter(pid => running.has(pid) && !done.has(pid))
     // A process that ended during the scan may have started another after /proc was listed.
     const isWhole = ended.every(pid => found.has(pid) || known.has(pid))
     known = new Set(ended)
     if (!(areStopped && isWhole && found.size === before) && ++stops < STOPS) {
-      for (const pid of left) if (!signal(pid, 'SIGSTOP')) done.add(pid)
+      for (const pid of left) {
+        if (!signal(pid, 'SIGSTOP')) {
+          done.add(pid)
+        }
+      }
       continue
     }
     if (left.length === 0) return
-    for (const pid of [...left].reverse()) kill(pid)
+    for (const pid of [...left].reverse()) {
+      kill(pid)
+    }
     stops = 0
   }
-  for (const pid of found) if (!done.has(pid)) kill(pid)
+  for (const pid of found) {
+    if (!done.has(pid)) {
+      kill(pid)
+    }
+  }
 }
 
 /**
@@ -96,10 +112,12 @@ function isStopped(pid: number): boolean {
 }
 
 /** Returns false for a process that has ended, or that we may not signal. */
-const signal = (pid: number, name: NodeJS.Signals): boolean => attempt(() => process.kill(pid, name)) === true
+const signal = (pid: number, name: NodeJS.Signals): boolean =>
+  attempt(() => process.kill(pid, name)) === true
 
 /** Returns whether /proc is of our PID namespace: kill(2) takes its numbers. */
-export const hasOwnNumbers = (): boolean => attempt(() => fs.readlinkSync('/proc/self')) === String(process.pid)
+export const hasOwnNumbers = (): boolean =>
+  attempt(() => fs.readlinkSync('/proc/self')) === String(process.pid)
 
 /** Returns all processes except this one: the running ones and the ended ones. */
 function scan(): { readonly running: Map<number, Status>; readonly ended: readonly number[] } {
@@ -109,17 +127,26 @@ function scan(): { readonly running: Map<number, Status>; readonly ended: readon
   for (const pid of fs.readdirSync('/proc').map(Number)) {
     if (!(pid > 0) || pid === process.pid) continue
     const status = statusOf(pid, into)
-    if (status === undefined || ENDED.test(status.state)) ended.push(pid)
-    else running.set(pid, status)
+    if (status === undefined || ENDED.test(status.state)) {
+      ended.push(pid)
+    } else {
+      running.set(pid, status)
+    }
   }
   return { running, ended }
 }
 
 function addDescendants(running: ReadonlyMap<number, Status>, found: Set<number>): void {
   const children = new Map<number, number[]>()
-  for (const [pid, { parent }] of running) children.set(parent, [...(children.get(parent) ?? []), pid])
+  for (const [pid, { parent }] of running) {
+    children.set(parent, [...(children.get(parent) ?? []), pid])
+  }
   // The loop also visits processes that it adds.
-  for (const pid of found) for (const child of children.get(pid) ?? []) found.add(child)
+  for (const pid of found) {
+    for (const child of children.get(pid) ?? []) {
+      found.add(child)
+    }
+  }
 }
 
 /**
@@ -154,7 +181,9 @@ function mountsFrom(directory: string): (pid: number) => boolean {
       // Most processes share the mounts of this one, which contain none of its own labs.
       if (fs.readlinkSync(`/proc/${pid}/ns/mnt`) === own) return false
       return mountsOf(pid).some(({ device, root, at }) => {
-        return device === origin.device && root.startsWith(`${origin.root}/`) && at.startsWith('/etc/')
+        return (
+          device === origin.device && root.startsWith(`${origin.root}/`) && at.startsWith('/etc/')
+        )
       })
     }) === true
 }
@@ -184,7 +213,9 @@ function unescapePath(text: string): string {
 /** Returns the device of a directory, and its path in the file system. */
 function originOf(directory: string): Pick<Mount, 'device' | 'root'> | undefined {
   using file = openFile(directory, fs.constants.O_RDONLY | fs.constants.O_DIRECTORY)
-  const [, id] = /^mnt_id:\s*(\d+)$/m.exec(fs.readFileSync(`/proc/thread-self/fdinfo/${file.fd}`, 'latin1')) ?? []
+  const [, id] =
+    /^mnt_id:\s*(\d+)$/m.exec(fs.readFileSync(`/proc/thread-self/fdinfo/${file.fd}`, 'latin1')) ??
+    []
   const mount = mountsOf('self').find(each => each.id === id)
   if (mount === undefined) return undefined
   const { device, root, at } = mount

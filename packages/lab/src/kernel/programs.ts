@@ -8,7 +8,15 @@ import { ENOENT, shellWord, VnetError } from 'vnet/internal/base/index'
 import { builtFile, writeFile } from 'vnet/internal/linux/index'
 import { builtModule } from '../model/built-module.ts'
 import { openFile } from '../model/open-file.ts'
-import { anyOf, checkForm, checkForms, FLAG, type Form, type Forms, SIGNAL } from '../model/options.ts'
+import {
+  anyOf,
+  checkForm,
+  checkForms,
+  FLAG,
+  type Form,
+  type Forms,
+  SIGNAL,
+} from '../model/options.ts'
 import { type NativeProgram, outside } from '../world/code.ts'
 import type { ExecOptions, ExecResult, HostPrograms, LabSpawnOptions } from '../world/host-stack.ts'
 import type { ProgramOptions } from './host-init.ts'
@@ -30,9 +38,13 @@ const NOT_POSSIBLE: Form = {
   accepts: value => value === false,
   text: "possible: run sh, ['-c', 'WORDS'], or setpriv(1) for another user",
 }
-const PROGRAM: Form = { accepts: value => typeof value === 'string' && value !== '', text: 'a program' }
+const PROGRAM: Form = {
+  accepts: value => typeof value === 'string' && value !== '',
+  text: 'a program',
+}
 const ARGUMENTS: Form = {
-  accepts: value => Array.isArray(value) && value.every(each => /^(string|number)$/.test(typeof each)),
+  accepts: value =>
+    Array.isArray(value) && value.every(each => /^(string|number)$/.test(typeof each)),
   text: "a list of arguments, such as ['-c1', 'server']",
 }
 const INPUT: Form = {
@@ -42,7 +54,16 @@ const INPUT: Form = {
 
 /** Node checks the values of its own options. */
 const SPAWN_OPTIONS: Forms<SpawnOptions> = {
-  ...anyOf('cwd', 'env', 'stdio', 'timeout', 'killSignal', 'serialization', 'windowsHide', 'windowsVerbatimArguments'),
+  ...anyOf(
+    'cwd',
+    'env',
+    'stdio',
+    'timeout',
+    'killSignal',
+    'serialization',
+    'windowsHide',
+    'windowsVerbatimArguments',
+  ),
   detached: FLAG,
   signal: SIGNAL,
   shell: NOT_POSSIBLE,
@@ -78,7 +99,12 @@ export class Programs implements HostPrograms {
 
   worker(url: URL, options: WorkerOptions, hosts: string): [file: URL, options: WorkerOptions] {
     this.hasStarted = true
-    const own: HostWorkerData = { nsfd: this.#place.nsfd, hosts, url: url.href, data: options.workerData }
+    const own: HostWorkerData = {
+      nsfd: this.#place.nsfd,
+      hosts,
+      url: url.href,
+      data: options.workerData,
+    }
     return [builtModule('./host-worker.ts', import.meta.url), { ...options, workerData: own }]
   }
 
@@ -86,11 +112,19 @@ export class Programs implements HostPrograms {
   within({ file, args, stdio, ...options }: NativeProgram): NativeProgram {
     const [, ...rest] = args
     const entries = options.envPairs?.map(each => each.split(/=(.*)/s, 2) as [string, string]) ?? []
-    const given = { env: Object.fromEntries(entries), ...(options.cwd !== undefined && { cwd: options.cwd }) }
+    const given = {
+      env: Object.fromEntries(entries),
+      ...(options.cwd !== undefined && { cwd: options.cwd }),
+    }
     const launcher = builtFile('vnet-within', 'the launcher')
     const words = [launcher, ...this.#words(file, rest, given, stdio.length)]
     this.hasStarted = true
-    return { ...options, file: launcher, args: words, stdio: [...stdio, { type: 'fd', fd: this.#place.nsfd }] }
+    return {
+      ...options,
+      file: launcher,
+      args: words,
+      stdio: [...stdio, { type: 'fd', fd: this.#place.nsfd }],
+    }
   }
 
   launcher(command: string): string {
@@ -113,11 +147,17 @@ export class Programs implements HostPrograms {
     checkForms(command, given, SPAWN_OPTIONS)
     const { stdio = 'pipe', ...options } = given
     checkDirectory(command, options.cwd)
-    const streams = typeof stdio === 'string' ? Array<typeof stdio>(FIRST_FD).fill(stdio) : [...stdio]
-    while (streams.length < FIRST_FD) streams.push('pipe')
+    const streams =
+      typeof stdio === 'string' ? Array<typeof stdio>(FIRST_FD).fill(stdio) : [...stdio]
+    while (streams.length < FIRST_FD) {
+      streams.push('pipe')
+    }
     const words = this.#words(command, args, options, streams.length)
     const child = outside(() =>
-      spawn(builtFile('vnet-within', 'the launcher'), words, { ...options, stdio: [...streams, this.#place.nsfd] }),
+      spawn(builtFile('vnet-within', 'the launcher'), words, {
+        ...options,
+        stdio: [...streams, this.#place.nsfd],
+      }),
     )
     this.hasStarted = true
     this.#children.set(child, command)
@@ -143,7 +183,11 @@ export class Programs implements HostPrograms {
     const [, what, errno] = (stdout === '' && FAILED.exec(stderr)) || []
     if (what === undefined) return { status, signal, stdout, stderr }
     const isLine = /\s/.test(command) && args.length === 0
-    throw new VnetError(Number(errno), what, isLine ? 'the arguments are a list: exec(command, args)' : undefined)
+    throw new VnetError(
+      Number(errno),
+      what,
+      isLine ? 'the arguments are a list: exec(command, args)' : undefined,
+    )
   }
 
   get pids(): readonly number[] {
@@ -156,7 +200,9 @@ export class Programs implements HostPrograms {
 
   /** A test that removes all listeners of a child removes the listeners of spawn, too. */
   get #running(): readonly ChildProcess[] {
-    return [...this.#children.keys()].filter(child => child.exitCode === null && child.signalCode === null)
+    return [...this.#children.keys()].filter(
+      child => child.exitCode === null && child.signalCode === null,
+    )
   }
 
   /** Returns the arguments of the launcher, which gets the namespace after `fds` descriptors. */
@@ -165,21 +211,35 @@ export class Programs implements HostPrograms {
     return [String(process.pid), String(fds), this.#place.etc(), ...inHost, command, ...args]
   }
 
-  #hostArgs(command: string, args: readonly string[], options: ProgramOptions, isOnce: boolean): readonly string[] {
-    return this.#place.faults?.initFor([command, ...args].join(' '))?.argsFor(command, options, isOnce) ?? []
+  #hostArgs(
+    command: string,
+    args: readonly string[],
+    options: ProgramOptions,
+    isOnce: boolean,
+  ): readonly string[] {
+    return (
+      this.#place.faults
+        ?.initFor([command, ...args].join(' '))
+        ?.argsFor(command, options, isOnce) ?? []
+    )
   }
 
   /** Kills the programs. Settles when they have ended. */
   async close(): Promise<void> {
     const ended = this.#running.map(child => once(child, 'exit').catch(() => {}))
-    for (const child of this.#running) child.kill('SIGKILL')
+    for (const child of this.#running) {
+      child.kill('SIGKILL')
+    }
     await Promise.all(ended)
   }
 }
 
 function checkDirectory(command: string, cwd: SpawnOptions['cwd']): void {
-  const isThere = cwd === undefined || statSync(cwd, { throwIfNoEntry: false })?.isDirectory() === true
-  if (!isThere) throw new VnetError(ENOENT, `start ${command}`, `the directory ${cwd} does not exist`)
+  const isThere =
+    cwd === undefined || statSync(cwd, { throwIfNoEntry: false })?.isDirectory() === true
+  if (!isThere) {
+    throw new VnetError(ENOENT, `start ${command}`, `the directory ${cwd} does not exist`)
+  }
 }
 
 /** Parts of an ELF file that decide whether the clock of programs can be set for it. */
@@ -232,7 +292,9 @@ function executableOf(read: (at: number, bytes: number) => Buffer): Executable {
   const ofType = (type: number) =>
     Array.from({ length: headers.length / size }, (_, i) => headers.subarray(i * size))
       .filter(each => each.readUInt32LE(P_TYPE) === type)
-      .map(each => read(Number(each.readBigUInt64LE(P_OFFSET)), Number(each.readBigUInt64LE(P_FILESZ))))
+      .map(each =>
+        read(Number(each.readBigUInt64LE(P_OFFSET)), Number(each.readBigUInt64LE(P_FILESZ))),
+      )
   const [loader] = ofType(PT_INTERP)
   return {
     loader: loader && basename(loader.toString('latin1').replace(/\0.*/s, '')),

@@ -7,7 +7,15 @@ import type dgram from 'node:dgram'
 import net from 'node:net'
 import os from 'node:os'
 import { EAFNOSUPPORT, UsageError } from 'vnet/internal/base/index'
-import { AF_INET, AF_INET6, check, closingOnError, int32, SOCK_NONBLOCK, SOCK_STREAM } from 'vnet/internal/linux/index'
+import {
+  AF_INET,
+  AF_INET6,
+  check,
+  closingOnError,
+  int32,
+  SOCK_NONBLOCK,
+  SOCK_STREAM,
+} from 'vnet/internal/linux/index'
 import type { SocketPlace } from '../model/place.ts'
 import { AnyHost, type Code, type CodeHost, type NativeCall, state } from '../world/code.ts'
 import { type DgramHandle, dgramState } from '../world/dgram-state.ts'
@@ -36,7 +44,8 @@ function attemptTimeout(): number | undefined {
   return net.getDefaultAutoSelectFamilyAttemptTimeout() === ATTEMPT ? NO_LIMIT : undefined
 }
 
-type KernelCodeParts = Pick<HostParts, 'name' | 'onOpen' | 'onWorker' | 'lookup' | 'worker'> & Pick<CodeHost, 'program'>
+type KernelCodeParts = Pick<HostParts, 'name' | 'onOpen' | 'onWorker' | 'lookup' | 'worker'> &
+  Pick<CodeHost, 'program'>
 
 /** Code whose sockets are in a network namespace. */
 export class KernelCode extends AnyHost implements Code, CodeHost {
@@ -60,7 +69,8 @@ export class KernelCode extends AnyHost implements Code, CodeHost {
 
   connects(_socket: net.Socket, options: net.TcpNetConnectOpts): object {
     const { lookup, autoSelectFamilyAttemptTimeout = attemptTimeout() } = options
-    const patient = autoSelectFamilyAttemptTimeout === undefined ? {} : { autoSelectFamilyAttemptTimeout }
+    const patient =
+      autoSelectFamilyAttemptTimeout === undefined ? {} : { autoSelectFamilyAttemptTimeout }
     // A cache may answer in other code, where Node then tries the second address.
     const own: typeof lookup = (name, all, done) => lookup?.(name, all, AsyncResource.bind(done))
     return { ...options, ...patient, ...(lookup !== undefined && { lookup: own }) }
@@ -73,12 +83,16 @@ export class KernelCode extends AnyHost implements Code, CodeHost {
     if (handle === null) return
     state.owners.set(handle, this)
     // For udp6 Node copies them when it makes the handle, maybe before the first code of a host.
-    if (Object.hasOwn(handle, 'bind')) Object.assign(handle, { bind: handle.bind6, connect: handle.connect6 })
+    if (Object.hasOwn(handle, 'bind')) {
+      Object.assign(handle, { bind: handle.bind6, connect: handle.connect6 })
+    }
     // Node then has set what it calls for a datagram.
     socket.prependOnceListener('listening', () => useZones(handle, this))
   }
 
-  interfaces(nodes: () => ReturnType<typeof os.networkInterfaces>): ReturnType<typeof os.networkInterfaces> {
+  interfaces(
+    nodes: () => ReturnType<typeof os.networkInterfaces>,
+  ): ReturnType<typeof os.networkInterfaces> {
     const { native, nsfd } = this.#place
     return native.callIn(nsfd, nodes, os, []) as ReturnType<typeof nodes>
   }
@@ -93,7 +107,10 @@ export class KernelCode extends AnyHost implements Code, CodeHost {
  * Returns a listening TCP socket from which no server accepts, and its port. The caller closes it.
  * It takes connections to addresses of other machines (IP_TRANSPARENT).
  */
-export function transparentListener(place: SocketPlace): { readonly fd: number; readonly port: number } {
+export function transparentListener(place: SocketPlace): {
+  readonly fd: number
+  readonly port: number
+} {
   const { native } = place
   const fd = tcpSocket(place)
   return closingOnError(native, [fd], () => {
@@ -115,7 +132,11 @@ function tcpSocket({ native, nsfd }: SocketPlace): number {
 }
 
 /** Returns code in a namespace. By default, no name is known there. */
-export function codeIn(place: SocketPlace, lookup: CodeHost['lookup'] = async () => [], name = ''): Code {
+export function codeIn(
+  place: SocketPlace,
+  lookup: CodeHost['lookup'] = async () => [],
+  name = '',
+): Code {
   patchNode()
   const worker: CodeHost['worker'] = (file, options) => [file as URL, options]
   return new KernelCode(place, {
@@ -140,13 +161,16 @@ function useZones(handle: DgramHandle, host: CodeHost): void {
     return hasZone ? host.call(send6, this, args) : send6.apply(this, args)
   }
   handle.onmessage = (length, own, data, from) => {
-    if (from?.address !== undefined) from.address = from.address.replace(/%.*/, '')
+    if (from?.address !== undefined) {
+      from.address = from.address.replace(/%.*/, '')
+    }
     onmessage(length, own, data, from)
   }
   // The machine may have no interface with the number of the host's.
   handle.onerror = (length, own, error) => {
     const isZone = error.syscall === 'uv_if_indextoiid'
-    const text = 'a datagram from a link-local address is lost: only a program on the host can receive it here'
+    const text =
+      'a datagram from a link-local address is lost: only a program on the host can receive it here'
     onerror(length, own, isZone ? new UsageError(text) : error)
   }
 }

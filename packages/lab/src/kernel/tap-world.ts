@@ -4,10 +4,23 @@
  * links are TAPs.
  */
 import { randomBytes } from 'node:crypto'
-import { EEXIST, inNextTurn, LOGLEVEL_WARNING, Log, random, VnetError } from 'vnet/internal/base/index'
+import {
+  EEXIST,
+  inNextTurn,
+  LOGLEVEL_WARNING,
+  Log,
+  random,
+  VnetError,
+} from 'vnet/internal/base/index'
 import { loadNative, TimerfdClock } from 'vnet/internal/linux/index'
 import { LinuxPlatform } from 'vnet/internal/linux/platform'
-import { NETDEV_UNREGISTER, Net, type Platform, type Port, type PortSpec } from 'vnet/internal/netdev/index'
+import {
+  NETDEV_UNREGISTER,
+  Net,
+  type Platform,
+  type Port,
+  type PortSpec,
+} from 'vnet/internal/netdev/index'
 import { Calls, run, type WorkerCalls } from '../carrier/lab-calls.ts'
 import { HostPort } from '../memory/host-port.ts'
 import { MemoryStack } from '../memory/memory-stack.ts'
@@ -48,13 +61,16 @@ export class TapWorld implements Platform, LabWorld {
     const net = new Net({ platform: this, clock: this.#clock, log })
     this.gone = new Promise(resolve => {
       net.registerNetdeviceNotifier(event => {
-        if (event === NETDEV_UNREGISTER) resolve()
+        if (event === NETDEV_UNREGISTER) {
+          resolve()
+        }
       })
     })
     this.#calls = new Calls(net, {
       hasKernel: false,
       settle: ports => this.#linux.settle(ports),
-      bindUdp: (host, socket, port) => bindUdp((this.#stacks[host] as MemoryStack).code, socket, port, undefined),
+      bindUdp: (host, socket, port) =>
+        bindUdp((this.#stacks[host] as MemoryStack).code, socket, port, undefined),
     })
   }
 
@@ -81,13 +97,17 @@ export class TapWorld implements Platform, LabWorld {
   refuseConflicts(name: string, addresses: readonly string[]): void {
     for (const address of addresses) {
       const conflict = this.#linux.conflict(address, this.#netns, name)
-      if (conflict !== undefined) throw new VnetError(EEXIST, `address ${address}`, `${conflict}; choose another`)
+      if (conflict !== undefined) {
+        throw new VnetError(EEXIST, `address ${address}`, `${conflict}; choose another`)
+      }
     }
   }
 
   /** The kernel cuts its frames and completes their checksums itself: hosts have no offloads. */
   async open(spec: PortSpec): Promise<Port> {
-    if (spec.netns !== 'memory/0') return await this.#linux.open({ ...spec, netns: this.#netns, features: 0 })
+    if (spec.netns !== 'memory/0') {
+      return await this.#linux.open({ ...spec, netns: this.#netns, features: 0 })
+    }
     return new HostPort(this.#stacks[0] as MemoryStack, 1, spec, inNextTurn)
   }
 

@@ -63,7 +63,11 @@ export class ConnectionTable {
     const now = this.#clock.now()
     const key = this.#known.has(other) ? other : own
     if (this.#known.size >= CONNECTIONS_MAX && !this.#known.has(key)) {
-      for (const [known, until] of this.#known) if (until <= now) this.#known.delete(known)
+      for (const [known, until] of this.#known) {
+        if (until <= now) {
+          this.#known.delete(known)
+        }
+      }
       if (this.#known.size >= CONNECTIONS_MAX) return false
     }
     this.#known.set(key, now + lasts)
@@ -77,7 +81,13 @@ export class ConnectionTable {
     const isError = version === IP4 ? icmp.isError(type) : icmpv6.isError(type)
     const quote = h + icmp.ICMP_HLEN
     if (!isError || quote >= at + length) return undefined
-    return this.see({ bytes, at: quote, length: at + length - quote, from: undefined, to: undefined })
+    return this.see({
+      bytes,
+      at: quote,
+      length: at + length - quote,
+      from: undefined,
+      to: undefined,
+    })
   }
 
   /** Returns undefined for a packet without a whole upper header. */
@@ -104,7 +114,13 @@ export class ConnectionTable {
 }
 
 /** Returns the keys of a packet's connection: in its own direction, and in the other. */
-function keysOf({ protocol, source, sourcePort, destination, port }: Seen): [own: string, other: string] {
+function keysOf({
+  protocol,
+  source,
+  sourcePort,
+  destination,
+  port,
+}: Seen): [own: string, other: string] {
   const [from, to] = [`${keyOf(source)}${sourcePort}`, `${keyOf(destination)}${port}`]
   return [`${protocol} ${from} ${to}`, `${protocol} ${to} ${from}`]
 }

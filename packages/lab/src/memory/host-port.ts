@@ -28,8 +28,14 @@ export class HostPort extends MemoryPort {
   /** A frame leaves the host. */
   override transmit(bytes: Uint8Array, queue?: number): void {
     const { rewriter } = this.#host
-    if (rewriter === undefined) super.transmit(bytes, queue)
-    else rewriter.send(bytes, frame => void (rewriter === this.#host.rewriter && super.transmit(frame, queue)))
+    if (rewriter === undefined) {
+      super.transmit(bytes, queue)
+    } else {
+      rewriter.send(
+        bytes,
+        frame => void (rewriter === this.#host.rewriter && super.transmit(frame, queue)),
+      )
+    }
   }
 
   override change(change: LinkChange): void {

@@ -7,10 +7,24 @@
 import type { ForwardedPacket, IpStack, StackRoute } from '@vnet/inet/internal/ip/stack'
 import { IP4, IP6, type IpVersion, keyOf } from '@vnet/inet/internal/ip/version'
 import type { Prefix } from 'vnet/internal/packet/index'
-import { get16, growChecksum, isInPrefix, long, parseAddress, put16, sameBytes } from 'vnet/internal/packet/index'
+import {
+  get16,
+  growChecksum,
+  isInPrefix,
+  long,
+  parseAddress,
+  put16,
+  sameBytes,
+} from 'vnet/internal/packet/index'
 import { IPPROTO_TCP, IPPROTO_UDP } from 'vnet/internal/packet/ipv4'
 import { TCP_CHECK } from 'vnet/internal/packet/tcp'
-import { type AccessOptions, type FirewallRule, FOR_ROUTER, firewallRules, HTTP_PORT } from '../model/index.ts'
+import {
+  type AccessOptions,
+  type FirewallRule,
+  FOR_ROUTER,
+  firewallRules,
+  HTTP_PORT,
+} from '../model/index.ts'
 import { FIRST_PORT, LAST_PORT, PORT_CONTROL_PORT } from '../nat/nat-table.ts'
 import type { Outside, RouterRules } from '../world/host-stack.ts'
 import { CONNECTIONS_MAX, ConnectionTable, type Seen } from './connection-table.ts'
@@ -63,7 +77,9 @@ export class MemoryRules implements RouterRules {
   }
 
   acceptSource(_name: string, addresses: readonly Uint8Array[]): void {
-    for (const address of addresses) this.#accepted.add(keyOf(address))
+    for (const address of addresses) {
+      this.#accepted.add(keyOf(address))
+    }
   }
 
   routeHairpin(outside: Outside): void {
@@ -78,7 +94,9 @@ export class MemoryRules implements RouterRules {
 
   routeOutside(name: string, network: Prefix, nextHop = ''): void {
     const dev = this.#ip.interfaces.find(each => each.name === name)
-    if (dev !== undefined) this.#ip.addRoute({ prefix: network, via: parseAddress(nextHop), dev })
+    if (dev !== undefined) {
+      this.#ip.addRoute({ prefix: network, via: parseAddress(nextHop), dev })
+    }
   }
 
   drops() {
@@ -92,9 +110,13 @@ export class MemoryRules implements RouterRules {
   #admits(packet: ForwardedPacket): boolean {
     const arrived = this.#connections.see(packet)
     if (arrived === undefined) return true
-    const seen = this.#redirect(arrived) ? (this.#connections.see({ ...packet, to: undefined }) as Seen) : arrived
+    const seen = this.#redirect(arrived)
+      ? (this.#connections.see({ ...packet, to: undefined }) as Seen)
+      : arrived
     const { name, rules = [] } = this.#firewall ?? {}
-    const [isArriving, isLeaving] = [seen.from?.name, seen.to?.name].map(each => each !== undefined && each === name)
+    const [isArriving, isLeaving] = [seen.from?.name, seen.to?.name].map(
+      each => each !== undefined && each === name,
+    )
     const isAdmitted =
       this.#connections.has(seen) ||
       (isArriving
@@ -103,12 +125,21 @@ export class MemoryRules implements RouterRules {
           seen.from === undefined ||
           this.#accepted.has(keyOf(seen.source)) ||
           accepts(rules, 'out', seen))
-    const isRefused = seen.to === undefined && seen.from?.name === this.#controlled && this.#controlled !== undefined
-    if (isAdmitted && !(isRefused && seen.protocol === IPPROTO_UDP && seen.port === PORT_CONTROL_PORT)) {
+    const isRefused =
+      seen.to === undefined &&
+      seen.from?.name === this.#controlled &&
+      this.#controlled !== undefined
+    if (
+      isAdmitted &&
+      !(isRefused && seen.protocol === IPPROTO_UDP && seen.port === PORT_CONTROL_PORT)
+    ) {
       if (this.#connections.add(seen)) return true
     }
-    if (isArriving || isRefused) this.#arriving++
-    else this.#leaving++
+    if (isArriving || isRefused) {
+      this.#arriving++
+    } else {
+      this.#leaving++
+    }
     return false
   }
 
@@ -123,7 +154,13 @@ export class MemoryRules implements RouterRules {
     if (protocol !== IPPROTO_TCP && protocol !== IPPROTO_UDP) return undefined
     if ((port < FIRST_PORT || port > LAST_PORT) && !this.#hairpinPorts.has(port)) return undefined
     const dev = this.#ip.interfaces.find(each => each.name === hairpin.name)
-    return dev && { prefix: { bytes: own, prefixLen: 32 }, via: Uint8Array.from(long(hairpin.nextHop)), dev }
+    return (
+      dev && {
+        prefix: { bytes: own, prefixLen: 32 },
+        via: Uint8Array.from(long(hairpin.nextHop)),
+        dev,
+      }
+    )
   }
 
   /**
@@ -135,8 +172,13 @@ export class MemoryRules implements RouterRules {
     const portal = this.#portal
     if (portal === undefined || protocol !== IPPROTO_TCP) return false
     if (from === undefined) {
-      const meant = sourcePort === portal.port ? this.#redirected.get(`${keyOf(destination)}${port}`) : undefined
-      if (meant !== undefined) replaceEnd(bytes, version.sourceAt(at), h, h, meant.address, meant.port, version, at)
+      const meant =
+        sourcePort === portal.port
+          ? this.#redirected.get(`${keyOf(destination)}${port}`)
+          : undefined
+      if (meant !== undefined) {
+        replaceEnd(bytes, version.sourceAt(at), h, h, meant.address, meant.port, version, at)
+      }
       return false
     }
     if (port !== HTTP_PORT || from.name === portal.name) return false
@@ -145,7 +187,9 @@ export class MemoryRules implements RouterRules {
     if (this.#accepted.has(keyOf(source)) && !this.#redirected.has(key)) return false
     const own = from.sourceFor(source)
     if (own === undefined) return false
-    if (this.#redirected.size >= CONNECTIONS_MAX) this.#redirected.clear()
+    if (this.#redirected.size >= CONNECTIONS_MAX) {
+      this.#redirected.clear()
+    }
     this.#redirected.set(key, { address: destination, port })
     replaceEnd(bytes, version.destinationAt(at), h, h + 2, own, portal.port, version, at)
     return true
@@ -177,7 +221,9 @@ function replaceEnd(
   nh: number,
 ): void {
   let grown = port - get16(bytes, portAt)
-  for (let i = 0; i < to.length; i += 2) grown += get16(to, i) - get16(bytes, address + i)
+  for (let i = 0; i < to.length; i += 2) {
+    grown += get16(to, i) - get16(bytes, address + i)
+  }
   bytes.set(to, address)
   put16(bytes, portAt, port)
   growChecksum(bytes, h + TCP_CHECK, grown)

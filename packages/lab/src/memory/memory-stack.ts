@@ -9,13 +9,33 @@ import type { StackInterface } from '@vnet/inet/internal/ip/interface'
 import type { IpStack } from '@vnet/inet/internal/ip/stack'
 import { type Clock, type Random, UsageError } from 'vnet/internal/base/index'
 import type { Prefix } from 'vnet/internal/packet/index'
-import { ETH_ALEN, formatAddress, formatMac, networkOf, parseAddress, parsePrefix } from 'vnet/internal/packet/index'
+import {
+  ETH_ALEN,
+  formatAddress,
+  formatMac,
+  networkOf,
+  parseAddress,
+  parsePrefix,
+} from 'vnet/internal/packet/index'
 import { IPV4_ALEN } from 'vnet/internal/packet/ipv4'
 import { withoutPrefix } from '../model/hosts.ts'
 import type { Endpoint } from '../model/verbs.ts'
-import { AnyHost, type Code, type CodeHost, enter, type ListenPlace, type NativeProgram } from '../world/code.ts'
+import {
+  AnyHost,
+  type Code,
+  type CodeHost,
+  enter,
+  type ListenPlace,
+  type NativeProgram,
+} from '../world/code.ts'
 import type { HostFaults } from '../world/host-faults.ts'
-import type { HostCounters, HostParts, HostStack, LabRoute, RouterRules } from '../world/host-stack.ts'
+import type {
+  HostCounters,
+  HostParts,
+  HostStack,
+  LabRoute,
+  RouterRules,
+} from '../world/host-stack.ts'
 import { patchNode } from '../world/node-sockets.ts'
 import { MemoryRules } from './memory-rules.ts'
 import type { Rewriter } from './misbehave/rewriter.ts'
@@ -57,7 +77,13 @@ export class MemoryStack extends AnyHost implements HostStack, HostFaults, CodeH
   #boot = new Boot(this)
 
   /** `limits` are its TCP's limits for peers outside the lab. */
-  constructor(number: number, clock: Clock, random: Random, parts: HostParts, limits: Partial<TcpOptions> = {}) {
+  constructor(
+    number: number,
+    clock: Clock,
+    random: Random,
+    parts: HostParts,
+    limits: Partial<TcpOptions> = {},
+  ) {
     super(parts)
     this.number = number
     this.#parts = parts
@@ -68,7 +94,9 @@ export class MemoryStack extends AnyHost implements HostStack, HostFaults, CodeH
     this.ip = this.#inet.ip
     this.ip.forwarding = FORWARDING.some(name => settings.get(name) === '1')
     this.rules = new MemoryRules(this.ip)
-    if (parts.verbs !== undefined) useBoots()
+    if (parts.verbs !== undefined) {
+      useBoots()
+    }
   }
 
   get path(): string {
@@ -90,24 +118,39 @@ export class MemoryStack extends AnyHost implements HostStack, HostFaults, CodeH
     return Object.fromEntries(COUNTERS.map(name => [name, counted[name] ?? 0]))
   }
 
-  changeInterface(name: string, removed: readonly string[], isUp: boolean, added: readonly string[]): void {
+  changeInterface(
+    name: string,
+    removed: readonly string[],
+    isUp: boolean,
+    added: readonly string[],
+  ): void {
     const dev = this.#find(name)
     if (dev === undefined) return
-    for (const cidr of removed) dev.removeAddress(cidr)
-    if (!isUp) this.ip.removeRoutesOf(dev)
+    for (const cidr of removed) {
+      dev.removeAddress(cidr)
+    }
+    if (!isUp) {
+      this.ip.removeRoutesOf(dev)
+    }
     dev.setUp(isUp)
-    for (const cidr of added) dev.addAddress(cidr)
+    for (const cidr of added) {
+      dev.addAddress(cidr)
+    }
   }
 
   setNeighbours(name: string, cidrs: readonly string[], mac: Uint8Array): void {
     const dev = this.#find(name)
-    for (const cidr of cidrs) dev?.setNeighbour(parseAddress(withoutPrefix(cidr)) as Uint8Array, mac)
+    for (const cidr of cidrs) {
+      dev?.setNeighbour(parseAddress(withoutPrefix(cidr)) as Uint8Array, mac)
+    }
   }
 
   setRoutes(routes: readonly LabRoute[]): void {
     for (const { network, via, dev: name } of routes) {
       const dev = this.#find(name)
-      if (dev !== undefined) this.ip.addRoute({ prefix: network.prefix, via: via.address, dev })
+      if (dev !== undefined) {
+        this.ip.addRoute({ prefix: network.prefix, via: via.address, dev })
+      }
     }
   }
 
@@ -125,7 +168,9 @@ export class MemoryStack extends AnyHost implements HostStack, HostFaults, CodeH
 
   /** Ends the code of a paused host, so that none of it runs while the lab closes. */
   async endPrograms(): Promise<void> {
-    if (this.#boot.isPaused && !this.#boot.isDead) this.#end()
+    if (this.#boot.isPaused && !this.#boot.isDead) {
+      this.#end()
+    }
   }
 
   enter<T>(fn: () => T): T {
@@ -162,7 +207,9 @@ export class MemoryStack extends AnyHost implements HostStack, HostFaults, CodeH
     const shown = [LOOPBACK, ...this.ip.interfaces].map(({ name, mac, addresses }) => {
       const own = addresses.map(({ bytes, prefixLen }) => {
         const address = formatAddress(bytes)
-        const netmask = formatAddress(networkOf({ bytes: new Uint8Array(bytes.length).fill(0xff), prefixLen }))
+        const netmask = formatAddress(
+          networkOf({ bytes: new Uint8Array(bytes.length).fill(0xff), prefixLen }),
+        )
         const common = {
           address,
           netmask,
@@ -170,7 +217,8 @@ export class MemoryStack extends AnyHost implements HostStack, HostFaults, CodeH
           internal: name === 'lo',
           cidr: `${address}/${prefixLen}`,
         }
-        const family = bytes.length === IPV4_ALEN ? { family: 'IPv4' } : { family: 'IPv6', scopeid: 0 }
+        const family =
+          bytes.length === IPV4_ALEN ? { family: 'IPv4' } : { family: 'IPv6', scopeid: 0 }
         return { ...family, ...common } as os.NetworkInterfaceInfo
       })
       return [name, own] as const
@@ -218,7 +266,9 @@ export class MemoryStack extends AnyHost implements HostStack, HostFaults, CodeH
 
   setFull(isFull: boolean): void {
     if (!isFull) return
-    throw new UsageError('programs in memory write to the disk of this machine: explore in the kernel')
+    throw new UsageError(
+      'programs in memory write to the disk of this machine: explore in the kernel',
+    )
   }
 
   /** Ends the boot and all sockets, without a packet or an event. */
@@ -234,7 +284,9 @@ export class MemoryStack extends AnyHost implements HostStack, HostFaults, CodeH
     patchNode()
     const boot = currentBoot()
     if (boot?.host === this) return boot
-    if (this.#boot.isDead) throw new UsageError('the host has crashed: sockets open after a restart')
+    if (this.#boot.isDead) {
+      throw new UsageError('the host has crashed: sockets open after a restart')
+    }
     return this.#boot
   }
 

@@ -5,7 +5,15 @@
 import type dgram from 'node:dgram'
 import { rmSync } from 'node:fs'
 import type { Alarm } from 'vnet/internal/base/index'
-import { LOGLEVEL_WARNING, Log, NSEC_PER_SEC, pairSeed, random, thrownAt, traceOf } from 'vnet/internal/base/index'
+import {
+  LOGLEVEL_WARNING,
+  Log,
+  NSEC_PER_SEC,
+  pairSeed,
+  random,
+  thrownAt,
+  traceOf,
+} from 'vnet/internal/base/index'
 import { makeTemporaryDirectory } from 'vnet/internal/linux/files'
 import { Net, type Platform, type PortSpec } from 'vnet/internal/netdev/index'
 import { SkBuffPool } from 'vnet/internal/skb/pool'
@@ -46,7 +54,13 @@ export class MemoryWorld implements Platform, LabWorld {
     const { clock } = this.time
     this.#due = clock.alarm(() => this.#runDue())
     const log = new Log(LOGLEVEL_WARNING, (_, line) => console.error(`vnet: ${line}`))
-    const net = new Net({ platform: this, clock, log, pool: framePool(), random: random(pairSeed(seed, 0)) })
+    const net = new Net({
+      platform: this,
+      clock,
+      log,
+      pool: framePool(),
+      random: random(pairSeed(seed, 0)),
+    })
     this.#calls = new Calls(net, {
       hasKernel: false,
       settle: async () => {},
@@ -63,7 +77,12 @@ export class MemoryWorld implements Platform, LabWorld {
 
   makeHost(parts: HostParts): MemoryStack {
     const number = this.#stacks.length
-    const stack = new MemoryStack(number, this.time.clock, random(pairSeed(this.#seed, number + 1)), parts)
+    const stack = new MemoryStack(
+      number,
+      this.time.clock,
+      random(pairSeed(this.#seed, number + 1)),
+      parts,
+    )
     this.#stacks.push(stack)
     return stack
   }
@@ -72,10 +91,14 @@ export class MemoryWorld implements Platform, LabWorld {
     const from = traceOf(this.call)
     const isLoading = LOADING.includes(call)
     // Packets that were sent before this call come before it.
-    if (!isLoading && !this.time.isClosed) await this.#untilRung()
+    if (!isLoading && !this.time.isClosed) {
+      await this.#untilRung()
+    }
     const release = isLoading ? this.time.hold() : undefined
     // What hosts have sent enters the links, although time stands still.
-    while (call === 'drain' && this.#soon.length > 0) this.#runDue()
+    while (call === 'drain' && this.#soon.length > 0) {
+      this.#runDue()
+    }
     try {
       return (await run(this.#calls, call, args)) as never
     } catch (error) {
@@ -96,7 +119,9 @@ export class MemoryWorld implements Platform, LabWorld {
   }
 
   close(): void {
-    if (this.#directory !== undefined) rmSync(this.#directory, { recursive: true, force: true })
+    if (this.#directory !== undefined) {
+      rmSync(this.#directory, { recursive: true, force: true })
+    }
     this.time.close()
   }
 
@@ -106,7 +131,9 @@ export class MemoryWorld implements Platform, LabWorld {
 
   async open(spec: PortSpec): Promise<HostPort> {
     const host = Number(/^memory\/(\d+)$/.exec(spec.netns ?? '')?.[1])
-    return new HostPort(this.#stacks[host] as MemoryStack, ++this.#ports, spec, fn => this.#runSoon(fn))
+    return new HostPort(this.#stacks[host] as MemoryStack, ++this.#ports, spec, fn =>
+      this.#runSoon(fn),
+    )
   }
 
   /** Settles when all that is due at this moment has happened. */
@@ -117,13 +144,17 @@ export class MemoryWorld implements Platform, LabWorld {
 
   #runSoon(fn: () => void): void {
     this.#soon.push(fn)
-    if (this.#soon.length === 1) this.#due.at(this.time.clock.now())
+    if (this.#soon.length === 1) {
+      this.#due.at(this.time.clock.now())
+    }
   }
 
   #runDue(): void {
     const due = this.#soon
     this.#soon = []
-    for (const fn of due) fn()
+    for (const fn of due) {
+      fn()
+    }
   }
 }
 

@@ -7,7 +7,15 @@ import { anyText, record } from 'vnet/internal/base/schema'
 import { IPPROTO_TCP, IPPROTO_UDP } from 'vnet/internal/packet/ipv4'
 import { DURATION, FLAG, type Forms, OBJECT, wordOf } from './options.ts'
 
-const NATS = ['masquerade', 'full-cone', 'restricted', 'port-restricted', 'symmetric', 'nat64', 'nptv6'] as const
+const NATS = [
+  'masquerade',
+  'full-cone',
+  'restricted',
+  'port-restricted',
+  'symmetric',
+  'nat64',
+  'nptv6',
+] as const
 const FIREWALLS = ['none', 'block-inbound', 'corporate', 'captive-portal'] as const
 
 /** The NAT and the firewall of a router, between `inside` and `outside`. Each may be left out. */
@@ -84,14 +92,30 @@ export function accessOf({ preset, ...options }: AccessOptions): Omit<AccessOpti
 
 /** Throws a UsageError for options that do not fit together. */
 export function checkAccess(what: string, options: AccessOptions, hasOutside: boolean): void {
-  const { nat, udpTimeout, tcpTimeout, hairpin, portMapping, forward = {}, firewall } = accessOf(options)
-  const needsNat = Object.entries({ udpTimeout, tcpTimeout, hairpin, portMapping, forward: options.forward })
+  const {
+    nat,
+    udpTimeout,
+    tcpTimeout,
+    hairpin,
+    portMapping,
+    forward = {},
+    firewall,
+  } = accessOf(options)
+  const needsNat = Object.entries({
+    udpTimeout,
+    tcpTimeout,
+    hairpin,
+    portMapping,
+    forward: options.forward,
+  })
   if (!hasOutside) {
     if (nat !== undefined) throw new UsageError(`${what}: a NAT needs \`outside\``)
     if (firewall !== undefined) throw new UsageError(`${what}: a firewall needs \`outside\``)
   }
   const [alone] = needsNat.find(([, value]) => value !== undefined) ?? []
-  if (nat === undefined && alone !== undefined) throw new UsageError(`${what}: ${alone} needs \`nat\``)
+  if (nat === undefined && alone !== undefined) {
+    throw new UsageError(`${what}: ${alone} needs \`nat\``)
+  }
   if (nat === 'nat64' || nat === 'nptv6') {
     const ofIpv4 = {
       hairpin,
@@ -100,14 +124,20 @@ export function checkAccess(what: string, options: AccessOptions, hasOutside: bo
       ...(nat === 'nptv6' && { udpTimeout, tcpTimeout }),
     }
     const [refused] = Object.entries(ofIpv4).find(([, value]) => value !== undefined) ?? []
-    if (refused !== undefined) throw new UsageError(`${what}: ${refused} is for a NAT of IPv4, not for ${nat}`)
+    if (refused !== undefined) {
+      throw new UsageError(`${what}: ${refused} is for a NAT of IPv4, not for ${nat}`)
+    }
   }
-  if (nat === 'masquerade' && portMapping)
+  if (nat === 'masquerade' && portMapping) {
     throw new UsageError(`${what}: portMapping needs another NAT than masquerade`)
-  for (const [from, to] of Object.entries(forward)) parseForward(what, from, to)
+  }
+  for (const [from, to] of Object.entries(forward)) {
+    parseForward(what, from, to)
+  }
   for (const [name, value] of Object.entries({ udpTimeout, tcpTimeout })) {
-    if (nat === 'masquerade' && value !== undefined && durationOf(value) % 1e9 !== 0)
+    if (nat === 'masquerade' && value !== undefined && durationOf(value) % 1e9 !== 0) {
       throw new UsageError(`${what}: ${name} of the kernel's NAT is in whole seconds`)
+    }
   }
 }
 
@@ -115,9 +145,17 @@ export function checkAccess(what: string, options: AccessOptions, hasOutside: bo
 export function parseForward(what: string, from: string, to: string) {
   const [, protocol, port] = /^(tcp|udp) (\d+)$/.exec(from) ?? []
   const [, host, own = port] = /^([^:]+)(?::(\d+))?$/.exec(String(to)) ?? []
-  if (protocol === undefined || host === undefined || !isPort(port) || !isPort(own))
-    throw new UsageError(`${what}: forward '${from}' to '${to}': write it as 'tcp 8080' to 'server:80'`)
-  return { protocol: protocol === 'tcp' ? IPPROTO_TCP : IPPROTO_UDP, port: Number(port), host, to: Number(own) }
+  if (protocol === undefined || host === undefined || !isPort(port) || !isPort(own)) {
+    throw new UsageError(
+      `${what}: forward '${from}' to '${to}': write it as 'tcp 8080' to 'server:80'`,
+    )
+  }
+  return {
+    protocol: protocol === 'tcp' ? IPPROTO_TCP : IPPROTO_UDP,
+    port: Number(port),
+    host,
+    to: Number(own),
+  }
 }
 
 const isPort = (text: string | undefined): boolean => Number(text) >= 1 && Number(text) < 65_536

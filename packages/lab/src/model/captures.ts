@@ -57,7 +57,9 @@ export class LabCaptures {
     for (const name of this.#names) {
       const from = join(this.#place.directory, name)
       // A link that could not be made has no file.
-      if (existsSync(from)) renameSync(from, join(this.#kept, name))
+      if (existsSync(from)) {
+        renameSync(from, join(this.#kept, name))
+      }
     }
     this.#names.length = 0
   }

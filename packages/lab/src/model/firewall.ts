@@ -34,21 +34,40 @@ export const FOR_ROUTER: readonly FirewallRule[] = [IPPROTO_TCP, IPPROTO_UDP].ma
  * always pass. The first rule that matches decides; a packet that matches none passes.
  */
 export function firewallRules({ firewall, nat }: AccessOptions): readonly FirewallRule[] {
-  const accept = (way: 'in' | 'out', match: Partial<FirewallRule>): FirewallRule => ({ ...match, way, accepts: true })
+  const accept = (way: 'in' | 'out', match: Partial<FirewallRule>): FirewallRule => ({
+    ...match,
+    way,
+    accepts: true,
+  })
   const rules: FirewallRule[] = []
   // The NAT has filtered what it lets in.
-  if (nat !== undefined && nat !== 'nptv6') rules.push(accept('in', { version: 4 }))
-  if (nat === 'nat64') rules.push(accept('in', { version: 6, source: NAT64_NETWORK }))
+  if (nat !== undefined && nat !== 'nptv6') {
+    rules.push(accept('in', { version: 4 }))
+  }
+  if (nat === 'nat64') {
+    rules.push(accept('in', { version: 6, source: NAT64_NETWORK }))
+  }
   if (firewall === 'corporate') {
-    rules.push(...[HTTP_PORT, HTTPS_PORT].map(port => accept('out', { protocol: IPPROTO_TCP, port })))
+    rules.push(
+      ...[HTTP_PORT, HTTPS_PORT].map(port => accept('out', { protocol: IPPROTO_TCP, port })),
+    )
   } else {
     // RFC 6092 section 3.2.4
-    const ipsec = [{ protocol: IPPROTO_ESP }, { protocol: IPPROTO_AH }, { protocol: IPPROTO_UDP, port: IKE_PORT }]
+    const ipsec = [
+      { protocol: IPPROTO_ESP },
+      { protocol: IPPROTO_AH },
+      { protocol: IPPROTO_UDP, port: IKE_PORT },
+    ]
     rules.push(...ipsec.map(match => accept('in', { version: 6, ...match })))
   }
-  if (firewall === 'captive-portal')
-    rules.push(...[IPPROTO_UDP, IPPROTO_TCP].map(protocol => accept('out', { protocol, port: DNS_PORT })))
+  if (firewall === 'captive-portal') {
+    rules.push(
+      ...[IPPROTO_UDP, IPPROTO_TCP].map(protocol => accept('out', { protocol, port: DNS_PORT })),
+    )
+  }
   const closed =
-    firewall === 'corporate' || firewall === 'captive-portal' ? (['out', 'in'] as const) : (['in'] as const)
+    firewall === 'corporate' || firewall === 'captive-portal'
+      ? (['out', 'in'] as const)
+      : (['in'] as const)
   return [...rules, ...closed.map(way => ({ way, accepts: false }))]
 }

@@ -49,7 +49,10 @@ const LOCALHOST: readonly HostAddress[] = [
 
 /** The name by which programs find the prefix of a NAT64, and its addresses (RFC 7050). */
 const IPV4_ONLY = 'ipv4only.arpa'
-const WELL_KNOWN: readonly HostAddress[] = ['192.0.0.170', '192.0.0.171'].map(address => ({ address, family: 4 }))
+const WELL_KNOWN: readonly HostAddress[] = ['192.0.0.170', '192.0.0.171'].map(address => ({
+  address,
+  family: 4,
+}))
 
 /** The address that an IPv4 host has past a NAT64 (RFC 6052). */
 function translated({ address }: HostAddress): HostAddress {
@@ -71,7 +74,9 @@ export class HostsFile {
   }
 
   add(...hosts: readonly Host[]): void {
-    for (const host of hosts) this.#hosts.set(host.name.toLowerCase(), host)
+    for (const host of hosts) {
+      this.#hosts.set(host.name.toLowerCase(), host)
+    }
     this.update()
   }
 
@@ -85,7 +90,9 @@ export class HostsFile {
     fs.mkdirSync(directory)
     this.#written.add(host)
     this.#writeHosts(host)
-    if (this.#resolvers.has(host) || host.isOnline) this.#writeResolver(host)
+    if (this.#resolvers.has(host) || host.isOnline) {
+      this.#writeResolver(host)
+    }
     return directory
   }
 
@@ -100,24 +107,33 @@ export class HostsFile {
    */
   setResolver(host: Host, link: number, server: string | undefined): void {
     const servers = this.#resolvers.get(host) ?? new Map<number, string>()
-    if (server !== undefined) servers.set(link, server)
-    else if (!servers.delete(link)) return
+    if (server !== undefined) {
+      servers.set(link, server)
+    } else if (!servers.delete(link)) {
+      return
+    }
     this.#resolvers.set(host, servers)
-    if (this.#written.has(host)) this.#writeResolver(host)
+    if (this.#written.has(host)) {
+      this.#writeResolver(host)
+    }
   }
 
   /** Writes the files again, because hosts have new addresses. */
   update(): void {
     for (const host of this.#written) {
       this.#writeHosts(host)
-      if (host.isOnline) this.#writeResolver(host)
+      if (host.isOnline) {
+        this.#writeResolver(host)
+      }
     }
   }
 
   #writeHosts(from: Host): void {
     const lines = ['127.0.0.1 localhost', '::1 localhost ip6-localhost ip6-loopback']
     for (const name of [...[...this.#hosts.values()].map(each => each.name), IPV4_ONLY]) {
-      for (const { address } of this.places(from, name)) lines.push(`${address} ${name}`)
+      for (const { address } of this.places(from, name)) {
+        lines.push(`${address} ${name}`)
+      }
     }
     overwrite(this.fileOf(from), `${lines.join('\n')}\n`)
   }
@@ -155,15 +171,22 @@ export class HostsFile {
   find(from: Host, name: string, family?: 4 | 6): readonly [HostAddress, ...HostAddress[]] {
     const address = placeOf(name)
     if (address !== undefined) return [address]
-    const places = this.places(from, name).filter(place => family === undefined || place.family === family)
+    const places = this.places(from, name).filter(
+      place => family === undefined || place.family === family,
+    )
     const [first, ...rest] = places
     if (first !== undefined) return [first, ...rest]
     const host = this.#hosts.get(name.toLowerCase())
-    if (host?.interfaces.length === 0)
+    if (host?.interfaces.length === 0) {
       throw new UsageError(`${name} has no link: await lab.cable(...) or lab.lan(...) makes one`)
-    if (host !== undefined) throw new UsageError(`${name} has no IP${family === undefined ? '' : `v${family}`} address`)
+    }
+    if (host !== undefined) {
+      throw new UsageError(`${name} has no IP${family === undefined ? '' : `v${family}`} address`)
+    }
     const known = [...this.#hosts.values()].map(each => each.name)
-    throw new UsageError(`${name}: the lab has no host of this name; it has ${namesFor(name, known)}`)
+    throw new UsageError(
+      `${name}: the lab has no host of this name; it has ${namesFor(name, known)}`,
+    )
   }
 
   /**
@@ -182,14 +205,19 @@ export class HostsFile {
     const places = key === IPV4_ONLY ? WELL_KNOWN : ordered.flatMap(each => this.#placesOf(each))
     if (from.hasDns64 !== true) return key === IPV4_ONLY ? [] : places
     const v6 = places.filter(({ family }) => family === 6)
-    return [...(v6.length > 0 ? v6 : places.map(translated)), ...places.filter(({ family }) => family === 4)]
+    return [
+      ...(v6.length > 0 ? v6 : places.map(translated)),
+      ...places.filter(({ family }) => family === 4),
+    ]
   }
 
   /** The addresses of an interface, which do not change. */
   #placesOf(host: HostInterface): readonly HostAddress[] {
     const known = this.#places.get(host)
     if (known !== undefined) return known
-    const places = host.addresses.map(cidr => placeOf(withoutPrefix(cidr))).filter(place => place !== undefined)
+    const places = host.addresses
+      .map(cidr => placeOf(withoutPrefix(cidr)))
+      .filter(place => place !== undefined)
     this.#places.set(host, places)
     return places
   }
@@ -212,7 +240,9 @@ export const withoutPrefix = (cidr: string): string => cidr.split('/', 1)[0] ?? 
 
 /** Returns the first IPv4 address of a list, with or without prefixes, as an unsigned number. */
 export function ipv4Of(addresses: readonly string[]): number {
-  const [found] = addresses.map(text => parseIpv4(withoutPrefix(text))).filter(address => address !== undefined)
+  const [found] = addresses
+    .map(text => parseIpv4(withoutPrefix(text)))
+    .filter(address => address !== undefined)
   if (found === undefined) throw new UsageError('a NAT needs an IPv4 address on each side')
   return found
 }
@@ -226,10 +256,14 @@ const NAME = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/i
 
 /** Throws a UsageError for a value that is not a name, or a name among `taken`. */
 export function checkName(name: unknown, taken: readonly string[]): asserts name is string {
-  if (typeof name !== 'string')
+  if (typeof name !== 'string') {
     throw new UsageError(`host ${shown(name)}: names are arguments, as in lab.hosts('a', 'b')`)
-  if (!NAME.test(name) || name.length > HOST_MAX)
-    throw new UsageError(`host '${name}': a name has 1 to ${HOST_MAX} letters, digits and inner hyphens`)
+  }
+  if (!NAME.test(name) || name.length > HOST_MAX) {
+    throw new UsageError(
+      `host '${name}': a name has 1 to ${HOST_MAX} letters, digits and inner hyphens`,
+    )
+  }
   const isTaken = [...taken, 'localhost'].some(other => other.toLowerCase() === name.toLowerCase())
   if (isTaken) throw new UsageError(`host '${name}': the name is taken`)
 }
@@ -238,23 +272,33 @@ export function checkName(name: unknown, taken: readonly string[]): asserts name
  * Returns VNET_IP4_HOST and VNET_IP6_HOST, the first addresses of each host, and
  * VNET_IP4_HOST__INTERFACE and VNET_IP6_HOST__INTERFACE. Throws a UsageError for two of one name.
  */
-export function addressVariables(hosts: readonly Pick<Host, 'name' | 'interfaces'>[]): Record<string, string> {
+export function addressVariables(
+  hosts: readonly Pick<Host, 'name' | 'interfaces'>[],
+): Record<string, string> {
   const variables: Record<string, string> = {}
   const set = (name: string, value: string) => {
-    if (name in variables) throw new UsageError(`two addresses would be the variable ${name}: rename a host`)
+    if (name in variables) {
+      throw new UsageError(`two addresses would be the variable ${name}: rename a host`)
+    }
     variables[name] = value
   }
   for (const { name, interfaces } of hosts) {
     for (const family of [4, 6]) {
       const own = interfaces.map(each => ({
         name: each.name,
-        addresses: each.addresses.map(withoutPrefix).filter(text => text.includes(':') === (family === 6)),
+        addresses: each.addresses
+          .map(withoutPrefix)
+          .filter(text => text.includes(':') === (family === 6)),
       }))
       const host = `VNET_IP${family}_${nameOfVariable(name)}`
       const [first] = own.flatMap(({ addresses }) => addresses)
-      if (first !== undefined) set(host, first)
+      if (first !== undefined) {
+        set(host, first)
+      }
       for (const { name: interfaceName, addresses } of own) {
-        if (addresses.length > 0) set(`${host}__${nameOfVariable(interfaceName)}`, addresses.join(' '))
+        if (addresses.length > 0) {
+          set(`${host}__${nameOfVariable(interfaceName)}`, addresses.join(' '))
+        }
       }
     }
   }

@@ -4,7 +4,17 @@
  */
 import { inspect } from 'node:util'
 import { attempt, checkOptions, didYouMean, durationOf, UsageError } from 'vnet/internal/base/index'
-import { admits, anyText, either, flag, integer, list, oneOf, type Schema, string } from 'vnet/internal/base/schema'
+import {
+  admits,
+  anyText,
+  either,
+  flag,
+  integer,
+  list,
+  oneOf,
+  type Schema,
+  string,
+} from 'vnet/internal/base/schema'
 import { parseSize } from 'vnet/internal/wire/units'
 
 /** The form that a value must have. */
@@ -39,7 +49,10 @@ export const SIZE = {
   text: "a size, such as '256MiB'",
   schema: string('a size, such as 256MiB', { accepts: isSize }),
 } satisfies Form
-export const COUNT: Form = { text: 'a whole number of at least 1', schema: integer(1, Number.MAX_SAFE_INTEGER) }
+export const COUNT: Form = {
+  text: 'a whole number of at least 1',
+  schema: integer(1, Number.MAX_SAFE_INTEGER),
+}
 export const SIGNAL: Form = { accepts: value => isSignal(value), text: 'an AbortSignal' }
 export const LIST: Form = { accepts: Array.isArray, text: 'a list' }
 const port = integer(1, 65_535)
@@ -50,7 +63,8 @@ export const PORTS: Form = {
 }
 export const OBJECT = { accepts: isObject, text: 'an object' } satisfies Form
 export const DURATION = {
-  accepts: (value: unknown) => (typeof value === 'string' || typeof value === 'number') && durationOf(value) > 0,
+  accepts: (value: unknown) =>
+    (typeof value === 'string' || typeof value === 'number') && durationOf(value) > 0,
   text: "a duration, such as '30s'",
   schema: either(anyText, integer(1, Number.MAX_SAFE_INTEGER)),
 } satisfies Form
@@ -60,7 +74,12 @@ const NONE: Form = { accepts: () => false, text: 'expected: the function takes n
 /** Returns a wrong value for an error: one short line. */
 export function shown(value: unknown): string {
   if (value instanceof Promise) return 'a promise (await it)'
-  return inspect(value, { depth: 0, breakLength: Number.POSITIVE_INFINITY, maxArrayLength: 3, maxStringLength: 200 })
+  return inspect(value, {
+    depth: 0,
+    breakLength: Number.POSITIVE_INFINITY,
+    maxArrayLength: 3,
+    maxStringLength: 200,
+  })
 }
 
 /**
@@ -84,19 +103,32 @@ export function checkForms<Options>(what: string, options: unknown, forms: Forms
   checkForm(what, options, OPTIONS)
   checkOptions(what, options as object, Object.keys(forms))
   for (const [name, value] of Object.entries(options as object)) {
-    if (value !== undefined) checkForm(`${what}: ${name}`, value, forms[name as keyof Options])
+    if (value !== undefined) {
+      checkForm(`${what}: ${name}`, value, forms[name as keyof Options])
+    }
   }
 }
 
 /** Returns the schema of options in a lab file. `own` have other values there. */
-export function schemaOf(forms: Readonly<Record<string, Form>>, own: Readonly<Record<string, Schema>>): Schema {
+export function schemaOf(
+  forms: Readonly<Record<string, Form>>,
+  own: Readonly<Record<string, Schema>>,
+): Schema {
   const properties = Object.entries(forms).map(([name, { schema = {} }]) => [name, schema])
-  return { type: 'object', properties: { ...Object.fromEntries(properties), ...own }, additionalProperties: false }
+  return {
+    type: 'object',
+    properties: { ...Object.fromEntries(properties), ...own },
+    additionalProperties: false,
+  }
 }
 
 /** Throws a UsageError if a function that takes no arguments is given one, other than undefined. */
 export function checkNone(what: string, values: readonly unknown[]): void {
-  for (const value of values) if (value !== undefined) checkForm(what, value, NONE)
+  for (const value of values) {
+    if (value !== undefined) {
+      checkForm(what, value, NONE)
+    }
+  }
 }
 
 /** Returns whether a value is a plain object: not a list, and not an instance of a class. */

@@ -66,7 +66,13 @@ export function nameOf({ link, direction, flow, part, n, copy }: PacketName): Pa
 
 /** Returns whether a fault means a packet of its link, or another transmission of it. */
 export function isMeant(
-  { direction, flow, part, n, end }: Pick<WatchedPacket, 'direction' | 'flow' | 'part' | 'n' | 'end'>,
+  {
+    direction,
+    flow,
+    part,
+    n,
+    end,
+  }: Pick<WatchedPacket, 'direction' | 'flow' | 'part' | 'n' | 'end'>,
   fault: PacketName,
 ): boolean {
   if (direction !== fault.direction || flow !== fault.flow || part !== fault.part) return false
@@ -89,7 +95,14 @@ export function parseName(text: string): PacketName {
       `'${text}' is not the name of a packet, such as 'client-server ab tcp client:* > server:80 seq 1'`,
     )
   }
-  return { link, direction: direction as Direction, flow, part: part as PacketPart, n: Number(n), copy: Number(copy) }
+  return {
+    link,
+    direction: direction as Direction,
+    flow,
+    part: part as PacketPart,
+    n: Number(n),
+    copy: Number(copy),
+  }
 }
 
 /**

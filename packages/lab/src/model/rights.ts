@@ -38,12 +38,16 @@ export async function whyNoKernelLab(): Promise<string | undefined> {
   if (typeof native === 'string') return native
   const lacks = lackOf(native)
   const tun = native.open('/dev/net/tun', O_RDWR, -1)
-  if (tun >= 0) closeFd(native, tun)
+  if (tun >= 0) {
+    closeFd(native, tun)
+  }
   if (tun >= 0 && lacks === undefined) return undefined
   const { whyNotRootless } = await import('vnet/internal/linux/rootless')
   const why = whyNotRootless(native)
   if (lacks === undefined) return `a lab cannot open /dev/net/tun: ${why}`
-  if (why === undefined) return `${lacks}: run the tests by \`npx --no-install vnet rootless -- COMMAND\`, or as root`
+  if (why === undefined) {
+    return `${lacks}: run the tests by \`npx --no-install vnet rootless -- COMMAND\`, or as root`
+  }
   return `${lacks}, and \`vnet rootless\` cannot run here: ${why}`
 }
 
@@ -58,7 +62,11 @@ function loaded(): Native | string {
 }
 
 function lackOf(native: Native): string | undefined {
-  const missing = NEEDED.filter(([, capability]) => !hasCapability(capability)).map(([name]) => name)
+  const missing = NEEDED.filter(([, capability]) => !hasCapability(capability)).map(
+    ([name]) => name,
+  )
   if (missing.length > 0) return `a lab needs ${missing.join(', ')}`
-  return canReturn(native) ? undefined : 'a lab needs a network namespace that belongs to its user namespace'
+  return canReturn(native)
+    ? undefined
+    : 'a lab needs a network namespace that belongs to its user namespace'
 }

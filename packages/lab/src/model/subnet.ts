@@ -10,10 +10,16 @@ export const IPV6_MIN_MTU = 1280
 
 /** The first 12 bytes of 64:ff9b::/96, the addresses of IPv4 hosts past a NAT64 (RFC 6052). */
 export const NAT64_PREFIX = Uint8Array.of(0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0)
-export const NAT64_NETWORK: Prefix = { bytes: Uint8Array.of(...NAT64_PREFIX, 0, 0, 0, 0), prefixLen: 96 }
+export const NAT64_NETWORK: Prefix = {
+  bytes: Uint8Array.of(...NAT64_PREFIX, 0, 0, 0, 0),
+  prefixLen: 96,
+}
 
 /** The addresses inside all NPTv6 routers: unique local ones (RFC 4193). */
-export const INTERNAL_NETWORK: Prefix = { bytes: Uint8Array.of(0xfd, ...Array<number>(15).fill(0)), prefixLen: 48 }
+export const INTERNAL_NETWORK: Prefix = {
+  bytes: Uint8Array.of(0xfd, ...Array<number>(15).fill(0)),
+  prefixLen: 48,
+}
 
 /** The networks of all links to which a lab gives addresses itself. */
 export const LINK_NETWORKS: readonly Prefix[] = [
@@ -27,14 +33,26 @@ export const RUN_ROUTER = 'internet'
 
 /** Whether the bytes at `at` are an address or prefix. */
 export function isAt(wanted: Uint8Array, bytes: Uint8Array, at: number): boolean {
-  for (let i = 0; i < wanted.length; i++) if (bytes[at + i] !== wanted[i]) return false
+  for (let i = 0; i < wanted.length; i++) {
+    if (bytes[at + i] !== wanted[i]) {
+      return false
+    }
+  }
   return true
 }
 
 /** Returns the network outside an NPTv6 router, by its link outside. */
 export function externalNetwork(link: number): Prefix {
   return {
-    bytes: Uint8Array.of(0x20, 0x01, 0x0d, 0xb8, link >> 8, link & 0xff, ...Array<number>(10).fill(0)),
+    bytes: Uint8Array.of(
+      0x20,
+      0x01,
+      0x0d,
+      0xb8,
+      link >> 8,
+      link & 0xff,
+      ...Array<number>(10).fill(0),
+    ),
     prefixLen: 48,
   }
 }
@@ -43,8 +61,15 @@ export function externalNetwork(link: number): Prefix {
  * Returns the addresses of a host on a link, with their prefixes: of 198.18.0.0/15, and of
  * 2001:db8::/32, or of INTERNAL_NETWORK, unless the MTU is too small for IPv6.
  */
-export function addressesOf(link: number, host: number, mtu = IPV6_MIN_MTU, isInternal = false): readonly string[] {
-  if (link > MAX_LINKS) throw new UsageError(`a lab has addresses for ${MAX_LINKS} links: give \`addresses\``)
+export function addressesOf(
+  link: number,
+  host: number,
+  mtu = IPV6_MIN_MTU,
+  isInternal = false,
+): readonly string[] {
+  if (link > MAX_LINKS) {
+    throw new UsageError(`a lab has addresses for ${MAX_LINKS} links: give \`addresses\``)
+  }
   const v4 = `198.${18 + (link >> 8)}.${link & 0xff}.${host}/24`
   return mtu < IPV6_MIN_MTU
     ? [v4]

@@ -29,7 +29,13 @@ export function holdsPackets({
 }
 
 /** Whether a fault lasts until a repair, and no program can do without one. `time` is in ns. */
-export function needsRepair({ verb, time }: { readonly verb: string; readonly time: number }): boolean {
+export function needsRepair({
+  verb,
+  time,
+}: {
+  readonly verb: string
+  readonly time: number
+}): boolean {
   return verb === 'crash' || time === FOREVER
 }
 
@@ -38,7 +44,8 @@ export function lastingOf(fault: { readonly verb: string; readonly time: number 
   return fault.verb === 'clock' || needsRepair(fault) ? FOREVER : fault.time
 }
 
-export const isNemesisVerb = (verb: string): verb is NemesisVerb => NEMESIS_VERBS.some(each => each === verb)
+export const isNemesisVerb = (verb: string): verb is NemesisVerb =>
+  NEMESIS_VERBS.some(each => each === verb)
 
 export const isLinkVerb = (verb: string): verb is LinkVerb => LINK_VERBS.some(each => each === verb)
 

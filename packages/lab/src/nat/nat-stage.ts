@@ -2,8 +2,19 @@
 import type { Alarm, Clock } from 'vnet/internal/base/clock'
 import { skbChecksumHelp } from 'vnet/internal/netdev/gso'
 import { ETH_ALEN } from 'vnet/internal/packet/ethernet'
-import { OWNER_STAGE, OWNER_WIRE, SKB_DROP_REASON_WIRE_LOSS, type SkBuff } from 'vnet/internal/skb/index'
-import { type Impairment, impairment, type Limit, type Wire, type WireEnv } from 'vnet/internal/wire/wire'
+import {
+  OWNER_STAGE,
+  OWNER_WIRE,
+  SKB_DROP_REASON_WIRE_LOSS,
+  type SkBuff,
+} from 'vnet/internal/skb/index'
+import {
+  type Impairment,
+  impairment,
+  type Limit,
+  type Wire,
+  type WireEnv,
+} from 'vnet/internal/wire/wire'
 import type { Nat } from './nat.ts'
 import { FRAGMENT_TIME, type NatVerdict } from './nat-table.ts'
 import type { Siit } from './siit.ts'
@@ -41,16 +52,22 @@ class NatWire implements Wire {
     // The router is the first end.
     if (this.#env.direction === 'ab') {
       const verdict = outbound(this.#nat, skb, now)
-      if (verdict === 'hairpin') this.#turn(skb)
-      else this.#pass(skb, verdict)
+      if (verdict === 'hairpin') {
+        this.#turn(skb)
+      } else {
+        this.#pass(skb, verdict)
+      }
       return
     }
     const verdict = inbound(this.#nat, skb, now)
     const { fragment = 0 } = this.#nat
-    if (verdict === 'early') this.#hold(skb, fragment, now)
-    else {
+    if (verdict === 'early') {
+      this.#hold(skb, fragment, now)
+    } else {
       this.#pass(skb, verdict)
-      if (fragment !== 0) this.#release(fragment)
+      if (fragment !== 0) {
+        this.#release(fragment)
+      }
     }
   }
 
@@ -62,12 +79,17 @@ class NatWire implements Wire {
 
   close(): void {
     this.#alarm.cancel()
-    for (const key of [...this.#early.keys()]) this.#drop(key, 'closed')
+    for (const key of [...this.#early.keys()]) {
+      this.#drop(key, 'closed')
+    }
   }
 
   #pass(skb: SkBuff, verdict: NatVerdict): void {
-    if (verdict === 'pass') this.#next.push(skb)
-    else this.#env.drop(skb, verdict)
+    if (verdict === 'pass') {
+      this.#next.push(skb)
+    } else {
+      this.#env.drop(skb, verdict)
+    }
   }
 
   /** Sends a frame that is for a host inside back to the router, which sent it. */
@@ -95,15 +117,21 @@ class NatWire implements Wire {
       return
     }
     this.#early.set(key, { expires: now + FRAGMENT_TIME, fragments: [skb] })
-    if (this.#early.size === 1) this.#alarm.at(now + FRAGMENT_TIME)
+    if (this.#early.size === 1) {
+      this.#alarm.at(now + FRAGMENT_TIME)
+    }
   }
 
   #release(key: number): void {
-    for (const skb of this.#take(key)) this.push(skb)
+    for (const skb of this.#take(key)) {
+      this.push(skb)
+    }
   }
 
   #drop(key: number, why: string): void {
-    for (const skb of this.#take(key)) this.#env.drop(skb, why)
+    for (const skb of this.#take(key)) {
+      this.#env.drop(skb, why)
+    }
   }
 
   /** Returns the held fragments of a packet, which the caller then owns. */
@@ -151,7 +179,9 @@ function to6(siit: Siit | undefined, skb: SkBuff, verdict: NatVerdict): NatVerdi
  * stage to the router, so that everything else on the cable sees the addresses outside.
  */
 export function natStage(nat: Translator): Impairment {
-  return impairment('nat', nat, (params, next, env) => new NatWire(params, next, env), { text: 'nat' })
+  return impairment('nat', nat, (params, next, env) => new NatWire(params, next, env), {
+    text: 'nat',
+  })
 }
 
 /**
@@ -162,8 +192,11 @@ export function natEnd(nat: Translator, clock: Clock, end: Wire): Wire {
   return {
     push(skb: SkBuff): void {
       const isMade = skb.packetId < 0
-      if (!isMade || inbound(nat, skb, clock.now()) === 'pass') end.push(skb)
-      else skb.drop(SKB_DROP_REASON_WIRE_LOSS)
+      if (!isMade || inbound(nat, skb, clock.now()) === 'pass') {
+        end.push(skb)
+      } else {
+        skb.drop(SKB_DROP_REASON_WIRE_LOSS)
+      }
     },
   }
 }

@@ -41,7 +41,14 @@ export interface NatForward {
  * (`unmapped`), the NAT refuses its sender (`filtered`), no port is free (`full`), or it cannot be
  * translated.
  */
-export type NatVerdict = 'pass' | 'hairpin' | 'early' | 'unmapped' | 'filtered' | 'full' | 'untranslatable'
+export type NatVerdict =
+  | 'pass'
+  | 'hairpin'
+  | 'early'
+  | 'unmapped'
+  | 'filtered'
+  | 'full'
+  | 'untranslatable'
 
 /**
  * Ports outside. They follow Linux's own ephemeral ports (ip_local_port_range), and end before
@@ -121,8 +128,11 @@ export class NatTable {
   take(inside: number, peer: number, now: number): NatMapping | undefined {
     const mapping = this.find(inside, peer, now) ?? this.#add(inside, this.#peerOf(peer), now)
     if (mapping === undefined) return undefined
-    if (this.kind === 'restricted') permit(mapping, addressOf(peer))
-    else if (this.kind === 'port-restricted') permit(mapping, peer)
+    if (this.kind === 'restricted') {
+      permit(mapping, addressOf(peer))
+    } else if (this.kind === 'port-restricted') {
+      permit(mapping, peer)
+    }
     return mapping
   }
 
@@ -160,10 +170,15 @@ export class NatTable {
   hold(inside: number, suggested: number, until: number, now: number): NatMapping | undefined {
     const known = this.#byInside.get(inside)?.get(0)
     let mapping = isAlive(known, now) ? known : undefined
-    const isFree = suggested >= FIRST_PORT && suggested <= LAST_PORT && !isAlive(this.#byPort.get(suggested), now)
+    const isFree =
+      suggested >= FIRST_PORT &&
+      suggested <= LAST_PORT &&
+      !isAlive(this.#byPort.get(suggested), now)
     mapping ??= isFree ? this.#set(suggested, inside, 0, until) : this.#add(inside, 0, now)
     if (mapping === undefined) return undefined
-    if (mapping.held !== Number.POSITIVE_INFINITY) mapping.held = until
+    if (mapping.held !== Number.POSITIVE_INFINITY) {
+      mapping.held = until
+    }
     mapping.expires = Math.max(mapping.expires, mapping.held)
     return mapping
   }
@@ -207,11 +222,23 @@ export class NatTable {
 
   #set(port: number, inside: number, peer: number, held: number): NatMapping {
     const old = this.#byPort.get(port)
-    if (old !== undefined) this.#forget(old)
+    if (old !== undefined) {
+      this.#forget(old)
+    }
     // An expired mapping may still have another port.
     const other = this.#byInside.get(inside)?.get(peer)
-    if (other !== undefined) this.#byPort.delete(other.port)
-    const mapping: NatMapping = { inside, peer, port, expires: held, held, connections: new Map(), sentTo: new Set() }
+    if (other !== undefined) {
+      this.#byPort.delete(other.port)
+    }
+    const mapping: NatMapping = {
+      inside,
+      peer,
+      port,
+      expires: held,
+      held,
+      connections: new Map(),
+      sentTo: new Set(),
+    }
     this.#byPort.set(port, mapping)
     const peers = this.#byInside.get(inside) ?? new Map<number, NatMapping>()
     this.#byInside.set(inside, peers.set(peer, mapping))
@@ -221,7 +248,9 @@ export class NatTable {
   #forget({ inside, peer }: NatMapping): void {
     const peers = this.#byInside.get(inside)
     peers?.delete(peer)
-    if (peers?.size === 0) this.#byInside.delete(inside)
+    if (peers?.size === 0) {
+      this.#byInside.delete(inside)
+    }
   }
 }
 
@@ -262,8 +291,12 @@ export function setExpires(mapping: NatMapping, connection: NatConnection, expir
   connection.expires = expires
   if (isShorter) {
     mapping.expires = mapping.held
-    for (const each of mapping.connections.values()) mapping.expires = Math.max(mapping.expires, each.expires)
-  } else if (expires > mapping.expires) mapping.expires = expires
+    for (const each of mapping.connections.values()) {
+      mapping.expires = Math.max(mapping.expires, each.expires)
+    }
+  } else if (expires > mapping.expires) {
+    mapping.expires = expires
+  }
 }
 
 /** How many packets it remembers. The oldest is forgotten first. */

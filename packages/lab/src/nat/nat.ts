@@ -8,7 +8,14 @@
  */
 import { NSEC_PER_SEC, type Random } from 'vnet/internal/base/index'
 import * as icmp from 'vnet/internal/packet/icmp'
-import { ETH_P_IP, get16, growChecksum, networkOffset, onesComplementSum, put16 } from 'vnet/internal/packet/index'
+import {
+  ETH_P_IP,
+  get16,
+  growChecksum,
+  networkOffset,
+  onesComplementSum,
+  put16,
+} from 'vnet/internal/packet/index'
 import * as ipv4 from 'vnet/internal/packet/ipv4'
 import * as tcp from 'vnet/internal/packet/tcp'
 import { UpperHeader } from 'vnet/internal/packet/upper-header'
@@ -67,13 +74,18 @@ export class Nat {
     this.siit = siit
     this.#blocks = blocks
     this.#tables = new Map(
-      [...SECONDS.keys()].map(protocol => [protocol, new tables.NatTable(kind, random.below(tables.PORTS))]),
+      [...SECONDS.keys()].map(protocol => [
+        protocol,
+        new tables.NatTable(kind, random.below(tables.PORTS)),
+      ]),
     )
     const given = new Map([
       [ipv4.IPPROTO_TCP, forTcp],
       [ipv4.IPPROTO_UDP, forUdp],
     ])
-    this.#timeouts = new Map([...SECONDS].map(([protocol, n]) => [protocol, given.get(protocol) ?? n * NSEC_PER_SEC]))
+    this.#timeouts = new Map(
+      [...SECONDS].map(([protocol, n]) => [protocol, given.get(protocol) ?? n * NSEC_PER_SEC]),
+    )
   }
 
   /**
@@ -86,7 +98,11 @@ export class Nat {
   }
 
   /** Leases a port to an endpoint inside until `until`: `port` if it is free. Returns the port. */
-  hold({ protocol, port, address, to }: tables.NatForward, until: number, now: number): number | undefined {
+  hold(
+    { protocol, port, address, to }: tables.NatForward,
+    until: number,
+    now: number,
+  ): number | undefined {
     return this.#tables.get(protocol)?.hold(tables.endpoint(address, to), port, until, now)?.port
   }
 
@@ -99,7 +115,9 @@ export class Nat {
    * other ports.
    */
   rebind(): void {
-    for (const table of this.#tables.values()) table.clear()
+    for (const table of this.#tables.values()) {
+      table.clear()
+    }
     this.#fragments.clear()
   }
 
@@ -122,11 +140,17 @@ export class Nat {
     if (table === undefined || field < 0 || isReply) return isOwn ? 'pass' : 'untranslatable'
     const port = get16(bytes, field)
     if (isOwn && port < tables.FIRST_PORT) return 'pass'
-    const peer = tables.endpoint(ipv4.destination(bytes, nh), protocol === ipv4.IPPROTO_ICMP ? 0 : get16(bytes, h + 2))
+    const peer = tables.endpoint(
+      ipv4.destination(bytes, nh),
+      protocol === ipv4.IPPROTO_ICMP ? 0 : get16(bytes, h + 2),
+    )
     const mapping = table.take(tables.endpoint(source, port), peer, now)
     if (mapping === undefined) return 'full'
-    if (protocol === ipv4.IPPROTO_TCP) this.#continue(mapping, peer, flagsOf(bytes, h, end), now)
-    else mapping.expires = Math.max(mapping.held, now + (this.#timeouts.get(protocol) as number))
+    if (protocol === ipv4.IPPROTO_TCP) {
+      this.#continue(mapping, peer, flagsOf(bytes, h, end), now)
+    } else {
+      mapping.expires = Math.max(mapping.held, now + (this.#timeouts.get(protocol) as number))
+    }
     this.#translate(bytes, nh, ipv4.sourceAt(nh), this.address, field, mapping.port)
     if (ipv4.destination(bytes, nh) !== this.address) return 'pass'
     const verdict = this.#inbound(bytes, nh, now)
@@ -141,13 +165,23 @@ export class Nat {
     const destination = ipv4.destination(bytes, nh)
     // With hairpinning the kernel no longer drops packets that claim to be from the router.
     if (ipv4.source(bytes, nh) === this.address) return 'filtered'
-    if (destination !== this.address) return this.#blocks && destination < FIRST_MULTICAST ? 'filtered' : 'pass'
+    if (destination !== this.address) {
+      return this.#blocks && destination < FIRST_MULTICAST ? 'filtered' : 'pass'
+    }
     const { h, isFragment } = this.#upper
     if (!isFragment) return this.#inbound(bytes, nh, now)
-    this.fragment = tables.fragmentKey(ipv4.source(bytes, nh), ipv4.identification(bytes, nh), ipv4.protocol(bytes, nh))
+    this.fragment = tables.fragmentKey(
+      ipv4.source(bytes, nh),
+      ipv4.identification(bytes, nh),
+      ipv4.protocol(bytes, nh),
+    )
     if (h >= 0) {
       const verdict = this.#inbound(bytes, nh, now)
-      this.#fragments.set(this.fragment, verdict === 'pass' ? ipv4.destination(bytes, nh) : verdict, now)
+      this.#fragments.set(
+        this.fragment,
+        verdict === 'pass' ? ipv4.destination(bytes, nh) : verdict,
+        now,
+      )
       return verdict
     }
     const fate = this.#fragments.get(this.fragment, now) ?? 'early'
@@ -162,7 +196,8 @@ export class Nat {
     const source = ipv4.source(bytes, nh)
     if (isError(bytes, h, protocol, end)) return this.#inboundError(bytes, nh, now)
     const field = portAt(bytes, h, protocol, end, 2)
-    const isRequest = protocol === ipv4.IPPROTO_ICMP && field >= 0 && icmp.type(bytes, h) === icmp.ICMP_ECHO
+    const isRequest =
+      protocol === ipv4.IPPROTO_ICMP && field >= 0 && icmp.type(bytes, h) === icmp.ICMP_ECHO
     const table = this.#tables.get(protocol)
     // For the router itself.
     if (field < 0 || isRequest || table === undefined) return 'pass'
@@ -172,9 +207,18 @@ export class Nat {
     const peer = tables.endpoint(source, protocol === ipv4.IPPROTO_ICMP ? 0 : get16(bytes, h))
     if (!table.admits(mapping, peer, now)) return 'filtered'
     const connection = mapping.connections.get(peer)
-    if (connection !== undefined && isEnd(flagsOf(bytes, h, end))) connection.isClosing = true
+    if (connection !== undefined && isEnd(flagsOf(bytes, h, end))) {
+      connection.isClosing = true
+    }
     const address = tables.addressOf(mapping.inside)
-    this.#translate(bytes, nh, ipv4.destinationAt(nh), address, field, tables.portOf(mapping.inside))
+    this.#translate(
+      bytes,
+      nh,
+      ipv4.destinationAt(nh),
+      address,
+      field,
+      tables.portOf(mapping.inside),
+    )
     return 'pass'
   }
 
@@ -192,12 +236,26 @@ export class Nat {
     const table = this.#findQuoted(bytes, quote)
     const { h: quoted, protocol, end } = this.#quoted
     const field = table === undefined ? -1 : portAt(bytes, quoted, protocol, end, 2)
-    if (table === undefined || field < 0) return ipv4.source(bytes, nh) === this.address ? 'pass' : 'untranslatable'
+    if (table === undefined || field < 0) {
+      return ipv4.source(bytes, nh) === this.address ? 'pass' : 'untranslatable'
+    }
     const inside = tables.endpoint(ipv4.destination(bytes, quote), get16(bytes, field))
-    const peer = tables.endpoint(ipv4.source(bytes, quote), protocol === ipv4.IPPROTO_ICMP ? 0 : get16(bytes, quoted))
+    const peer = tables.endpoint(
+      ipv4.source(bytes, quote),
+      protocol === ipv4.IPPROTO_ICMP ? 0 : get16(bytes, quoted),
+    )
     const mapping = table.find(inside, peer, now)
-    if (mapping === undefined) return tables.addressOf(inside) === this.address ? 'pass' : 'unmapped'
-    this.#translateQuoted(bytes, quote, ipv4.destinationAt(quote), this.address, field, mapping.port)
+    if (mapping === undefined) {
+      return tables.addressOf(inside) === this.address ? 'pass' : 'unmapped'
+    }
+    this.#translateQuoted(
+      bytes,
+      quote,
+      ipv4.destinationAt(quote),
+      this.address,
+      field,
+      mapping.port,
+    )
     this.#translate(bytes, nh, ipv4.sourceAt(nh), this.address)
     return 'pass'
   }
@@ -227,8 +285,12 @@ export class Nat {
   #continue(mapping: tables.NatMapping, peer: number, flags: number, now: number): void {
     const connection = tables.connectionTo(mapping, peer)
     const isOpening = (flags & tcp.TCP_SYN) !== 0
-    if (isOpening) connection.isClosing = false
-    if (isEnd(flags)) connection.isClosing = true
+    if (isOpening) {
+      connection.isClosing = false
+    }
+    if (isEnd(flags)) {
+      connection.isClosing = true
+    }
     const timeout = this.#timeouts.get(ipv4.IPPROTO_TCP) as number
     const isTransitory = isOpening || connection.isClosing
     const lasts = isTransitory ? Math.min(timeout, TRANSITORY_SECONDS * NSEC_PER_SEC) : timeout
@@ -237,7 +299,9 @@ export class Nat {
 
   /** Finds the headers of the packet that an error quotes. Returns the table of its protocol. */
   #findQuoted(bytes: Uint8Array, quote: number): tables.NatTable | undefined {
-    if (this.#quoted.find(bytes, quote, this.#upper.end) !== 4 || this.#quoted.h < 0) return undefined
+    if (this.#quoted.find(bytes, quote, this.#upper.end) !== 4 || this.#quoted.h < 0) {
+      return undefined
+    }
     return this.#tables.get(this.#quoted.protocol)
   }
 
@@ -257,14 +321,27 @@ export class Nat {
     put16(bytes, at + 2, low)
     growChecksum(bytes, nh + 10, moved)
     const changed = field < 0 ? 0 : port - get16(bytes, field)
-    if (field >= 0) put16(bytes, field, port)
+    if (field >= 0) {
+      put16(bytes, field, port)
+    }
     // Errors and later fragments have no checksum of the pseudo-header.
     if (protocol === ipv4.IPPROTO_ICMP) {
-      if (field >= 0 && h + 4 <= end) growChecksum(bytes, h + 2, changed)
-    } else if (check >= 0) growChecksum(bytes, check, moved + changed, protocol === ipv4.IPPROTO_UDP)
+      if (field >= 0 && h + 4 <= end) {
+        growChecksum(bytes, h + 2, changed)
+      }
+    } else if (check >= 0) {
+      growChecksum(bytes, check, moved + changed, protocol === ipv4.IPPROTO_UDP)
+    }
   }
 
-  #translateQuoted(bytes: Uint8Array, nh: number, at: number, address: number, field: number, port: number): void {
+  #translateQuoted(
+    bytes: Uint8Array,
+    nh: number,
+    at: number,
+    address: number,
+    field: number,
+    port: number,
+  ): void {
     const { h, end } = this.#upper
     const before = onesComplementSum(bytes, h + 4, end - h - 4)
     this.#translate(bytes, nh, at, address, field, port, this.#quoted)
@@ -273,7 +350,9 @@ export class Nat {
 }
 
 function isError(bytes: Uint8Array, h: number, protocol: number, end: number): boolean {
-  return protocol === ipv4.IPPROTO_ICMP && h + icmp.ICMP_HLEN <= end && icmp.isError(icmp.type(bytes, h))
+  return (
+    protocol === ipv4.IPPROTO_ICMP && h + icmp.ICMP_HLEN <= end && icmp.isError(icmp.type(bytes, h))
+  )
 }
 
 /**
@@ -281,7 +360,9 @@ function isError(bytes: Uint8Array, h: number, protocol: number, end: number): b
  * an echo's identifier; -1 if the packet has neither.
  */
 function portAt(bytes: Uint8Array, h: number, protocol: number, end: number, side: number): number {
-  if (protocol === ipv4.IPPROTO_TCP || protocol === ipv4.IPPROTO_UDP) return h + 4 <= end ? h + side : -1
+  if (protocol === ipv4.IPPROTO_TCP || protocol === ipv4.IPPROTO_UDP) {
+    return h + 4 <= end ? h + side : -1
+  }
   if (protocol !== ipv4.IPPROTO_ICMP || h + icmp.ICMP_HLEN > end) return -1
   const type = icmp.type(bytes, h)
   return type === icmp.ICMP_ECHO || type === icmp.ICMP_ECHOREPLY ? h + 4 : -1

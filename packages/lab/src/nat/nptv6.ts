@@ -7,7 +7,15 @@
 
 import * as icmp from 'vnet/internal/packet/icmp'
 import { isError } from 'vnet/internal/packet/icmpv6'
-import { ETH_P_IPV6, finish, fold, get16, networkOffset, onesComplementSum, put16 } from 'vnet/internal/packet/index'
+import {
+  ETH_P_IPV6,
+  finish,
+  fold,
+  get16,
+  networkOffset,
+  onesComplementSum,
+  put16,
+} from 'vnet/internal/packet/index'
 import * as ipv6 from 'vnet/internal/packet/ipv6'
 import { UpperHeader } from 'vnet/internal/packet/upper-header'
 import { isAt } from '../model/subnet.ts'
@@ -30,7 +38,9 @@ export class Nptv6 {
   constructor(internal: Uint8Array, external: Uint8Array) {
     this.#internal = internal.slice(0, PREFIX)
     this.#external = external.slice(0, PREFIX)
-    const [inside, outside] = [internal, external].map(each => onesComplementSum(each, 0, PREFIX)) as [number, number]
+    const [inside, outside] = [internal, external].map(each =>
+      onesComplementSum(each, 0, PREFIX),
+    ) as [number, number]
     this.#outward = inside + finish(outside)
     this.#inward = outside + finish(inside)
   }
@@ -38,7 +48,9 @@ export class Nptv6 {
   /** Returns the address outside of an address inside; undefined if it has none. */
   outside(address: Uint8Array): Uint8Array | undefined {
     const bytes = address.slice()
-    return isAt(this.#internal, bytes, 0) && move(bytes, 0, this.#external, this.#outward) ? bytes : undefined
+    return isAt(this.#internal, bytes, 0) && move(bytes, 0, this.#external, this.#outward)
+      ? bytes
+      : undefined
   }
 
   /** Translates the frame of `length` bytes at `at` that the router sends. */
@@ -46,11 +58,16 @@ export class Nptv6 {
     const nh = this.#find(bytes, at, length)
     if (nh < 0) return 'pass'
     const [source, destination] = [ipv6.sourceAt(nh), ipv6.destinationAt(nh)]
-    if (isAt(this.#internal, bytes, source) && !move(bytes, source, this.#external, this.#outward))
+    if (
+      isAt(this.#internal, bytes, source) &&
+      !move(bytes, source, this.#external, this.#outward)
+    ) {
       return 'untranslatable'
+    }
     const quoted = this.#quoted(bytes)
-    if (quoted >= 0 && isAt(this.#internal, bytes, ipv6.destinationAt(quoted)))
+    if (quoted >= 0 && isAt(this.#internal, bytes, ipv6.destinationAt(quoted))) {
       move(bytes, ipv6.destinationAt(quoted), this.#external, this.#outward)
+    }
     if (!isAt(this.#external, bytes, destination)) return 'pass'
     return this.#toHost(bytes, destination, quoted) ? 'hairpin' : 'untranslatable'
   }
@@ -61,7 +78,9 @@ export class Nptv6 {
     if (nh < 0) return 'pass'
     const [source, destination] = [ipv6.sourceAt(nh), ipv6.destinationAt(nh)]
     // Addresses inside have no meaning outside.
-    if (isAt(this.#internal, bytes, source) || isAt(this.#internal, bytes, destination)) return 'filtered'
+    if (isAt(this.#internal, bytes, source) || isAt(this.#internal, bytes, destination)) {
+      return 'filtered'
+    }
     if (!isAt(this.#external, bytes, destination)) return 'pass'
     return this.#toHost(bytes, destination, this.#quoted(bytes)) ? 'pass' : 'untranslatable'
   }
@@ -69,7 +88,9 @@ export class Nptv6 {
   /** Translates the destination, and the source of the packet that it had sent. */
   #toHost(bytes: Uint8Array, destination: number, quoted: number): boolean {
     const source = quoted < 0 ? -1 : ipv6.sourceAt(quoted)
-    if (source >= 0 && isAt(this.#external, bytes, source)) move(bytes, source, this.#internal, this.#inward)
+    if (source >= 0 && isAt(this.#external, bytes, source)) {
+      move(bytes, source, this.#internal, this.#inward)
+    }
     return move(bytes, destination, this.#internal, this.#inward)
   }
 

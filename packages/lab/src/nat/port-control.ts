@@ -78,7 +78,9 @@ export class PortControl {
     this.#epoch = clock.now()
     this.socket.on('message', (message, { address, port }) => {
       const reply = this.handle(message, parseIpv4(address) ?? 0)
-      if (reply !== undefined) this.socket.send(reply, port, address)
+      if (reply !== undefined) {
+        this.socket.send(reply, port, address)
+      }
     })
     // For example an ICMP error about a reply, because the requester has closed its socket.
     this.socket.on('error', () => {})
@@ -106,12 +108,21 @@ export class PortControl {
     const reply = new Uint8Array(isMap && request.length >= 12 ? 16 : unmappedLength)
     reply[1] = opcode | RESPONSE
     put32(reply, 4, this.#seconds())
-    if (opcode === 0) put32(reply, 8, this.#nat.address)
-    else if (!isMap || request.length < 12) put16(reply, 2, PMP_UNSUPP_OPCODE)
-    else {
+    if (opcode === 0) {
+      put32(reply, 8, this.#nat.address)
+    } else if (!isMap || request.length < 12) {
+      put16(reply, 2, PMP_UNSUPP_OPCODE)
+    } else {
       const [port, seconds] = [get16(request, 4), get32(request, 8)]
       const protocol = opcode === 1 ? IPPROTO_UDP : IPPROTO_TCP
-      const given = this.#map({ address, protocol, port, suggested: get16(request, 6), seconds, nonce: '' })
+      const given = this.#map({
+        address,
+        protocol,
+        port,
+        suggested: get16(request, 6),
+        seconds,
+        nonce: '',
+      })
       const failure = given.result === NOT_AUTHORIZED ? PMP_REFUSED : PMP_NO_RESOURCES
       put16(reply, 2, given.result === SUCCESS ? SUCCESS : failure)
       put16(reply, 8, port)
@@ -137,12 +148,17 @@ export class PortControl {
   }
 
   /** Handles a PCP request. Writes the assigned port and lifetime into the reply. */
-  #answer(request: Uint8Array, reply: Uint8Array, address: number): { result: number; seconds: number } {
+  #answer(
+    request: Uint8Array,
+    reply: Uint8Array,
+    address: number,
+  ): { result: number; seconds: number } {
     const failed = (result: number) => ({ result, seconds: LEAST_SECONDS })
     if (request[0] !== PCP) return failed(UNSUPP_VERSION)
     const opcode = request[1] as number
-    if (request.length < HEADER || request.length > MAX_LENGTH || request.length % 4 !== 0)
+    if (request.length < HEADER || request.length > MAX_LENGTH || request.length % 4 !== 0) {
       return failed(MALFORMED_REQUEST)
+    }
     if (!isMapped(request, 8, address)) return failed(ADDRESS_MISMATCH)
     if (opcode === ANNOUNCE) return { result: SUCCESS, seconds: 0 }
     if (opcode !== MAP) return failed(UNSUPP_OPCODE)
@@ -157,7 +173,14 @@ export class PortControl {
     if (protocol !== IPPROTO_UDP && protocol !== IPPROTO_TCP) return failed(UNSUPP_PROTOCOL)
     const nonce = Buffer.from(request.subarray(NONCE, NONCE_END)).toString('hex')
     const [port, suggested] = [get16(request, NONCE_END + 4), get16(request, NONCE_END + 6)]
-    const given = this.#map({ address, protocol, port, suggested, seconds: get32(request, 4), nonce })
+    const given = this.#map({
+      address,
+      protocol,
+      port,
+      suggested,
+      seconds: get32(request, 4),
+      nonce,
+    })
     if (given.result !== SUCCESS) return failed(given.result)
     if (given.seconds > 0) {
       put16(reply, NONCE_END + 6, given.port)
@@ -171,10 +194,14 @@ export class PortControl {
     const { address, protocol, port, nonce } = wish
     const now = this.#clock.now()
     const ofHost = [...this.#held.values()].filter(each => {
-      if (each.expires <= now) this.#held.delete(keyOf(each))
+      if (each.expires <= now) {
+        this.#held.delete(keyOf(each))
+      }
       return each.expires > now && each.address === address
     })
-    const same = ofHost.filter(each => each.protocol === protocol && (port === 0 || each.port === port))
+    const same = ofHost.filter(
+      each => each.protocol === protocol && (port === 0 || each.port === port),
+    )
     if (same.some(each => each.nonce !== nonce)) return failed(NOT_AUTHORIZED)
     if (wish.seconds === 0) {
       for (const each of same) {
@@ -189,7 +216,11 @@ export class PortControl {
     if (known === undefined && this.#held.size >= MAX_MAPPINGS) return failed(NO_RESOURCES)
     const seconds = Math.min(MOST_SECONDS, Math.max(LEAST_SECONDS, wish.seconds))
     const expires = now + seconds * NSEC_PER_SEC
-    const outside = this.#nat.hold({ protocol, address, to: port, port: wish.suggested }, expires, now)
+    const outside = this.#nat.hold(
+      { protocol, address, to: port, port: wish.suggested },
+      expires,
+      now,
+    )
     if (outside === undefined) return failed(NO_RESOURCES)
     const held = known ?? { address, protocol, port, nonce, expires }
     held.expires = expires
@@ -208,7 +239,11 @@ function keyOf({ address, protocol, port }: Pick<Held, 'address' | 'protocol' | 
 
 /** Whether an IPv4 address is at `at` as an IPv6 address (RFC 4291 section 2.5.5.2). */
 function isMapped(bytes: Uint8Array, at: number, address: number): boolean {
-  for (let i = 0; i < 10; i++) if (bytes[at + i] !== 0) return false
+  for (let i = 0; i < 10; i++) {
+    if (bytes[at + i] !== 0) {
+      return false
+    }
+  }
   return get16(bytes, at + 10) === 0xffff && get32(bytes, at + 12) === address
 }
 

@@ -7,7 +7,12 @@
  * The hop limit is left alone, because the router's kernel decrements it. Checksums are updated by
  * increments, so that a wrong checksum remains wrong.
  */
-import { finish, growChecksum, onesComplementSum, pseudoHeaderSum6 } from 'vnet/internal/packet/checksum'
+import {
+  finish,
+  growChecksum,
+  onesComplementSum,
+  pseudoHeaderSum6,
+} from 'vnet/internal/packet/checksum'
 import { ETH_HLEN, ETH_P_IP, ETH_P_IPV6 } from 'vnet/internal/packet/ethernet'
 import * as icmp from 'vnet/internal/packet/icmp'
 import * as icmpv6 from 'vnet/internal/packet/icmpv6'
@@ -155,7 +160,13 @@ class Header {
     const more = this.isFragment ? FRAGMENT_HLEN : 0
     const nh = this.h - ipv6.IPV6_HLEN - more
     const next = this.protocol === ipv4.IPPROTO_ICMP ? ipv6.NEXTHDR_ICMP : this.protocol
-    ipv6.create(bytes, nh, this.isFragment ? ipv6.NEXTHDR_FRAGMENT : next, this.length + more, this.hops)
+    ipv6.create(
+      bytes,
+      nh,
+      this.isFragment ? ipv6.NEXTHDR_FRAGMENT : next,
+      this.length + more,
+      this.hops,
+    )
     put16(bytes, nh, 0x6000 | (this.tos << 4))
     if (!this.isFragment) return nh
     put16(bytes, nh + ipv6.IPV6_HLEN, next << 8)
@@ -179,7 +190,9 @@ export class Siit {
   to4(skb: SkBuff): SiitVerdict {
     const { bytes, data, len } = skb
     const nh = data + ETH_HLEN
-    if (!isIp(skb, ETH_P_IPV6, ipv6.IPV6_HLEN) || !hasPrefix(bytes, ipv6.destinationAt(nh))) return 'alone'
+    if (!isIp(skb, ETH_P_IPV6, ipv6.IPV6_HLEN) || !hasPrefix(bytes, ipv6.destinationAt(nh))) {
+      return 'alone'
+    }
     this.#link.set(bytes.subarray(data, nh))
     const at = this.#to4(bytes, nh, data + len, this.#header, false)
     if (at < 0) return 'untranslatable'
@@ -191,7 +204,9 @@ export class Siit {
   to6(skb: SkBuff): SiitVerdict {
     const { bytes, data, len } = skb
     const nh = data + ETH_HLEN
-    if (!isIp(skb, ETH_P_IP, ipv4.IPV4_HLEN) || ipv4.destination(bytes, nh) >= FIRST_IPV4) return 'alone'
+    if (!isIp(skb, ETH_P_IP, ipv4.IPV4_HLEN) || ipv4.destination(bytes, nh) >= FIRST_IPV4) {
+      return 'alone'
+    }
     if (skb.headroom() < MAX_GROWTH) return 'untranslatable'
     this.#link.set(bytes.subarray(data, nh))
     const at = this.#to6(bytes, nh, data + len, this.#header, false)
@@ -202,7 +217,10 @@ export class Siit {
 
   /** Whether a frame from outside claims to be translated. */
   isSpoofed(skb: SkBuff): boolean {
-    return isIp(skb, ETH_P_IPV6, ipv6.IPV6_HLEN) && hasPrefix(skb.bytes, ipv6.sourceAt(skb.data + ETH_HLEN))
+    return (
+      isIp(skb, ETH_P_IPV6, ipv6.IPV6_HLEN) &&
+      hasPrefix(skb.bytes, ipv6.sourceAt(skb.data + ETH_HLEN))
+    )
   }
 
   /**
@@ -215,12 +233,18 @@ export class Siit {
     const [host, peer] = [ipv6.sourceAt(nh), ipv6.destinationAt(nh)]
     const [inside, outside] = isQuote ? [peer, host] : [host, peer]
     if (hasPrefix(bytes, inside) || !hasPrefix(bytes, outside)) return -1
-    const [number, address] = [this.#numberOf(bytes, inside), get32(bytes, outside + NAT64_PREFIX.length)]
+    const [number, address] = [
+      this.#numberOf(bytes, inside),
+      get32(bytes, outside + NAT64_PREFIX.length),
+    ]
     if (number === 0 || address < FIRST_IPV4) return -1
     header.source = isQuote ? address : number
     header.destination = isQuote ? number : address
-    if (header.protocol !== ipv4.IPPROTO_ICMP) growUpper(bytes, header, wordsOf(number) + wordsOf(address) - header.sum)
-    else if (!this.#icmpTo4(bytes, nh, header, isQuote)) return -1
+    if (header.protocol !== ipv4.IPPROTO_ICMP) {
+      growUpper(bytes, header, wordsOf(number) + wordsOf(address) - header.sum)
+    } else if (!this.#icmpTo4(bytes, nh, header, isQuote)) {
+      return -1
+    }
     this.#id = (this.#id % 0xffff) + 1
     return header.write4(bytes, this.#id)
   }
@@ -228,11 +252,15 @@ export class Siit {
   #icmpTo4(bytes: Uint8Array, nh: number, header: Header, isQuote: boolean): boolean {
     const { h, end } = header
     if (header.isFragment || h + icmp.ICMP_HLEN > end) return false
-    const before = pseudoHeaderSum6(bytes, nh, ipv6.NEXTHDR_ICMP, header.length) + onesComplementSum(bytes, h, end - h)
+    const before =
+      pseudoHeaderSum6(bytes, nh, ipv6.NEXTHDR_ICMP, header.length) +
+      onesComplementSum(bytes, h, end - h)
     const type = icmp.type(bytes, h)
-    if (type === icmpv6.ICMPV6_ECHO_REQUEST) icmp.setType(bytes, h, icmp.ICMP_ECHO)
-    else if (type === icmpv6.ICMPV6_ECHO_REPLY) icmp.setType(bytes, h, icmp.ICMP_ECHOREPLY)
-    else {
+    if (type === icmpv6.ICMPV6_ECHO_REQUEST) {
+      icmp.setType(bytes, h, icmp.ICMP_ECHO)
+    } else if (type === icmpv6.ICMPV6_ECHO_REPLY) {
+      icmp.setType(bytes, h, icmp.ICMP_ECHOREPLY)
+    } else {
       const to = ERRORS_6.get(get16(bytes, h))
       if (to === undefined || isQuote) return false
       const mtu = to === FRAG_NEEDED_4 ? icmpv6.mtu(bytes, h) - GROWTH : 0
@@ -261,7 +289,11 @@ export class Siit {
     }
     const { h, end } = header
     const check = h + UDP_CHECK
-    const isBare = protocol === ipv4.IPPROTO_UDP && header.offset === 0 && check + 2 <= end && get16(bytes, check) === 0
+    const isBare =
+      protocol === ipv4.IPPROTO_UDP &&
+      header.offset === 0 &&
+      check + 2 <= end &&
+      get16(bytes, check) === 0
     if (isBare && header.isFragment && !isQuote) return -1
     const at = header.write6(bytes)
     const [inside, outside] = isQuote
@@ -271,12 +303,27 @@ export class Siit {
     bytes.set(NAT64_PREFIX, outside)
     put32(bytes, outside + NAT64_PREFIX.length, address)
     if (protocol === ipv4.IPPROTO_ICMP) {
-      growIcmp(bytes, header, pseudoHeaderSum6(bytes, at, ipv6.NEXTHDR_ICMP, header.length) - before)
+      growIcmp(
+        bytes,
+        header,
+        pseudoHeaderSum6(bytes, at, ipv6.NEXTHDR_ICMP, header.length) - before,
+      )
     } else if (!isBare) {
-      growUpper(bytes, header, onesComplementSum(bytes, ipv6.sourceAt(at), 2 * ipv6.IPV6_ALEN) - header.sum)
+      growUpper(
+        bytes,
+        header,
+        onesComplementSum(bytes, ipv6.sourceAt(at), 2 * ipv6.IPV6_ALEN) - header.sum,
+      )
     } else if (!isQuote) {
       // IPv6 needs the checksum that a sender of IPv4 may leave out.
-      const sum = finish(onesComplementSum(bytes, h, end - h, pseudoHeaderSum6(bytes, at, ipv4.IPPROTO_UDP, end - h)))
+      const sum = finish(
+        onesComplementSum(
+          bytes,
+          h,
+          end - h,
+          pseudoHeaderSum6(bytes, at, ipv4.IPPROTO_UDP, end - h),
+        ),
+      )
       put16(bytes, check, sum === 0 ? 0xffff : sum)
     }
     return at
@@ -286,15 +333,20 @@ export class Siit {
     const { h, end } = header
     if (header.isFragment || h + icmp.ICMP_HLEN > end) return false
     const type = icmp.type(bytes, h)
-    if (type === icmp.ICMP_ECHO) icmp.setType(bytes, h, icmpv6.ICMPV6_ECHO_REQUEST)
-    else if (type === icmp.ICMP_ECHOREPLY) icmp.setType(bytes, h, icmpv6.ICMPV6_ECHO_REPLY)
-    else {
+    if (type === icmp.ICMP_ECHO) {
+      icmp.setType(bytes, h, icmpv6.ICMPV6_ECHO_REQUEST)
+    } else if (type === icmp.ICMP_ECHOREPLY) {
+      icmp.setType(bytes, h, icmpv6.ICMPV6_ECHO_REPLY)
+    } else {
       const to = ERRORS_4.get(get16(bytes, h))
       if (to === undefined || isQuote) return false
       const mtu = Math.max(IPV6_MIN_MTU, icmp.nextHopMtu(bytes, h) + GROWTH)
       let rest = 0
-      if (to === TOO_BIG_6) rest = mtu
-      else if (to === UNKNOWN_NEXT_HEADER_6) rest = NEXT_HEADER_AT
+      if (to === TOO_BIG_6) {
+        rest = mtu
+      } else if (to === UNKNOWN_NEXT_HEADER_6) {
+        rest = NEXT_HEADER_AT
+      }
       const checksum = icmp.checksum(bytes, h)
       const limit = quoteEnd(header, icmp.quoteLength(bytes, h))
       // The longer quote overwrites the error's header.
@@ -311,8 +363,11 @@ export class Siit {
     bytes.set(this.#link, at)
     put16(bytes, nh - 2, type)
     skb.trim(this.#header.end - data)
-    if (at < data) skb.push(data - at)
-    else skb.pull(at - data)
+    if (at < data) {
+      skb.push(data - at)
+    } else {
+      skb.pull(at - data)
+    }
     skb.protocol = type
     skb.mac = at
     skb.nh = nh
@@ -373,6 +428,12 @@ function growIcmp(bytes: Uint8Array, { h, end }: Header, more: number): void {
 /** Grows the checksum of TCP or UDP, unless it is missing. */
 function growUpper(bytes: Uint8Array, { h, end, protocol, offset }: Header, growth: number): void {
   const check = h + (protocol === ipv4.IPPROTO_TCP ? TCP_CHECK : UDP_CHECK)
-  if ((protocol !== ipv4.IPPROTO_TCP && protocol !== ipv4.IPPROTO_UDP) || offset !== 0 || check + 2 > end) return
+  if (
+    (protocol !== ipv4.IPPROTO_TCP && protocol !== ipv4.IPPROTO_UDP) ||
+    offset !== 0 ||
+    check + 2 > end
+  ) {
+    return
+  }
   growChecksum(bytes, check, growth, protocol === ipv4.IPPROTO_UDP)
 }

@@ -1,7 +1,14 @@
 /** Hit: the hosts that faults hit which name none. */
 
 import { messageOrDescription, NSEC_PER_MSEC, namesFor, UsageError } from 'vnet/internal/base/index'
-import { FOREVER, type Form, lastingOf, needsRepair, type PlannedFault, shown } from '../model/index.ts'
+import {
+  FOREVER,
+  type Form,
+  lastingOf,
+  needsRepair,
+  type PlannedFault,
+  shown,
+} from '../model/index.ts'
 import type { LabHost } from '../network/host.ts'
 import type { Lab } from '../network/lab.ts'
 
@@ -20,7 +27,9 @@ export const HIT: Form = {
 export async function hostsOfHit(hit: Hit, lab: Lab): Promise<readonly LabHost[]> {
   const named = typeof hit === 'function' ? await ask(hit, lab) : hit
   const names = namesOf(named)
-  if (names === undefined) throw new UsageError(`hit: ${shown(named)} is not the name of a host, or a list of names`)
+  if (names === undefined) {
+    throw new UsageError(`hit: ${shown(named)} is not the name of a host, or a list of names`)
+  }
   const { hosts } = lab.links.lab
   return names.map(name => hostOf(name, hosts, 'hit: '))
 }
@@ -46,7 +55,9 @@ export function hostOf(name: string, hosts: readonly LabHost[], what = ''): LabH
   const host = hosts.find(each => each.name === name)
   if (host !== undefined) return host
   const known = hosts.map(each => each.name)
-  throw new UsageError(`${what}${name} is not a host of the lab, which are ${namesFor(name, known)}`)
+  throw new UsageError(
+    `${what}${name} is not a host of the lab, which are ${namesFor(name, known)}`,
+  )
 }
 
 /** A fault that has happened, or a repair. Times are ns of the clock of the links. */
@@ -91,7 +102,10 @@ export class Spans {
   /** Returns the spans up to now. */
   get all(): readonly Span[] {
     const now = this.#origin + this.#lab.now * NSEC_PER_MSEC
-    return this.#spans.map(span => ({ ...span, to: span.to === undefined || span.to > now ? undefined : span.to }))
+    return this.#spans.map(span => ({
+      ...span,
+      to: span.to === undefined || span.to > now ? undefined : span.to,
+    }))
   }
 
   /**
@@ -109,7 +123,13 @@ export class Spans {
     const lasting = lastingOf(fault)
     const isEndless = lasting === FOREVER
     const to = isEndless ? undefined : done + lasting
-    this.#spans.push({ fault, hosts: hosts.map(({ name }) => name), from: time, held: done - time, to })
+    this.#spans.push({
+      fault,
+      hosts: hosts.map(({ name }) => name),
+      from: time,
+      held: done - time,
+      to,
+    })
     this.#over = Math.max(this.#over, isEndless ? now : now + lasting / NSEC_PER_MSEC)
   }
 }

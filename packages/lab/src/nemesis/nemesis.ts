@@ -22,10 +22,14 @@ function natOf(name: string | undefined, hosts: readonly LabHost[]): LabRouter {
     throw new UsageError(`${name} is not a router: name one with a NAT`)
   }
   const [first, ...others] = hosts.filter(isRouter).filter(({ canRebind }) => canRebind)
-  if (first === undefined) throw new UsageError("no router has a NAT that rebinds: make it with nat: 'restricted'")
+  if (first === undefined) {
+    throw new UsageError("no router has a NAT that rebinds: make it with nat: 'restricted'")
+  }
   if (others.length === 0) return first
   const names = [first, ...others].map(each => each.name)
-  throw new UsageError(`the lab has the NATs ${names.join(', ')}: name one: rebind on ${first.name}`)
+  throw new UsageError(
+    `the lab has the NATs ${names.join(', ')}: name one: rebind on ${first.name}`,
+  )
 }
 
 const isRouter = (host: LabHost): host is LabRouter => 'canRebind' in host
@@ -76,10 +80,11 @@ export class Nemesis {
     this.#ended.abort()
     for (const { key, end } of this.#lasting) {
       // When init of a host is killed, all processes of the host end.
-      if (key.startsWith('pause '))
+      if (key.startsWith('pause ')) {
         void Promise.resolve()
           .then(end)
           .catch(() => {})
+      }
     }
   }
 
@@ -100,27 +105,41 @@ export class Nemesis {
     const arrived = this.#lab.now
     try {
       // The scenario may wait before it names them, for which time must pass.
-      if (isAsked) this.#asking.add(event)
+      if (isAsked) {
+        this.#asking.add(event)
+      }
       const asked = isAsked ? await hostsOfHit(this.#hit as Hit, this.#lab) : []
       this.#asking.delete(event)
       if (this.#isClosed) return
       const nat = verb === 'rebind' ? natOf(on, all) : undefined
       const named = () => (on === undefined ? asked : [hostOf(on, all)])
       const hosts = nat === undefined ? named() : [nat]
-      if (verb === 'repair') await Promise.all([...this.#lasting].map(each => this.#end(each)))
-      else if (nat !== undefined) await nat.rebindAtFault()
-      else if (isLinkVerb(verb)) {
+      if (verb === 'repair') {
+        await Promise.all([...this.#lasting].map(each => this.#end(each)))
+      } else if (nat !== undefined) {
+        await nat.rebindAtFault()
+      } else if (isLinkVerb(verb)) {
         const cuts = asked.map(({ name }) => cutOfHost(verb, name))
-        if (isAsked) await this.#caller.call('cut', this.#watchId, id, cuts, time)
+        if (isAsked) {
+          await this.#caller.call('cut', this.#watchId, id, cuts, time)
+        }
         // The links end it by themselves after its time.
         this.#lasting.add({ key: `link ${id}`, end: () => this.#mend(id) })
-      } else await Promise.all(hosts.map(host => this.#happenTo(host, event)))
+      } else {
+        await Promise.all(hosts.map(host => this.#happenTo(host, event)))
+      }
       this.spans.add(fault, hosts, event.time, arrived)
     } catch (error) {
       // The scenario of a run that has ended may refuse to name hosts.
-      if (!this.#isClosed) this.#fail(error instanceof UsageError ? new UsageError(`${verb}: ${error.message}`) : error)
+      if (!this.#isClosed) {
+        this.#fail(
+          error instanceof UsageError ? new UsageError(`${verb}: ${error.message}`) : error,
+        )
+      }
     } finally {
-      if (isFrozen) await this.#caller.call('thaw', this.#watchId).catch(() => {})
+      if (isFrozen) {
+        await this.#caller.call('thaw', this.#watchId).catch(() => {})
+      }
     }
   }
 
@@ -194,6 +213,8 @@ export class Nemesis {
   async #end(fault: Lasting): Promise<void> {
     if (this.#isClosed || !this.#lasting.delete(fault)) return
     // A host that two faults have stopped continues after the second one.
-    if ([...this.#lasting].every(({ key }) => key !== fault.key)) await fault.end()
+    if ([...this.#lasting].every(({ key }) => key !== fault.key)) {
+      await fault.end()
+    }
   }
 }

@@ -20,7 +20,9 @@ export async function warmLabs(): Promise<void> {
   try {
     const wanted = wantedWorld(undefined)
     if (wanted === 'guest') return
-    if (wanted !== 'memory') LabWorker.take()
+    if (wanted !== 'memory') {
+      LabWorker.take()
+    }
     const { createServer } = await import('node:http')
     const signal = AbortSignal.timeout(WARM_MS)
     await using lab = await createLabWith({ signal }, { captures: '', isHidden: true })
@@ -52,7 +54,9 @@ export async function createLabWith(options: LabOptions, setup: LabSetup = {}): 
   options?.signal?.throwIfAborted?.()
   const wanted = wantedWorld(options?.world)
   if (wanted === 'memory') return createInMemory(options, setup)
-  if (wanted === 'guest') checkInGuest("createLab: world 'guest'")
+  if (wanted === 'guest') {
+    checkInGuest("createLab: world 'guest'")
+  }
   // The worker starts while this thread loads the rest.
   const worker = LabWorker.take()
   let world: LabWorld

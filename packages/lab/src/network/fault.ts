@@ -42,7 +42,9 @@ export class LabFault implements AsyncDisposable {
   expectMiss(): string | undefined {
     this.#mayMiss = true
     const { hits } = this
-    return hits > 0 ? `${hits} ${hits === 1 ? 'packet was' : 'packets were'} hit by ${this.#text}` : undefined
+    return hits > 0
+      ? `${hits} ${hits === 1 ? 'packet was' : 'packets were'} hit by ${this.#text}`
+      : undefined
   }
 
   /**

@@ -21,15 +21,24 @@ export interface TestError {
  * Adds lines of `lab.drops()` to the message of a failed test, at most MOST_LINES of them, and then
  * the seed that repeats them. Adds nothing if nothing was dropped.
  */
-export function addDrops(error: TestError | undefined, drops: readonly string[], seed: number): void {
+export function addDrops(
+  error: TestError | undefined,
+  drops: readonly string[],
+  seed: number,
+): void {
   if (drops.length === 0) return
-  addLines(error, [...cut(drops).map(line => `dropped on ${line}`), `the seed was VNET_SEED=${seed}`])
+  addLines(error, [
+    ...cut(drops).map(line => `dropped on ${line}`),
+    `the seed was VNET_SEED=${seed}`,
+  ])
 }
 
 /** Adds at most MOST_LINES lines of `lab.missedFaults` that the message does not have already. */
 export function addMissed(error: TestError | undefined, missed: readonly string[]): void {
   const lines = missed.filter(line => !error?.message?.includes(line))
-  if (lines.length > 0) addLines(error, cut(lines))
+  if (lines.length > 0) {
+    addLines(error, cut(lines))
+  }
 }
 
 function cut(lines: readonly string[]): readonly string[] {
@@ -41,9 +50,14 @@ function cut(lines: readonly string[]): readonly string[] {
  * Returns a line about the world of a lab. For memory it has the clock and, if the test `hasWaited`
  * to its timeout, what the clock waited for.
  */
-export function worldLine(lab: Pick<Lab, 'world' | 'now' | 'isIdle' | 'awaited'>, hasWaited: boolean): string {
+export function worldLine(
+  lab: Pick<Lab, 'world' | 'now' | 'isIdle' | 'awaited'>,
+  hasWaited: boolean,
+): string {
   const { world, now, isIdle, awaited } = lab
-  if (world !== 'memory') return world === 'kernel' ? 'the lab was in the kernel' : 'the lab was in a guest'
+  if (world !== 'memory') {
+    return world === 'kernel' ? 'the lab was in the kernel' : 'the lab was in a guest'
+  }
   const line = `the lab was in memory, its clock at ${Math.round(now) / 1000} s`
   if (!hasWaited) return line
   if (awaited.length > 0) return `${line}, where it waited for ${awaited.join(' and ')}`
@@ -56,7 +70,9 @@ export function addLines(error: TestError | undefined, lines: readonly string[])
   const { message: old = '' } = error
   const message = `${old}\n\n${lines.map(line => `vnet: ${line}`).join('\n')}`
   // Some reporters print the message from the stack.
-  if (error.stack !== undefined) error.stack = error.stack.replace(old, () => message)
+  if (error.stack !== undefined) {
+    error.stack = error.stack.replace(old, () => message)
+  }
   error.message = message
 }
 
@@ -72,8 +88,11 @@ export async function closeWithin(lab: Lab, limit: number): Promise<void> {
     const text = `the lab has not ended within ${limit} ms: a server or a worker does not close`
     const check = () => {
       const left = end - ownTime(schedstat)
-      if (left < 1) reject(new Error([text, ...lab.unclosed].join('; ')))
-      else timer = thread.setTimeout(check, left)
+      if (left < 1) {
+        reject(new Error([text, ...lab.unclosed].join('; ')))
+      } else {
+        timer = thread.setTimeout(check, left)
+      }
     }
     check()
   })
@@ -91,15 +110,23 @@ export function labName(test: string): string {
  * labs. Throws the error if it has another cause, or if tests must not be skipped (VNET_REQUIRED).
  */
 export function reasonToSkip(error: unknown): string {
-  if (error instanceof LabUnavailableError && !error.isInstallation && !isRequired()) return error.message
+  if (error instanceof LabUnavailableError && !error.isInstallation && !isRequired()) {
+    return error.message
+  }
   throw error
 }
 
 /** Returns VNET_SEED, or a number made from a name (FNV-1a). */
 export function seedFor(name: string): number {
   const { VNET_SEED = '' } = process.env
-  if (VNET_SEED === '')
-    return [...name].reduce((hash, char) => Math.imul(hash ^ (char.codePointAt(0) ?? 0), 0x01000193), 0x811c9dc5) >>> 0
+  if (VNET_SEED === '') {
+    return (
+      [...name].reduce(
+        (hash, char) => Math.imul(hash ^ (char.codePointAt(0) ?? 0), 0x01000193),
+        0x811c9dc5,
+      ) >>> 0
+    )
+  }
   const seed = Number(VNET_SEED)
   if (!Number.isSafeInteger(seed)) throw new Error(`VNET_SEED=${VNET_SEED}: not a whole number`)
   return seed

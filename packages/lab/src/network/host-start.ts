@@ -2,7 +2,10 @@
 import type { LabHost } from './host.ts'
 
 /** The program of a host. `signal` aborts when the host crashes. */
-export type HostProgram = (run: { readonly host: LabHost; readonly signal: AbortSignal }) => Promise<unknown> | unknown
+export type HostProgram = (run: {
+  readonly host: LabHost
+  readonly signal: AbortSignal
+}) => Promise<unknown> | unknown
 
 interface Started {
   readonly program: HostProgram
@@ -45,12 +48,16 @@ export class HostStart {
 
   async #run({ program, resolve, reject }: Started): Promise<void> {
     const { signal } = this.#power
-    const crashed = new Promise<void>(done => signal.addEventListener('abort', () => done(), { once: true }))
+    const crashed = new Promise<void>(done =>
+      signal.addEventListener('abort', () => done(), { once: true }),
+    )
     try {
       const run = this.#host.stack.enter(() => program({ host: this.#host, signal }))
       // In memory, what a crashed program waits for never happens.
       await Promise.race([run, crashed])
-      if (!signal.aborted) resolve()
+      if (!signal.aborted) {
+        resolve()
+      }
     } catch (error) {
       if (signal.aborted) return
       reject(error)

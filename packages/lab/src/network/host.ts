@@ -14,7 +14,16 @@ import { attempt } from 'vnet/internal/base/errno'
 import { anyText } from 'vnet/internal/base/schema'
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { type LabInterface, withoutPrefix } from '../model/hosts.ts'
-import { anyOf, checkForm, checkForms, FLAG, type Forms, SIGNAL, SIZE, shown } from '../model/options.ts'
+import {
+  anyOf,
+  checkForm,
+  checkForms,
+  FLAG,
+  type Forms,
+  SIGNAL,
+  SIZE,
+  shown,
+} from '../model/options.ts'
 import { checkPort, type HostAddress, type SocketPlace, type StreamServer } from '../model/place.ts'
 import { bindUdp, type CodeHost, listen } from '../world/code.ts'
 import type { HostFaults } from '../world/host-faults.ts'
@@ -37,7 +46,8 @@ import type { Links } from './links.ts'
 import { membersOf, promised } from './promised.ts'
 
 /** Returns the name of a host for an error, or what was given in place of one. */
-export const nameOf = (given: unknown): string => (given instanceof LabHost ? given.name : shown(given))
+export const nameOf = (given: unknown): string =>
+  given instanceof LabHost ? given.name : shown(given)
 
 const SOCKET_OPTIONS: Forms<Omit<dgram.SocketOptions, 'lookup' | 'reusePort'>> = {
   ...anyOf('type', 'recvBufferSize', 'sendBufferSize', 'receiveBlockList', 'sendBlockList'),
@@ -97,8 +107,11 @@ export class LabHost {
         this.#requests.forget()
       },
       onOpen: (socket, label) => {
-        if (label === undefined) this.#sockets.addServer(socket)
-        else this.#sockets.add(socket, () => label)
+        if (label === undefined) {
+          this.#sockets.addServer(socket)
+        } else {
+          this.#sockets.add(socket, () => label)
+        }
       },
       lookup: this.#lookup,
       worker: (file, options) => this.#workerOf(file, options),
@@ -166,7 +179,11 @@ export class LabHost {
    * that cannot be executed ends with status 127 or 126, as in a shell. Throws a UsageError for
    * wrong arguments.
    */
-  spawn(command: string, args: readonly string[] = [], options: LabSpawnOptions = {}): ChildProcess {
+  spawn(
+    command: string,
+    args: readonly string[] = [],
+    options: LabSpawnOptions = {},
+  ): ChildProcess {
     return this.#startable('spawn').spawn(command, args, options)
   }
 
@@ -175,7 +192,11 @@ export class LabHost {
    * even if it failed. Rejects with a VnetError if the program cannot be executed: `code` is ENOENT
    * if it does not exist.
    */
-  async exec(command: string, args: readonly string[] = [], options: ExecOptions = {}): Promise<ExecResult> {
+  async exec(
+    command: string,
+    args: readonly string[] = [],
+    options: ExecOptions = {},
+  ): Promise<ExecResult> {
     return this.#startable('exec').exec(command, args, options)
   }
 
@@ -212,13 +233,18 @@ export class LabHost {
     const bound: T = new Proxy(object, {
       get: (target, key) => {
         const value: unknown = Reflect.get(target, key)
-        const { writable, configurable } = Reflect.getOwnPropertyDescriptor(target, key) ?? { configurable: true }
-        return typeof value === 'function' && (writable || configurable) ? onHost(value, target) : value
+        const { writable, configurable } = Reflect.getOwnPropertyDescriptor(target, key) ?? {
+          configurable: true,
+        }
+        return typeof value === 'function' && (writable || configurable)
+          ? onHost(value, target)
+          : value
       },
       // With the object as `this`: a setter may set a private field.
       set: (target, key, value) => Reflect.set(target, key, value),
       apply: (fn, self, args) => this.run(() => Reflect.apply(fn as () => unknown, self, args)),
-      construct: (Class, args, from) => this.run(() => Reflect.construct(Class as never, args, from)),
+      construct: (Class, args, from) =>
+        this.run(() => Reflect.construct(Class as never, args, from)),
     })
     const onHost = (method: object, owner: T) =>
       new Proxy(method, {
@@ -240,11 +266,16 @@ export class LabHost {
    */
   async listen(server: StreamServer | dgram.Socket, port = 0, host?: string): Promise<number> {
     this.#check()
-    if (typeof (server as StreamServer | undefined)?.on !== 'function')
-      throw new UsageError(`listen(server, port): ${shown(server)} is not a server, such as http.createServer()`)
+    if (typeof (server as StreamServer | undefined)?.on !== 'function') {
+      throw new UsageError(
+        `listen(server, port): ${shown(server)} is not a server, such as http.createServer()`,
+      )
+    }
     if (this.stack.isCallerDead) return never()
     const { code } = this.stack
-    return server instanceof dgram.Socket ? bindUdp(code, server, port, host) : listen(code, server, port, host)
+    return server instanceof dgram.Socket
+      ? bindUdp(code, server, port, host)
+      : listen(code, server, port, host)
   }
 
   /** Connects by TCP to an address, or to a host by its name. */
@@ -273,11 +304,15 @@ export class LabHost {
    */
   createConnection(port: number, host: string): Socket {
     this.#check()
-    if (typeof host !== 'string') throw new UsageError(`connect(port, host): ${String(host)} is not the name of a host`)
+    if (typeof host !== 'string') {
+      throw new UsageError(`connect(port, host): ${String(host)} is not the name of a host`)
+    }
     checkPort(port)
     const name = host.replace(/^\[(.*)\]$/, '$1')
     const { hostsFile } = this.#links.lab
-    if (hostsFile.serversFor(this, name) === undefined) this.#find(name)
+    if (hostsFile.serversFor(this, name) === undefined) {
+      this.#find(name)
+    }
     const options = { host: name, port, autoSelectFamily: false }
     return this.run(() => net.connect(options as net.TcpNetConnectOpts))
   }
@@ -286,7 +321,11 @@ export class LabHost {
    * Returns a UDP socket, bound to `port` of every address or of `host`; 0 takes a free one. It
    * sends to addresses, and to hosts by name. Takes the `options` of dgram.createSocket.
    */
-  async createSocket(type: dgram.SocketType | dgram.SocketOptions, port = 0, host?: string): Promise<dgram.Socket> {
+  async createSocket(
+    type: dgram.SocketType | dgram.SocketOptions,
+    port = 0,
+    host?: string,
+  ): Promise<dgram.Socket> {
     this.#check()
     if (this.stack.isCallerDead) return never()
     const options = typeof type === 'string' ? { type } : type
@@ -341,7 +380,9 @@ export class LabHost {
   /** The arguments of Worker for code of the host. */
   #workerOf(file: string | URL, options: WorkerOptions): [file: URL, options: WorkerOptions] {
     const programs = this.#startable('a Worker')
-    if (options.eval === true) throw new UsageError('a Worker of a host runs a file: it has no option eval')
+    if (options.eval === true) {
+      throw new UsageError('a Worker of a host runs a file: it has no option eval')
+    }
     const url = typeof file === 'string' ? pathToFileURL(file) : file
     return programs.worker(url, options, this.#links.lab.hostsFile.fileOf(this))
   }
@@ -360,8 +401,11 @@ export class LabHost {
   async misbehave(text: string): Promise<void> {
     this.#check()
     checkForm('misbehave', text, { text: "a text such as 'window 0 for 10s'", schema: anyText })
-    if (this.stack.misbehave === undefined)
-      throw new UsageError(`host ${this.name}: its TCP is the kernel's: misbehave needs world: 'memory', or tapHost()`)
+    if (this.stack.misbehave === undefined) {
+      throw new UsageError(
+        `host ${this.name}: its TCP is the kernel's: misbehave needs world: 'memory', or tapHost()`,
+      )
+    }
     const release = this.#links.lab.world.time.hold()
     await this.stack.misbehave(text).finally(release)
   }
@@ -419,7 +463,11 @@ export class LabHost {
   /** @internal Forgets the interfaces of a link. */
   removeLink(link: number): void {
     const { interfaces } = this
-    ;(interfaces as LabInterface[]).splice(0, interfaces.length, ...interfaces.filter(each => each.link !== link))
+    ;(interfaces as LabInterface[]).splice(
+      0,
+      interfaces.length,
+      ...interfaces.filter(each => each.link !== link),
+    )
   }
 
   /** @internal The programs that run in it, unless neither one nor a worker was ever started. */

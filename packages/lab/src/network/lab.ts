@@ -14,7 +14,13 @@ import { LabLink } from './link.ts'
 import { type LabCableOptions, type LabParts, type LabSetup, Links } from './links.ts'
 import { membersOf, promised } from './promised.ts'
 import { checkRouterOptions, LabRouter, type LabRouterOptions } from './router.ts'
-import { type CableEntry, checkTopology, type LanEntry, type Made, type Topology } from './topology.ts'
+import {
+  type CableEntry,
+  checkTopology,
+  type LanEntry,
+  type Made,
+  type Topology,
+} from './topology.ts'
 
 const LINK_MEMBERS = membersOf(LabLink, 'ab', 'ba', 'on', 'once')
 const LAN_MEMBERS = membersOf(LabLan, 'gateway', 'network', 'network6')
@@ -78,7 +84,9 @@ export class Lab implements AsyncDisposable {
   private constructor(world: LabWorld, options: LabOptions, setup: LabSetup) {
     const { name = 'lab', seed = 1, stages = [], signal } = options
     this.#world = world
-    if (setup.onDirectory !== undefined) setup.onDirectory(world.directory)
+    if (setup.onDirectory !== undefined) {
+      setup.onDirectory(world.directory)
+    }
     this.name = name
     this.seed = seed
     const hostsFile = new HostsFile(world)
@@ -169,20 +177,35 @@ export class Lab implements AsyncDisposable {
   async #router(name: string, options: LabRouterOptions): Promise<LabRouter> {
     checkRouterOptions(name, options)
     const { inside = [], outside, internet = false, wire = '', mtu, capture } = options
-    if (internet && this.#hosts.some(each => each instanceof LabRouter && each.isWayOut))
+    if (internet && this.#hosts.some(each => each instanceof LabRouter && each.isWayOut)) {
       throw new UsageError(`router ${name}: the lab has a router with \`internet\` already`)
-    const cable = { wire, ...(mtu !== undefined && { mtu }), ...(capture !== undefined && { capture }) }
+    }
+    const cable = {
+      wire,
+      ...(mtu !== undefined && { mtu }),
+      ...(capture !== undefined && { capture }),
+    }
     this.#links.checkEnds(`router ${name}`, outside === undefined ? inside : [...inside, outside])
     const make = () => new LabRouter(name, this.#links, options)
     const [router] = this.#add([name], make) as [LabRouter]
-    const joinInside = async (host: LabHost) => router.addLink(host, await this.cable(host, router, cable))
+    const joinInside = async (host: LabHost) =>
+      router.addLink(host, await this.cable(host, router, cable))
     const joinOutside = async (host: LabHost) => {
-      router.addLink(host, await this.#made(() => this.#links.cable(router, host, cable, { translator: router.nat })))
+      router.addLink(
+        host,
+        await this.#made(() => this.#links.cable(router, host, cable, { translator: router.nat })),
+      )
       router.setUp()
       await router.openPortal()
     }
-    const wayOut = internet ? this.#made(() => this.#links.openWayOut(router, this.#world.directory)) : undefined
-    await Promise.all([wayOut, ...inside.map(joinInside), ...(outside === undefined ? [] : [joinOutside(outside)])])
+    const wayOut = internet
+      ? this.#made(() => this.#links.openWayOut(router, this.#world.directory))
+      : undefined
+    await Promise.all([
+      wayOut,
+      ...inside.map(joinInside),
+      ...(outside === undefined ? [] : [joinOutside(outside)]),
+    ])
     await router.forwardWaiting()
     return router
   }
@@ -227,12 +250,17 @@ export class Lab implements AsyncDisposable {
     const found = (name: string) => known.get(name) as LabHost
     // One after another: a router may be outside another.
     for (const [name, { inside = [], outside, ...options }] of Object.entries(routers)) {
-      const ends = { inside: inside.map(found), ...(outside !== undefined && { outside: found(outside) }) }
+      const ends = {
+        inside: inside.map(found),
+        ...(outside !== undefined && { outside: found(outside) }),
+      }
       made[name] = await this.router(name, { ...options, ...ends })
       known.set(name, made[name])
     }
-    const join = ({ ends: [a, b], ...options }: CableEntry) => this.cable(found(a), found(b), options)
-    const attach = ({ ports, ...options }: LanEntry, name: string) => this.segment(name, options, ports.map(found))
+    const join = ({ ends: [a, b], ...options }: CableEntry) =>
+      this.cable(found(a), found(b), options)
+    const attach = ({ ports, ...options }: LanEntry, name: string) =>
+      this.segment(name, options, ports.map(found))
     const [allCables, allLans] = await Promise.all([all(cables, join), all(lans, attach)])
     return { hosts, routers: made, cables: allCables, lans: allLans } as Made<T>
   }
@@ -240,7 +268,9 @@ export class Lab implements AsyncDisposable {
   #add<N extends LabHost>(names: readonly string[], make: (name: string) => N): N[] {
     if (this.#closed !== undefined) throw new Error('the lab has ended')
     const taken = this.#hosts.map(({ name }) => name)
-    for (const [i, name] of names.entries()) checkName(name, [...taken, ...names.slice(0, i)])
+    for (const [i, name] of names.entries()) {
+      checkName(name, [...taken, ...names.slice(0, i)])
+    }
     const made = names.map(name => {
       const host = make(name)
       this.#hosts.push(host)
@@ -270,7 +300,11 @@ export class Lab implements AsyncDisposable {
 
   /** Forwards ports of routers to hosts that are new on their links. */
   async #forwardWaiting(ends: readonly LabHost[]): Promise<void> {
-    for (const end of ends) if (end instanceof LabRouter) await end.forwardWaiting()
+    for (const end of ends) {
+      if (end instanceof LabRouter) {
+        await end.forwardWaiting()
+      }
+    }
   }
 
   /** Makes `close()` wait for pending creations. Usage errors lead to the line of the caller. */
@@ -342,10 +376,11 @@ export class Lab implements AsyncDisposable {
     ]
     // A close that fails does not keep the others from closing.
     const errors: unknown[] = []
-    for (const step of steps)
+    for (const step of steps) {
       await Promise.resolve()
         .then(step)
         .catch(error => errors.push(error))
+    }
     if (errors.length > 0) throw errors[0]
   }
 
@@ -358,17 +393,24 @@ export class Lab implements AsyncDisposable {
   }
 
   #killPrograms(): void {
-    for (const host of this.#hosts) host.endInit()
+    for (const host of this.#hosts) {
+      host.endInit()
+    }
     const programs = this.#hosts.flatMap(host => host.programs ?? [])
     if (programs.length === 0) return
     this.#world.killPrograms?.(programs)
   }
 }
 
-async function loaded(caller: LinkCaller, files: readonly string[] = []): Promise<readonly string[]> {
+async function loaded(
+  caller: LinkCaller,
+  files: readonly string[] = [],
+): Promise<readonly string[]> {
   // The worker resolves paths against the directory of its process.
   const paths = files.map(file => resolve(file))
-  if (paths.length > 0) await caller.call('loadStages', paths)
+  if (paths.length > 0) {
+    await caller.call('loadStages', paths)
+  }
   return paths
 }
 
@@ -376,6 +418,8 @@ async function all<Entry, Value>(
   entries: Readonly<Record<string, Entry>>,
   make: (entry: Entry, name: string) => Promise<Value>,
 ): Promise<Record<string, Value>> {
-  const made = Object.entries(entries).map(async ([name, entry]) => [name, await make(entry, name)] as const)
+  const made = Object.entries(entries).map(
+    async ([name, entry]) => [name, await make(entry, name)] as const,
+  )
   return Object.fromEntries(await Promise.all(made))
 }

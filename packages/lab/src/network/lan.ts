@@ -4,7 +4,13 @@
  */
 import type { LanFile } from '@vnet/lan/internal/config/schema'
 import { UsageError } from 'vnet/internal/base/usage-error'
-import { formatAddress, networkOf, type Prefix, parsePrefix, plus } from 'vnet/internal/packet/address'
+import {
+  formatAddress,
+  networkOf,
+  type Prefix,
+  parsePrefix,
+  plus,
+} from 'vnet/internal/packet/address'
 import { withoutPrefix } from '../model/hosts.ts'
 import { anyOf, FLAG, type Forms, IPV6_MIN_MTU } from '../model/index.ts'
 import { type LabLinkOptions, LINK_OPTIONS, type WireSpec } from '../world/wire-spec.ts'
@@ -86,15 +92,32 @@ export class LabLan implements AsyncDisposable {
  * Throws a UsageError for options that leave no room for the ports.
  */
 export function planLan(link: number, names: readonly string[], options: LabLanOptions) {
-  const { wire: _wire, capture: _capture, mtu = IPV6_MIN_MTU, addresses: hasAddresses = true, ...file } = options
-  if (names.length > MAX_PORTS) throw new UsageError(`lan: ${names.length} ports: a lan has at most ${MAX_PORTS}`)
+  const {
+    wire: _wire,
+    capture: _capture,
+    mtu = IPV6_MIN_MTU,
+    addresses: hasAddresses = true,
+    ...file
+  } = options
+  if (names.length > MAX_PORTS) {
+    throw new UsageError(`lan: ${names.length} ports: a lan has at most ${MAX_PORTS}`)
+  }
   const { network = `198.${18 + (link >> 8)}.${link & 0xff}.0/24`, dns = {} } = file
   const network6 = file.network6 ?? (mtu >= IPV6_MIN_MTU && `2001:db8:0:${link.toString(16)}::/64`)
   const networks = network6 === false ? [network] : [network, network6]
-  if (hasAddresses) for (const text of networks) checkRoom(text, names.length)
-  const addresses = names.map((_, i) => (hasAddresses ? networks.map(text => addressOf(text, FIRST_HOST + i)) : []))
-  const records = Object.fromEntries(names.map((name, i) => [name, (addresses[i] ?? []).map(withoutPrefix)]))
-  const known = hasAddresses && dns !== false ? { ...dns, records: { ...records, ...dns.records } } : dns
+  if (hasAddresses) {
+    for (const text of networks) {
+      checkRoom(text, names.length)
+    }
+  }
+  const addresses = names.map((_, i) =>
+    hasAddresses ? networks.map(text => addressOf(text, FIRST_HOST + i)) : [],
+  )
+  const records = Object.fromEntries(
+    names.map((name, i) => [name, (addresses[i] ?? []).map(withoutPrefix)]),
+  )
+  const known =
+    hasAddresses && dns !== false ? { ...dns, records: { ...records, ...dns.records } } : dns
   const gateway = file.gateway?.ip ?? withoutPrefix(addressOf(network, 1))
   return { network, network6, gateway, addresses, file: { ...file, network, network6, dns: known } }
 }
@@ -107,7 +130,9 @@ function checkRoom(network: string, ports: number): void {
   const room = Math.max(0, last - FIRST_HOST + 1)
   if (ports <= room) return
   const remedy = 'take a larger network, or give `addresses: false`'
-  throw new UsageError(`lan: ${network} has addresses for ${room} ports, not for ${ports}: ${remedy}`)
+  throw new UsageError(
+    `lan: ${network} has addresses for ${room} ports, not for ${ports}: ${remedy}`,
+  )
 }
 
 function addressOf(network: string, host: number): string {
@@ -117,6 +142,8 @@ function addressOf(network: string, host: number): string {
 
 function prefixOf(network: string): Prefix {
   const prefix = parsePrefix(network)
-  if (prefix === undefined) throw new UsageError(`lan: '${network}' is not a network such as 198.18.0.0/24`)
+  if (prefix === undefined) {
+    throw new UsageError(`lan: '${network}' is not a network such as 198.18.0.0/24`)
+  }
   return prefix
 }

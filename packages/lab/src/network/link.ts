@@ -35,7 +35,8 @@ const TIME: Form = {
   schema: anyText,
 }
 export const ACTION: Form = {
-  accepts: value => typeof value === 'string' || (typeof value === 'object' && value !== null && 'delay' in value),
+  accepts: value =>
+    typeof value === 'string' || (typeof value === 'object' && value !== null && 'delay' in value),
   text: `a fault: ${TIMELESS_VERBS.map(verb => `'${verb}'`).join(', ')} or { delay: '50ms' }`,
   schema: either(oneOf(...TIMELESS_VERBS), object({ delay: anyText }, 'delay')),
 }
@@ -47,7 +48,9 @@ export const WHEN: Forms<FaultWhen> = { first: COUNT, nth: COUNT, every: COUNT, 
  */
 export function checkFault(action: FaultAction, filter: string | undefined, when: FaultWhen): void {
   checkForm('fault', action, ACTION)
-  if (typeof action === 'object') checkForms('fault', action, { delay: TIME })
+  if (typeof action === 'object') {
+    checkForms('fault', action, { delay: TIME })
+  }
   checkForm('fault', filter, FILTER)
   checkForms('fault', when, WHEN)
 }
@@ -104,7 +107,11 @@ export class LinkDirection {
       checkFault(action, filter, when)
       return this.#link.addFault(this.#direction, action, filter, when)
     }
-    return promised(add(), `link.${this.#direction}.${action === 'drop' ? 'drop' : 'fault'}()`, FAULT_MEMBERS)
+    return promised(
+      add(),
+      `link.${this.#direction}.${action === 'drop' ? 'drop' : 'fault'}()`,
+      FAULT_MEMBERS,
+    )
   }
 }
 
@@ -186,7 +193,9 @@ export class LabLink extends EventEmitter<LinkEvents> implements AsyncDisposable
     this.#isDown = false
     this.#offline.clear()
     await this.#worker.call('carrier', this.#id, true)
-    if (this.#closed === undefined) this.#lab.onUp?.()
+    if (this.#closed === undefined) {
+      this.#lab.onUp?.()
+    }
     this.emit('up')
   }
 
@@ -201,10 +210,14 @@ export class LabLink extends EventEmitter<LinkEvents> implements AsyncDisposable
     const own = {}
     this.#offline.add(own)
     try {
-      if (!isCut) await this.#cut()
+      if (!isCut) {
+        await this.#cut()
+      }
       await this.#worker.call('sleep', this.#id, ms)
       const isLast = this.#offline.delete(own) && this.#offline.size === 0
-      if (isLast && !this.#isDown) await this.up()
+      if (isLast && !this.#isDown) {
+        await this.up()
+      }
     } catch (error) {
       if (this.#closed === undefined) throw error
     }
@@ -261,12 +274,16 @@ export class LabLink extends EventEmitter<LinkEvents> implements AsyncDisposable
     })
     // Counters of the wire are the stages' own.
     const ofEnds = (['a', 'b'] as const).flatMap((end, i) => {
-      const others = Object.entries(report[end].drops).filter(([reason]) => !reason.startsWith('WIRE_'))
+      const others = Object.entries(report[end].drops).filter(
+        ([reason]) => !reason.startsWith('WIRE_'),
+      )
       const { beforeVnet } = report[end]
       const at = `${name} at ${this.#lab.ends[i]}:`
       return [
         ...others.map(([reason, packets]) => ({ packets, text: `${at} ${packets} by ${reason}` })),
-        ...(beforeVnet === 0 ? [] : [{ packets: beforeVnet, text: `${at} ${beforeVnet} ${BEFORE_VNET}` }]),
+        ...(beforeVnet === 0
+          ? []
+          : [{ packets: beforeVnet, text: `${at} ${beforeVnet} ${BEFORE_VNET}` }]),
       ]
     })
     return [...ofStages, ...ofEnds]
@@ -296,8 +313,17 @@ export class LabLink extends EventEmitter<LinkEvents> implements AsyncDisposable
   async reset(wire: WireSpec, seed: number): Promise<void> {
     const { ab = '', ba = '' } = directionsOf(wire)
     const filters = filtersOf({ ab, ba }, this.#worker)
-    await this.#worker.call('reset', this.#id, this.#lab.seedOf(seed), ab, ba, filters && (await filters))
-    if (this.#isDown || this.#offline.size > 0) await this.up()
+    await this.#worker.call(
+      'reset',
+      this.#id,
+      this.#lab.seedOf(seed),
+      ab,
+      ba,
+      filters && (await filters),
+    )
+    if (this.#isDown || this.#offline.size > 0) {
+      await this.up()
+    }
   }
 
   /** @internal Starts to record it in a file. Returns a function that ends that. */
@@ -322,7 +348,9 @@ export class LabLink extends EventEmitter<LinkEvents> implements AsyncDisposable
     await this.#worker.call('wire', this.#id, text.ab, text.ba, filters && (await filters))
     for (const direction of ['ab', 'ba'] as const) {
       const changed = text[direction]
-      if (changed !== undefined) this.emit('wire', direction, changed)
+      if (changed !== undefined) {
+        this.emit('wire', direction, changed)
+      }
     }
   }
 
@@ -340,17 +368,28 @@ export class LabLink extends EventEmitter<LinkEvents> implements AsyncDisposable
   ): Promise<LabFault> {
     const filters = filter === undefined ? undefined : await compiled([filter])
     const hits = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT)
-    const id = await this.#worker.call('fault', this.#id, { direction, action, filter, filters, when, hits })
+    const id = await this.#worker.call('fault', this.#id, {
+      direction,
+      action,
+      filter,
+      filters,
+      when,
+      hits,
+    })
     const text = `${faultText(action, filter, when)} on ${this.name}, ${direction}`
     const fault: LabFault = new LabFault(hits, text, {
       hit: (n = 1) => this.#worker.call('hit', this.#id, id, n),
       remove: async () => {
         this.#lab.faults.delete(fault)
-        if (this.#closed === undefined) await this.#worker.call('removeFault', this.#id, id)
+        if (this.#closed === undefined) {
+          await this.#worker.call('removeFault', this.#id, id)
+        }
       },
     })
     // Others only count.
-    if (action !== 'pass') this.#lab.faults.add(fault)
+    if (action !== 'pass') {
+      this.#lab.faults.add(fault)
+    }
     return fault
   }
 
@@ -378,12 +417,19 @@ function latenessOf({ stages }: DirectionReport): number {
 }
 
 function dropsOf(end: string, { drops, beforeVnet }: EndReport): string[] {
-  const all = [...Object.entries(drops), ...(beforeVnet === 0 ? [] : [[BEFORE_VNET, beforeVnet] as const])]
+  const all = [
+    ...Object.entries(drops),
+    ...(beforeVnet === 0 ? [] : [[BEFORE_VNET, beforeVnet] as const]),
+  ]
   return all.map(([reason, n]) => `${n} at ${end} (${reason})`)
 }
 
 /** Returns a fault as people write it: `drop "tcp port 80" nth 1`. */
-function faultText(action: FaultSpec['action'], filter: string | undefined, when: FaultWhen): string {
+function faultText(
+  action: FaultSpec['action'],
+  filter: string | undefined,
+  when: FaultWhen,
+): string {
   const verb = typeof action === 'string' ? action : `delay ${action.delay}`
   const given = Object.entries(when).filter(
     ([name, value]) => value !== undefined && !(name === 'every' && value === 1),

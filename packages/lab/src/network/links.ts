@@ -100,11 +100,12 @@ export function checkCableOptions(options: LabCableOptions): void {
     const form = "[['192.0.2.1/24'], ['192.0.2.2/24']]"
     throw new UsageError(`cable: addresses ${given}: give a list for each end: ${form}`)
   }
-  for (const ofEnd of addresses) checkAddresses(ofEnd)
-  const [ofA, ofB] = addresses.map(ofEnd => ofEnd.map(text => formatAddress(toPrefix(text).bytes))) as [
-    string[],
-    string[],
-  ]
+  for (const ofEnd of addresses) {
+    checkAddresses(ofEnd)
+  }
+  const [ofA, ofB] = addresses.map(ofEnd =>
+    ofEnd.map(text => formatAddress(toPrefix(text).bytes)),
+  ) as [string[], string[]]
   const common = ofA.find(each => ofB.includes(each))
   if (common !== undefined) throw new UsageError(`cable: both ends have the address ${common}`)
 }
@@ -178,7 +179,13 @@ export class Links {
       const pref64 = nat64 && { name: at, mac, nsfd: nat64.stack.number }
       const spec = { ...common, a: endA, b: endB, nat, watch, pref64 }
       const id = await this.#made(this.lab.world.caller.call('cable', spec))
-      made = this.#add(id, { name, ends: [a.name, b.name], seedOf: seed => seedOf(seed, link), onClose, onUp: resolve })
+      made = this.#add(id, {
+        name,
+        ends: [a.name, b.name],
+        seedOf: seed => seedOf(seed, link),
+        onClose,
+        onUp: resolve,
+      })
       this.#resolve.set(link, resolve)
       resolve()
       a.stack.routeGroups(endA.name)
@@ -186,28 +193,48 @@ export class Links {
       await this.#lead(link)
       return made
     } catch (error) {
-      if (made === undefined) onClose()
-      else await made.close()
+      if (made === undefined) {
+        onClose()
+      } else {
+        await made.close()
+      }
       throw error
     }
   }
 
   /** Returns the part of a spec that cables and segments have. `names` name the capture. */
-  async #specOf(link: number, options: LabLinkOptions, ...names: readonly string[]): Promise<LinkSpec> {
+  async #specOf(
+    link: number,
+    options: LabLinkOptions,
+    ...names: readonly string[]
+  ): Promise<LinkSpec> {
     const { name: lab, world, captures } = this.lab
     const { wire = '', mtu, capture = captures.isAll } = options
     const { ab = '', ba = '' } = directionsOf(wire)
     const file = capture ? captures.add(...names) : undefined
     const filters = await filtersOf({ ab, ba }, world.caller)
-    return { lab, ab, ba, filters, stages: this.stages, seed: seedOf(this.lab.seed, link), mtu, capture: file }
+    return {
+      lab,
+      ab,
+      ba,
+      filters,
+      stages: this.stages,
+      seed: seedOf(this.lab.seed, link),
+      mtu,
+      capture: file,
+    }
   }
 
   #forget(link: number, hosts: readonly LabHost[]): void {
     for (const host of hosts) {
       host.removeLink(link)
-      if (!this.#isClosing) this.lab.hostsFile.setResolver(host, link, undefined)
+      if (!this.#isClosing) {
+        this.lab.hostsFile.setResolver(host, link, undefined)
+      }
     }
-    if (!this.#isClosing) this.lab.hostsFile.update()
+    if (!this.#isClosing) {
+      this.lab.hostsFile.update()
+    }
   }
 
   /** Returns a name for one more link or segment: `client-server`, `client-server.2`. */
@@ -225,14 +252,18 @@ export class Links {
       own.flatMap(wire => (wire[direction] === '' ? [] : wire[direction])).join(' | ')
     const texts = { ab: textOf('ab'), ba: textOf('ba') }
     const filters = await filtersOf(texts, this.lab.world.caller)
-    const hosts = this.lab.hosts.flatMap(host => host.addresses.map(address => [address, host.name] as const))
+    const hosts = this.lab.hosts.flatMap(host =>
+      host.addresses.map(address => [address, host.name] as const),
+    )
     return { lab: this.watchId, link: name, ends, hosts, plan, stops, ...texts, filters }
   }
 
   /** Same as Lab.watched. */
   async watched(): Promise<ReadonlyMap<string, WatchedLink>> {
     const all = [...this.#links].map(async link => [link.name, await link.watched()] as const)
-    return new Map((await Promise.all(all)).flatMap(([name, watched]) => (watched ? [[name, watched]] : [])))
+    return new Map(
+      (await Promise.all(all)).flatMap(([name, watched]) => (watched ? [[name, watched]] : [])),
+    )
   }
 
   /** Same as Lab.missedFaults. */
@@ -278,17 +309,24 @@ export class Links {
 
   /** Makes routes lead to these links. If it throws a VnetError, they lead to none of them. */
   #route(links: readonly number[]): void {
-    for (const link of links) this.#up.add(link)
+    for (const link of links) {
+      this.#up.add(link)
+    }
     try {
       this.#routes.update(this.lab.hosts, this.#up)
     } catch (error) {
-      for (const link of links) this.#up.delete(link)
+      for (const link of links) {
+        this.#up.delete(link)
+      }
       throw error
     }
   }
 
   /** Same as LabRouter.openWayOut. Links that are made meanwhile wait for it. */
-  openWayOut(router: { openWayOut(directory: string): Promise<void> }, directory: string): Promise<void> {
+  openWayOut(
+    router: { openWayOut(directory: string): Promise<void> },
+    directory: string,
+  ): Promise<void> {
     return this.#made(router.openWayOut(directory))
   }
 
@@ -312,9 +350,16 @@ export class Links {
   }
 
   /** Same as Lab.segment. */
-  async lan(options: LabLanOptions, ends: readonly LabHost[], segmentName: string): Promise<LabLan> {
-    if (typeof options !== 'object' || options === null || options instanceof LabHost)
-      throw new UsageError('lan(options, ...hosts): the options are missing; {} stands for the defaults')
+  async lan(
+    options: LabLanOptions,
+    ends: readonly LabHost[],
+    segmentName: string,
+  ): Promise<LabLan> {
+    if (typeof options !== 'object' || options === null || options instanceof LabHost) {
+      throw new UsageError(
+        'lan(options, ...hosts): the options are missing; {} stands for the defaults',
+      )
+    }
     this.checkEnds('lan', ends)
     checkForms('lan', options, LAN_OPTIONS)
     if (ends.length === 0) throw new UsageError('lan: name the hosts that are joined to it')
@@ -330,9 +375,17 @@ export class Links {
     try {
       const common = await this.#specOf(link, options, 'lan')
       const watches = (
-        await Promise.all(linkNames.map((name, i) => this.#watchOf(name, [names[i] as string, 'lan'])))
+        await Promise.all(
+          linkNames.map((name, i) => this.#watchOf(name, [names[i] as string, 'lan'])),
+        )
       ).flatMap(each => each ?? [])
-      const spec = { ...common, name: this.#nameOf(segmentName, this.#segmentNames), ports, file: plan.file, watches }
+      const spec = {
+        ...common,
+        name: this.#nameOf(segmentName, this.#segmentNames),
+        ports,
+        file: plan.file,
+        watches,
+      }
       const ids = await this.#made(this.lab.world.caller.call('lan', spec))
       const add = (host: LabHost, i: number) =>
         this.#add(ids.ports[i] as number, {
@@ -349,13 +402,22 @@ export class Links {
       })
       made = lan
       this.#lans.add(lan)
-      for (const [i, { name }] of ports.entries()) ends[i]?.stack.routeGroups(name)
-      if (plan.file.dns !== false) for (const host of ends) this.lab.hostsFile.setResolver(host, link, plan.gateway)
+      for (const [i, { name }] of ports.entries()) {
+        ends[i]?.stack.routeGroups(name)
+      }
+      if (plan.file.dns !== false) {
+        for (const host of ends) {
+          this.lab.hostsFile.setResolver(host, link, plan.gateway)
+        }
+      }
       await this.#lead(link)
       return lan
     } catch (error) {
-      if (made === undefined) this.#forget(link, ends)
-      else await made.close()
+      if (made === undefined) {
+        this.#forget(link, ends)
+      } else {
+        await made.close()
+      }
       throw error
     }
   }
@@ -363,13 +425,20 @@ export class Links {
   /** Same as LabHost.switchTo. */
   switchTo(host: LabHost, uplink: LabHost): void {
     this.checkEnds('switchTo', [host, uplink])
-    if (isRouter(host)) throw new UsageError(`switchTo: ${host.name} is a router: only hosts switch`)
+    if (isRouter(host)) {
+      throw new UsageError(`switchTo: ${host.name} is a router: only hosts switch`)
+    }
     const routers = this.lab.hosts.filter(isRouter)
-    const hasLink = ({ interfaces }: LabHost, link: number) => interfaces.some(each => each.link === link)
+    const hasLink = ({ interfaces }: LabHost, link: number) =>
+      interfaces.some(each => each.link === link)
     const uplinks = host.interfaces.filter(({ link }) => routers.some(each => hasLink(each, link)))
     if (!isRouter(uplink) || !uplinks.some(({ link }) => hasLink(uplink, link))) {
-      const known = routers.filter(each => uplinks.some(({ link }) => hasLink(each, link))).map(each => each.name)
-      throw new UsageError(`switchTo: ${uplink.name} is not an uplink of ${host.name}; it has ${known.join(', ')}`)
+      const known = routers
+        .filter(each => uplinks.some(({ link }) => hasLink(each, link)))
+        .map(each => each.name)
+      throw new UsageError(
+        `switchTo: ${uplink.name} is not an uplink of ${host.name}; it has ${known.join(', ')}`,
+      )
     }
     for (const { link, name } of uplinks.filter(each => hasLink(uplink, each.link))) {
       const other = routers.find(each => each !== uplink && hasLink(each, link))
@@ -383,7 +452,9 @@ export class Links {
       this.#routes.forget(host, link)
     }
     const opened = uplinks.filter(({ link }) => hasLink(uplink, link) && host.open(link))
-    for (const { link } of opened) this.#resolve.get(link)?.()
+    for (const { link } of opened) {
+      this.#resolve.get(link)?.()
+    }
     this.#routes.update(this.lab.hosts, this.#up)
     this.lab.hostsFile.update()
   }
@@ -402,26 +473,42 @@ export class Links {
 }
 
 /** Returns a seed of at least 1, because wires take 0 as a random seed. */
-const seedOf = (seed: number, link: number): number => (Math.abs(seed * 1000 + link) % (2 ** 31 - 1)) + 1
+const seedOf = (seed: number, link: number): number =>
+  (Math.abs(seed * 1000 + link) % (2 ** 31 - 1)) + 1
 
 const isRouter = (each: Routed): boolean => each.isRouter === true
 
 function endOf(host: LabHost, name: string, mac: Uint8Array, addresses: readonly string[]) {
-  const end: EndSpec = { host: host.name, isRouter: isRouter(host), path: `${host.stack.path}/${name}`, mac, addresses }
+  const end: EndSpec = {
+    host: host.name,
+    isRouter: isRouter(host),
+    path: `${host.stack.path}/${name}`,
+    mac,
+    addresses,
+  }
   return { ...end, name }
 }
 
 /** Returns the addresses between which a translator is. */
 function placeOf({ kind }: Pick<NatSpec, 'kind'>, link: number, inside: readonly string[]) {
-  return kind === 'nptv6' ? { address: 0, external: externalNetwork(link).bytes } : { address: ipv4Of(inside) }
+  return kind === 'nptv6'
+    ? { address: 0, external: externalNetwork(link).bytes }
+    : { address: ipv4Of(inside) }
 }
 
 /** Gives a host an interface with a free name: `name`, `name2`, `name3` ... Returns the name. */
-function takeInterface(host: LabHost, name: string, link: number, addresses: readonly string[]): string {
+function takeInterface(
+  host: LabHost,
+  name: string,
+  link: number,
+  addresses: readonly string[],
+): string {
   // The kernel refuses `all` and `default`, which are directories of sysctl(8) beside interfaces.
   const taken = new Set(['lo', 'all', 'default', ...host.interfaces.map(each => each.name)])
   let free = name.slice(0, NAME_MAX)
-  for (let n = 2; taken.has(free); n++) free = name.slice(0, NAME_MAX - String(n).length) + n
+  for (let n = 2; taken.has(free); n++) {
+    free = name.slice(0, NAME_MAX - String(n).length) + n
+  }
   host.addInterface({ link, name: free, addresses })
   return free
 }

@@ -57,24 +57,36 @@ export const ROUTER_OPTIONS: Forms<LabRouterOptions> = {
 /** Throws a UsageError for options of a router that are not understood. */
 export function checkRouterOptions(name: string, options: LabRouterOptions): void {
   checkForms(`router ${name}`, options, ROUTER_OPTIONS)
-  if (options.internet) checkInternet(`router ${name}`, options)
-  else {
-    if (options.localhost !== undefined) throw new UsageError(`router ${name}: localhost needs \`internet\``)
+  if (options.internet) {
+    checkInternet(`router ${name}`, options)
+  } else {
+    if (options.localhost !== undefined) {
+      throw new UsageError(`router ${name}: localhost needs \`internet\``)
+    }
     checkAccess(`router ${name}`, options, options.outside !== undefined)
   }
   const { nat } = accessOf(options)
-  if ((nat === 'nat64' || nat === 'nptv6') && (options.mtu ?? IPV6_MIN_MTU) < IPV6_MIN_MTU)
+  if ((nat === 'nat64' || nat === 'nptv6') && (options.mtu ?? IPV6_MIN_MTU) < IPV6_MIN_MTU) {
     throw new UsageError(`router ${name}: ${nat} needs an mtu of at least ${IPV6_MIN_MTU}`)
+  }
 }
 
-function checkInternet(what: string, { outside, forward = {}, ...options }: LabRouterOptions): void {
+function checkInternet(
+  what: string,
+  { outside, forward = {}, ...options }: LabRouterOptions,
+): void {
   const [refused] = Object.keys(ACCESS).filter(key => key in options)
-  if (outside !== undefined) throw new UsageError(`${what}: \`internet\` is outside already: leave \`outside\` out`)
-  if (refused !== undefined)
+  if (outside !== undefined) {
+    throw new UsageError(`${what}: \`internet\` is outside already: leave \`outside\` out`)
+  }
+  if (refused !== undefined) {
     throw new UsageError(`${what}: ${refused} needs \`outside\`, another router than \`internet\``)
+  }
   for (const [from, to] of Object.entries(forward)) {
     if (parseForward(what, from, to).protocol === IPPROTO_TCP) continue
-    throw new UsageError(`${what}: forward '${from}': the ports of the machine are TCP's: write 'tcp 8080'`)
+    throw new UsageError(
+      `${what}: forward '${from}': the ports of the machine are TCP's: write 'tcp 8080'`,
+    )
   }
 }
 
@@ -132,7 +144,8 @@ export class LabRouter extends LabHost {
     this.#lab = links
     const own = accessOf(access)
     const { masqueradeKind } = this.stack.rules
-    this.#access = own.nat === 'masquerade' && masqueradeKind ? { ...own, nat: masqueradeKind } : own
+    this.#access =
+      own.nat === 'masquerade' && masqueradeKind ? { ...own, nat: masqueradeKind } : own
     this.#outside = outside
     this.isWayOut = internet
     this.#localhost = localhost
@@ -169,17 +182,20 @@ export class LabRouter extends LabHost {
 
   /** @internal Connects it to the machine's network. Rejects with a LabUnavailableError. */
   async openWayOut(directory: string): Promise<void> {
-    const forwards = Object.entries(this.#access.forward ?? {}).map(each => parseForward(this.name, ...each))
+    const forwards = Object.entries(this.#access.forward ?? {}).map(each =>
+      parseForward(this.name, ...each),
+    )
     const ports = forwards.map(({ port }) => port)
     const wayOut = this.stack.wayOut ?? this.refuse("a way to the machine's network")
     this.#wayOut = await wayOut.open(directory, ports, this.#localhost).catch(error => {
       throw error instanceof VnetError ? new LabUnavailableError(explain(error)) : error
     })
-    for (const { port, host, to } of forwards)
+    for (const { port, host, to } of forwards) {
       await this.listen(
         proxyServer(() => this.createConnection(to, host)),
         port,
       )
+    }
   }
 
   override async close(): Promise<void> {
@@ -198,8 +214,16 @@ export class LabRouter extends LabHost {
   get nat(): Omit<NatSpec, 'address'> | undefined {
     const { nat, udpTimeout, tcpTimeout, portMapping, firewall: kind = 'none' } = this.#access
     if (nat === undefined || nat === 'masquerade') return undefined
-    const [udp, tcp] = [udpTimeout, tcpTimeout].map(value => (value === undefined ? undefined : durationOf(value)))
-    return { kind: nat, udp, tcp, blocks: kind !== 'none', portMapping: portMapping ? this.stack.number : undefined }
+    const [udp, tcp] = [udpTimeout, tcpTimeout].map(value =>
+      value === undefined ? undefined : durationOf(value),
+    )
+    return {
+      kind: nat,
+      udp,
+      tcp,
+      blocks: kind !== 'none',
+      portMapping: portMapping ? this.stack.number : undefined,
+    }
   }
 
   /** @internal Sets up the kernel's part, when the link outside is up. Throws a VnetError. */
@@ -208,14 +232,21 @@ export class LabRouter extends LabHost {
     const { outer } = this
     const { rules } = this.stack
     if (outer === undefined) return
-    if (nat === 'masquerade') rules.masquerade(this.#meeting(outer), this.#access)
-    else if (nat === 'nat64' || nat === 'nptv6') {
+    if (nat === 'masquerade') {
+      rules.masquerade(this.#meeting(outer), this.#access)
+    } else if (nat === 'nat64' || nat === 'nptv6') {
       const network = nat === 'nat64' ? NAT64_NETWORK : externalNetwork(outer.link)
       const nextHop = this.#nextHop(outer).find(text => text.includes(':'))
       rules.routeOutside(outer.name, network, nextHop)
-    } else if (nat !== undefined && hairpin) rules.routeHairpin(this.#meeting(outer))
-    if (this.nat?.portMapping !== undefined) rules.refusePortControl(outer.name)
-    if (kind !== 'none') rules.firewall(outer.name, this.#access)
+    } else if (nat !== undefined && hairpin) {
+      rules.routeHairpin(this.#meeting(outer))
+    }
+    if (this.nat?.portMapping !== undefined) {
+      rules.refusePortControl(outer.name)
+    }
+    if (kind !== 'none') {
+      rules.firewall(outer.name, this.#access)
+    }
   }
 
   /**
@@ -229,8 +260,11 @@ export class LabRouter extends LabHost {
       const host = localAddress.replace('::ffff:', '')
       const Location = `http://${host.includes(':') ? `[${host}]` : host}${PORTAL}`
       response.setHeader('Cache-Control', 'no-store')
-      if (url === PORTAL) response.writeHead(511).end(`sign in: router.accept(host) of ${this.name}\n`)
-      else response.writeHead(302, { Location }).end()
+      if (url === PORTAL) {
+        response.writeHead(511).end(`sign in: router.accept(host) of ${this.name}\n`)
+      } else {
+        response.writeHead(302, { Location }).end()
+      }
     })
     this.stack.rules.captureHttp(this.outer.name, await this.listen(server))
   }
@@ -241,12 +275,17 @@ export class LabRouter extends LabHost {
    */
   async accept(host: LabHost): Promise<void> {
     const { outer } = this
-    if (this.#access.firewall !== 'captive-portal' || outer === undefined)
+    if (this.#access.firewall !== 'captive-portal' || outer === undefined) {
       throw new UsageError(`router ${this.name}: accept needs firewall: 'captive-portal'`)
+    }
     this.#lab.checkEnds('accept', [host])
-    const addresses = host.interfaces.flatMap(each => each.addresses.map(cidr => toPrefix(cidr).bytes))
+    const addresses = host.interfaces.flatMap(each =>
+      each.addresses.map(cidr => toPrefix(cidr).bytes),
+    )
     const inside = this.stack.rules.reachedInside(outer.name, addresses)
-    if (inside.length === 0) throw new UsageError(`accept: ${host.name} has no address inside the router ${this.name}`)
+    if (inside.length === 0) {
+      throw new UsageError(`accept: ${host.name} has no address inside the router ${this.name}`)
+    }
     this.stack.rules.acceptSource(outer.name, inside)
   }
 
@@ -280,9 +319,14 @@ export class LabRouter extends LabHost {
   dropLines(): DropLine[] {
     if (this.#wayOut !== undefined) {
       const lost = Object.entries(this.tooLong).filter(([, packets]) => packets > 0)
-      const lines = lost.map(([way, packets]) => ({ packets, text: `${this.name}: ${tooLongLine(way, packets)}` }))
+      const lines = lost.map(([way, packets]) => ({
+        packets,
+        text: `${this.name}: ${tooLongLine(way, packets)}`,
+      }))
       const { refused } = this
-      return refused > 0 ? [...lines, { packets: refused, text: `${this.name}: ${refusedLine(refused)}` }] : lines
+      return refused > 0
+        ? [...lines, { packets: refused, text: `${this.name}: ${refusedLine(refused)}` }]
+        : lines
     }
     const link = this.#outside && this.#links.get(this.#outside)
     if (link === undefined || !this.#drops) return []
@@ -290,7 +334,10 @@ export class LabRouter extends LabHost {
     const { firewall: kind = 'none' } = this.#access
     const by = kind === 'none' ? 'portMapping' : `firewall ${kind}`
     const lines = Object.entries({ ab: leaving, ba: arriving }).filter(([, packets]) => packets > 0)
-    return lines.map(([way, packets]) => ({ packets, text: `${link.name} ${way}: ${packets} by ${by}` }))
+    return lines.map(([way, packets]) => ({
+      packets,
+      text: `${link.name} ${way}: ${packets} by ${by}`,
+    }))
   }
 
   /** Whether the kernel drops packets by rules. */
@@ -300,7 +347,11 @@ export class LabRouter extends LabHost {
   }
 
   #meeting(outer: LabInterface): Outside {
-    return { name: outer.name, address: ipv4Of(outer.addresses), nextHop: ipv4Of(this.#nextHop(outer)) }
+    return {
+      name: outer.name,
+      address: ipv4Of(outer.addresses),
+      nextHop: ipv4Of(this.#nextHop(outer)),
+    }
   }
 
   /** The addresses of the host outside on the link of `outer`. */
@@ -316,7 +367,9 @@ export class LabRouter extends LabHost {
     const what = `router ${this.name}`
     const { outer } = this
     const { nat, hairpin = false } = this.#access
-    if (outer === undefined || nat === undefined) throw new UsageError(`${what}: forward needs \`nat\``)
+    if (outer === undefined || nat === undefined) {
+      throw new UsageError(`${what}: forward needs \`nat\``)
+    }
     if (this.isNptv6) throw new UsageError(`${what}: forward is for a NAT of IPv4, not for nptv6`)
     const { host, ...forward } = parseForward(what, from, to)
     const address = ipv4Of(this.#lab.lab.hostsFile.find(this, host, 4).map(each => each.address))
@@ -326,7 +379,9 @@ export class LabRouter extends LabHost {
       return
     }
     await this.linkTo(this.#outside as LabHost).forward({ ...forward, address })
-    if (hairpin) this.stack.rules.routeHairpinPort(meeting, forward.port)
+    if (hairpin) {
+      this.stack.rules.routeHairpinPort(meeting, forward.port)
+    }
   }
 
   /** @internal Forwards ports of the options to hosts that have addresses now. */
@@ -334,7 +389,9 @@ export class LabRouter extends LabHost {
     if (this.#outside === undefined || !this.#links.has(this.#outside)) return
     for (const [from, to] of this.#waiting) {
       const { host } = parseForward(this.name, from, to)
-      if (this.#lab.lab.hostsFile.places(this, host).length === 0 && placeOf(host) === undefined) continue
+      if (this.#lab.lab.hostsFile.places(this, host).length === 0 && placeOf(host) === undefined) {
+        continue
+      }
       this.#waiting.delete(from)
       await this.forward(from, to)
     }
@@ -346,7 +403,9 @@ export class LabRouter extends LabHost {
    */
   addressesOutside(host: LabHost): readonly string[] {
     const { translatedFrom } = this
-    if (translatedFrom === undefined) throw new UsageError(`router ${this.name}: addressesOutside needs nat: 'nptv6'`)
+    if (translatedFrom === undefined) {
+      throw new UsageError(`router ${this.name}: addressesOutside needs nat: 'nptv6'`)
+    }
     this.#lab.checkEnds('addressesOutside', [host])
     const nptv6 = new Nptv6(INTERNAL_NETWORK.bytes, externalNetwork(translatedFrom).bytes)
     const outside = host.addresses.map(text => nptv6.outside(parseAddress(text) as Uint8Array))
@@ -356,13 +415,17 @@ export class LabRouter extends LabHost {
   /** @internal */
   addLink(host: LabHost, link: LabLink): void {
     this.#links.set(host, link)
-    if (this.#localhost.length > 0) host.stack.wayOut?.leadLocalhost(this.#localhost)
+    if (this.#localhost.length > 0) {
+      host.stack.wayOut?.leadLocalhost(this.#localhost)
+    }
   }
 
   /** Returns the cable to a host that is inside or outside. Throws a UsageError. */
   linkTo(host: LabHost): LabLink {
     const link = this.#links.get(host)
-    if (link === undefined) throw new UsageError(`the router ${this.name} was not made with a link to ${nameOf(host)}`)
+    if (link === undefined) {
+      throw new UsageError(`the router ${this.name} was not made with a link to ${nameOf(host)}`)
+    }
     return link
   }
 
@@ -387,8 +450,11 @@ export class LabRouter extends LabHost {
   }
 
   #linkOfNat(): LabLink {
-    if (!this.canRebind || this.#outside === undefined)
-      throw new UsageError(`the router ${this.name} has no NAT that rebinds: make it with nat: 'restricted'`)
+    if (!this.canRebind || this.#outside === undefined) {
+      throw new UsageError(
+        `the router ${this.name} has no NAT that rebinds: make it with nat: 'restricted'`,
+      )
+    }
     return this.linkTo(this.#outside)
   }
 }

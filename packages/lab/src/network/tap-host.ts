@@ -1,7 +1,14 @@
 /** TapHost: a host in TypeScript on a TAP of this machine, in real time. */
 import { UsageError } from 'vnet/internal/base/usage-error'
 import { devValidName } from 'vnet/internal/netdev/if'
-import { formatPrefix, networkOf, parsePrefix, plus, sameBytes, toPrefix } from 'vnet/internal/packet/address'
+import {
+  formatPrefix,
+  networkOf,
+  parsePrefix,
+  plus,
+  sameBytes,
+  toPrefix,
+} from 'vnet/internal/packet/address'
 import { TapWorld } from '../kernel/tap-world.ts'
 import { LabCaptures } from '../model/captures.ts'
 import { HostsFile, withoutPrefix } from '../model/hosts.ts'
@@ -20,7 +27,14 @@ const INTERFACE: Form = {
   text: 'a name of 1 to 15 bytes without / or : or white space, with at most one %d',
 }
 const OPTIONS: Forms<TapHostOptions> = {
-  ...{ interface: INTERFACE, addresses: LIST, netns: ANY, wire: wireOption, mtu: mtuOption, seed: WHOLE_NUMBER },
+  ...{
+    interface: INTERFACE,
+    addresses: LIST,
+    netns: ANY,
+    wire: wireOption,
+    mtu: mtuOption,
+    seed: WHOLE_NUMBER,
+  },
 }
 
 /** The name of the machine on the host, and of the host's interface. */
@@ -45,7 +59,9 @@ export class TapHost extends LabHost implements AsyncDisposable {
     checkForms('tapHost', options, OPTIONS)
     const { interface: pattern = 'host%d', netns, wire = '', mtu, seed = 1 } = options
     const { addresses = addressesOf(1, 2, mtu) } = options
-    if (addresses.length === 0) throw new UsageError('tapHost: addresses: name one, such as 198.18.0.2/24')
+    if (addresses.length === 0) {
+      throw new UsageError('tapHost: addresses: name one, such as 198.18.0.2/24')
+    }
     const machines = [...new Set(addresses.map(each => machineFor(each, addresses)))]
     const world = new TapWorld(netns)
     let host: TapHost | undefined
@@ -68,7 +84,11 @@ export class TapHost extends LabHost implements AsyncDisposable {
       hosts.push(machine, host)
       links.lab.hostsFile.add(machine, host)
       Object.assign(host, { gone: world.gone, machine: machines.map(withoutPrefix) })
-      host.link = await links.cable(machine, host, { wire, addresses: [machines, addresses], ...(mtu && { mtu }) })
+      host.link = await links.cable(machine, host, {
+        wire,
+        addresses: [machines, addresses],
+        ...(mtu && { mtu }),
+      })
       host.stack.setRoutes(machines.map(defaultRoute))
       return host
     } catch (error) {
@@ -90,17 +110,27 @@ export class TapHost extends LabHost implements AsyncDisposable {
 function machineFor(address: string, all: readonly string[]): string {
   const prefix = parsePrefix(address)
   const bits = prefix === undefined ? 0 : prefix.bytes.length * 8 - prefix.prefixLen
-  if (prefix === undefined || bits === 0)
-    throw new UsageError(`address ${address}: write it with the prefix of a network, as 198.18.0.2/24`)
+  if (prefix === undefined || bits === 0) {
+    throw new UsageError(
+      `address ${address}: write it with the prefix of a network, as 198.18.0.2/24`,
+    )
+  }
   const network = networkOf(prefix)
   // In a network of two addresses, the first one is an address of a host, too (RFC 3021, RFC 6164).
   let bytes = plus(network, bits === 1 ? 0 : 1)
-  while (all.some(each => sameBytes(toPrefix(each).bytes, bytes))) bytes = plus(bytes, 1)
+  while (all.some(each => sameBytes(toPrefix(each).bytes, bytes))) {
+    bytes = plus(bytes, 1)
+  }
   return formatPrefix({ ...prefix, bytes })
 }
 
 function defaultRoute(cidr: string): LabRoute {
   const address = toPrefix(cidr).bytes
   const prefix = { bytes: new Uint8Array(address.length), prefixLen: 0 }
-  return { network: { prefix, text: 'default' }, via: { address, text: cidr }, link: 1, dev: MACHINE }
+  return {
+    network: { prefix, text: 'default' },
+    via: { address, text: cidr },
+    link: 1,
+    dev: MACHINE,
+  }
 }

@@ -56,7 +56,9 @@ export type ReportProblem = (path: string, error: UsageError) => void
  */
 export function checkTopology(topology: Topology, report: ReportProblem): void {
   checkForms('topology', topology, TOPOLOGY)
-  if (topology.hosts === undefined) throw new UsageError('a topology needs `hosts`, a list of names')
+  if (topology.hosts === undefined) {
+    throw new UsageError('a topology needs `hosts`, a list of names')
+  }
   const { hosts, routers = {}, cables = {}, lans = {} } = topology
   const known: string[] = []
   const reporting = (path: string, check: () => void) => {
@@ -79,9 +81,15 @@ export function checkTopology(topology: Topology, report: ReportProblem): void {
     })
   }
   const checkEnds = (path: string, names: readonly string[]) => {
-    for (const [i, name] of names.entries()) checkEnd(`${path}[${i}]`, name, names.slice(0, i))
+    for (const [i, name] of names.entries()) {
+      checkEnd(`${path}[${i}]`, name, names.slice(0, i))
+    }
   }
-  const checkAll = <E>(kind: string, entries: Readonly<Record<string, E>>, check: (entry: E, name: string) => void) => {
+  const checkAll = <E>(
+    kind: string,
+    entries: Readonly<Record<string, E>>,
+    check: (entry: E, name: string) => void,
+  ) => {
     for (const [name, entry] of Object.entries(entries)) {
       reporting(`${kind}s.${name}`, () => {
         checkForm(`${kind} ${name}`, entry, OBJECT)
@@ -89,12 +97,19 @@ export function checkTopology(topology: Topology, report: ReportProblem): void {
       })
     }
   }
-  for (const [i, name] of hosts.entries()) add(`hosts[${i}]`, name)
+  for (const [i, name] of hosts.entries()) {
+    add(`hosts[${i}]`, name)
+  }
   checkAll('router', routers, ({ inside = [], outside, ...options }, name) => {
     checkEnds(`routers.${name}.inside`, namesIn(inside, `router ${name}: \`inside\``))
-    if (outside !== undefined) checkEnd(`routers.${name}.outside`, outside, inside)
+    if (outside !== undefined) {
+      checkEnd(`routers.${name}.outside`, outside, inside)
+    }
     add(`routers.${name}`, name)
-    checkRouterOptions(name, { ...options, ...(outside !== undefined && { outside: outside as never }) })
+    checkRouterOptions(name, {
+      ...options,
+      ...(outside !== undefined && { outside: outside as never }),
+    })
   })
   checkAll('cable', cables, ({ ends, ...options }, name) => {
     checkEnds(`cables.${name}.ends`, namesIn(ends, `cable ${name}: \`ends\``))

@@ -42,9 +42,15 @@ export function countRepeatedQueries({ native, nsfd }: SocketPlace, name: string
       if (length < 0) return
       const query = nameOf(frame, length)
       if (query === undefined) continue
-      if (seen.has(query)) count++
+      if (seen.has(query)) {
+        count++
+      }
       seen.add(query)
-      if (seen.size > QUERIES_MAX) for (const oldest of [...seen].slice(0, QUERIES_MAX / 2)) seen.delete(oldest)
+      if (seen.size > QUERIES_MAX) {
+        for (const oldest of [...seen].slice(0, QUERIES_MAX / 2)) {
+          seen.delete(oldest)
+        }
+      }
     }
   }
   const poller = closingOnError(native, [fd], () => startPoller(native, fd, read))

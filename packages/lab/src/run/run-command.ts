@@ -50,6 +50,8 @@ const isStopped = (pid: number | undefined) => pid !== undefined && statOf(pid)?
 
 /** Returns the process of the command, the last one that its launcher has started. */
 function commandOf(launcher: number | undefined): number | undefined {
-  const children = attempt(() => readFileSync(`/proc/${launcher}/task/${launcher}/children`, 'latin1'))
+  const children = attempt(() =>
+    readFileSync(`/proc/${launcher}/task/${launcher}/children`, 'latin1'),
+  )
   return children === undefined ? undefined : Number(children.trim().split(' ').at(-1))
 }

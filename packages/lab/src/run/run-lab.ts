@@ -35,7 +35,12 @@ const UNDELIVERED: readonly number[] = [4, 5, 9, 11]
  * connections have closed them, too (the process outside may still hold data), the link holds no
  * packet, and the router's sockets have been read. Ends after 2 s, and when `signal` aborts.
  */
-async function drain(host: LabHost, router: LabHost, link: LabLink, signal: AbortSignal): Promise<void> {
+async function drain(
+  host: LabHost,
+  router: LabHost,
+  link: LabLink,
+  signal: AbortSignal,
+): Promise<void> {
   const end = performance.now() + LIMIT_MS
   let sentBefore: number | undefined
   while (!signal.aborted && performance.now() < end) {
@@ -62,7 +67,11 @@ const STOPPING: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIG
 const MTU_MAX = 65_520
 
 /** Same as run, in the namespaces of the lab. */
-export async function runInLab(command: readonly string[], options: RunOptions, io: Io): Promise<RunEnd> {
+export async function runInLab(
+  command: readonly string[],
+  options: RunOptions,
+  io: Io,
+): Promise<RunEnd> {
   const { json, quiet = false, repeat = 1, capture, seed = 1 } = options
   const log = (line: string) => io.err(`vnet: ${line}\n`)
   const faults = await checkFaults(options, log)
@@ -82,10 +91,15 @@ export async function runInLab(command: readonly string[], options: RunOptions, 
   const traces = new RunTraces()
   try {
     const onDirectory = (directory: string) => traces.removeLast(directory)
-    lab = await createLabWith({ name: 'run', world: 'kernel', seed, signal: stop.signal }, { onDirectory })
+    lab = await createLabWith(
+      { name: 'run', world: 'kernel', seed, signal: stop.signal },
+      { onDirectory },
+    )
     const path = await joined(lab, options)
     const { host, router, link } = path
-    if (capture !== undefined) await link.capture(capture)
+    if (capture !== undefined) {
+      await link.capture(capture)
+    }
     using queries = countRepeatedQueries(host.place, RUN_ROUTER)
     const stopped = new AbortController()
     const onSignal = (signal: NodeJS.Signals) => {
@@ -94,9 +108,13 @@ export async function runInLab(command: readonly string[], options: RunOptions, 
       stopped.abort()
     }
     for (let i = 0; i < repeat && signals.length === 0 && !stop.signal.aborted; i++) {
-      if (i > 0) await link.reset(firstWires(options), seed + i)
+      if (i > 0) {
+        await link.reset(firstWires(options), seed + i)
+      }
       const set: LabFault[] = []
-      for (const fault of faults) set.push(await fault(link))
+      for (const fault of faults) {
+        set.push(await fault(link))
+      }
       const before = countsOf(path)
       using _ = await play(link, steps, log)
       if (stop.signal.aborted) break
@@ -117,7 +135,11 @@ export async function runInLab(command: readonly string[], options: RunOptions, 
       const run = { seed: seed + i, ...ended, repeatedQueries: queries.take() }
       const report = await reportOf(path, before, set, run)
       reports.push(report)
-      if (!quiet) for (const line of reportLines(report)) log(line)
+      if (!quiet) {
+        for (const line of reportLines(report)) {
+          log(line)
+        }
+      }
     }
   } catch (error) {
     if (!stop.signal.aborted) throw error
@@ -146,7 +168,9 @@ export async function runInLab(command: readonly string[], options: RunOptions, 
     log(`interrupted after ${reports.length} of ${repeat} runs${seeds}`)
     return { status: statusOf(null, stoppedBy), signal: stoppedBy }
   }
-  log(`${failed.length} of ${reports.length} runs failed${failed.length === 0 ? '' : `: seeds ${failed.join(', ')}`}`)
+  log(
+    `${failed.length} of ${reports.length} runs failed${failed.length === 0 ? '' : `: seeds ${failed.join(', ')}`}`,
+  )
   return { status: failed.length === 0 && reports.length === repeat ? EXIT_OK : EXIT_FAILURE }
 }
 
@@ -155,7 +179,8 @@ async function joined(lab: Lab, options: RunOptions): Promise<RunPath> {
   const { internet = true, publish = [], localhost } = options
   const [host] = lab.hosts(String(process.pid))
   const { ab, ba } = wiresOf(options)
-  const isPlain = ab === '' && ba === '' && options.scenario === undefined && options.drop === undefined
+  const isPlain =
+    ab === '' && ba === '' && options.scenario === undefined && options.drop === undefined
   const forward = Object.fromEntries(publish.map(port => [`tcp ${port}`, `${host.name}:${port}`]))
   const making = lab.router(RUN_ROUTER, {
     inside: [host],
@@ -179,7 +204,10 @@ function withoutPorts({ message }: Error): LabUnavailableError | undefined {
 }
 
 /** Returns the texts of both directions. `ab` leads out. */
-const wiresOf = ({ wire = '', wireIn = wire, wireOut = wire }: RunOptions) => ({ ab: wireOut, ba: wireIn })
+const wiresOf = ({ wire = '', wireIn = wire, wireOut = wire }: RunOptions) => ({
+  ab: wireOut,
+  ba: wireIn,
+})
 
 /** Returns the texts before any change. */
 function firstWires(options: RunOptions): { readonly ab: string; readonly ba: string } {
@@ -191,9 +219,13 @@ function firstWires(options: RunOptions): { readonly ab: string; readonly ba: st
 async function stepsOf(options: RunOptions): Promise<ScenarioList<string> | undefined> {
   const { after, scenario } = options
   const { ab, ba } = wiresOf(options)
-  if (after !== undefined && ab === '' && ba === '') throw new UsageError('--after: --wire is missing')
+  if (after !== undefined && ab === '' && ba === '') {
+    throw new UsageError('--after: --wire is missing')
+  }
   const isOffline = options.wire === OFFLINE
-  if (isOffline && scenario !== undefined) throw new UsageError('--scenario: it needs another wire than offline')
+  if (isOffline && scenario !== undefined) {
+    throw new UsageError('--scenario: it needs another wire than offline')
+  }
   if (scenario === undefined && after === undefined && !isOffline) return undefined
   const [{ parseLabWire }, { compileFilter }] = await Promise.all([
     import('../carrier/wire-text.ts'),
@@ -236,17 +268,23 @@ async function checkFaults(
   const given = Object.entries({ nth, first, every }).filter(([, n]) => n !== undefined)
   if (drop === undefined) {
     const [option] = delay === undefined ? given.map(([name]) => name) : ['delay']
-    if (option !== undefined) throw new UsageError(`--${option}: it is for the packets of --drop FILTER`)
+    if (option !== undefined) {
+      throw new UsageError(`--${option}: it is for the packets of --drop FILTER`)
+    }
     return []
   }
-  if (given.length > 1) throw new UsageError(`--${given[1]?.[0]}: give one of --nth, --first and --every`)
+  if (given.length > 1) {
+    throw new UsageError(`--${given[1]?.[0]}: give one of --nth, --first and --every`)
+  }
   const [{ compileFilter }, { noteOfFilter }] = await Promise.all([
     import('vnet/internal/linux/pcap-filter'),
     import('vnet/internal/packet/filter-note'),
   ])
   compileFilter(drop)
   const note = quiet ? undefined : noteOfFilter(drop)
-  if (note !== undefined) log(`--drop: ${note}`)
+  if (note !== undefined) {
+    log(`--drop: ${note}`)
+  }
   const action = delay === undefined ? 'drop' : { delay }
   const when = given.length === 0 ? undefined : Object.fromEntries(given)
   return (['ab', 'ba'] as const).map(direction => link => link[direction].fault(action, drop, when))
@@ -255,7 +293,9 @@ async function checkFaults(
 /** Returns the command line of the launcher for a program with the ids of the user. */
 function alone(command: readonly string[], { directories }: RunTraces): readonly string[] {
   const hasEntered = enterCommand() !== undefined
-  const ids = hasEntered ? [outerId('uid'), outerId('gid')] : [process.geteuid?.(), process.getegid?.()]
+  const ids = hasEntered
+    ? [outerId('uid'), outerId('gid')]
+    : [process.geteuid?.(), process.getegid?.()]
   const hidden = hasEntered ? directories.join('\n') : ''
   return ['--alone', `${ids.join(':')}:${hidden}`, ...command]
 }

@@ -98,12 +98,15 @@ export async function reportOf(
     routerRetransmissions: now.routerRetransmissions - before.routerRetransmissions,
     refused: now.refused - before.refused,
     // Faults come before the stages of the wire.
-    missed: faults.length > 0 && faults.every(({ hits }) => hits === 0) ? ab.stages[0]?.text : undefined,
+    missed:
+      faults.length > 0 && faults.every(({ hits }) => hits === 0) ? ab.stages[0]?.text : undefined,
   }
 }
 
 function changesOf({ stages, former }: DirectionReport, key: (typeof CHANGES)[number]): Causes {
-  return sorted([...stages, ...former].map(each => ({ packets: each[key], by: `${each.path}${each.text}` })))
+  return sorted(
+    [...stages, ...former].map(each => ({ packets: each[key], by: `${each.path}${each.text}` })),
+  )
 }
 
 const sorted = (causes: Causes): Causes =>
@@ -115,8 +118,15 @@ const OF_END: readonly string[] = ['TX_CARRIER', 'DEV_READY']
 const UNSENT = 'tx_dropped'
 
 /** The drops of a direction, and of the end that sends in it. */
-function lossesOf({ stages, former }: DirectionReport, { drops, beforeVnet }: EndReport, unsent: number): Causes {
-  const ofStage = ({ dropped, path, text }: StageReport) => ({ packets: dropped, by: `${path}${text}` })
+function lossesOf(
+  { stages, former }: DirectionReport,
+  { drops, beforeVnet }: EndReport,
+  unsent: number,
+): Causes {
+  const ofStage = ({ dropped, path, text }: StageReport) => ({
+    packets: dropped,
+    by: `${path}${text}`,
+  })
   const ofEnd = OF_END.map(by => ({ packets: drops[by] ?? 0, by }))
   const ofKernel = [
     { packets: beforeVnet, by: BEFORE_VNET },
@@ -138,7 +148,9 @@ export function reportLines({
 }: RunReport): string[] {
   const again = [
     ...(retransmissions + routerRetransmissions > 0
-      ? [`TCP segments sent again: ${retransmissions} by the command, ${routerRetransmissions} by the router`]
+      ? [
+          `TCP segments sent again: ${retransmissions} by the command, ${routerRetransmissions} by the router`,
+        ]
       : []),
     ...(repeatedQueries > 0 ? [`DNS queries sent again: ${repeatedQueries}`] : []),
   ]

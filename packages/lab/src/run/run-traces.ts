@@ -5,7 +5,11 @@ import { randomBytes } from 'node:crypto'
 import { rmdirSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { attempt } from 'vnet/internal/base/errno'
-import { makeRunDirectory, namedDirectory, privateCandidates } from 'vnet/internal/control/protocol/run-directory'
+import {
+  makeRunDirectory,
+  namedDirectory,
+  privateCandidates,
+} from 'vnet/internal/control/protocol/run-directory'
 import { startRemover } from 'vnet/internal/linux/rootless'
 
 /** How often the directory is made again if another vnet, which ends, removes it. */
@@ -33,7 +37,9 @@ export class RunTraces implements Disposable {
 
   /** Has paths, or other texts of native/rootless/remove-after.h, removed if vnet is killed. */
   removeLast(...texts: readonly string[]): void {
-    for (const text of texts) this.#remover.stdin?.write(`${text}\0`)
+    for (const text of texts) {
+      this.#remover.stdin?.write(`${text}\0`)
+    }
   }
 
   /** Releases the directories. */

@@ -43,12 +43,18 @@ export interface RunEnd {
  * Returns the exit status of the command; with --repeat, 0 if every run had status 0. An ordinary
  * user's process executes itself again in namespaces of its own: all else is loaded there only.
  */
-export async function run(command: readonly string[], options: RunOptions, io: Io): Promise<number> {
+export async function run(
+  command: readonly string[],
+  options: RunOptions,
+  io: Io,
+): Promise<number> {
   const { internet = true, publish = [], localhost = [] } = options
-  if (!internet && publish.length > 0)
+  if (!internet && publish.length > 0) {
     throw new UsageError('--publish: with --no-internet no port leads to the command')
-  if (!internet && localhost.length > 0)
+  }
+  if (!internet && localhost.length > 0) {
     throw new UsageError('--localhost: with --no-internet no port leads to the machine')
+  }
   const repeated = publish.find((port, at) => publish.indexOf(port) !== at)
   if (repeated !== undefined) throw new UsageError(`--publish ${repeated}: the port is given twice`)
   try {
@@ -56,7 +62,9 @@ export async function run(command: readonly string[], options: RunOptions, io: I
     const taken = enterCommand() === undefined ? await takenPort(publish) : undefined
     if (taken !== undefined) throw new LabUnavailableError(`--publish ${taken}: the port is in use`)
     if (isInsideRun(native)) throw new LabUnavailableError('vnet run cannot run inside vnet run')
-    if (io.own) await enterForLab(native, internet ? () => prepareWayOut(native) : undefined)
+    if (io.own) {
+      await enterForLab(native, internet ? () => prepareWayOut(native) : undefined)
+    }
     // The worker starts while this thread loads the rest.
     const { LabWorker } = await import('../kernel/lab-worker.ts')
     const worker = LabWorker.take()
@@ -69,11 +77,15 @@ export async function run(command: readonly string[], options: RunOptions, io: I
     }
     const { status, signal } = end
     // A shell ends its loop only if its command was ended by Ctrl-C.
-    if (signal !== undefined && io.onSignal !== undefined) native.endAs(status, constants.signals[signal])
+    if (signal !== undefined && io.onSignal !== undefined) {
+      native.endAs(status, constants.signals[signal])
+    }
     return status
   } catch (error) {
     // The worker's error about a wire spec: the mistake, the text, and carets under it.
-    if (error instanceof UsageError && error.message.includes('\n')) throw new FileError(error.message)
+    if (error instanceof UsageError && error.message.includes('\n')) {
+      throw new FileError(error.message)
+    }
     if (!(error instanceof LabUnavailableError)) throw error
     complain(io, error.message)
     return EXIT_FAILURE

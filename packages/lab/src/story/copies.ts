@@ -80,7 +80,9 @@ export class JoinedPlaces {
   #heard = Number.NEGATIVE_INFINITY
 
   add(place: number, time: number): void {
-    if (this.#places.length < PLACES_MAX && !this.#places.includes(place)) this.#places.push(place)
+    if (this.#places.length < PLACES_MAX && !this.#places.includes(place)) {
+      this.#places.push(place)
+    }
     this.#heard = time
   }
 
@@ -105,7 +107,9 @@ export function isPartOf(id: number, length: number, whole: number, at: number):
 /** Returns a hash of the first bytes of a datagram. */
 export function headOf({ bytes, at, end, length }: PacketView): number {
   let hash = 0
-  for (let i = at; i < Math.min(end, at + length, at + HEAD); i++) hash = Math.imul(hash ^ bytes[i], 0x01000193)
+  for (let i = at; i < Math.min(end, at + length, at + HEAD); i++) {
+    hash = Math.imul(hash ^ bytes[i], 0x01000193)
+  }
   return hash
 }
 
@@ -116,12 +120,18 @@ function keyOf(p: PacketView, flow: number, isForward: boolean): number {
     low = Math.imul(low ^ value ^ (low >>> 15), 0x01000193)
     high = Math.imul(high ^ value ^ (high >>> 13), 0x27d4eb2f)
   }
-  for (const value of [p.id, isForward ? 1 : 2, p.ipLength]) mix(value)
+  for (const value of [p.id, isForward ? 1 : 2, p.ipLength]) {
+    mix(value)
+  }
   // A report of ICMP has the fields of the packet in it.
   const isReport = p.report !== ''
   if (!isReport && p.protocol === IPPROTO_TCP) {
-    for (const value of [p.seq, p.ack, p.flags, p.stamp]) mix(value)
-  } else if (!isReport) mix(headOf(p))
+    for (const value of [p.seq, p.ack, p.flags, p.stamp]) {
+      mix(value)
+    }
+  } else if (!isReport) {
+    mix(headOf(p))
+  }
   return (low >>> 0) * 2 ** 21 + (high >>> 11)
 }
 

@@ -57,7 +57,15 @@ export class FlowTable<F> {
     const destination = { address: text(at + size), port: p.destinationPort }
     const [client, server] = isForward ? [source, destination] : [destination, source]
     const from = isForward ? this.#source : this.#destination
-    const entry: Entry<F> = { flow, key: this.#key, from, client, server, wasUsed: false, isTimed: true }
+    const entry: Entry<F> = {
+      flow,
+      key: this.#key,
+      from,
+      client,
+      server,
+      wasUsed: false,
+      isTimed: true,
+    }
     this.isForward = isForward
     this.#entries.set(entry.key, entry)
     return entry
@@ -83,6 +91,8 @@ export class FlowTable<F> {
 
 function hash(bytes: Uint8Array, at: number, size: number, seed: number, prime: number): number {
   let h = Math.imul(seed ^ 0x811c9dc5, prime)
-  for (let i = at; i < at + size; i++) h = Math.imul(h ^ bytes[i] ^ (h >>> 15), prime)
+  for (let i = at; i < at + size; i++) {
+    h = Math.imul(h ^ bytes[i] ^ (h >>> 15), prime)
+  }
   return (h ^ (h >>> 15)) >>> 0
 }

@@ -11,7 +11,16 @@ import { Samples, Train } from './samples.ts'
 import { PacketNumbers, SenderClock } from './sender.ts'
 import { packetOf, Statements, timeText } from './statement.ts'
 import type { StoryPacket, Way, WayStory } from './story.ts'
-import { COPY, END, type Room, SACKED, START, TIME, type Transmission, Transmissions } from './transmissions.ts'
+import {
+  COPY,
+  END,
+  type Room,
+  SACKED,
+  START,
+  TIME,
+  type Transmission,
+  Transmissions,
+} from './transmissions.ts'
 
 /** Duplicate ACKs that show a loss (RFC 5681). */
 const DUPLICATES = 3
@@ -146,10 +155,14 @@ export class Half {
       const i = this.#transmissions.lastOf(at)
       if (i < 0) return false
       const other = this.#transmissions.at(i)
-      if (other.place === p.place || p.time - other.time >= COPY_TIME || other.stamp !== p.stamp) return false
+      if (other.place === p.place || p.time - other.time >= COPY_TIME || other.stamp !== p.stamp) {
+        return false
+      }
       if (other.start <= n && end <= other.end) {
         if (!isPartOf(p.id, end - n, other.id, n - other.start)) return false
-        if (end - n < other.end - other.start) this.joined.add(other.place, p.time)
+        if (end - n < other.end - other.start) {
+          this.joined.add(other.place, p.time)
+        }
         return true
       }
       if (!isPartOf(other.id, other.end - at, p.id, at - n)) return false
@@ -162,7 +175,9 @@ export class Half {
   /** Counts a packet. Returns whether it is the same packet as the one before it. */
   count(p: PacketView): boolean {
     const isTwin = this.#numbers.take(p)
-    if (!isTwin) this.packets++
+    if (!isTwin) {
+      this.packets++
+    }
     return isTwin
   }
 
@@ -181,21 +196,29 @@ export class Half {
 
   /** Takes the segment of bytes `n` to `end`. `other` is the other direction. */
   send(p: PacketView, n: number, end: number, other: Half): void {
-    if (p.length <= JUMBO) this.#size = Math.max(this.#size, p.length)
+    if (p.length <= JUMBO) {
+      this.#size = Math.max(this.#size, p.length)
+    }
     if (this.packets > TRAINED) {
       this.#arrivals ??= new Train()
       this.#arrivals.add(p.time, p.ipLength, this.#isFull(p.length, other))
     }
-    if (n > this.sent && this.#transmissions.next > 0) this.#addGap(n, p)
+    if (n > this.sent && this.#transmissions.next > 0) {
+      this.#addGap(n, p)
+    }
     let copy = 1
     if (n < this.sent) {
-      if (this.#gaps.find(n) !== undefined) this.#fills++
+      if (this.#gaps.find(n) !== undefined) {
+        this.#fills++
+      }
       if (this.#isKnown(p, n, end, other)) {
         this.packets--
         return
       }
       const to = Math.min(end, this.sent)
-      for (let at = n; at < to; ) at = this.#repeat(p, at, to, other)
+      for (let at = n; at < to; ) {
+        at = this.#repeat(p, at, to, other)
+      }
       copy = this.#transmissions.copiesOf(n) + 1
       this.#unmeasured = this.sent
     }
@@ -207,23 +230,35 @@ export class Half {
   /** Takes an ACK of the receiver. `from` is the receiver's direction. */
   acknowledge(p: PacketView, ack: number, from: Half, isPure: boolean): void {
     if (ack > this.sent) {
-      if (this.#transmissions.next > 0) this.unseen += ack - this.sent
+      if (this.#transmissions.next > 0) {
+        this.unseen += ack - this.sent
+      }
       this.sent = ack
     }
     const before = this.acked
-    if (ack > before) this.#advance(p, ack, isPure, from)
-    else if (ack === before && isPure && this.sent > ack) this.#duplicateAcks++
-    else if (ack === before && isPure && p.sackBlocks === 0) {
+    if (ack > before) {
+      this.#advance(p, ack, isPure, from)
+    } else if (ack === before && isPure && this.sent > ack) {
+      this.#duplicateAcks++
+    } else if (ack === before && isPure && p.sackBlocks === 0) {
       this.#ackTime = p.time
       this.#ackNumber = from.acks
     }
-    for (let i = 0; i < p.sackBlocks; i++)
+    for (let i = 0; i < p.sackBlocks; i++) {
       this.#sack(p, this.relative(p.edge(2 * i)), this.relative(p.edge(2 * i + 1)), i === 0, from)
+    }
     if (!this.losses.hasOpen) return
     const { acked, rtt } = this
     const hasSack = this.#sackedTo > 0
     const canSack = this.permitsSack && from.permitsSack
-    this.losses.judge(p, { acked, before, trip: rtt.min, hasSack, canSack, isSacked: loss => this.#isSacked(loss) })
+    this.losses.judge(p, {
+      acked,
+      before,
+      trip: rtt.min,
+      hasSack,
+      canSack,
+      isSacked: loss => this.#isSacked(loss),
+    })
   }
 
   /**
@@ -250,16 +285,24 @@ export class Half {
     this.unseen += this.#gaps.acknowledge(ack)
     const all = this.#transmissions
     let [sample, fresh] = [-1, 0]
-    for (this.#pending = Math.max(this.#pending, all.first); this.#pending < all.next; this.#pending++) {
+    for (
+      this.#pending = Math.max(this.#pending, all.first);
+      this.#pending < all.next;
+      this.#pending++
+    ) {
       const i = this.#pending
       if (all.get(i, END) > ack) break
       const length = all.get(i, END) - all.get(i, START)
       sample = all.get(i, COPY) > 1 || all.get(i, SACKED) > 0 ? -1 : all.get(i, TIME)
-      if (all.get(i, SACKED) === 0) fresh += length
+      if (all.get(i, SACKED) === 0) {
+        fresh += length
+      }
       this.passed = Math.max(this.passed, length)
     }
     // Before a step of the clock was found, packets had later times.
-    if (ack > this.#unmeasured && sample >= 0 && sample <= p.time) this.rtt.add(sample, p.time - sample)
+    if (ack > this.#unmeasured && sample >= 0 && sample <= p.time) {
+      this.rtt.add(sample, p.time - sample)
+    }
     this.#deliver(p, fresh, from)
   }
 
@@ -267,7 +310,11 @@ export class Half {
   #deliver(p: PacketView, bytes: number, from: Half): void {
     if (bytes === 0 || this.packets <= TRAINED) return
     this.#progress ??= new Train()
-    this.#progress.add(p.time, bytes + TCP_SPACE * Math.ceil(bytes / (this.#size || bytes)), this.#isFull(bytes, from))
+    this.#progress.add(
+      p.time,
+      bytes + TCP_SPACE * Math.ceil(bytes / (this.#size || bytes)),
+      this.#isFull(bytes, from),
+    )
   }
 
   /** Whether a segment to the other end has nearly as many bytes as possible. */
@@ -277,7 +324,8 @@ export class Half {
 
   /** Takes a SACK block; the first one may report a duplicate (RFC 2883). */
   #sack(p: PacketView, start: number, end: number, isFirst: boolean, from: Half): void {
-    const isInSecond = p.sackBlocks > 1 && start >= this.relative(p.edge(2)) && end <= this.relative(p.edge(3))
+    const isInSecond =
+      p.sackBlocks > 1 && start >= this.relative(p.edge(2)) && end <= this.relative(p.edge(3))
     if (isFirst && (end <= this.acked || isInSecond)) {
       this.losses.duplicate(p, start, end)
       return
@@ -304,8 +352,11 @@ export class Half {
     const last = this.#transmissions.at(i)
     const since = p.time - last.time
     const trip = Math.min(this.rtt.min, other.rtt.min, TWIN_UNKNOWN)
-    const isSoon = since < (Number.isFinite(this.#trip(other)) ? TRIP_SHARE * this.#trip(other) : TRIP_SHARE * trip)
-    const isTwin = p.id !== 0 && !this.#numbers.isConstant ? p.id === last.id : p.stamp === last.stamp && isSoon
+    const isSoon =
+      since <
+      (Number.isFinite(this.#trip(other)) ? TRIP_SHARE * this.#trip(other) : TRIP_SHARE * trip)
+    const isTwin =
+      p.id !== 0 && !this.#numbers.isConstant ? p.id === last.id : p.stamp === last.stamp && isSoon
     if (last.start === n && last.end === end && isTwin && since < TWIN_MAX) {
       this.#twin(p, [last.frame, p.frame], packetOf('seq', n, last.copy))
       return true
@@ -328,7 +379,10 @@ export class Half {
     const segment = packet.n === 0 ? syn : `segment ${packet.n}`
     const name = packet.part === 'ack' ? `ACK ${packet.n}` : segment
     const text = `${name} arrived twice`
-    this.statements.add(['duplicated', this.way, 'seen'], p.time, frames, text, { packet, verb: 'duplicate' })
+    this.statements.add(['duplicated', this.way, 'seen'], p.time, frames, text, {
+      packet,
+      verb: 'duplicate',
+    })
   }
 
   /** Takes bytes from `at` that come again, or fill a gap. Returns the number after them. */
@@ -346,7 +400,9 @@ export class Half {
     // A probe of a closed window, or that keeps the connection alive, repeats a byte.
     const isData = p.length > 1 || (p.flags & (TCP_SYN | TCP_FIN)) !== 0
     const isProbe = (at >= this.edge && other.closedAt >= 0) || (!isData && at < this.acked)
-    if (!isProbe) this.#suspect(this.#transmissions.at(i), at, end, p, other, false)
+    if (!isProbe) {
+      this.#suspect(this.#transmissions.at(i), at, end, p, other, false)
+    }
     return end
   }
 
@@ -355,7 +411,11 @@ export class Half {
     if (this.#wasOvertaken(gap, p, other)) {
       const [passed, lasted] = [this.packets - this.#fills + 1 - gap.packets, p.time - gap.time]
       const text = `segment ${start} was overtaken by ${passed} ${passed === 1 ? 'packet' : 'packets'}, and came ${timeText(lasted)} later`
-      const more = { packet: packetOf('seq', start), verb: passed === 1 ? 'swap' : 'delay', lasted } as const
+      const more = {
+        packet: packetOf('seq', start),
+        verb: passed === 1 ? 'swap' : 'delay',
+        lasted,
+      } as const
       this.statements.add(['reordered', this.way, 'seen'], p.time, [gap.frame, p.frame], text, more)
     } else {
       const size = this.#size || end - start
@@ -380,7 +440,14 @@ export class Half {
     return since < REPEAT_MIN && this.#duplicateAcks < DUPLICATES
   }
 
-  #suspect(first: Transmission, start: number, end: number, p: PacketView, other: Half, isBefore: boolean): void {
+  #suspect(
+    first: Transmission,
+    start: number,
+    end: number,
+    p: PacketView,
+    other: Half,
+    isBefore: boolean,
+  ): void {
     const hasPassed = !isBefore && end <= this.acked
     const { rtt } = isBefore ? other : this
     const isReported = this.#duplicateAcks >= DUPLICATES || this.#sackedTo > end

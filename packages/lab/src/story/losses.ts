@@ -74,14 +74,19 @@ export class Losses {
       return
     }
     this.list.push(loss)
-    if (loss.verdict === 'open') this.#open++
+    if (loss.verdict === 'open') {
+      this.#open++
+    }
   }
 
   /**
    * Decides about repetitions that packet `p` acknowledges: the echoed timestamp shows which
    * transmission has arrived (RFC 3522), or the time of the ACK.
    */
-  judge(p: Packet & { readonly echo: number }, { acked, before, trip, hasSack, canSack, isSacked }: Receiver): void {
+  judge(
+    p: Packet & { readonly echo: number },
+    { acked, before, trip, hasSack, canSack, isSacked }: Receiver,
+  ): void {
     for (let i = this.list.length - 1, left = this.#open; i >= 0 && left > 0; i--) {
       const loss = this.list[i]
       if (loss.verdict !== 'open') continue
@@ -117,28 +122,41 @@ export class Losses {
       if (isOther || loss.isDuplicate || done.has(loss.start)) continue
       loss.isDuplicate = true
       done.add(loss.start)
-      if (isLost(loss)) this.#settle(loss, 'needless', p)
+      if (isLost(loss)) {
+        this.#settle(loss, 'needless', p)
+      }
     }
-    for (const loss of this.list) if (isLost(loss) && done.has(loss.start)) loss.isUnsure = true
+    for (const loss of this.list) {
+      if (isLost(loss) && done.has(loss.start)) {
+        loss.isUnsure = true
+      }
+    }
   }
 
   /** Decides again by time, with the shortest round trip of the whole connection. */
   judgeAgain(trip: number): void {
     for (const loss of this.list) {
       const isEarly = loss.settled - loss.again.time < EARLY * trip && Number.isFinite(trip)
-      if (loss.verdict === 'needless' && loss.isByTime && !isEarly) loss.verdict = 'lost'
-      else if (loss.verdict === 'lost' && loss.start === 0 && loss.isUnsure && isEarly) loss.verdict = 'needless'
+      if (loss.verdict === 'needless' && loss.isByTime && !isEarly) {
+        loss.verdict = 'lost'
+      } else if (loss.verdict === 'lost' && loss.start === 0 && loss.isUnsure && isEarly) {
+        loss.verdict = 'needless'
+      }
     }
   }
 
   /** Takes the transmission of byte `n` that comes after its repetition. */
   late(p: Packet, n: number): void {
     const loss = this.list.findLast(({ start, isBefore }) => start === n && isBefore)
-    if (loss !== undefined) this.#settle(loss, 'late', p)
+    if (loss !== undefined) {
+      this.#settle(loss, 'late', p)
+    }
   }
 
   #settle(loss: Loss, verdict: Loss['verdict'], { time, frame }: Packet): void {
-    if (loss.verdict === 'open') this.#open--
+    if (loss.verdict === 'open') {
+      this.#open--
+    }
     loss.verdict = verdict
     loss.settled = time
     loss.settledFrame = frame

@@ -38,8 +38,9 @@ export class Messages {
   add(p: PacketView, way: Way, n: number, fresh: number, whole: number): void {
     if (way !== this.#way) {
       this.#way = way
-      if (this.turns++ < MESSAGES_MAX)
+      if (this.turns++ < MESSAGES_MAX) {
         this.#list.push({ way, time: p.time, until: p.time, length: 0, next: whole, content: '' })
+      }
     }
     const last = this.#list[this.turns - 1]
     if (last === undefined) return
@@ -49,7 +50,9 @@ export class Messages {
     const length = Math.min(most - last.content.length, p.end - p.at, p.length)
     if (n !== last.next || length <= 0) return
     this.#room.contents += length
-    last.content += Buffer.from(p.bytes.buffer, p.bytes.byteOffset + p.at, length).toString('latin1')
+    last.content += Buffer.from(p.bytes.buffer, p.bytes.byteOffset + p.at, length).toString(
+      'latin1',
+    )
     // A record that is cut has a gap after it.
     last.next = length === p.length ? n + length : Number.NaN
   }
@@ -74,7 +77,9 @@ export class Messages {
 
   /** Frees the contents. */
   drop(): void {
-    for (const { content } of this.#list) this.#room.contents -= content.length
+    for (const { content } of this.#list) {
+      this.#room.contents -= content.length
+    }
   }
 
   /** When the last message started. */

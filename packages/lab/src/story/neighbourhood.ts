@@ -23,7 +23,9 @@ export function neighbourhood(story: Story, options: WriteOptions): Promise<stri
   return withRunner('test-from', url, given, REPEAT_OPTIONS, async ({ runner, spec }) => {
     const clean = await runner.run({ ...spec, plan: [], timeout })
     const baseline = { times: [clean.ms], left: clean.left }
-    const judge = new Judge(runner, { ...spec, hostFaults: hostVerbsOf(faults) }, baseline, { timeout })
+    const judge = new Judge(runner, { ...spec, hostFaults: hostVerbsOf(faults) }, baseline, {
+      timeout,
+    })
     const row = async (name: string, plan: readonly PlannedFault[], fault = '') => {
       const { verdict, error } = await judge.attempt(plan)
       const [reason] = error?.trimStart().split('\n', 1) ?? []
@@ -31,10 +33,14 @@ export function neighbourhood(story: Story, options: WriteOptions): Promise<stri
       return `${name.padEnd(10)}${(verdict === 'failed' ? 'FAILED' : verdict).padEnd(8)}${about}`.trimEnd()
     }
     const captured = await judge.once(faults)
-    const rows = [await row('no fault', []), await row('captured', faults, faults.map(formatFault).join(' and '))]
+    const rows = [
+      await row('no fault', []),
+      await row('captured', faults, faults.map(formatFault).join(' and ')),
+    ]
     for (const [i, fault] of faults.entries()) {
       // A repetition is only in a run with the fault.
-      const packets = packetOf(fault, packetsOf(clean)) === undefined ? captured.packets : packetsOf(clean)
+      const packets =
+        packetOf(fault, packetsOf(clean)) === undefined ? captured.packets : packetsOf(clean)
       const near = (step: number) => neighbourOf(fault, packets, step)
       const times = (factor: number) => (isTimed(fault) ? { time: factor * fault.time } : undefined)
       const changes = { earlier: near(-1), later: near(1), shorter: times(0.5), longer: times(2) }
@@ -54,7 +60,11 @@ const isTimed = ({ time }: PlannedFault) => time > 0 && time !== FOREVER
 function neighbourOf(fault: PlannedFault, packets: readonly ExploredPacket[], step: number) {
   const { link, direction, flow, part } = fault
   const alike = packets.filter(
-    each => each.link === link && each.direction === direction && each.flow === flow && each.part === part,
+    each =>
+      each.link === link &&
+      each.direction === direction &&
+      each.flow === flow &&
+      each.part === part,
   )
   const own = packetOf(fault, alike)
   const other = own && alike[alike.indexOf(own) + step]

@@ -37,9 +37,13 @@ const TYPES = table('0x0806 arp, 0x8847 mpls, 0x8863 pppoe, 0x8864 pppoe')
 const PROTOCOLS = table(
   '1 icmp, 2 igmp, 4 ipip tunnel, 41 ipv6 tunnel, 47 gre tunnel, 50 esp tunnel, 51 ah tunnel, 58 icmpv6, 132 sctp',
 )
-const TUNNEL_PORTS = table('2152 gtp tunnel, 4500 esp tunnel, 4789 vxlan tunnel, 6081 geneve tunnel, 8472 vxlan tunnel')
+const TUNNEL_PORTS = table(
+  '2152 gtp tunnel, 4500 esp tunnel, 4789 vxlan tunnel, 6081 geneve tunnel, 8472 vxlan tunnel',
+)
 /** Link types that count frames by a name. */
-const LINKS = table('9 ppp, 50 ppp, 51 pppoe, 105 802.11, 119 802.11, 127 802.11, 163 802.11, 192 802.11')
+const LINKS = table(
+  '9 ppp, 50 ppp, 51 pppoe, 105 802.11, 119 802.11, 127 802.11, 163 802.11, 192 802.11',
+)
 /** The first bytes of a segment that are necessary: up to its window. */
 const SEGMENT_MIN = 16
 
@@ -128,9 +132,14 @@ export class PacketView extends tcp.TcpOptions {
     } else if (linkType === LINK_SLL2) {
       nh += SLL2_HLEN
       typeAt = at
-      if (nh <= end) this.place = get32(bytes, at + SLL2_IFINDEX)
-    } else if (linkType === LINK_NULL || linkType === LINK_LOOP) nh += LINK_ADDRESS_FAMILY
-    else if (!LINKS_RAW.includes(linkType)) return -2
+      if (nh <= end) {
+        this.place = get32(bytes, at + SLL2_IFINDEX)
+      }
+    } else if (linkType === LINK_NULL || linkType === LINK_LOOP) {
+      nh += LINK_ADDRESS_FAMILY
+    } else if (!LINKS_RAW.includes(linkType)) {
+      return -2
+    }
     if (nh > end) return -1
     const type = typeAt < 0 ? ETH_P_IP : get16(bytes, typeAt)
     return type === ETH_P_IP || type === ETH_P_IPV6 ? nh : -3 - type
@@ -140,11 +149,18 @@ export class PacketView extends tcp.TcpOptions {
   #readReport(): boolean {
     const { bytes, h, end, version } = this
     const is4 = version === 4
-    if (this.protocol !== (is4 ? ipv4.IPPROTO_ICMP : ipv6.NEXTHDR_ICMP) || end - h < icmp.ICMP_HLEN) return false
+    if (
+      this.protocol !== (is4 ? ipv4.IPPROTO_ICMP : ipv6.NEXTHDR_ICMP) ||
+      end - h < icmp.ICMP_HLEN
+    ) {
+      return false
+    }
     if (!(is4 ? icmp : icmpv6).isError(bytes[h])) return false
     const upper = this.#upper
     const quoted = h + icmp.ICMP_HLEN
-    if (upper.find(bytes, quoted, end) !== version || upper.h < 0 || upper.h + UDP_HLEN > end) return false
+    if (upper.find(bytes, quoted, end) !== version || upper.h < 0 || upper.h + UDP_HLEN > end) {
+      return false
+    }
     if (upper.protocol !== ipv4.IPPROTO_TCP && upper.protocol !== ipv4.IPPROTO_UDP) return false
     const from = formatAddress(bytes.slice(this.addressAt, this.addressAt + this.addressSize))
     this.report = `ICMP error of ${from}: ${(is4 ? icmpErrorText : icmpv6ErrorText)(bytes, h, bytes[h])}`

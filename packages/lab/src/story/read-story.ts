@@ -48,7 +48,8 @@ const ORDER_KINDS: readonly StatementKind[] = [
   'tls-stopped',
   'reply-lost',
 ]
-const isOfOrder = ({ kind, certainty }: Statement): boolean => certainty === 'seen' && ORDER_KINDS.includes(kind)
+const isOfOrder = ({ kind, certainty }: Statement): boolean =>
+  certainty === 'seen' && ORDER_KINDS.includes(kind)
 
 /** Leaves out what a flow has by the times of its packets. */
 function withoutTimes(story: TcpFlow['story']): TcpFlow['story'] {
@@ -129,10 +130,13 @@ export class StoryReader {
    */
   #isOfEnd({ interfaceName, packetId }: CaptureRecord, entry: Entry<Flow>): boolean {
     if (packetId === undefined || interfaceName === undefined) return true
-    if (!this.#places.has(interfaceName) && this.#places.size < DEVICES_MAX)
+    if (!this.#places.has(interfaceName) && this.#places.size < DEVICES_MAX) {
       this.#places.set(interfaceName, -1 - this.#places.size)
+    }
     const place = this.#places.get(interfaceName)
-    if (place === undefined) this.#beyond++
+    if (place === undefined) {
+      this.#beyond++
+    }
     this.#view.place = place ?? 0
     const end = interfaceName.replace(/\/[^/]*$/, '')
     entry.end ??= end
@@ -147,7 +151,9 @@ export class StoryReader {
     const { joined } = isForward ? flow.ab : flow.ba
     if (!joined.has(this.#view)) {
       const isCopy = this.#copies.isCopy(this.#view, key, isForward)
-      if (isCopy) this.#copied++
+      if (isCopy) {
+        this.#copied++
+      }
       if (isCopy || !flow.isElsewhere(this.#view, isForward)) return isCopy
     }
     this.#joined++
@@ -155,22 +161,42 @@ export class StoryReader {
   }
 
   note(text: string): void {
-    if (this.#notes.length < NOTES_MAX) this.#notes.push(text)
+    if (this.#notes.length < NOTES_MAX) {
+      this.#notes.push(text)
+    }
   }
 
   /** Closes all flows. `error` is the reason why the capture ends early. */
   end(error?: string): Story {
-    for (let left = this.#table.expire(true); left !== undefined; left = this.#table.expire(true)) this.#close(left)
-    if (error !== undefined) this.note(`the capture ends early: ${error}`)
-    if (this.#dropped > 0) this.note(`the program that captured lost ${this.#dropped} frames`)
-    if (this.#unseen > 0)
-      this.note(`the capture lacks ${this.#unseen} bytes that were received, in ${flowsText(this.#unseenFlows)}`)
-    if (this.#oneWay > 0)
-      this.note(`packets of one direction only, whose losses are hardly seen, in ${flowsText(this.#oneWay)}`)
-    if (this.#twice > 0)
-      this.note(`most packets twice, as a capture of several interfaces has, in ${flowsText(this.#twice)}`)
-    if (this.#untimed > 0)
-      this.note(`${count(this.#untimed, 'packet')} without a time (simple packet blocks): only their order is known`)
+    for (let left = this.#table.expire(true); left !== undefined; left = this.#table.expire(true)) {
+      this.#close(left)
+    }
+    if (error !== undefined) {
+      this.note(`the capture ends early: ${error}`)
+    }
+    if (this.#dropped > 0) {
+      this.note(`the program that captured lost ${this.#dropped} frames`)
+    }
+    if (this.#unseen > 0) {
+      this.note(
+        `the capture lacks ${this.#unseen} bytes that were received, in ${flowsText(this.#unseenFlows)}`,
+      )
+    }
+    if (this.#oneWay > 0) {
+      this.note(
+        `packets of one direction only, whose losses are hardly seen, in ${flowsText(this.#oneWay)}`,
+      )
+    }
+    if (this.#twice > 0) {
+      this.note(
+        `most packets twice, as a capture of several interfaces has, in ${flowsText(this.#twice)}`,
+      )
+    }
+    if (this.#untimed > 0) {
+      this.note(
+        `${count(this.#untimed, 'packet')} without a time (simple packet blocks): only their order is known`,
+      )
+    }
     this.#noteUncounted()
     const flows = [...this.#kept, ...this.#plain].sort((a, b) => a.begin - b.begin)
     return {
@@ -187,13 +213,24 @@ export class StoryReader {
 
   #noteUncounted(): void {
     const packets = (n: number) => count(n, 'packet')
-    if (this.#copied > 0)
-      this.note(`not counted: ${packets(this.#copied)} that another interface had within ${timeText(COPY_TIME)}`)
-    if (this.#joined > 0)
-      this.note(`not counted: ${packets(this.#joined)} that another interface had in other lengths (GSO, GRO)`)
-    if (this.#otherEnd > 0) this.note(`not counted: ${packets(this.#otherEnd)} at the other end of a wire of vnet`)
-    if (this.#beyond > 0)
-      this.note(`${packets(this.#beyond)} of more than ${DEVICES_MAX} interfaces, whose copies count as well`)
+    if (this.#copied > 0) {
+      this.note(
+        `not counted: ${packets(this.#copied)} that another interface had within ${timeText(COPY_TIME)}`,
+      )
+    }
+    if (this.#joined > 0) {
+      this.note(
+        `not counted: ${packets(this.#joined)} that another interface had in other lengths (GSO, GRO)`,
+      )
+    }
+    if (this.#otherEnd > 0) {
+      this.note(`not counted: ${packets(this.#otherEnd)} at the other end of a wire of vnet`)
+    }
+    if (this.#beyond > 0) {
+      this.note(
+        `${packets(this.#beyond)} of more than ${DEVICES_MAX} interfaces, whose copies count as well`,
+      )
+    }
   }
 
   /** Returns the time of a record in ns from the first one, without steps back. */
@@ -214,7 +251,9 @@ export class StoryReader {
     if (isStep) {
       this.note(`the clock steps back by ${timeText(back)} at frame ${this.#packets}`)
       this.#step += back
-    } else if (back <= 0) this.#time = time
+    } else if (back <= 0) {
+      this.#time = time
+    }
     this.#times.set(interfaceIndex, isStep ? this.#time : time)
     return this.#time
   }
@@ -226,9 +265,13 @@ export class StoryReader {
     const { flow } = found ?? {}
     const isNew = flow === undefined || (isSyn && flow instanceof TcpFlow && flow.syn !== p.seq)
     if (!isNew) return found as Entry<Flow>
-    if (found !== undefined) this.#close(this.#table.remove(found))
+    if (found !== undefined) {
+      this.#close(this.#table.remove(found))
+    }
     const old = this.#table.expire()
-    if (old !== undefined) this.#close(old)
+    if (old !== undefined) {
+      this.#close(old)
+    }
     const isAnswer = isTcp && (p.flags & TCP_SYN) !== 0 && !isSyn
     const isOfServer = !isSyn && p.sourcePort < SERVER_PORTS && p.destinationPort >= SERVER_PORTS
     return this.#table.add(
@@ -252,8 +295,11 @@ export class StoryReader {
     const { statements } = entry.flow
     const way = this.#table.isForward ? 'ab' : 'ba'
     // Each repetition of the packet may cause the same error.
-    if (statements.list.some(({ text }) => text === report)) statements.more++
-    else statements.add(['unreachable', way, 'seen'], time, [frame], report)
+    if (statements.list.some(({ text }) => text === report)) {
+      statements.more++
+    } else {
+      statements.add(['unreachable', way, 'seen'], time, [frame], report)
+    }
   }
 
   #countOther(kind: string): void {
@@ -271,7 +317,9 @@ export class StoryReader {
     // A network may hold packets of a distant sender, but only a clock moves both senders.
     const { jump } = entry
     const isSame =
-      jump !== undefined && jump.way !== half.way && Math.abs(jump.step - step) < ALIKE * Math.abs(jump.step)
+      jump !== undefined &&
+      jump.way !== half.way &&
+      Math.abs(jump.step - step) < ALIKE * Math.abs(jump.step)
     const isNear = other.rtt.count > 0 && other.rtt.min < NEAR_TRIP
     if (!isSame && !isNear && step < STEP_SURE) {
       entry.jump = { step, way: half.way, frame: p.frame }
@@ -279,42 +327,63 @@ export class StoryReader {
     }
     entry.jump = undefined
     const frame = isSame ? jump.frame : p.frame
-    this.note(`the clock steps ${step > 0 ? 'forward' : 'back'} by ${timeText(Math.abs(step))} at frame ${frame}`)
+    this.note(
+      `the clock steps ${step > 0 ? 'forward' : 'back'} by ${timeText(Math.abs(step))} at frame ${frame}`,
+    )
     this.#step -= step
     this.#time -= step
-    for (const [i, time] of this.#times) this.#times.set(i, Math.min(time, this.#time))
+    for (const [i, time] of this.#times) {
+      this.#times.set(i, Math.min(time, this.#time))
+    }
     p.time -= step
     half.clock.set(step)
-    if (isSame) other.clock.set(step)
+    if (isSame) {
+      other.clock.set(step)
+    }
   }
 
   #close({ flow, client, server, isTimed }: Entry<Flow>): void {
     const all = flow instanceof TcpFlow ? statementsOf(flow, this.#time) : flow.end(this.#time)
-    if (flow instanceof TcpFlow) this.#countFlow(flow)
+    if (flow instanceof TcpFlow) {
+      this.#countFlow(flow)
+    }
     const statements = isTimed ? all : all.filter(isOfOrder)
     const isPlain = statements.length === 0
     const isFull = this.#kept.length + this.#plain.length >= FLOWS_MAX
     if (isFull) {
       this.#forgotten++
       const last = isPlain ? undefined : this.#plain.pop()
-      if (last !== undefined) for (const { content } of last.messages) this.#room.contents -= content.length
-      else {
+      if (last !== undefined) {
+        for (const { content } of last.messages) {
+          this.#room.contents -= content.length
+        }
+      } else {
         flow.messages.drop()
         return
       }
     }
     const known = isTimed ? flow.story : withoutTimes(flow.story)
-    const story = { client, server, begin: flow.begin, last: flow.last, isTimed, ...known, statements }
+    const story = {
+      client,
+      server,
+      begin: flow.begin,
+      last: flow.last,
+      isTimed,
+      ...known,
+      statements,
+    }
     ;(isPlain ? this.#plain : this.#kept).push(story)
   }
 
   #countFlow(flow: TcpFlow): void {
     const { ab, ba } = flow
     flow.close()
-    if (ab.isTwice || ba.isTwice) this.#twice++
-    if (ab.packets === 0 || ba.packets === 0)
+    if (ab.isTwice || ba.isTwice) {
+      this.#twice++
+    }
+    if (ab.packets === 0 || ba.packets === 0) {
       this.#oneWay += ab.packets + ba.packets > 3 && (ab.packets === 0 || ab.sent !== 1) ? 1 : 0
-    else if (ab.unseen + ba.unseen > 0) {
+    } else if (ab.unseen + ba.unseen > 0) {
       this.#unseen += ab.unseen + ba.unseen
       this.#unseenFlows++
     }

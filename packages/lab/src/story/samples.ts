@@ -25,7 +25,9 @@ export class Samples {
     this.#kept.push([time, value])
     if (this.#kept.length < KEPT_MAX) return
     // Every second one is enough from here on.
-    for (let i = 0; i < KEPT_MAX / 2; i++) this.#kept[i] = this.#kept[2 * i]
+    for (let i = 0; i < KEPT_MAX / 2; i++) {
+      this.#kept[i] = this.#kept[2 * i]
+    }
     this.#kept.length = KEPT_MAX / 2
     this.#every *= 2
   }
@@ -38,7 +40,14 @@ export class Samples {
     const at = (share: number) => sorted[Math.floor((sorted.length - 1) * share)]
     const { count, min, max } = this
     const trend = hasTrend(values) ? this.#kept : undefined
-    return { samples: count, min, median: at(0.5), p95: at(0.95), max, ...(trend !== undefined && { trend }) }
+    return {
+      samples: count,
+      min,
+      median: at(0.5),
+      p95: at(0.95),
+      max,
+      ...(trend !== undefined && { trend }),
+    }
   }
 }
 
@@ -50,7 +59,9 @@ function hasTrend(values: readonly number[]): boolean {
   if (values.length < TREND_MIN) return false
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length
   const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length
-  const steps = values.slice(1).reduce((sum, value, i) => sum + (value - (values[i] as number)) ** 2, 0)
+  const steps = values
+    .slice(1)
+    .reduce((sum, value, i) => sum + (value - (values[i] as number)) ** 2, 0)
   return Math.sqrt(variance) > SPREAD_MIN * mean && steps / (values.length - 1) < variance / 2
 }
 
@@ -76,24 +87,37 @@ export class Train {
   readonly #rates: number[] = []
 
   add(time: number, bytes: number, isFull: boolean): void {
-    if (isFull) this.#full++
+    if (isFull) {
+      this.#full++
+    }
     if (this.#count++ > 0) {
       this.#bytes += bytes
       this.#longest = Math.max(this.#longest, time - this.#last)
-    } else this.#start = time
+    } else {
+      this.#start = time
+    }
     this.#last = time
-    if (this.#count > CHUNK) this.#endChunk(time)
+    if (this.#count > CHUNK) {
+      this.#endChunk(time)
+    }
   }
 
   #endChunk(time: number): void {
     const rates = this.#rates
     const past = time - this.#start
-    const isBusy = this.#longest * CHUNK <= PAUSE * past && past > 0 && this.#full >= FULL_SHARE * CHUNK
-    if (!isBusy) rates.length = 0
-    else if (rates.push((this.#bytes * 8 * NSEC_PER_SEC) / past) > CHUNKS) rates.shift()
+    const isBusy =
+      this.#longest * CHUNK <= PAUSE * past && past > 0 && this.#full >= FULL_SHARE * CHUNK
+    if (!isBusy) {
+      rates.length = 0
+    } else if (rates.push((this.#bytes * 8 * NSEC_PER_SEC) / past) > CHUNKS) {
+      rates.shift()
+    }
     const mean = rates.reduce((sum, rate) => sum + rate, 0) / CHUNKS
-    const isSteady = rates.length === CHUNKS && rates.every(rate => Math.abs(rate - mean) < TOLERANCE * mean)
-    if (isSteady) this.rate = Math.max(this.rate ?? 0, mean)
+    const isSteady =
+      rates.length === CHUNKS && rates.every(rate => Math.abs(rate - mean) < TOLERANCE * mean)
+    if (isSteady) {
+      this.rate = Math.max(this.rate ?? 0, mean)
+    }
     this.#count = 1
     this.#bytes = 0
     this.#longest = 0

@@ -33,15 +33,21 @@ export class PacketNumbers {
     this.#last = id
     if (id === 0) return false
     const step = (id - this.#id) & 0xffff
-    if (this.#id !== 0 && step > 0 && step < STEP_MAX) this.#steps++
-    else if (this.#id !== 0 && step < 0x10000 - STEP_MAX) this.#jumps++
-    if (this.#id === 0 || step < 0x8000) this.#id = id
+    if (this.#id !== 0 && step > 0 && step < STEP_MAX) {
+      this.#steps++
+    } else if (this.#id !== 0 && step < 0x10000 - STEP_MAX) {
+      this.#jumps++
+    }
+    if (this.#id === 0 || step < 0x8000) {
+      this.#id = id
+    }
     return false
   }
 
   /** Whether the packet with number `a` was sent before `b`; undefined if that is not known. */
   isBefore(a: number, b: number): boolean | undefined {
-    const isKnown = a !== 0 && b !== 0 && this.#steps >= STEPS_MIN && this.#steps > STEPS_MIN * this.#jumps
+    const isKnown =
+      a !== 0 && b !== 0 && this.#steps >= STEPS_MIN && this.#steps > STEPS_MIN * this.#jumps
     if (isKnown) return (a - b) << 16 < 0
     // Random numbers are so near to each other only by chance.
     const back = (b - a) & 0xffff
@@ -67,7 +73,8 @@ export class SenderClock {
     this.#stamp = stamp
     this.#time = time
     if (ticks < TICKS_MIN || past < PAST_MIN || !(said >= 0)) return 0
-    const isStep = Math.abs(gap - said) >= CLOCK_STEP && Math.min(gap, said) < Math.max(gap, said) / 2
+    const isStep =
+      Math.abs(gap - said) >= CLOCK_STEP && Math.min(gap, said) < Math.max(gap, said) / 2
     return isStep ? gap - said : 0
   }
 

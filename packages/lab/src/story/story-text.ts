@@ -28,32 +28,48 @@ export function storyText(story: Story, name: string, isAll: boolean): string {
   const total = flows.length + forgotten
   const when = untimed === packets ? 'without times' : `in ${timeText(lasted)} from ${date}`
   const lines = [`${name}: ${packets} frames ${when}, ${count(total, 'flow')}`]
-  for (const note of notes) lines.push(`  ${note}`)
-  if (others.size > 0) lines.push(`  not read: ${[...others].map(([kind, n]) => `${n} ${kind}`).join(', ')}`)
-  const told = flows.filter(({ statements }) => statements.length > 0).sort((a, b) => weightOf(a) - weightOf(b))
-  const quiet = flows.filter(({ statements }) => statements.length === 0).sort((a, b) => bytesOf(b) - bytesOf(a))
+  for (const note of notes) {
+    lines.push(`  ${note}`)
+  }
+  if (others.size > 0) {
+    lines.push(`  not read: ${[...others].map(([kind, n]) => `${n} ${kind}`).join(', ')}`)
+  }
+  const told = flows
+    .filter(({ statements }) => statements.length > 0)
+    .sort((a, b) => weightOf(a) - weightOf(b))
+  const quiet = flows
+    .filter(({ statements }) => statements.length === 0)
+    .sort((a, b) => bytesOf(b) - bytesOf(a))
   const shown = isAll ? [...told, ...quiet] : (told.length > 0 ? told : quiet).slice(0, FLOWS_SHOWN)
   const each = Math.max(3, Math.floor(STATEMENTS_SHOWN / Math.max(shown.length, 1)))
-  for (const flow of shown) lines.push('', ...flowLines(flow, isAll ? Number.POSITIVE_INFINITY : each))
+  for (const flow of shown) {
+    lines.push('', ...flowLines(flow, isAll ? Number.POSITIVE_INFINITY : each))
+  }
   const left = told.filter(flow => !shown.includes(flow))
-  if (left.length > 0)
+  if (left.length > 0) {
     lines.push(
       '',
       `${count(left.length, 'more flow')} with statements: ${countsOf(left.flatMap(({ statements }) => statements))}`,
     )
+  }
   const rest = total - shown.length - left.length
-  if (rest > 0)
+  if (rest > 0) {
     lines.push(
       '',
       `${count(rest, 'other flow')}${forgotten > 0 ? `, of which ${forgotten} were closed and not kept` : ' without a statement'}`,
     )
+  }
   return `${lines.join('\n')}\n`
 }
 
 function flowLines(flow: FlowStory, most: number): string[] {
-  const { protocol, application, client, server, place, ways, rtt, statements, more, isTimed } = flow
+  const { protocol, application, client, server, place, ways, rtt, statements, more, isTimed } =
+    flow
   const kind = application === undefined ? protocol : `${protocol} ${application}`
-  const from = place === undefined ? '' : `, captured ${place === 'middle' ? 'between them' : `at the ${place}`}`
+  const from =
+    place === undefined
+      ? ''
+      : `, captured ${place === 'middle' ? 'between them' : `at the ${place}`}`
   const lines = [`${kind} ${endText(client)} > ${endText(server)}${from}`]
   const sent = `${count(ways.ab.bytes, 'byte')} in ${count(ways.ab.packets, 'packet')} > , < ${ways.ba.bytes} in ${ways.ba.packets}`
   const trips = [['server', rtt.ab] as const, ['client', rtt.ba] as const].flatMap(([end, d]) =>
@@ -67,8 +83,12 @@ function flowLines(flow: FlowStory, most: number): string[] {
   lines.push(
     `  ${sent}; ${isTimed ? `${timeText(flow.last - flow.begin)}, ` : ''}ended by ${ENDS.get(flow.end) ?? 'nothing'}`,
   )
-  if (trips.length > 0) lines.push(`  round trip ${trips.join(', ')}`)
-  if (rates.length > 0) lines.push(`  bottleneck ${rates.join('; ')}`)
+  if (trips.length > 0) {
+    lines.push(`  round trip ${trips.join(', ')}`)
+  }
+  if (rates.length > 0) {
+    lines.push(`  bottleneck ${rates.join('; ')}`)
+  }
   const chosen = [...statements].sort((a, b) => rankOf(a) - rankOf(b)).slice(0, most)
   const origin = flow.begin
   for (const { way, certainty, time: at, frames, text } of chosen.sort((a, b) => a.time - b.time)) {
@@ -78,7 +98,9 @@ function flowLines(flow: FlowStory, most: number): string[] {
   }
   const rest = statements.filter(statement => !chosen.includes(statement))
   const left = [countsOf(rest), more > 0 && `${more} that were not kept`].filter(Boolean).join(', ')
-  if (left !== '') lines.push(`  and ${rest.length + more} more: ${left}`)
+  if (left !== '') {
+    lines.push(`  and ${rest.length + more} more: ${left}`)
+  }
   return lines
 }
 
@@ -93,6 +115,8 @@ const endText = ({ address, port }: FlowStory['client']): string =>
   `${address.includes(':') ? `[${address}]` : address}:${port}`
 
 function countsOf(statements: readonly Statement[]): string {
-  const counts = KINDS.map(kind => [kind, statements.filter(one => one.kind === kind).length] as const)
+  const counts = KINDS.map(
+    kind => [kind, statements.filter(one => one.kind === kind).length] as const,
+  )
   return counts.flatMap(([kind, n]) => (n === 0 ? [] : `${n} ${kind}`)).join(', ')
 }

@@ -24,7 +24,8 @@ const FIRST_LIVES: readonly number[] = [64, 128, 255]
 /** No window is larger (RFC 7323 sec. 2.3). */
 const WINDOW_MAX = 2 ** 30
 
-const moreOf = ({ losses, statements, isTwice }: Half): number => losses.more + (isTwice ? 0 : statements.more)
+const moreOf = ({ losses, statements, isTwice }: Half): number =>
+  losses.more + (isTwice ? 0 : statements.more)
 
 /** The fields of a story that the flow does not know itself. */
 export type FlowFrame = 'client' | 'server' | 'begin' | 'last' | 'isTimed' | 'statements'
@@ -66,12 +67,16 @@ export class TcpFlow {
     const { flags, time } = p
     if (time - this.last >= IDLE) {
       this.#pause = { at: time, lasted: time - this.last }
-      if (this.pauses.length < PAUSES_MAX) this.pauses.push(this.#pause)
+      if (this.pauses.length < PAUSES_MAX) {
+        this.pauses.push(this.#pause)
+      }
     }
     this.last = time
     const isSyn = (flags & TCP_SYN) !== 0
     const isReset = (flags & TCP_RST) !== 0
-    if (Number.isNaN(half.base) && !isReset) half.begin(p.seq, isSyn)
+    if (Number.isNaN(half.base) && !isReset) {
+      half.begin(p.seq, isSyn)
+    }
     const n = half.relative(p.seq)
     const end = n + p.length + (isSyn ? 1 : 0) + (flags & TCP_FIN)
     const isTwin = half.count(p)
@@ -86,8 +91,12 @@ export class TcpFlow {
       return
     }
     // An end that continues has not sent the RST.
-    if (this.#resetter === half && end > half.sent) this.end = 'open'
-    if (isSyn) this.#open(p, half, isForward)
+    if (this.#resetter === half && end > half.sent) {
+      this.end = 'open'
+    }
+    if (isSyn) {
+      this.#open(p, half, isForward)
+    }
     if ((flags & TCP_FIN) !== 0 && half.finFrame === 0) {
       half.finAt = end
       half.finTime = time
@@ -100,13 +109,19 @@ export class TcpFlow {
       const { bytes, sent } = half
       this.#endPause(p, half, other, n)
       half.send(p, n, end, other)
-      if (p.length > 0 && half.bytes > bytes) this.messages.add(p, half.way, n, half.bytes - bytes, sent || n)
+      if (p.length > 0 && half.bytes > bytes) {
+        this.messages.add(p, half.way, n, half.bytes - bytes, sent || n)
+      }
     }
     half.latest = end === n ? -half.acks : n
     this.#sender = half
     const isClosed = Number.isFinite(this.ab.finAt) && Number.isFinite(this.ba.finAt)
-    if (isClosed && this.end === 'open') this.end = 'fin'
-    if ((flags & TCP_ACK) !== 0) this.#acknowledged(p, half, other, end === n)
+    if (isClosed && this.end === 'open') {
+      this.end = 'fin'
+    }
+    if ((flags & TCP_ACK) !== 0) {
+      this.#acknowledged(p, half, other, end === n)
+    }
     half.life = p.life
     half.lastTime = time
   }
@@ -118,10 +133,13 @@ export class TcpFlow {
     half.dataTime = p.time
     half.dataFrame = p.frame
     half.hasMore = (p.flags & (TCP_PSH | TCP_FIN)) === 0 && p.length >= LONG
-    const isSilent = hasMore && lastTime === dataTime && n >= half.sent && n < half.edge && lasted >= SILENT
+    const isSilent =
+      hasMore && lastTime === dataTime && n >= half.sent && n < half.edge && lasted >= SILENT
     const isHere = half.rtt.min * NEAR < other.rtt.min
     if (!isSilent || !isHere || other.dataTime > dataTime) return
-    if (this.statements.list.some(({ kind, time }) => kind === 'zero-window' && time >= dataTime)) return
+    if (this.statements.list.some(({ kind, time }) => kind === 'zero-window' && time >= dataTime)) {
+      return
+    }
     const text = `nothing came from ${senderOf(way)} for ${timeText(lasted)}, although it had more to send`
     const more = { packet: packetOf('seq', half.sent), verb: 'silence', lasted } as const
     this.statements.add(['silence', way, 'guess'], dataTime, [dataFrame, p.frame], text, more)
@@ -134,7 +152,8 @@ export class TcpFlow {
 
   get story(): Omit<FlowStory, FlowFrame> {
     const { ab, ba, syn, end, messages } = this
-    const isNear = (half: Half, far: Half) => half.rtt.min < NEAR_MAX && half.rtt.min * NEAR < far.rtt.min
+    const isNear = (half: Half, far: Half) =>
+      half.rtt.min < NEAR_MAX && half.rtt.min * NEAR < far.rtt.min
     const notAtClient = isNear(ab, ba) ? 'server' : 'middle'
     const place = isNear(ba, ab) ? 'client' : notAtClient
     const [isFirst, isFirstBack] = [ab, ba].map(({ life }) => FIRST_LIVES.includes(life))
@@ -160,22 +179,37 @@ export class TcpFlow {
     half.closedAt = Number.NaN
     const lasted = time - closedAt
     const text = `${senderOf(way)} received no more for ${timeText(lasted)}: its window was zero`
-    this.statements.add(['zero-window', way, 'seen'], closedAt, [closedFrame, frame], text, { lasted })
+    this.statements.add(['zero-window', way, 'seen'], closedAt, [closedFrame, frame], text, {
+      lasted,
+    })
   }
 
   #open(p: PacketView, half: Half, isForward: boolean): void {
-    if ((p.flags & TCP_ACK) !== 0) this.synAcks++
-    else if (isForward) this.syn = p.seq
-    if (p.mss > 0) half.mss = p.mss
+    if ((p.flags & TCP_ACK) !== 0) {
+      this.synAcks++
+    } else if (isForward) {
+      this.syn = p.seq
+    }
+    if (p.mss > 0) {
+      half.mss = p.mss
+    }
     half.scale = Math.max(p.windowScale, 0)
     half.permitsSack = p.sackPermitted
   }
 
   #acknowledged(p: PacketView, half: Half, other: Half, isPure: boolean): void {
-    if (Number.isNaN(other.base)) other.begin(p.ack, false)
+    if (Number.isNaN(other.base)) {
+      other.begin(p.ack, false)
+    }
     const isSyn = (p.flags & TCP_SYN) !== 0
     const ack = other.relative(p.ack)
-    if (half.packets === 1 && !isSyn && half.way === 'ba' && this.syn >= 0 && (ack < 0 || ack > other.sent)) {
+    if (
+      half.packets === 1 &&
+      !isSyn &&
+      half.way === 'ba' &&
+      this.syn >= 0 &&
+      (ack < 0 || ack > other.sent)
+    ) {
       const text = 'the server answered the SYN by an ACK of an older connection'
       this.statements.add(['half-open', 'ba', 'seen'], p.time, [p.frame], text)
       return
@@ -183,8 +217,9 @@ export class TcpFlow {
     other.acknowledge(p, ack, half, isPure)
     const window = isSyn ? p.window : p.window * 2 ** half.scale
     other.edge = Math.max(ack + window, Number.isFinite(other.edge) ? other.edge : 0)
-    if (window > 0 && half.closedAt >= 0) this.openWindow(half, p.time, p.frame)
-    else if (window === 0 && Number.isNaN(half.closedAt)) {
+    if (window > 0 && half.closedAt >= 0) {
+      this.openWindow(half, p.time, p.frame)
+    } else if (window === 0 && Number.isNaN(half.closedAt)) {
       half.closedAt = p.time
       half.closedFrame = p.frame
     }
@@ -192,7 +227,9 @@ export class TcpFlow {
 
   #reset(p: PacketView, half: Half, other: Half): void {
     half.rsts++
-    if (half.rsts === 1) half.resetAt = p.time
+    if (half.rsts === 1) {
+      half.resetAt = p.time
+    }
     if (this.end !== 'open') return
     this.end = 'reset'
     this.#resetter = half
@@ -207,13 +244,20 @@ export class TcpFlow {
     const isAnswer = other.lastTime >= at && !(half.lastTime >= at) && (p.flags & TCP_ACK) === 0
     if (p.time - at < ANSWER && isAnswer) {
       const text = `${who} sent a RST after a pause of ${timeText(lasted)}: it or a middlebox had forgotten the connection`
-      this.statements.add(['forgotten', way, 'inferred'], p.time, [p.frame], text, { ...more, lasted })
+      this.statements.add(['forgotten', way, 'inferred'], p.time, [p.frame], text, {
+        ...more,
+        lasted,
+      })
       return
     }
     const isRefused = !Number.isNaN(this.syn) && this.synAcks === 0 && way === 'ba'
-    if (isRefused && (p.flags & TCP_ACK) !== 0) other.acknowledge(p, other.relative(p.ack), half, false)
+    if (isRefused && (p.flags & TCP_ACK) !== 0) {
+      other.acknowledge(p, other.relative(p.ack), half, false)
+    }
     const isOther = life > 0 && life !== p.life && !half.isTwice
-    const doubt = isOther ? `, with the TTL ${p.life} instead of ${life}: perhaps a middlebox sent it` : ''
+    const doubt = isOther
+      ? `, with the TTL ${p.life} instead of ${life}: perhaps a middlebox sent it`
+      : ''
     const text = isRefused ? `${who} refused the connection` : `${who} sent a RST${doubt}`
     this.statements.add(['reset', way, 'seen'], p.time, [p.frame], text, more)
   }

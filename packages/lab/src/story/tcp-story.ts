@@ -30,7 +30,11 @@ const BACKOFF = 1.5
 /** Returns the statements about a connection in the order of time. The capture ends at `end`. */
 export function statementsOf(flow: TcpFlow, end: number): Statement[] {
   const { ab, ba, statements } = flow
-  for (const half of [ab, ba]) if (half.closedAt >= 0) flow.openWindow(half, end)
+  for (const half of [ab, ba]) {
+    if (half.closedAt >= 0) {
+      flow.openWindow(half, end)
+    }
+  }
   const all = [
     ...aboutHalf(flow, ab, ba, end),
     ...aboutHalf(flow, ba, ab, end),
@@ -51,19 +55,30 @@ function aboutHalf(flow: TcpFlow, half: Half, other: Half, end: number): Stateme
   const done = new Set<Loss>()
   for (const first of losses) {
     if (done.has(first)) continue
-    const chain = losses.filter(loss => loss.start === first.start && !loss.isBefore && isLost(loss) && !done.has(loss))
+    const chain = losses.filter(
+      loss => loss.start === first.start && !loss.isBefore && isLost(loss) && !done.has(loss),
+    )
     const isChain = chain[0] === first && (!isOneWay || isBackoff(chain))
     const silence = isChain ? aboutSilence(flow, half, other, chain, end) : undefined
     done.add(first)
-    if (silence !== undefined) about.push(silence)
-    else if (!isOneWay) about.push(...aboutLoss(first, half, other))
+    if (silence !== undefined) {
+      about.push(silence)
+    } else if (!isOneWay) {
+      about.push(...aboutLoss(first, half, other))
+    }
     const from = first.first.time
     const until = from + (silence?.lasted ?? -1)
-    for (const loss of losses) if (isLost(loss) && loss.first.time >= from && loss.first.time <= until) done.add(loss)
+    for (const loss of losses) {
+      if (isLost(loss) && loss.first.time >= from && loss.first.time <= until) {
+        done.add(loss)
+      }
+    }
   }
   const waits = ({ isBefore }: Loss) => (isBefore ? other : half).rtt
   const lost = losses.filter(({ verdict }) => verdict === 'lost')
-  const full = lost.filter(loss => loss.waited > QUEUE_MIN && loss.waited > FULL * (waits(loss).max - waits(loss).min))
+  const full = lost.filter(
+    loss => loss.waited > QUEUE_MIN && loss.waited > FULL * (waits(loss).max - waits(loss).min),
+  )
   if (full.length < FULL_MIN || full.length * 2 <= lost.length) return about
   const longest = timeText(Math.max(...full.map(({ waited }) => waited)))
   const text = `the queue was full: ${full.length} of ${lost.length} lost segments were lost while others waited ${longest}`
@@ -99,7 +114,11 @@ function aboutSilence(
   const times = `${chain.length + 1} times`
   if (isSyn) {
     const text = `the SYN was sent ${times}, ${isOver ? `and answered after ${timeText(lasted)}` : 'without an answer'}`
-    return state(['syn-repeated', way, 'seen'], time, frames, text, { packet, verb: 'silence', lasted })
+    return state(['syn-repeated', way, 'seen'], time, frames, text, {
+      packet,
+      verb: 'silence',
+      lasted,
+    })
   }
   const size = chain[0].end - start
   if (size > passed && size >= SMALL && passed > 0) {
@@ -115,7 +134,11 @@ function aboutSilence(
   const pause = flow.pauses.find(({ at }) => at === time)
   if (pause !== undefined && pause.lasted >= IDLE && !isOver) {
     const text = `nothing answered after a pause of ${timeText(pause.lasted)}: a NAT or firewall may have forgotten the connection`
-    return state(['forgotten', way, 'guess'], time, frames, text, { packet, verb: 'rebind', lasted })
+    return state(['forgotten', way, 'guess'], time, frames, text, {
+      packet,
+      verb: 'rebind',
+      lasted,
+    })
   }
   const unanswered = isReset ? ', until its RST' : ', to the end'
   const until = isOver ? '' : unanswered
@@ -129,7 +152,18 @@ function aboutSilence(
 }
 
 function aboutLoss(loss: Loss, half: Half, other: Half): Statement[] {
-  const { start, first, again, verdict, settled, settledFrame, isBefore, isReported, ack, isUnsure } = loss
+  const {
+    start,
+    first,
+    again,
+    verdict,
+    settled,
+    settledFrame,
+    isBefore,
+    isReported,
+    ack,
+    isUnsure,
+  } = loss
   const { copy, time, frame } = first
   const { way } = half
   const packet = packetOf('seq', start, copy)
@@ -144,7 +178,12 @@ function aboutLoss(loss: Loss, half: Half, other: Half): Statement[] {
   const isOnTime = half.rtt.count > 0 && settled - time < LATE * half.rtt.min
   if (verdict === 'needless' && start === 0 && way === 'ab' && !isOnTime) {
     const text = 'the SYN-ACK was lost before this capture: the server had received the first SYN'
-    return [state(['lost', back, 'inferred'], time, frames, text, { packet: packetOf('seq', 0), verb: 'drop' })]
+    return [
+      state(['lost', back, 'inferred'], time, frames, text, {
+        packet: packetOf('seq', 0),
+        verb: 'drop',
+      }),
+    ]
   }
   if (verdict === 'needless') {
     const text =
@@ -157,16 +196,29 @@ function aboutLoss(loss: Loss, half: Half, other: Half): Statement[] {
   if (verdict === 'passed') {
     const repeated: Certainty = loss.isDuplicate ? 'seen' : 'guess'
     // A lost ACK with data is a lost segment.
-    if (ack === 0) return [state(['repeated', way, repeated], again.time, frames, `${name} was repeated after its ACK`)]
+    if (ack === 0) {
+      return [
+        state(
+          ['repeated', way, repeated],
+          again.time,
+          frames,
+          `${name} was repeated after its ACK`,
+        ),
+      ]
+    }
     // Near its sender no ACK was lost after the capture.
     const isNear = other.rtt.min * NEAR < half.rtt.min
-    const isSure = !isNear && loss.isLast && loss.heard <= settled && again.time - settled > LATE * other.rtt.max
+    const isSure =
+      !isNear && loss.isLast && loss.heard <= settled && again.time - settled > LATE * other.rtt.max
     const text = isSure
       ? `ACK ${ack} was lost after this capture: ${name} was repeated`
       : `${name} was repeated after its ACK ${ack}`
     if (!isSure) return [state(['repeated', way, repeated], again.time, frames, text)]
     return [
-      state(['lost', back, 'inferred'], settled, [again.frame], text, { packet: packetOf('ack', ack), verb: 'drop' }),
+      state(['lost', back, 'inferred'], settled, [again.frame], text, {
+        packet: packetOf('ack', ack),
+        verb: 'drop',
+      }),
     ]
   }
   const known = isReported ? 'seen' : 'inferred'
@@ -188,7 +240,9 @@ function nameOf({ start, end, first: { copy } }: Loss, { way, finAt }: Half): st
 function aboutEnd({ ab, ba, end: how }: TcpFlow, end: number): Statement[] {
   const [closed, open] = Number.isFinite(ab.finAt) ? [ab, ba] : [ba, ab]
   const { finAt, finTime, finFrame, acked, way } = closed
-  if (how !== 'open' || acked < finAt || closed.sent > finAt || !(end - open.lastTime >= IDLE)) return []
+  if (how !== 'open' || acked < finAt || closed.sent > finAt || !(end - open.lastTime >= IDLE)) {
+    return []
+  }
   const lasted = end - finTime
   const text = `${senderOf(way)} sent a FIN, and ${senderOf(open.way)} none in ${timeText(lasted)}, to the end`
   return [state(['half-open', open.way, 'seen'], finTime, [finFrame], text, { lasted })]
@@ -207,8 +261,12 @@ function aboutReplies({ ab, ba, messages, statements }: TcpFlow): Statement[] {
     const lasted = reply === undefined ? 0 : reply.time - until - trip
     if (reply === undefined || lasted < SLOW) continue
     const isWithin = (from: number, to: number) => to >= until && from <= reply.time
-    const isLossy = [...ab.losses.list, ...ba.losses.list].some(loss => isWithin(loss.first.time, loss.again.time))
-    const isClosed = statements.list.some(({ time, lasted: closed = 0 }) => isWithin(time, time + closed))
+    const isLossy = [...ab.losses.list, ...ba.losses.list].some(loss =>
+      isWithin(loss.first.time, loss.again.time),
+    )
+    const isClosed = statements.list.some(({ time, lasted: closed = 0 }) =>
+      isWithin(time, time + closed),
+    )
     if (isLossy || isClosed) continue
     // Elsewhere, repetitions of the reply may have been lost before the capture.
     const certainty = ab.rtt.count > 0 && trip < NEAR_TRIP ? 'seen' : 'guess'
@@ -219,19 +277,34 @@ function aboutReplies({ ab, ba, messages, statements }: TcpFlow): Statement[] {
 }
 
 /** Returns the statements about a handshake, of TCP or TLS, that was not completed. */
-function aboutStart({ ab, ba, syn, synAcks, last, messages, end }: TcpFlow, captured: number): Statement[] {
+function aboutStart(
+  { ab, ba, syn, synAcks, last, messages, end }: TcpFlow,
+  captured: number,
+): Statement[] {
   if (syn >= 0 && synAcks > 0 && ba.acked === 0 && ab.rsts + ba.rsts === 0) {
     const certainty = synAcks > 1 ? 'seen' : 'guess'
-    return [state(['half-open', 'ab', certainty], last, [], 'the client did not complete the handshake')]
+    return [
+      state(['half-open', 'ab', certainty], last, [], 'the client did not complete the handshake'),
+    ]
   }
   const isPart = ab.packets === 0 || ba.packets === 0 || ab.unseen + ba.unseen > 0
   if (messages.application !== 'tls' || isPart) return []
   const answer = messages.byte(1)
   const stopped = 'the TLS handshake stops after'
-  if (answer === TLS_ALERT && messages.byte(1, 5) === TLS_FATAL)
+  if (answer === TLS_ALERT && messages.byte(1, 5) === TLS_FATAL) {
     return [state(['tls-stopped', 'ba', 'seen'], last, [], `${stopped} an alert of the server`)]
+  }
   if (messages.turns > 2 || (end === 'open' && captured - messages.lastTime < PATIENCE)) return []
   const [way, sent] =
-    answer === undefined ? (['ba', 'the ClientHello'] as const) : (['ab', "the server's answer"] as const)
-  return [state(['tls-stopped', way, end === 'open' ? 'guess' : 'inferred'], last, [], `${stopped} ${sent}`)]
+    answer === undefined
+      ? (['ba', 'the ClientHello'] as const)
+      : (['ab', "the server's answer"] as const)
+  return [
+    state(
+      ['tls-stopped', way, end === 'open' ? 'guess' : 'inferred'],
+      last,
+      [],
+      `${stopped} ${sent}`,
+    ),
+  ]
 }

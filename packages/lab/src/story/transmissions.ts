@@ -58,7 +58,9 @@ export class Transmissions {
 
   /** Adds a copy of bytes in packet `p`. All bytes before `acked` were acknowledged. */
   add(p: Packet, start: number, end: number, copy: number, acked: number): void {
-    if (this.next - this.first === this.#capacity) this.#makeRoom(acked)
+    if (this.next - this.first === this.#capacity) {
+      this.#makeRoom(acked)
+    }
     const at = (this.next++ % this.#capacity) * FIELDS
     const data = this.#data
     data[at] = start
@@ -85,14 +87,20 @@ export class Transmissions {
   /** Returns the last transmission with a byte; -1 without one. */
   lastOf(byte: number): number {
     let i = this.next - 1
-    while (i >= this.first && (byte < this.get(i, START) || byte >= this.get(i, END))) i--
+    while (i >= this.first && (byte < this.get(i, START) || byte >= this.get(i, END))) {
+      i--
+    }
     return i < this.first ? -1 : i
   }
 
   /** Returns how many transmissions have a byte. */
   copiesOf(byte: number): number {
     let copies = 0
-    for (let i = this.first; i < this.next; i++) if (this.get(i, START) <= byte && byte < this.get(i, END)) copies++
+    for (let i = this.first; i < this.next; i++) {
+      if (this.get(i, START) <= byte && byte < this.get(i, END)) {
+        copies++
+      }
+    }
     return copies
   }
 
@@ -101,7 +109,9 @@ export class Transmissions {
     let bytes = 0
     for (let i = Math.max(from, this.first); i < this.next; i++) {
       const at = (i % this.#capacity) * FIELDS
-      if (this.#data[at] < start || this.#data[at + 1] > end || this.#data[at + SACKED] > 0) continue
+      if (this.#data[at] < start || this.#data[at + 1] > end || this.#data[at + SACKED] > 0) {
+        continue
+      }
       this.#data[at + SACKED] = time
       bytes += this.#data[at + 1] - this.#data[at]
     }
@@ -128,7 +138,9 @@ export class Transmissions {
     const data = new Array<number>(to * FIELDS).fill(0.5)
     for (let i = this.first; i < this.next; i++) {
       const at = (i % capacity) * FIELDS
-      for (let j = 0; j < FIELDS; j++) data[(i % to) * FIELDS + j] = this.#data[at + j]
+      for (let j = 0; j < FIELDS; j++) {
+        data[(i % to) * FIELDS + j] = this.#data[at + j]
+      }
     }
     this.#room.slots += to - capacity
     this.#data = data

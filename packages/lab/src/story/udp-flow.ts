@@ -51,23 +51,40 @@ class UdpHalf {
     const { place, time, id, length, head, passed, part } = this.#whole
     const { length: own } = p
     const hasRoom = own < length && passed + own <= length
-    if (p.place !== place && p.time - time < COPY_TIME && hasRoom && isPartOf(p.id, own, id, passed)) {
+    if (
+      p.place !== place &&
+      p.time - time < COPY_TIME &&
+      hasRoom &&
+      isPartOf(p.id, own, id, passed)
+    ) {
       if (passed === 0 ? headOf(p) === head : own <= part) {
         this.#whole.passed += own
-        if (passed === 0) this.#whole.part = own
+        if (passed === 0) {
+          this.#whole.part = own
+        }
         this.joined.add(place, p.time)
         return true
       }
     }
-    if (p.ipLength > MTU)
-      this.#whole = { place: p.place, time: p.time, id: p.id, length: own, head: headOf(p), passed: 0, part: 0 }
+    if (p.ipLength > MTU) {
+      this.#whole = {
+        place: p.place,
+        time: p.time,
+        id: p.id,
+        length: own,
+        head: headOf(p),
+        passed: 0,
+        part: 0,
+      }
+    }
     return false
   }
 
   /** Counts a datagram. Returns whether it is the one before it again. */
   count({ id, length, time, bytes, h }: PacketView): boolean {
     const sum = get16(bytes, h + UDP_CHECK)
-    const isSame = this.packets > 0 && id === this.#id && length === this.#length && sum === this.#sum
+    const isSame =
+      this.packets > 0 && id === this.#id && length === this.#length && sum === this.#sum
     const isTwin = isSame && time - this.#time < (id === 0 ? TWIN_UNKNOWN : TWIN)
     this.#id = id
     this.#sum = sum
@@ -82,7 +99,9 @@ class UdpHalf {
   spin(bit: number, time: number): void {
     this.#shorts++
     if (bit === this.#spin) return
-    if (this.#edge >= 0) this.#spins.add(this.#edge, time - this.#edge)
+    if (this.#edge >= 0) {
+      this.#spins.add(this.#edge, time - this.#edge)
+    }
     this.#edge = time
     this.#spin = bit
   }
@@ -140,10 +159,16 @@ export class UdpFlow {
     this.last = time
     if (half.count(p)) {
       const packet = packetOf('packet', half.packets)
-      this.statements.add(['duplicated', way, 'seen'], time, [frame], `packet ${half.packets} arrived twice`, {
-        packet,
-        verb: 'duplicate',
-      })
+      this.statements.add(
+        ['duplicated', way, 'seen'],
+        time,
+        [frame],
+        `packet ${half.packets} arrived twice`,
+        {
+          packet,
+          verb: 'duplicate',
+        },
+      )
       return
     }
     this.messages.addDatagram(p, way)
@@ -153,20 +178,31 @@ export class UdpFlow {
     }
     this.#since.count++
     this.#since.last = time
-    if (p.destinationPort === DNS_PORT || p.sourcePort === DNS_PORT) this.#dns(p, half.packets)
-    else this.#quic(p, half)
+    if (p.destinationPort === DNS_PORT || p.sourcePort === DNS_PORT) {
+      this.#dns(p, half.packets)
+    } else {
+      this.#quic(p, half)
+    }
   }
 
   /** Returns the statements. The capture ends at `end`. */
   end(end: number): readonly Statement[] {
     this.#silence(end)
-    for (const query of this.#queries.values()) this.#aboutQuery(query)
+    for (const query of this.#queries.values()) {
+      this.#aboutQuery(query)
+    }
     return this.statements.list
   }
 
   get story(): Omit<FlowStory, FlowFrame> {
     const { application, ab, ba } = this
-    const none = { isWhole: true, end: 'open', place: undefined, mss: undefined, messages: this.messages.list } as const
+    const none = {
+      isWhole: true,
+      end: 'open',
+      place: undefined,
+      mss: undefined,
+      messages: this.messages.list,
+    } as const
     const rtt = { ab: (ab.spins ?? ba.spins)?.distribution, ba: undefined }
     return {
       protocol: 'udp',
@@ -212,20 +248,34 @@ export class UdpFlow {
         this.#aboutQuery(old)
         this.#queries.delete(oldest)
       }
-      this.#queries.set(id, { n, time: p.time, frames: [p.frame], copies: 1, replies: 0, reply: 0, early: 0 })
+      this.#queries.set(id, {
+        n,
+        time: p.time,
+        frames: [p.frame],
+        copies: 1,
+        replies: 0,
+        reply: 0,
+        early: 0,
+      })
     }
   }
 
   #aboutQuery({ n, time, frames, copies, replies, early }: Query): void {
     const packet = packetOf('packet', n)
     const sent = `query ${n} was sent ${copies} times`
-    if (replies === 0 && copies === 1)
+    if (replies === 0 && copies === 1) {
       this.statements.add(['reply-lost', 'ba', 'guess'], time, frames, `query ${n} had no reply`)
-    else if (replies === 0) {
-      this.statements.add(['query-repeated', 'ab', 'seen'], time, frames, `${sent}, without a reply`, {
-        packet,
-        verb: 'silence',
-      })
+    } else if (replies === 0) {
+      this.statements.add(
+        ['query-repeated', 'ab', 'seen'],
+        time,
+        frames,
+        `${sent}, without a reply`,
+        {
+          packet,
+          verb: 'silence',
+        },
+      )
     } else if (copies > 1 && early > 0) {
       const lost = { packet: packetOf('packet', early), verb: 'drop' } as const
       this.statements.add(
@@ -236,19 +286,35 @@ export class UdpFlow {
         lost,
       )
     } else if (copies > replies) {
-      this.statements.add(['query-repeated', 'ab', 'guess'], time, frames, `${sent}: it or its reply was lost`, {
-        packet,
-        verb: 'drop',
-      })
-    } else if (copies > 1)
-      this.statements.add(['query-repeated', 'ab', 'seen'], time, frames, `${sent}, before its slow reply`)
+      this.statements.add(
+        ['query-repeated', 'ab', 'guess'],
+        time,
+        frames,
+        `${sent}: it or its reply was lost`,
+        {
+          packet,
+          verb: 'drop',
+        },
+      )
+    } else if (copies > 1) {
+      this.statements.add(
+        ['query-repeated', 'ab', 'seen'],
+        time,
+        frames,
+        `${sent}, before its slow reply`,
+      )
+    }
   }
 
   #quic(p: PacketView, half: UdpHalf): void {
     const first = p.bytes[p.at]
     if (p.end - p.at < 5 || (first & FIXED) === 0) return
     if ((first & LONG) === 0) {
-      if (this.application === 'quic') half.spin(first & SPIN, p.time)
-    } else if (VERSIONS.includes(get32(p.bytes, p.at + 1))) this.application = 'quic'
+      if (this.application === 'quic') {
+        half.spin(first & SPIN, p.time)
+      }
+    } else if (VERSIONS.includes(get32(p.bytes, p.at + 1))) {
+      this.application = 'quic'
+    }
   }
 }

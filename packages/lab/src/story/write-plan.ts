@@ -39,9 +39,12 @@ export function planOf(story: Story, hasPrograms: boolean, hasTraces: boolean, e
   const faulty = story.flows.filter(({ statements }) => statements.some(isFault))
   const telling = faulty.length > 0 ? faulty : story.flows.slice(0, FLOWS_MAX)
   const flows = hasPrograms ? story.flows : telling
-  if (flows.length === 0) throw new UsageError('the capture has no flow of TCP or UDP to write a test of')
+  if (flows.length === 0) {
+    throw new UsageError('the capture has no flow of TCP or UDP to write a test of')
+  }
   const hosts = namesOf(flows)
-  const endsOf = (flow: FlowStory) => [flow.client, flow.server].map(({ address }) => hosts.get(address) as string)
+  const endsOf = (flow: FlowStory) =>
+    [flow.client, flow.server].map(({ address }) => hosts.get(address) as string)
   const nats = new Set(flows.filter(hasRebind).map(flow => endsOf(flow).join(' ')))
   const links = new Map<string, FlowStory[]>()
   const alike = new Map<string, number>()
@@ -62,7 +65,10 @@ export function planOf(story: Story, hasPrograms: boolean, hasTraces: boolean, e
       const text = (packetWay === 'ab' ? names : names.toReversed()).join(' > ')
       const link = nats.has(ends) ? `${client}-router` : ends.replace(' ', '-')
       const direction = isTurned ? opposite(packetWay) : packetWay
-      const time = lastingFor(statement, flow.end === 'open' ? story.lasted - END : Number.POSITIVE_INFINITY)
+      const time = lastingFor(
+        statement,
+        flow.end === 'open' ? story.lasted - END : Number.POSITIVE_INFINITY,
+      )
       return { ...packet, link, direction, flow: `${flow.protocol} ${text}`, verb, time, at }
     })
     return { story: flow, client, server, end: end ?? endOf(flow, faults), faults }
@@ -87,7 +93,9 @@ export function planOf(story: Story, hasPrograms: boolean, hasTraces: boolean, e
     /** Flows of the story that the lab does not have. */
     left: story.flows.length + story.forgotten - flows.length,
     /** Nanoseconds that the flows took, and that their faults last. */
-    lasted: Math.max(0, Math.max(...times) - Math.min(...times)) + lasts.reduce((sum, time) => sum + time, 0),
+    lasted:
+      Math.max(0, Math.max(...times) - Math.min(...times)) +
+      lasts.reduce((sum, time) => sum + time, 0),
   }
 }
 
@@ -110,7 +118,8 @@ function repeatedOf({ statements, messages }: FlowStory, hasPrograms: boolean): 
     const { packet, verb, time, way, packetWay = way } = each
     if (packet === undefined || verb === undefined || isHole(each)) return false
     if (verb === 'reset') return time < since && packet.part !== 'rst'
-    const last = packet.part === 'seq' ? 1 + sum(packetWay, ({ length }) => length) : sum(packetWay, () => 1)
+    const last =
+      packet.part === 'seq' ? 1 + sum(packetWay, ({ length }) => length) : sum(packetWay, () => 1)
     return packet.part !== 'ack' && (hasPrograms || packet.n <= last)
   })
 }
@@ -120,12 +129,15 @@ function repeatedOf({ statements, messages }: FlowStory, hasPrograms: boolean): 
  * one of a packet, which counts as hit once.
  */
 function withoutCovered(faults: readonly TimedFault[]): readonly PlannedFault[] {
-  const keyOf = ({ link, flow, part, n, copy }: PlannedFault) => [link, flow, part, n, copy].join(' ')
+  const keyOf = ({ link, flow, part, n, copy }: PlannedFault) =>
+    [link, flow, part, n, copy].join(' ')
   const kept: TimedFault[] = []
   for (const fault of faults.toSorted((a, b) => a.at - b.at)) {
     const isCovered = ({ link, verb, time, at }: TimedFault) =>
       link === fault.link && isDead(verb) && (time === FOREVER || fault.at < at + time)
-    if (!kept.some(each => isCovered(each) || keyOf(each) === keyOf(fault))) kept.push(fault)
+    if (!kept.some(each => isCovered(each) || keyOf(each) === keyOf(fault))) {
+      kept.push(fault)
+    }
   }
   return kept.map(({ at: _, ...fault }) => fault)
 }
@@ -134,15 +146,21 @@ function withoutCovered(faults: readonly TimedFault[]): readonly PlannedFault[] 
 function namesOf(flows: readonly FlowStory[]): ReadonlyMap<string, string> {
   const names = new Map<string, string>()
   for (const role of ['client', 'server'] as const) {
-    const added = new Set(flows.map(flow => flow[role].address).filter(address => !names.has(address)))
-    for (const [i, address] of [...added].entries()) names.set(address, i === 0 ? role : `${role}${i + 1}`)
+    const added = new Set(
+      flows.map(flow => flow[role].address).filter(address => !names.has(address)),
+    )
+    for (const [i, address] of [...added].entries()) {
+      names.set(address, i === 0 ? role : `${role}${i + 1}`)
+    }
   }
   return names
 }
 
 /** Returns the port of a UDP client; undefined if the kernel has chosen it. */
 export function ownPortOf({ protocol, client, server }: FlowStory): number | undefined {
-  return protocol === 'udp' && (client.port < 1024 || client.port === server.port) ? client.port : undefined
+  return protocol === 'udp' && (client.port < 1024 || client.port === server.port)
+    ? client.port
+    : undefined
 }
 
 /** Returns how long a fault lasts, in ns. A silence that ends after `end` has no end. */
@@ -154,7 +172,9 @@ function lastingFor({ verb, time, lasted }: Repeatable, end: number): number {
 
 function endOf({ protocol, statements }: FlowStory, faults: readonly PlannedFault[]): FlowEnd {
   if (faults.some(({ time }) => time === FOREVER) || statements.some(isHole)) return 'silent'
-  return protocol === 'tcp' && faults.some(({ verb }) => verb === 'reset' || verb === 'rebind') ? 'reset' : 'done'
+  return protocol === 'tcp' && faults.some(({ verb }) => verb === 'reset' || verb === 'rebind')
+    ? 'reset'
+    : 'done'
 }
 
 /** Returns a trace in CSV of half of the round trips, from the start of the flow on. */
@@ -162,16 +182,26 @@ function traceOf({ rtt: { ab, ba }, begin }: FlowStory): string | undefined {
   const [far, near] = ab?.trend === undefined ? [ba, ab] : [ab, ba]
   const [first, ...rest] = far?.trend ?? []
   if (first === undefined) return undefined
-  const rows = [[begin, first[1]] as const, ...rest].map(([time, trip]): readonly [string, number] => {
-    const delay = (trip + (near?.median ?? 0)) / 2
-    return [((time - begin) / NSEC_PER_SEC).toFixed(3), delay / NSEC_PER_MSEC]
-  })
+  const rows = [[begin, first[1]] as const, ...rest].map(
+    ([time, trip]): readonly [string, number] => {
+      const delay = (trip + (near?.median ?? 0)) / 2
+      return [((time - begin) / NSEC_PER_SEC).toFixed(3), delay / NSEC_PER_MSEC]
+    },
+  )
   // Packets that leave together are one row.
-  return ['time,delay', ...[...new Map(rows)].map(([time, delay]) => `${time},${delay.toFixed(3)}`), ''].join('\n')
+  return [
+    'time,delay',
+    ...[...new Map(rows)].map(([time, delay]) => `${time},${delay.toFixed(3)}`),
+    '',
+  ].join('\n')
 }
 
 /** Returns a link with the wire of the flow that has the most round trips. */
-function linkOf(ends: string, flows: readonly FlowStory[], traces: Map<string, string> | undefined) {
+function linkOf(
+  ends: string,
+  flows: readonly FlowStory[],
+  traces: Map<string, string> | undefined,
+) {
   const [client = '', server = ''] = ends.split(' ')
   const samplesOf = (one: FlowStory) => (one.rtt.ab?.samples ?? 0) + (one.rtt.ba?.samples ?? 0)
   const flow = flows.toSorted((a, b) => samplesOf(b) - samplesOf(a))[0] as FlowStory
@@ -183,14 +213,21 @@ function linkOf(ends: string, flows: readonly FlowStory[], traces: Map<string, s
   const spread = Math.min(sum('median') - sum('min'), sum('p95') - sum('median')) / 2
   const trace = isBusy || traces === undefined ? undefined : traceOf(flow)
   const file = `${client}-${server}.csv`
-  if (trace !== undefined) traces?.set(file, trace)
+  if (trace !== undefined) {
+    traces?.set(file, trace)
+  }
   const jitter = isBusy || spread < middle / 20 ? '' : ` ${timeText(spread)} ordered`
   const wireOf = (way: Way) => {
-    const { rate, queue } = flows.map(({ ways }) => ways[way]).find(one => one.rate !== undefined) ?? {}
+    const { rate, queue } =
+      flows.map(({ ways }) => ways[way]).find(one => one.rate !== undefined) ?? {}
     // A full queue would lose packets besides those of the faults.
-    const isLossy = flows.some(({ statements }) => statements.some(one => one.way === way && one.verb === 'drop'))
+    const isLossy = flows.some(({ statements }) =>
+      statements.some(one => one.way === way && one.verb === 'drop'),
+    )
     const limit = queue === undefined || isLossy ? '' : ` limit ${timeText(queue)}`
-    const hole = flows.flatMap(({ statements }) => statements).find(each => isHole(each) && each.way === way)
+    const hole = flows
+      .flatMap(({ statements }) => statements)
+      .find(each => isHole(each) && each.way === way)
     const stages = [
       // With headers of 40 bytes, or 52 with timestamps, this segment is longer.
       hole?.size !== undefined && `mtu ${hole.size + 39}`,
@@ -204,10 +241,16 @@ function linkOf(ends: string, flows: readonly FlowStory[], traces: Map<string, s
   const headers = flow.server.address.includes(':') ? 60 : 40
   const mtu = Math.min(USUAL_MTU, ...flows.map(({ mss = USUAL_MTU }) => mss + headers))
   const isUsual = mtu === USUAL_MTU || mtu < LEAST_MTU
-  return { client, server, wire: { ab: wireOf('ab'), ba: wireOf('ba') }, mtu: isUsual ? undefined : mtu }
+  return {
+    client,
+    server,
+    wire: { ab: wireOf('ab'), ba: wireOf('ba') },
+    mtu: isUsual ? undefined : mtu,
+  }
 }
 
-const timeText = (ns: number) => formatDuration(Math.max(1000, Math.round(ns / 1000) * 1000), { digits: 4 })
+const timeText = (ns: number) =>
+  formatDuration(Math.max(1000, Math.round(ns / 1000) * 1000), { digits: 4 })
 
 function otherText({ kind, way, certainty, lasted, frames }: Statement): string {
   const time = lasted === undefined ? '' : ` for ${formatDuration(lasted, { digits: 3 })}`

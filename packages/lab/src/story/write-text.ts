@@ -34,7 +34,8 @@ const OTHERS_MAX = 20
 export function storyTest(story: Story, options: WriteOptions = {}): string {
   const isProgram = hasProgram(options)
   const plan = planOf(story, isProgram, options.traces !== undefined)
-  const survives = plan.faults.length > 0 && (isProgram || plan.flows.every(({ end }) => end === 'done'))
+  const survives =
+    plan.faults.length > 0 && (isProgram || plan.flows.every(({ end }) => end === 'done'))
   const own = { ...scenarioOf(plan, options), ...(!survives && { title: 'repeats the capture' }) }
   const given = { timeout: timeoutOf(plan), rtoMin: false, invariant: false } as const
   return `${testText(undefined, plan.faults, given, own)}\n`
@@ -48,7 +49,11 @@ export const storyTraces = (story: Story, options: WriteOptions): ReadonlyMap<st
 export function storyModule(story: Story, options: WriteOptions = {}) {
   const plan = planOf(story, hasProgram(options), false, 'done')
   const { imports, text } = scenarioOf(plan, options)
-  return { faults: plan.faults, text: [...imports, '', text, ''].join('\n'), timeout: timeoutOf(plan) }
+  return {
+    faults: plan.faults,
+    text: [...imports, '', text, ''].join('\n'),
+    timeout: timeoutOf(plan),
+  }
 }
 
 const hasProgram = ({ client, server }: WriteOptions) => (client ?? server) !== undefined
@@ -70,7 +75,9 @@ function scenarioOf(plan: LabPlan, options: WriteOptions): OwnScenario {
   const clientCalls = clients.map(host => {
     return `${host}.run(() => clientProgram({ lab, host: ${host}, signal, server: ${quote(serverOf(host))} }))`
   })
-  const serverCalls = servers.map(host => `  await ${host}.run(() => serverProgram({ lab, host: ${host}, signal }))`)
+  const serverCalls = servers.map(
+    host => `  await ${host}.run(() => serverProgram({ lab, host: ${host}, signal }))`,
+  )
   const constants = [
     `const plays = { client: ${client === undefined}, server: ${server === undefined} }`,
     '// Whether clients are known by the order of their first packets, in place of their ports.',
@@ -79,9 +86,13 @@ function scenarioOf(plan: LabPlan, options: WriteOptions): OwnScenario {
     ...flowLines(plan, options),
   ]
   const lines = [
-    ...firstOf(others, count => `${count} more statements`, OTHERS_MAX).map(text => `// Not repeated: ${text}`),
+    ...firstOf(others, count => `${count} more statements`, OTHERS_MAX).map(
+      text => `// Not repeated: ${text}`,
+    ),
     ...(left > 0 ? [`// Not repeated: ${left} more flows`] : []),
-    ...(hasTraces ? [`const traces = fileURLToPath(new URL(${quote(`./${options.traces}`)}, import.meta.url))`] : []),
+    ...(hasTraces
+      ? [`const traces = fileURLToPath(new URL(${quote(`./${options.traces}`)}, import.meta.url))`]
+      : []),
     ...(isPlayed ? constants : []),
     '',
     'export default async function scenario({ lab, signal }) {',
@@ -106,8 +117,13 @@ function scenarioOf(plan: LabPlan, options: WriteOptions): OwnScenario {
 function linkText({ client, server, hasNat, wire: { ab, ba }, mtu }: PlannedLink): string {
   const textOf = (text: string) => (text.includes(TRACES) ? `\`${text}\`` : quote(text))
   const wire = ab === ba ? textOf(ab) : `{ ab: ${textOf(ab)}, ba: ${textOf(ba)} }`
-  const own = [...(ab + ba === '' ? [] : [`wire: ${wire}`]), ...(mtu === undefined ? [] : [`mtu: ${mtu}`])]
-  if (!hasNat) return `  await lab.cable(${client}, ${server}${own.length === 0 ? '' : `, { ${own.join(', ')} }`})`
+  const own = [
+    ...(ab + ba === '' ? [] : [`wire: ${wire}`]),
+    ...(mtu === undefined ? [] : [`mtu: ${mtu}`]),
+  ]
+  if (!hasNat) {
+    return `  await lab.cable(${client}, ${server}${own.length === 0 ? '' : `, { ${own.join(', ')} }`})`
+  }
   const router = `await lab.router('router', { nat: 'symmetric', inside: [${client}], outside: ${server} })`
   return ab + ba === '' ? `  ${router}` : `  await (${router}).linkTo(${client}).wire(${wire})`
 }
@@ -118,7 +134,14 @@ function flowLines({ flows }: LabPlan, { withContent = false }: WriteOptions): s
   const lines = flows.flatMap(({ story, client, server, end }) => {
     const { protocol, messages, begin, last } = story
     const flow = {
-      ...{ protocol, at: msOf(begin - start), client, from: ownPortOf(story), server, port: story.server.port },
+      ...{
+        protocol,
+        at: msOf(begin - start),
+        client,
+        from: ownPortOf(story),
+        server,
+        port: story.server.port,
+      },
       ...{ closes: protocol === 'tcp' && story.end === 'fin', end },
       ...(end === 'silent' && { silentAfter: msOf(last - begin) + SILENT_MS }),
     }
@@ -131,7 +154,8 @@ function flowLines({ flows }: LabPlan, { withContent = false }: WriteOptions): s
     })
     return [`  { ${JSON.stringify(flow).slice(1, -1)}, "messages": [`, ...messageLines, '  ] },']
   })
-  const comment = '// Each message has its direction, the pause before it in ms, its bytes, and its first line.'
+  const comment =
+    '// Each message has its direction, the pause before it in ms, its bytes, and its first line.'
   return [comment, 'const flows = [', ...lines, ']']
 }
 
@@ -160,17 +184,27 @@ function isLostDatagram({ protocol, messages, statements }: FlowStory, message: 
  * Returns how long an end waits before a message, in ns. A reply passes the place of the capture
  * a round trip after the message before it. The time after a fault is not the end's own.
  */
-function pauseBefore({ protocol, begin, rtt, messages, statements }: FlowStory, index: number): number {
+function pauseBefore(
+  { protocol, begin, rtt, messages, statements }: FlowStory,
+  index: number,
+): number {
   const [message, before] = [messages[index] as Message, messages[index - 1]]
   const since = before?.time ?? begin
   // Programs repeat datagrams themselves.
   const between = statements.filter(
-    ({ time, verb }) => protocol === 'tcp' && verb !== undefined && time >= since && time < message.time,
+    ({ time, verb }) =>
+      protocol === 'tcp' && verb !== undefined && time >= since && time < message.time,
   )
   const isReply = before !== undefined && before.way !== message.way
   const ofReply = isReply ? rtt[before.way] : undefined
   const turn = before === undefined ? rtt.ab : ofReply
-  return Math.max(0, Math.min(message.time - since - (turn?.median ?? 0), ...between.map(({ time }) => time - since)))
+  return Math.max(
+    0,
+    Math.min(
+      message.time - since - (turn?.median ?? 0),
+      ...between.map(({ time }) => time - since),
+    ),
+  )
 }
 
 const msOf = (ns: number) => Math.round(ns / NSEC_PER_MSEC)

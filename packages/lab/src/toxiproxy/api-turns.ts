@@ -39,8 +39,11 @@ export class Turns {
     this.#connections.refresh(socket)
     const before = this.#last.get(socket)
     if (before !== undefined) {
-      if (this.#early < EARLY_MAX) socket.pause()
-      else socket.destroy()
+      if (this.#early < EARLY_MAX) {
+        socket.pause()
+      } else {
+        socket.destroy()
+      }
     }
     if (socket.destroyed) return
     const turn = this.#after(before, () => this.#run(socket, response, reply))
@@ -57,7 +60,9 @@ export class Turns {
     let length = 0
     const { socket } = request
     // The connection remains for the reply.
-    for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+    for await (const chunk of request.iterator({
+      destroyOnReturn: false,
+    }) as AsyncIterable<Buffer>) {
       length += chunk.length
       if (length > BODY_MAX) throw new ApiError(`a body has at most ${BODY_MAX} bytes`, 413)
       this.#hold(socket, chunk.length)

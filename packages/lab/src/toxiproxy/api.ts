@@ -49,29 +49,46 @@ export function apiServer(proxies: Proxies, options: ApiOptions): Server {
   async function replyTo(request: IncomingMessage): Promise<Reply> {
     const { headers, method = '', url = '' } = request
     if (headers['user-agent']?.startsWith('Mozilla/')) return plain(403, 'User agent not allowed')
-    if (!isOwnName(headers.host, options.hosts))
-      throw new ApiError('wrong Host: use the address, localhost, or a name given by --allow-host', 403)
+    if (!isOwnName(headers.host, options.hosts)) {
+      throw new ApiError(
+        'wrong Host: use the address, localhost, or a name given by --allow-host',
+        403,
+      )
+    }
     if (isForeign(headers)) throw new ApiError('this request is from another origin', 403)
     const path = url.split('?')[0] as string
     // A name may have a slash, as %2F.
     const there = routes.filter(([, each]) => each.test(path))
-    const [, pattern, handler] = there.find(([methods]) => methods.split(' ').includes(method)) ?? []
-    const names = attempt(() => (pattern?.exec(path) ?? [decodeURIComponent(path)]).slice(1).map(decodeURIComponent))
+    const [, pattern, handler] =
+      there.find(([methods]) => methods.split(' ').includes(method)) ?? []
+    const names = attempt(() =>
+      (pattern?.exec(path) ?? [decodeURIComponent(path)]).slice(1).map(decodeURIComponent),
+    )
     if (names === undefined) return plain(400, '400 Bad Request')
-    if (handler !== undefined) return handler(method === 'GET' ? '' : await turns.bodyOf(request), ...names)
+    if (handler !== undefined) {
+      return handler(method === 'GET' ? '' : await turns.bodyOf(request), ...names)
+    }
     if (there.length > 0) return { status: 405 }
     return plain(404, '404 page not found')
   }
 
-  const limits = { requestTimeout: REQUEST_MS, connectionsCheckingInterval: 1000, keepAliveTimeout: SILENCE_MS }
+  const limits = {
+    requestTimeout: REQUEST_MS,
+    connectionsCheckingInterval: 1000,
+    keepAliveTimeout: SILENCE_MS,
+  }
   const server = createServer(limits, (request, response) =>
     turns.take(request, response, async () => {
       const { status, text = '', type } = await replyTo(request).catch(errorReply)
       options.log(`${request.method} ${request.url} ${status}`)
       response.setHeader('x-content-type-options', 'nosniff')
       response.setHeader('x-toxiproxy-request-id', randomBytes(10).toString('hex'))
-      if (type !== undefined) response.setHeader('content-type', type)
-      if (!request.complete) response.setHeader('connection', 'close')
+      if (type !== undefined) {
+        response.setHeader('content-type', type)
+      }
+      if (!request.complete) {
+        response.setHeader('connection', 'close')
+      }
       response.statusCode = status
       return text
     }),
@@ -82,7 +99,11 @@ export function apiServer(proxies: Proxies, options: ApiOptions): Server {
 
 function routesOf(proxies: Proxies, { measures, vnet }: ApiOptions): readonly Route[] {
   const done: Reply = { status: 204 }
-  const metrics: Handler = () => ({ status: 200, text: metricsText(proxies, measures), type: METRICS_TYPE })
+  const metrics: Handler = () => ({
+    status: 200,
+    text: metricsText(proxies, measures),
+    type: METRICS_TYPE,
+  })
   const [all, one] = [/^\/proxies$/, /^\/proxies\/([^/]+)$/]
   const [toxics, toxic] = [/^\/proxies\/([^/]+)\/toxics$/, /^\/proxies\/([^/]+)\/toxics\/([^/]+)$/]
   return [
@@ -97,12 +118,21 @@ function routesOf(proxies: Proxies, { measures, vnet }: ApiOptions): readonly Ro
     [
       'POST PATCH',
       toxic,
-      async (body, name = '', which = '') => json(200, await proxies.updateToxic(name, which, body)),
+      async (body, name = '', which = '') =>
+        json(200, await proxies.updateToxic(name, which, body)),
     ],
-    ['DELETE', toxic, (_, name = '', which = '') => proxies.removeToxic(name, which).then(() => done)],
+    [
+      'DELETE',
+      toxic,
+      (_, name = '', which = '') => proxies.removeToxic(name, which).then(() => done),
+    ],
     ['POST', /^\/populate$/, body => populate(proxies, body)],
     ['POST', /^\/reset$/, () => proxies.reset().then(() => done)],
-    ['GET', /^\/version$/, () => ({ ...json(200, { version: VERSION, vnet }), type: `${JSON_TYPE};charset=utf-8` })],
+    [
+      'GET',
+      /^\/version$/,
+      () => ({ ...json(200, { version: VERSION, vnet }), type: `${JSON_TYPE};charset=utf-8` }),
+    ],
     ['GET', /^\/vnet$/, () => json(200, { ...vnet, ...proxies.state })],
     ...(measures.proxies || measures.runtime ? [['GET', /^\/metrics$/, metrics] as const] : []),
   ]
@@ -119,7 +149,11 @@ async function populate(proxies: Proxies, body: string): Promise<Reply> {
 const JSON_TYPE = 'application/json'
 const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 
-const json = (status: number, value: unknown): Reply => ({ status, text: JSON.stringify(value), type: JSON_TYPE })
+const json = (status: number, value: unknown): Reply => ({
+  status,
+  text: JSON.stringify(value),
+  type: JSON_TYPE,
+})
 const plain = (status: number, line: string): Reply => ({
   status,
   text: `${line}\n`,
@@ -130,7 +164,8 @@ const plain = (status: number, line: string): Reply => ({
 const mapOf = (all: readonly ToxicProxy[]) =>
   `{${all.map(proxy => `${JSON.stringify(proxy.name)}:${JSON.stringify(proxy)}`).join(',')}}`
 
-const asApiError = (error: unknown) => (error instanceof ApiError ? error : new ApiError((error as Error).message, 500))
+const asApiError = (error: unknown) =>
+  error instanceof ApiError ? error : new ApiError((error as Error).message, 500)
 
 /** Go's http.Error calls the JSON of an error plain text, and ends it with a line feed. */
 function errorReply(error: unknown): Reply {

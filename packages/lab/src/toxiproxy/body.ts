@@ -44,7 +44,11 @@ export function listOf(body: string): readonly unknown[] {
  * names. Null keeps a default; other fields are ignored. Numbers are whole, except `fractions`.
  * Throws an ApiError.
  */
-export function fieldsOf<T extends object>(given: unknown, defaults: T, fractions: readonly string[] = []): T {
+export function fieldsOf<T extends object>(
+  given: unknown,
+  defaults: T,
+  fractions: readonly string[] = [],
+): T {
   if (given === null) return defaults
   if (typeOf(given) !== 'object') throw bad(`cannot unmarshal ${typeOf(given)} into an object`)
   const fields = { ...defaults } as Record<string, unknown>
@@ -52,7 +56,9 @@ export function fieldsOf<T extends object>(given: unknown, defaults: T, fraction
     const name = key.toLowerCase()
     if (value === null || !Object.hasOwn(fields, name)) continue
     const type = typeOf(fields[name])
-    const isRight = typeOf(value) === type && (type !== 'number' || fractions.includes(name) || Number.isInteger(value))
+    const isRight =
+      typeOf(value) === type &&
+      (type !== 'number' || fractions.includes(name) || Number.isInteger(value))
     if (!isRight) throw bad(`cannot unmarshal ${shown(value)} into the ${type} ${name}`)
     fields[name] = value
   }
@@ -72,4 +78,5 @@ export function checkFields(given: object, known: readonly string[], what: strin
 const shown = (value: unknown) =>
   typeof value === 'object' ? typeOf(value) : `${typeOf(value)} ${shortened(JSON.stringify(value))}`
 
-const shortened = (text: string) => (text.length > SHOWN_MAX ? `${text.slice(0, SHOWN_MAX)}...` : text)
+const shortened = (text: string) =>
+  text.length > SHOWN_MAX ? `${text.slice(0, SHOWN_MAX)}...` : text

@@ -53,8 +53,9 @@ export class TcpConnection {
   }
 
   sync(changed?: Toxic, isRedrawn = false): void {
-    for (const [i, pump] of this.#last.entries())
+    for (const [i, pump] of this.#last.entries()) {
       pump.sync(this.#place.stages(STREAMS[i as 0]), this.#place.random, changed, isRedrawn)
+    }
   }
 
   close(): void {
@@ -65,13 +66,18 @@ export class TcpConnection {
   async #relay(): Promise<void> {
     const ends = (await this.#place.link?.()) ?? []
     const isOver = this.#client.destroyed || this.#upstream.destroyed
-    for (const end of ends) isOver ? end.destroy() : this.#add(end.setNoDelay(true))
+    for (const end of ends) {
+      isOver ? end.destroy() : this.#add(end.setNoDelay(true))
+    }
     if (isOver) return this.close()
     const path = [this.#client, ...ends, this.#upstream]
     this.#last = [path, path.toReversed()].map(sockets => {
       const hops = []
-      for (let i = 0; i < sockets.length; i += 2)
-        hops.push(new Pump(sockets[i] as Socket, sockets[i + 1] as Socket, (how, to) => this.#end(how, to)))
+      for (let i = 0; i < sockets.length; i += 2) {
+        hops.push(
+          new Pump(sockets[i] as Socket, sockets[i + 1] as Socket, (how, to) => this.#end(how, to)),
+        )
+      }
       return hops.at(-1) as Pump
     })
     this.sync()
@@ -88,16 +94,24 @@ export class TcpConnection {
   }
 
   #checkEnd(): void {
-    if (this.#sockets.size === 0 && !this.#isCrossing) this.#place.onClose(this.#client, this.#upstream)
+    if (this.#sockets.size === 0 && !this.#isCrossing) {
+      this.#place.onClose(this.#client, this.#upstream)
+    }
   }
 
   /** Ends all sockets: gracefully for a `receiver`, which gets what was sent to it. */
   #end(how: Ending | 'destroy', receiver?: Socket): void {
-    for (const pump of this.#last) pump.close()
+    for (const pump of this.#last) {
+      pump.close()
+    }
     for (const socket of this.#sockets) {
-      if (how === 'reset') socket.resetAndDestroy()
-      else if (how === 'close' && socket === receiver) socket.destroySoon()
-      else socket.destroy()
+      if (how === 'reset') {
+        socket.resetAndDestroy()
+      } else if (how === 'close' && socket === receiver) {
+        socket.destroySoon()
+      } else {
+        socket.destroy()
+      }
     }
   }
 }

@@ -30,8 +30,13 @@ async function main(): Promise<void> {
   })
   const seed = Number(process.argv[2])
   const making = createLabWith({ name: 'toxiproxy', world: 'kernel', seed })
-  process.once('disconnect', () => void making.then(made => made.close()).finally(() => process.exit()))
-  if (!process.connected) process.exit()
+  process.once(
+    'disconnect',
+    () => void making.then(made => made.close()).finally(() => process.exit()),
+  )
+  if (!process.connected) {
+    process.exit()
+  }
   const lab = await making
   const [client, server] = lab.hosts('client', 'server')
   const link = await lab.cable(client, server)
@@ -39,12 +44,14 @@ async function main(): Promise<void> {
   const taken = new Set<number>()
   let last = PORT_FIRST
 
-  const addressOf = (host: LabHost, isV6: boolean) => host.addresses.find(each => net.isIPv6(each) === isV6) as string
+  const addressOf = (host: LabHost, isV6: boolean) =>
+    host.addresses.find(each => net.isIPv6(each) === isV6) as string
 
   function freePort(): number {
     if (taken.size > PORT_LAST - PORT_FIRST) throw new UsageError('no port is left on the link')
-    do last = last === PORT_LAST ? PORT_FIRST : last + 1
-    while (taken.has(last))
+    do {
+      last = last === PORT_LAST ? PORT_FIRST : last + 1
+    } while (taken.has(last))
     taken.add(last)
     return last
   }
@@ -80,18 +87,28 @@ async function main(): Promise<void> {
   async function bindUdp(isServer: boolean, { port, address }: LinkAddress): Promise<Ends> {
     const isV6 = net.isIPv6(address)
     const host = isServer ? server : client
-    const socket = await host.createSocket(isV6 ? 'udp6' : 'udp4', isServer ? port : 0, addressOf(host, isV6))
+    const socket = await host.createSocket(
+      isV6 ? 'udp6' : 'udp4',
+      isServer ? port : 0,
+      addressOf(host, isV6),
+    )
     return [{ handle: socket, close: () => socket.close() }]
   }
 
   async function reply({ id, call, args }: LabCall): Promise<void> {
     try {
-      if (call === 'connect') await handOver(id, await connectTcp(...args))
-      else if (call === 'bind') await handOver(id, await bindUdp(...args))
-      else if (call === 'listen') await send({ id, value: await listen(...args) })
-      else {
-        if (call === 'unlisten') unlisten(...args)
-        else await link.wire(args[0])
+      if (call === 'connect') {
+        await handOver(id, await connectTcp(...args))
+      } else if (call === 'bind') {
+        await handOver(id, await bindUdp(...args))
+      } else if (call === 'listen') {
+        await send({ id, value: await listen(...args) })
+      } else {
+        if (call === 'unlisten') {
+          unlisten(...args)
+        } else {
+          await link.wire(args[0])
+        }
         await send({ id })
       }
     } catch (error) {
@@ -112,7 +129,9 @@ function endOfTcp(socket: Socket): End {
 
 /** Hands sockets to the parent, which learns from their number whether all have arrived. */
 async function handOver(id: number, ends: Ends): Promise<void> {
-  for (const { handle, close } of ends) await send({ id, isSocket: true }, handle).finally(close)
+  for (const { handle, close } of ends) {
+    await send({ id, isSocket: true }, handle).finally(close)
+  }
   await send({ id, value: ends.length })
 }
 

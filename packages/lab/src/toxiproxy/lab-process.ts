@@ -22,7 +22,11 @@ interface LabCalls {
 }
 
 export type LabCall = {
-  [K in keyof LabCalls]: { readonly id: number; readonly call: K; readonly args: Parameters<LabCalls[K]> }
+  [K in keyof LabCalls]: {
+    readonly id: number
+    readonly call: K
+    readonly args: Parameters<LabCalls[K]>
+  }
 }[keyof LabCalls]
 
 /** `id` 0 is the first message. */
@@ -63,8 +67,12 @@ export class LabProcess {
     this.enter = enter
     child.on('message', (reply: LabReply, handle) => this.#settle(reply, handle))
     this.ended = once(child, 'exit').then(([status, signal]) => {
-      this.#failure = new Error(`the process of the lab has ended (${signal ?? `status ${status}`})`)
-      for (const pending of this.#pending.values()) fail(pending, this.#failure)
+      this.#failure = new Error(
+        `the process of the lab has ended (${signal ?? `status ${status}`})`,
+      )
+      for (const pending of this.#pending.values()) {
+        fail(pending, this.#failure)
+      }
       this.#pending.clear()
       return this.#failure
     })
@@ -84,14 +92,20 @@ export class LabProcess {
       output += text
     })
     const first = once(child, 'message').then(([reply]: LabReply[]) => reply)
-    const ended = once(child, 'exit').then(() => ({ id: 0, error: output.trim().replace(/^vnet: /, '') }))
+    const ended = once(child, 'exit').then(() => ({
+      id: 0,
+      error: output.trim().replace(/^vnet: /, ''),
+    }))
     const { error, enter } = (await Promise.race([first, ended])) as LabReply
     if (error !== undefined) throw new LabUnavailableError(error)
     child.stderr?.removeAllListeners('data').pipe(process.stderr)
     return new LabProcess(child, enter)
   }
 
-  call<K extends keyof LabCalls>(call: K, ...args: Parameters<LabCalls[K]>): Promise<ReturnType<LabCalls[K]>> {
+  call<K extends keyof LabCalls>(
+    call: K,
+    ...args: Parameters<LabCalls[K]>
+  ): Promise<ReturnType<LabCalls[K]>> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure)
     const id = ++this.#lastId
     return new Promise((resolve, reject) => {
@@ -102,28 +116,39 @@ export class LabProcess {
   }
 
   async close(): Promise<void> {
-    if (this.#child.connected) this.#child.disconnect()
+    if (this.#child.connected) {
+      this.#child.disconnect()
+    }
     await this.ended
   }
 
   #settle({ id, isSocket = false, value, error, isUsage }: LabReply, handle: unknown): void {
     const pending = this.#pending.get(id)
     if (isSocket) {
-      if (handle !== undefined) pending?.sockets.push(socketOf(handle))
+      if (handle !== undefined) {
+        pending?.sockets.push(socketOf(handle))
+      }
       return
     }
     this.#pending.delete(id)
     if (pending === undefined) return
     const { sockets } = pending
-    if (error !== undefined) fail(pending, isUsage ? new UsageError(error) : new Error(error))
-    else if (typeof value !== 'number') pending.resolve(value as never)
-    else if (sockets.length === value) pending.resolve(sockets as never)
-    else fail(pending, new Error('too many open files'))
+    if (error !== undefined) {
+      fail(pending, isUsage ? new UsageError(error) : new Error(error))
+    } else if (typeof value !== 'number') {
+      pending.resolve(value as never)
+    } else if (sockets.length === value) {
+      pending.resolve(sockets as never)
+    } else {
+      fail(pending, new Error('too many open files'))
+    }
   }
 }
 
 function fail({ sockets, reject }: Pending, error: Error): void {
-  for (const socket of sockets) socket instanceof Socket ? socket.destroy() : socket.close()
+  for (const socket of sockets) {
+    socket instanceof Socket ? socket.destroy() : socket.close()
+  }
   reject(error)
 }
 

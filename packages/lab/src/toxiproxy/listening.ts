@@ -24,7 +24,9 @@ export async function listenAt(
     return await (isUdp ? bindUdp(address, port) : listenTcp(address, port))
   } catch (error) {
     const { code = '', message } = error as NodeJS.ErrnoException
-    throw new Error(`listen ${isUdp ? 'udp' : 'tcp'} ${printEndpoint(host, port)}: ${REASONS[code] ?? message}`)
+    throw new Error(
+      `listen ${isUdp ? 'udp' : 'tcp'} ${printEndpoint(host, port)}: ${REASONS[code] ?? message}`,
+    )
   }
 }
 

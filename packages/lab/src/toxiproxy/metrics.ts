@@ -10,16 +10,25 @@ export function metricsText({ all }: Proxies, measures: Measures): string {
   for (const kind of measures.proxies ? (['received', 'sent'] as const) : []) {
     const metric = `toxiproxy_proxy_${kind}_bytes_total`
     lines.push(`# TYPE ${metric} counter`)
-    for (const { name: proxy, listen: listener, upstream, traffic } of all)
+    for (const { name: proxy, listen: listener, upstream, traffic } of all) {
       for (const [direction, bytes] of Object.entries(traffic[kind])) {
         const labels = Object.entries({ direction, listener, proxy, upstream })
-        lines.push(`${metric}{${labels.map(([name, value]) => `${name}=${JSON.stringify(value)}`).join()}} ${bytes}`)
+        lines.push(
+          `${metric}{${labels.map(([name, value]) => `${name}=${JSON.stringify(value)}`).join()}} ${bytes}`,
+        )
       }
+    }
   }
   if (measures.runtime) {
     const { user, system } = process.cpuUsage()
-    lines.push('# TYPE process_cpu_seconds_total counter', `process_cpu_seconds_total ${(user + system) / 1e6}`)
-    lines.push('# TYPE process_open_fds gauge', `process_open_fds ${readdirSync('/dev/fd').length - 1}`)
+    lines.push(
+      '# TYPE process_cpu_seconds_total counter',
+      `process_cpu_seconds_total ${(user + system) / 1e6}`,
+    )
+    lines.push(
+      '# TYPE process_open_fds gauge',
+      `process_open_fds ${readdirSync('/dev/fd').length - 1}`,
+    )
     lines.push('# TYPE process_resident_memory_bytes gauge')
     lines.push(`process_resident_memory_bytes ${process.memoryUsage.rss()}`)
   }

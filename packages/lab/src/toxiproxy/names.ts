@@ -11,7 +11,9 @@ export class Names {
   /** Look-ups that run, and recent ones. */
   readonly #known = new Map<string, Promise<readonly LookupAddress[]>>()
 
-  constructor(lookUp = (host: string): Promise<readonly LookupAddress[]> => lookup(host, { all: true })) {
+  constructor(
+    lookUp = (host: string): Promise<readonly LookupAddress[]> => lookup(host, { all: true }),
+  ) {
     this.#lookUp = lookUp
   }
 

@@ -19,7 +19,15 @@ import {
   upstreamOf,
 } from './proxy.ts'
 import { Room } from './room.ts'
-import { checkToxic, checkToxicFields, isStage, isUpstream, kindOf, type Toxic, textOf } from './toxics.ts'
+import {
+  checkToxic,
+  checkToxicFields,
+  isStage,
+  isUpstream,
+  kindOf,
+  type Toxic,
+  textOf,
+} from './toxics.ts'
 
 const PROXIES_MAX = 10_000
 const TOXICS_MAX = 64
@@ -71,7 +79,10 @@ export class Proxies {
   get state() {
     const { size: connections } = this.#open
     const perConnection = this.#lab === undefined ? DIRECT : LINKED
-    const connectionsMax = Math.min(CONNECTIONS_MAX, connections + this.#room.roomFor(perConnection))
+    const connectionsMax = Math.min(
+      CONNECTIONS_MAX,
+      connections + this.#room.roomFor(perConnection),
+    )
     const proxies = this.all.flatMap(({ name, network, at }) =>
       at === undefined ? [] : { name, address: at.address, filter: `${network} port ${at.port}` },
     )
@@ -87,7 +98,9 @@ export class Proxies {
 
   async create(body: string): Promise<ToxicProxy> {
     const fields = checked(fieldsOf(jsonOf(body), PROXY))
-    if (fields.enabled) await this.#lookUp([fields])
+    if (fields.enabled) {
+      await this.#lookUp([fields])
+    }
     return this.#inTurn(() => {
       if (this.#proxies.has(fields.name)) throw new ApiError('proxy already exists', 409)
       return this.#add(fields)
@@ -96,13 +109,17 @@ export class Proxies {
 
   /** Makes or replaces proxies. If one fails, `made` has the proxies before it. */
   async populate(given: readonly unknown[], made: ToxicProxy[]): Promise<void> {
-    const all = given.map(each => fieldsOf(each, PROXY)).map((fields, i) => checked(fields, ` at proxy ${i + 1}`))
+    const all = given
+      .map(each => fieldsOf(each, PROXY))
+      .map((fields, i) => checked(fields, ` at proxy ${i + 1}`))
     await this.#lookUp(all.filter(({ enabled }) => enabled))
     const make = async () => {
       for (const fields of all) {
         const before = this.#proxies.get(fields.name)
         const isSame = before?.network === fields.network && !before.differs(fields)
-        if (!isSame) await before?.stop()
+        if (!isSame) {
+          await before?.stop()
+        }
         made.push(isSame ? before : await this.#add(fields))
       }
     }
@@ -114,7 +131,9 @@ export class Proxies {
       fieldsOf(jsonOf(body), { listen, upstream, enabled })
     const asked = fieldsFor(this.get(name))
     checkTexts(asked)
-    if (asked.enabled) await this.#lookUp([asked])
+    if (asked.enabled) {
+      await this.#lookUp([asked])
+    }
     return this.#inTurn(async () => {
       const proxy = this.get(name)
       const fields = fieldsFor(proxy)
@@ -139,8 +158,9 @@ export class Proxies {
   /** Removes all toxics and enables all proxies. Rejects with the first failure, after all. */
   async reset(): Promise<void> {
     const refused = new Map<ToxicProxy, unknown>()
-    for (const proxy of this.all.filter(({ enabled }) => !enabled))
+    for (const proxy of this.all.filter(({ enabled }) => !enabled)) {
       await this.#lookUp([proxy]).catch(error => refused.set(proxy, error))
+    }
     await this.#inTurn(async () => {
       for (const proxy of this.all) {
         proxy.toxics = []
@@ -148,8 +168,9 @@ export class Proxies {
       }
       await this.#rewire()
       const failures = [...refused.values()]
-      for (const proxy of this.all.filter(each => !refused.has(each)))
+      for (const proxy of this.all.filter(each => !refused.has(each))) {
         await proxy.start().catch(error => failures.push(error))
+      }
       if (failures.length > 0) throw failures[0]
     })
   }
@@ -169,15 +190,22 @@ export class Proxies {
     const json = jsonOf(body)
     const given = fieldsOf(json, TOXIC, ['toxicity'])
     const toxic: Toxic = { ...given, name: given.name || `${given.type}_${given.stream}` }
-    if (!/^(up|down)stream$/i.test(toxic.stream))
+    if (!/^(up|down)stream$/i.test(toxic.stream)) {
       throw new ApiError('stream was invalid, can be either upstream or downstream', 400)
+    }
     const { attributes: defaults, fractions = [] } = kindOf(toxic.type)
     checkToxicFields(toxic.type, json as object, given.attributes, Object.keys(TOXIC))
-    if (proxy.toxics.some(each => each.name === toxic.name)) throw new ApiError('toxic already exists', 409)
+    if (proxy.toxics.some(each => each.name === toxic.name)) {
+      throw new ApiError('toxic already exists', 409)
+    }
     checkName(toxic.name)
-    if (proxy.toxics.length >= TOXICS_MAX) throw new ApiError(`a proxy has at most ${TOXICS_MAX} toxics`, 400)
+    if (proxy.toxics.length >= TOXICS_MAX) {
+      throw new ApiError(`a proxy has at most ${TOXICS_MAX} toxics`, 400)
+    }
     const count = [...this.#proxies.values()].reduce((sum, { toxics }) => sum + toxics.length, 0)
-    if (count >= ALL_TOXICS_MAX) throw new ApiError(`all proxies have at most ${ALL_TOXICS_MAX} toxics`, 400)
+    if (count >= ALL_TOXICS_MAX) {
+      throw new ApiError(`all proxies have at most ${ALL_TOXICS_MAX} toxics`, 400)
+    }
     toxic.attributes = fieldsOf(given.attributes, defaults, fractions)
     checkToxic(toxic, proxy.network === 'udp', this.#why)
     const before = proxy.toxics
@@ -200,7 +228,11 @@ export class Proxies {
     const given = fieldsOf(json, { toxicity, attributes: {} }, ['toxicity'])
     checkToxicFields(toxic.type, json, given.attributes, Object.keys(TOXIC))
     const { fractions = [] } = kindOf(toxic.type)
-    const after = { ...toxic, ...given, attributes: fieldsOf(given.attributes, attributes, fractions) }
+    const after = {
+      ...toxic,
+      ...given,
+      attributes: fieldsOf(given.attributes, attributes, fractions),
+    }
     checkToxic(after, proxy.network === 'udp', this.#why)
     Object.assign(toxic, after)
     await this.#changed(proxy, toxic, () => Object.assign(toxic, { toxicity, attributes }))
@@ -220,7 +252,9 @@ export class Proxies {
   /** Stops all proxies after the changes that wait. Further ones are refused. */
   async close(): Promise<void> {
     const closed = this.#inTurn(async () => {
-      for (const proxy of this.all) await proxy.stop()
+      for (const proxy of this.all) {
+        await proxy.stop()
+      }
       await this.#lab?.close()
     })
     this.#isClosed = true
@@ -248,7 +282,9 @@ export class Proxies {
       const to = upstreamOf(upstream)
       if (own.port !== to.port) continue
       const limit = new AbortController()
-      const isLate = delay(UPSTREAM_MS, undefined, { signal: limit.signal, ref: false }).catch(() => undefined)
+      const isLate = delay(UPSTREAM_MS, undefined, { signal: limit.signal, ref: false }).catch(
+        () => undefined,
+      )
       const addresses = (await Promise.race([this.#find(to.host), isLate])) ?? []
       limit.abort()
       checkEnds({ listen: printEndpoint(found[0] ?? own.host, own.port), upstream }, addresses)
@@ -262,9 +298,12 @@ export class Proxies {
   }
 
   async #add(fields: ProxyFields): Promise<ToxicProxy> {
-    if (fields.network === 'udp' && this.#why !== undefined)
+    if (fields.network === 'udp' && this.#why !== undefined) {
       throw new ApiError(`network udp needs packets, which vnet does not have: ${this.#why}`, 400)
-    if (this.#proxies.size >= PROXIES_MAX) throw new ApiError(`there are at most ${PROXIES_MAX} proxies`, 400)
+    }
+    if (this.#proxies.size >= PROXIES_MAX) {
+      throw new ApiError(`there are at most ${PROXIES_MAX} proxies`, 400)
+    }
     const place = {
       lab: this.#lab,
       random: this.#random,
@@ -274,7 +313,9 @@ export class Proxies {
       hops: this.#hops,
     }
     const proxy = new ToxicProxy(place, fields)
-    if (fields.enabled) await proxy.start()
+    if (fields.enabled) {
+      await proxy.start()
+    }
     this.#proxies.set(fields.name, proxy)
     return proxy
   }
@@ -293,11 +334,19 @@ export class Proxies {
   async #rewire(): Promise<void> {
     const textsOf = (isUp: boolean) =>
       this.all.flatMap(({ at, toxics }) =>
-        at === undefined ? [] : toxics.filter(each => isUpstream(each) === isUp).map(each => textOf(each, at)),
+        at === undefined
+          ? []
+          : toxics.filter(each => isUpstream(each) === isUp).map(each => textOf(each, at)),
       )
-    const [ab, ba] = [true, false].map(isUp => textsOf(isUp).filter(Boolean).join(' ')) as [string, string]
+    const [ab, ba] = [true, false].map(isUp => textsOf(isUp).filter(Boolean).join(' ')) as [
+      string,
+      string,
+    ]
     if (ab === this.#wire.ab && ba === this.#wire.ba) return
-    await this.#lab?.call('wire', { ...(ab !== this.#wire.ab && { ab }), ...(ba !== this.#wire.ba && { ba }) })
+    await this.#lab?.call('wire', {
+      ...(ab !== this.#wire.ab && { ab }),
+      ...(ba !== this.#wire.ba && { ba }),
+    })
     this.#wire = { ab, ba }
   }
 }
@@ -306,7 +355,9 @@ function checked(fields: ProxyFields, place = ''): ProxyFields {
   const { name, upstream, network } = fields
   if (name === '') throw new ApiError(`missing required field: name${place}`, 400)
   if (upstream === '') throw new ApiError(`missing required field: upstream${place}`, 400)
-  if (!/^(tcp|udp)$/.test(network)) throw new ApiError('network was invalid, can be either tcp or udp', 400)
+  if (!/^(tcp|udp)$/.test(network)) {
+    throw new ApiError('network was invalid, can be either tcp or udp', 400)
+  }
   checkName(name)
   checkTexts(fields)
   return fields
@@ -314,13 +365,18 @@ function checked(fields: ProxyFields, place = ''): ProxyFields {
 
 /** Throws an ApiError for addresses that cannot be had, whatever names mean. */
 function checkTexts({ listen, upstream }: ProxyEnds): void {
-  for (const [field, text] of Object.entries({ listen, upstream }))
-    if (text.length > TEXT_MAX) throw new ApiError(`${field} has at most ${TEXT_MAX} characters`, 400)
+  for (const [field, text] of Object.entries({ listen, upstream })) {
+    if (text.length > TEXT_MAX) {
+      throw new ApiError(`${field} has at most ${TEXT_MAX} characters`, 400)
+    }
+  }
   checkEnds({ listen, upstream }, [upstreamOf(upstream).host])
 }
 
 function checkName(name: string): void {
   if (name.length > TEXT_MAX) throw new ApiError(`a name has at most ${TEXT_MAX} characters`, 400)
   // Clients remove such a segment of a path, and cannot encode half of a surrogate pair.
-  if (/^\.\.?$|\p{Surrogate}/u.test(name)) throw new ApiError('no URL can have this name: choose another one', 400)
+  if (/^\.\.?$|\p{Surrogate}/u.test(name)) {
+    throw new ApiError('no URL can have this name: choose another one', 400)
+  }
 }

@@ -50,16 +50,24 @@ export const CONNECTIONS_MAX = 20_000
 /** Parses `upstream`. Throws an ApiError for text that names no host and port. */
 export function upstreamOf(upstream: string): Endpoint {
   const to = attempt(() => parseEndpoint(upstream))
-  if (to === undefined || to.port === 0)
-    throw new ApiError(`upstream ${upstream}: expected HOST:PORT with the number of a port, of TCP or UDP`, 400)
+  if (to === undefined || to.port === 0) {
+    throw new ApiError(
+      `upstream ${upstream}: expected HOST:PORT with the number of a port, of TCP or UDP`,
+      400,
+    )
+  }
   return { ...to, host: to.host || '127.0.0.1' }
 }
 
 /** Throws an ApiError if the `addresses` of `upstream` lead to the proxy itself. */
 export function checkEnds({ listen, upstream }: ProxyEnds, addresses: readonly string[]): void {
   const { port } = upstreamOf(upstream)
-  if (addresses.some(each => leadsTo(listen, each, port)))
-    throw new ApiError(`upstream ${upstream}: the proxy would connect to itself, because it listens at ${listen}`, 400)
+  if (addresses.some(each => leadsTo(listen, each, port))) {
+    throw new ApiError(
+      `upstream ${upstream}: the proxy would connect to itself, because it listens at ${listen}`,
+      400,
+    )
+  }
 }
 
 export class ToxicProxy {
@@ -71,7 +79,10 @@ export class ToxicProxy {
   /** The oldest first. */
   toxics: readonly Toxic[] = []
   /** Bytes of closed connections: from the client, to upstream, from upstream, to the client. */
-  readonly traffic = { received: { upstream: 0, downstream: 0 }, sent: { upstream: 0, downstream: 0 } }
+  readonly traffic = {
+    received: { upstream: 0, downstream: 0 },
+    sent: { upstream: 0, downstream: 0 },
+  }
   /** Where its packets are, while it is enabled. */
   at: LinkAddress | undefined
   readonly #place: ProxyPlace
@@ -89,7 +100,10 @@ export class ToxicProxy {
   /** As the API shows it: toxics upstream come before those downstream. */
   toJSON() {
     const { name, listen, upstream, enabled, network } = this
-    const toxics = [...this.toxics.filter(isUpstream), ...this.toxics.filter(each => !isUpstream(each))]
+    const toxics = [
+      ...this.toxics.filter(isUpstream),
+      ...this.toxics.filter(each => !isUpstream(each)),
+    ]
     return { name, listen, upstream, enabled, ...(network === 'udp' && { network }), toxics }
   }
 
@@ -105,7 +119,9 @@ export class ToxicProxy {
     const { lab, room, names } = this.#place
     const isUdp = this.network === 'udp'
     const { host, port } = parseEndpoint(this.listen, `listen ${this.network}: `)
-    if (!room.take(OF_PROXY[this.network] as number)) throw new Error('too many open files: raise ulimit -n')
+    if (!room.take(OF_PROXY[this.network] as number)) {
+      throw new Error('too many open files: raise ulimit -n')
+    }
     this.enabled = true
     try {
       // First, because a client may connect as soon as the proxy listens.
@@ -130,8 +146,13 @@ export class ToxicProxy {
     this.enabled = false
     const stopped = this.#stop?.()
     this.#stop = undefined
-    for (const connection of this.#connections) connection.close()
-    await Promise.all([stopped, this.at && this.#place.lab?.call('unlisten', this.at.port).catch(() => {})])
+    for (const connection of this.#connections) {
+      connection.close()
+    }
+    await Promise.all([
+      stopped,
+      this.at && this.#place.lab?.call('unlisten', this.at.port).catch(() => {}),
+    ])
     this.at = undefined
     this.#place.room.free(OF_PROXY[this.network] as number)
   }
@@ -141,7 +162,9 @@ export class ToxicProxy {
    * `isRedrawn`: it draws its connections again.
    */
   sync(changed?: Toxic, isRedrawn = false): void {
-    for (const connection of this.#connections) connection.sync(changed, isRedrawn)
+    for (const connection of this.#connections) {
+      connection.sync(changed, isRedrawn)
+    }
   }
 
   /** Relays what arrives at a socket. */
@@ -154,7 +177,8 @@ export class ToxicProxy {
     this.#stop = () => listening.close()
     const { lab, room, hops } = this.#place
     const at = this.at as LinkAddress
-    const bind = async (isServer: boolean) => (await (lab as LabProcess).call('bind', isServer, at))[0]
+    const bind = async (isServer: boolean) =>
+      (await (lab as LabProcess).call('bind', isServer, at))[0]
     const upstream = async () => {
       const [first] = await this.#upstreamAddresses()
       return { ...(first as LookupAddress), port: parseEndpoint(this.upstream).port }
@@ -185,7 +209,9 @@ export class ToxicProxy {
     const connection = new TcpConnection(client, upstream, {
       random,
       stages: stream =>
-        this.toxics.filter(each => isUpstream(each) === (stream === STREAMS[0]) && isStage(each.type, !!lab)),
+        this.toxics.filter(
+          each => isUpstream(each) === (stream === STREAMS[0]) && isStage(each.type, !!lab),
+        ),
       ...(lab && at && { link: () => lab.call('connect', at) }),
       onClose: (clientEnd, upstreamEnd) => {
         open.delete(connection)
@@ -204,7 +230,9 @@ export class ToxicProxy {
   /** Looks up upstream for node:net. */
   readonly #lookup: LookupFunction = (_, { all = false }, done) => {
     const answer = ([first, ...others]: readonly LookupAddress[]) =>
-      all ? done(null, [first as LookupAddress, ...others]) : done(null, first?.address ?? '', first?.family)
+      all
+        ? done(null, [first as LookupAddress, ...others])
+        : done(null, first?.address ?? '', first?.family)
     this.#upstreamAddresses().then(answer, error => done(error, ''))
   }
 }

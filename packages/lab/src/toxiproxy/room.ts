@@ -13,7 +13,8 @@ const UNLIMITED = 2 ** 20
 const limits = () => readFileSync('/proc/self/limits', 'latin1')
 
 /** Returns the descriptors that this process may have. */
-export const filesMax = (): number => Number(/^Max open files +(\d+)/m.exec(attempt(limits) ?? '')?.[1] ?? UNLIMITED)
+export const filesMax = (): number =>
+  Number(/^Max open files +(\d+)/m.exec(attempt(limits) ?? '')?.[1] ?? UNLIMITED)
 
 /** A session's two sockets, in this process or still to come from the lab's process. */
 export const SESSION_DESCRIPTORS = 2

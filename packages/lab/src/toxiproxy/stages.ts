@@ -75,21 +75,29 @@ export class Stage implements StageState {
   push(bytes: Buffer | undefined): void {
     this.#bytes += bytes?.length ?? 0
     this.#queue.push({ bytes, at: performance.now() })
-    if (this.#timer === undefined) this.#run()
+    if (this.#timer === undefined) {
+      this.#run()
+    }
   }
 
   /** The attributes have changed: applies them to waiting bytes, too. */
   change(): void {
-    for (const item of this.#queue) delete item.due
+    for (const item of this.#queue) {
+      delete item.due
+    }
     this.#limitTime()
     this.#run()
   }
 
   /** Passes on waiting bytes, and closes the connection if the rules say so. */
   remove(): void {
-    for (const { bytes } of this.#queue.splice(0)) this.#output.pass(this, bytes)
+    for (const { bytes } of this.#queue.splice(0)) {
+      this.#output.pass(this, bytes)
+    }
     this.close()
-    if (this.#rules.closesWhenRemoved) this.#output.end(this, 'close')
+    if (this.#rules.closesWhenRemoved) {
+      this.#output.end(this, 'close')
+    }
   }
 
   close(): void {
@@ -130,11 +138,15 @@ export class Stage implements StageState {
     if (bytes !== undefined && length < bytes.length) {
       item.bytes = bytes.subarray(length)
       this.#bytes -= length
-    } else this.#take(length)
+    } else {
+      this.#take(length)
+    }
     this.passed += length
     this.#output.pass(this, passing)
     const ending = this.#rules.afterPass?.(this)
-    if (ending !== undefined) this.#output.end(this, ending)
+    if (ending !== undefined) {
+      this.#output.end(this, ending)
+    }
   }
 
   #take(bytes: number): void {

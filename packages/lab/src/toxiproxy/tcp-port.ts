@@ -19,7 +19,9 @@ export class TcpPort extends net.Server {
   readonly #waiting = new Set<Socket>()
 
   constructor() {
-    super({ pauseOnConnect: true }, socket => this.#arrive(socket.on('error', () => socket.destroy())))
+    super({ pauseOnConnect: true }, socket =>
+      this.#arrive(socket.on('error', () => socket.destroy())),
+    )
     this.on('error', () => {})
   }
 
@@ -43,7 +45,9 @@ export class TcpPort extends net.Server {
   /** Stops to listen. Connections that have not crossed fail. */
   end(): void {
     this.close()
-    for (const near of this.#waiting) near.destroy()
+    for (const near of this.#waiting) {
+      near.destroy()
+    }
   }
 
   /** Waits for the accepted socket, or the end of `near`. */
@@ -60,10 +64,14 @@ export class TcpPort extends net.Server {
       this.#expected.set(port, resolve)
       near.once('close', () => {
         // Another connection may have the port already.
-        if (this.#expected.get(port) === resolve) this.#expected.delete(port)
+        if (this.#expected.get(port) === resolve) {
+          this.#expected.delete(port)
+        }
         resolve(undefined)
       })
-      if (!this.listening) near.destroy()
+      if (!this.listening) {
+        near.destroy()
+      }
     })
     this.#waiting.delete(near)
     clearTimeout(timer)

@@ -65,7 +65,9 @@ export interface Item {
  * The first item passes at the moment `until` (by default immediately), whole or its first `bytes`,
  * or is dropped; `end` ends the connection at that moment in its place.
  */
-export type Verdict = { readonly until?: number; readonly bytes?: number; readonly end?: Ending } | 'drop'
+export type Verdict =
+  | { readonly until?: number; readonly bytes?: number; readonly end?: Ending }
+  | 'drop'
 
 /** `close`: after the bytes that have passed. `reset`: immediately. */
 export type Ending = 'close' | 'reset'

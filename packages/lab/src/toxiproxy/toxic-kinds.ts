@@ -35,4 +35,6 @@ const TOXICS: readonly ToxicKind[] = [
   wireToxic,
 ]
 
-export const TOXIC_KINDS: ReadonlyMap<string, ToxicKind> = new Map(TOXICS.map(kind => [kind.type, kind]))
+export const TOXIC_KINDS: ReadonlyMap<string, ToxicKind> = new Map(
+  TOXICS.map(kind => [kind.type, kind]),
+)

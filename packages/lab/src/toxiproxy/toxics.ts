@@ -40,7 +40,12 @@ export function isStage(type: string, hasPackets: boolean): boolean {
  * change nothing. toxiproxy ignores unknown fields, so its own toxics may have some. `known` are
  * the fields besides attributes.
  */
-export function checkToxicFields(type: string, body: object, attributes: object, known: readonly string[]): void {
+export function checkToxicFields(
+  type: string,
+  body: object,
+  attributes: object,
+  known: readonly string[],
+): void {
   const { stage, attributes: own } = kindOf(type)
   if (stage !== undefined) return
   checkFields(body, known, 'a toxic')
@@ -51,18 +56,25 @@ export function checkToxicFields(type: string, body: object, attributes: object,
 export function checkToxic(toxic: Toxic, isUdp: boolean, whyNoPackets: string | undefined): void {
   const { type, attributes } = toxic
   const { stage, text } = kindOf(type)
-  if (text === undefined && isUdp) throw new ApiError(`${type} is for TCP connections, not for UDP`, 400)
-  if (whyNoPackets !== undefined && stage === undefined)
+  if (text === undefined && isUdp) {
+    throw new ApiError(`${type} is for TCP connections, not for UDP`, 400)
+  }
+  if (whyNoPackets !== undefined && stage === undefined) {
     throw new ApiError(`${type} needs packets, which vnet does not have: ${whyNoPackets}`, 400)
+  }
   const file = (path: string) => {
     throw new Error(`${path}: toxics read no files`)
   }
   try {
     const written = text?.(attributes, 0) ?? ''
-    if (written.length > TEXT_MAX) throw new Error(`the text of a wire has at most ${TEXT_MAX} characters`)
-    if (whyNoPackets === undefined)
-      for (const each of [written, textOf(toxic, { port: 1, address: '', isUdp })])
+    if (written.length > TEXT_MAX) {
+      throw new Error(`the text of a wire has at most ${TEXT_MAX} characters`)
+    }
+    if (whyNoPackets === undefined) {
+      for (const each of [written, textOf(toxic, { port: 1, address: '', isUdp })]) {
         parseLabWire(each, { filter: compileNumericFilter, file }, isUpstream(toxic) ? 'ab' : 'ba')
+      }
+    }
   } catch (error) {
     throw new ApiError((error as Error).message, 400)
   }
@@ -75,7 +87,9 @@ export function textOf(toxic: Toxic, { port, address, isUdp }: LinkAddress): str
   if (text === undefined || toxicity <= 0) return ''
   const isV6 = address.includes(':')
   // The kernel's packets of these connections have neither options nor extension headers of IP.
-  const data = isV6 ? 'ip6[4:2] - ((ip6[52] & 240) >> 2) > 0' : 'ip[2:2] - ((ip[32] & 240) >> 2) > 20'
+  const data = isV6
+    ? 'ip6[4:2] - ((ip6[52] & 240) >> 2) > 0'
+    : 'ip[2:2] - ((ip[32] & 240) >> 2) > 20'
   const only = isOfData && !isUdp ? ` and ${data}` : ''
   const filter = `${isUdp ? 'udp' : 'tcp'} ${isUpstream(toxic) ? 'dst' : 'src'} port ${port}${only}`
   // Ethernet, IP, and UDP or TCP with timestamps.

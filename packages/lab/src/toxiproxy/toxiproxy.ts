@@ -36,8 +36,12 @@ export async function toxiproxy(options: ToxiproxyOptions, io: Io): Promise<numb
   using end = endOf(io)
   const { lab, why } = await startLab(options, seed)
   const proxies = new Proxies(lab, why, seed)
-  const vnet = lab === undefined ? { mode: 'streams', reason: why } : { mode: 'packets', link: LINK }
-  const measures = { proxies: options.proxyMetrics === true, runtime: options.runtimeMetrics === true }
+  const vnet =
+    lab === undefined ? { mode: 'streams', reason: why } : { mode: 'packets', link: LINK }
+  const measures = {
+    proxies: options.proxyMetrics === true,
+    runtime: options.runtimeMetrics === true,
+  }
   const isVerbose = VERBOSE.includes(process.env.LOG_LEVEL ?? '')
   const log = (line: string) => isVerbose && io.err(`vnet: ${line}\n`)
   const hosts = allowHost.map(name => name.toLowerCase())
@@ -45,13 +49,17 @@ export async function toxiproxy(options: ToxiproxyOptions, io: Io): Promise<numb
   try {
     const made: ToxicProxy[] = []
     await proxies.populate(inputs, made).catch(error => {
-      if (error instanceof ApiError && error.status === 400) throw new UsageError(`${config}: ${error.message}`)
+      if (error instanceof ApiError && error.status === 400) {
+        throw new UsageError(`${config}: ${error.message}`)
+      }
       complain(io, `${config}: ${error.message}`)
     })
     const refused = await new Promise<Error | undefined>(resolve =>
       server
         .on('error', resolve)
-        .listen({ host: host === 'localhost' ? '127.0.0.1' : host, port }, () => resolve(undefined)),
+        .listen({ host: host === 'localhost' ? '127.0.0.1' : host, port }, () =>
+          resolve(undefined),
+        ),
     )
     if (refused !== undefined) {
       complain(io, `${refused.message}: choose another --host or --port`)
@@ -60,9 +68,16 @@ export async function toxiproxy(options: ToxiproxyOptions, io: Io): Promise<numb
     const { address, port: taken, family } = server.address() as AddressInfo
     const url = `http://${family === 'IPv6' ? `[${address}]` : address}:${taken}`
     const where = lab?.enter === undefined ? '' : `; enter by: ${lab.enter}`
-    io.out(`ready: ${url}, ${lab === undefined ? `toxics of streams only: ${why}` : `packets of ${LINK}${where}`}\n`)
-    const failure = await Promise.race([end.asked.then(() => undefined), ...(lab === undefined ? [] : [lab.ended])])
-    if (failure !== undefined) complain(io, failure.message)
+    io.out(
+      `ready: ${url}, ${lab === undefined ? `toxics of streams only: ${why}` : `packets of ${LINK}${where}`}\n`,
+    )
+    const failure = await Promise.race([
+      end.asked.then(() => undefined),
+      ...(lab === undefined ? [] : [lab.ended]),
+    ])
+    if (failure !== undefined) {
+      complain(io, failure.message)
+    }
     return failure === undefined ? EXIT_OK : EXIT_FAILURE
   } finally {
     server.close()

@@ -44,7 +44,12 @@ export class UdpSession {
   #timer = setTimeout(() => this.end(), SILENCE_MS).unref()
 
   /** `reply` sends to the client, at `clientPort`. `onEnd` is called once. */
-  constructor(place: UdpPlace, clientPort: number, reply: (bytes: Buffer) => void, onEnd: () => void) {
+  constructor(
+    place: UdpPlace,
+    clientPort: number,
+    reply: (bytes: Buffer) => void,
+    onEnd: () => void,
+  ) {
     this.#place = place
     this.#hop = 1 + (place.hops.get(clientPort) ?? 0)
     this.#reply = reply
@@ -58,7 +63,9 @@ export class UdpSession {
     if (this.#send !== undefined) {
       this.#refresh()
       this.#send(bytes)
-    } else if (this.#waiting.length < WAITING_MAX && this.#place.room.hold(bytes.length)) this.#waiting.push(bytes)
+    } else if (this.#waiting.length < WAITING_MAX && this.#place.room.hold(bytes.length)) {
+      this.#waiting.push(bytes)
+    }
   }
 
   /** Closes its sockets. Idempotent. */
@@ -84,7 +91,11 @@ export class UdpSession {
     }
   }
 
-  async #connect({ address, family, port }: LookupAddress & { readonly port: number }): Promise<void> {
+  async #connect({
+    address,
+    family,
+    port,
+  }: LookupAddress & { readonly port: number }): Promise<void> {
     const { at, far, outs, hops, bind } = this.#place
     const near = this.#keep(await bind(false))
     const out = this.#keep(dgram.createSocket(family === 6 ? 'udp6' : 'udp4'))
@@ -106,13 +117,17 @@ export class UdpSession {
     near.on('message', this.#reply)
     this.#send = bytes => near.send(bytes, at.port, at.address)
     this.#refresh()
-    for (const bytes of this.#taken()) this.#send(bytes)
+    for (const bytes of this.#taken()) {
+      this.#send(bytes)
+    }
   }
 
   /** Owns a socket from its first moment. Throws if the session is over. */
   #keep(socket: dgram.Socket): dgram.Socket {
     this.#sockets.push(socket.on('error', () => {}))
-    if (this.#over.signal.aborted) this.#close()
+    if (this.#over.signal.aborted) {
+      this.#close()
+    }
     this.#over.signal.throwIfAborted()
     return socket
   }
@@ -132,7 +147,9 @@ export class UdpSession {
 
   #close(): void {
     this.#taken()
-    for (const socket of this.#sockets.splice(0)) socket.close()
+    for (const socket of this.#sockets.splice(0)) {
+      socket.close()
+    }
     if (this.#send === undefined) return
     this.#send = undefined
     this.#place.room.delete(this)

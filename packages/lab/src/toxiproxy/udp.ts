@@ -14,14 +14,18 @@ export class UdpRelay {
     this.#socket = socket
     const outs = new Map<number, dgram.Socket>()
     this.#place = { ...place, outs }
-    socket.on('error', () => {}).on('message', (bytes, { address, port }) => this.#receive(bytes, address, port))
+    socket
+      .on('error', () => {})
+      .on('message', (bytes, { address, port }) => this.#receive(bytes, address, port))
     place.far.on('error', () => {}).on('message', (bytes, { port }) => outs.get(port)?.send(bytes))
   }
 
   close(): void {
     this.#socket.close()
     this.#place.far.close()
-    for (const session of this.#sessions.values()) session.end()
+    for (const session of this.#sessions.values()) {
+      session.end()
+    }
   }
 
   #receive(bytes: Buffer, address: string, port: number): void {
@@ -34,7 +38,9 @@ export class UdpRelay {
 
   #open(key: string, address: string, port: number): UdpSession {
     const [oldest] = this.#sessions.values()
-    if (this.#sessions.size >= SESSIONS_MAX) oldest?.end()
+    if (this.#sessions.size >= SESSIONS_MAX) {
+      oldest?.end()
+    }
     const reply = (bytes: Buffer) => this.#socket.send(bytes, port, address)
     return new UdpSession(this.#place, port, reply, () => this.#sessions.delete(key))
   }

@@ -9,7 +9,13 @@ import net from 'node:net'
 import type os from 'node:os'
 import type { Worker, WorkerOptions } from 'node:worker_threads'
 import { UsageError } from 'vnet/internal/base/usage-error'
-import { checkPort, type HostAddress, type NameServer, type StreamServer, shown } from '../model/index.ts'
+import {
+  checkPort,
+  type HostAddress,
+  type NameServer,
+  type StreamServer,
+  shown,
+} from '../model/index.ts'
 import type { Closable } from './open-sockets.ts'
 
 /** A method of a native object of Node. It returns 0 or a negative errno. */
@@ -64,7 +70,11 @@ export interface CodeHost {
    * Finds the addresses of a name, from `servers` if some are given. Rejects with an error that has
    * the `errno` of libuv.
    */
-  lookup(name: string, family: 0 | 4 | 6, servers?: readonly NameServer[]): Promise<readonly HostAddress[]>
+  lookup(
+    name: string,
+    family: 0 | 4 | 6,
+    servers?: readonly NameServer[],
+  ): Promise<readonly HostAddress[]>
 }
 
 /** What runs on a host until its end or its crash. */
@@ -140,7 +150,12 @@ export abstract class AnyHost {
   readonly onWorker: CodeHost['onWorker']
   readonly lookup: CodeHost['lookup']
 
-  constructor({ name, onOpen, onWorker, lookup }: Pick<CodeHost, 'name' | 'onOpen' | 'onWorker' | 'lookup'>) {
+  constructor({
+    name,
+    onOpen,
+    onWorker,
+    lookup,
+  }: Pick<CodeHost, 'name' | 'onOpen' | 'onWorker' | 'lookup'>) {
     this.name = name
     this.onOpen = onOpen
     this.onWorker = onWorker
@@ -154,14 +169,20 @@ export abstract class AnyHost {
 
   end(): void {
     state.hosts.delete(this)
-    const error = new Error(`host ${this.name}: the lab has ended during a request: is there an await before the call?`)
-    for (const pool of this.pools) pool.destroy(error).catch(() => {})
+    const error = new Error(
+      `host ${this.name}: the lab has ended during a request: is there an await before the call?`,
+    )
+    for (const pool of this.pools) {
+      pool.destroy(error).catch(() => {})
+    }
   }
 }
 
 /** Returns the code that runs now, or of which the call is that opens something. */
 export function opener(): Code | undefined {
-  return state.opening === undefined ? (state.storage?.getStore() ?? state.rest) : state.opening.code
+  return state.opening === undefined
+    ? (state.storage?.getStore() ?? state.rest)
+    : state.opening.code
 }
 
 /** Calls `fn` as code of a host. */
@@ -172,7 +193,8 @@ export function enter<T>(code: Code, fn: () => T): T {
 }
 
 /** Calls `fn` as code of no host: what vnet itself starts for code of one. */
-export const outside = <T>(fn: () => T): T => (state.storage === undefined ? fn() : state.storage.exit(fn))
+export const outside = <T>(fn: () => T): T =>
+  state.storage === undefined ? fn() : state.storage.exit(fn)
 
 /** Calls `fn`, which opens a socket before it returns. */
 export function open<T>(opening: Opening, fn: () => T): T {
@@ -201,8 +223,9 @@ export async function listen(
   const opening: Opening = { code, ...(host !== undefined && { address: host }) }
   // Without a host, Node listens before it returns. Otherwise a cluster's primary process may.
   open(opening, () => server.listen({ port, exclusive: true }))
-  if (opening.accepting === undefined)
+  if (opening.accepting === undefined) {
     throw new UsageError('the listen() of this server is not that of a node:net server')
+  }
   await listening
   return (server.address() as net.AddressInfo).port
 }
@@ -216,14 +239,18 @@ export async function bindUdp(
 ): Promise<number> {
   checkListen(port, host)
   const listening = listeningOf(socket)
-  open({ code }, () => socket.bind({ port, exclusive: true, ...(host !== undefined && { address: host }) }))
+  open({ code }, () =>
+    socket.bind({ port, exclusive: true, ...(host !== undefined && { address: host }) }),
+  )
   await listening
   return socket.address().port
 }
 
 function checkListen(port: number, host: string | undefined): void {
   checkPort(port)
-  if (net.isIP(host ?? '::') === 0) throw new UsageError(`${shown(host)} is not an IP address to listen on`)
+  if (net.isIP(host ?? '::') === 0) {
+    throw new UsageError(`${shown(host)} is not an IP address to listen on`)
+  }
 }
 
 /** Settles when a socket listens, and rejects if it reports an error. */

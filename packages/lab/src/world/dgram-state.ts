@@ -26,7 +26,9 @@ interface DgramState {
 
 /** Returns the state of a socket. Throws an Error if this version of Node has none. */
 export function dgramState(socket: dgram.Socket): DgramState {
-  return (socket as unknown as Record<symbol, DgramState>)[symbolOf(socket, 'state symbol')] as DgramState
+  return (socket as unknown as Record<symbol, DgramState>)[
+    symbolOf(socket, 'state symbol')
+  ] as DgramState
 }
 
 /** Returns the symbol with this description among the property keys of an object of Node. */
@@ -38,5 +40,7 @@ export function symbolOf(owner: object, description: string): symbol {
 /** Returns a part of Node. Throws if this version has none. */
 export function needed<T>(part: T | undefined, what: string): T {
   if (part !== undefined) return part
-  throw new Error(`this version of Node, ${process.version}, has no ${what}, which hosts of a lab need`)
+  throw new Error(
+    `this version of Node, ${process.version}, has no ${what}, which hosts of a lab need`,
+  )
 }

@@ -137,7 +137,12 @@ export interface HostStack {
   misbehave?(text: string): Promise<void>
   counters(): HostCounters
   /** Removes addresses of an interface, takes it up or down, and adds addresses. */
-  changeInterface(name: string, removed: readonly string[], isUp: boolean, added: readonly string[]): void
+  changeInterface(
+    name: string,
+    removed: readonly string[],
+    isUp: boolean,
+    added: readonly string[],
+  ): void
   /** Sets the hardware address of hosts on an interface. */
   setNeighbours(name: string, cidrs: readonly string[], mac: Uint8Array): void
   setRoutes(routes: readonly LabRoute[]): void

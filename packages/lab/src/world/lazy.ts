@@ -13,7 +13,9 @@ export function startIn<T>(result: T, enter: (fn: () => unknown) => unknown): T 
   const { then } = result as { then?: unknown }
   if (typeof then !== 'function' || then === Promise.prototype.then) return result
   const value: Then = function (...callbacks) {
-    const own = callbacks.map(each => (typeof each === 'function' ? AsyncResource.bind(each as () => void) : each))
+    const own = callbacks.map(each =>
+      typeof each === 'function' ? AsyncResource.bind(each as () => void) : each,
+    )
     return enter(() => (then as Then).apply(this, own))
   }
   // A frozen object keeps its own.

@@ -19,7 +19,13 @@ interface LookupRequest {
   oncomplete(error: number | null, addresses?: readonly string[]): void
 }
 
-type GetAddrInfo = (request: LookupRequest, name: string, family: 0 | 4 | 6, hints: number, order: number) => number
+type GetAddrInfo = (
+  request: LookupRequest,
+  name: string,
+  family: 0 | 4 | 6,
+  hints: number,
+  order: number,
+) => number
 
 /** Node's request of a resolver. An error is a text of c-ares. */
 interface QueryRequest {
@@ -34,7 +40,9 @@ interface Cares {
   readonly ChannelWrap: {
     readonly prototype: Record<string, Query> & {
       getServers(): (string | number)[][]
-      setServers(servers: readonly (readonly [family: number, address: string, port: number])[]): number
+      setServers(
+        servers: readonly (readonly [family: number, address: string, port: number])[],
+      ): number
     }
   }
   readonly DNS_ORDER_IPV4_FIRST?: number
@@ -55,14 +63,20 @@ export function patchNames(): void {
   const nodes = cares.getaddrinfo
   cares.getaddrinfo = (request, name, family, hints, order) => {
     const code = opener()
-    if (code?.host === undefined) return nodes.call(cares, withHint(request, hintFor(name)), name, family, hints, order)
+    if (code?.host === undefined) {
+      return nodes.call(cares, withHint(request, hintFor(name)), name, family, hints, order)
+    }
     const sixFirst = order === cares.DNS_ORDER_IPV6_FIRST ? 6 : undefined
     const first = order === cares.DNS_ORDER_IPV4_FIRST ? 4 : sixFirst
     if (code.host.isClosed) return -ENETDOWN
     const found = code.host.lookup(name, family)
     answer(request, code, found, (error, places) => {
-      const ordered = [...places].sort((a, b) => Number(b.family === first) - Number(a.family === first))
-      if (error !== null && error.errno === undefined) withHint(request, error.message)
+      const ordered = [...places].sort(
+        (a, b) => Number(b.family === first) - Number(a.family === first),
+      )
+      if (error !== null && error.errno === undefined) {
+        withHint(request, error.message)
+      }
       request.oncomplete(error && (error.errno ?? NO_NAME), ordered.map(addressOf))
     })
     return 0
@@ -72,8 +86,9 @@ export function patchNames(): void {
   prototype.setServers = function (servers) {
     const code = opener()
     const own = servers.map(([, address, port]) => [address, port] as const)
-    if (code?.host !== undefined)
+    if (code?.host !== undefined) {
       state.resolvers.set(this, (state.resolvers.get(this) ?? new WeakMap()).set(code.host, own))
+    }
     // The sockets of c-ares are those of the thread.
     return code?.host === undefined || code === state.rest ? setServers.call(this, servers) : 0
   }
@@ -83,11 +98,18 @@ export function patchNames(): void {
     const own = host && state.resolvers.get(this)?.get(host)
     return own?.map(each => [...each]) ?? getServers.call(this)
   }
-  cares.getnameinfo = (...args) => (opener()?.host === undefined ? getnameinfo.call(cares, ...args) : NO_NAME)
-  for (const name of Object.getOwnPropertyNames(prototype).filter(each => /^(query|getHostByAddr)/.test(each)))
+  cares.getnameinfo = (...args) =>
+    opener()?.host === undefined ? getnameinfo.call(cares, ...args) : NO_NAME
+  for (const name of Object.getOwnPropertyNames(prototype).filter(each =>
+    /^(query|getHostByAddr)/.test(each),
+  )) {
     patchQuery(prototype, name, QUERIES[name])
+  }
   // They hold these functions of c-ares by name.
-  Object.assign(dns.promises, { lookup: promisify(dns.lookup), lookupService: promisify(dns.lookupService) })
+  Object.assign(dns.promises, {
+    lookup: promisify(dns.lookup),
+    lookupService: promisify(dns.lookupService),
+  })
   const { hostname, networkInterfaces } = os
   Object.assign(os, {
     hostname: () => opener()?.host?.name || hostname(),
@@ -103,14 +125,21 @@ export function patchNames(): void {
 /** The queries that hosts answer. Others find nothing there. */
 const QUERIES: Readonly<Record<string, 4 | 6>> = { queryA: 4, queryAaaa: 6 }
 
-function patchQuery(prototype: Record<string, Query>, query: string, family: 4 | 6 | undefined): void {
+function patchQuery(
+  prototype: Record<string, Query>,
+  query: string,
+  family: 4 | 6 | undefined,
+): void {
   const nodes = prototype[query]
   if (nodes === undefined) return
   prototype[query] = function (request, name) {
     const code = opener()
     const servers = code?.host && state.resolvers.get(this)?.get(code.host)
-    if (code?.host === undefined || (servers && code === state.rest)) return nodes.call(this, request, name)
-    const found = family === undefined ? Promise.resolve([]) : code.host.lookup(name, family, servers)
+    if (code?.host === undefined || (servers && code === state.rest)) {
+      return nodes.call(this, request, name)
+    }
+    const found =
+      family === undefined ? Promise.resolve([]) : code.host.lookup(name, family, servers)
     answer(request, code, found, (error, places) => {
       const nothing = family === undefined && servers !== undefined ? 'ENOTIMP' : 'ENODATA'
       const failure = error?.errno === NO_REPLY ? 'ETIMEOUT' : 'ENOTFOUND'
@@ -125,7 +154,10 @@ function patchQuery(prototype: Record<string, Query>, query: string, family: 4 |
 
 const addressOf = ({ address }: HostAddress) => address
 
-type Complete = (error: (Error & { readonly errno?: number }) | null, places: readonly HostAddress[]) => void
+type Complete = (
+  error: (Error & { readonly errno?: number }) | null,
+  places: readonly HostAddress[],
+) => void
 
 function answer(
   request: { getAsyncId(): number },
@@ -145,7 +177,9 @@ function answer(
 /** How code reaches a name that is a host's. */
 function hintFor(name: string): string | undefined {
   const isHost = [...state.hosts].some(host => host.name.toLowerCase() === name.toLowerCase())
-  return isHost ? `${name} is a host of a lab: call this by host.run(), or use host.bind()` : undefined
+  return isHost
+    ? `${name} is a host of a lab: call this by host.run(), or use host.bind()`
+    : undefined
 }
 
 /** Adds a hint to the error of a request. */
@@ -154,7 +188,9 @@ function withHint(request: LookupRequest, hint: string | undefined): LookupReque
     const nodes = request[key]
     if (nodes === undefined) continue
     request[key] = (error, ...rest) => {
-      if (error !== null) error.message += `: ${hint}`
+      if (error !== null) {
+        error.message += `: ${hint}`
+      }
       nodes.call(request, error, ...rest)
     }
   }

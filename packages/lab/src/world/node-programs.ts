@@ -22,7 +22,9 @@ const OWN_SOCKETS = ['udx-native', 'raw-socket', 'zeromq', 'node-rdkafka', 'pg-n
  * the host. Call it once in a process.
  */
 export function patchPrograms(): void {
-  const { binding } = process as unknown as { binding(name: string): Spawning & { Process: { prototype: Spawning } } }
+  const { binding } = process as unknown as {
+    binding(name: string): Spawning & { Process: { prototype: Spawning } }
+  }
   patchSpawn(binding.call(process, 'process_wrap').Process.prototype)
   patchSpawn(binding.call(process, 'spawn_sync'))
   class Worker extends threads.Worker {
@@ -36,8 +38,11 @@ export function patchPrograms(): void {
   process.dlopen = (module: object, file: string, ...rest: never[]) => {
     const name = OWN_SOCKETS.find(each => String(file).includes(`/node_modules/${each}/`))
     if (opener()?.host !== undefined) {
-      if (name !== undefined)
-        throw new UsageError(`${name} opens its sockets in C++, on the network of this machine: host.spawn() runs it`)
+      if (name !== undefined) {
+        throw new UsageError(
+          `${name} opens its sockets in C++, on the network of this machine: host.spawn() runs it`,
+        )
+      }
       state.addons.add(file)
     }
     return dlopen.call(process, module, file, ...rest)
@@ -49,17 +54,27 @@ export function patchPrograms(): void {
 /** At the end of a lab: warns of sockets on the machine's network that addons may have opened. */
 export function warnOfAddons(): void {
   if (state.addons.size === 0) return
-  const known = (process as unknown as { _getActiveHandles(): { _handle?: { fd?: number } }[] })._getActiveHandles()
+  const known = (
+    process as unknown as { _getActiveHandles(): { _handle?: { fd?: number } }[] }
+  )._getActiveHandles()
   const handles = known.map(each => String(each._handle?.fd))
-  const tables = ['tcp', 'tcp6', 'udp', 'udp6'].map(each => readFileSync(`/proc/self/net/${each}`, 'latin1'))
+  const tables = ['tcp', 'tcp6', 'udp', 'udp6'].map(each =>
+    readFileSync(`/proc/self/net/${each}`, 'latin1'),
+  )
   const inodes = new Set(
     tables.flatMap(each => each.split('\n').map(line => `socket:[${line.trim().split(/\s+/)[9]}]`)),
   )
-  const isStray = (fd: string) => inodes.has(attempt(() => readlinkSync(`/proc/self/fd/${fd}`)) ?? '')
-  const count = readdirSync('/proc/self/fd').filter(fd => !handles.includes(fd) && isStray(fd)).length
+  const isStray = (fd: string) =>
+    inodes.has(attempt(() => readlinkSync(`/proc/self/fd/${fd}`)) ?? '')
+  const count = readdirSync('/proc/self/fd').filter(
+    fd => !handles.includes(fd) && isStray(fd),
+  ).length
   const places = [...state.addons].join(', ')
-  if (count > 0)
-    console.error(`vnet: ${count} sockets are on the network of this machine. Has an addon opened them? ${places}`)
+  if (count > 0) {
+    console.error(
+      `vnet: ${count} sockets are on the network of this machine. Has an addon opened them? ${places}`,
+    )
+  }
   state.addons.clear()
 }
 
@@ -73,7 +88,15 @@ function patchSpawn(owner: Spawning): void {
     // Since Node 24.
     const [file, args, cwd, envPairs, stdio, ...rest] = given
     const program = host.program({ file, args, cwd, envPairs, stdio } as NativeProgram)
-    return spawn.call(this, program.file, program.args, cwd, program.envPairs, program.stdio, ...rest)
+    return spawn.call(
+      this,
+      program.file,
+      program.args,
+      cwd,
+      program.envPairs,
+      program.stdio,
+      ...rest,
+    )
   }
   Object.defineProperty(owner, 'spawn', { value, configurable: true, writable: true })
 }

@@ -59,12 +59,16 @@ function patchConnect(): void {
     if (code?.host?.isClosed === false && !options.path) {
       // The code may have loaded undici since it was entered.
       state.divide?.()
-      if (!code.isDead) code.host.onOpen(this, `connection to ${options.host ?? 'localhost'} port ${options.port}`)
+      if (!code.isDead) {
+        code.host.onOpen(this, `connection to ${options.host ?? 'localhost'} port ${options.port}`)
+      }
       list[0] = code.host.connects(this, options, code)
       connect.call(this, list as never)
       // Node connects it in a later tick.
       const handle = (this as WithHandle)._handle
-      if (handle) state.owners.set(handle._parent ?? handle, code.host)
+      if (handle) {
+        state.owners.set(handle._parent ?? handle, code.host)
+      }
       watchWrites(this as Writing, code.host)
       return this
     }
@@ -82,7 +86,9 @@ function watchWrites(socket: Writing, owner: CodeHost): void {
     const [host, { name }] = [opener()?.host, state.owners.get(socket) as CodeHost]
     if (host !== undefined && host !== state.owners.get(socket) && !state.shared.has(host)) {
       state.shared.add(host)
-      console.error(`vnet: code of host ${host.name} uses a connection of host ${name}: do they share a pool?`)
+      console.error(
+        `vnet: code of host ${host.name} uses a connection of host ${name}: do they share a pool?`,
+      )
     }
     return write.apply(this, args)
   })
@@ -94,29 +100,52 @@ function patchListen(): void {
   replace(
     prototype,
     '_listen2',
-    function (this: Listening, address: string | null, port: number, family: number, ...rest: unknown[]) {
+    function (
+      this: Listening,
+      address: string | null,
+      port: number,
+      family: number,
+      ...rest: unknown[]
+    ) {
       const code = opener()
       // The family is -1 for a path, and undefined for a descriptor.
       if (code?.host?.isClosed !== false || (family !== 4 && family !== 6)) {
-        if (state.emitters.has(this)) state.emitters.set(this, undefined)
+        if (state.emitters.has(this)) {
+          state.emitters.set(this, undefined)
+        }
         listen.call(this, address, port, family, ...rest)
         return
       }
       const { opening } = state
-      if (opening !== undefined) opening.accepting = this
+      if (opening !== undefined) {
+        opening.accepting = this
+      }
       const own = opening?.address ?? address ?? undefined
-      if (!state.emitters.has(this))
+      if (!state.emitters.has(this)) {
         // Node makes them outside the async context of the server. A program may give streams.
         this.prependListener('connection', (socket: WithHandle) => {
           const emitter = state.emitters.get(this)
           emitIn(socket, emitter)
-          if (socket._handle && emitter?.host) state.owners.set(socket._handle._parent ?? socket._handle, emitter.host)
+          if (socket._handle && emitter?.host) {
+            state.owners.set(socket._handle._parent ?? socket._handle, emitter.host)
+          }
         })
+      }
       emitIn(this, code)
-      if (!code.isDead) code.host.onOpen(this)
+      if (!code.isDead) {
+        code.host.onOpen(this)
+      }
       const handle = code.host.listens(this, { address: own, port }, code)
-      if (handle !== undefined) this._handle = handle
-      listen.call(this, own ?? (handle && '::') ?? null, port, own === undefined ? 6 : net.isIP(own), ...rest)
+      if (handle !== undefined) {
+        this._handle = handle
+      }
+      listen.call(
+        this,
+        own ?? (handle && '::') ?? null,
+        port,
+        own === undefined ? 6 : net.isIP(own),
+        ...rest,
+      )
     },
   )
 }
@@ -144,11 +173,14 @@ function patchBind(): void {
       // Code elsewhere may send to a name.
       const { handle } = dgramState(this)
       const lookup = handle?.lookup
-      if (lookup !== undefined)
+      if (lookup !== undefined) {
         Object.assign(handle as object, {
           lookup: (...to: Parameters<typeof lookup>) => enter(code, () => lookup(...to)),
         })
-      if (!code.isDead) code.host.onOpen(this, 'UDP socket')
+      }
+      if (!code.isDead) {
+        code.host.onOpen(this, 'UDP socket')
+      }
       emitIn(this, code)
       code.host.binds(this, code)
     }
@@ -167,8 +199,16 @@ const UDP_CALLS = [
  * Makes methods of a native object run on its host, or on the code's host; `making` only where
  * they make the socket, which others have made before.
  */
-function patchHandle(module: string, type: string, names: readonly string[], making: readonly string[]): void {
-  const { prototype } = needed((process as unknown as Bindings).binding(module)[type], `${module}.${type}`)
+function patchHandle(
+  module: string,
+  type: string,
+  names: readonly string[],
+  making: readonly string[],
+): void {
+  const { prototype } = needed(
+    (process as unknown as Bindings).binding(module)[type],
+    `${module}.${type}`,
+  )
   for (const name of making) {
     const nodes = needed(prototype[name], `${type}.${name}()`) as NativeCall
     replace(prototype, name, function (this: { readonly fd: number }, ...args: unknown[]) {
@@ -193,7 +233,10 @@ function patchHandle(module: string, type: string, names: readonly string[], mak
 
 /** The debugger's server is a thread, which starts in the network of the call. */
 function patchInspector(): void {
-  const modules = [process.getBuiltinModule('node:inspector'), process.getBuiltinModule('node:inspector/promises')]
+  const modules = [
+    process.getBuiltinModule('node:inspector'),
+    process.getBuiltinModule('node:inspector/promises'),
+  ]
   for (const inspector of modules) {
     const nodes = inspector.open as unknown as NativeCall
     replace(inspector, 'open', (...args: unknown[]) => {
@@ -205,6 +248,10 @@ function patchInspector(): void {
   syncBuiltinESMExports()
 }
 
-function replace(owner: object, name: string, value: (this: never, ...args: never[]) => unknown): void {
+function replace(
+  owner: object,
+  name: string,
+  value: (this: never, ...args: never[]) => unknown,
+): void {
   Object.defineProperty(owner, name, { value, configurable: true, writable: true })
 }

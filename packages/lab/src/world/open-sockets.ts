@@ -53,15 +53,22 @@ export class OpenSockets {
   async close(): Promise<void> {
     const open = [...this.#sockets.keys()].filter(socket => socket.closed !== true)
     // Again, because a program that removes all listeners of a socket removes that of `add`, too.
-    const closed = open.map(socket => once(socket, 'close').then(() => this.#sockets.delete(socket)))
+    const closed = open.map(socket =>
+      once(socket, 'close').then(() => this.#sockets.delete(socket)),
+    )
     // Errors of a discarded socket do not matter.
     const settled = Promise.allSettled(closed)
     for (const socket of open) {
       // Timers of packages may send later. Node would throw then.
-      if ((socket as object) instanceof dgram.Socket) Object.assign(socket, { send: callBack })
+      if ((socket as object) instanceof dgram.Socket) {
+        Object.assign(socket, { send: callBack })
+      }
       try {
-        if (socket.destroy !== undefined) socket.destroy()
-        else socket.close?.()
+        if (socket.destroy !== undefined) {
+          socket.destroy()
+        } else {
+          socket.close?.()
+        }
       } catch {
         // It was not opened, or is closed already, and reports no close.
         socket.emit('close')
@@ -73,7 +80,9 @@ export class OpenSockets {
 
 function callBack(...args: readonly unknown[]): void {
   const [done, error] = [args.at(-1), new VnetError(ENETDOWN, 'send', 'the lab has ended')]
-  if (typeof done === 'function') process.nextTick(done as (error: Error) => void, error)
+  if (typeof done === 'function') {
+    process.nextTick(done as (error: Error) => void, error)
+  }
 }
 
 /** A program that removes all listeners of a socket removes the listener of `add`, too. */

@@ -19,7 +19,9 @@ interface DispatcherClass {
 }
 
 /** Where undici has the dispatcher of fetch: up to 6, and later. */
-const DISPATCHERS = ['undici.globalDispatcher.1', 'undici.globalDispatcher.2'].map(name => Symbol.for(name))
+const DISPATCHERS = ['undici.globalDispatcher.1', 'undici.globalDispatcher.2'].map(name =>
+  Symbol.for(name),
+)
 const NODES = DISPATCHERS[Number.parseInt(process.versions.undici ?? '', 10) < 7 ? 0 : 1] as symbol
 const CODE = Symbol('code')
 const DIVIDED = Symbol('divided')
@@ -38,10 +40,14 @@ export function patchPools(): void {
   prototype.getName = function (options: http.ClientRequestArgs & Coded = {}) {
     // Asked again when the connection is free, by other code.
     const code = CODE in options ? options[CODE] : opener()
-    if (Object.isExtensible(options)) options[CODE] = code
+    if (Object.isExtensible(options)) {
+      options[CODE] = code
+    }
     return nodes.call(this, options as never) + (code?.host === undefined ? '' : `:${code.id}`)
   }
-  const creating = prototype as unknown as { createSocket(request: object, options: Coded, done: unknown): void }
+  const creating = prototype as unknown as {
+    createSocket(request: object, options: Coded, done: unknown): void
+  }
   const { createSocket } = creating
   // Code of another host may have ended the connection for which a request has waited.
   creating.createSocket = function (request, options, done) {
@@ -53,7 +59,9 @@ export function patchPools(): void {
   const value: typeof fetch = (...args) => {
     if (opener() !== undefined) {
       // Node loads its dispatcher with the first request, and this one needs no network.
-      if (owner[NODES] === undefined) fetch('data:,').catch(() => {})
+      if (owner[NODES] === undefined) {
+        fetch('data:,').catch(() => {})
+      }
       divideDispatchers()
     }
     return fetch(...args)
@@ -64,9 +72,15 @@ export function patchPools(): void {
 
 /** Makes a dispatcher for fetch. Throws a UsageError if the program has replaced that of Node. */
 function dispatcherOf(options: object): Dispatcher {
-  if (owner[NODES] === undefined) fetch('data:,').catch(() => {})
-  const { constructor: Agent } = Object.getPrototypeOf(owner[NODES]) as { readonly constructor: DispatcherClass }
-  if (Agent.name !== 'Agent') throw new UsageError(`fetch with tls needs an Agent of undici, not a ${Agent.name}`)
+  if (owner[NODES] === undefined) {
+    fetch('data:,').catch(() => {})
+  }
+  const { constructor: Agent } = Object.getPrototypeOf(owner[NODES]) as {
+    readonly constructor: DispatcherClass
+  }
+  if (Agent.name !== 'Agent') {
+    throw new UsageError(`fetch with tls needs an Agent of undici, not a ${Agent.name}`)
+  }
   return made(Agent, options)
 }
 
@@ -82,15 +96,20 @@ function divideDispatchers(): void {
   for (const key of DISPATCHERS) {
     const shared = owner[key]
     if (shared === undefined || DIVIDED in shared) continue
-    const { constructor: Agent, dispatch } = shared as Dispatcher & { readonly constructor: DispatcherClass }
+    const { constructor: Agent, dispatch } = shared as Dispatcher & {
+      readonly constructor: DispatcherClass
+    }
     if (Agent.name !== 'Agent' || dispatch !== Agent.prototype.dispatch) continue
-    const options = Object.getOwnPropertySymbols(shared).find(({ description }) => description === 'options')
+    const options = Object.getOwnPropertySymbols(shared).find(
+      ({ description }) => description === 'options',
+    )
     const own = new WeakMap<Code, Dispatcher>()
     const current = () => {
       const code = opener()
       if (code?.host === undefined) return shared
       const found =
-        (code.host.isClosed ? undefined : own.get(code)) ?? made(Agent, options && Reflect.get(shared, options))
+        (code.host.isClosed ? undefined : own.get(code)) ??
+        made(Agent, options && Reflect.get(shared, options))
       own.set(code, found)
       return found
     }
@@ -113,9 +132,23 @@ export interface LabRequestInit extends RequestInit {
 
 /** The options of fetch(), which checks their values. */
 const OPTIONS: Forms<
-  Omit<LabRequestInit, 'dispatcher'> & { readonly cache?: string; readonly duplex?: string; readonly priority?: string }
+  Omit<LabRequestInit, 'dispatcher'> & {
+    readonly cache?: string
+    readonly duplex?: string
+    readonly priority?: string
+  }
 > = {
-  ...anyOf('method', 'headers', 'body', 'redirect', 'signal', 'duplex', 'referrer', 'referrerPolicy', 'mode'),
+  ...anyOf(
+    'method',
+    'headers',
+    'body',
+    'redirect',
+    'signal',
+    'duplex',
+    'referrer',
+    'referrerPolicy',
+    'mode',
+  ),
   ...anyOf('credentials', 'cache', 'integrity', 'keepalive', 'window', 'priority'),
   tls: OBJECT,
 }

@@ -67,7 +67,9 @@ function ask(
     const onMessage = (message: Uint8Array, { address, port }: dgram.RemoteInfo) => {
       const isServer = servers.some(each => each[0] === address && each[1] === port)
       const answer = isServer ? dns.parseReply(message, query) : undefined
-      if (answer !== undefined) end(answer)
+      if (answer !== undefined) {
+        end(answer)
+      }
     }
     const send = () => {
       if (attempts === ATTEMPTS) return end()

@@ -2,7 +2,13 @@
  * Routes of a lab: to every network past neighbouring routers, by the path with the fewest. A host
  * with one next hop has one route for all networks that the lab has numbered itself.
  */
-import { formatPrefix, networkOf, type Prefix, parsePrefix, prefixesIntersect } from 'vnet/internal/packet/address'
+import {
+  formatPrefix,
+  networkOf,
+  type Prefix,
+  parsePrefix,
+  prefixesIntersect,
+} from 'vnet/internal/packet/address'
 import { type LabInterface, withoutPrefix } from '../model/hosts.ts'
 import { externalNetwork, INTERNAL_NETWORK, LINK_NETWORKS, NAT64_NETWORK } from '../model/subnet.ts'
 import type { Gateway, HostStack, LabRoute, Network } from './host-stack.ts'
@@ -76,12 +82,23 @@ export class Routes {
 
   /** Adds the missing routes over `links`, which are up, to each host. Throws a VnetError. */
   update(
-    hosts: readonly (Routed & { readonly stack: Pick<HostStack, 'setRoutes'>; hasDns64: boolean; isOnline: boolean })[],
+    hosts: readonly (Routed & {
+      readonly stack: Pick<HostStack, 'setRoutes'>
+      hasDns64: boolean
+      isOnline: boolean
+    })[],
     links: ReadonlySet<number>,
   ): void {
     if (!hosts.some(({ isRouter }) => isRouter)) return
     const up = hosts.map(
-      ({ interfaces, isRouter = false, hiddenFrom, translatedFrom, hasNat64 = false, defaults = [] }): Routed => {
+      ({
+        interfaces,
+        isRouter = false,
+        hiddenFrom,
+        translatedFrom,
+        hasNat64 = false,
+        defaults = [],
+      }): Routed => {
         const own = interfaces.filter(({ link, isShut }) => links.has(link) && isShut !== true)
         return { interfaces: own, isRouter, hiddenFrom, translatedFrom, hasNat64, defaults }
       },
@@ -99,8 +116,12 @@ export class Routes {
         const old = known.get(network.text)
         return old?.link !== link || old.via.text !== via.text
       })
-      if (added.length > 0) host.stack.setRoutes(added)
-      for (const route of added) known.set(route.network.text, route)
+      if (added.length > 0) {
+        host.stack.setRoutes(added)
+      }
+      for (const route of added) {
+        known.set(route.network.text, route)
+      }
       host.hasDns64 = routes.some(({ network }) => network === IPV4_HOSTS)
       host.isOnline = routes.some(({ network }) => network.prefix.prefixLen === 0)
       this.#states.set(host, state)
@@ -110,7 +131,11 @@ export class Routes {
   /** Forgets the routes of a host by a link, which the kernel has deleted. */
   forget(host: object, link: number): void {
     const known = this.#known.get(host)
-    for (const [network, route] of known ?? []) if (route.link === link) known?.delete(network)
+    for (const [network, route] of known ?? []) {
+      if (route.link === link) {
+        known?.delete(network)
+      }
+    }
     this.#states.delete(host)
   }
 }
@@ -136,9 +161,14 @@ export class Graph {
   stateOf({ isRouter, interfaces: [own, other] }: Routed): string | undefined {
     if (isRouter || own === undefined || other !== undefined) return undefined
     const [next, another] = this.#routers.get(own.link) ?? []
-    const isPlain = FAMILIES.every(f => this.#of(own, f).networks.length <= 1 && !this.#isWide(own, f))
+    const isPlain = FAMILIES.every(
+      f => this.#of(own, f).networks.length <= 1 && !this.#isWide(own, f),
+    )
     if (another !== undefined || !isPlain) return undefined
-    return [own.link, ...(next ? FAMILIES.map(family => this.#pastOf(next, family).state) : [])].join()
+    return [
+      own.link,
+      ...(next ? FAMILIES.map(family => this.#pastOf(next, family).state) : []),
+    ].join()
   }
 
   routesOf(host: Routed): LabRoute[] {
@@ -155,8 +185,14 @@ export class Graph {
     })
     const [first] = paths
     if (first === undefined) return []
-    const known = new Set(host.interfaces.flatMap(own => this.#of(own, family).networks.map(({ text }) => text)))
-    if (host.isRouter || paths.length > 1 || host.interfaces.some(own => this.#isWide(own, family))) {
+    const known = new Set(
+      host.interfaces.flatMap(own => this.#of(own, family).networks.map(({ text }) => text)),
+    )
+    if (
+      host.isRouter ||
+      paths.length > 1 ||
+      host.interfaces.some(own => this.#isWide(own, family))
+    ) {
       return this.#follow(paths, family, seen, known).map(([network, by]) => ({ network, ...by }))
     }
     const groups = [...this.#pastOf(first, family).groups]
@@ -166,7 +202,12 @@ export class Graph {
 
   /** It is the same for all hosts with one next hop on the links inside of a router. */
   #pastOf({ router, number, at }: NextHop, family: Family): Past {
-    const key = [family, number, router.hiddenFrom === at.link, router.translatedFrom === at.link].join()
+    const key = [
+      family,
+      number,
+      router.hiddenFrom === at.link,
+      router.translatedFrom === at.link,
+    ].join()
     const known = this.#past.get(key)
     if (known !== undefined) return known
     const isHidden = family === 4 && router.hiddenFrom === at.link
@@ -187,7 +228,12 @@ export class Graph {
   }
 
   /** Returns the networks along `paths` that are not `known`, by the nearest router of each. */
-  #follow<By>(paths: Path<By>[], family: Family, seen: Set<Routed>, known: Set<string>): (readonly [Network, By])[] {
+  #follow<By>(
+    paths: Path<By>[],
+    family: Family,
+    seen: Set<Routed>,
+    known: Set<string>,
+  ): (readonly [Network, By])[] {
     const found: (readonly [Network, By])[] = []
     // The loop also visits the paths that it adds: nearer routers come first.
     for (const { router, at, isHidden = false, by } of paths) {
@@ -202,7 +248,9 @@ export class Graph {
       for (const next of router.interfaces) {
         this.#of(next, family).networks.forEach(add)
         others.forEach(add)
-        for (const further of this.#routersOn(next.link, family, seen)) paths.push({ ...further, by, isHidden: hides })
+        for (const further of this.#routersOn(next.link, family, seen)) {
+          paths.push({ ...further, by, isHidden: hides })
+        }
       }
     }
     return found
@@ -211,15 +259,23 @@ export class Graph {
   /** Returns routers with an address on a link that lead on from it, and adds them to `seen`. */
   #routersOn(link: number, family: Family, seen: Set<Routed>): readonly NextHop[] {
     const found = (this.#routers.get(link) ?? []).filter(({ router, at }) => {
-      return !seen.has(router) && this.#of(at, family).gateway && !(family === 4 && router.hiddenFrom === link)
+      return (
+        !seen.has(router) &&
+        this.#of(at, family).gateway &&
+        !(family === 4 && router.hiddenFrom === link)
+      )
     })
-    for (const { router } of found) seen.add(router)
+    for (const { router } of found) {
+      seen.add(router)
+    }
     return found
   }
 
   /** Whether a network of an interface may contain others, which then need routes of their own. */
   #isWide(each: LabInterface, family: Family): boolean {
-    return this.#of(each, family).networks.some(({ prefix }) => prefix.prefixLen < { 4: 24, 16: 64 }[family])
+    return this.#of(each, family).networks.some(
+      ({ prefix }) => prefix.prefixLen < { 4: 24, 16: 64 }[family],
+    )
   }
 
   #of(each: LabInterface, family: Family): FamilyAddresses {
@@ -236,14 +292,16 @@ export class Graph {
 function groupOf(network: Network): Network {
   const { prefix } = network
   return (
-    NUMBERED.find(each => each.prefix.prefixLen <= prefix.prefixLen && prefixesIntersect(each.prefix, prefix)) ??
-    network
+    NUMBERED.find(
+      each => each.prefix.prefixLen <= prefix.prefixLen && prefixesIntersect(each.prefix, prefix),
+    ) ?? network
   )
 }
 
 /** Returns the networks that a router translates packets for, if they come from `link`. */
 function translatedBy({ hasNat64, hiddenFrom, translatedFrom }: Routed, link: number): Network[] {
-  const external = translatedFrom === undefined ? [] : [networkNamed(externalNetwork(translatedFrom))]
+  const external =
+    translatedFrom === undefined ? [] : [networkNamed(externalNetwork(translatedFrom))]
   return hasNat64 && hiddenFrom !== link ? [IPV4_HOSTS, ...external] : external
 }
 

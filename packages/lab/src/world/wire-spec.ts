@@ -53,7 +53,10 @@ export function directionsOf(wire: WireSpec): WireDirections {
  * Compiles the filters that the text names, each once. The worker reads the text, because few
  * threads of labs need its parser. Returns undefined without a text. Rejects with a UsageError.
  */
-export function filtersOf({ ab = '', ba = '' }: WireDirections, worker: LinkCaller): Promise<Filters> | undefined {
+export function filtersOf(
+  { ab = '', ba = '' }: WireDirections,
+  worker: LinkCaller,
+): Promise<Filters> | undefined {
   return ab === '' && ba === '' ? undefined : worker.call('filters', [ab, ba]).then(compiled)
 }
 
@@ -73,8 +76,12 @@ export async function compiled(filters: readonly string[]): Promise<Filters> {
   ])
   return filters.map(filter => {
     const found = known.get(filter) ?? encodeFilter(filter, compileFilter(filter))
-    if (known.size >= KNOWN_MAX) known.clear()
-    if (nameIn(filter) === undefined) known.set(filter, found)
+    if (known.size >= KNOWN_MAX) {
+      known.clear()
+    }
+    if (nameIn(filter) === undefined) {
+      known.set(filter, found)
+    }
     return found
   })
 }
@@ -82,5 +89,8 @@ export async function compiled(filters: readonly string[]): Promise<Filters> {
 function isDirections(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false
   const entries = Object.entries(value).filter(([, text]) => text !== undefined)
-  return entries.length > 0 && entries.every(([key, text]) => /^(ab|ba)$/.test(key) && typeof text === 'string')
+  return (
+    entries.length > 0 &&
+    entries.every(([key, text]) => /^(ab|ba)$/.test(key) && typeof text === 'string')
+  )
 }

@@ -68,18 +68,25 @@ export interface LabWorld {
  * Returns the wanted world: the option, or otherwise VNET_WORLD; undefined for the kernel where
  * that is possible. Throws a UsageError for an unknown name in VNET_WORLD.
  */
-export function wantedWorld(option: WorldName | undefined, variable = process.env.VNET_WORLD): WorldName | undefined {
+export function wantedWorld(
+  option: WorldName | undefined,
+  variable = process.env.VNET_WORLD,
+): WorldName | undefined {
   if (option !== undefined) return option
   // Only the fixture runs a test in both.
   if (variable === undefined || variable === '' || variable === 'both') return undefined
   const known = WORLDS.find(name => name === variable)
-  if (known === undefined)
+  if (known === undefined) {
     throw new UsageError(`VNET_WORLD=${inspect(variable)}: expected kernel, memory, guest or both`)
+  }
   return known
 }
 
 /** Same as wantedWorld, for explore: in a guest, its kernel, because no guest runs in another. */
-export function exploredWorld(option: WorldName | undefined, variable?: string): WorldName | undefined {
+export function exploredWorld(
+  option: WorldName | undefined,
+  variable?: string,
+): WorldName | undefined {
   const wanted = wantedWorld(option, variable)
   return wanted === 'guest' && isInGuest() ? 'kernel' : wanted
 }

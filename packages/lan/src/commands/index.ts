@@ -18,7 +18,10 @@ export const commands: readonly LazyCommand[] = [
       shared.json,
       shared.user,
     ],
-    examples: { 'vnet lan show': 'hosts, leases and counters', 'vnet lan show eth9 --leases': 'only the leases' },
+    examples: {
+      'vnet lan show': 'hosts, leases and counters',
+      'vnet lan show eth9 --leases': 'only the leases',
+    },
     run: async (io, name, options) => (await import('./lan-show.ts')).lanShow(name, options, io),
   }),
 ]

@@ -1,10 +1,23 @@
 /** `vnet lan show [IF]`: hosts, leases, neighbours, stations and counters of a segment. */
 import { EOPNOTSUPP, VnetError } from 'vnet/internal/base/errno'
 import { alignLeft } from 'vnet/internal/cli/align'
-import { askInterface, askVnets, fail, failAll, hasEnded, type QueryOptions } from 'vnet/internal/cli/ask'
+import {
+  askInterface,
+  askVnets,
+  fail,
+  failAll,
+  hasEnded,
+  type QueryOptions,
+} from 'vnet/internal/cli/ask'
 import { label } from 'vnet/internal/cli/device-text'
 import { EXIT_FAILURE, EXIT_OK, type Io } from 'vnet/internal/cli/process/io'
-import type { ControlClient, Found, FoundDevice, SegmentEntryKind, SegmentInfo } from 'vnet/internal/control/index'
+import type {
+  ControlClient,
+  Found,
+  FoundDevice,
+  SegmentEntryKind,
+  SegmentInfo,
+} from 'vnet/internal/control/index'
 
 /** The parts by their options. Without options all are shown, and long lists are cut. */
 const KINDS = {
@@ -28,16 +41,31 @@ const ROWS = 20
 const DATE_MAX = 8.64e15
 
 /** Shows the segment of an interface, or without a name of all vnets. Returns the exit status. */
-export function lanShow(name: string | undefined, options: LanShowOptions, io: Io): Promise<number> {
+export function lanShow(
+  name: string | undefined,
+  options: LanShowOptions,
+  io: Io,
+): Promise<number> {
   const named = PARTS.filter(part => options[part])
   const parts = named.length > 0 ? named : PARTS
   const rows = named.length > 0 ? Number.POSITIVE_INFINITY : ROWS
   const print = (shown: readonly Shown[]): void => {
-    if (options.json) io.out(`${JSON.stringify({ event: 'lan', segments: shown.map(each => json(each, parts)) })}\n`)
-    else io.out(shown.map(each => text(each, parts, rows)).join('\n'))
+    if (options.json) {
+      io.out(
+        `${JSON.stringify({ event: 'lan', segments: shown.map(each => json(each, parts)) })}\n`,
+      )
+    } else {
+      io.out(shown.map(each => text(each, parts, rows)).join('\n'))
+    }
   }
-  if (name !== undefined)
-    return askInterface(name, io, async (client, device) => print([await ask(client, device, parts)]), options)
+  if (name !== undefined) {
+    return askInterface(
+      name,
+      io,
+      async (client, device) => print([await ask(client, device, parts)]),
+      options,
+    )
+  }
   const all = async (client: ControlClient, { devices, failed }: Found) => {
     const shown: Shown[] = []
     const errors: VnetError[] = [...failed]
@@ -47,18 +75,27 @@ export function lanShow(name: string | undefined, options: LanShowOptions, io: I
         shown.push(await ask(client, device, parts))
       } catch (error) {
         if (!(error instanceof VnetError)) throw error
-        if (error.errno !== EOPNOTSUPP && !hasEnded(error)) errors.push(error)
+        if (error.errno !== EOPNOTSUPP && !hasEnded(error)) {
+          errors.push(error)
+        }
       }
     }
     failAll(io, errors)
-    if (shown.length > 0) print(shown)
-    else if (errors.length === 0) fail(io, 'no vnet here has a segment behind its interfaces: `vnet lan` makes one')
+    if (shown.length > 0) {
+      print(shown)
+    } else if (errors.length === 0) {
+      fail(io, 'no vnet here has a segment behind its interfaces: `vnet lan` makes one')
+    }
     return shown.length > 0 && errors.length === 0 ? EXIT_OK : EXIT_FAILURE
   }
   return askVnets([], io, all, options)
 }
 
-async function ask(client: ControlClient, device: FoundDevice, parts: readonly Part[]): Promise<Shown> {
+async function ask(
+  client: ControlClient,
+  device: FoundDevice,
+  parts: readonly Part[],
+): Promise<Shown> {
   const kinds = parts.map(part => KINDS[part])
   const segment = await client.segment(device.vnet, device, kinds)
   return { interfaces: (await client.devices(device.vnet)).map(label), segment }
@@ -85,13 +122,25 @@ function text({ interfaces, segment }: Shown, parts: readonly Part[], rows: numb
   const tables: Record<Part, () => readonly (readonly string[])[]> = {
     hosts: () => [
       ['host', 'mac', 'addresses'],
-      ...hosts.map(({ name = '-', mac, addresses }) => [name, mac, addresses.filter(isNotLinkLocal).join(' ')]),
+      ...hosts.map(({ name = '-', mac, addresses }) => [
+        name,
+        mac,
+        addresses.filter(isNotLinkLocal).join(' '),
+      ]),
     ],
     leases: () => [
       ['lease', 'mac', 'name', 'expires'],
-      ...leases.map(({ address, mac, hostname = '-', expires }) => [address, mac, hostname, time(expires) ?? 'never']),
+      ...leases.map(({ address, mac, hostname = '-', expires }) => [
+        address,
+        mac,
+        hostname,
+        time(expires) ?? 'never',
+      ]),
     ],
-    neighbours: () => [['neighbour', 'mac'], ...neighbours.map(({ address, mac }) => [address, mac])],
+    neighbours: () => [
+      ['neighbour', 'mac'],
+      ...neighbours.map(({ address, mac }) => [address, mac]),
+    ],
     stations: () => [['station', 'mac'], ...stations.map(({ name, mac = '-' }) => [name, mac])],
     counters: () => [
       ['frames', counts(Object.entries(counters.frames))],
@@ -99,7 +148,9 @@ function text({ interfaces, segment }: Shown, parts: readonly Part[], rows: numb
       ['answered', counts(Object.entries(counters.answered).filter(([, n]) => n > 0))],
     ],
   }
-  const lengths = parts.flatMap(part => (part === 'counters' ? [] : [[part, segment[part].length] as const]))
+  const lengths = parts.flatMap(part =>
+    part === 'counters' ? [] : [[part, segment[part].length] as const],
+  )
   const lines = parts.flatMap(part => {
     const table = tables[part]()
     // The heading is a row of the table.

@@ -1,5 +1,11 @@
 /** Fills in the properties that a configuration file omits. The file matches the schema. */
-import { formatAddress, networkOf, parseAddress, parsePrefix, plus } from 'vnet/internal/packet/address'
+import {
+  formatAddress,
+  networkOf,
+  parseAddress,
+  parsePrefix,
+  plus,
+} from 'vnet/internal/packet/address'
 import type { RouterAdvert } from 'vnet/internal/packet/router-advert'
 import { listOf } from '../machines/host-table.ts'
 import { DEFAULT_NETWORK, DEFAULT_NETWORK6 } from '../machines/network.ts'
@@ -31,7 +37,13 @@ export interface LanDefaults {
 
 /** A service that is off is undefined, and so is network6 without IPv6. */
 export function complete(file: LanFile, { authoritative = true, serves = true }: LanDefaults = {}) {
-  const { network = DEFAULT_NETWORK, gateway: own = {}, dhcp = serves && {}, ra = serves && {}, dns = {} } = file
+  const {
+    network = DEFAULT_NETWORK,
+    gateway: own = {},
+    dhcp = serves && {},
+    ra = serves && {},
+    dns = {},
+  } = file
   const network6 = file.network6 === false ? undefined : (file.network6 ?? DEFAULT_NETWORK6)
   const gateway = {
     name: own.name ?? 'gateway',
@@ -43,7 +55,8 @@ export function complete(file: LanFile, { authoritative = true, serves = true }:
   const domain = dns ? (dns.domain ?? DEFAULT_DOMAIN).replace(/\.$/, '') : undefined
   const { records = {} } = dns || {}
   const recorded = Object.entries(records).map(([name, texts]) => named(name, listOf(texts)))
-  const advertised = ra && network6 !== undefined ? raOf(ra, network6, gateway.ip6, domain) : undefined
+  const advertised =
+    ra && network6 !== undefined ? raOf(ra, network6, gateway.ip6, domain) : undefined
   const { other, rdnss, dnssl } = advertised?.advert ?? {}
   return {
     network,
@@ -53,7 +66,10 @@ export function complete(file: LanFile, { authoritative = true, serves = true }:
     /** Whether a host has the usual services if its definition does not set `services`. */
     services: serves,
     dhcp: dhcp ? dhcpOf({ authoritative, ...dhcp }, network, gateway.ip, domain) : undefined,
-    dns: domain === undefined ? undefined : { domain, names: [...hosts.flatMap(namesOf), ...recorded] },
+    dns:
+      domain === undefined
+        ? undefined
+        : { domain, names: [...hosts.flatMap(namesOf), ...recorded] },
     ra: advertised,
     /** Without the DUID, which is made from the gateway's MAC address. */
     dhcpv6: other
@@ -89,7 +105,12 @@ const named = (name: string, addresses: readonly string[]): HostName => ({
   addresses: addresses.map(text => parseAddress(text)!),
 })
 
-function dhcpOf(dhcp: FileDhcp, network: string, server: string, domain: string | undefined): DhcpSpec {
+function dhcpOf(
+  dhcp: FileDhcp,
+  network: string,
+  server: string,
+  domain: string | undefined,
+): DhcpSpec {
   const { pool = formatSpan(defaultPool(toNetwork(network)!)), options, ...rest } = dhcp
   const known = domain === undefined ? { 'dns-server': null } : { 'domain-name': domain }
   return { ...rest, options: { ...known, ...options }, server, network, ranges: listOf(pool) }
@@ -105,7 +126,9 @@ function raOf(
   const { lifetime = 3 * maxInterval, rdnss = domain !== undefined && ip6 ? [ip6] : [] } = ra
   const { bytes: prefix, prefixLen } = parsePrefix(ra.prefix ?? network6)!
   const validLifetime = secondsOf(ra.validLifetime ?? VALID_LIFETIME)
-  const preferredLifetime = secondsOf(ra.preferredLifetime ?? Math.min(PREFERRED_LIFETIME, validLifetime))
+  const preferredLifetime = secondsOf(
+    ra.preferredLifetime ?? Math.min(PREFERRED_LIFETIME, validLifetime),
+  )
   // Clients make addresses of a prefix of 64 bits only (RFC 4862 sec. 5.5.3).
   const flags = { onLink: true, autonomous: prefixLen === 64 }
   return {
@@ -120,12 +143,16 @@ function raOf(
       mtu,
       prefixes: [{ prefix, prefixLen, ...flags, validLifetime, preferredLifetime }],
       rdnss: { lifetime: 3 * maxInterval, servers: rdnss.map(text => parseAddress(text)!) },
-      dnssl: { lifetime: 3 * maxInterval, domains: ra.dnssl ?? (domain === undefined ? [] : [domain]) },
+      dnssl: {
+        lifetime: 3 * maxInterval,
+        domains: ra.dnssl ?? (domain === undefined ? [] : [domain]),
+      },
     },
   }
 }
 
-const secondsOf = (value: number | 'infinite'): number => (value === 'infinite' ? Number.POSITIVE_INFINITY : value)
+const secondsOf = (value: number | 'infinite'): number =>
+  value === 'infinite' ? Number.POSITIVE_INFINITY : value
 
 /** Addresses of one family from the first to the last, both included. */
 export type AddressSpan = Readonly<{ first: Uint8Array; last: Uint8Array }>
@@ -144,9 +171,15 @@ export function toNetwork(text: string): AddressNetwork | undefined {
   if (prefix === undefined) return undefined
   const { bytes, prefixLen } = prefix
   const base = networkOf(prefix)
-  const hostPart = networkOf({ bytes: new Uint8Array(bytes.length).fill(255), prefixLen }).map(byte => ~byte)
+  const hostPart = networkOf({ bytes: new Uint8Array(bytes.length).fill(255), prefixLen }).map(
+    byte => ~byte,
+  )
   const end = base.map((byte, i) => byte | hostPart[i])
-  return { base, prefixLen, hosts: { first: plus(base, 1), last: bytes.length === 4 ? plus(end, -1) : end } }
+  return {
+    base,
+    prefixLen,
+    hosts: { first: plus(base, 1), last: bytes.length === 4 ? plus(end, -1) : end },
+  }
 }
 
 /** Parses `198.18.0.100-198.18.0.199`, or one address. */

@@ -10,8 +10,14 @@ import { dhcp, ipv4, label, macAddress } from '../services/dhcp/config.ts'
 const names = `^${label}(\\.${label})*`
 
 const off = schema.oneOf(false)
-const lifetime = schema.either(schema.integer(0, 0xffff_fffe, 'a number of seconds'), schema.oneOf('infinite'))
-const ipv6 = schema.string('an IPv6 address', { format: 'ipv6', accepts: text => parseAddress(text)?.length === 16 })
+const lifetime = schema.either(
+  schema.integer(0, 0xffff_fffe, 'a number of seconds'),
+  schema.oneOf('infinite'),
+)
+const ipv6 = schema.string('an IPv6 address', {
+  format: 'ipv6',
+  accepts: text => parseAddress(text)?.length === 16,
+})
 const network = schema.string('an IPv4 network of /8 to /30 (host bits zero)', {
   format: 'cidr4',
   accepts: isNetwork(4, 8, 30),
@@ -30,21 +36,36 @@ const port = schema.object(
     port: schema.integer(1, 65535, 'a port'),
     protocol: schema.about('Default: tcp.', schema.oneOf('tcp', 'udp')),
     service: schema.oneOf('echo', 'discard', 'daytime', 'chargen', 'http'),
-    body: schema.about('The body of every HTTP response. Default: the name of the host.', schema.anyText),
+    body: schema.about(
+      'The body of every HTTP response. Default: the name of the host.',
+      schema.anyText,
+    ),
   },
   'port',
   'service',
 )
 
 const host = schema.object({
-  name: schema.about('The DNS name. With count it contains one %d, the number of the host, from 1.', {
-    ...hostName,
-    pattern: names.replaceAll('9-]', '9%-]').concat('$'),
-  }),
+  name: schema.about(
+    'The DNS name. With count it contains one %d, the number of the host, from 1.',
+    {
+      ...hostName,
+      pattern: names.replaceAll('9-]', '9%-]').concat('$'),
+    },
+  ),
   mac: schema.about('Default: made from the first address of the host.', macAddress),
-  ip: schema.about('An IPv4 address or several; with count, that of the first host.', schema.oneOrMore(ipv4)),
-  ip6: schema.about('An IPv6 address or several; with count, that of the first host.', schema.oneOrMore(ipv6)),
-  count: schema.about('The number of hosts of this kind, at consecutive addresses.', schema.integer(1, 1_000_000)),
+  ip: schema.about(
+    'An IPv4 address or several; with count, that of the first host.',
+    schema.oneOrMore(ipv4),
+  ),
+  ip6: schema.about(
+    'An IPv6 address or several; with count, that of the first host.',
+    schema.oneOrMore(ipv6),
+  ),
+  count: schema.about(
+    'The number of hosts of this kind, at consecutive addresses.',
+    schema.integer(1, 1_000_000),
+  ),
   services: schema.about(
     'Echo, discard, daytime, chargen. Default: true; false if the uplink has an address.',
     schema.flag,
@@ -55,27 +76,48 @@ const host = schema.object({
 const dnsName = '^[!--/-~]{1,63}(\\.[!--/-~]{1,63})*\\.?$'
 const dns = schema.object({
   domain: schema.about('Default: lan.', domain),
-  records: schema.about('More names and their addresses. A name without a final dot gets the domain.', {
-    ...schema.record(schema.oneOrMore(schema.either(ipv4, ipv6))),
-    propertyNames: schema.string('a DNS name', { pattern: dnsName, maxLength: 254 }),
-  }),
+  records: schema.about(
+    'More names and their addresses. A name without a final dot gets the domain.',
+    {
+      ...schema.record(schema.oneOrMore(schema.either(ipv4, ipv6))),
+      propertyNames: schema.string('a DNS name', { pattern: dnsName, maxLength: 254 }),
+    },
+  ),
 })
 
 const ra = schema.object({
   prefix: schema.about('Prefix from which clients make addresses. Default: network6.', network6),
-  lifetime: schema.about('Seconds as a default router. Default: three times maxInterval.', schema.integer(0, 65535)),
+  lifetime: schema.about(
+    'Seconds as a default router. Default: three times maxInterval.',
+    schema.integer(0, 65535),
+  ),
   validLifetime: schema.about('Seconds for which the prefix is valid. Default: 86400.', lifetime),
-  preferredLifetime: schema.about('Seconds for which the prefix is preferred. Default: 14400.', lifetime),
+  preferredLifetime: schema.about(
+    'Seconds for which the prefix is preferred. Default: 14400.',
+    lifetime,
+  ),
   mtu: schema.integer(1280, 65535),
   hopLimit: schema.about('Default: 64.', schema.integer(0, 255)),
-  rdnss: schema.about('Resolvers. Default: the gateway; an empty list: none.', { ...schema.list(ipv6), maxItems: 8 }),
+  rdnss: schema.about('Resolvers. Default: the gateway; an empty list: none.', {
+    ...schema.list(ipv6),
+    maxItems: 8,
+  }),
   dnssl: schema.about('Search domains. Default: the domain of dns; an empty list: none.', {
     ...schema.list(domain),
     maxItems: 6,
   }),
-  managed: schema.about('M flag: another DHCPv6 server assigns addresses. Default: false.', schema.flag),
-  other: schema.about('O flag: DHCPv6 of the gateway has the resolvers and domains. Default: true.', schema.flag),
-  maxInterval: schema.about('Maximum seconds between two advertisements. Default: 600.', schema.integer(4, 1800)),
+  managed: schema.about(
+    'M flag: another DHCPv6 server assigns addresses. Default: false.',
+    schema.flag,
+  ),
+  other: schema.about(
+    'O flag: DHCPv6 of the gateway has the resolvers and domains. Default: true.',
+    schema.flag,
+  ),
+  maxInterval: schema.about(
+    'Maximum seconds between two advertisements. Default: 600.',
+    schema.integer(4, 1800),
+  ),
 })
 
 export const lanSchema = {
@@ -84,7 +126,10 @@ export const lanSchema = {
   ...schema.object({
     $schema: schema.anyText,
     network: schema.about('Default: 198.18.0.0/24.', network),
-    network6: schema.about('Default: 2001:db8:0:1::/64; false: no IPv6.', schema.either(network6, off)),
+    network6: schema.about(
+      'Default: 2001:db8:0:1::/64; false: no IPv6.',
+      schema.either(network6, off),
+    ),
     gateway: schema.object({
       name: schema.about('Default: gateway.', hostName),
       mac: macAddress,
@@ -108,7 +153,9 @@ export type FileHost = schema.TypeOf<typeof host>
 function isNetwork(length: number, min: number, max: number) {
   return (text: string): boolean => {
     const prefix = parsePrefix(text)
-    if (prefix?.bytes.length !== length || prefix.prefixLen < min || prefix.prefixLen > max) return false
+    if (prefix?.bytes.length !== length || prefix.prefixLen < min || prefix.prefixLen > max) {
+      return false
+    }
     return sameBytes(prefix.bytes, networkOf(prefix))
   }
 }

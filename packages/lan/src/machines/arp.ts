@@ -8,7 +8,10 @@ import { setPlain, toArpReply } from 'vnet/internal/drivers/far/reply'
 import * as arp from 'vnet/internal/packet/arp'
 import * as ethernet from 'vnet/internal/packet/ethernet'
 import { isUnicastAddress } from 'vnet/internal/packet/ipv4'
-import { SKB_DROP_REASON_MAC_INVALID_SOURCE, SKB_DROP_REASON_UNHANDLED_PROTO } from 'vnet/internal/skb/drop-reason'
+import {
+  SKB_DROP_REASON_MAC_INVALID_SOURCE,
+  SKB_DROP_REASON_UNHANDLED_PROTO,
+} from 'vnet/internal/skb/drop-reason'
 import type { SkBuff } from 'vnet/internal/skb/sk-buff'
 import type { HostState } from './state.ts'
 
@@ -36,7 +39,9 @@ export function receiveArp(state: HostState, skb: SkBuff): void {
     return
   }
   const isUnicast = isUnicastAddress(bytes, at + SPA)
-  if (isUnicast) state.neighbours4.learn(bytes, at + SPA, bytes, arp.shaAt(at))
+  if (isUnicast) {
+    state.neighbours4.learn(bytes, at + SPA, bytes, arp.shaAt(at))
+  }
   const target = arp.op(bytes, at) === arp.ARPOP_REQUEST ? table.byIp(bytes, at + TPA, false) : -1
   const isToTarget = ethernet.isMulticastAddress(bytes, data) || table.byMac(bytes, data) === target
   if (target < 0 || !isToTarget || !(isUnicast || isProbe(bytes, at))) {
@@ -60,7 +65,10 @@ function defend(state: HostState, skb: SkBuff, at: number, index: number): void 
   const own = index * ethernet.ETH_ALEN
   const now = env.clock.now()
   const last = defended.get(index) ?? Number.NEGATIVE_INFINITY
-  if (ethernet.isSameAddress(bytes, arp.shaAt(at), table.macs, own) || now - last < DEFEND_INTERVAL) {
+  if (
+    ethernet.isSameAddress(bytes, arp.shaAt(at), table.macs, own) ||
+    now - last < DEFEND_INTERVAL
+  ) {
     segment.take(skb)
     return
   }

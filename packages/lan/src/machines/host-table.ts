@@ -3,13 +3,26 @@
  * stored once (HostKind), the others in typed arrays: a host takes about 300 bytes.
  */
 import { EEXIST, EINVAL, VnetError } from 'vnet/internal/base/errno'
-import { formatAddress, formatMac, parseAddress, parseMac, plus } from 'vnet/internal/packet/address'
+import {
+  formatAddress,
+  formatMac,
+  parseAddress,
+  parseMac,
+  plus,
+} from 'vnet/internal/packet/address'
 import { copyAddress, ETH_ALEN, isStationAddress } from 'vnet/internal/packet/ethernet'
 import * as ipv4 from 'vnet/internal/packet/ipv4'
 import * as ipv6 from 'vnet/internal/packet/ipv6'
 import { get32 } from 'vnet/internal/packet/octets'
 import { AddressTable } from '../switch/address-table.ts'
-import type { HostDefinition, HostRange, Icmpv6Handler, SegmentHost, SmallService, UdpHandler } from './host.ts'
+import type {
+  HostDefinition,
+  HostRange,
+  Icmpv6Handler,
+  SegmentHost,
+  SmallService,
+  UdpHandler,
+} from './host.ts'
 import { SMALL_SERVICE_PORTS } from './host.ts'
 
 /** The properties that all hosts of a range share. */
@@ -73,7 +86,9 @@ export class HostTable {
   }
 
   hasAddress(index: number, isIpv6: boolean): boolean {
-    return isIpv6 ? !ipv6.isUnspecified(this.#ip6, index * ipv6.IPV6_ALEN) : this.#ip4[index * ipv4.IPV4_ALEN] !== 0
+    return isIpv6
+      ? !ipv6.isUnspecified(this.#ip6, index * ipv6.IPV6_ALEN)
+      : this.#ip4[index * ipv4.IPV4_ALEN] !== 0
   }
 
   /** A copy of the first address of a family, undefined if the host has none. */
@@ -92,19 +107,35 @@ export class HostTable {
     this.#check(host)
     const index = this.size
     if (kind !== this.#kinds.at(-1)) {
-      for (const port of kind.tcp.keys()) this.tcpPorts.add(port)
-      for (const port of kind.udp.keys()) this.udpPorts.add(port)
+      for (const port of kind.tcp.keys()) {
+        this.tcpPorts.add(port)
+      }
+      for (const port of kind.udp.keys()) {
+        this.udpPorts.add(port)
+      }
     }
     this.#kinds.push(kind)
     this.#grow()
     copyAddress(this.macs, index * ETH_ALEN, mac)
     this.#byMac.set(mac, 0, index)
-    for (const address of ip) this.#byIp4.set(address, 0, index)
-    for (const address of ip6) this.#byIp6.set(address, 0, index)
-    if (ip.length > 0) this.#ip4.set(ip[0], index * ipv4.IPV4_ALEN)
-    if (ip6.length > 0) this.#ip6.set(ip6[0], index * ipv6.IPV6_ALEN)
-    if (ip6.length > 0) this.#byIp6.set(linkLocal(mac), 0, index)
-    if (ip.length > 1 || ip6.length > 1) this.#more.set(index, host)
+    for (const address of ip) {
+      this.#byIp4.set(address, 0, index)
+    }
+    for (const address of ip6) {
+      this.#byIp6.set(address, 0, index)
+    }
+    if (ip.length > 0) {
+      this.#ip4.set(ip[0], index * ipv4.IPV4_ALEN)
+    }
+    if (ip6.length > 0) {
+      this.#ip6.set(ip6[0], index * ipv6.IPV6_ALEN)
+    }
+    if (ip6.length > 0) {
+      this.#byIp6.set(linkLocal(mac), 0, index)
+    }
+    if (ip.length > 1 || ip6.length > 1) {
+      this.#more.set(index, host)
+    }
     if (name !== undefined) {
       this.#byName.set(name, index)
       this.#names.set(index, name)
@@ -123,7 +154,14 @@ export class HostTable {
     const ip = more?.ip ?? [this.address(index, false) ?? []].flat()
     const ip6 = more?.ip6 ?? [this.address(index, true) ?? []].flat()
     const all6 = ip6.length === 0 ? [] : [...ip6, linkLocal(mac)]
-    this.#last = { index, name: this.#names.get(index), mac, ip, ip6: all6, router: this.kind(index).router }
+    this.#last = {
+      index,
+      name: this.#names.get(index),
+      mac,
+      ip,
+      ip6: all6,
+      router: this.kind(index).router,
+    }
     return this.#last
   }
 
@@ -134,18 +172,33 @@ export class HostTable {
   }
 
   #check({ name, mac, ip, ip6 }: NewHost): void {
-    if (name !== undefined && this.#byName.has(name))
+    if (name !== undefined && this.#byName.has(name)) {
       throw new VnetError(EEXIST, `host ${name}`, 'another host has that name')
+    }
     const subject = `host ${formatMac(mac)}`
-    if (!isStationAddress(mac, 0)) throw new VnetError(EINVAL, subject, 'a station has a unicast address')
-    if (this.byMac(mac, 0) >= 0) throw new VnetError(EEXIST, subject, 'another host has that hardware address')
+    if (!isStationAddress(mac, 0)) {
+      throw new VnetError(EINVAL, subject, 'a station has a unicast address')
+    }
+    if (this.byMac(mac, 0) >= 0) {
+      throw new VnetError(EEXIST, subject, 'another host has that hardware address')
+    }
     for (const address of [...ip, ...ip6]) {
       const isIpv6 = address.length === ipv6.IPV6_ALEN
       const { isUnicastAddress } = isIpv6 ? ipv6 : ipv4
-      if (!isUnicastAddress(address, 0))
-        throw new VnetError(EINVAL, `host ${formatAddress(address)}`, 'no host can have that address')
-      if (this.byIp(address, 0, isIpv6) >= 0)
-        throw new VnetError(EEXIST, `host ${formatAddress(address)}`, 'another host has that address')
+      if (!isUnicastAddress(address, 0)) {
+        throw new VnetError(
+          EINVAL,
+          `host ${formatAddress(address)}`,
+          'no host can have that address',
+        )
+      }
+      if (this.byIp(address, 0, isIpv6) >= 0) {
+        throw new VnetError(
+          EEXIST,
+          `host ${formatAddress(address)}`,
+          'another host has that address',
+        )
+      }
     }
   }
 
@@ -169,7 +222,9 @@ function linkLocal(mac: Uint8Array): Uint8Array {
   return Uint8Array.of(0xfe, 0x80, 0, 0, 0, 0, 0, 0, a ^ 2, b, c, 0xff, 0xfe, d, e, f)
 }
 
-const SMALL_SERVICES = Object.entries(SMALL_SERVICE_PORTS).map(([name, port]) => [port, name as SmallService] as const)
+const SMALL_SERVICES = Object.entries(SMALL_SERVICE_PORTS).map(
+  ([name, port]) => [port, name as SmallService] as const,
+)
 
 /**
  * Returns the shared properties of a definition. Throws a VnetError EINVAL for a port, an ICMPv6
@@ -201,7 +256,9 @@ export function hostOf({ name, mac, ip, ip6 }: HostDefinition, oui: Uint8Array):
   const all4 = listOf(ip).map(text => addressOf(text, ipv4.IPV4_ALEN))
   const all6 = listOf(ip6).map(text => addressOf(text, ipv6.IPV6_ALEN))
   const first = all4[0] ?? all6[0]
-  if (mac === undefined && first === undefined) throw new VnetError(EINVAL, `host ${name ?? ''}`, 'give it an address')
+  if (mac === undefined && first === undefined) {
+    throw new VnetError(EINVAL, `host ${name ?? ''}`, 'give it an address')
+  }
   return { name, mac: mac === undefined ? macFor(first, oui) : macOf(mac), ip: all4, ip6: all6 }
 }
 
@@ -210,7 +267,9 @@ export function* hostsOf(range: HostRange, oui: Uint8Array): Generator<NewHost> 
   const { count, name, except = () => false } = range
   const ip = range.ip === undefined ? undefined : addressOf(range.ip, ipv4.IPV4_ALEN)
   const ip6 = range.ip6 === undefined ? undefined : addressOf(range.ip6, ipv6.IPV6_ALEN)
-  if (ip === undefined && ip6 === undefined) throw new VnetError(EINVAL, 'range of hosts', 'give it a first address')
+  if (ip === undefined && ip6 === undefined) {
+    throw new VnetError(EINVAL, 'range of hosts', 'give it a first address')
+  }
   for (let n = 0, place = 0; n < count; place++) {
     const own4 = ip && plus(ip, place)
     if (own4 !== undefined && except(get32(own4, 0))) continue

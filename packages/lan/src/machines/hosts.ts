@@ -6,7 +6,14 @@
  * (RFC 1122 sec. 3.2, RFC 8200) is without reassembly: ping fragments return one by one.
  */
 import { type Packet, parse4, parse6 } from 'vnet/internal/drivers/far/packet'
-import { ETH_HLEN, ETH_P_ARP, ETH_P_IP, ETH_P_IPV6, etherType, isMulticastAddress } from 'vnet/internal/packet/ethernet'
+import {
+  ETH_HLEN,
+  ETH_P_ARP,
+  ETH_P_IP,
+  ETH_P_IPV6,
+  etherType,
+  isMulticastAddress,
+} from 'vnet/internal/packet/ethernet'
 import { ICMP_ECHO } from 'vnet/internal/packet/icmp'
 import { ICMPV6_ECHO_REQUEST } from 'vnet/internal/packet/icmpv6'
 import * as ipv4 from 'vnet/internal/packet/ipv4'
@@ -22,7 +29,13 @@ import { receiveArp } from './arp.ts'
 import type { HostDefinition, HostRange, SegmentHost } from './host.ts'
 import { hostOf, hostsOf, kindOf } from './host-table.ts'
 import { NO_ROUTE, PROTOCOL_UNREACHABLE, receiveIcmp, sendError } from './icmp.ts'
-import { type Icmpv6Datagram, sendArpRequest, sendIcmpv6, sendUdp, type UdpDatagram } from './send.ts'
+import {
+  type Icmpv6Datagram,
+  sendArpRequest,
+  sendIcmpv6,
+  sendUdp,
+  type UdpDatagram,
+} from './send.ts'
 import { HostState, type HostsOptions } from './state.ts'
 import { fromServices, receiveTcp } from './tcp.ts'
 import { receiveUdp } from './udp.ts'
@@ -62,7 +75,9 @@ export class Hosts extends HostState {
   /** Adds many hosts. Throws like `add`; the hosts before the failing one remain. */
   addRange(range: HostRange): void {
     const kind = kindOf(range)
-    for (const host of hostsOf(range, this.#oui)) this.table.add(host, kind)
+    for (const host of hostsOf(range, this.#oui)) {
+      this.table.add(host, kind)
+    }
   }
 
   /** The host with an index, 0 to size - 1. */
@@ -91,11 +106,17 @@ export class Hosts extends HostState {
     const type = etherType(bytes, data)
     const isGroup = isMulticastAddress(bytes, data)
     const host = isGroup ? -1 : this.table.byMac(bytes, data)
-    if (type === ETH_P_ARP) receiveArp(this, skb)
-    else if (type === ETH_P_IP) receiveIp(this, skb, false, host)
-    else if (type === ETH_P_IPV6) receiveIp(this, skb, true, host)
-    else if (isGroup) this.segment.take(skb)
-    else this.segment.drop(skb, SKB_DROP_REASON_UNHANDLED_PROTO)
+    if (type === ETH_P_ARP) {
+      receiveArp(this, skb)
+    } else if (type === ETH_P_IP) {
+      receiveIp(this, skb, false, host)
+    } else if (type === ETH_P_IPV6) {
+      receiveIp(this, skb, true, host)
+    } else if (isGroup) {
+      this.segment.take(skb)
+    } else {
+      this.segment.drop(skb, SKB_DROP_REASON_UNHANDLED_PROTO)
+    }
   }
 
   /** Sends a datagram from a host. Returns false if it is too long or its receiver is unknown. */
@@ -137,24 +158,36 @@ function receiveIp(state: HostState, skb: SkBuff, isIpv6: boolean, host: number)
   const nh = skb.data + ETH_HLEN
   const fault = isIpv6 ? parse6(packet, skb, nh) : parse4(packet, skb, nh)
   packet.host = host
-  if (fault !== 0) segment.drop(skb, fault)
-  else if (host < 0) receiveGroup(state, skb, packet)
-  else receiveUnicast(state, skb, packet)
+  if (fault !== 0) {
+    segment.drop(skb, fault)
+  } else if (host < 0) {
+    receiveGroup(state, skb, packet)
+  } else {
+    receiveUnicast(state, skb, packet)
+  }
 }
 
 function receiveUnicast(state: HostState, skb: SkBuff, packet: Packet): void {
   const { segment, table } = state
   const { bytes } = skb
   const { isIpv6, h, nh, protocol, destinationAt } = packet
-  if (!isUnicast(bytes, packet.sourceAt, isIpv6)) segment.drop(skb, SKB_DROP_REASON_IP_INADDRERRORS)
-  else if (table.byIp(bytes, destinationAt, isIpv6) !== packet.host) receiveOther(state, skb, packet)
-  else if (protocol === (isIpv6 ? ipv6.NEXTHDR_ICMP : ipv4.IPPROTO_ICMP)) receiveIcmp(state, skb, packet)
-  else if (packet.isFragment) segment.drop(skb, SKB_DROP_REASON_FRAG_REASM)
-  else if (protocol === ipv4.IPPROTO_UDP) receiveUdp(state, skb, packet)
-  else if (protocol === ipv4.IPPROTO_TCP) receiveTcp(state, skb, packet)
-  else if (isIpv6 && (protocol === ipv6.NEXTHDR_NONE || h !== nh + ipv6.IPV6_HLEN))
+  if (!isUnicast(bytes, packet.sourceAt, isIpv6)) {
+    segment.drop(skb, SKB_DROP_REASON_IP_INADDRERRORS)
+  } else if (table.byIp(bytes, destinationAt, isIpv6) !== packet.host) {
+    receiveOther(state, skb, packet)
+  } else if (protocol === (isIpv6 ? ipv6.NEXTHDR_ICMP : ipv4.IPPROTO_ICMP)) {
+    receiveIcmp(state, skb, packet)
+  } else if (packet.isFragment) {
+    segment.drop(skb, SKB_DROP_REASON_FRAG_REASM)
+  } else if (protocol === ipv4.IPPROTO_UDP) {
+    receiveUdp(state, skb, packet)
+  } else if (protocol === ipv4.IPPROTO_TCP) {
+    receiveTcp(state, skb, packet)
+  } else if (isIpv6 && (protocol === ipv6.NEXTHDR_NONE || h !== nh + ipv6.IPV6_HLEN)) {
     segment.drop(skb, SKB_DROP_REASON_UNHANDLED_PROTO)
-  else sendError(state, skb, packet, PROTOCOL_UNREACHABLE)
+  } else {
+    sendError(state, skb, packet, PROTOCOL_UNREACHABLE)
+  }
 }
 
 function receiveGroup(state: HostState, skb: SkBuff, packet: Packet): void {
@@ -162,13 +195,21 @@ function receiveGroup(state: HostState, skb: SkBuff, packet: Packet): void {
   const { bytes } = skb
   const { isIpv6, protocol, sourceAt, destinationAt } = packet
   // A broadcast frame with a packet to one host is ignored (RFC 1122 sec. 3.3.6).
-  const isGroup = isIpv6 ? bytes[destinationAt] === 0xff : table.byIp(bytes, destinationAt, false) < 0
+  const isGroup = isIpv6
+    ? bytes[destinationAt] === 0xff
+    : table.byIp(bytes, destinationAt, false) < 0
   const isHandled = protocol === ipv4.IPPROTO_UDP || (isIpv6 && protocol === ipv6.NEXTHDR_ICMP)
-  if (isIpv6 ? bytes[sourceAt] === 0xff : bytes[sourceAt] >= 224) segment.drop(skb, SKB_DROP_REASON_IP_INADDRERRORS)
-  else if (!isGroup || !isHandled) segment.take(skb)
-  else if (packet.isFragment) segment.drop(skb, SKB_DROP_REASON_FRAG_REASM)
-  else if (protocol === ipv4.IPPROTO_UDP) receiveUdp(state, skb, packet)
-  else receiveIcmp(state, skb, packet)
+  if (isIpv6 ? bytes[sourceAt] === 0xff : bytes[sourceAt] >= 224) {
+    segment.drop(skb, SKB_DROP_REASON_IP_INADDRERRORS)
+  } else if (!isGroup || !isHandled) {
+    segment.take(skb)
+  } else if (packet.isFragment) {
+    segment.drop(skb, SKB_DROP_REASON_FRAG_REASM)
+  } else if (protocol === ipv4.IPPROTO_UDP) {
+    receiveUdp(state, skb, packet)
+  } else {
+    receiveIcmp(state, skb, packet)
+  }
 }
 
 /** The frame is to the host, but the packet is not. A router replies with "no route". */
@@ -179,7 +220,11 @@ function receiveOther(state: HostState, skb: SkBuff, packet: Packet): void {
   if (isIpv6 && bytes[destinationAt] === 0xff) {
     packet.host = -1
     receiveGroup(state, skb, packet)
-  } else if (table.kind(host).router && table.hasAddress(host, isIpv6) && mayCauseError(skb, packet)) {
+  } else if (
+    table.kind(host).router &&
+    table.hasAddress(host, isIpv6) &&
+    mayCauseError(skb, packet)
+  ) {
     sendError(state, skb, packet, NO_ROUTE)
   } else {
     segment.drop(skb, SKB_DROP_REASON_IP_INADDRERRORS)

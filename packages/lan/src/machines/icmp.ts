@@ -3,8 +3,19 @@
  * reply to duplicate address detection (RFC 4862 sec. 5.4) goes to all nodes: the address is taken.
  * Errors are "destination unreachable" (RFC 1122 sec. 3.2.2, RFC 4443 sec. 3.1).
  */
-import { ICMP_CHECK, isIcmpChecksumRight, type Packet, setPositions } from 'vnet/internal/drivers/far/packet'
-import { echo, fillChecksum, fillHeader, solicitorAt, toAdvertisement } from 'vnet/internal/drivers/far/reply'
+import {
+  ICMP_CHECK,
+  isIcmpChecksumRight,
+  type Packet,
+  setPositions,
+} from 'vnet/internal/drivers/far/packet'
+import {
+  echo,
+  fillChecksum,
+  fillHeader,
+  solicitorAt,
+  toAdvertisement,
+} from 'vnet/internal/drivers/far/reply'
 import { skbChecksumHelp } from 'vnet/internal/netdev/gso'
 import * as ethernet from 'vnet/internal/packet/ethernet'
 import * as icmp from 'vnet/internal/packet/icmp'
@@ -55,24 +66,38 @@ function receiveMessage6(state: HostState, skb: SkBuff, packet: Packet): void {
     receiveSolicitation(state, skb, packet)
     return
   }
-  if (type === icmpv6.NDISC_NEIGHBOUR_ADVERTISEMENT && ipv6.hopLimit(bytes, nh) === icmpv6.NDISC_HOP_LIMIT)
+  if (
+    type === icmpv6.NDISC_NEIGHBOUR_ADVERTISEMENT &&
+    ipv6.hopLimit(bytes, nh) === icmpv6.NDISC_HOP_LIMIT
+  ) {
     learnAdvertised(state, bytes, packet)
-  if (host < 0) receiveGroupMessage6(state, skb, packet, type)
-  else if (icmpv6.isError(type)) receiveIcmpError(state, skb, packet)
-  else state.done(skb, callHandler(state, skb, packet, host))
+  }
+  if (host < 0) {
+    receiveGroupMessage6(state, skb, packet, type)
+  } else if (icmpv6.isError(type)) {
+    receiveIcmpError(state, skb, packet)
+  } else {
+    state.done(skb, callHandler(state, skb, packet, host))
+  }
 }
 
 function receiveGroupMessage6(state: HostState, skb: SkBuff, packet: Packet, type: number): void {
   // A frame that returns while a handler runs overwrites the record.
   const message = { ...packet }
   let succeeded = true
-  for (const index of state.handlers.icmpv6.get(type) ?? [])
+  for (const index of state.handlers.icmpv6.get(type) ?? []) {
     succeeded = callHandler(state, skb, message, index) && succeeded
+  }
   state.done(skb, succeeded)
 }
 
 /** Returns false if the handler of the host throws. */
-function callHandler(state: HostState, { bytes, data }: SkBuff, packet: Packet, index: number): boolean {
+function callHandler(
+  state: HostState,
+  { bytes, data }: SkBuff,
+  packet: Packet,
+  index: number,
+): boolean {
   const { nh, h, end, sourceAt, destinationAt } = packet
   const type = icmpv6.type(bytes, h)
   const handler = state.table.kind(index).icmpv6.get(type)
@@ -105,7 +130,9 @@ function receiveSolicitation(state: HostState, skb: SkBuff, packet: Packet): voi
     segment.take(skb)
     return
   }
-  if (!isDetection) state.neighbours6.learn(bytes, sourceAt, bytes, solicitor)
+  if (!isDetection) {
+    state.neighbours6.learn(bytes, sourceAt, bytes, solicitor)
+  }
   const target = table.byIp(bytes, icmpv6.targetAt(h), true)
   if (target < 0 || (host >= 0 && host !== target)) {
     segment.take(skb)
@@ -115,24 +142,37 @@ function receiveSolicitation(state: HostState, skb: SkBuff, packet: Packet): voi
   const router = table.kind(target).router ? icmpv6.NA_ROUTER : 0
   toAdvertisement(skb, packet, table.macs, target * ethernet.ETH_ALEN, router)
   state.counters.neighbour++
-  if (isDetection) state.sendOut(skb)
-  else state.forward(skb)
+  if (isDetection) {
+    state.sendOut(skb)
+  } else {
+    state.forward(skb)
+  }
 }
 
 /** Learns from an advertisement after verifying its checksum. The caller still owns the frame. */
-function learnAdvertised({ table, neighbours6 }: HostState, bytes: Uint8Array, { h, end }: Packet): void {
+function learnAdvertised(
+  { table, neighbours6 }: HostState,
+  bytes: Uint8Array,
+  { h, end }: Packet,
+): void {
   if (end - h < icmpv6.NDISC_HLEN) return
   const target = icmpv6.targetAt(h)
   const option = icmpv6.targetLinkAddress(bytes, h, end - h)
   if (option <= 0 || !ethernet.isStationAddress(bytes, option)) return
-  if (ipv6.isUnicastAddress(bytes, target) && table.byIp(bytes, target, true) < 0)
+  if (ipv6.isUnicastAddress(bytes, target) && table.byIp(bytes, target, true) < 0) {
     neighbours6.learn(bytes, target, bytes, option)
+  }
 }
 
 type IcmpError = ReturnType<typeof icmpError>
 
 /** An error in both families; `word6` follows the checksum of ICMPv6. */
-const icmpError = (code4: number, type6: number, code6: number, word6: number) => ({ code4, type6, code6, word6 })
+const icmpError = (code4: number, type6: number, code6: number, word6: number) => ({
+  code4,
+  type6,
+  code6,
+  word6,
+})
 
 export const PORT_UNREACHABLE = icmpError(
   icmp.ICMP_PORT_UNREACH,
@@ -147,7 +187,12 @@ export const PROTOCOL_UNREACHABLE = icmpError(
   icmpv6.ICMPV6_UNK_NEXTHDR,
   6,
 )
-export const NO_ROUTE = icmpError(icmp.ICMP_NET_UNREACH, icmpv6.ICMPV6_DEST_UNREACH, icmpv6.ICMPV6_NOROUTE, 0)
+export const NO_ROUTE = icmpError(
+  icmp.ICMP_NET_UNREACH,
+  icmpv6.ICMPV6_DEST_UNREACH,
+  icmpv6.ICMPV6_NOROUTE,
+  0,
+)
 
 /** The length of an error with its IP header (RFC 1812 sec. 4.3.2.3, RFC 4443 sec. 2.4 (c)). */
 const MAX_LENGTH_4 = 576
@@ -204,8 +249,14 @@ function prepareQuote(state: HostState, skb: SkBuff, packet: Packet): boolean {
     return false
   }
   const { bytes, data } = skb
-  skb.trim(nh - data + (isIpv6 ? ipv6.IPV6_HLEN + ipv6.payloadLength(bytes, nh) : ipv4.totalLength(bytes, nh)))
-  if (skb.gsoSize !== 0) keepFirstSegment(skb, packet)
+  skb.trim(
+    nh -
+      data +
+      (isIpv6 ? ipv6.IPV6_HLEN + ipv6.payloadLength(bytes, nh) : ipv4.totalLength(bytes, nh)),
+  )
+  if (skb.gsoSize !== 0) {
+    keepFirstSegment(skb, packet)
+  }
   if (skbChecksumHelp(skb)) return true
   segment.drop(skb, SKB_DROP_REASON_SKB_CSUM)
   return false

@@ -30,7 +30,9 @@ export class NeighbourTable {
   /** Forgets the hardware address for the address at `at`. Its entry has a group address then. */
   forget(bytes: Uint8Array, at: number): void {
     const entry = this.#known.table.get(bytes, at)
-    if (entry >= 0) this.macs.fill(0xff, entry * ETH_ALEN, (entry + 1) * ETH_ALEN)
+    if (entry >= 0) {
+      this.macs.fill(0xff, entry * ETH_ALEN, (entry + 1) * ETH_ALEN)
+    }
   }
 
   /** Sets the hardware address at `macAt` for the address at `at`. Copies both. */

@@ -1,6 +1,13 @@
 /** A segment with a gateway at the first address; hosts given by number have the next free ones. */
 import { EINVAL, VnetError } from 'vnet/internal/base/errno'
-import { formatAddress, get32, networkOf, type Prefix, parsePrefix, plus } from 'vnet/internal/packet/index'
+import {
+  formatAddress,
+  get32,
+  networkOf,
+  type Prefix,
+  parsePrefix,
+  plus,
+} from 'vnet/internal/packet/index'
 import { Segment } from '../switch/segment.ts'
 import type { HostDefinition, HostRange, SegmentHost } from './host.ts'
 import { Hosts } from './hosts.ts'
@@ -54,7 +61,13 @@ export function createNetwork(
   options: NetworkOptions = {},
   segment = new Segment({ clock: env.clock }),
 ): Network {
-  const { network = DEFAULT_NETWORK, network6 = DEFAULT_NETWORK6, count = 0, now = Date.now, oui } = options
+  const {
+    network = DEFAULT_NETWORK,
+    network6 = DEFAULT_NETWORK6,
+    count = 0,
+    now = Date.now,
+    oui,
+  } = options
   const { reserved = () => false } = options
   const prefix = prefixOf(network, 4, 30)
   const prefix6 = network6 === null ? undefined : prefixOf(network6, 16, 120)
@@ -64,8 +77,12 @@ export function createNetwork(
     ip6: prefix6 && formatAddress(plus(prefix6.bytes, n)),
   })
   const gateway = hosts.add({ name: 'gateway', ...place(1), router: true, ...options.gateway })
-  for (const definition of options.hosts ?? []) hosts.add(definition)
-  for (const range of options.ranges ?? []) hosts.addRange(range)
+  for (const definition of options.hosts ?? []) {
+    hosts.add(definition)
+  }
+  for (const range of options.ranges ?? []) {
+    hosts.addRange(range)
+  }
   const base = get32(prefix.bytes, 0)
   const isTaken = (address: Uint8Array) => hosts.byAddress(address) !== undefined
   // A place must be free in both networks.
@@ -99,7 +116,15 @@ function checkRoom(
   const size = 2 ** (32 - prefixLen)
   const base = get32(bytes, 0)
   let left = count
-  for (let n = 2; n < size - 1 && left > 0; n++) if (!except(base + n)) left--
+  for (let n = 2; n < size - 1 && left > 0; n++) {
+    if (!except(base + n)) {
+      left--
+    }
+  }
   if (left === 0) return
-  throw new VnetError(EINVAL, `${count} hosts in ${text}`, `there is room for ${count - left}: take a shorter prefix`)
+  throw new VnetError(
+    EINVAL,
+    `${count} hosts in ${text}`,
+    `there is room for ${count - left}: take a shorter prefix`,
+  )
 }

@@ -40,19 +40,29 @@ export interface UdpDatagram extends Omit<Icmpv6Datagram, 'address'> {
 export function sendUdp(state: HostState, host: SegmentHost, datagram: UdpDatagram): boolean {
   const { sourcePort, port, data, hops = IPDEFTTL } = datagram
   const length = udp.UDP_HLEN + data.length
-  const address = typeof datagram.address === 'number' ? ipv4Bytes(datagram.address) : datagram.address
+  const address =
+    typeof datagram.address === 'number' ? ipv4Bytes(datagram.address) : datagram.address
   const transport = new Uint8Array(length)
   udp.setSourcePort(transport, 0, sourcePort)
   udp.setDestinationPort(transport, 0, port)
   udp.setLength(transport, 0, length)
   transport.set(data, udp.UDP_HLEN)
-  return send(state, host, { ...datagram, address, hops, data: transport }, IPPROTO_UDP, udp.UDP_CHECK)
+  return send(
+    state,
+    host,
+    { ...datagram, address, hops, data: transport },
+    IPPROTO_UDP,
+    udp.UDP_CHECK,
+  )
 }
 
 /** Sends an ICMPv6 message. Returns as sendUdp does. */
 export function sendIcmpv6(state: HostState, host: SegmentHost, datagram: Icmpv6Datagram): boolean {
   const { data, hops = 255 } = datagram
-  return data.length >= ICMP_CHECK + 2 && send(state, host, { ...datagram, hops }, ipv6.NEXTHDR_ICMP, ICMP_CHECK)
+  return (
+    data.length >= ICMP_CHECK + 2 &&
+    send(state, host, { ...datagram, hops }, ipv6.NEXTHDR_ICMP, ICMP_CHECK)
+  )
 }
 
 /** Broadcasts an ARP request. Returns false if the pool is empty or `host` has only IPv6. */
@@ -67,7 +77,13 @@ export function sendArpRequest(state: HostState, host: SegmentHost, address: num
 }
 
 /** `data` has the transport header, with its checksum `field` bytes into it. */
-function send(state: HostState, host: SegmentHost, outgoing: Icmpv6Datagram, protocol: number, field: number): boolean {
+function send(
+  state: HostState,
+  host: SegmentHost,
+  outgoing: Icmpv6Datagram,
+  protocol: number,
+  field: number,
+): boolean {
   const { address, hops, data } = outgoing
   const isIpv6 = address.length !== IPV4_ALEN
   const header = isIpv6 ? ipv6.IPV6_HLEN : IPV4_HLEN
@@ -75,7 +91,13 @@ function send(state: HostState, host: SegmentHost, outgoing: Icmpv6Datagram, pro
   const from = outgoing.source ?? sourceFor(host, address)
   const mac = outgoing.mac ?? macOf(state, address)
   if (from === undefined || mac === undefined || header + length > MTU) return false
-  const skb = newFrame(state, host, mac, isIpv6 ? ethernet.ETH_P_IPV6 : ethernet.ETH_P_IP, header + length)
+  const skb = newFrame(
+    state,
+    host,
+    mac,
+    isIpv6 ? ethernet.ETH_P_IPV6 : ethernet.ETH_P_IP,
+    header + length,
+  )
   if (skb === undefined) return false
   const { bytes } = skb
   const nh = skb.data + ethernet.ETH_HLEN
@@ -91,7 +113,13 @@ function send(state: HostState, host: SegmentHost, outgoing: Icmpv6Datagram, pro
 }
 
 /** Returns a frame with its link header; undefined if the pool is empty. */
-function newFrame(state: HostState, host: SegmentHost, mac: Uint8Array, type: number, length: number) {
+function newFrame(
+  state: HostState,
+  host: SegmentHost,
+  mac: Uint8Array,
+  type: number,
+  length: number,
+) {
   const skb = state.env.pool.alloc(ethernet.ETH_HLEN + length)
   if (skb === undefined) return undefined
   const { bytes } = skb

@@ -9,7 +9,11 @@ import { isMulticastAddress } from 'vnet/internal/packet/ethernet'
 import { IPV4_ALEN } from 'vnet/internal/packet/ipv4'
 import { IPV6_ALEN } from 'vnet/internal/packet/ipv6'
 import type { SkBuff, SkBuffPool } from 'vnet/internal/skb/index'
-import { Ring, SKB_DROP_REASON_FULL_RING, SKB_DROP_REASON_HANDLER_EXCEPTION } from 'vnet/internal/skb/index'
+import {
+  Ring,
+  SKB_DROP_REASON_FULL_RING,
+  SKB_DROP_REASON_HANDLER_EXCEPTION,
+} from 'vnet/internal/skb/index'
 import type { Inhabitant, Segment, Station } from '../switch/segment.ts'
 import { Budget } from './budget.ts'
 import type { HostHandlers, UdpHandler } from './host.ts'
@@ -119,8 +123,11 @@ export abstract class HostState implements Inhabitant {
   /** Forwards a frame that a host received and turned into its reply. */
   forward(skb: SkBuff): void {
     const { bytes, data } = skb
-    if (isMulticastAddress(bytes, data) || this.table.byMac(bytes, data) < 0) this.sendOut(skb)
-    else this.#between.push(skb)
+    if (isMulticastAddress(bytes, data) || this.table.byMac(bytes, data) < 0) {
+      this.sendOut(skb)
+    } else {
+      this.#between.push(skb)
+    }
   }
 
   /** Forwards such a frame to the other stations only, even if it is a broadcast. */
@@ -130,8 +137,11 @@ export abstract class HostState implements Inhabitant {
 
   /** Takes over a frame that handlers have read. */
   done(skb: SkBuff, succeeded: boolean): void {
-    if (succeeded) this.segment.take(skb)
-    else this.segment.drop(skb, SKB_DROP_REASON_HANDLER_EXCEPTION)
+    if (succeeded) {
+      this.segment.take(skb)
+    } else {
+      this.segment.drop(skb, SKB_DROP_REASON_HANDLER_EXCEPTION)
+    }
   }
 
   /** Detaches all hosts from the segment and drops the frames that wait between them. */
@@ -161,16 +171,23 @@ class Handlers {
 
   /** Lets a host receive group and broadcast packets, too. */
   add(index: number, on: HostHandlers | undefined): void {
-    for (const [port, handler] of Object.entries(on?.udp ?? {}))
-      if (typeof handler === 'function') addTo(this.udp, Number(port), { index, handler })
-    for (const type of Object.keys(on?.icmpv6 ?? {})) addTo(this.icmpv6, Number(type), index)
+    for (const [port, handler] of Object.entries(on?.udp ?? {})) {
+      if (typeof handler === 'function') {
+        addTo(this.udp, Number(port), { index, handler })
+      }
+    }
+    for (const type of Object.keys(on?.icmpv6 ?? {})) {
+      addTo(this.icmpv6, Number(type), index)
+    }
   }
 
   /** Runs a handler of a host, called `what` in the log. Returns false if it throws. */
   call(index: number, what: string, fn: () => unknown): boolean {
     try {
       const result = fn()
-      if (result instanceof Promise) result.catch(error => this.#failed(index, what, error))
+      if (result instanceof Promise) {
+        result.catch(error => this.#failed(index, what, error))
+      }
       return true
     } catch (error) {
       this.#failed(index, what, error)
@@ -180,7 +197,10 @@ class Handlers {
 
   #failed(index: number, what: string, error: unknown): void {
     this.exceptions++
-    this.#log.err('handlers', () => `host ${this.#nameOf(index)}: ${what}: ${describeException(error)}`)
+    this.#log.err(
+      'handlers',
+      () => `host ${this.#nameOf(index)}: ${what}: ${describeException(error)}`,
+    )
   }
 }
 
@@ -209,8 +229,12 @@ class BetweenHosts {
     skb.hold()
     if (this.#ring.push(skb)) {
       this.#segment.stats.held++
-      if (this.#ring.length === 1) this.#alarm.at(this.#clock.now() + LATENCY)
-    } else this.#segment.drop(skb, SKB_DROP_REASON_FULL_RING)
+      if (this.#ring.length === 1) {
+        this.#alarm.at(this.#clock.now() + LATENCY)
+      }
+    } else {
+      this.#segment.drop(skb, SKB_DROP_REASON_FULL_RING)
+    }
   }
 
   /** Frees the frames in flight. */
@@ -222,7 +246,9 @@ class BetweenHosts {
   /** Replies to these frames are delivered by the next alarm. */
   #deliver(receive: (skb: SkBuff) => void): void {
     this.#empty(receive)
-    if (this.#ring.length > 0) this.#alarm.at(this.#clock.now() + LATENCY)
+    if (this.#ring.length > 0) {
+      this.#alarm.at(this.#clock.now() + LATENCY)
+    }
   }
 
   #empty(give: (skb: SkBuff) => void): void {

@@ -34,7 +34,11 @@ export function receiveTcp(state: HostState, skb: SkBuff, packet: Packet): void 
   const flags = tcp.flags(bytes, h)
   // Node throws for a link-local address of another namespace: its interface has no name here.
   const isLinkLocal = isIpv6 && ipv6.isLinkLocal(bytes, packet.destinationAt)
-  if (services !== undefined && !isLinkLocal && table.kind(host).tcp.has(tcp.destinationPort(bytes, h))) {
+  if (
+    services !== undefined &&
+    !isLinkLocal &&
+    table.kind(host).tcp.has(tcp.destinationPort(bytes, h))
+  ) {
     const opens = (flags & (tcp.TCP_SYN | tcp.TCP_ACK)) === tcp.TCP_SYN
     if (opens && !state.connections.take(bytes, ethernet.sourceAt(skb.data))) {
       state.counters.refused++
@@ -57,16 +61,20 @@ export function receiveIcmpError(state: HostState, skb: SkBuff, packet: Packet):
   const { isIpv6, h, end, host } = packet
   const quote = h + ICMP_HLEN
   const port = isIpv6 ? quotedPort6(skb.bytes, quote, end) : quotedPort4(skb.bytes, quote, end)
-  if (services !== undefined && table.kind(host).tcp.has(port)) toServices(state, services, skb, packet)
-  else segment.take(skb)
+  if (services !== undefined && table.kind(host).tcp.has(port)) {
+    toServices(state, services, skb, packet)
+  } else {
+    segment.take(skb)
+  }
 }
 
 /** Takes over a frame to an open port and learns its sender, to which replies will go. */
 function toServices(state: HostState, services: Services, skb: SkBuff, packet: Packet): void {
   const { bytes, data } = skb
   const { isIpv6, sourceAt } = packet
-  if (state.table.byIp(bytes, sourceAt, isIpv6) < 0)
+  if (state.table.byIp(bytes, sourceAt, isIpv6) < 0) {
     state.neighbours(isIpv6).learn(bytes, sourceAt, bytes, ethernet.sourceAt(data))
+  }
   ethernet.copyAddress(bytes, data, services.address)
   state.segment.stats.out++
   services.receive(skb)
@@ -114,7 +122,13 @@ function reset(state: HostState, skb: SkBuff, packet: Packet, length: number): v
     tcp.create(bytes, h, tcp.acknowledgmentNumber(bytes, h), 0, tcp.TCP_RST)
   } else {
     const control = (flags & tcp.TCP_SYN) / tcp.TCP_SYN + (flags & tcp.TCP_FIN)
-    tcp.create(bytes, h, 0, tcp.sequenceNumber(bytes, h) + length + control, tcp.TCP_RST | tcp.TCP_ACK)
+    tcp.create(
+      bytes,
+      h,
+      0,
+      tcp.sequenceNumber(bytes, h) + length + control,
+      tcp.TCP_RST | tcp.TCP_ACK,
+    )
   }
   makeReply(skb, packet, tcp.TCP_HLEN, tcp.TCP_CHECK)
   state.counters.reset++
@@ -124,14 +138,20 @@ function reset(state: HostState, skb: SkBuff, packet: Packet, length: number): v
 /** The source port of a quoted TCP segment, -1 if the quote is not one. */
 function quotedPort4(bytes: Uint8Array, at: number, end: number): number {
   const isTcp =
-    end - at >= ipv4.IPV4_HLEN && ipv4.version(bytes, at) === 4 && ipv4.protocol(bytes, at) === ipv4.IPPROTO_TCP
+    end - at >= ipv4.IPV4_HLEN &&
+    ipv4.version(bytes, at) === 4 &&
+    ipv4.protocol(bytes, at) === ipv4.IPPROTO_TCP
   const h = at + ipv4.headerLength(bytes, at)
-  return isTcp && h + 4 <= end && ipv4.fragmentOffset(bytes, at) === 0 ? tcp.sourcePort(bytes, h) : -1
+  return isTcp && h + 4 <= end && ipv4.fragmentOffset(bytes, at) === 0
+    ? tcp.sourcePort(bytes, h)
+    : -1
 }
 
 function quotedPort6(bytes: Uint8Array, at: number, end: number): number {
   if (end - at < ipv6.IPV6_HLEN || ipv6.version(bytes, at) !== 6) return -1
   const upper = ipv6.upperLayer(bytes, at, end - at)
   const h = at + (upper >>> 8)
-  return upper >= 0 && (upper & 0xff) === ipv4.IPPROTO_TCP && h > at && h + 4 <= end ? tcp.sourcePort(bytes, h) : -1
+  return upper >= 0 && (upper & 0xff) === ipv4.IPPROTO_TCP && h > at && h + 4 <= end
+    ? tcp.sourcePort(bytes, h)
+    : -1
 }

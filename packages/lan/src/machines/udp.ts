@@ -28,10 +28,15 @@ export function receiveUdp(state: HostState, skb: SkBuff, packet: Packet): void 
   }
   const port = udp.destinationPort(skb.bytes, packet.h)
   const service = packet.host < 0 ? undefined : state.table.kind(packet.host).udp.get(port)
-  if (packet.host < 0) receiveGroupUdp(state, skb, packet, port)
-  else if (service === undefined) sendError(state, skb, packet, PORT_UNREACHABLE)
-  else if (typeof service === 'string') UDP_SERVICES[service](state, skb, packet)
-  else state.done(skb, callHandler(state, skb, packet, packet.host, service))
+  if (packet.host < 0) {
+    receiveGroupUdp(state, skb, packet, port)
+  } else if (service === undefined) {
+    sendError(state, skb, packet, PORT_UNREACHABLE)
+  } else if (typeof service === 'string') {
+    UDP_SERVICES[service](state, skb, packet)
+  } else {
+    state.done(skb, callHandler(state, skb, packet, packet.host, service))
+  }
 }
 
 /** Calls every host that has a handler for the port. Sends no error without one. */
@@ -39,8 +44,9 @@ function receiveGroupUdp(state: HostState, skb: SkBuff, packet: Packet, port: nu
   // A frame that returns while a handler runs overwrites the record.
   const datagram = { ...packet }
   let succeeded = true
-  for (const { index, handler } of state.handlers.udp.get(port) ?? [])
+  for (const { index, handler } of state.handlers.udp.get(port) ?? []) {
     succeeded = callHandler(state, skb, datagram, index, handler) && succeeded
+  }
   state.done(skb, succeeded)
 }
 
@@ -57,7 +63,13 @@ function parseUdp({ view }: HostState, skb: SkBuff, packet: Packet): number {
 }
 
 /** Calls the handler once for each segment of a GSO frame. Returns false if a call throws. */
-function callHandler(state: HostState, skb: SkBuff, packet: Packet, index: number, handler: UdpHandler): boolean {
+function callHandler(
+  state: HostState,
+  skb: SkBuff,
+  packet: Packet,
+  index: number,
+  handler: UdpHandler,
+): boolean {
   const { bytes, data, gsoSize } = skb
   const { isIpv6, h, end, sourceAt, destinationAt } = packet
   const length = isIpv6 ? IPV6_ALEN : IPV4_ALEN
@@ -70,7 +82,8 @@ function callHandler(state: HostState, skb: SkBuff, packet: Packet, index: numbe
   const hasAddress = isIpv6 || address.some(byte => byte !== 0)
   const client = { ...(hasAddress ? { address, mac } : BROADCAST), port, sourcePort: ownPort }
   const own = state.table.byIp(to, 0, isIpv6) === index ? to : undefined
-  const reply = (answer: Uint8Array): boolean => sendUdp(state, host, { ...client, source: own, data: answer })
+  const reply = (answer: Uint8Array): boolean =>
+    sendUdp(state, host, { ...client, source: own, data: answer })
   const payload = h + udp.UDP_HLEN
   const size = gsoSize === 0 ? end - payload : gsoSize
   let at = payload
@@ -82,7 +95,8 @@ function callHandler(state: HostState, skb: SkBuff, packet: Packet, index: numbe
       destination: { address: to, port: ownPort },
       host,
     }
-    succeeded = state.handlers.call(index, `udp ${ownPort}`, () => handler(message, reply)) && succeeded
+    succeeded =
+      state.handlers.call(index, `udp ${ownPort}`, () => handler(message, reply)) && succeeded
     at += size
   } while (at < end)
   return succeeded
@@ -108,12 +122,14 @@ const CHARACTERS = 95
 export const CHARGEN_PERIOD = CHARACTERS * (CHARGEN_LINE + 2)
 
 const DAYS = 'Sunday Monday Tuesday Wednesday Thursday Friday Saturday'.split(' ')
-const MONTHS = 'January February March April May June July August September October November December'.split(' ')
+const MONTHS =
+  'January February March April May June July August September October November December'.split(' ')
 
 /** The UDP checksum remains right: a sum does not depend on the order of its terms. */
 function echo(state: HostState, skb: SkBuff, packet: Packet): void {
-  if (isServicePort(state, skb, packet)) state.segment.take(skb)
-  else {
+  if (isServicePort(state, skb, packet)) {
+    state.segment.take(skb)
+  } else {
     swapPorts(skb, packet.h)
     turnAround(skb, packet)
     state.counters.udp++
@@ -162,7 +178,13 @@ function swapPorts({ bytes }: SkBuff, h: number): void {
 }
 
 /** Replies with the `length` bytes that `byteAt` returns, if it may and the slot has room. */
-function respond(state: HostState, skb: SkBuff, packet: Packet, length: number, byteAt: (i: number) => number): void {
+function respond(
+  state: HostState,
+  skb: SkBuff,
+  packet: Packet,
+  length: number,
+  byteAt: (i: number) => number,
+): void {
   const { bytes } = skb
   const { h } = packet
   const at = h + udp.UDP_HLEN
@@ -170,7 +192,9 @@ function respond(state: HostState, skb: SkBuff, packet: Packet, length: number, 
     state.segment.take(skb)
     return
   }
-  for (let i = 0; i < length; i++) bytes[at + i] = byteAt(i)
+  for (let i = 0; i < length; i++) {
+    bytes[at + i] = byteAt(i)
+  }
   swapPorts(skb, h)
   udp.setLength(bytes, h, udp.UDP_HLEN + length)
   makeReply(skb, packet, udp.UDP_HLEN + length, udp.UDP_CHECK)

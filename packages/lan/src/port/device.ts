@@ -7,7 +7,15 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
-import { attempt, EBADFD, ENETDOWN, EOPNOTSUPP, explain, isErrno, UsageError } from 'vnet/internal/base/index'
+import {
+  attempt,
+  EBADFD,
+  ENETDOWN,
+  EOPNOTSUPP,
+  explain,
+  isErrno,
+  UsageError,
+} from 'vnet/internal/base/index'
 import * as netdev from 'vnet/internal/netdev/index'
 import { formatAddress, sameBytes } from 'vnet/internal/packet/address'
 import { SKB_DROP_REASON_TX_CARRIER, type SkBuff } from 'vnet/internal/skb/index'
@@ -41,9 +49,11 @@ function stop(dev: netdev.NetDevice<LanPriv>): void {
 }
 
 function startXmit(skb: SkBuff, dev: netdev.NetDevice<LanPriv>): number {
-  if (dev.carrier)
+  if (dev.carrier) {
     dev.priv.port.transmit(skb) // (3) The segment takes the frame over.
-  else skb.drop(SKB_DROP_REASON_TX_CARRIER)
+  } else {
+    skb.drop(SKB_DROP_REASON_TX_CARRIER)
+  }
   return netdev.NETDEV_TX_OK
 }
 
@@ -57,8 +67,11 @@ function trigger(dev: netdev.NetDevice<LanPriv>, fault: string): number {
 
 /** A cable that is plugged in again is negotiated again, like a link that comes up. */
 function cableChanged(dev: netdev.NetDevice<LanPriv>): void {
-  if (dev.cut) dev.priv.port.down()
-  else if (netdev.netifRunning(dev)) dev.priv.port.up()
+  if (dev.cut) {
+    dev.priv.port.down()
+  } else if (netdev.netifRunning(dev)) {
+    dev.priv.port.up()
+  }
 }
 
 const lanOps: netdev.NetDeviceOps<LanPriv> = {
@@ -73,7 +86,11 @@ const lanOps: netdev.NetDeviceOps<LanPriv> = {
 
 export const portParams = {
   // The minimum for auto-negotiation and training of a gigabit port (IEEE 802.3 cl. 28, 40).
-  negotiation: netdev.int({ default: 1500, max: 3_600_000, description: 'time from up to carrier, in ms' }),
+  negotiation: netdev.int({
+    default: 1500,
+    max: 3_600_000,
+    description: 'time from up to carrier, in ms',
+  }),
   speed: netdev.text({
     default: 1000,
     description: `speed in Mbit/s: ${SPEEDS.join(', ')}`,
@@ -82,7 +99,10 @@ export const portParams = {
       throw new UsageError(`'${value}' is not a speed of Ethernet: ${SPEEDS.join(', ')}`)
     },
   }),
-  rateLimit: netdev.bool({ default: false, description: 'limit the rate to --speed, in each direction' }),
+  rateLimit: netdev.bool({
+    default: false,
+    description: 'limit the rate to --speed, in each direction',
+  }),
   ...wireParams,
 }
 
@@ -119,21 +139,26 @@ export function lanPorts(
       })
       const port = new LanPort(dev, segment, net.clock, negotiation)
       const wires = directedWires(seeded, context, port.nearEnd, port.farEnd, { nth: i })
-      for (const wire of rateLimit ? wires : []) wire.surround(stages => [...stages, lineOf(1e6 * speed)])
+      for (const wire of rateLimit ? wires : []) {
+        wire.surround(stages => [...stages, lineOf(1e6 * speed)])
+      }
       port.wires = wires
       priv.port = port
       return { dev, netns }
     })
 }
 
-const lineOf = (bits: number): Impairment => rate(bits, { overhead: LINE_OVERHEAD, burst: (bits / 8) * AHEAD })
+const lineOf = (bits: number): Impairment =>
+  rate(bits, { overhead: LINE_OVERHEAD, burst: (bits / 8) * AHEAD })
 
 function setup(dev: netdev.NetDevice<LanPriv>, speed: number, address: () => Uint8Array): void {
   dev.netdevOps = {
     ...lanOps,
     // Before this the name is unknown.
     ndoInit({ devAddr }) {
-      if (devAddr.every(octet => octet === 0)) devAddr.set(address())
+      if (devAddr.every(octet => octet === 0)) {
+        devAddr.set(address())
+      }
       return 0
     },
   }
@@ -154,15 +179,20 @@ const GROUP = 0x01
 export function portAddress(name: string, oui?: Uint8Array): Uint8Array {
   const digest = createHash('sha256').update(`${machineId()}\n${name}`).digest()
   const address = Uint8Array.from(digest.subarray(0, 6))
-  if (oui === undefined) address[0] = (address[0] & ~GROUP) | LOCALLY_ADMINISTERED
-  else address.set(oui)
+  if (oui === undefined) {
+    address[0] = (address[0] & ~GROUP) | LOCALLY_ADMINISTERED
+  } else {
+    address.set(oui)
+  }
   return address
 }
 
 /** Returns the machine-id(5), or else the host name. */
 function machineId(): string {
   const files = ['/etc/machine-id', '/var/lib/dbus/machine-id']
-  return files.map(path => attempt(() => readFileSync(path, 'utf8').trim())).find(Boolean) ?? hostname()
+  return (
+    files.map(path => attempt(() => readFileSync(path, 'utf8').trim())).find(Boolean) ?? hostname()
+  )
 }
 
 /**
@@ -178,16 +208,24 @@ export function keepPrimaryRoute(
   let via = gateway
   net.registerNetdeviceNotifier((event, dev) => {
     if (!ports.includes(dev)) return
-    if (event === netdev.NETDEV_UP) requestRoute(dev, via, true)
+    if (event === netdev.NETDEV_UP) {
+      requestRoute(dev, via, true)
+    }
     // A persistent interface would keep the route, which would lead nowhere.
-    if (event === netdev.NETDEV_UNREGISTER) requestRoute(dev, via, false)
+    if (event === netdev.NETDEV_UNREGISTER) {
+      requestRoute(dev, via, false)
+    }
   })
   return address => {
     if (sameBytes(address, via)) return
     const up = ports.filter(({ flags }) => (flags & netdev.IFF_UP) !== 0)
-    for (const dev of up) requestRoute(dev, via, false)
+    for (const dev of up) {
+      requestRoute(dev, via, false)
+    }
     via = address
-    for (const dev of up) requestRoute(dev, via, true)
+    for (const dev of up) {
+      requestRoute(dev, via, true)
+    }
   }
 }
 
@@ -196,7 +234,9 @@ function requestRoute({ port, log }: netdev.NetDevice, via: Uint8Array, there: b
     () => there && log.info(`default route via ${formatAddress(via)}`),
     error => {
       // The interface was deleted or is down, which removed the route. The next up adds it.
-      if (!isErrno(error, EBADFD, ENETDOWN)) log.err(error instanceof Error ? explain(error) : String(error))
+      if (!isErrno(error, EBADFD, ENETDOWN)) {
+        log.err(error instanceof Error ? explain(error) : String(error))
+      }
     },
   )
 }

@@ -13,7 +13,10 @@ import {
   netifRxDrop,
   netifTxWakeAllQueues,
 } from 'vnet/internal/netdev/netif'
-import { SKB_DROP_REASON_DEV_READY, SKB_DROP_REASON_TX_CARRIER } from 'vnet/internal/skb/drop-reason'
+import {
+  SKB_DROP_REASON_DEV_READY,
+  SKB_DROP_REASON_TX_CARRIER,
+} from 'vnet/internal/skb/drop-reason'
 import type { SkBuff } from 'vnet/internal/skb/sk-buff'
 import type { DirectedWire, WireEnd } from 'vnet/internal/wire/directed-wire'
 import type { Segment, Station } from '../switch/segment.ts'
@@ -29,7 +32,12 @@ export class LanPort implements Station {
   wires: readonly DirectedWire[] = []
 
   /** `negotiation` is in ms. */
-  constructor(dev: NetDevice<never> | NetDevice, segment: Segment, clock: Clock, negotiation: number) {
+  constructor(
+    dev: NetDevice<never> | NetDevice,
+    segment: Segment,
+    clock: Clock,
+    negotiation: number,
+  ) {
     this.dev = dev as NetDevice
     this.#segment = segment
     this.#clock = clock
@@ -44,8 +52,11 @@ export class LanPort implements Station {
   /** Starts to negotiate. If that takes no time, the carrier is set immediately. */
   up(): void {
     if (this.dev.cut) return
-    if (this.#negotiation === 0) this.#up()
-    else this.#linkUp.at(this.#clock.now() + this.#negotiation)
+    if (this.#negotiation === 0) {
+      this.#up()
+    } else {
+      this.#linkUp.at(this.#clock.now() + this.#negotiation)
+    }
   }
 
   /** Leaves the segment and takes the carrier away. Frames that a wire holds are dropped later. */
@@ -58,7 +69,9 @@ export class LanPort implements Station {
   /** Takes the link down, and up again after the negotiation. */
   flap(): void {
     this.down()
-    if (!this.dev.cut) this.#linkUp.at(this.#clock.now() + this.#negotiation)
+    if (!this.dev.cut) {
+      this.#linkUp.at(this.#clock.now() + this.#negotiation)
+    }
   }
 
   /** The end of the wire at the kernel. */
@@ -89,8 +102,11 @@ export class LanPort implements Station {
 
   #toSegment(skb: SkBuff): void {
     // The link may have gone down while a wire held the frame.
-    if (this.dev.carrier) this.#segment.send(skb, this)
-    else skb.drop(SKB_DROP_REASON_TX_CARRIER)
+    if (this.dev.carrier) {
+      this.#segment.send(skb, this)
+    } else {
+      skb.drop(SKB_DROP_REASON_TX_CARRIER)
+    }
   }
 
   #deliver(skb: SkBuff): void {

@@ -39,19 +39,29 @@ export function dhcpv6Reply(
   const message = dhcpv6.parse(bytes)
   if (message?.type === dhcpv6.DHCPV6_INFORMATION_REQUEST) return reply(message, config)
   const relayed = message?.options.get(dhcpv6.D6O_RELAY_MSG)
-  if (message?.type !== dhcpv6.DHCPV6_RELAY_FORW || relayed === undefined || hops < 0) return undefined
+  if (message?.type !== dhcpv6.DHCPV6_RELAY_FORW || relayed === undefined || hops < 0) {
+    return undefined
+  }
   const inner = dhcpv6Reply(relayed, config, hops - 1)
   if (inner === undefined) return undefined
   const id = message.options.get(dhcpv6.D6O_INTERFACE_ID)
-  const options = [...(id ? [[dhcpv6.D6O_INTERFACE_ID, id] as const] : []), [dhcpv6.D6O_RELAY_MSG, inner] as const]
+  const options = [
+    ...(id ? [[dhcpv6.D6O_INTERFACE_ID, id] as const] : []),
+    [dhcpv6.D6O_RELAY_MSG, inner] as const,
+  ]
   return dhcpv6.create([dhcpv6.DHCPV6_RELAY_REPL, ...message.header.subarray(1)], options)
 }
 
 /** Returns undefined for messages to be discarded (RFC 8415 sec. 16.12). */
-function reply({ header, options }: dhcpv6.Dhcpv6Message, config: Dhcpv6Config): Uint8Array | undefined {
+function reply(
+  { header, options }: dhcpv6.Dhcpv6Message,
+  config: Dhcpv6Config,
+): Uint8Array | undefined {
   const server = options.get(dhcpv6.D6O_SERVERID)
   if (server !== undefined && !sameBytes(server, config.duid)) return undefined
-  if ([dhcpv6.D6O_IA_NA, dhcpv6.D6O_IA_TA, dhcpv6.D6O_IA_PD].some(code => options.has(code))) return undefined
+  if ([dhcpv6.D6O_IA_NA, dhcpv6.D6O_IA_TA, dhcpv6.D6O_IA_PD].some(code => options.has(code))) {
+    return undefined
+  }
   const client = options.get(dhcpv6.D6O_CLIENTID)
   if (client !== undefined && !isDuid(client)) return undefined
 
@@ -68,26 +78,38 @@ function reply({ header, options }: dhcpv6.Dhcpv6Message, config: Dhcpv6Config):
       [dhcpv6.D6O_SERVERID, config.duid],
       ...(client ? [[dhcpv6.D6O_CLIENTID, client] as const] : []),
       // A client that requests no option gets all.
-      ...known.filter(([code, data]) => data.length > 0 && (requested === undefined || contains(requested, code))),
+      ...known.filter(
+        ([code, data]) => data.length > 0 && (requested === undefined || contains(requested, code)),
+      ),
     ],
   )
 }
 
 function contains(requested: Uint8Array, code: number): boolean {
-  for (let at = 0; at + 2 <= requested.length; at += 2) if (get16(requested, at) === code) return true
+  for (let at = 0; at + 2 <= requested.length; at += 2) {
+    if (get16(requested, at) === code) {
+      return true
+    }
+  }
   return false
 }
 
 const isDuid = (bytes: Uint8Array): boolean => bytes.length >= 3 && bytes.length <= DUID_MAX
 
 /** Returns a client's `DHCPINFORMATION-REQUEST(eth9) DUID` and its first word, or undefined. */
-export function dhcpv6Line(name: string, message: Uint8Array): { kind: string; line: string } | undefined {
+export function dhcpv6Line(
+  name: string,
+  message: Uint8Array,
+): { kind: string; line: string } | undefined {
   const { type = 0, options } = dhcpv6.parse(message) ?? {}
   const request = dhcpv6.DHCPV6_REQUESTS[type]
   if (request === undefined) return undefined
   const kind = `DHCP${request}(${name})`
   const client = formatHex(options?.get(dhcpv6.D6O_CLIENTID)?.subarray(0, DUID_MAX) ?? [])
   // To others, only a stateful server replies (RFC 8415 sec. 7.3).
-  const why = type === dhcpv6.DHCPV6_INFORMATION_REQUEST ? '' : 'not answered: only stateless DHCPv6 is served'
+  const why =
+    type === dhcpv6.DHCPV6_INFORMATION_REQUEST
+      ? ''
+      : 'not answered: only stateless DHCPv6 is served'
   return { kind, line: [kind, client, why].filter(word => word).join(' ') }
 }

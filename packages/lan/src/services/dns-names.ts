@@ -37,7 +37,10 @@ const REVERSE6 = ['ip6', 'arpa']
 const ROOT = Uint8Array.of(0)
 /** Names of the client itself, with all names under it (RFC 6761 sec. 6.3), and its addresses. */
 const LOCALHOST = ['localhost']
-const LOOPBACK = [Uint8Array.of(127, 0, 0, 1), Uint8Array.from({ length: 16 }, (_, i) => (i === 15 ? 1 : 0))]
+const LOOPBACK = [
+  Uint8Array.of(127, 0, 0, 1),
+  Uint8Array.from({ length: 16 }, (_, i) => (i === 15 ? 1 : 0)),
+]
 
 /** Parses a name under in-addr.arpa or ip6.arpa. Returns undefined for other and invalid names. */
 export function reverse(labels: readonly string[]): Digits | undefined {
@@ -67,19 +70,25 @@ export function namesOf({ domain, gateway, hosts, leases }: ResolverConfig) {
   function complete(name: string): Uint8Array | undefined {
     const wire = nameOf(name)
     if (wire === undefined || wire.length === 1) return undefined
-    return name.endsWith('.') || endsWith(labelsOf(wire), suffix) ? wire : nameOf(`${name}.${domain}`)
+    return name.endsWith('.') || endsWith(labelsOf(wire), suffix)
+      ? wire
+      : nameOf(`${name}.${domain}`)
   }
   const noteAbove = (labels: readonly string[]): void =>
     labels.forEach((_, i) => void above.add(keyOf(labels.slice(i + 1))))
 
-  for (const zone of zones) noteAbove(zone.labels)
+  for (const zone of zones) {
+    noteAbove(zone.labels)
+  }
   for (const named of [gateway, ...hosts]) {
     const wire = complete(named.name)
     if (wire === undefined) continue
     const labels = labelsOf(wire)
     noteAbove(labels)
     append(held, keyOf(labels), named.addresses)
-    for (const address of named.addresses) append(pointers, address.join('.'), [wire])
+    for (const address of named.addresses) {
+      append(pointers, address.join('.'), [wire])
+    }
   }
 
   /** Returns the first label of a name in the domain that no host has: a lease may have it. */
@@ -132,10 +141,12 @@ export function namesOf({ domain, gateway, hosts, leases }: ResolverConfig) {
 }
 
 /** A string per name; with lengths, since a label may contain a dot. */
-const keyOf = (labels: readonly string[]): string => labels.map(label => `${label.length} ${label}`).join('')
+const keyOf = (labels: readonly string[]): string =>
+  labels.map(label => `${label.length} ${label}`).join('')
 
 const endsWith = (labels: readonly string[], end: readonly string[]): boolean =>
-  labels.length >= end.length && end.every((label, i) => label === labels[labels.length - end.length + i])
+  labels.length >= end.length &&
+  end.every((label, i) => label === labels[labels.length - end.length + i])
 
 const append = <T>(map: Map<string, readonly T[]>, key: string, values: readonly T[]): void =>
   void map.set(key, [...(map.get(key) ?? []), ...values])

@@ -23,7 +23,11 @@ const IDLE_MS = 10_000
  * Returns the reply of at most `maxSize` bytes (65535 over TCP; default: the query's EDNS size), or
  * undefined if `query` is not one. A malformed query does not call `onReply`. Never throws.
  */
-export type Resolver = (query: Uint8Array, maxSize?: number, onReply?: OnReply) => Uint8Array | undefined
+export type Resolver = (
+  query: Uint8Array,
+  maxSize?: number,
+  onReply?: OnReply,
+) => Uint8Array | undefined
 
 /** Called with a query and its reply before the reply is written, for the log. */
 export type OnReply = (question: dns.DnsQuestion, reply: dns.DnsReply) => void
@@ -37,7 +41,9 @@ export function createResolver(config: ResolverConfig): Resolver {
     const { question, rcode } = query
     const isValid = rcode === dns.NOERROR && question !== undefined
     const reply = isValid ? resolve(question, names) : { rcode, flags: dns.DNS_RA }
-    if (isValid) onReply?.(question, reply)
+    if (isValid) {
+      onReply?.(question, reply)
+    }
     return dns.writeReply(query, reply, maxSize)
   }
 }
@@ -45,7 +51,9 @@ export function createResolver(config: ResolverConfig): Resolver {
 function resolve(question: dns.DnsQuestion, names: Names): dns.DnsReply {
   const { type } = question
   if (type === dns.T_OPT) return { rcode: dns.FORMERR, flags: dns.DNS_RA }
-  if (question.class !== dns.C_IN && question.class !== dns.C_ANY) return { rcode: dns.REFUSED, flags: dns.DNS_RA }
+  if (question.class !== dns.C_IN && question.class !== dns.C_ANY) {
+    return { rcode: dns.REFUSED, flags: dns.DNS_RA }
+  }
   if (type === dns.T_AXFR || type === dns.T_IXFR) return { rcode: dns.REFUSED, flags: dns.DNS_RA }
   const labels = dns.labelsOf(question.name)
   const records = recordsOf(question.name, labels, names)
@@ -57,22 +65,47 @@ function resolve(question: dns.DnsQuestion, names: Names): dns.DnsReply {
 }
 
 /** Returns all records of a name: none if it only has subdomains, undefined if unknown. */
-function recordsOf(name: Uint8Array, labels: readonly string[], names: Names): dns.DnsRecord[] | undefined {
-  const record = (type: number, ...data: dns.DnsRecord['data']): dns.DnsRecord => ({ name, type, ttl: TTL, data })
-  if (names.isZone(labels)) return [{ ...soa(name, names, TTL), name }, record(dns.T_NS, { name: names.server })]
+function recordsOf(
+  name: Uint8Array,
+  labels: readonly string[],
+  names: Names,
+): dns.DnsRecord[] | undefined {
+  const record = (type: number, ...data: dns.DnsRecord['data']): dns.DnsRecord => ({
+    name,
+    type,
+    ttl: TTL,
+    data,
+  })
+  if (names.isZone(labels)) {
+    return [{ ...soa(name, names, TTL), name }, record(dns.T_NS, { name: names.server })]
+  }
   const digits = reverse(labels)
-  if (digits !== undefined) return names.pointers(digits)?.map(target => record(dns.T_PTR, { name: target }))
-  return names.addresses(labels)?.map(address => record(address.length === 4 ? dns.T_A : dns.T_AAAA, address))
+  if (digits !== undefined) {
+    return names.pointers(digits)?.map(target => record(dns.T_PTR, { name: target }))
+  }
+  return names
+    .addresses(labels)
+    ?.map(address => record(address.length === 4 ? dns.T_A : dns.T_AAAA, address))
 }
 
 /** Serial, refresh, retry, expire, minimum. No secondary server reads the first four. */
 const SOA_NUMBERS = Uint8Array.from([1, 3600, 600, 86400, NEGATIVE_TTL].flatMap(long))
 
 function soa(zone: Uint8Array, names: Names, ttl: number): dns.DnsRecord {
-  return { name: zone, type: dns.T_SOA, ttl, data: [{ name: names.server }, { name: names.mailbox }, SOA_NUMBERS] }
+  return {
+    name: zone,
+    type: dns.T_SOA,
+    ttl,
+    data: [{ name: names.server }, { name: names.mailbox }, SOA_NUMBERS],
+  }
 }
 
-const RCODES: Readonly<Record<number, string>> = { 0: 'NODATA', 1: 'FORMERR', 3: 'NXDOMAIN', 5: 'REFUSED' }
+const RCODES: Readonly<Record<number, string>> = {
+  0: 'NODATA',
+  1: 'FORMERR',
+  3: 'NXDOMAIN',
+  5: 'REFUSED',
+}
 
 /** Returns `query[A] web.lan from 198.18.0.100` and `reply web.lan is 198.18.0.2`. */
 export function dnsLines(
@@ -82,12 +115,19 @@ export function dnsLines(
 ): string[] {
   const asked = dns.formatName(name)
   const replies = answers.length === 0 ? [RCODES[rcode] ?? `RCODE ${rcode}`] : answers.map(dataOf)
-  return [`query[${typeName(type)}] ${asked} from ${from}`, ...replies.map(reply => `reply ${asked} is ${reply}`)]
+  return [
+    `query[${typeName(type)}] ${asked} from ${from}`,
+    ...replies.map(reply => `reply ${asked} is ${reply}`),
+  ]
 }
 
 function dataOf({ type, data: [first] }: dns.DnsRecord): string {
-  if ((type === dns.T_A || type === dns.T_AAAA) && first instanceof Uint8Array) return formatAddress(first)
-  if (type === dns.T_PTR && first !== undefined && 'name' in first) return dns.formatName(first.name)
+  if ((type === dns.T_A || type === dns.T_AAAA) && first instanceof Uint8Array) {
+    return formatAddress(first)
+  }
+  if (type === dns.T_PTR && first !== undefined && 'name' in first) {
+    return dns.formatName(first.name)
+  }
   return `<${typeName(type)}>`
 }
 
@@ -112,7 +152,11 @@ export interface DnsTcpServer {
 export function serveDnsOverTcp(socket: Socket, { turns, answer, take }: DnsTcpServer): void {
   let rest = Buffer.alloc(0)
   function* replies(chunk: Buffer): Generator<Buffer | typeof LATER> {
-    for (let free = QUERY_MAX; free < chunk.length; free += QUERY_MAX) while (!take()) yield LATER
+    for (let free = QUERY_MAX; free < chunk.length; free += QUERY_MAX) {
+      while (!take()) {
+        yield LATER
+      }
+    }
     rest = Buffer.concat([rest, chunk])
     let at = 0
     const lengthAt = () => (rest.length < at + 2 ? Number.POSITIVE_INFINITY : rest.readUInt16BE(at))
@@ -125,7 +169,9 @@ export function serveDnsOverTcp(socket: Socket, { turns, answer, take }: DnsTcpS
         const end = at + 2 + lengthAt()
         const reply = answer(rest.subarray(at + 2, end))
         at = end
-        if (reply !== undefined) some.push(Buffer.of(reply.length >> 8, reply.length & 0xff), Buffer.from(reply))
+        if (reply !== undefined) {
+          some.push(Buffer.of(reply.length >> 8, reply.length & 0xff), Buffer.from(reply))
+        }
       }
       yield taken === 0 ? LATER : Buffer.concat(some)
     }

@@ -29,7 +29,13 @@ export function serveDhcp(hosts: Hosts, server: DhcpServer, budget: Budget): Udp
     }
     const broadcast = destination.address.every(byte => byte === 255)
     server.receive(data, { mac, broadcast }, ({ address, port, mac: clientMac, data: answer }) => {
-      hosts.sendUdp(host, { sourcePort: DHCP_SERVER_PORT, address, port, mac: clientMac, data: answer })
+      hosts.sendUdp(host, {
+        sourcePort: DHCP_SERVER_PORT,
+        address,
+        port,
+        mac: clientMac,
+        data: answer,
+      })
     })
   }
 }

@@ -8,7 +8,17 @@ import * as fs from 'node:fs'
 import { chmod, open, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
-import { EACCES, EBUSY, EEXIST, EINVAL, ENOENT, explain, isErrno, type Log, VnetError } from 'vnet/internal/base/index'
+import {
+  EACCES,
+  EBUSY,
+  EEXIST,
+  EINVAL,
+  ENOENT,
+  explain,
+  isErrno,
+  type Log,
+  VnetError,
+} from 'vnet/internal/base/index'
 import { makeDirectories, refuseForeign } from 'vnet/internal/linux/index'
 import { formatIpv4, parseIpv4 } from 'vnet/internal/packet/address'
 import type { Lease, LeaseStore } from './dhcp/lease.ts'
@@ -25,7 +35,9 @@ export function leasesFile(path: string): LeaseStore {
   let own: string | undefined
   function load(): readonly Lease[] {
     checkDirectory(path)
-    for (const each of [path, `${path}.new`]) refuseForeign(each)
+    for (const each of [path, `${path}.new`]) {
+      refuseForeign(each)
+    }
     own = identityNow(path)
     const text = read(path)
     if (text !== undefined) return parse(path, text)
@@ -35,8 +47,13 @@ export function leasesFile(path: string): LeaseStore {
   }
   async function save(leases: readonly Lease[]): Promise<void> {
     const there = identity(await statOf(path))
-    if (there !== undefined && there !== own)
-      throw new VnetError(EBUSY, `write leases ${path}`, 'another program writes it, too: use one file per program')
+    if (there !== undefined && there !== own) {
+      throw new VnetError(
+        EBUSY,
+        `write leases ${path}`,
+        'another program writes it, too: use one file per program',
+      )
+    }
     await replace(path, textOf(leases))
     own = identity(await statOf(path))
   }
@@ -52,11 +69,17 @@ function checkDirectory(path: string): void {
   const real = writing(path, () => fs.realpathSync(directory))
   const uid = process.geteuid?.() ?? 0
   const found = fs.statSync(real)
-  if (found.uid !== uid || !allows(found, fs.constants.W_OK | fs.constants.X_OK))
-    throw foreign(path, `the directory ${directory} does not belong to user ${uid}, or is not writable`)
-  for (let above = dirname(real); above !== dirname(above); above = dirname(above))
-    if (!allows(fs.statSync(above), fs.constants.X_OK))
+  if (found.uid !== uid || !allows(found, fs.constants.W_OK | fs.constants.X_OK)) {
+    throw foreign(
+      path,
+      `the directory ${directory} does not belong to user ${uid}, or is not writable`,
+    )
+  }
+  for (let above = dirname(real); above !== dirname(above); above = dirname(above)) {
+    if (!allows(fs.statSync(above), fs.constants.X_OK)) {
       throw foreign(path, `user ${uid} reaches ${above} only by privilege`)
+    }
+  }
 }
 
 /** Whether file modes alone grant `access`, as in access(2), to the effective user. */
@@ -67,7 +90,11 @@ function allows({ uid, gid, mode }: fs.Stats, access: number): boolean {
 }
 
 function foreign(path: string, why: string): VnetError {
-  return new VnetError(EACCES, ['write', `leases ${path}`], `${why}: name a file in a directory of that user`)
+  return new VnetError(
+    EACCES,
+    ['write', `leases ${path}`],
+    `${why}: name a file in a directory of that user`,
+  )
 }
 
 /** Returns the result of `fn`, or throws a writeError. */
@@ -82,10 +109,18 @@ function writing<T>(path: string, fn: () => T): T {
 function writeError(path: string, error: unknown): VnetError {
   const errno = errnoOf(error)
   const call = ['write', `leases ${path}`] as const
-  if (Math.abs(errno) === EEXIST)
-    return new VnetError(errno, call, 'another program has just made it: use one file per program', { cause: error })
+  if (Math.abs(errno) === EEXIST) {
+    return new VnetError(
+      errno,
+      call,
+      'another program has just made it: use one file per program',
+      { cause: error },
+    )
+  }
   const missing = Math.abs(errno) === ENOENT ? 'there is no such directory: ' : ''
-  return new VnetError(errno, call, `${missing}name a file in a writable directory`, { cause: error })
+  return new VnetError(errno, call, `${missing}name a file in a writable directory`, {
+    cause: error,
+  })
 }
 
 function read(path: string): string | undefined {
@@ -106,7 +141,9 @@ function create(path: string): void {
 }
 
 /** Identifies a file and its last change; undefined without a file. */
-function identity(found: { dev: bigint; ino: bigint; mtimeNs: bigint } | undefined): string | undefined {
+function identity(
+  found: { dev: bigint; ino: bigint; mtimeNs: bigint } | undefined,
+): string | undefined {
   return found && `${found.dev} ${found.ino} ${found.mtimeNs}`
 }
 
@@ -139,7 +176,10 @@ async function replace(path: string, text: AsyncIterable<string>): Promise<void>
     await writeFile(temporary, text, { flag: 'wx', flush: true })
     await chmod(temporary, MODE)
     await rename(temporary, path)
-    await using directory = await open(dirname(path), fs.constants.O_RDONLY | fs.constants.O_DIRECTORY)
+    await using directory = await open(
+      dirname(path),
+      fs.constants.O_RDONLY | fs.constants.O_DIRECTORY,
+    )
     await directory.sync()
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => {})
@@ -155,20 +195,32 @@ function errnoOf(error: unknown): number {
 
 function format({ address, mac, clientId, hostname, state, expires }: Lease): string {
   const until = expires === Number.POSITIVE_INFINITY ? null : new Date(expires).toISOString()
-  return JSON.stringify({ address: formatIpv4(address), mac, clientId, hostname, state, expires: until })
+  return JSON.stringify({
+    address: formatIpv4(address),
+    mac,
+    clientId,
+    hostname,
+    state,
+    expires: until,
+  })
 }
 
 function parse(path: string, text: string): Lease[] {
   const malformed = (what: string) =>
-    new VnetError(EINVAL, `leases ${path}`, `${what}: correct the file, or remove it with all leases`)
+    new VnetError(
+      EINVAL,
+      `leases ${path}`,
+      `${what}: correct the file, or remove it with all leases`,
+    )
   let file: { version?: unknown; leases?: unknown } | null
   try {
     file = JSON.parse(text)
   } catch (error) {
     throw malformed(`it is not JSON (${(error as Error).message})`)
   }
-  if (file?.version !== VERSION || !Array.isArray(file.leases))
+  if (file?.version !== VERSION || !Array.isArray(file.leases)) {
     throw malformed(`it is not a list of leases, version ${VERSION}`)
+  }
   const leases = new Map<number, Lease>()
   for (const [i, entry] of file.leases.entries()) {
     const lease = toLease(entry)
@@ -184,7 +236,10 @@ const MAC = /^([0-9]+-)?([0-9a-f]{2}(:[0-9a-f]{2})*)?$/
 const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/
 
 function toLease(entry: unknown): Lease | undefined {
-  const { address, mac, clientId, hostname, state, expires } = Object(entry) as Record<string, unknown>
+  const { address, mac, clientId, hostname, state, expires } = Object(entry) as Record<
+    string,
+    unknown
+  >
   const number = typeof address === 'string' ? parseIpv4(address) : undefined
   const written = typeof expires === 'string' ? Date.parse(expires) : Number.NaN
   const until = expires === null ? Number.POSITIVE_INFINITY : written
@@ -241,6 +296,8 @@ function isInitialNamespace(): boolean {
     return fs.statSync('/proc/1/ns/net').ino === own
   } catch {
     const names = fs.existsSync(NAMESPACES) ? fs.readdirSync(NAMESPACES) : []
-    return !names.some(name => fs.statSync(`${NAMESPACES}/${name}`, { throwIfNoEntry: false })?.ino === own)
+    return !names.some(
+      name => fs.statSync(`${NAMESPACES}/${name}`, { throwIfNoEntry: false })?.ino === own,
+    )
   }
 }

@@ -7,14 +7,21 @@
  */
 import { EACCES, ENODEV } from 'vnet/internal/base/errno'
 import { check, closeFd, closingOnError, type Native } from 'vnet/internal/linux/index'
-import { addRule, familyOf, getLink, RouteSocket, setNetworkRoute } from 'vnet/internal/linux/rtnetlink'
+import {
+  addRule,
+  familyOf,
+  getLink,
+  RouteSocket,
+  setNetworkRoute,
+} from 'vnet/internal/linux/rtnetlink'
 import * as uapi from 'vnet/internal/linux/uapi'
 import { toPrefix } from 'vnet/internal/packet/address'
 import { IPV6_ALEN } from 'vnet/internal/packet/ipv6'
 
 /** The table with all addresses local. */
 const TABLE = 100
-const LOW_PORT_ADVICE = 'a port below 1024 takes CAP_NET_BIND_SERVICE, which is dropped once ready: start again'
+const LOW_PORT_ADVICE =
+  'a port below 1024 takes CAP_NET_BIND_SERVICE, which is dropped once ready: start again'
 
 /**
  * One namespace, from its constructor to its disposal. Sockets and interfaces keep it alive longer.
@@ -48,7 +55,10 @@ export class PrivateNetns implements Disposable {
   bind(port: number): number {
     const native = this.#native
     const what = `bind port ${port}`
-    const fd = check(native.socket(uapi.AF_INET6, uapi.SOCK_STREAM | uapi.SOCK_NONBLOCK, 0, this.#fd), what)
+    const fd = check(
+      native.socket(uapi.AF_INET6, uapi.SOCK_STREAM | uapi.SOCK_NONBLOCK, 0, this.#fd),
+      what,
+    )
     return closingOnError(native, [fd], () => {
       for (const [level, option, value] of [
         [uapi.SOL_SOCKET, uapi.SO_REUSEADDR, 1],

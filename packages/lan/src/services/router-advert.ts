@@ -3,7 +3,13 @@
  * random intervals, more often after its start, within half a second after a solicitation but at
  * most once in three seconds, and at its end, with a lifetime of 0.
  */
-import { type Alarm, type Clock, NSEC_PER_MSEC, NSEC_PER_SEC, type Random } from 'vnet/internal/base/index'
+import {
+  type Alarm,
+  type Clock,
+  NSEC_PER_MSEC,
+  NSEC_PER_SEC,
+  type Random,
+} from 'vnet/internal/base/index'
 import { ALL_NODES } from 'vnet/internal/packet/ipv6'
 import { type RouterAdvert, routerAdvertisement } from 'vnet/internal/packet/router-advert'
 
@@ -75,14 +81,18 @@ export class RaSender {
     const now = this.#options.clock.now()
     this.#sent = 0
     this.#next = Number.POSITIVE_INFINITY
-    if (now >= this.#last + MIN_DELAY_BETWEEN_RAS) this.#advertise()
-    else this.#due(now)
+    if (now >= this.#last + MIN_DELAY_BETWEEN_RAS) {
+      this.#advertise()
+    } else {
+      this.#due(now)
+    }
   }
 
   /** Schedules one at `ns`, or as soon as the minimum delay allows. An earlier one suffices. */
   #due(ns: number): void {
     const delay = this.#options.random.next() * MAX_RA_DELAY_TIME
-    const at = ns < this.#last + MIN_DELAY_BETWEEN_RAS ? this.#last + MIN_DELAY_BETWEEN_RAS + delay : ns
+    const at =
+      ns < this.#last + MIN_DELAY_BETWEEN_RAS ? this.#last + MIN_DELAY_BETWEEN_RAS + delay : ns
     if (at >= this.#next) return
     this.#next = at
     this.#alarm.at(at)
@@ -97,7 +107,8 @@ export class RaSender {
     const min = (this.#maxInterval >= 9 ? 0.33 : 0.75) * max
     const interval = min + random.next() * (max - min)
     const soon = this.#sent <= MAX_INITIAL_RTR_ADVERTISEMENTS
-    this.#next = this.#last + (soon ? Math.min(interval, MAX_INITIAL_RTR_ADVERT_INTERVAL) : interval)
+    this.#next =
+      this.#last + (soon ? Math.min(interval, MAX_INITIAL_RTR_ADVERT_INTERVAL) : interval)
     this.#alarm.at(this.#next)
     this.#send(this.#advert)
   }

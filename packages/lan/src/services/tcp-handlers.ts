@@ -38,8 +38,11 @@ export const host = (definition: LanHost): LanHost => definition
 const PATTERN = Buffer.from(Array.from({ length: CHARGEN_PERIOD }, (_, i) => chargenCharacter(i)))
 
 /** RFC 862, 863, 867, 864. With `turns`, echo uses the time of work without rights. */
-export const TCP_SERVICES: Readonly<Record<SmallService, (socket: Socket, turns?: TimeForWork) => unknown>> = {
-  echo: (socket, turns) => (turns === undefined ? socket.pipe(socket) : replyPaced(socket, turns, chunk => [chunk])),
+export const TCP_SERVICES: Readonly<
+  Record<SmallService, (socket: Socket, turns?: TimeForWork) => unknown>
+> = {
+  echo: (socket, turns) =>
+    turns === undefined ? socket.pipe(socket) : replyPaced(socket, turns, chunk => [chunk]),
   discard: socket => socket.resume().on('end', () => socket.end()),
   daytime: socket => socket.resume().end(daytimeText(Date.now())),
   // Until the client closes: the end of its data does not end the pattern.
@@ -63,7 +66,9 @@ export function remoteOf(socket: Socket): string {
 }
 
 function* pattern(): Generator<Buffer> {
-  for (;;) yield PATTERN
+  for (;;) {
+    yield PATTERN
+  }
 }
 
 /** Milliseconds for the headers of a request, from its connection or the previous request on. */
@@ -78,7 +83,9 @@ export function http(body?: string, headersMs = HEADERS_MS): TcpHandler {
     let unfinished = 2
     const finish = () => {
       unfinished--
-      if (unfinished === 0) client?.waitForHeaders(headersMs)
+      if (unfinished === 0) {
+        client?.waitForHeaders(headersMs)
+      }
     }
     request.resume().on('end', finish)
     response.on('finish', finish)
@@ -100,7 +107,9 @@ function httpClient(socket: Socket, text: string) {
   let timer: NodeJS.Timeout | undefined
   const gotHeaders = () => clearTimeout(timer)
   const waitForHeaders = (ms: number) => {
-    if (!socket.destroyed) timer = setTimeout(() => socket.destroy(), ms).unref()
+    if (!socket.destroyed) {
+      timer = setTimeout(() => socket.destroy(), ms).unref()
+    }
   }
   socket.on('close', gotHeaders)
   return { text, gotHeaders, waitForHeaders }
@@ -155,7 +164,9 @@ class Paced extends Transform implements Work {
         this.#timer = setTimeout(() => this.#turns.add(this), LATER_MS).unref()
         return false
       }
-      if (value.length > 0) this.push(value)
+      if (value.length > 0) {
+        this.push(value)
+      }
       return true
     }
     const finish = this.#done

@@ -54,8 +54,11 @@ export class TcpServices implements AsyncDisposable {
 
   async #open(native: Native): Promise<void> {
     this.#namespace = await openSocketNamespace(native, this.#net, skb => {
-      if (this.#hosts === undefined) skb.drop()
-      else this.#hosts.fromServices(skb)
+      if (this.#hosts === undefined) {
+        skb.drop()
+      } else {
+        this.#hosts.fromServices(skb)
+      }
     })
     this.#station = this.#namespace.station
     this.#listen()
@@ -65,8 +68,12 @@ export class TcpServices implements AsyncDisposable {
     const namespace = this.#namespace
     this.#namespace = undefined
     this.#station = undefined
-    if (this.#hosts !== undefined) this.#hosts.services = undefined
-    const closed = [...this.#servers.values()].map(server => new Promise(resolve => server.close(resolve)))
+    if (this.#hosts !== undefined) {
+      this.#hosts.services = undefined
+    }
+    const closed = [...this.#servers.values()].map(
+      server => new Promise(resolve => server.close(resolve)),
+    )
     this.#connections.destroyAll()
     await Promise.all(closed)
     await namespace?.close()
@@ -80,11 +87,15 @@ export class TcpServices implements AsyncDisposable {
     for (const port of hosts.table.tcpPorts) {
       if (this.#servers.has(port)) continue
       const server = createServer({ allowHalfOpen: true }, socket => this.#connected(socket))
-      const failed = (error: unknown) => this.#net.log.err(`tcp port ${port}: ${messageOrDescription(error)}`)
+      const failed = (error: unknown) =>
+        this.#net.log.err(`tcp port ${port}: ${messageOrDescription(error)}`)
       server.on('error', failed)
       try {
         // Ports of the segment keep the process alive, a server alone does not.
-        this.#servers.set(port, server.listen({ fd: namespace.bind(port), backlog: BACKLOG }).unref())
+        this.#servers.set(
+          port,
+          server.listen({ fd: namespace.bind(port), backlog: BACKLOG }).unref(),
+        )
       } catch (error) {
         failed(error)
       }
@@ -94,13 +105,16 @@ export class TcpServices implements AsyncDisposable {
   #connected(socket: Socket): void {
     const { localAddress = '', localPort = 0 } = socket
     if (!this.#connections.admit(socket, localAddress, remoteOf(socket))) {
-      if (this.#hosts !== undefined) this.#hosts.counters.refused++
+      if (this.#hosts !== undefined) {
+        this.#hosts.counters.refused++
+      }
       return
     }
     const address = parseAddress(localAddress.replace(MAPPED, ''))
     const hosts = this.#hosts
     const host = address && hosts?.byAddress(address)
-    const serve = host && handlerOf(hosts?.table.kind(host.index).tcp.get(localPort), this.#net.turns)
+    const serve =
+      host && handlerOf(hosts?.table.kind(host.index).tcp.get(localPort), this.#net.turns)
     if (hosts === undefined || host === undefined || serve === undefined) {
       socket.destroy()
       return
@@ -143,27 +157,37 @@ export class Connections {
     // A client may reset its connection.
     socket.on('error', () => socket.destroy())
     const { all, ofHost, ofClient, idle } = this.#limits
-    const counts = [[this.#ofHost, host, ofHost] as const, [this.#ofClient, client, ofClient] as const]
+    const counts = [
+      [this.#ofHost, host, ofHost] as const,
+      [this.#ofClient, client, ofClient] as const,
+    ]
     if (this.size >= all || counts.some(([open, key, limit]) => (open.get(key) ?? 0) >= limit)) {
       socket.destroy()
       return false
     }
     this.#sockets.add(socket)
-    for (const [open, key] of counts) open.set(key, (open.get(key) ?? 0) + 1)
+    for (const [open, key] of counts) {
+      open.set(key, (open.get(key) ?? 0) + 1)
+    }
     socket.setTimeout(idle, () => socket.destroy())
     socket.on('close', () => {
       this.#sockets.delete(socket)
       for (const [open, key] of counts) {
         const left = (open.get(key) ?? 0) - 1
-        if (left > 0) open.set(key, left)
-        else open.delete(key)
+        if (left > 0) {
+          open.set(key, left)
+        } else {
+          open.delete(key)
+        }
       }
     })
     return true
   }
 
   destroyAll(): void {
-    for (const socket of this.#sockets) socket.destroy()
+    for (const socket of this.#sockets) {
+      socket.destroy()
+    }
   }
 }
 
@@ -172,7 +196,11 @@ export class Connections {
  * takes over the sockets' frames. The caller calls `close`. Rejects with a VnetError EPERM without
  * CAP_SYS_ADMIN; nothing is left open then.
  */
-async function openSocketNamespace(native: Native, net: netdev.Net, receive: (skb: SkBuff) => void) {
+async function openSocketNamespace(
+  native: Native,
+  net: netdev.Net,
+  receive: (skb: SkBuff) => void,
+) {
   const netns = new PrivateNetns(native)
   const dev = createDevice(receive)
   let registered: AsyncDisposable | undefined
@@ -207,7 +235,10 @@ function privateNet({ platform, clock, pool, random, log }: netdev.Net): netdev.
 }
 
 function createDevice(receive: (skb: SkBuff) => void): netdev.NetDevice {
-  const dev: netdev.NetDevice = netdev.allocEtherdevMqs<unknown>({ name: 'services', priv: undefined })
+  const dev: netdev.NetDevice = netdev.allocEtherdevMqs<unknown>({
+    name: 'services',
+    priv: undefined,
+  })
   dev.features = netdev.NETIF_F_ALL_TAP
   dev.flags |= netdev.IFF_NOARP
   dev.netdevOps = {

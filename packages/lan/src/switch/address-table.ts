@@ -39,7 +39,9 @@ export class AddressTable {
         slot = this.#find(bytes, at)
       }
       this.#size++
-      for (let i = 0; i < this.length; i++) this.#keys[slot * this.length + i] = bytes[at + i]
+      for (let i = 0; i < this.length; i++) {
+        this.#keys[slot * this.length + i] = bytes[at + i]
+      }
     }
     this.#values[slot] = value
   }
@@ -73,7 +75,9 @@ export class AddressTable {
     for (; values[slot] >= 0; slot = (slot + 1) & mask) {
       const key = slot * length
       let i = length - 1
-      while (i >= 0 && keys[key + i] === bytes[at + i]) i--
+      while (i >= 0 && keys[key + i] === bytes[at + i]) {
+        i--
+      }
       if (i < 0) return slot
     }
     return slot
@@ -93,7 +97,11 @@ export class AddressTable {
     this.#keys = new Uint8Array(2 * keys.length)
     this.#values = new Int32Array(2 * values.length).fill(-1)
     this.#size = 0
-    for (const [i, value] of values.entries()) if (value >= 0) this.set(keys, i * this.length, value)
+    for (const [i, value] of values.entries()) {
+      if (value >= 0) {
+        this.set(keys, i * this.length, value)
+      }
+    }
   }
 }
 
@@ -115,8 +123,12 @@ export class RecentAddresses {
     const { length, size } = this.table
     const n = this.#next
     this.#next = (n + 1) % this.#max
-    if (size === this.#max) this.table.delete(this.#addresses, n * length)
-    for (let i = 0; i < length; i++) this.#addresses[n * length + i] = bytes[at + i]
+    if (size === this.#max) {
+      this.table.delete(this.#addresses, n * length)
+    }
+    for (let i = 0; i < length; i++) {
+      this.#addresses[n * length + i] = bytes[at + i]
+    }
     this.table.set(bytes, at, n)
     return n
   }

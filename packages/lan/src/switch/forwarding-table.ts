@@ -52,8 +52,9 @@ export class ForwardingTable {
   /** Notes that the address at `at` was heard from a station now. Copies the address. */
   learn(bytes: Uint8Array, at: number, station: Station): void {
     const entry = this.#table.get(bytes, at)
-    if (entry < 0) this.#add(bytes, at, station)
-    else {
+    if (entry < 0) {
+      this.#add(bytes, at, station)
+    } else {
       if (this.#stations[entry] !== station) {
         this.#leave(entry)
         this.#join(entry, station)
@@ -64,8 +65,12 @@ export class ForwardingTable {
 
   /** Removes the addresses of a station that is unplugged. */
   forget(station: Station): void {
-    for (const entry of [...(this.#ofStation.get(station) ?? [])]) this.#remove(entry)
-    if (this.size === 0) this.#alarm.cancel()
+    for (const entry of [...(this.#ofStation.get(station) ?? [])]) {
+      this.#remove(entry)
+    }
+    if (this.size === 0) {
+      this.#alarm.cancel()
+    }
   }
 
   /** Copies of all entries, in no order. */
@@ -77,8 +82,12 @@ export class ForwardingTable {
   }
 
   #add(bytes: Uint8Array, at: number, station: Station): void {
-    if (this.size >= this.#max) this.#remove(this.#replaceable(station))
-    if (this.size === 0) this.#alarm.at(this.#clock.now() + this.#tick)
+    if (this.size >= this.#max) {
+      this.#remove(this.#replaceable(station))
+    }
+    if (this.size === 0) {
+      this.#alarm.at(this.#clock.now() + this.#tick)
+    }
     const entry = this.#free.pop() ?? this.#stations.length
     if ((entry + 1) * ETH_ALEN > this.#macs.length) {
       const macs = new Uint8Array(2 * this.#macs.length)
@@ -101,8 +110,11 @@ export class ForwardingTable {
   #join(entry: number, station: Station): void {
     const entries = this.#ofStation.get(station)
     this.#places[entry] = entries?.length ?? 0
-    if (entries === undefined) this.#ofStation.set(station, [entry])
-    else entries.push(entry)
+    if (entries === undefined) {
+      this.#ofStation.set(station, [entry])
+    } else {
+      entries.push(entry)
+    }
     this.#stations[entry] = station
   }
 
@@ -115,7 +127,9 @@ export class ForwardingTable {
       entries[this.#places[entry]] = last
       this.#places[last] = this.#places[entry]
     }
-    if (entries.length === 0) this.#ofStation.delete(station)
+    if (entries.length === 0) {
+      this.#ofStation.delete(station)
+    }
   }
 
   /** The entry of a full table that a new address of `station` replaces. */
@@ -123,7 +137,11 @@ export class ForwardingTable {
     let entries = this.#ofStation.get(station) ?? []
     const stations = this.#ofStation.size + (entries.length === 0 ? 1 : 0)
     if (entries.length < Math.max(1, Math.floor(this.#max / stations))) {
-      for (const others of this.#ofStation.values()) if (others.length > entries.length) entries = others
+      for (const others of this.#ofStation.values()) {
+        if (others.length > entries.length) {
+          entries = others
+        }
+      }
     }
     return entries[this.#replaced++ % entries.length]
   }
@@ -131,8 +149,12 @@ export class ForwardingTable {
   #age(): void {
     this.#now++
     for (const [entry, station] of this.#stations.entries()) {
-      if (station !== undefined && this.#now - this.#heard[entry] >= TICKS) this.#remove(entry)
+      if (station !== undefined && this.#now - this.#heard[entry] >= TICKS) {
+        this.#remove(entry)
+      }
     }
-    if (this.size > 0) this.#alarm.at(this.#clock.now() + this.#tick)
+    if (this.size > 0) {
+      this.#alarm.at(this.#clock.now() + this.#tick)
+    }
   }
 }

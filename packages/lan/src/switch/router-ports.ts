@@ -37,7 +37,11 @@ export function isFromRouter(skb: SkBuff): boolean {
   const group = groupOf(skb)
   if (group === NODES) {
     const type = typeOf(skb)
-    return type === IGMP_HOST_MEMBERSHIP_QUERY || type === ICMPV6_MGM_QUERY || type === NDISC_ROUTER_ADVERTISEMENT
+    return (
+      type === IGMP_HOST_MEMBERSHIP_QUERY ||
+      type === ICMPV6_MGM_QUERY ||
+      type === NDISC_ROUTER_ADVERTISEMENT
+    )
   }
   return group === REPORTS && joinsRouters(skb)
 }
@@ -46,8 +50,13 @@ export function isFromRouter(skb: SkBuff): boolean {
 function groupOf({ bytes, data }: SkBuff): number {
   const protocol = etherType(bytes, data)
   if ((bytes[data + 3] | bytes[data + 4]) !== 0) return -1
-  const isIpv6 = protocol === ETH_P_IPV6 && bytes[data] === 0x33 && bytes[data + 1] === 0x33 && bytes[data + 2] === 0
-  const isIpv4 = protocol === ETH_P_IP && bytes[data] === 1 && bytes[data + 1] === 0 && bytes[data + 2] === 0x5e
+  const isIpv6 =
+    protocol === ETH_P_IPV6 &&
+    bytes[data] === 0x33 &&
+    bytes[data + 1] === 0x33 &&
+    bytes[data + 2] === 0
+  const isIpv4 =
+    protocol === ETH_P_IP && bytes[data] === 1 && bytes[data + 1] === 0 && bytes[data + 2] === 0x5e
   return isIpv6 || isIpv4 ? bytes[data + 5] : -1
 }
 
@@ -63,12 +72,16 @@ function messageAt({ bytes, data, len }: SkBuff): number {
   const length = len - ETH_HLEN
   if (etherType(bytes, data) === ETH_P_IP) {
     const header = ipv4.parse(bytes, at, length)
-    return header < 0 || ipv4.protocol(bytes, at) !== ipv4.IPPROTO_IGMP || header + 8 > length ? -1 : at + header
+    return header < 0 || ipv4.protocol(bytes, at) !== ipv4.IPPROTO_IGMP || header + 8 > length
+      ? -1
+      : at + header
   }
   if (ipv6.parse(bytes, at, length) < 0) return -1
   const upper = ipv6.upperLayer(bytes, at, length)
   const offset = upper >> 8
-  return (upper & 0xff) !== ipv6.NEXTHDR_ICMP || offset <= 0 || offset + 8 > length ? -1 : at + offset
+  return (upper & 0xff) !== ipv6.NEXTHDR_ICMP || offset <= 0 || offset + 8 > length
+    ? -1
+    : at + offset
 }
 
 /** Whether a report has a record that joins a group of routers. IGMP and MLD records look alike. */
@@ -89,7 +102,11 @@ function joinsRouters(skb: SkBuff): boolean {
 
 function isRouterGroup(bytes: Uint8Array, at: number, length: number): boolean {
   if (get16(bytes, at) !== (length === ipv4.IPV4_ALEN ? 0xe000 : 0xff02)) return false
-  for (let i = at + 2; i < at + length - 1; i++) if (bytes[i] !== 0) return false
+  for (let i = at + 2; i < at + length - 1; i++) {
+    if (bytes[i] !== 0) {
+      return false
+    }
+  }
   const last = bytes[at + length - 1]
   return last === ROUTERS || last === REPORTS
 }

@@ -6,7 +6,12 @@
  * any moment. Only the copies of a flooded frame take memory.
  */
 import type { Clock } from 'vnet/internal/base/clock'
-import { ETH_HLEN, isMulticastAddress, isStationAddress, sourceAt } from 'vnet/internal/packet/ethernet'
+import {
+  ETH_HLEN,
+  isMulticastAddress,
+  isStationAddress,
+  sourceAt,
+} from 'vnet/internal/packet/ethernet'
 import {
   SKB_DROP_REASON_MAC_INVALID_SOURCE,
   SKB_DROP_REASON_MAX,
@@ -118,21 +123,30 @@ export class Segment {
       return
     }
     // An address of an inhabitant is never learned from another station.
-    if (!isInhabitant(from) && this.#owner(bytes, sourceAt(data)) === undefined)
+    if (!isInhabitant(from) && this.#owner(bytes, sourceAt(data)) === undefined) {
       this.table.learn(bytes, sourceAt(data), from)
+    }
     if (isMulticastAddress(bytes, data)) {
-      if (isReserved(bytes, data)) this.take(skb)
-      else {
-        if (isFromRouter(skb)) this.#addRouter(from)
+      if (isReserved(bytes, data)) {
+        this.take(skb)
+      } else {
+        if (isFromRouter(skb)) {
+          this.#addRouter(from)
+        }
         this.#flood(skb, from, isForRouters(skb) ? this.#routers : this.#stations)
       }
       return
     }
     const to = this.#owner(bytes, data) ?? this.table.get(bytes, data)
-    if (to === undefined) this.#flood(skb, from, this.#stations)
+    if (to === undefined) {
+      this.#flood(skb, from, this.#stations)
+    }
     // A switch sends no frame back to its source station.
-    else if (to === from) this.take(skb)
-    else this.#deliver(skb, to)
+    else if (to === from) {
+      this.take(skb)
+    } else {
+      this.#deliver(skb, to)
+    }
   }
 
   /** Takes over a frame that an inhabitant, or the switch, has consumed. */
@@ -165,7 +179,11 @@ export class Segment {
 
   #owner(bytes: Uint8Array, at: number): Inhabitant | undefined {
     const inhabitants = this.#inhabitants
-    for (let i = 0; i < inhabitants.length; i++) if (inhabitants[i].owns(bytes, at)) return inhabitants[i]
+    for (let i = 0; i < inhabitants.length; i++) {
+      if (inhabitants[i].owns(bytes, at)) {
+        return inhabitants[i]
+      }
+    }
     return undefined
   }
 
@@ -176,19 +194,25 @@ export class Segment {
     for (let i = 0; i < stations.length; i++) {
       const station = stations[i]
       if (station === from || (!isGroup && isInhabitant(station))) continue
-      if (last !== undefined) this.#copyTo(skb, last)
+      if (last !== undefined) {
+        this.#copyTo(skb, last)
+      }
       last = station
     }
-    if (last === undefined) this.take(skb)
-    else this.#deliver(skb, last)
+    if (last === undefined) {
+      this.take(skb)
+    } else {
+      this.#deliver(skb, last)
+    }
   }
 
   #copyTo(skb: SkBuff, to: Station): void {
     const copy = skb.copy()
     this.stats.in++
     this.stats.made++
-    if (copy === undefined) this.#countDrop(SKB_DROP_REASON_NOMEM)
-    else {
+    if (copy === undefined) {
+      this.#countDrop(SKB_DROP_REASON_NOMEM)
+    } else {
       copy.owner = OWNER_STAGE
       this.#deliver(copy, to)
     }
@@ -200,12 +224,22 @@ export class Segment {
   }
 
   #deliver(skb: SkBuff, to: Station): void {
-    if (!isInhabitant(to)) this.stats.out++
+    if (!isInhabitant(to)) {
+      this.stats.out++
+    }
     to.receive(skb)
   }
 }
 
 /** Whether the address at `at` is 01:80:c2:00:00:0x, which no bridge forwards. */
 function isReserved(b: Uint8Array, at: number): boolean {
-  return ((b[at] ^ 0x01) | (b[at + 1] ^ 0x80) | (b[at + 2] ^ 0xc2) | b[at + 3] | b[at + 4] | (b[at + 5] & 0xf0)) === 0
+  return (
+    ((b[at] ^ 0x01) |
+      (b[at + 1] ^ 0x80) |
+      (b[at + 2] ^ 0xc2) |
+      b[at + 3] |
+      b[at + 4] |
+      (b[at + 5] & 0xf0)) ===
+    0
+  )
 }

@@ -11,13 +11,26 @@ import { inNetns } from 'vnet/internal/linux/netns-name'
 import { openPacketSocket, packetsArrived } from 'vnet/internal/linux/packet-socket'
 import { addressesOf, getLink, type Link, RouteSocket } from 'vnet/internal/linux/rtnetlink'
 import { FrameBatches, FrameQueue } from 'vnet/internal/linux/tap/frame-queue'
-import { BATCH, interfaceArg, isValidEtherAddr, type Net, type PortQueue, RxQueue } from 'vnet/internal/netdev/index'
+import {
+  BATCH,
+  interfaceArg,
+  isValidEtherAddr,
+  type Net,
+  type PortQueue,
+  RxQueue,
+} from 'vnet/internal/netdev/index'
 import {
   SKB_DROP_REASON_DEV_READY,
   SKB_DROP_REASON_MAX,
   SKB_DROP_REASON_PKT_TOO_BIG,
 } from 'vnet/internal/skb/drop-reason'
-import { dropsByName, FRAME_MAX, type SkBuff, type SkBuffDevice, type SlotAccount } from 'vnet/internal/skb/index'
+import {
+  dropsByName,
+  FRAME_MAX,
+  type SkBuff,
+  type SkBuffDevice,
+  type SlotAccount,
+} from 'vnet/internal/skb/index'
 import type { Segment, Station } from '../switch/segment.ts'
 
 /** The one queue of the interface, for both directions. */
@@ -88,7 +101,9 @@ export class Uplink implements Station, SkBuffDevice, Disposable {
 
   /** Frames that arrived and were not read: waiting, too many, or not possible in a vnet header. */
   get missed(): number {
-    if (!this.#closed) this.#arrived += this.#options.arrived()
+    if (!this.#closed) {
+      this.#arrived += this.#options.arrived()
+    }
     return this.#arrived - this.stats.rxPackets
   }
 
@@ -105,7 +120,9 @@ export class Uplink implements Station, SkBuffDevice, Disposable {
   join(segment: Segment): void {
     this.#segment = segment
     if (this.#closed) return
-    if (this.#state === 'up') segment.attach(this)
+    if (this.#state === 'up') {
+      segment.attach(this)
+    }
     this.#log.info(`link is ${this.#state}`)
     this.#queue.listen(status => this.#poll(status))
     this.#queue.resume()
@@ -115,19 +132,27 @@ export class Uplink implements Station, SkBuffDevice, Disposable {
   changed(state: WatchedState): void {
     this.#state = state
     const segment = this.#segment
-    if (state === 'up') segment?.attach(this)
-    else segment?.detach(this)
+    if (state === 'up') {
+      segment?.attach(this)
+    } else {
+      segment?.detach(this)
+    }
     if (state === 'gone') {
       this.#log.warn('the interface is gone; the segment continues without it')
       this.close()
-    } else if (segment !== undefined) this.#log.info(`link is ${state}`)
+    } else if (segment !== undefined) {
+      this.#log.info(`link is ${state}`)
+    }
   }
 
   /** Takes ownership of a frame from the segment, and sends it. */
   receive(skb: SkBuff): void {
     skb.dev = this
-    if (this.#closed) skb.drop(SKB_DROP_REASON_DEV_READY)
-    else this.#outgoing.push(skb)
+    if (this.#closed) {
+      skb.drop(SKB_DROP_REASON_DEV_READY)
+    } else {
+      this.#outgoing.push(skb)
+    }
   }
 
   countReceived(skb: SkBuff): void {
@@ -150,7 +175,9 @@ export class Uplink implements Station, SkBuffDevice, Disposable {
     this.#queue.close()
     this.#net.pool.closeAccount(this.#slots)
     this.#options.onClose?.()
-    if (this.#segment !== undefined) this.#log.info(this.#summary(missed))
+    if (this.#segment !== undefined) {
+      this.#log.info(this.#summary(missed))
+    }
   }
 
   readonly [Symbol.dispose] = (): void => this.close()
@@ -159,7 +186,9 @@ export class Uplink implements Station, SkBuffDevice, Disposable {
   #poll(status: number): boolean {
     const more = this.#net.poll(this.#pollBatch)
     // The interface went down, which stops the poller. The read has cleared the socket error.
-    if (status < 0 && !this.#closed) this.#queue.revive()
+    if (status < 0 && !this.#closed) {
+      this.#queue.revive()
+    }
     return more
   }
 
@@ -170,15 +199,18 @@ export class Uplink implements Station, SkBuffDevice, Disposable {
       this.#queue.pause()
       this.#net.pool.wait(this.#slots)
     }
-    for (let i = 0; i < n; i++) this.#received(this.#batch[i])
+    for (let i = 0; i < n; i++) {
+      this.#received(this.#batch[i])
+    }
     return n
   }
 
   #received(skb: SkBuff): void {
     this.stats.rxPackets++
     this.stats.rxBytes += skb.len
-    if (skb.len < FRAME_MAX) this.#segment?.send(skb, this)
-    else {
+    if (skb.len < FRAME_MAX) {
+      this.#segment?.send(skb, this)
+    } else {
       // A frame that fills the slot was truncated by the kernel (BIG TCP).
       skb.dev = this
       skb.drop(SKB_DROP_REASON_PKT_TOO_BIG)
@@ -188,8 +220,14 @@ export class Uplink implements Station, SkBuffDevice, Disposable {
   #summary(missed: number): string {
     const { rxPackets, rxBytes, txPackets, txBytes, dropped } = this.stats
     const reasons = Object.entries(dropsByName(this.drops)).map(([reason, n]) => `${n} ${reason}`)
-    const lost = [dropped > 0 ? `dropped ${reasons.join(', ')}` : [], missed > 0 ? `missed ${missed}` : []].flat()
-    return [`rx ${rxPackets} frames, ${rxBytes} bytes, tx ${txPackets} frames, ${txBytes} bytes`, ...lost].join(', ')
+    const lost = [
+      dropped > 0 ? `dropped ${reasons.join(', ')}` : [],
+      missed > 0 ? `missed ${missed}` : [],
+    ].flat()
+    return [
+      `rx ${rxPackets} frames, ${rxBytes} bytes, tx ${txPackets} frames, ${txBytes} bytes`,
+      ...lost,
+    ].join(', ')
   }
 }
 
@@ -212,12 +250,14 @@ export function openUplink(native: Native, net: Net, text: string): Uplink | und
         'there is no such interface: name one that exists, or NETNS/IF to create a port',
       )
     }
-    if (!isValidEtherAddr(link.address))
+    if (!isValidEtherAddr(link.address)) {
       throw new VnetError(EINVAL, what, 'it is not an Ethernet interface: it has no MAC address')
+    }
     const { ifindex } = link
     const addresses = addressesOf(sock, name)
     const fd = openPacketSocket(native, nsfd, ifindex, what)
-    const open = (slots: SlotAccount) => new FrameQueue(native, fd, VIRTIO_NET_HDR_LEN, slots, new FrameBatches(native))
+    const open = (slots: SlotAccount) =>
+      new FrameQueue(native, fd, VIRTIO_NET_HDR_LEN, slots, new FrameBatches(native))
     let stop = () => {}
     const arrived = () => packetsArrived(native, fd)
     const options = { net, name: text, addresses, arrived, open, onClose: () => stop() }
@@ -233,4 +273,5 @@ export function openUplink(native: Native, net: Net, text: string): Uplink | und
 }
 
 /** Whether this is a TAP of an earlier run that no process has open: it becomes a port again. */
-const isIdleTap = ({ tun }: Link): boolean => tun?.type === 'tap' && tun.numQueues + tun.numDisabledQueues === 0
+const isIdleTap = ({ tun }: Link): boolean =>
+  tun?.type === 'tap' && tun.numQueues + tun.numDisabledQueues === 0

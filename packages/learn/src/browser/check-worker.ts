@@ -26,11 +26,14 @@ async function check({ exercise: name, text, syntaxError }: ToWorker): Promise<v
   }
   await loadImports(text)
   restrictGlobals()
-  const titlesOf = (checks: readonly (MemoryCheck | LiveCheck)[]) => checks.map(({ title }) => title)
+  const titlesOf = (checks: readonly (MemoryCheck | LiveCheck)[]) =>
+    checks.map(({ title }) => title)
   send({ titles: titlesOf(exercise.memory), live: titlesOf(exercise.live) })
   let current = ''
   const report = (line: Report): void => {
-    if ('begin' in line) current = line.begin
+    if ('begin' in line) {
+      current = line.begin
+    }
     send(line)
   }
   const stray = (event: Event, error: unknown): void => {
@@ -79,7 +82,9 @@ function countTimers(): ReadonlySet<unknown> {
     (begin: (call: () => void, ms?: number) => unknown, isOnce: boolean) =>
     (call: (...args: unknown[]) => void, ms?: number, ...args: unknown[]) => {
       const id = begin(() => {
-        if (isOnce) running.delete(id)
+        if (isOnce) {
+          running.delete(id)
+        }
         call(...args)
       }, ms)
       running.add(id)

@@ -57,7 +57,8 @@ export async function checkInBrowser(
         resolve()
       })
       silent = limit
-      const stop = (why: string) => reject(new NotChecked(`the checks of ${exercise} ended: ${why}`))
+      const stop = (why: string) =>
+        reject(new NotChecked(`the checks of ${exercise} ended: ${why}`))
       signal?.addEventListener('abort', () => reject(signal.reason), { once: true })
       worker.addEventListener('error', event => stop(event.message ?? `${url} does not load`))
       const isFlood = flood(CALLS_MAX)
@@ -72,9 +73,13 @@ export async function checkInBrowser(
         if ('titles' in data) {
           progress = new Progress('memory', data.titles, add)
           live = data.live
-        } else if ('broken' in data) stop(data.broken)
-        else if ('done' in data) resolve()
-        else progress?.report(data)
+        } else if ('broken' in data) {
+          stop(data.broken)
+        } else if ('done' in data) {
+          resolve()
+        } else {
+          progress?.report(data)
+        }
       })
       worker.postMessage({ exercise, text, syntaxError } satisfies ToWorker)
     })
@@ -99,11 +104,15 @@ export async function syntaxErrorIn(text: string): Promise<string | undefined> {
     const { filename, message, error, lineno, colno } = event
     if (filename !== url && !message.includes(NAME)) return
     event.preventDefault()
-    if (error instanceof SyntaxError) place = `${lineno}:${lineno === 1 ? colno - GUARD.length : colno}`
+    if (error instanceof SyntaxError) {
+      place = `${lineno}:${lineno === 1 ? colno - GUARD.length : colno}`
+    }
   }
   addEventListener('error', note)
   await new Promise(resolve => {
-    for (const end of ['load', 'error']) script.addEventListener(end, resolve)
+    for (const end of ['load', 'error']) {
+      script.addEventListener(end, resolve)
+    }
     document.head.append(script)
   })
   removeEventListener('error', note)

@@ -39,7 +39,10 @@ export async function confinedWorker(url: URL | string): Promise<ConfinedWorker>
   const meta = document.createElement('meta')
   meta.httpEquiv = 'Content-Security-Policy'
   meta.content = `default-src 'none'; script-src blob: ${files.join(' ')}`
-  const frame = Object.assign(document.createElement('iframe'), { hidden: true, srcdoc: meta.outerHTML })
+  const frame = Object.assign(document.createElement('iframe'), {
+    hidden: true,
+    srcdoc: meta.outerHTML,
+  })
   // The site's styles show hidden frames.
   frame.style.display = 'none'
   await new Promise(resolve => {
@@ -74,8 +77,14 @@ const DELETED = `
  * message could forge a verdict. The worker keeps its own reference to postMessage.
  */
 export function restrictGlobals(): void {
-  for (let object: object | null = globalThis; object !== null; object = Object.getPrototypeOf(object)) {
-    for (const name of DELETED) Reflect.deleteProperty(object, name)
+  for (
+    let object: object | null = globalThis;
+    object !== null;
+    object = Object.getPrototypeOf(object)
+  ) {
+    for (const name of DELETED) {
+      Reflect.deleteProperty(object, name)
+    }
   }
 }
 
@@ -87,8 +96,11 @@ export function silence(onEnd: (ms: number) => void) {
     clearTimeout(limit)
     limit = setTimeout(() => {
       // A page in the background gets neither messages nor the time of its timers.
-      if (document.hidden) restart(ms)
-      else onEnd(ms)
+      if (document.hidden) {
+        restart(ms)
+      } else {
+        onEnd(ms)
+      }
     }, ms)
   }
   return { restart, stop: () => clearTimeout(limit) }

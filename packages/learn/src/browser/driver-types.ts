@@ -77,7 +77,10 @@ export function infoAt(table: TypeTable, text: string, at: number): Info | undef
   const before = text.slice(0, from)
   const dot = /\??\.$/.exec(before)
   const isTypeName = /import\(['"]vnet['"]\)\.$/.test(before)
-  const entry = dot && !isTypeName ? own(types.membersBefore(dot.index), name) : nameEntry(table, name, isTypeName)
+  const entry =
+    dot && !isTypeName
+      ? own(types.membersBefore(dot.index), name)
+      : nameEntry(table, name, isTypeName)
   if (entry !== undefined) return { from, to, code: entry[0], doc: entry[1] }
   const type = dot ? undefined : types.typeOf(name, from)
   return type === undefined
@@ -85,7 +88,11 @@ export function infoAt(table: TypeTable, text: string, at: number): Info | undef
     : { from, to, code: `${name}: ${type}`, doc: own(table.names.vnet, type)?.[1] ?? '' }
 }
 
-function nameEntry({ names, types }: TypeTable, name: string, isTypeName: boolean): Entry | undefined {
+function nameEntry(
+  { names, types }: TypeTable,
+  name: string,
+  isTypeName: boolean,
+): Entry | undefined {
   const found = own(names.vnet, name) ?? own(names['vnet/drivers'], name)
   if (found !== undefined && (isTypeName || !isType(found))) return found
   return own(own(types, 'NetDeviceOps') ?? {}, name)

@@ -17,7 +17,8 @@ export const button = (text: string, onclick: () => void): HTMLButtonElement =>
   element('button', { type: 'button', onclick }, text)
 
 /** Returns the text of an error for the page. */
-export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+export const messageOf = (error: unknown): string =>
+  error instanceof Error ? error.message : String(error)
 
 /** Milliseconds for which a saved file is kept for the browser to read. */
 const SAVED_MS = 60_000
@@ -64,9 +65,21 @@ export interface EditorOptions {
 export type MakeEditor = (options: EditorOptions) => Editor
 
 /** An editor without marks. */
-export function plainEditor({ text, label, describedBy, onChange, onCheck }: EditorOptions): Editor {
+export function plainEditor({
+  text,
+  label,
+  describedBy,
+  onChange,
+  onCheck,
+}: EditorOptions): Editor {
   const area = document.createElement('textarea')
-  Object.assign(area, { value: text, spellcheck: false, wrap: 'off', rows: 24, autocapitalize: 'off' })
+  Object.assign(area, {
+    value: text,
+    spellcheck: false,
+    wrap: 'off',
+    rows: 24,
+    autocapitalize: 'off',
+  })
   area.setAttribute('aria-label', label)
   area.setAttribute('aria-describedby', describedBy)
   area.addEventListener('input', onChange)
@@ -100,10 +113,19 @@ export function plainEditor({ text, label, describedBy, onChange, onCheck }: Edi
  * interrupted. `make` gets the editor before, for its text, and returns the new one. Nothing
  * happens if the page has been left, which aborts the signal.
  */
-export function replaceEditor(before: Editor, signal: AbortSignal, make: (before: Editor) => Editor): void {
+export function replaceEditor(
+  before: Editor,
+  signal: AbortSignal,
+  make: (before: Editor) => Editor,
+): void {
   const replace = () => {
-    if (!signal.aborted) before.element.replaceWith(make(before).element)
+    if (!signal.aborted) {
+      before.element.replaceWith(make(before).element)
+    }
   }
-  if (before.element !== document.activeElement) replace()
-  else before.element.addEventListener('blur', replace, { once: true })
+  if (before.element !== document.activeElement) {
+    replace()
+  } else {
+    before.element.addEventListener('blur', replace, { once: true })
+  }
 }

@@ -57,8 +57,12 @@ export function mountExercise(parent: HTMLElement, page: ExercisePage): () => vo
     label: driver,
     describedBy: KEYS_ID,
     onChange() {
-      if (linked !== undefined && linked !== editor.text && kept.text === undefined) leaveLink()
-      if (linked === undefined) kept.text = editor.text === skeleton ? undefined : editor.text
+      if (linked !== undefined && linked !== editor.text && kept.text === undefined) {
+        leaveLink()
+      }
+      if (linked === undefined) {
+        kept.text = editor.text === skeleton ? undefined : editor.text
+      }
       showReal()
     },
     onCheck: () => void check(),
@@ -69,7 +73,8 @@ export function mountExercise(parent: HTMLElement, page: ExercisePage): () => vo
   const verdicts = element('div')
   const offer = element('p', { className: 'offer', hidden: true })
   const real = element('div', { className: 'real', hidden: true })
-  const motion = page.mountMotion && driverInMotion(driver, () => editor.text, page.mountMotion, signal)
+  const motion =
+    page.mountMotion && driverInMotion(driver, () => editor.text, page.mountMotion, signal)
 
   /** Shows the next step, if this text has passed. */
   function showReal(): void {
@@ -89,7 +94,9 @@ export function mountExercise(parent: HTMLElement, page: ExercisePage): () => vo
   /** Replaces what the visitor wrote, which is not lost. */
   function exchange(text: string, what: string): void {
     const before = (linked !== undefined && kept.text) || editor.text
-    if (linked !== undefined) leaveLink()
+    if (linked !== undefined) {
+      leaveLink()
+    }
     replace(text)
     status.textContent = what
     offer.hidden = before === text
@@ -106,9 +113,16 @@ export function mountExercise(parent: HTMLElement, page: ExercisePage): () => vo
     status.textContent = 'Checking ...'
     editor.mark([])
     try {
-      const live = await checkInBrowser(page.worker, { exercise: name, text }, found => results.push(found), both)
+      const live = await checkInBrowser(
+        page.worker,
+        { exercise: name, text },
+        found => results.push(found),
+        both,
+      )
       const isPassed = counter(results)('failed') === 0
-      results.push(...live.map(title => notRun(title, 'live', isPassed ? NO_KERNEL : EARLIER_FAILED)))
+      results.push(
+        ...live.map(title => notRun(title, 'live', isPassed ? NO_KERNEL : EARLIER_FAILED)),
+      )
       if (isPassed && linked === undefined) {
         kept.passed = text
         page.onPassed?.()
@@ -129,7 +143,9 @@ export function mountExercise(parent: HTMLElement, page: ExercisePage): () => vo
       const told = ` FAILED ${titleOf(failed)}. Seen: ${seen}. Expected: ${expected}.`
       status.append(element('span', { className: 'visually-hidden' }, told))
     }
-    verdicts.replaceChildren(verdictList(results, { driver, hrefOf, goTo: line => editor.goTo(line) }))
+    verdicts.replaceChildren(
+      verdictList(results, { driver, hrefOf, goTo: line => editor.goTo(line) }),
+    )
     editor.mark(results.flatMap(result => marksOf(result, driver)))
     motion?.update()
     showReal()
@@ -152,7 +168,11 @@ export function mountExercise(parent: HTMLElement, page: ExercisePage): () => vo
     }
   }
 
-  const file = element('input', { type: 'file', accept: '.js,.mjs,.zip,text/javascript', hidden: true })
+  const file = element('input', {
+    type: 'file',
+    accept: '.js,.mjs,.zip,text/javascript',
+    hidden: true,
+  })
   file.addEventListener('change', async () => {
     const [chosen] = file.files ?? []
     if (chosen === undefined) return
@@ -171,7 +191,8 @@ export function mountExercise(parent: HTMLElement, page: ExercisePage): () => vo
       status.textContent = 'The link is copied: it holds the driver, which no server has.'
     } catch {
       history.replaceState(history.state, '', address)
-      status.textContent = 'The address of this page is the link now: it holds the driver, which no server has.'
+      status.textContent =
+        'The address of this page is the link now: it holds the driver, which no server has.'
     }
   }
 
@@ -203,7 +224,9 @@ export function mountExercise(parent: HTMLElement, page: ExercisePage): () => vo
     offer.replaceChildren(
       `This is the driver of a link${own === undefined ? '' : '; yours is kept'}. `,
       button(own === undefined ? 'Make it mine' : 'Replace mine', () => choose(editor.text)),
-      button(own === undefined ? 'Back to the skeleton' : 'Back to mine', () => choose(kept.text ?? own ?? skeleton)),
+      button(own === undefined ? 'Back to the skeleton' : 'Back to mine', () =>
+        choose(kept.text ?? own ?? skeleton),
+      ),
     )
   }
 

@@ -9,7 +9,10 @@ interface Playground {
 }
 
 /** Loads the playground and mounts it in an element. */
-export type MountMotion = (element: HTMLElement, driver: { name: string; text: string }) => Promise<Playground>
+export type MountMotion = (
+  element: HTMLElement,
+  driver: { name: string; text: string },
+) => Promise<Playground>
 
 /** The elements of a driver in motion, for the page to place. */
 export interface Motion {
@@ -22,7 +25,12 @@ export interface Motion {
 }
 
 /** `text` returns the text of the driver. The signal ends it. */
-export function driverInMotion(name: string, text: () => string, mount: MountMotion, signal: AbortSignal): Motion {
+export function driverInMotion(
+  name: string,
+  text: () => string,
+  mount: MountMotion,
+  signal: AbortSignal,
+): Motion {
   const place = element('div', { className: 'playground', hidden: true })
   let playground: Promise<Playground> | undefined
   let shown = ''
@@ -43,18 +51,25 @@ export function driverInMotion(name: string, text: () => string, mount: MountMot
     }
     if (!isFirst) {
       // It would start a worker for a page that is left.
-      if (!signal.aborted) mounted.run(driver)
+      if (!signal.aborted) {
+        mounted.run(driver)
+      }
       return
     }
     place.scrollIntoView({ block: 'nearest' })
-    if (signal.aborted) mounted.close()
-    else signal.addEventListener('abort', () => mounted.close())
+    if (signal.aborted) {
+      mounted.close()
+    } else {
+      signal.addEventListener('abort', () => mounted.close())
+    }
   }
   return {
     button: button('Run', () => void run()),
     element: place,
     update() {
-      if (playground !== undefined && text() !== shown) void run()
+      if (playground !== undefined && text() !== shown) {
+        void run()
+      }
     },
   }
 }
@@ -62,7 +77,10 @@ export function driverInMotion(name: string, text: () => string, mount: MountMot
 /** `seeItLive` is the address of the section about the driver on an interface. */
 export function realInterface({ name, driver }: Folder, seeItLive: string | undefined): Node[] {
   const commands = `node dist/vnet.js check ${name}\nnode dist/vnet.js ./${name}/${driver}\n`
-  const after = seeItLive === undefined ? [] : [' Then: ', element('a', { href: seeItLive }, 'See it live'), '.']
+  const after =
+    seeItLive === undefined
+      ? []
+      : [' Then: ', element('a', { href: seeItLive }, 'See it live'), '.']
   return [
     element('h3', {}, 'Now on a real interface'),
     element(

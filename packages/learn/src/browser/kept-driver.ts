@@ -36,8 +36,11 @@ export class KeptDriver {
 
   #set(name: string, text: string | undefined): void {
     try {
-      if (text === undefined) localStorage.removeItem(this.#key + name)
-      else localStorage.setItem(this.#key + name, text)
+      if (text === undefined) {
+        localStorage.removeItem(this.#key + name)
+      } else {
+        localStorage.setItem(this.#key + name, text)
+      }
     } catch {
       // The page works without it, and says nothing at each key.
     }

@@ -37,8 +37,12 @@ const DECLARATIONS_MAX = 3
 
 /** Returns functions that find the types of names in a text. Nothing is kept between texts. */
 export function textTypes({ names, types }: TypeTable, text: string) {
-  const entries = [...Object.values(types), names['vnet/drivers'], names.vnet].flatMap(Object.entries<Entry>)
-  const known = new Map(entries.flatMap(([name, [, , type]]) => (type === undefined ? [] : [[name, type]])))
+  const entries = [...Object.values(types), names['vnet/drivers'], names.vnet].flatMap(
+    Object.entries<Entry>,
+  )
+  const known = new Map(
+    entries.flatMap(([name, [, , type]]) => (type === undefined ? [] : [[name, type]])),
+  )
 
   /** Returns the type of a name at a position: `SkBuff`, `TxQueue[]`. */
   function typeOf(name: string, at: number, depth = 0): string | undefined {
@@ -86,8 +90,11 @@ export function textTypes({ names, types }: TypeTable, text: string) {
     if (Object.hasOwn(types, element)) return name
     // `(a | b)`, or an annotation that is not complete yet.
     if (!/^\w+$/.test(element)) return undefined
-    const [, alias, lines = ''] = new RegExp(`@typedef \\{(.*)\\} ${element}\\b([^]*?)\\*/`).exec(text) ?? []
-    const properties = [...lines.matchAll(/@property \{(.*)\} (\w+)/g)].map(([, of, field]) => `${field}: ${of}`)
+    const [, alias, lines = ''] =
+      new RegExp(`@typedef \\{(.*)\\} ${element}\\b([^]*?)\\*/`).exec(text) ?? []
+    const properties = [...lines.matchAll(/@property \{(.*)\} (\w+)/g)].map(
+      ([, of, field]) => `${field}: ${of}`,
+    )
     const found = resolved(alias === 'object' ? `{${properties}}` : alias, depth + 1)
     return found && (name === element ? found : `${found}[]`)
   }
@@ -95,8 +102,13 @@ export function textTypes({ names, types }: TypeTable, text: string) {
   /** Returns the members of the expression that ends at a position; none if it is not known. */
   function membersBefore(end: number): Entries {
     const type = typeBefore(end) ?? ''
-    const fields = type.startsWith('{') ? [...type.matchAll(/(\w+)\??: (\{[^{}]*\}|[^,;{}]+)/g)] : []
-    return own(types, type) ?? Object.fromEntries(fields.map(([code, name]): [string, Entry] => [name!, [code, '']]))
+    const fields = type.startsWith('{')
+      ? [...type.matchAll(/(\w+)\??: (\{[^{}]*\}|[^,;{}]+)/g)]
+      : []
+    return (
+      own(types, type) ??
+      Object.fromEntries(fields.map(([code, name]): [string, Entry] => [name!, [code, '']]))
+    )
   }
 
   return { typeOf, membersBefore }
@@ -117,7 +129,9 @@ function declarationOf(name: string): RegExp {
 /** Returns the position of the bracket that the one at `at` closes. */
 function openingOf(text: string, at: number): number {
   for (let depth = 0, i = at; i >= 0; i--) {
-    if (')]}'.includes(text[i] as string)) depth++
+    if (')]}'.includes(text[i] as string)) {
+      depth++
+    }
     if ('([{'.includes(text[i] as string) && --depth === 0) return i
   }
   return 0

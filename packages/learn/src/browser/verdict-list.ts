@@ -12,12 +12,16 @@ export interface Page {
 }
 
 /** A place in the driver, as stacks and the log have it: `/drop.js:22:30`. */
-const placeIn = (driver: string) => new RegExp(`(?:file://)?/${driver.replaceAll('.', '\\.')}:(\\d+)(?::\\d+)?`, 'g')
+const placeIn = (driver: string) =>
+  new RegExp(`(?:file://)?/${driver.replaceAll('.', '\\.')}:(\\d+)(?::\\d+)?`, 'g')
 
 /** Returns the lines of the driver that a result names. */
 export function marksOf({ title, seen = '', logged = [] }: Result, driver: string): Mark[] {
   return [seen, ...logged].flatMap(text =>
-    [...text.matchAll(placeIn(driver))].map(([, line]) => ({ line: Number(line), message: `${title}: ${text}` })),
+    [...text.matchAll(placeIn(driver))].map(([, line]) => ({
+      line: Number(line),
+      message: `${title}: ${text}`,
+    })),
   )
 }
 
@@ -32,11 +36,22 @@ function verdict(found: Result, page: Page): HTMLElement {
   const item = element('li', {}, element('b', {}, VERDICTS[result]), ' ', titleOf(found))
   item.dataset.result = result.replace(' ', '-')
   const lines: [string, ...(Node | string)[]][] = []
-  if (seen !== undefined) lines.push(['seen', ...withPlaces(seen, page)], ['expected', `${expected}`])
-  if (read !== undefined) lines.push(['read', headingLink(read, page)])
-  for (const text of logged) lines.push(['logged', ...withPlaces(text, page)])
-  const terms = lines.flatMap(([name, ...shown]) => [element('dt', {}, name), element('dd', {}, ...shown)])
-  if (terms.length > 0) item.append(element('dl', {}, ...terms))
+  if (seen !== undefined) {
+    lines.push(['seen', ...withPlaces(seen, page)], ['expected', `${expected}`])
+  }
+  if (read !== undefined) {
+    lines.push(['read', headingLink(read, page)])
+  }
+  for (const text of logged) {
+    lines.push(['logged', ...withPlaces(text, page)])
+  }
+  const terms = lines.flatMap(([name, ...shown]) => [
+    element('dt', {}, name),
+    element('dd', {}, ...shown),
+  ])
+  if (terms.length > 0) {
+    item.append(element('dl', {}, ...terms))
+  }
   return item
 }
 

@@ -5,7 +5,14 @@ import { importFile } from 'vnet/internal/cli/driver-file'
 import { EXIT_FAILURE, EXIT_OK, type Io } from 'vnet/internal/cli/process/io'
 import { makeTemporaryDirectory, writeFile } from 'vnet/internal/linux/index'
 import { whyNotRootless } from 'vnet/internal/linux/rootless'
-import { type CheckPlace, type Exercise, type Mistake, type Result, USUAL_HEADING, withMistake } from '../exercise.ts'
+import {
+  type CheckPlace,
+  type Exercise,
+  type Mistake,
+  type Result,
+  USUAL_HEADING,
+  withMistake,
+} from '../exercise.ts'
 import { NotChecked } from '../progress.ts'
 import { runWorker } from '../worker.ts'
 
@@ -22,11 +29,15 @@ export async function checkExercises(
     const check = async () => {
       for await (const { title, problem } of statements(exercise, why)) {
         io.out(problem === undefined ? `ok      ${title}\n` : `FAILED  ${title}: ${problem}\n`)
-        if (problem !== undefined) status = EXIT_FAILURE
+        if (problem !== undefined) {
+          status = EXIT_FAILURE
+        }
       }
       return true
     }
-    if (!(await orNotChecked(check(), io))) status = EXIT_FAILURE
+    if (!(await orNotChecked(check(), io))) {
+      status = EXIT_FAILURE
+    }
   }
   return status
 }
@@ -48,7 +59,9 @@ async function* statements(exercise: Exercise, whyNotLive: string | undefined) {
   const solution = join(directory, 'solution.js')
   const list = join(directory, 'mistakes.js')
   const missing = [solution, list].find(file => !existsSync(file))
-  if (missing !== undefined) throw new UsageError(`check: no ${missing}, which --mistakes is about`, { cause: missing })
+  if (missing !== undefined) {
+    throw new UsageError(`check: no ${missing}, which --mistakes is about`, { cause: missing })
+  }
   const isLive = whyNotLive === undefined
   const failure = await firstFailure(exercise, solution, isLive)
   yield { title: 'the solution passes', problem: failure && `${failure.title}: ${textOf(failure)}` }
@@ -68,13 +81,18 @@ async function* statements(exercise: Exercise, whyNotLive: string | undefined) {
   for (const mistake of mistakes) {
     if (mistake.isLive && !isLive) continue
     const title = `${mistake.name} is explained`
-    const found = await withText(withMistake(readFileSync(solution, 'utf8'), mistake), driver, file =>
-      firstFailure(exercise, file, isLive),
+    const found = await withText(
+      withMistake(readFileSync(solution, 'utf8'), mistake),
+      driver,
+      file => firstFailure(exercise, file, isLive),
     )
     const text = found === undefined ? 'all checks passed' : textOf(found)
     const isRead = found?.read === undefined || headings.has(found.read)
     const problem = found && text.includes(mistake.explainedBy) ? undefined : text
-    yield { title, problem: isRead ? problem : `no heading '${found.read}' in README.md; it has: ${known}` }
+    yield {
+      title,
+      problem: isRead ? problem : `no heading '${found.read}' in README.md; it has: ${known}`,
+    }
   }
 }
 
@@ -87,18 +105,28 @@ function headingsOf({ directory }: Exercise): Set<string> {
 const textOf = ({ seen, expected, logged = [] }: Result): string =>
   [`${seen}; expected: ${expected}`, ...logged].join('; ')
 
-async function firstFailure(exercise: Exercise, file: string, isLive: boolean): Promise<Result | undefined> {
+async function firstFailure(
+  exercise: Exercise,
+  file: string,
+  isLive: boolean,
+): Promise<Result | undefined> {
   const results: Result[] = []
   const failed = () => results.find(({ result }) => result === 'failed')
   const add = (result: Result) => results.push(result)
   const run = (place: CheckPlace) => runWorker(exercise, place, file, add, () => {})
   await run('memory')
-  if (isLive && failed() === undefined) await run('live')
+  if (isLive && failed() === undefined) {
+    await run('live')
+  }
   return failed()
 }
 
 /** Calls `check` with a file that has the text. */
-async function withText<T>(text: string, name: string, check: (file: string) => Promise<T>): Promise<T> {
+async function withText<T>(
+  text: string,
+  name: string,
+  check: (file: string) => Promise<T>,
+): Promise<T> {
   const directory = makeTemporaryDirectory('vnet-course-')
   try {
     const file = join(directory, name)

@@ -33,7 +33,9 @@ export async function checkKernel(
   io: Io,
 ): Promise<number> {
   const exercise = exerciseNamed(what, exercises)
-  if (exercise === undefined) throw new UsageError(`check: --kernel needs an exercise, such as 03-ring, not '${what}'`)
+  if (exercise === undefined) {
+    throw new UsageError(`check: --kernel needs an exercise, such as 03-ring, not '${what}'`)
+  }
   const file = resolve(given ?? join(courseDirectory(exercises), exercise.name, cFileOf(exercise)))
   if (!file.endsWith('.c')) throw new UsageError(`check: ${given} is not a C file`)
   if (!existsSync(file)) {
@@ -61,7 +63,15 @@ export const cFileOf = ({ driver }: Exercise): string => driver.replace(/\.js$/,
 
 /** Runs the checks in a namespace that is made for them, and ends them when they are late. */
 async function runInKernel(exercise: Exercise, task: KernelTask, add: Print): Promise<number> {
-  const command = [PROGRAM, 'rootless', '--', process.execPath, WORKER, exercise.directory, JSON.stringify(task)]
+  const command = [
+    PROGRAM,
+    'rootless',
+    '--',
+    process.execPath,
+    WORKER,
+    exercise.directory,
+    JSON.stringify(task),
+  ]
   const child = spawn(process.execPath, command, { stdio: ['ignore', 'pipe', 'inherit'] })
   const end = () => child.kill('SIGTERM')
   process.once('exit', end)
@@ -72,11 +82,19 @@ async function runInKernel(exercise: Exercise, task: KernelTask, add: Print): Pr
     hasPassed ||= result.result === 'passed'
     add(result)
   })
-  createInterface({ input: child.stdout }).on('line', line => progress.report(JSON.parse(line) as Report))
-  const status = await new Promise(done => child.on('error', done).on('close', (code, signal) => done(signal ?? code)))
+  createInterface({ input: child.stdout }).on('line', line =>
+    progress.report(JSON.parse(line) as Report),
+  )
+  const status = await new Promise(done =>
+    child.on('error', done).on('close', (code, signal) => done(signal ?? code)),
+  )
   clearTimeout(limit)
   process.off('exit', end)
-  if (!progress.isComplete)
-    progress.fail({ seen: `the checks did not end in ${LIMIT_MS / 1000} s (${status})`, expected: 'an end' })
+  if (!progress.isComplete) {
+    progress.fail({
+      seen: `the checks did not end in ${LIMIT_MS / 1000} s (${status})`,
+      expected: 'an end',
+    })
+  }
   return hasPassed && !progress.hasFailed ? EXIT_OK : EXIT_FAILURE
 }

@@ -17,7 +17,9 @@ function propertiesOf(objects: readonly object[]): object[] {
   const values = objects.flatMap(each => Object.values(each) as unknown[])
   return values
     .filter(each => typeof each === 'object' && each !== null)
-    .flatMap(each => (each instanceof Map || each instanceof Set ? [each, ...[...each].flat()] : [each].flat()))
+    .flatMap(each =>
+      each instanceof Map || each instanceof Set ? [each, ...[...each].flat()] : [each].flat(),
+    )
 }
 
 /** Returns the classes that drivers import, and instances of others, while a driver has a frame. */
@@ -42,12 +44,19 @@ async function ownClasses(): Promise<object[]> {
   const bed = await TestBed.make(driver, {}, { debug: true, allowErrors: true })
   bed.transmit(new Uint8Array(vnet.ETH_ZLEN))
   await bed.close()
-  return [...Object.values(vnet).filter(each => typeof each === 'function'), ...found, bed].filter(isObject)
+  return [...Object.values(vnet).filter(each => typeof each === 'function'), ...found, bed].filter(
+    isObject,
+  )
 }
 
 const RESULTS = 3
 
-const [where, directory, file, confined] = process.argv.slice(2) as [CheckPlace, string, string, string?]
+const [where, directory, file, confined] = process.argv.slice(2) as [
+  CheckPlace,
+  string,
+  string,
+  string?,
+]
 const exercise = await loadExercise(directory)
 
 // The driver gets another `process`.
@@ -56,9 +65,14 @@ const begun: string[] = []
 const { stringify } = JSON
 const write = writeSync
 function report(line: Report): void {
-  if ('begin' in line) begun.push(line.begin)
+  if ('begin' in line) {
+    begun.push(line.begin)
+  }
   // Without prototypes, to which a driver could add toJSON.
-  const end = 'end' in line ? { ...line.end, ...(line.end.logged && { logged: bare([...line.end.logged]) }) } : {}
+  const end =
+    'end' in line
+      ? { ...line.end, ...(line.end.logged && { logged: bare([...line.end.logged]) }) }
+      : {}
   write(RESULTS, `${stringify(bare('end' in line ? { end: bare(end) } : { begin: line.begin }))}\n`)
 }
 
@@ -72,7 +86,9 @@ process.on('uncaughtException', error => {
 // Ends the programs that live checks have started. If confined, the signals do nothing, and only
 // the launcher ends this process: a driver could send signals, too, and SIGUSR1 would start a
 // debugger.
-for (const signal of ['SIGTERM', 'SIGINT', 'SIGUSR1']) process.on(signal, () => confined ?? process.exit(1))
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGUSR1']) {
+  process.on(signal, () => confined ?? process.exit(1))
+}
 
 if (where === 'memory') {
   // It takes a while, which is not the driver's.

@@ -15,7 +15,14 @@ import {
   titleOf,
   VERDICTS,
 } from '../exercise.ts'
-import { courseDirectory, driverFileIn, exerciseNamed, exerciseOfPath, markDone, notedExercise } from '../folder.ts'
+import {
+  courseDirectory,
+  driverFileIn,
+  exerciseNamed,
+  exerciseOfPath,
+  markDone,
+  notedExercise,
+} from '../folder.ts'
 import { EARLIER_FAILED } from '../progress.ts'
 import { MEMORY_ONLY, runWorker } from '../worker.ts'
 import { checkExercises, orNotChecked } from './check-exercise.ts'
@@ -39,7 +46,11 @@ function refuse(options: CheckOptions, names: readonly (keyof CheckOptions)[], w
 }
 
 /** Returns 1 if a check failed or, for grades and with --require-live, was not run. */
-export async function check(paths: readonly string[], options: CheckOptions, io: Io): Promise<number> {
+export async function check(
+  paths: readonly string[],
+  options: CheckOptions,
+  io: Io,
+): Promise<number> {
   if (options.mistakes) {
     const others = ['from', 'kernel', 'requireLive', 'json', 'csv', 'jobs', 'unsafe'] as const
     refuse(options, others, 'has no meaning with --mistakes')
@@ -49,12 +60,20 @@ export async function check(paths: readonly string[], options: CheckOptions, io:
   const exercises = await loadExercises(options.from)
   const [what, cFile] = paths
   if (options.kernel) {
-    refuse(options, ['memoryOnly', 'requireLive', 'csv', 'jobs', 'unsafe'], 'has no meaning with --kernel')
+    refuse(
+      options,
+      ['memoryOnly', 'requireLive', 'csv', 'jobs', 'unsafe'],
+      'has no meaning with --kernel',
+    )
     if (paths.length > 2) throw new UsageError(`check: too many arguments: '${paths[2]}'`)
     return checkKernel([what, cFile], exercises, printer(options, io, ', in the kernel'), io)
   }
   if (paths.length > 1 || (what !== undefined && isStudent(what, exercises))) {
-    refuse(options, ['requireLive'], 'has no meaning for directories of students: not run is not passed')
+    refuse(
+      options,
+      ['requireLive'],
+      'has no meaning for directories of students: not run is not passed',
+    )
     return grade(paths, exercises, options, io)
   }
   refuse(options, ['csv', 'unsafe', 'jobs'], 'is for the directories of students')
@@ -62,7 +81,9 @@ export async function check(paths: readonly string[], options: CheckOptions, io:
   let status = EXIT_OK
   for (const task of tasks) {
     const isPassed = await orNotChecked(checkOne(task, exercises, options, io), io)
-    if (!isPassed) status = EXIT_FAILURE
+    if (!isPassed) {
+      status = EXIT_FAILURE
+    }
   }
   return status
 }
@@ -78,7 +99,9 @@ function tasksHere(exercises: readonly Exercise[]): Task[] {
     return file === undefined ? [] : [{ exercise, file }]
   })
   if (tasks.length > 0) return tasks
-  for (const name of readdirSync('.')) exerciseIn(name, exercises)
+  for (const name of readdirSync('.')) {
+    exerciseIn(name, exercises)
+  }
   throw new UsageError('check: no exercise is in this directory; vnet learn lists them')
 }
 
@@ -106,11 +129,17 @@ function taskOf(what: string, exercises: readonly Exercise[]): Task {
   }
   if (!existsSync(what)) throw missingFile(what)
   const isDirectory = statSync(what).isDirectory()
-  const exercise = exerciseIn(isDirectory ? what : dirname(what), exercises) ?? exerciseOfPath(what, exercises)
-  if (exercise === undefined)
-    throw new UsageError(`check: ${what} is in no directory that is named after an exercise, such as 01-drop`)
+  const exercise =
+    exerciseIn(isDirectory ? what : dirname(what), exercises) ?? exerciseOfPath(what, exercises)
+  if (exercise === undefined) {
+    throw new UsageError(
+      `check: ${what} is in no directory that is named after an exercise, such as 01-drop`,
+    )
+  }
   if (isDirectory) return taskIn(what, exercise)
-  if (!isDriverFile(what)) throw new UsageError(`check: ${what} is no driver: a driver file ends in .js, .mjs or .ts`)
+  if (!isDriverFile(what)) {
+    throw new UsageError(`check: ${what} is no driver: a driver file ends in .js, .mjs or .ts`)
+  }
   return { exercise, file: what }
 }
 
@@ -137,19 +166,29 @@ async function checkOne(
   }
   // One's own driver may run where it cannot be confined.
   const isConfined = whyNotConfined() === undefined
-  const run = (place: CheckPlace) => runWorker(exercise, place, resolve(file), add, text => io.err(text), isConfined)
+  const run = (place: CheckPlace) =>
+    runWorker(exercise, place, resolve(file), add, text => io.err(text), isConfined)
   await run('memory')
   const count = counter(results)
   const whyNotLive = () => (isConfined ? whyNoTun() : whyNotRootless())
   const whyNot = () => (count('failed') > 0 ? EARLIER_FAILED : whyNotLive())
   const why = options.memoryOnly ? MEMORY_ONLY : whyNot()
-  if (why === undefined) await run('live')
-  else for (const { title } of exercise.live) add(notRun(title, 'live', why))
+  if (why === undefined) {
+    await run('live')
+  } else {
+    for (const { title } of exercise.live) {
+      add(notRun(title, 'live', why))
+    }
+  }
   const isPassed = count('failed') === 0 && (!options.requireLive || count('not run') === 0)
   // A learner on a machine without live interfaces gets on, too.
   const isUsual = driverFileIn(dirname(resolve(file)), exercise) === resolve(file)
-  if (isPassed && !options.memoryOnly && isUsual) markDone(file)
-  if (!options.json) io.out(summary(exercise.name, exercises, results, options.from))
+  if (isPassed && !options.memoryOnly && isUsual) {
+    markDone(file)
+  }
+  if (!options.json) {
+    io.out(summary(exercise.name, exercises, results, options.from))
+  }
   return isPassed
 }
 
@@ -157,7 +196,9 @@ async function checkOne(
 const printer =
   (options: CheckOptions, io: Io, where = '') =>
   (exercise: Exercise, file: string) => {
-    if (!options.json) io.out(`${exercise.name}: ${exercise.title}${where}\n`)
+    if (!options.json) {
+      io.out(`${exercise.name}: ${exercise.title}${where}\n`)
+    }
     const print = options.json ? jsonLine : textLines
     return (result: Result) => io.out(print(exercise, file, result))
   }
@@ -172,12 +213,21 @@ function textLines({ name }: Exercise, file: string, found: Result): string {
   const lines = [`${VERDICTS[result].padEnd(8)}${titleOf(found)}`]
   const page = join(dirname(file), 'README.md')
   const shown = existsSync(page) ? relative('.', page) : `the page of ${name}`
-  if (seen !== undefined) lines.push(`seen:      ${seen}`, `expected:  ${expected}`, `read:      ${shown}, "${read}"`)
-  for (const line of logged) lines.push(`logged:    ${line}`)
+  if (seen !== undefined) {
+    lines.push(`seen:      ${seen}`, `expected:  ${expected}`, `read:      ${shown}, "${read}"`)
+  }
+  for (const line of logged) {
+    lines.push(`logged:    ${line}`)
+  }
   return `${lines.join('\n        ')}\n`
 }
 
-function summary(name: string, exercises: readonly Exercise[], results: readonly Result[], from?: string): string {
+function summary(
+  name: string,
+  exercises: readonly Exercise[],
+  results: readonly Result[],
+  from?: string,
+): string {
   const counts = countsOf(results)
   if (counter(results)('failed') > 0) return `${name}: ${counts}\n`
   const at = exercises.findIndex(exercise => exercise.name === name)

@@ -47,17 +47,25 @@ export class LinePrinter {
   print(line: string): void {
     const bytes = from(`${line}\n`)
     this.#printed += bytes.length
-    if (this.#printed > PRINTED_MAX_MB * 1e6) this.#onTooMuch()
-    else if (this.mention() && this.#writeAll(bytes)) return
-    else this.#lost++
+    if (this.#printed > PRINTED_MAX_MB * 1e6) {
+      this.#onTooMuch()
+    } else if (this.mention() && this.#writeAll(bytes)) {
+      return
+    } else {
+      this.#lost++
+    }
   }
 
   /** Prints how many lines were lost. Returns false if that has no room either. */
   mention(): boolean {
     if (this.#lost === 0) return true
     const before = this.#isCut ? '\n' : ''
-    const isWritten = this.#writeAll(from(`${before}vnet: ${this.#lost} lines are lost: nothing read them in time\n`))
-    if (isWritten) this.#lost = 0
+    const isWritten = this.#writeAll(
+      from(`${before}vnet: ${this.#lost} lines are lost: nothing read them in time\n`),
+    )
+    if (isWritten) {
+      this.#lost = 0
+    }
     return isWritten
   }
 
@@ -88,11 +96,16 @@ export class LinePrinter {
 }
 
 /** The methods that print their arguments, and the methods with nothing to print. */
-const PRINTING = 'log info warn error debug trace dir dirxml table group groupCollapsed count'.split(' ')
-const SILENT = 'groupEnd countReset clear time timeEnd timeLog timeStamp profile profileEnd'.split(' ')
+const PRINTING =
+  'log info warn error debug trace dir dirxml table group groupCollapsed count'.split(' ')
+const SILENT = 'groupEnd countReset clear time timeEnd timeLog timeStamp profile profileEnd'.split(
+  ' ',
+)
 
 /** Replaces the console of this process. `end` ends it after too much output. */
-export function driverConsole(end: (printer: LinePrinter) => void): Readonly<Record<string, unknown>> {
+export function driverConsole(
+  end: (printer: LinePrinter) => void,
+): Readonly<Record<string, unknown>> {
   // Node sets its descriptor so that a write fails with EAGAIN: it must not wait for ever.
   void process.stderr
   const printer = new LinePrinter(
@@ -102,7 +115,9 @@ export function driverConsole(end: (printer: LinePrinter) => void): Readonly<Rec
   process.once('exit', () => printer.mention())
   const print = (...values: unknown[]): void => printer.print(textOf(values))
   const assert = (holds?: unknown, ...values: unknown[]): void => {
-    if (!holds) print('Assertion failed', ...values)
+    if (!holds) {
+      print('Assertion failed', ...values)
+    }
   }
   return Object.fromEntries([
     ...PRINTING.map(name => [name, print]),

@@ -24,7 +24,9 @@ export async function loadExercises(from: string = COURSE): Promise<Exercise[]> 
     .sort()
     .map(name => join(directory, name))
   const found = all.filter(isExercise)
-  if (found.length === 0) throw new UsageError(`${from} has no exercises: no directory in it has an ${DEFINITION}`)
+  if (found.length === 0) {
+    throw new UsageError(`${from} has no exercises: no directory in it has an ${DEFINITION}`)
+  }
   return Promise.all(found.map(loadExercise))
 }
 
@@ -33,22 +35,30 @@ export async function loadExercise(directory: string): Promise<Exercise> {
   const file = join(directory, DEFINITION)
   const { exercise } = (await importFile(file)) as { exercise?: ExerciseDefinition }
   const broken = (what: string) => new UsageError(`${file}: ${what}`)
-  if (typeof exercise !== 'object' || exercise === null)
-    throw broken('it exports no exercise: it needs `export const exercise = defineExercise({ ... })`')
+  if (typeof exercise !== 'object' || exercise === null) {
+    throw broken(
+      'it exports no exercise: it needs `export const exercise = defineExercise({ ... })`',
+    )
+  }
   const { version, driver, memory, live } = exercise
-  if (version !== COURSE_VERSION)
+  if (version !== COURSE_VERSION) {
     throw broken(`version ${version} of '@vnet/learn', and this vnet has version ${COURSE_VERSION}`)
+  }
   for (const name of ['title', 'summary', 'driver'] as const) {
     if (typeof exercise[name] !== 'string') throw broken(`${name} is not a text`)
   }
   if (!/^[^/]+\.js$/.test(driver)) throw broken(`driver is not the name of a .js file: ${driver}`)
   for (const [place, checks] of Object.entries({ memory, live })) {
     if (!Array.isArray(checks)) throw broken(`${place} is not a list of checks`)
-    const at = checks.findIndex(each => typeof each?.title !== 'string' || typeof each.run !== 'function')
+    const at = checks.findIndex(
+      each => typeof each?.title !== 'string' || typeof each.run !== 'function',
+    )
     if (at !== -1) throw broken(`${place}[${at}] has no title, or no function run`)
   }
   for (const name of ['README.md', driver]) {
-    if (!existsSync(join(directory, name))) throw new UsageError(`${directory}: the exercise has no ${name}`)
+    if (!existsSync(join(directory, name))) {
+      throw new UsageError(`${directory}: the exercise has no ${name}`)
+    }
   }
   return { ...exercise, name: basename(resolve(directory)), directory: resolve(directory) }
 }
@@ -59,8 +69,9 @@ function directoryOf(from: string): string {
   const isPackage = /^(@[\w.-]+\/)?[\w-][\w.-]*$/.test(from)
   const paths = isPackage ? (createRequire(`${resolve('.')}/`).resolve.paths(from) ?? []) : []
   const found = paths.map(path => join(path, from)).find(path => existsSync(path))
-  if (found === undefined)
+  if (found === undefined) {
     throw new UsageError(`${from} is neither a directory nor an installed package`, { cause: from })
+  }
   const course = join(found, 'course')
   return existsSync(course) ? course : found
 }

@@ -26,7 +26,9 @@ function samples(): object[] {
     ''[Symbol.iterator](),
     ''.matchAll(/./g),
     // Of ES2025.
-    ...('map' in iterator ? [(iterator as unknown as { map(f: () => number): object }).map(() => 0)] : []),
+    ...('map' in iterator
+      ? [(iterator as unknown as { map(f: () => number): object }).map(() => 0)]
+      : []),
   ]
 }
 
@@ -44,7 +46,9 @@ export const isObject = (value: unknown): value is object =>
  */
 export function freezeIntrinsics(more: readonly object[] = []): void {
   const reached = new Set<object>()
-  const inherited = [...samples(), ...more.filter(each => typeof each !== 'function')].map(getPrototypeOf)
+  const inherited = [...samples(), ...more.filter(each => typeof each !== 'function')].map(
+    getPrototypeOf,
+  )
   const globals = GLOBALS.map(name => (globalThis as Record<string, unknown>)[name]).filter(
     each => each !== globalThis && isObject(each),
   ) as object[]
@@ -52,11 +56,23 @@ export function freezeIntrinsics(more: readonly object[] = []): void {
     if (!isObject(value) || reached.has(value)) return
     reached.add(value)
     visit(getPrototypeOf(value))
-    for (const member of members(value)) visit(member)
+    for (const member of members(value)) {
+      visit(member)
+    }
   }
-  for (const root of [...globals, ...inherited, ...more.filter(each => typeof each === 'function')]) visit(root)
-  for (const object of reached) freeze(object)
-  for (const name of GLOBALS) fix(globalThis, name)
+  for (const root of [
+    ...globals,
+    ...inherited,
+    ...more.filter(each => typeof each === 'function'),
+  ]) {
+    visit(root)
+  }
+  for (const object of reached) {
+    freeze(object)
+  }
+  for (const name of GLOBALS) {
+    fix(globalThis, name)
+  }
 }
 
 function members(object: object): unknown[] {
@@ -71,9 +87,11 @@ function freeze(object: object): void {
     // It changes no result, and V8 records no stack without it.
     if (object === Error && key === 'stackTraceLimit') continue
     const found = getOwnPropertyDescriptor(object, key) as Required<PropertyDescriptor>
-    if (found.configurable && found.writable && isAssignable(object, key))
+    if (found.configurable && found.writable && isAssignable(object, key)) {
       defineProperty(object, key, overridable(object, key, found))
-    else fix(object, key)
+    } else {
+      fix(object, key)
+    }
   }
   preventExtensions(object)
 }
@@ -84,7 +102,11 @@ function freeze(object: object): void {
  */
 function isAssignable(object: object, key: PropertyKey): boolean {
   if (key !== 'constructor') return true
-  return object === Object.prototype || object === Error.prototype || getPrototypeOf(object) === Error.prototype
+  return (
+    object === Object.prototype ||
+    object === Error.prototype ||
+    getPrototypeOf(object) === Error.prototype
+  )
 }
 
 /** An object that inherits a property that is not writable could not have its own by assignment. */
@@ -99,12 +121,19 @@ function overridable(
     get: () => value,
     set: function set(this: object, own: unknown) {
       if (this === owner) {
-        const error = new TypeError(`${String(key)} is read-only: JavaScript's own objects are frozen`)
+        const error = new TypeError(
+          `${String(key)} is read-only: JavaScript's own objects are frozen`,
+        )
         // Its place is the line that assigns.
         captureStackTrace(error, set)
         throw error
       }
-      defineProperty(this, key, { value: own, writable: true, enumerable: true, configurable: true })
+      defineProperty(this, key, {
+        value: own,
+        writable: true,
+        enumerable: true,
+        configurable: true,
+      })
     },
   }
 }

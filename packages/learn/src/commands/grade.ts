@@ -48,7 +48,10 @@ interface Grade extends Partial<ReturnType<typeof scoreOf>> {
 
 /** Returns the error for a path that does not exist; its cause is the path. */
 export function missingFile(path: string, by = 'check'): UsageError {
-  return new UsageError(`${by}: '${path}' is neither an exercise nor a file; vnet learn lists them`, { cause: path })
+  return new UsageError(
+    `${by}: '${path}' is neither an exercise nor a file; vnet learn lists them`,
+    { cause: path },
+  )
 }
 
 /** Returns whether a path is a student's directory: directories in it are named after exercises. */
@@ -63,14 +66,19 @@ export async function gradeStudents(
 ): Promise<number> {
   const exercises = await loadExercises(from)
   if (sheet) {
-    if (students.length > 0) throw new UsageError(`grade: --sheet takes no students, but got '${students[0]}'`)
+    if (students.length > 0) {
+      throw new UsageError(`grade: --sheet takes no students, but got '${students[0]}'`)
+    }
     io.out(sheetOf(exercises))
     return EXIT_OK
   }
   const { points } = options
-  if (points !== undefined && isDirectory(points))
+  if (points !== undefined && isDirectory(points)) {
     return grade([points, ...students], exercises, { ...options, points: '' }, io, 'grade')
-  if (students.length === 0) throw new UsageError('grade: no students; give their directories, such as students/*')
+  }
+  if (students.length === 0) {
+    throw new UsageError('grade: no students; give their directories, such as students/*')
+  }
   return grade(students, exercises, options, io, 'grade')
 }
 
@@ -87,11 +95,18 @@ export async function grade(
   const graded = new Set(submissions.map(({ exercise }) => exercise))
   const sheet = points ? readSheet(points, exercises, [...graded]) : undefined
   const whyNot = options.unsafe ? undefined : whyNotConfined()
-  if (whyNot !== undefined)
-    throw new UsageError(`${by}: drivers of others run only where they do no harm: ${whyNot}; or give --unsafe`)
+  if (whyNot !== undefined) {
+    throw new UsageError(
+      `${by}: drivers of others run only where they do no harm: ${whyNot}; or give --unsafe`,
+    )
+  }
   const whyNotLive = options.memoryOnly ? MEMORY_ONLY : whyNoTun()
   const columns = points === undefined ? [] : ['points', 'most', 'notRun']
-  if (options.csv) io.out(csvLine(['student', 'exercise', 'verdict', 'passed', 'checks', ...columns, 'failed', 'seen']))
+  if (options.csv) {
+    io.out(
+      csvLine(['student', 'exercise', 'verdict', 'passed', 'checks', ...columns, 'failed', 'seen']),
+    )
+  }
   const grades: Grade[] = []
   const waiting = submissions.map((submission, at) => ({ submission, at }))
   /** Printed in the order of the submissions, each as soon as those before it are done. */
@@ -99,7 +114,8 @@ export async function grade(
   const job = async (): Promise<void> => {
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
       const done = await gradeOne(next.submission, whyNotLive, options.unsafe !== true)
-      const score = points === undefined ? {} : scoreOf(next.submission.exercise, done.results, sheet)
+      const score =
+        points === undefined ? {} : scoreOf(next.submission.exercise, done.results, sheet)
       grades[next.at] = { ...done, ...score }
       if (!options.json && !options.csv) continue
       for (; grades[printed] !== undefined; printed++) {
@@ -109,12 +125,18 @@ export async function grade(
     }
   }
   await Promise.all(Array.from({ length: options.jobs ?? availableParallelism() }, job))
-  if (!options.json && !options.csv) io.out(`${table(grades)}${summary(grades)}`)
+  if (!options.json && !options.csv) {
+    io.out(`${table(grades)}${summary(grades)}`)
+  }
   return grades.every(({ verdict }) => verdict === 'passed') ? EXIT_OK : EXIT_FAILURE
 }
 
 /** All students times all exercises of one of them. `paths` may be students' or exercises'. */
-function submissionsIn(paths: readonly string[], exercises: readonly Exercise[], by: string): Submission[] {
+function submissionsIn(
+  paths: readonly string[],
+  exercises: readonly Exercise[],
+  by: string,
+): Submission[] {
   const missing = paths.find(path => !existsSync(path))
   if (missing !== undefined) throw missingFile(missing, by)
   const directories = paths.filter(isDirectory).map(path => resolve(path))
@@ -123,40 +145,67 @@ function submissionsIn(paths: readonly string[], exercises: readonly Exercise[],
   for (const directory of directories) {
     const isExercise = exercises.some(({ name }) => name === basename(directory))
     const whole = isExercise ? dirname(directory) : directory
-    const other = [...found.keys()].find(each => each !== whole && basename(each) === basename(whole))
+    const other = [...found.keys()].find(
+      each => each !== whole && basename(each) === basename(whole),
+    )
     if (other !== undefined) {
       const advice = 'check one at a time, or give exercises that are not of the course with --from'
-      throw new UsageError(`${by}: ${other} and ${whole} would have the same name in the result: ${advice}`)
+      throw new UsageError(
+        `${by}: ${other} and ${whole} would have the same name in the result: ${advice}`,
+      )
     }
     const own = found.get(whole) ?? new Map<string, string>()
     found.set(whole, own)
-    if (isExercise) own.set(basename(directory), directory)
-    else for (const { name } of exercises) if (isDirectory(join(directory, name))) own.set(name, join(directory, name))
+    if (isExercise) {
+      own.set(basename(directory), directory)
+    } else {
+      for (const { name } of exercises) {
+        if (isDirectory(join(directory, name))) {
+          own.set(name, join(directory, name))
+        }
+      }
+    }
   }
   const used = exercises.filter(({ name }) => [...found.values()].some(own => own.has(name)))
-  if (used.length === 0)
-    throw new UsageError(`${by}: no exercise is in ${paths.join(', ')}; vnet learn lists them, and --from others`)
+  if (used.length === 0) {
+    throw new UsageError(
+      `${by}: no exercise is in ${paths.join(', ')}; vnet learn lists them, and --from others`,
+    )
+  }
   return [...found].flatMap(([whole, own]) =>
-    used.map(exercise => ({ student: basename(whole), exercise, directory: own.get(exercise.name) })),
+    used.map(exercise => ({
+      student: basename(whole),
+      exercise,
+      directory: own.get(exercise.name),
+    })),
   )
 }
 
-async function gradeOne(submission: Submission, whyNotLive: string | undefined, isConfined: boolean): Promise<Grade> {
+async function gradeOne(
+  submission: Submission,
+  whyNotLive: string | undefined,
+  isConfined: boolean,
+): Promise<Grade> {
   const { student, exercise, directory } = submission
   const titles = titlesOf(exercise)
   const results: Result[] = []
   const file = directory === undefined ? undefined : driverFileIn(directory, exercise)
   const whole = { student, exercise: exercise.name, checks: titles.length }
-  if (directory === undefined || file === undefined) return { ...whole, verdict: 'missing', passed: 0, results }
+  if (directory === undefined || file === undefined) {
+    return { ...whole, verdict: 'missing', passed: 0, results }
+  }
   const add = (result: Result) => results.push(result)
   const failed = () => results.some(({ result }) => result === 'failed')
   // Neither is a symbolic link out of the student's directory.
   if (realpathSync(file).startsWith(realpathSync(dirname(directory)) + sep)) {
     // The output of a driver is not a result.
-    const run = (where: 'memory' | 'live') => runWorker(exercise, where, file, add, () => {}, isConfined)
+    const run = (where: 'memory' | 'live') =>
+      runWorker(exercise, where, file, add, () => {}, isConfined)
     try {
       await run('memory')
-      if (!failed() && whyNotLive === undefined) await run('live')
+      if (!failed() && whyNotLive === undefined) {
+        await run('live')
+      }
     } catch (error) {
       if (!(error instanceof NotChecked)) throw error
       const [title = ''] = titles.slice(results.length)
@@ -164,26 +213,40 @@ async function gradeOne(submission: Submission, whyNotLive: string | undefined, 
       const passed = results.filter(({ result }) => result === 'passed').length
       return { ...whole, verdict: 'not graded', passed, results }
     }
-    if (!failed() && whyNotLive !== undefined)
-      for (const { title } of exercise.live) add(notRun(title, 'live', whyNotLive))
+    if (!failed() && whyNotLive !== undefined) {
+      for (const { title } of exercise.live) {
+        add(notRun(title, 'live', whyNotLive))
+      }
+    }
   } else {
     const expected = 'files of the directory only, and no symbolic links out of it'
-    add(resultOf('memory', { title: 'the driver file loads' }, { seen: `${file} leads out of it`, expected }))
+    add(
+      resultOf(
+        'memory',
+        { title: 'the driver file loads' },
+        { seen: `${file} leads out of it`, expected },
+      ),
+    )
   }
-  const passed = results.filter(({ title, result }) => result === 'passed' && titles.includes(title)).length
+  const passed = results.filter(
+    ({ title, result }) => result === 'passed' && titles.includes(title),
+  ).length
   const unfailed = passed === titles.length ? 'passed' : 'not run'
   const verdict = failed() ? 'failed' : unfailed
   return { ...whole, verdict, passed, results }
 }
 
-const isDirectory = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
+const isDirectory = (path: string): boolean =>
+  statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
 
 /** The width of a table, characters. --csv and --json have the whole text. */
 const COLUMNS = 120
 
 /** One line about the check that was not passed, for tables and rows. */
 function remark({ results }: Grade): { title: string; seen: string } {
-  const found = results.find(({ result }) => result === 'failed') ?? results.find(({ result }) => result !== 'passed')
+  const found =
+    results.find(({ result }) => result === 'failed') ??
+    results.find(({ result }) => result !== 'passed')
   return { title: found?.title ?? '', seen: printable(found?.seen ?? found?.why ?? '') }
 }
 
@@ -191,8 +254,18 @@ function table(grades: readonly Grade[]): string {
   const rows = grades.map(each => {
     const { title, seen } = remark(each)
     const { student, exercise, verdict, passed, checks, points, most, notRun: pending } = each
-    const score = points === undefined ? [] : [`${points}/${most}${pending === 0 ? '' : ` (${pending} not run)`}`]
-    return [student, exercise, verdict, `${passed}/${checks}`, ...score, title && `${title}: ${seen}`]
+    const score =
+      points === undefined
+        ? []
+        : [`${points}/${most}${pending === 0 ? '' : ` (${pending} not run)`}`]
+    return [
+      student,
+      exercise,
+      verdict,
+      `${passed}/${checks}`,
+      ...score,
+      title && `${title}: ${seen}`,
+    ]
   })
   const columns = grades[0]?.points === undefined ? [] : ['points']
   const failed = rows.some(row => row.at(-1)) ? 'failed' : ''
@@ -203,9 +276,15 @@ function table(grades: readonly Grade[]): string {
 
 /** `2 of 3 passed, 1 missing`. */
 function summary(grades: readonly Grade[]): string {
-  const count = (verdict: Grade['verdict']) => grades.filter(each => each.verdict === verdict).length
-  const others = (['failed', 'not run', 'not graded', 'missing'] as const).filter(verdict => count(verdict) > 0)
-  const texts = [`${count('passed')} of ${grades.length} passed`, ...others.map(name => `${count(name)} ${name}`)]
+  const count = (verdict: Grade['verdict']) =>
+    grades.filter(each => each.verdict === verdict).length
+  const others = (['failed', 'not run', 'not graded', 'missing'] as const).filter(
+    verdict => count(verdict) > 0,
+  )
+  const texts = [
+    `${count('passed')} of ${grades.length} passed`,
+    ...others.map(name => `${count(name)} ${name}`),
+  ]
   return `${texts.join(', ')}\n`
 }
 
@@ -213,5 +292,14 @@ function csvRow(each: Grade): string {
   const { title, seen } = remark(each)
   const { points, most = 0, notRun: pending = 0 } = each
   const score = points === undefined ? [] : [points, most, pending]
-  return csvLine([each.student, each.exercise, each.verdict, each.passed, each.checks, ...score, title, seen])
+  return csvLine([
+    each.student,
+    each.exercise,
+    each.verdict,
+    each.passed,
+    each.checks,
+    ...score,
+    title,
+    seen,
+  ])
 }

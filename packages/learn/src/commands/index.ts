@@ -11,7 +11,10 @@ const gradeOptions = [
   option('--jobs <n>', 'students to check at a time (default: the number of CPUs)', {
     parse: wholeNumber(1, 1000),
   }),
-  option('--unsafe', 'check drivers of students with all your rights, where they cannot be confined'),
+  option(
+    '--unsafe',
+    'check drivers of students with all your rights, where they cannot be confined',
+  ),
 ] as const
 
 export const commands: readonly LazyCommand[] = [
@@ -25,21 +28,30 @@ export const commands: readonly LazyCommand[] = [
       option('--kernel', 'write the skeleton of a module in C for the kernel'),
       { ...shared.json, description: 'print one JSON object a line' },
     ],
-    examples: { 'vnet learn': 'list the exercises', 'vnet learn 01-drop': 'write the files of one' },
+    examples: {
+      'vnet learn': 'list the exercises',
+      'vnet learn 01-drop': 'write the files of one',
+    },
     run: async (io, name, options) => (await import('./learn.ts')).learn(name, options, io),
   }),
   defineCommand({
     name: 'check',
     group: 'Course:',
     description: 'check the driver of an exercise, in memory and on a live interface',
-    usage: '[OPTIONS] [EXERCISE|DIRECTORY|FILE] | [OPTIONS] STUDENT... | --kernel EXERCISE [FILE.c]',
+    usage:
+      '[OPTIONS] [EXERCISE|DIRECTORY|FILE] | [OPTIONS] STUDENT... | --kernel EXERCISE [FILE.c]',
     args: [{ ...argument('[EXERCISE|FILE...]'), offered: courseNames }],
     options: [
       from,
       option('--mistakes', 'check exercises themselves: their solutions, skeletons and mistakes'),
       option('--kernel', 'check a module for the kernel instead, [FILE.c], in a virtual machine'),
-      option('--require-live', 'fail if a check on a live interface was not run', { conflicts: ['memoryOnly'] }),
-      { ...shared.json, description: 'print one JSON object for each check, or for each student and exercise' },
+      option('--require-live', 'fail if a check on a live interface was not run', {
+        conflicts: ['memoryOnly'],
+      }),
+      {
+        ...shared.json,
+        description: 'print one JSON object for each check, or for each student and exercise',
+      },
       ...gradeOptions,
     ],
     examples: { 'vnet check 01-drop': 'after you changed its driver' },
@@ -54,8 +66,13 @@ export const commands: readonly LazyCommand[] = [
     args: [{ ...argument('[STUDENT|FILE...]'), offered: () => [] }],
     options: [
       from,
-      option('--points <sheet>', 'print points, too: of this file, or one for each check if a STUDENT follows'),
-      option('--sheet', 'print a sheet of points with all checks, to edit', { conflicts: ['points', 'json', 'csv'] }),
+      option(
+        '--points <sheet>',
+        'print points, too: of this file, or one for each check if a STUDENT follows',
+      ),
+      option('--sheet', 'print a sheet of points with all checks, to edit', {
+        conflicts: ['points', 'json', 'csv'],
+      }),
       { ...shared.json, description: 'print one JSON object for each student and exercise' },
       ...gradeOptions,
     ],
@@ -63,6 +80,7 @@ export const commands: readonly LazyCommand[] = [
       'vnet grade --sheet >points.csv': 'write a sheet, and edit it',
       'vnet grade --points points.csv students/*': 'print the points, too',
     },
-    run: async (io, students, options) => (await import('./grade.ts')).gradeStudents(students, options, io),
+    run: async (io, students, options) =>
+      (await import('./grade.ts')).gradeStudents(students, options, io),
   }),
 ]

@@ -12,11 +12,15 @@ const exercise = await loadExercise(directory)
 
 // Also when vnet is killed, which ends the machine with this process.
 loadNative().dieWithParent()
-for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, () => process.exit(1))
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) {
+  process.on(signal, () => process.exit(1))
+}
 
 const report = (line: Report) => process.stdout.write(`${JSON.stringify(line)}\n`)
 // The namespace has a /run of its own in memory. The kernel frees it, also after SIGKILL.
-const job = prepare(JSON.parse(task) as KernelTask, '/run', line => process.stderr.write(`${line}\n`))
+const job = prepare(JSON.parse(task) as KernelTask, '/run', line =>
+  process.stderr.write(`${line}\n`),
+)
 if ('result' in job) {
   report({ end: job })
   process.exit(0)

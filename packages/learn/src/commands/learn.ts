@@ -7,7 +7,15 @@ import { alignLeft } from 'vnet/internal/cli/align'
 import { loadDriver } from 'vnet/internal/cli/driver-file'
 import { EXIT_OK, type Io } from 'vnet/internal/cli/process/io'
 import type { Exercise } from '../exercise.ts'
-import { courseDirectory, exerciseNamed, stateIn, type Written, writeExercise, writeNew, writePage } from '../folder.ts'
+import {
+  courseDirectory,
+  exerciseNamed,
+  stateIn,
+  type Written,
+  writeExercise,
+  writeNew,
+  writePage,
+} from '../folder.ts'
 import { skeletonOf } from '../kernel/skeleton.ts'
 import { cFileOf } from './check-kernel.ts'
 import { loadExercises } from './exercise-file.ts'
@@ -22,24 +30,40 @@ interface LearnOptions {
  * Lists the exercises, or writes the files of one. Existing files are not changed. Returns the exit
  * status.
  */
-export async function learn(name: string | undefined, options: LearnOptions, io: Io): Promise<number> {
+export async function learn(
+  name: string | undefined,
+  options: LearnOptions,
+  io: Io,
+): Promise<number> {
   const { json = false, from } = options
   const exercises = await loadExercises(from)
   const source = from === undefined ? '' : ` --from ${from}`
   if (name === undefined) {
-    if (options.kernel) throw new UsageError('learn: --kernel writes the module of an EXERCISE: name one')
+    if (options.kernel) {
+      throw new UsageError('learn: --kernel writes the module of an EXERCISE: name one')
+    }
     listExercises(exercises, source, json, io)
     return EXIT_OK
   }
   const exercise = exerciseNamed(name, exercises)
-  if (exercise === undefined) throw new UsageError(`learn: no exercise '${name}'; vnet learn${source} lists them`)
+  if (exercise === undefined) {
+    throw new UsageError(`learn: no exercise '${name}'; vnet learn${source} lists them`)
+  }
   const parent = courseDirectory(exercises)
-  const written = options.kernel ? await writeModule(parent, exercise) : writeExercise(parent, exercise)
-  if (json) io.out(`${JSON.stringify({ exercise: exercise.name, files: written })}\n`)
-  else {
+  const written = options.kernel
+    ? await writeModule(parent, exercise)
+    : writeExercise(parent, exercise)
+  if (json) {
+    io.out(`${JSON.stringify({ exercise: exercise.name, files: written })}\n`)
+  } else {
     io.out(`${exercise.title}\n`)
-    const lines = written.map(({ path, isNew }) => [`  ${path}`, isNew ? '' : 'exists and stays as it is'])
-    for (const line of alignLeft(lines)) io.out(`${line}\n`)
+    const lines = written.map(({ path, isNew }) => [
+      `  ${path}`,
+      isNew ? '' : 'exists and stays as it is',
+    ])
+    for (const line of alignLeft(lines)) {
+      io.out(`${line}\n`)
+    }
     const directory = join(parent, exercise.name)
     const [file, flag] = options.kernel ? [cFileOf(exercise), ' --kernel'] : [exercise.driver, '']
     const check = `vnet check${flag}${source} ${exercise.name}`
@@ -56,14 +80,24 @@ async function writeModule(parent: string, exercise: Exercise): Promise<Written[
   const path = join(parent, exercise.name, cFileOf(exercise))
   try {
     const title = `${Number.parseInt(exercise.name, 10)}. ${exercise.title}`
-    const text = skeletonOf({ title, driver, devices: bed.devices, text: readFileSync(skeleton, 'utf8') })
+    const text = skeletonOf({
+      title,
+      driver,
+      devices: bed.devices,
+      text: readFileSync(skeleton, 'utf8'),
+    })
     return [...writePage(parent, exercise), writeNew(path, text)]
   } finally {
     await bed.close()
   }
 }
 
-function listExercises(exercises: readonly Exercise[], source: string, json: boolean, io: Io): void {
+function listExercises(
+  exercises: readonly Exercise[],
+  source: string,
+  json: boolean,
+  io: Io,
+): void {
   const parent = courseDirectory(exercises)
   const all = exercises.map(exercise => ({ exercise, state: stateIn(parent, exercise) }))
   if (json) {
@@ -73,9 +107,18 @@ function listExercises(exercises: readonly Exercise[], source: string, json: boo
     }
     return
   }
-  for (const line of alignLeft(all.map(({ exercise, state }) => [exercise.name, state, exercise.summary])))
+  for (const line of alignLeft(
+    all.map(({ exercise, state }) => [exercise.name, state, exercise.summary]),
+  )) {
     io.out(`${line}\n`)
-  const next = all.find(({ state }) => state === 'begun') ?? all.find(({ state }) => state === 'new')
-  if (next === undefined) io.out('All are done.\n')
-  else io.out(`Next: vnet ${next.state === 'new' ? 'learn' : 'check'}${source} ${next.exercise.name}\n`)
+  }
+  const next =
+    all.find(({ state }) => state === 'begun') ?? all.find(({ state }) => state === 'new')
+  if (next === undefined) {
+    io.out('All are done.\n')
+  } else {
+    io.out(
+      `Next: vnet ${next.state === 'new' ? 'learn' : 'check'}${source} ${next.exercise.name}\n`,
+    )
+  }
 }

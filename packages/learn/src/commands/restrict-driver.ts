@@ -40,8 +40,16 @@ export function restrictDriver(file: string, end: (printer: LinePrinter) => void
 
 /** Gives a small `process` to the driver, and to modules of vnet that were loaded before. */
 export function restrictProcess(end: (printer: LinePrinter) => void): void {
-  for (const name of ['binding', '_linkedBinding', 'dlopen', 'execve', 'loadEnvFile', 'mainModule'])
+  for (const name of [
+    'binding',
+    '_linkedBinding',
+    'dlopen',
+    'execve',
+    'loadEnvFile',
+    'mainModule',
+  ]) {
     Object.defineProperty(process, name, { value: undefined })
+  }
   Object.defineProperty(process, 'getBuiltinModule', { value: () => undefined })
   set('console', driverConsole(end))
   const { pid, platform, arch, version, versions } = process
@@ -58,7 +66,9 @@ export function restrictProcess(end: (printer: LinePrinter) => void): void {
     cwd: () => own.cwd(),
     exit: (status?: number) => own.exit(status),
     getActiveResourcesInfo: () => own.getActiveResourcesInfo(),
-    hrtime: Object.assign((time?: [number, number]) => own.hrtime(time), { bigint: () => own.hrtime.bigint() }),
+    hrtime: Object.assign((time?: [number, number]) => own.hrtime(time), {
+      bigint: () => own.hrtime.bigint(),
+    }),
     memoryUsage: () => own.memoryUsage(),
     nextTick: (call: () => void) => own.nextTick(() => call()),
   })
@@ -94,18 +104,28 @@ export function initialize(directory: string): void {
   driver.directory = directory
 }
 
-export async function resolve(specifier: string, context: Context, next: Next<Promise<Resolved>>): Promise<Resolved> {
+export async function resolve(
+  specifier: string,
+  context: Context,
+  next: Next<Promise<Resolved>>,
+): Promise<Resolved> {
   return checked(specifier, { ...context }, await next(specifier, contextFor(specifier, context)))
 }
 
-export async function load(url: string, context: Context, next: Next<Promise<Loaded>>): Promise<Loaded> {
+export async function load(
+  url: string,
+  context: Context,
+  next: Next<Promise<Loaded>>,
+): Promise<Loaded> {
   return withProcess(url, await next(url, context))
 }
 
 /** A module of vnet gets Node's `process` by an import: the global one is the driver's. */
 function withProcess(url: string, loaded: Loaded): Loaded {
   const { format, source } = loaded
-  if (format !== 'module' || source == null || !OURS_COMPILED.some(own => url.startsWith(own))) return loaded
+  if (format !== 'module' || source == null || !OURS_COMPILED.some(own => url.startsWith(own))) {
+    return loaded
+  }
   const text = typeof source === 'string' ? source : new TextDecoder().decode(source)
   return { ...loaded, source: `import process from 'node:process'; ${text.replace(/^#!.*/, '')}` }
 }
@@ -126,5 +146,7 @@ function checked(specifier: string, { parentURL = '' }: Context, resolved: Resol
   // CommonJS would have require().
   if (isOwn && /\.m?js$/.test(url)) return { ...resolved, format: 'module' }
   if (isOwn && /\.m?ts$/.test(url)) return resolved
-  throw new Error(refusedImport(parentURL.startsWith('file:') ? fileURLToPath(parentURL) : '', specifier))
+  throw new Error(
+    refusedImport(parentURL.startsWith('file:') ? fileURLToPath(parentURL) : '', specifier),
+  )
 }

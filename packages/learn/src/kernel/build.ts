@@ -8,9 +8,20 @@ import { copyFileSync, existsSync, readFileSync, renameSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { cacheDirectory } from '@vnet/guest/internal/cache'
-import { dependenciesOf, downloadPackages, type Kernel, newestKernel } from '@vnet/guest/internal/kernel'
+import {
+  dependenciesOf,
+  downloadPackages,
+  type Kernel,
+  newestKernel,
+} from '@vnet/guest/internal/kernel'
 import { GuestSetupError } from '@vnet/guest/internal/programs'
-import { installing, MODULE_PROGRAMS, missingPrograms, notX64, writeFile } from 'vnet/internal/linux/index'
+import {
+  installing,
+  MODULE_PROGRAMS,
+  missingPrograms,
+  notX64,
+  writeFile,
+} from 'vnet/internal/linux/index'
 
 /** Headers for modules of the course, and the guest; src and dist are equally deep. */
 const KERNEL_COURSE = fileURLToPath(new URL('../../course/kernel/', import.meta.url))
@@ -26,17 +37,31 @@ export const moduleName = (file: string): string => basename(file, '.c').replace
 export function buildModule(file: string, { headers }: KernelFiles, directory: string) {
   const name = basename(file, '.c')
   copyFileSync(file, join(directory, `${name}.c`))
-  writeFile(join(directory, 'Kbuild'), `obj-m := ${name}.o\nccflags-y := -I${KERNEL_COURSE} -I${resolve(file, '..')}\n`)
+  writeFile(
+    join(directory, 'Kbuild'),
+    `obj-m := ${name}.o\nccflags-y := -I${KERNEL_COURSE} -I${resolve(file, '..')}\n`,
+  )
   const args = ['-s', '-C', headers, `M=${directory}`, 'CC=gcc', 'modules']
   const env = { ...process.env, LC_ALL: 'C', KCFLAGS: '', TMPDIR: directory }
-  const { status, stdout, stderr } = spawnSync('make', args, { encoding: 'utf8', env, timeout: BUILD_LIMIT_MS })
-  const lines = `${stdout}\n${stderr}`.split('\n').map(line => line.replaceAll(`${directory}/${name}.c`, file))
-  const messages = lines.filter(line => /: (fatal )?(error|warning): |^ERROR: |^WARNING: .*undefined/.test(line))
+  const { status, stdout, stderr } = spawnSync('make', args, {
+    encoding: 'utf8',
+    env,
+    timeout: BUILD_LIMIT_MS,
+  })
+  const lines = `${stdout}\n${stderr}`
+    .split('\n')
+    .map(line => line.replaceAll(`${directory}/${name}.c`, file))
+  const messages = lines.filter(line =>
+    /: (fatal )?(error|warning): |^ERROR: |^WARNING: .*undefined/.test(line),
+  )
   const module = join(directory, `${name}.ko`)
   if (status === 0 && existsSync(module)) return { module, messages }
   const isError = (line: string) => !line.includes(': warning: ')
   const errors = messages.filter(isError)
-  return { module: undefined, messages: errors.length > 0 ? errors : [lines.filter(Boolean).at(-1) ?? 'make failed'] }
+  return {
+    module: undefined,
+    messages: errors.length > 0 ? errors : [lines.filter(Boolean).at(-1) ?? 'make failed'],
+  }
 }
 
 /** Returns the compiled guest program, which is kept in the cache by its text. */
@@ -50,7 +75,9 @@ export function buildGuest(): string {
   const { status, stderr } = spawnSync('gcc', args, { encoding: 'utf8', timeout: BUILD_LIMIT_MS })
   if (status !== 0) {
     const last = stderr.trim().split('\n').at(-1)
-    throw new GuestSetupError(`gcc cannot build a static program: ${last}: ${installing('libc6-dev')}`)
+    throw new GuestSetupError(
+      `gcc cannot build a static program: ${last}: ${installing('libc6-dev')}`,
+    )
   }
   renameSync(making, program)
   return program
@@ -90,7 +117,10 @@ export function findKernelFiles(print: (line: string) => void): KernelFiles {
     downloadPackages([name, ...others], root, made => {
       // Debian's makefile has the path at which the package is installed.
       const makefile = join(made, 'usr/src', name, 'Makefile')
-      const moved = readFileSync(makefile, 'utf8').replaceAll('/usr/src/', `${join(root, 'usr/src')}/`)
+      const moved = readFileSync(makefile, 'utf8').replaceAll(
+        '/usr/src/',
+        `${join(root, 'usr/src')}/`,
+      )
       writeFile(makefile, moved)
     })
   }

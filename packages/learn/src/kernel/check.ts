@@ -16,7 +16,12 @@ import { type Addresses, lineOf, onGuest, reportsIn } from './live.ts'
  * A learner's module, the kernel and the guest program to test it with, and the interfaces'
  * addresses.
  */
-export type KernelTask = Readonly<{ file: string; kernel: KernelFiles; guest: string; addresses: Addresses }>
+export type KernelTask = Readonly<{
+  file: string
+  kernel: KernelFiles
+  guest: string
+  addresses: Addresses
+}>
 
 /** The input of a module's checks: `module` is the one with debug information. */
 export type KernelJob = Exclude<ReturnType<typeof prepare>, Result>
@@ -26,15 +31,26 @@ export type KernelJob = Exclude<ReturnType<typeof prepare>, Result>
  * the caller removes. Returns a failed Result if the module does not compile. `print` is called
  * with each message of the compiler.
  */
-export function prepare({ file, kernel, guest, addresses }: KernelTask, parent: string, print: (line: string) => void) {
+export function prepare(
+  { file, kernel, guest, addresses }: KernelTask,
+  parent: string,
+  print: (line: string) => void,
+) {
   const directory = makeTemporaryDirectory('vnet-kernel-', parent)
   const build = join(directory, 'build')
   mkdirSync(build)
   const { module, messages } = buildModule(file, kernel, build)
-  for (const message of messages) print(message)
+  for (const message of messages) {
+    print(message)
+  }
   if (module === undefined) {
     const seen = messages.find(line => line.includes('error')) ?? (messages[0] as string)
-    return resultOf('live', { title: 'the module compiles' }, { seen, expected: 'no error of the compiler' }, messages)
+    return resultOf(
+      'live',
+      { title: 'the module compiles' },
+      { seen, expected: 'no error of the compiler' },
+      messages,
+    )
   }
   const initramfs = join(directory, 'initramfs')
   const modules = kernel.loaded.map((path, i) => ({ name: `${i}.ko`, content: readFileSync(path) }))
@@ -51,7 +67,10 @@ export async function runInGuest(check: LiveCheck, guest: Guest, job: KernelJob)
   // The messages of the kernel's start are not about the module.
   await guest.started.catch(() => {})
   const from = guest.console.length
-  const result = await runLive(check, onGuest(guest, moduleName(job.file), job.addresses, dirname(job.file)))
+  const result = await runLive(
+    check,
+    onGuest(guest, moduleName(job.file), job.addresses, dirname(job.file)),
+  )
   const problem = reported(guest.console.slice(from), check, job)
   return problem === undefined ? result : resultOf('live', check, problem, result.logged)
 }
@@ -65,6 +84,12 @@ export function reported(console: string, { allow }: Pick<LiveCheck, 'allow'>, j
   const lines = report.places.map(place => ({ place, line: lineOf(place, job.module, job.file) }))
   const first = lines.find(({ line }) => line !== undefined)
   const where =
-    first === undefined ? `not in ${basename(job.file)}` : `${first.line}, ${first.place.replace(/\+.*/, '()')}`
-  return { seen: `${report.what}: ${where}`, expected: 'no report of the kernel', read: USUAL_HEADING }
+    first === undefined
+      ? `not in ${basename(job.file)}`
+      : `${first.line}, ${first.place.replace(/\+.*/, '()')}`
+  return {
+    seen: `${report.what}: ${where}`,
+    expected: 'no report of the kernel',
+    read: USUAL_HEADING,
+  }
 }

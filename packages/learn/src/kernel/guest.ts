@@ -47,7 +47,11 @@ export class Guest {
   #control: Socket | undefined
   #wake = () => {}
 
-  constructor({ image, initramfs, directory }: Readonly<Record<'image' | 'initramfs' | 'directory', string>>) {
+  constructor({
+    image,
+    initramfs,
+    directory,
+  }: Readonly<Record<'image' | 'initramfs' | 'directory', string>>) {
     this.sockets = join(directory, 'wire')
     const control = join(directory, 'control')
     const isKvm = this.#accelerator === 'kvm'
@@ -66,9 +70,32 @@ export class Guest {
     const args = [
       ...['-accel', isKvm ? 'kvm' : 'tcg,thread=multi', '-cpu', isKvm ? 'host' : 'Nehalem'],
       ...['-smp', '2', '-m', `${MEMORY_MB}`],
-      ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot', '-kernel', image, '-initrd', initramfs],
-      ...['-append', append, '-chardev', 'stdio,id=console,signal=off', '-serial', 'chardev:console'],
-      ...['-chardev', `socket,id=control,path=${control},server=on,wait=off`, '-serial', 'chardev:control', ...wires],
+      ...[
+        '-nodefaults',
+        '-no-user-config',
+        '-display',
+        'none',
+        '-no-reboot',
+        '-kernel',
+        image,
+        '-initrd',
+        initramfs,
+      ],
+      ...[
+        '-append',
+        append,
+        '-chardev',
+        'stdio,id=console,signal=off',
+        '-serial',
+        'chardev:console',
+      ],
+      ...[
+        '-chardev',
+        `socket,id=control,path=${control},server=on,wait=off`,
+        '-serial',
+        'chardev:control',
+        ...wires,
+      ],
     ]
     const [program = '', ...words] = withParent(['qemu-system-x86_64', ...args])
     this.#child = spawn(program, words, { stdio: ['ignore', 'pipe', 'pipe'] })
@@ -130,9 +157,13 @@ export class Guest {
           this.#wake = resolve
         })
         await Promise.race([more, this.ended, late])
-      } else if (line.startsWith(' ')) lines.push(line.slice(1))
-      else if (line.startsWith('error ')) throw new Error(line.slice('error '.length))
-      else return lines
+      } else if (line.startsWith(' ')) {
+        lines.push(line.slice(1))
+      } else if (line.startsWith('error ')) {
+        throw new Error(line.slice('error '.length))
+      } else {
+        return lines
+      }
     }
   }
 

@@ -15,13 +15,19 @@ const SETTLE_MS = 100
 const SETTLED = 10
 const SETTLE_MAX = 200
 
-const camelCase = (name: string): string => name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase())
+const camelCase = (name: string): string =>
+  name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase())
 
 /** The addresses of a module's interfaces, in order: a module has none, its user adds them. */
 export type Addresses = readonly string[]
 
 /** Live checks on the module `name`; `directory` is its file's. */
-export function onGuest(guest: Guest, name: string, addresses: Addresses, directory: string): LivePlace {
+export function onGuest(
+  guest: Guest,
+  name: string,
+  addresses: Addresses,
+  directory: string,
+): LivePlace {
   return {
     broken: guest.ended,
     start: args => new StartedModule(guest, name, args, addresses),
@@ -32,13 +38,23 @@ export function onGuest(guest: Guest, name: string, addresses: Addresses, direct
           return { status: 0, stdout: await replyOf(guest, name, args), stderr: '' }
         } catch (error) {
           if (error instanceof GuestEnded) throw error
-          return { status: 1, stdout: '', stderr: error instanceof Error ? error.message : String(error) }
+          return {
+            status: 1,
+            stdout: '',
+            stderr: error instanceof Error ? error.message : String(error),
+          }
         }
       }
       const result = await runProgram(program, args, directory)
       const [link, set, dev = '', state = ''] = args
-      if (program === 'ip' && link === 'link' && set === 'set' && (state === 'up' || state === 'down'))
+      if (
+        program === 'ip' &&
+        link === 'link' &&
+        set === 'set' &&
+        (state === 'up' || state === 'down')
+      ) {
         await guest.command('link', dev, state === 'up' ? '1' : '0')
+      }
       return result
     },
   }
@@ -110,7 +126,10 @@ class StartedModule implements Started {
     this.#from = this.#guest.console.length
     const lines = await this.#guest.command('load', ...moduleParams(args)).catch(error => {
       if (error instanceof GuestEnded) throw error
-      return fail({ seen: (error as Error).message, expected: 'the module loads, and its interfaces come up' })
+      return fail({
+        seen: (error as Error).message,
+        expected: 'the module loads, and its interfaces come up',
+      })
     })
     const [given, all] = [places(args), lines.map(line => line.split(' '))]
     const ends: GuestEnd[] = all.map(([name = '', mac = '', , isNoArp], i) => ({
@@ -119,9 +138,16 @@ class StartedModule implements Started {
       isNoArp: isNoArp === '1',
       addresses: addresses[i] === undefined ? [] : [addresses[i]],
     }))
-    if (ends.length === 0) fail({ seen: 'the module has no interface', expected: 'register_netdev in module_init' })
+    if (ends.length === 0) {
+      fail({ seen: 'the module has no interface', expected: 'register_netdev in module_init' })
+    }
     this.interfaces = all.map(([name = '']) => name)
-    this.#wires = new VnetProcess(WIRE, ['--sockets', this.#guest.sockets, '--ends', JSON.stringify(ends)])
+    this.#wires = new VnetProcess(WIRE, [
+      '--sockets',
+      this.#guest.sockets,
+      '--ends',
+      JSON.stringify(ends),
+    ])
     await this.#wires.ready
   }
 
@@ -134,7 +160,9 @@ class StartedModule implements Started {
   async #settle(): Promise<void> {
     let [before, quiet] = ['', 0]
     for (let i = 0; i < SETTLE_MAX && quiet < SETTLED; i++) {
-      const now = (await this.#guest.command('stats')).filter(line => line.includes('_packets ')).join()
+      const now = (await this.#guest.command('stats'))
+        .filter(line => line.includes('_packets '))
+        .join()
       quiet = now === before ? quiet + 1 : 0
       before = now
       await sleep(SETTLE_MS)
@@ -159,19 +187,24 @@ function statisticsOf(lines: readonly string[], names: readonly string[]): LiveS
   const drops: Record<string, number> = {}
   for (const line of lines) {
     const reason = /^drop (.+)$/.exec(line)?.[1]
-    if (reason !== undefined) drops[reason] = (drops[reason] ?? 0) + 1
+    if (reason !== undefined) {
+      drops[reason] = (drops[reason] ?? 0) + 1
+    }
   }
   return names.map((name, index) => {
     const total: Record<string, number> = {}
     const queues: Record<string, number>[] = []
     for (const [kind, owner, field = '', value] of lines.map(line => line.split(' '))) {
       if (owner !== name) continue
-      if (kind === 'stat') total[camelCase(field)] = Number(value)
+      if (kind === 'stat') {
+        total[camelCase(field)] = Number(value)
+      }
       // As other drivers name them: tx_queue_0_packets.
       const [, direction, queue, what] = /^(tx|rx)_queue_(\d+)_(\w+)$/.exec(field) ?? []
       if (kind !== 'private' || queue === undefined) continue
       queues[Number(queue)] ??= {}
-      ;(queues[Number(queue)] as Record<string, number>)[camelCase(`${direction}_${what}`)] = Number(value)
+      ;(queues[Number(queue)] as Record<string, number>)[camelCase(`${direction}_${what}`)] =
+        Number(value)
     }
     return { name, total, queues, drops: { tx: index === 0 ? drops : {}, rx: {} } }
   })
@@ -204,7 +237,9 @@ export function reportsIn(console: string, module: string) {
       reports.push({ what: line, isFatal: FATAL.test(line), places: [] })
     }
     const [, , unsure, where, owner] = place.exec(line) ?? []
-    if (where !== undefined && owner === module && unsure === undefined) reports.at(-1)?.places.push(where)
+    if (where !== undefined && owner === module && unsure === undefined) {
+      reports.at(-1)?.places.push(where)
+    }
   }
   return reports
 }
@@ -213,7 +248,9 @@ export function reportsIn(console: string, module: string) {
 export function complaintsIn(console: string): string[] {
   const lines = console.split('\n').filter(line => TIME.test(line))
   // A report has many lines, all of which are explained together.
-  const end = lines.findIndex(line => REPORT.test(withoutTime(line)) || line.includes('------------['))
+  const end = lines.findIndex(
+    line => REPORT.test(withoutTime(line)) || line.includes('------------['),
+  )
   const before = (end === -1 ? lines : lines.slice(0, end)).map(withoutTime)
   return [...new Set(before)].filter(line => line !== '' && !USUAL.test(line))
 }
@@ -231,9 +268,13 @@ export function lineOf(place: string, ko: string, file: string): string | undefi
   if (found === null) return undefined
   const [, value = '0', section = '.text'] = found
   const at = Number.parseInt(value, 16) + Number(offset)
-  const { stdout } = spawnSync('addr2line', ['-i', '-j', section, '-e', ko, `0x${at.toString(16)}`], {
-    encoding: 'utf8',
-  })
+  const { stdout } = spawnSync(
+    'addr2line',
+    ['-i', '-j', section, '-e', ko, `0x${at.toString(16)}`],
+    {
+      encoding: 'utf8',
+    },
+  )
   // Inlined functions come first: lines of headers mean nothing to a learner.
   const name = file.slice(file.lastIndexOf('/') + 1)
   const line = stdout.split('\n').find(each => each.includes(`/${name}:`) && !each.endsWith('?'))

@@ -24,7 +24,9 @@ export function skeletonOf({ title, driver, devices, text }: SkeletonSource): st
   if (first === undefined) throw new Error(`${driver.name} has no device`)
   const name = kernelName(driver.name)
   const has = Object.keys(first.netdevOps).map(kernelName)
-  if ((first.flags & IFF_NOARP) === 0) has.push('arp')
+  if ((first.flags & IFF_NOARP) === 0) {
+    has.push('arp')
+  }
   const todos = [...text.matchAll(/\/\/ (TODO \d+: .+)$/gm)].map(([, todo]) => ` *   ${todo}`)
   const parts: Readonly<Record<string, string | number>> = {
     title,
@@ -48,8 +50,11 @@ function parameter([name, param]: [string, Driver['params'][string]]): string {
   const own = kernelName(name)
   const number = type === 'int' ? 'uint' : 'bool'
   const kind = type === 'string' ? 'charp' : number
-  const declared = { bool: 'static bool', uint: 'static unsigned int', charp: 'static char *' }[kind]
-  const value = usual === undefined || usual === 0 || usual === false || kind === 'charp' ? '' : ` = ${usual}`
+  const declared = { bool: 'static bool', uint: 'static unsigned int', charp: 'static char *' }[
+    kind
+  ]
+  const value =
+    usual === undefined || usual === 0 || usual === false || kind === 'charp' ? '' : ` = ${usual}`
   const space = kind === 'charp' ? '' : ' '
   return `${declared}${space}${own}${value};
 module_param(${own}, ${kind}, ${live ? '0644' : '0444'});

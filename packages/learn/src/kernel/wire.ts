@@ -72,14 +72,20 @@ function startXmit(skb: SkBuff, dev: netdev.NetDevice<WirePriv>): void {
   createVnetHdr(skb)
   packet.set(skb.bytes.subarray(skb.data - VIRTIO_NET_HDR_LEN, skb.tail), LENGTH + ETHERNET.length)
   skb.free()
-  if (dev.priv.socket?.write(packet) === false) netdev.netifTxStopAllQueues(dev)
+  if (dev.priv.socket?.write(packet) === false) {
+    netdev.netifTxStopAllQueues(dev)
+  }
 }
 
 function uninit({ priv }: netdev.NetDevice<WirePriv>): void {
   priv.socket?.destroy()
 }
 
-const ops: netdev.NetDeviceOps<WirePriv> = { ndoInit: devInit, ndoUninit: uninit, ndoStartXmit: startXmit }
+const ops: netdev.NetDeviceOps<WirePriv> = {
+  ndoInit: devInit,
+  ndoUninit: uninit,
+  ndoStartXmit: startXmit,
+}
 
 function setup(dev: netdev.NetDevice<WirePriv>): void {
   const { mac, isNoArp } = dev.priv.end
@@ -87,21 +93,35 @@ function setup(dev: netdev.NetDevice<WirePriv>): void {
   // The guest's kernel does what the module does not offer.
   dev.features = netdev.NETIF_F_SG | netdev.NETIF_F_HW_CSUM | netdev.NETIF_F_TSO
   dev.devAddr.set(parseMac(mac) as Uint8Array)
-  if (isNoArp) dev.flags |= netdev.IFF_NOARP
+  if (isNoArp) {
+    dev.flags |= netdev.IFF_NOARP
+  }
 }
 
 export const driver = netdev.defineDriver({
   name: 'kernel-wire',
   description: 'the outer ends of wires to a virtual machine',
   params: {
-    sockets: netdev.text({ default: '', value: 'PATH', description: 'QEMU listens at PATH0, PATH1 and so on' }),
-    ends: netdev.text({ default: '[]', value: 'JSON', description: 'the interfaces of the virtual machine' }),
+    sockets: netdev.text({
+      default: '',
+      value: 'PATH',
+      description: 'QEMU listens at PATH0, PATH1 and so on',
+    }),
+    ends: netdev.text({
+      default: '[]',
+      value: 'JSON',
+      description: 'the interfaces of the virtual machine',
+    }),
   },
   init({ sockets, ends }) {
     return (JSON.parse(ends) as GuestEnd[]).map((end, i) => {
       const { name, netns } = netdev.interfaceArg(end.name)
       const priv: WirePriv = { path: `${sockets}${i}`, end, socket: undefined }
-      return { dev: netdev.allocEtherdevMqs({ name, setup, priv }), netns, addresses: [...end.addresses] }
+      return {
+        dev: netdev.allocEtherdevMqs({ name, setup, priv }),
+        netns,
+        addresses: [...end.addresses],
+      }
     })
   },
 })

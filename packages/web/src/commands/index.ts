@@ -21,7 +21,9 @@ export interface ServerCommandOptions {
 
 const serverOptions = [
   option('--all', 'serve the vnets of all network namespaces'),
-  option('--host <name>', 'also take requests for this name; may be repeated', { parse: collect(String) }),
+  option('--host <name>', 'also take requests for this name; may be repeated', {
+    parse: collect(String),
+  }),
   shared.json,
   shared.user,
 ] as const
@@ -57,6 +59,8 @@ function addressFor(command: string, text: string, io: Io): Address {
   const address = parseAddress(text)
   if (address === undefined) throw new UsageError(`${command}: '${text}' is not [ADDR:]PORT`)
   // An ordinary user may not raise the priority.
-  if (io.own) setPriority(Math.max(NICE, getPriority()))
+  if (io.own) {
+    setPriority(Math.max(NICE, getPriority()))
+  }
   return address
 }

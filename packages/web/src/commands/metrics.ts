@@ -21,9 +21,13 @@ export async function metrics(
   const native = loadNative()
   using client = new ControlClient(native, { user, timeoutMs: SERVED_TIMEOUT_MS })
   const access = ownAccess('metrics', user)
-  await using server = await serveMetrics({ address, hosts, access }, () => snapshot(client, { user, everywhere }))
+  await using server = await serveMetrics({ address, hosts, access }, () =>
+    snapshot(client, { user, everywhere }),
+  )
   // Strangers cause its requests, so vnets must not serve it before other clients.
-  if (io.own) dropPrivileges(native, user === undefined ? [] : [CAP_DAC_OVERRIDE])
+  if (io.own) {
+    dropPrivileges(native, user === undefined ? [] : [CAP_DAC_OVERRIDE])
+  }
   io.out(`${json ? JSON.stringify({ event: 'ready', metrics: server.url }) : server.url}\n`)
   await end.asked
   return EXIT_OK

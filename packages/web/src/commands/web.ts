@@ -22,11 +22,22 @@ export async function web(
   const version = packageVersion()
   const isWanted = (device: NamedDevice) => isAmong(device, names)
   const access = ownAccess('web', user)
-  await using server = await serveWeb({ address, access, hosts, client, version, user, everywhere, isWanted })
+  await using server = await serveWeb({
+    address,
+    access,
+    hosts,
+    client,
+    version,
+    user,
+    everywhere,
+    isWanted,
+  })
   io.out(`${json ? JSON.stringify({ event: 'ready', web: server.url }) : server.url}\n`)
   if (names.length > 0) {
     const { complaints } = await findNamed(client, names, io, { user, everywhere })
-    for (const line of complaints) complain(io, `${line}; the page shows interfaces that come later`)
+    for (const line of complaints) {
+      complain(io, `${line}; the page shows interfaces that come later`)
+    }
   }
   await end.asked
   return EXIT_OK

@@ -8,7 +8,9 @@ export function bindAdvice(errno: number, host: string): string | undefined {
   if (errno === EADDRINUSE) return 'port 0 takes a free one'
   if (errno !== EADDRNOTAVAIL) return undefined
   const isLoopback = host.startsWith('127.') || host === '::1'
-  return isLoopback ? 'the loopback interface is down: run `ip link set lo up`' : 'no interface has this address'
+  return isLoopback
+    ? 'the loopback interface is down: run `ip link set lo up`'
+    : 'no interface has this address'
 }
 
 /** Where a server listens; port 0 takes a free one. */
@@ -24,7 +26,8 @@ export function parseAddress(text: string): Address | undefined {
 }
 
 /** Returns the URL of a server, without a path. */
-export const urlOf = (host: string, port: number): string => `http://${isIP(host) === 6 ? `[${host}]` : host}:${port}`
+export const urlOf = (host: string, port: number): string =>
+  `http://${isIP(host) === 6 ? `[${host}]` : host}:${port}`
 
 /** Listens. Returns the URL, without a path. Throws a VnetError if the address cannot be had. */
 export async function listen(server: Server, { host, port }: Address): Promise<string> {

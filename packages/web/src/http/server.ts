@@ -1,7 +1,11 @@
 /** An HTTP server of vnet. Every local user can connect, so no client holds resources for long. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { CONNECTIONS_MAX, Connections, isAddressOrLocalhost } from 'vnet/internal/base/http-connections.node'
+import {
+  CONNECTIONS_MAX,
+  Connections,
+  isAddressOrLocalhost,
+} from 'vnet/internal/base/http-connections.node'
 import { hostName, isForeign } from 'vnet/internal/base/own-request'
 import { type Address, close, listen } from './address.ts'
 import { type Access, type Proof, ServerToken } from './token.ts'
@@ -44,7 +48,11 @@ export async function serveHttp(
   { address, hosts = [], access }: HttpOptions,
   reply: (asked: Asked) => Promise<void>,
 ): Promise<HttpServer> {
-  const limits = { headersTimeout: HEADERS_MS, requestTimeout: REQUEST_MS, connectionsCheckingInterval: HEADERS_MS }
+  const limits = {
+    headersTimeout: HEADERS_MS,
+    requestTimeout: REQUEST_MS,
+    connectionsCheckingInterval: HEADERS_MS,
+  }
   const server = createServer(limits)
   server.maxRequestsPerSocket = REQUESTS_A_CONNECTION
   server.timeout = SILENCE_MS
@@ -56,11 +64,15 @@ export async function serveHttp(
   server.on('request', (request, response) => {
     if (!begin(busy, request.socket, response)) return
     const asked = askedOf(request, response, names, token)
-    if (asked?.proof === 'right') connections.keep(request.socket)
+    if (asked?.proof === 'right') {
+      connections.keep(request.socket)
+    }
     Promise.resolve(asked && reply(asked)).catch((error: NodeJS.ErrnoException) => {
       response.destroy()
       // A request must not end the server, but a defect must not be silent.
-      if (error.code !== 'ECONNRESET') process.emitWarning(error)
+      if (error.code !== 'ECONNRESET') {
+        process.emitWarning(error)
+      }
     })
   })
   return { url, [Symbol.asyncDispose]: () => close(server) }
@@ -73,7 +85,9 @@ function askedOf(
   hosts: readonly string[],
   token: ServerToken,
 ): Asked | void {
-  for (const [name, value] of Object.entries(SECURITY_HEADERS)) response.setHeader(name, value)
+  for (const [name, value] of Object.entries(SECURITY_HEADERS)) {
+    response.setHeader(name, value)
+  }
   const refusal = refusalOf(request, hosts)
   if (refusal !== undefined) return refuse(response, refusal.status, refusal.text)
   const [path = '', search = ''] = (request.url ?? '').split('?', 2)
@@ -83,10 +97,13 @@ function askedOf(
 
 /** Whether a request may be served; refuses it otherwise. `isPublic`: the token is not needed. */
 export function isAllowed({ response, proof }: Asked, isPublic: boolean): boolean {
-  if (proof === 'wrong') refuse(response, 403, 'wrong token')
-  else if (proof === 'missing' && !isPublic)
+  if (proof === 'wrong') {
+    refuse(response, 403, 'wrong token')
+  } else if (proof === 'missing' && !isPublic) {
     refuse(response, 401, 'this needs the token', { 'www-authenticate': 'Bearer' })
-  else return true
+  } else {
+    return true
+  }
   return false
 }
 
@@ -97,7 +114,9 @@ export function refuse(
   text: string,
   headers: Readonly<Record<string, string>> = {},
 ): void {
-  response.writeHead(status, { 'content-type': 'text/plain', connection: 'close', ...headers }).end(`${text}\n`)
+  response
+    .writeHead(status, { 'content-type': 'text/plain', connection: 'close', ...headers })
+    .end(`${text}\n`)
 }
 
 /** Ends a connection with an unread reply and returns false: many replies would fill memory. */
@@ -137,8 +156,12 @@ export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
  * Sec-Fetch-Site).
  */
 function refusalOf({ url = '', headers }: IncomingMessage, hosts: readonly string[]) {
-  if (!isAddressOrLocalhost(headers.host) && !hosts.includes(hostName(headers.host).toLowerCase())) {
-    const text = 'wrong Host: use the address, localhost, or a name given by --host of vnet web and vnet metrics'
+  if (
+    !isAddressOrLocalhost(headers.host) &&
+    !hosts.includes(hostName(headers.host).toLowerCase())
+  ) {
+    const text =
+      'wrong Host: use the address, localhost, or a name given by --host of vnet web and vnet metrics'
     return { status: 403, text }
   }
   if (isForeign(headers)) return { status: 403, text: 'this request is from another origin' }

@@ -13,7 +13,9 @@ export function sharedReading<T>(read: () => Promise<T>, interval: number): () =
   const later = async () => {
     await running
     const wait = started + interval - performance.now()
-    if (wait > 0) await new Promise(resolve => setTimeout(resolve, wait).unref())
+    if (wait > 0) {
+      await new Promise(resolve => setTimeout(resolve, wait).unref())
+    }
     next = undefined
     started = performance.now()
     const reading = read()

@@ -9,7 +9,11 @@ import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypt
 import { closeSync, constants, fstatSync, linkSync, openSync, readFileSync, rmSync } from 'node:fs'
 import type { IncomingHttpHeaders } from 'node:http'
 import { join } from 'node:path'
-import { makeRunDirectory, outerUid, RUN_DIRECTORY } from 'vnet/internal/control/protocol/run-directory'
+import {
+  makeRunDirectory,
+  outerUid,
+  RUN_DIRECTORY,
+} from 'vnet/internal/control/protocol/run-directory'
 import { writeFile } from 'vnet/internal/linux/files'
 
 const FILE = 'page-secret'
@@ -44,7 +48,8 @@ export function ownAccess(kind: Kind, user?: number): Access {
 }
 
 /** Returns the page's URL with the token after the #, a part that browsers do not send. */
-export const pageUrl = (url: string, { tokenFor }: Access): string => `${url}/#token=${tokenFor(url)}`
+export const pageUrl = (url: string, { tokenFor }: Access): string =>
+  `${url}/#token=${tokenFor(url)}`
 
 /** Returns the URL of the metrics of the server at `url`, with the token if reading needs it. */
 export const metricsUrl = (url: string, { isPublic, tokenFor }: Access): string =>
@@ -81,7 +86,8 @@ function readKept(path: string): string | undefined {
     const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
     try {
       const { uid, mode } = fstatSync(fd)
-      const text = uid === process.geteuid?.() && (mode & OTHERS) === 0 ? readFileSync(fd, 'latin1') : ''
+      const text =
+        uid === process.geteuid?.() && (mode & OTHERS) === 0 ? readFileSync(fd, 'latin1') : ''
       if (SECRET.test(text)) return text
     } finally {
       closeSync(fd)
@@ -121,7 +127,8 @@ export class ServerToken {
 
   /** The token or a key is in the query (`?token=`) or in `Authorization: Bearer`. */
   proofOf(query: URLSearchParams, { authorization }: IncomingHttpHeaders): Proof {
-    const bearer = authorization === undefined ? [] : [/^Bearer +(.*)$/i.exec(authorization)?.[1] ?? '']
+    const bearer =
+      authorization === undefined ? [] : [/^Bearer +(.*)$/i.exec(authorization)?.[1] ?? '']
     const given = [...query.getAll('token'), ...bearer]
     if (given.length === 0) return 'missing'
     return given.every(each => this.#isAccepted(digest(each))) ? 'right' : 'wrong'

@@ -38,7 +38,10 @@ export interface Snapshot {
 }
 
 /** Reads the selected vnets, except vnets that end meanwhile or do not reply in time. */
-export async function snapshot(client: ControlClient, options: FindOptions = {}): Promise<Snapshot> {
+export async function snapshot(
+  client: ControlClient,
+  options: FindOptions = {},
+): Promise<Snapshot> {
   const found = await findVnets(client, options)
   const [devices, vnets] = await Promise.all([
     Promise.all(found.devices.map(device => orNothing(() => readDevice(client, device)))),
@@ -55,10 +58,21 @@ async function readDevice(client: ControlClient, device: FoundDevice) {
     supported(() => client.wire(vnet, device)),
   ])
   // Vnets in other namespaces may have interfaces of the same name.
-  return stats && { device: { ...device, netns: netnsOf(device) }, stats, parts, stages: wire?.stages ?? [] }
+  return (
+    stats && {
+      device: { ...device, netns: netnsOf(device) },
+      stats,
+      parts,
+      stages: wire?.stages ?? [],
+    }
+  )
 }
 
-async function readVnet(client: ControlClient, vnet: string, pid: number): Promise<Snapshot['vnets'][number]> {
+async function readVnet(
+  client: ControlClient,
+  vnet: string,
+  pid: number,
+): Promise<Snapshot['vnets'][number]> {
   const echo = async () => {
     const begin = performance.now()
     await client.echo(vnet, '')

@@ -150,7 +150,9 @@ export class App {
     const result = await this.#options.send({ id: device.id, command })
     // The server reports other changes as events.
     const text = result.ok ? changeText(command) : undefined
-    if (text !== undefined) this.#note({ id: device.id, time: this.time, text, tone: 'warn' })
+    if (text !== undefined) {
+      this.#note({ id: device.id, time: this.time, text, tone: 'warn' })
+    }
     return result
   }
 
@@ -159,7 +161,9 @@ export class App {
     const before = this.device?.id
     this.#wanted.value = id
     this.#choose(before)
-    if (before !== this.device?.id) this.#deviceChanged()
+    if (before !== this.device?.id) {
+      this.#deviceChanged()
+    }
   }
 
   receive(unnamed: FeedMessage): void {
@@ -170,28 +174,41 @@ export class App {
       this.#hello.value = message
       this.#choose(before)
       this.#deviceChanged()
-    } else if (message.type === 'problem') this.#options.notify(message.text)
-    else if (message.type === 'stats') {
+    } else if (message.type === 'problem') {
+      this.#options.notify(message.text)
+    } else if (message.type === 'stats') {
       this.rates.receive(message)
       this.#time.value = message.time
     } else {
-      if (message.type === 'event') this.#note(eventOf(message))
-      if (message.id === this.device?.id) this.#keep(message)
+      if (message.type === 'event') {
+        this.#note(eventOf(message))
+      }
+      if (message.id === this.device?.id) {
+        this.#keep(message)
+      }
     }
-    for (const view of this.views) view.receive?.(message)
+    for (const view of this.views) {
+      view.receive?.(message)
+    }
   }
 
   #deviceChanged(): void {
-    for (const view of this.views) view.deviceChanged?.()
+    for (const view of this.views) {
+      view.deviceChanged?.()
+    }
   }
 
   #note(event: PageEvent | undefined): void {
-    if (event !== undefined) this.#events.value = [...this.#events.value, event].slice(-EVENTS_MAX)
+    if (event !== undefined) {
+      this.#events.value = [...this.#events.value, event].slice(-EVENTS_MAX)
+    }
   }
 
   #keep(message: Extract<FeedMessage, { id: DeviceId }>): void {
     const last = this.#last.value
-    if (LAST_TYPES.some(type => type === message.type)) this.#last.value = { ...last, [message.type]: message }
+    if (LAST_TYPES.some(type => type === message.type)) {
+      this.#last.value = { ...last, [message.type]: message }
+    }
     if (message.type !== 'event') return
     const { event, direction, text = '' } = message.event
     const wire = this.last('wire')
@@ -203,8 +220,12 @@ export class App {
   /** Finds the requested device, which may have the id of a vnet that has restarted. */
   #choose(before: DeviceId | undefined): void {
     const { device } = this
-    if (device?.id !== before) this.#last.value = {}
-    if (device !== undefined) this.#wanted.value = device.id
+    if (device?.id !== before) {
+      this.#last.value = {}
+    }
+    if (device !== undefined) {
+      this.#wanted.value = device.id
+    }
   }
 }
 
@@ -233,7 +254,9 @@ export function askAfterTyping(
   let isCurrent = true
   const timer = setTimeout(async () => {
     const result = await app.command(command)
-    if (isCurrent) take(result)
+    if (isCurrent) {
+      take(result)
+    }
   }, TYPING_MS)
   return () => {
     isCurrent = false
@@ -266,7 +289,10 @@ const lasting = (id: DeviceId): string => id.slice(id.indexOf('/'))
 export function findDevice(vnets: readonly VnetRow[], id: DeviceId): DeviceRow | undefined {
   const devices = vnets.flatMap(vnet => vnet.devices)
   if (id === '') return devices[0]
-  return devices.find(device => device.id === id) ?? devices.find(device => lasting(device.id) === lasting(id))
+  return (
+    devices.find(device => device.id === id) ??
+    devices.find(device => lasting(device.id) === lasting(id))
+  )
 }
 
 /** Whether every word of a search is in the name, driver or hardware address of a device. */

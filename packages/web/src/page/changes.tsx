@@ -33,7 +33,9 @@ export function script(changes: readonly DoneChange[]): string {
   for (const { time, line, error } of changes) {
     if (error !== undefined) continue
     const pause = Math.round((time - (last ?? time)) / 1000)
-    if (pause > 0) lines.push(`sleep ${pause}`)
+    if (pause > 0) {
+      lines.push(`sleep ${pause}`)
+    }
     lines.push(line)
     last = time
   }
@@ -49,7 +51,9 @@ export function Changes({ log }: { readonly log: ChangeLog }) {
         <h2>Changes</h2>
         <CopyButton title="Copy as a script" disabled={hasNone} text={() => script(changes)} />
       </div>
-      {changes.length === 0 && <p class="muted">Nothing has been changed from this page since it was loaded.</p>}
+      {changes.length === 0 && (
+        <p class="muted">Nothing has been changed from this page since it was loaded.</p>
+      )}
       <ol class="changes stack tight" reversed>
         {changes.toReversed().map(({ time, line, error }) => (
           <li key={time}>

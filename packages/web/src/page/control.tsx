@@ -54,7 +54,9 @@ export function Control({ hands, button, change, shown, done, children }: Contro
     setBusy(false)
     last.value = result
     record(log, line, result.ok ? undefined : result.message)
-    if (result.ok) done?.()
+    if (result.ok) {
+      done?.()
+    }
   }
   // The lines after the first show the position in the text.
   const [first, ...lines] = last.value?.ok === false ? last.value.message.split('\n') : []
@@ -73,7 +75,12 @@ export function Control({ hands, button, change, shown, done, children }: Contro
           <span class="ok" role="status">
             {last.value?.ok === true && 'done'}
           </span>
-          <button type="submit" disabled={line === undefined} aria-busy={isBusy} title={mayChange ? '' : NO_TOKEN}>
+          <button
+            type="submit"
+            disabled={line === undefined}
+            aria-busy={isBusy}
+            title={mayChange ? '' : NO_TOKEN}
+          >
             {button}
           </button>
         </span>
@@ -97,7 +104,11 @@ export function commandLine(label: string, change: Change): string {
 }
 
 /** Returns a command line of vnet, quoted for a shell. */
-export function vnetLine(name: string, options: readonly string[], operands: readonly string[]): string {
+export function vnetLine(
+  name: string,
+  options: readonly string[],
+  operands: readonly string[],
+): string {
   // After `--` a word may start with a dash.
   const dashes = operands.some(word => word.startsWith('-')) ? ['--'] : []
   return ['vnet', name, ...options, ...dashes, ...operands].map(shellWord).join(' ')
@@ -115,7 +126,9 @@ function wordsOf(change: Change): Words {
       return ['trigger', [change.fault], option('--queue', change.queue)]
     case 'wire': {
       const { text = 'off', direction } = change
-      return direction === undefined ? ['wire', [text]] : ['wire', [], option(`--wire-${direction}`, text)]
+      return direction === undefined
+        ? ['wire', [text]]
+        : ['wire', [], option(`--wire-${direction}`, text)]
     }
     case 'step':
       return ['step', [change.mode], option('--every', change.every && `${change.every}ms`)]

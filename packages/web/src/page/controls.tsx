@@ -59,11 +59,19 @@ function Link({ hands, device }: { readonly hands: Hands; readonly device: Devic
   return (
     <section class="panel">
       <h2>Link</h2>
-      <Control hands={hands} button={isCut ? 'Plug in' : 'Cut'} change={{ do: isCut ? 'plug' : 'cut' }}>
+      <Control
+        hands={hands}
+        button={isCut ? 'Plug in' : 'Cut'}
+        change={{ do: isCut ? 'plug' : 'cut' }}
+      >
         <span class="what">Cable</span>
         <span class={isCut ? 'drop' : 'ok'}>{isCut ? 'cut' : 'plugged in'}</span>
       </Control>
-      <Control hands={hands} button={carrier ? 'Turn off' : 'Turn on'} change={{ do: 'carrier', on: !carrier }}>
+      <Control
+        hands={hands}
+        button={carrier ? 'Turn off' : 'Turn on'}
+        change={{ do: 'carrier', on: !carrier }}
+      >
         <span class="what">Carrier</span>
         <span class={carrier ? 'ok' : 'drop'}>{carrier ? 'on' : 'off'}</span>
       </Control>
@@ -119,7 +127,13 @@ function Faults({ hands, device }: { readonly hands: Hands; readonly device: Dev
 }
 
 /** The parameters of the driver: changeable ones as fields, the others as text. */
-function Params({ hands, params }: { readonly hands: Hands; readonly params: readonly DriverParam[] | undefined }) {
+function Params({
+  hands,
+  params,
+}: {
+  readonly hands: Hands
+  readonly params: readonly DriverParam[] | undefined
+}) {
   const live = params?.filter(param => param.live) ?? []
   const fixed = params?.filter(param => !param.live) ?? []
   const none = fixed.length > 0 ? 'None can change while the driver runs.' : 'The driver has none.'
@@ -127,7 +141,9 @@ function Params({ hands, params }: { readonly hands: Hands; readonly params: rea
     <>
       <section class="panel">
         <h2>Parameters of the driver</h2>
-        {live.length === 0 && <p class="muted">{params === undefined ? 'Waiting for the parameters.' : none}</p>}
+        {live.length === 0 && (
+          <p class="muted">{params === undefined ? 'Waiting for the parameters.' : none}</p>
+        )}
         <div class="params">
           {live.map(param => (
             <ParamControl key={param.name} hands={hands} param={param} />
@@ -181,7 +197,12 @@ function ParamControl({ hands, param }: { readonly hands: Hands; readonly param:
           <option value="0">off</option>
         </select>
       ) : (
-        <input {...field} spellcheck={false} autocomplete="off" inputMode={type === 'int' ? 'numeric' : 'text'} />
+        <input
+          {...field}
+          spellcheck={false}
+          autocomplete="off"
+          inputMode={type === 'int' ? 'numeric' : 'text'}
+        />
       )}
     </Control>
   )

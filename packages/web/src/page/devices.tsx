@@ -20,7 +20,10 @@ export function DeviceList({ app, view: { name: view, isGeneral }, isOpen }: Lis
   const nav = useRef<HTMLElement>(null)
   const { rates, device: { id } = {} } = app
   const rowView = isGeneral ? 'driver' : view
-  const vnets = app.vnets.map(vnet => ({ ...vnet, found: vnet.devices.filter(row => isFound(row, text.value)) }))
+  const vnets = app.vnets.map(vnet => ({
+    ...vnet,
+    found: vnet.devices.filter(row => isFound(row, text.value)),
+  }))
   const all = vnets.reduce((sum, { devices }) => sum + devices.length, 0)
   const foundCount = vnets.reduce((sum, { found }) => sum + found.length, 0)
   const many = all === 1 ? '1 interface' : `${all} interfaces`
@@ -29,8 +32,11 @@ export function DeviceList({ app, view: { name: view, isGeneral }, isOpen }: Lis
   /** Enter chooses the first device that is found, even before the list is drawn. */
   const keyInSearch = ({ key }: KeyboardEvent) => {
     const first = app.vnets.flatMap(({ devices }) => devices).find(row => isFound(row, text.value))
-    if (key === 'Enter' && first !== undefined) app.select(first.id)
-    else if (key === 'Escape') text.value = ''
+    if (key === 'Enter' && first !== undefined) {
+      app.select(first.id)
+    } else if (key === 'Escape') {
+      text.value = ''
+    }
   }
   return (
     <nav
@@ -59,7 +65,10 @@ export function DeviceList({ app, view: { name: view, isGeneral }, isOpen }: Lis
         {all > 0 && (
           <ul>
             <li>
-              <a href={placeHash({ view: 'all', device: id ?? '' })} aria-current={view === 'all' ? 'page' : undefined}>
+              <a
+                href={placeHash({ view: 'all', device: id ?? '' })}
+                aria-current={view === 'all' ? 'page' : undefined}
+              >
                 All interfaces
               </a>
             </li>
@@ -74,7 +83,12 @@ export function DeviceList({ app, view: { name: view, isGeneral }, isOpen }: Lis
                   {found.map(device => (
                     <Row
                       key={device.id}
-                      {...{ device, rates, view: rowView, isMarked: !isGeneral && device.id === id }}
+                      {...{
+                        device,
+                        rates,
+                        view: rowView,
+                        isMarked: !isGeneral && device.id === id,
+                      }}
                     />
                   ))}
                 </ul>
@@ -86,7 +100,12 @@ export function DeviceList({ app, view: { name: view, isGeneral }, isOpen }: Lis
   )
 }
 
-type RowProps = Readonly<{ rates: App['rates']; device: DeviceRow; view: string; isMarked: boolean }>
+type RowProps = Readonly<{
+  rates: App['rates']
+  device: DeviceRow
+  view: string
+  isMarked: boolean
+}>
 
 function Row({ rates, device, view, isMarked }: RowProps) {
   const { id, label } = device

@@ -15,18 +15,34 @@ const TAIL = 2
 export type ItemBox = Extract<layout.DriverBox, { kind: 'item' }>
 
 /** `perSecond` is the rate of the part's counter. */
-export function Item({ box, perSecond }: { readonly box: ItemBox; readonly perSecond: number | undefined }) {
+export function Item({
+  box,
+  perSecond,
+}: {
+  readonly box: ItemBox
+  readonly perSecond: number | undefined
+}) {
   const { item } = box
   const shown = describe(item, perSecond)
   if (layout.isRing(item, box.group)) return <Ring box={box} shown={shown} />
-  return <Row box={box} shown={shown} capacity={item.kind === 'part' ? item.part.capacity : undefined} />
+  return (
+    <Row box={box} shown={shown} capacity={item.kind === 'part' ? item.part.capacity : undefined} />
+  )
 }
 
 function describe(item: DrawnItem, perSecond: number | undefined): texts.Description {
   if (item.kind === 'part') return texts.describePart(item.part, perSecond)
   if (item.kind === 'stage') return texts.describeStage(item.stage)
   if (item.kind === 'fold') return texts.describeFold(item.name, item.parts)
-  return { name: 'no stage', title: 'no stage', value: '', note: '', tone: 'plain', cells: 0, filled: 0 }
+  return {
+    name: 'no stage',
+    title: 'no stage',
+    value: '',
+    note: '',
+    tone: 'plain',
+    cells: 0,
+    filled: 0,
+  }
 }
 
 type ShapeProps = Readonly<{ box: ItemBox; shown: texts.Description }>
@@ -45,23 +61,44 @@ function Shape({ box, shown, children }: ShapeProps & { readonly children: Compo
 function Row({ box, shown, capacity }: ShapeProps & { readonly capacity: number | undefined }) {
   const { x, y, width, group } = box
   const isThin = layout.isDense(group)
-  const noteLength = capacity === undefined ? 'holds 1.23k'.length : 2 * Math.max(3, texts.places(capacity).length) + 1
+  const noteLength =
+    capacity === undefined
+      ? 'holds 1.23k'.length
+      : 2 * Math.max(3, texts.places(capacity).length) + 1
   const noteWidth = isThin ? 0 : texts.CHARACTER * noteLength + 4
-  const beside = [shown.value, shown.note].filter(words => words !== '' && words !== texts.NOTHING_HELD).join(', ')
-  const value = isThin ? texts.clip(beside, width - 8 * texts.CHARACTER) : texts.clip(shown.value, width)
+  const beside = [shown.value, shown.note]
+    .filter(words => words !== '' && words !== texts.NOTHING_HELD)
+    .join(', ')
+  const value = isThin
+    ? texts.clip(beside, width - 8 * texts.CHARACTER)
+    : texts.clip(shown.value, width)
   const valueWidth = value === '' ? 0 : (value.length + 1) * texts.CHARACTER
   const cells = Math.min(shown.cells, Math.floor((width - noteWidth) / 4))
   const filled = shown.cells === 0 ? 0 : Math.ceil((shown.filled * cells) / shown.cells)
   const step = Math.min(10, (width - noteWidth) / cells)
-  const bar = isThin ? { y: y + layout.LINE - 1, height: 4 } : { y: y + layout.LINE + 3, height: 10 }
+  const bar = isThin
+    ? { y: y + layout.LINE - 1, height: 4 }
+    : { y: y + layout.LINE + 3, height: 10 }
   const isLeft = shown.cells === 0
   const isStage = box.item.kind === 'stage'
   const isBelow = isStage && !isThin
   const valueY = y + 13 + (isBelow ? layout.LINE : 0)
   return (
     <Shape box={box} shown={shown}>
-      <Label class="name" x={x} y={y + 13} text={shown.name} width={width - (isBelow ? 0 : valueWidth)} />
-      <Label class={isStage ? 'value drop' : 'value'} x={x + width} y={valueY} anchor="end" text={value} />
+      <Label
+        class="name"
+        x={x}
+        y={y + 13}
+        text={shown.name}
+        width={width - (isBelow ? 0 : valueWidth)}
+      />
+      <Label
+        class={isStage ? 'value drop' : 'value'}
+        x={x + width}
+        y={valueY}
+        anchor="end"
+        text={value}
+      />
       <Cells x={x} step={step} cells={cells} filled={filled} {...bar} />
       {!isThin && (
         <Label
@@ -84,10 +121,26 @@ function Ring({ box, shown }: ShapeProps) {
   const [length, capacity] = shown.note.split('/')
   return (
     <Shape box={box} shown={shown}>
-      <Label class="name" x={x} y={y + 13} text={[shown.name, shown.value].filter(Boolean).join(', ')} width={width} />
-      <Circle {...{ cx, cy, cells, filled }} outer={layout.RING / 2 - 2} inner={layout.RING / 2 - 11} />
+      <Label
+        class="name"
+        x={x}
+        y={y + 13}
+        text={[shown.name, shown.value].filter(Boolean).join(', ')}
+        width={width}
+      />
+      <Circle
+        {...{ cx, cy, cells, filled }}
+        outer={layout.RING / 2 - 2}
+        inner={layout.RING / 2 - 11}
+      />
       <Label class="note" x={cx} y={cy} anchor="middle" text={length} />
-      <Label class="muted" x={cx} y={cy + 16} anchor="middle" text={capacity === undefined ? '' : `of ${capacity}`} />
+      <Label
+        class="muted"
+        x={cx}
+        y={cy + 16}
+        anchor="middle"
+        text={capacity === undefined ? '' : `of ${capacity}`}
+      />
     </Shape>
   )
 }
@@ -167,7 +220,9 @@ export function Frames({ flights, drawing, isMoving }: FramesProps) {
   useLayoutEffect(() => {
     if (!isMoving) return
     let request = requestAnimationFrame(function next() {
-      if (!flights.isEmpty) draw(undefined)
+      if (!flights.isEmpty) {
+        draw(undefined)
+      }
       request = requestAnimationFrame(next)
     })
     return () => cancelAnimationFrame(request)
@@ -177,7 +232,9 @@ export function Frames({ flights, drawing, isMoving }: FramesProps) {
   const isStill = matchMedia(STILL).matches
   // Messages draw the dots, too, which then remain where they are.
   const now = useRef(0)
-  if (isMoving || now.current === 0) now.current = Date.now()
+  if (isMoving || now.current === 0) {
+    now.current = Date.now()
+  }
   const dots = flights
     .at(now.current, drawing)
     .filter(({ isWaiting, reason }) => !isStill || isWaiting || reason !== undefined)
@@ -205,7 +262,11 @@ export function Frames({ flights, drawing, isMoving }: FramesProps) {
 }
 
 /** The texts of an end, and the link that it may be. */
-export type EndState = Readonly<{ lines: readonly BoxLine[]; label: string; href?: string | undefined }>
+export type EndState = Readonly<{
+  lines: readonly BoxLine[]
+  label: string
+  href?: string | undefined
+}>
 
 /** An end of the path: a kernel, a segment, a driver. A link if it leads somewhere. */
 export function End({ box, lines, label, href }: EndState & { readonly box: layout.DriverBox }) {

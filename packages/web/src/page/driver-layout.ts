@@ -11,7 +11,12 @@ export type Rect = Readonly<{ x: number; y: number; width: number; height: numbe
 export type DriverBox = Rect & { readonly id: string } & (
     | { readonly kind: 'near' | 'far' | 'near frame' | 'far frame' }
     | { readonly kind: 'group'; readonly group: DrawnGroup; readonly lane: Lane }
-    | { readonly kind: 'item'; readonly item: DrawnItem; readonly group: DrawnGroup; readonly lane: Lane }
+    | {
+        readonly kind: 'item'
+        readonly item: DrawnItem
+        readonly group: DrawnGroup
+        readonly lane: Lane
+      }
   )
 
 /** A path between two boxes, in the direction of its frames. */
@@ -90,7 +95,10 @@ export function layout(model: Model, width: number): Drawing {
   const near = model.columns.filter(({ owner }) => owner !== 'far')
   for (const columns of [model.columns, near]) {
     const free = width - 2 * (EDGE + END_GAP) - (columns.length - 1) * GAP
-    const endWidth = Math.min(endWidthOf(model), Math.floor((free - columns.length * COLUMN_LEAST) / 2))
+    const endWidth = Math.min(
+      endWidthOf(model),
+      Math.floor((free - columns.length * COLUMN_LEAST) / 2),
+    )
     const columnWidth = Math.min(COLUMN_MOST, Math.floor((free - 2 * endWidth) / columns.length))
     if (endWidth >= END_LEAST) return place(columns, columnWidth, endWidth)
   }
@@ -113,7 +121,9 @@ function place(columns: readonly Column[], columnWidth: number, endWidth?: numbe
   const isVertical = endWidth === undefined
   const heightOf = (group: DrawnGroup | undefined) => (group === undefined ? 0 : groupHeight(group))
   const acrossOf = (lane: Lane) =>
-    isVertical ? columnWidth : Math.max(END_HEIGHT, ...columns.map(column => heightOf(column[lane])))
+    isVertical
+      ? columnWidth
+      : Math.max(END_HEIGHT, ...columns.map(column => heightOf(column[lane])))
   const across = { away: acrossOf('away'), toward: acrossOf('toward') }
   const first = EDGE + (isVertical ? PAD : TITLE + PAD)
   const starts = { away: first, toward: first + across.away + LANE_GAP }
@@ -161,18 +171,29 @@ function place(columns: readonly Column[], columnWidth: number, endWidth?: numbe
     let last = 'end' as Column['owner'] | 'end'
     const join = (to: number, owner: Column['owner'] | 'end', isFarSide: boolean) => {
       const [a, b] = lane === 'away' ? [from, to] : [to, from]
-      const points = isVertical ? { x1: middle, y1: a, x2: middle, y2: b } : { x1: a, y1: middle, x2: b, y2: middle }
+      const points = isVertical
+        ? { x1: middle, y1: a, x2: middle, y2: b }
+        : { x1: a, y1: middle, x2: b, y2: middle }
       const isCable = owner === 'wire' || last === 'wire' || (owner === 'end' && last !== 'far')
       const touchesFar = owner === 'end' ? 'far' : undefined
       const touches = last === 'end' ? 'near' : touchesFar
-      arrows.push({ id: `${lane} ${to}`, lane, side: isFarSide ? 'far' : 'near', isCable, touches, ...points })
+      arrows.push({
+        id: `${lane} ${to}`,
+        lane,
+        side: isFarSide ? 'far' : 'near',
+        isCable,
+        touches,
+        ...points,
+      })
       last = owner
     }
     let isFar = false
     for (const [i, column] of columns.entries()) {
       const group = column[lane]
       if (group === undefined) continue
-      const [length, breadth] = isVertical ? [heightOf(group), columnWidth] : [columnWidth, heightOf(group)]
+      const [length, breadth] = isVertical
+        ? [heightOf(group), columnWidth]
+        : [columnWidth, heightOf(group)]
       const start = at[i] + (along[i] - length) / 2
       const box = rect(start, middle - breadth / 2, length, breadth)
       isFar ||= last === 'wire'

@@ -6,7 +6,12 @@ import { stageName } from './traffic-history.ts'
 /** A part of the device, many parts of one kind folded into one, or a stage of a wire. */
 export type DrawnItem =
   | { readonly kind: 'part'; readonly id: string; readonly part: PartInfo }
-  | { readonly kind: 'fold'; readonly id: string; readonly name: string; readonly parts: readonly PartInfo[] }
+  | {
+      readonly kind: 'fold'
+      readonly id: string
+      readonly name: string
+      readonly parts: readonly PartInfo[]
+    }
   | { readonly kind: 'stage'; readonly id: string; readonly stage: StageReport }
   | { readonly kind: 'direct'; readonly id: string }
 
@@ -73,7 +78,8 @@ function sortParts(owner: 'near' | 'far', parts: readonly PartInfo[]) {
   const of = (...kinds: readonly string[]) => parts.filter(({ kind }) => kinds.includes(kind))
   const known = ['queue', 'irq', 'napi', 'pool']
   const board = parts.filter(({ kind }) => !known.includes(kind))
-  const boardOf = (lane: 'tx' | 'rx') => board.filter(({ direction }) => (direction === 'rx') === (lane === 'rx'))
+  const boardOf = (lane: 'tx' | 'rx') =>
+    board.filter(({ direction }) => (direction === 'rx') === (lane === 'rx'))
   return {
     queues: group(`${owner} queues`, 'transmit queues', of('queue', 'pool')),
     interrupts: group(`${owner} interrupts`, 'interrupts, polls', of('irq', 'napi')),
@@ -87,8 +93,9 @@ function group(id: string, title: string, parts: readonly PartInfo[]): DrawnGrou
   const kinds = [...new Set(parts.map(({ kind }) => kind))]
   const items = kinds.flatMap((kind): readonly DrawnItem[] => {
     const ofKind = parts.filter(part => part.kind === kind)
-    if (ofKind.length > FOLD_ABOVE)
+    if (ofKind.length > FOLD_ABOVE) {
       return [{ kind: 'fold', id: `${id} ${kind}`, name: foldName(ofKind), parts: ofKind }]
+    }
     return ofKind.map(part => ({ kind: 'part', id: `${id} ${kind} ${part.name}`, part }))
   })
   return { id, title, items }
@@ -115,5 +122,9 @@ function wireColumn({ text, stages, outgoing = 'ab' }: WireInfo, device: DeviceR
       items: isDirect ? [{ kind: 'direct', id: `wire ${name} direct` }] : items,
     }
   }
-  return { owner: 'wire', away: direction(outgoing), toward: direction(outgoing === 'ab' ? 'ba' : 'ab') }
+  return {
+    owner: 'wire',
+    away: direction(outgoing),
+    toward: direction(outgoing === 'ab' ? 'ba' : 'ab'),
+  }
 }

@@ -9,7 +9,10 @@ export function labelLines({ label }: DeviceRow): readonly string[] {
 }
 
 /** Returns `ab`, or `in (ab)` for an attachment, as the commands name it. */
-export function directionName(device: Pick<DeviceRow, 'isAttached'> | undefined, direction: string): string {
+export function directionName(
+  device: Pick<DeviceRow, 'isAttached'> | undefined,
+  direction: string,
+): string {
   return device?.isAttached ? `${direction === 'ab' ? 'in' : 'out'} (${direction})` : direction
 }
 
@@ -33,7 +36,8 @@ export const MOST_CELLS = 32
 const MOST_HELD = 16
 
 /** A number of frames: all digits if they fit. */
-export const places = (frames: number): string => (frames < 10_000 ? `${frames}` : formatNumber(frames))
+export const places = (frames: number): string =>
+  frames < 10_000 ? `${frames}` : formatNumber(frames)
 
 /** `perSecond` is the rate of `part.count`: interrupts taken, polls run. */
 export function describePart(part: PartInfo, perSecond: number | undefined): Description {
@@ -47,7 +51,14 @@ function describeKind(part: PartInfo, perSecond: number | undefined): Omit<Descr
   if (kind === 'queue') {
     const held = Math.min(length, MOST_HELD)
     const note = length === 0 ? NOTHING_HELD : `holds ${formatNumber(length)}`
-    return { ...plain, value: state, note, tone: state === 'stopped' ? 'warn' : 'ok', cells: held, filled: held }
+    return {
+      ...plain,
+      value: state,
+      note,
+      tone: state === 'stopped' ? 'warn' : 'ok',
+      cells: held,
+      filled: held,
+    }
   }
   if (kind === 'irq' || kind === 'napi') {
     const value = perSecond === undefined ? formatNumber(count) : `${formatNumber(perSecond)}/s`
@@ -56,18 +67,29 @@ function describeKind(part: PartInfo, perSecond: number | undefined): Omit<Descr
     return { ...plain, value, note: state, tone }
   }
   const shown = kind === 'pool' ? `${name === 'frames' ? 'frame' : name} slots` : name
-  if (capacity === undefined) return { ...plain, name: shown, value: state, note: `${formatNumber(length)}` }
+  if (capacity === undefined) {
+    return { ...plain, name: shown, value: state, note: `${formatNumber(length)}` }
+  }
   const cells = Math.min(capacity, MOST_CELLS)
   const filled = capacity === 0 ? 0 : Math.min(cells, Math.ceil((length * cells) / capacity))
   const notFull = state !== '' || length > 0.9 * capacity ? 'warn' : 'plain'
   const tone = length >= capacity ? 'drop' : notFull
-  return { name: shown, value: state, note: `${places(length)}/${places(capacity)}`, tone, cells, filled }
+  return {
+    name: shown,
+    value: state,
+    note: `${places(length)}/${places(capacity)}`,
+    tone,
+    cells,
+    filled,
+  }
 }
 
 /** Many parts of one kind: the sum of their frames, and how many are in an unusual state. */
 export function describeFold(name: string, parts: readonly PartInfo[]): Description {
   const counts = new Map<string, number>()
-  for (const { state = 'idle' } of parts) counts.set(state, (counts.get(state) ?? 0) + 1)
+  for (const { state = 'idle' } of parts) {
+    counts.set(state, (counts.get(state) ?? 0) + 1)
+  }
   const unusual = [...counts].filter(([state]) => state !== 'running' && state !== 'idle')
   const states = unusual.map(([state, count]) => `${count} ${state}`)
   const frames = parts.reduce((sum, { length = 0 }) => sum + length, 0)
@@ -78,7 +100,9 @@ export function describeFold(name: string, parts: readonly PartInfo[]): Descript
   const marked = shown.filter(part => part.tone === 'drop' || part.tone === 'warn')
   const usual = marked.length > 0 ? 'warn' : 'plain'
   const tone = marked.some(part => part.tone === 'drop') ? 'drop' : usual
-  const title = [`${name}, ${note}`, ...marked.slice(0, FOLD_ABOVE).map(part => part.title)].join('\n')
+  const title = [`${name}, ${note}`, ...marked.slice(0, FOLD_ABOVE).map(part => part.title)].join(
+    '\n',
+  )
   return { name, title, value: '', note, tone, cells: 0, filled: 0 }
 }
 
@@ -88,9 +112,13 @@ const STAGE_COUNTS = ['in', 'out', 'duplicated', 'corrupted', 'reordered', 'mark
 export function describeStage(stage: StageReport): Description {
   const { text, held, holds, dropped } = stage
   const name = text || stage.stage
-  const counts = STAGE_COUNTS.filter(count => stage[count] > 0).map(count => `${stage[count]} ${count}`)
+  const counts = STAGE_COUNTS.filter(count => stage[count] > 0).map(
+    count => `${stage[count]} ${count}`,
+  )
   const empty = holds ? 'none in flight' : ''
-  const reasons = Object.entries(stage.drops).map(([reason, count]) => `${count} dropped: ${reason}`)
+  const reasons = Object.entries(stage.drops).map(
+    ([reason, count]) => `${count} dropped: ${reason}`,
+  )
   return {
     name,
     value: dropped === 0 ? '' : `−${formatNumber(dropped)}`,
@@ -103,7 +131,10 @@ export function describeStage(stage: StageReport): Description {
 }
 
 /** The state of a device, as ip(8) has it, and of its cable. */
-export function stateOf({ isUp, isCut, carrier }: DeviceRow): { readonly text: string; readonly tone: Tone } {
+export function stateOf({ isUp, isCut, carrier }: DeviceRow): {
+  readonly text: string
+  readonly tone: Tone
+} {
   if (!isUp) return { text: 'down', tone: 'plain' }
   if (isCut) return { text: 'cable cut', tone: 'drop' }
   return carrier ? { text: 'carrier', tone: 'ok' } : { text: 'no carrier', tone: 'drop' }
@@ -130,10 +161,12 @@ export const GSO_NOTE =
   'One large frame of TCP or UDP (GSO) counts as 1 sent, but as many received or dropped once a wire splits it.'
 
 /** Returns `16:03:09`, in local time. */
-export const clockText = (seconds: number): string => new Date(seconds * 1000).toLocaleTimeString('en-GB')
+export const clockText = (seconds: number): string =>
+  new Date(seconds * 1000).toLocaleTimeString('en-GB')
 
 /** Returns a whole number as `1,234`. */
 export const whole = (number: number): string => number.toLocaleString('en')
 
 /** Returns a lateness in ms as text; empty for undefined. */
-export const lateText = (ms: number | undefined): string => (ms === undefined ? '' : formatNumber(ms / 1000, 's'))
+export const lateText = (ms: number | undefined): string =>
+  ms === undefined ? '' : formatNumber(ms / 1000, 's')

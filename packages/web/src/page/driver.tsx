@@ -14,7 +14,16 @@ import { Events } from './events.tsx'
 import { Flights } from './flights.ts'
 import { HARMLESS } from './rates.ts'
 import { drawn, Titled } from './shapes.tsx'
-import { type Column, CommandBox, numbers, SCROLLABLE, Table, troubles, useInSight, useWidth } from './table.tsx'
+import {
+  type Column,
+  CommandBox,
+  numbers,
+  SCROLLABLE,
+  Table,
+  troubles,
+  useInSight,
+  useWidth,
+} from './table.tsx'
 import { stageName } from './traffic-history.ts'
 import { Samples } from './traffic-samples.ts'
 
@@ -37,13 +46,16 @@ export function driverView(app: App): View {
     wants: ['parts', 'wire', 'flights'],
     wantsPeer: true,
     deviceChanged() {
-      if (app.device?.id !== shown) flights.clear()
+      if (app.device?.id !== shown) {
+        flights.clear()
+      }
       shown = app.device?.id
     },
     receive(message) {
       const { device, vnets } = app
-      if (message.type === 'flights' && message.id === device?.id)
+      if (message.type === 'flights' && message.id === device?.id) {
         flights.receive(message, peerOf(device, vnets) !== undefined)
+      }
       if (message.type !== 'parts') return
       const shownIds = [device?.id, device && peerOf(device, vnets)?.id]
       const counts = parts.value.get(message.id)?.counts ?? new Samples()
@@ -73,7 +85,8 @@ function Driver({ app, parts, flights }: DriverProps) {
     last.current = own && modelOf({ device, vnets, parts: own.parts, wire, peerParts })
   }
   const model = last.current
-  const devices = model === undefined ? [] : [model.device, ...(model.peer === undefined ? [] : [model.peer])]
+  const devices =
+    model === undefined ? [] : [model.device, ...(model.peer === undefined ? [] : [model.peer])]
   return (
     <div class={device === undefined ? 'driver stack gone' : 'driver stack'}>
       {device !== undefined && model === undefined && <p class="muted">Waiting for its parts.</p>}
@@ -96,9 +109,21 @@ function Driver({ app, parts, flights }: DriverProps) {
 }
 
 /** What to type, until frames have passed. */
-function Hint({ rates, device: { id, hint } }: { readonly rates: App['rates']; readonly device: DeviceRow }) {
+function Hint({
+  rates,
+  device: { id, hint },
+}: {
+  readonly rates: App['rates']
+  readonly device: DeviceRow
+}) {
   const counters = rates.counters(id)
-  if (hint === undefined || counters === undefined || counters.txPackets + counters.rxPackets >= FEW) return null
+  if (
+    hint === undefined ||
+    counters === undefined ||
+    counters.txPackets + counters.rxPackets >= FEW
+  ) {
+    return null
+  }
   return (
     <div class="row hint">
       <span>Few frames yet. Send some from a terminal:</span>
@@ -120,16 +145,24 @@ function Picture({ app, model, parts, flights, width: fullWidth }: PictureProps)
   const { boxes, arrows, width, height, isVertical } = drawing
   const lately = app.time / 1000 - LATELY
   const samples = app.history.wire(device.id)
-  const dropsOf = (stage: StageReport) => samples?.rate(`dropped ${stageName(stage)}`, lately).at(-1) ?? 0
+  const dropsOf = (stage: StageReport) =>
+    samples?.rate(`dropped ${stageName(stage)}`, lately).at(-1) ?? 0
   const perSecond = ({ item, group }: ItemBox) => {
-    const counts = parts.get(group.id.startsWith('far') && peer !== undefined ? peer.id : device.id)?.counts
+    const counts = parts.get(
+      group.id.startsWith('far') && peer !== undefined ? peer.id : device.id,
+    )?.counts
     if (item.kind !== 'part') return undefined
     return counts?.rate(`${item.part.kind} ${item.part.name}`, lately).at(-1) ?? undefined
   }
-  const isSlow = app.mayChange && flights.hasSome && isFewer(app.rates, device) && isFewer(app.rates, peer)
+  const isSlow =
+    app.mayChange && flights.hasSome && isFewer(app.rates, device) && isFewer(app.rates, peer)
   const isDropping = (lane: Lane) =>
     boxes.some(
-      box => box.kind === 'item' && box.lane === lane && box.item.kind === 'stage' && dropsOf(box.item.stage) > 0,
+      box =>
+        box.kind === 'item' &&
+        box.lane === lane &&
+        box.item.kind === 'stage' &&
+        dropsOf(box.item.stage) > 0,
     )
   const shown = arrows.map(arrow => ({
     arrow,
@@ -158,7 +191,11 @@ function Picture({ app, model, parts, flights, width: fullWidth }: PictureProps)
       style={{ position: 'relative', width: `${width}px` }}
     >
       {/* biome-ignore lint/a11y/noSvgWithoutTitle: its parts have titles of their own */}
-      <svg width={width} height={height} {...drawn('group', `The path of frames through ${device.label}`)}>
+      <svg
+        width={width}
+        height={height}
+        {...drawn('group', `The path of frames through ${device.label}`)}
+      >
         {boxes.map(drawBox)}
         {shown.map(({ arrow, state }) => (
           <ArrowShape key={arrow.id} arrow={arrow} isVertical={isVertical} state={state} />
@@ -182,7 +219,12 @@ function isFewer(rates: App['rates'], device: DeviceRow | undefined): boolean {
 }
 
 /** `showsDrops`: no stage of the wire, and no dot, shows them. */
-function arrowState(rates: App['rates'], arrow: Arrow, { device, peer }: Model, showsDrops: boolean) {
+function arrowState(
+  rates: App['rates'],
+  arrow: Arrow,
+  { device, peer }: Model,
+  showsDrops: boolean,
+) {
   const { touches } = arrow
   const isFar = arrow.side === 'far' && peer !== undefined
   const counted = rates.of(isFar ? peer.id : device.id)
@@ -192,7 +234,10 @@ function arrowState(rates: App['rates'], arrow: Arrow, { device, peer }: Model, 
   return {
     rate,
     label: touches !== undefined && rate !== undefined ? `${formatNumber(rate)}/s` : '',
-    drops: showsDrops && touches === (isFar ? 'far' : 'near') && lost > 0 ? `−${formatNumber(lost)}/s` : '',
+    drops:
+      showsDrops && touches === (isFar ? 'far' : 'near') && lost > 0
+        ? `−${formatNumber(lost)}/s`
+        : '',
     isCut: arrow.isCable && arrow.side === 'near' && device.isCut,
     hasCarrier: !arrow.isCable || device.carrier,
   }
@@ -205,7 +250,9 @@ function kernelEnd(device: DeviceRow, isWide: boolean): EndState {
   return {
     lines: [
       { text: 'kernel', tone: 'muted' },
-      ...names.map((name, i) => ({ text: name, tone: i === names.length - 1 ? 'name' : 'muted' }) as const),
+      ...names.map(
+        (name, i) => ({ text: name, tone: i === names.length - 1 ? 'name' : 'muted' }) as const,
+      ),
       { text, tone },
     ],
     label: `The kernel's network stack at ${device.label}: ${text}`,
@@ -214,7 +261,9 @@ function kernelEnd(device: DeviceRow, isWide: boolean): EndState {
 
 /** It leads to where one sees more of the far end. */
 function farEnd({ device, peer, far }: Model, isWide: boolean): EndState {
-  if (peer !== undefined) return { ...kernelEnd(peer, isWide), href: placeHash({ view: 'driver', device: peer.id }) }
+  if (peer !== undefined) {
+    return { ...kernelEnd(peer, isWide), href: placeHash({ view: 'driver', device: peer.id }) }
+  }
   if (far === 'segment') {
     const href = placeHash({ view: 'lan', device: device.id })
     return { lines: [{ text: 'segment', tone: 'name' }], label: 'The segment with its hosts', href }
@@ -231,7 +280,13 @@ function farEnd({ device, peer, far }: Model, isWide: boolean): EndState {
 type Direction = 'tx' | 'rx'
 type DeviceDirection = Readonly<{ device: DeviceRow; direction: Direction; colour: Direction }>
 
-function Numbers({ devices, rates }: { readonly devices: readonly DeviceRow[]; readonly rates: App['rates'] }) {
+function Numbers({
+  devices,
+  rates,
+}: {
+  readonly devices: readonly DeviceRow[]
+  readonly rates: App['rates']
+}) {
   const rows = devices.flatMap((device, i): DeviceDirection[] => [
     { device, direction: 'tx', colour: i === 0 ? 'tx' : 'rx' },
     // A peer receives in the colour in which the device transmits.
@@ -251,9 +306,14 @@ function Numbers({ devices, rates }: { readonly devices: readonly DeviceRow[]; r
     numbers('bit/s', rate('Bits')),
     numbers('frames', count('Packets'), 'whole'),
     numbers('bytes', count('Bytes'), 'whole'),
-    { title: 'dropped', cell: row => <Drops drops={countersOf(row)?.drops[row.direction] ?? {}} /> },
+    {
+      title: 'dropped',
+      cell: row => <Drops drops={countersOf(row)?.drops[row.direction] ?? {}} />,
+    },
     troubles('errors', count('Errors')),
-    troubles('timeouts', row => (row.direction === 'tx' ? whole(countersOf(row)?.txTimeouts ?? 0) : '')),
+    troubles('timeouts', row =>
+      row.direction === 'tx' ? whole(countersOf(row)?.txTimeouts ?? 0) : '',
+    ),
   ]
   return (
     <section class="numbers scroll" aria-label="Counters" {...SCROLLABLE}>

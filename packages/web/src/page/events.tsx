@@ -11,7 +11,9 @@ export interface PageEvent {
   readonly tone: Tone
 }
 
-const TEXTS: Readonly<Partial<Record<Message<'event'>['event']['event'], readonly [text: string, tone: Tone]>>> = {
+const TEXTS: Readonly<
+  Partial<Record<Message<'event'>['event']['event'], readonly [text: string, tone: Tone]>>
+> = {
   registered: ['registered', 'plain'],
   unregistered: ['unregistered', 'warn'],
   up: ['up', 'ok'],
@@ -24,11 +26,17 @@ const TEXTS: Readonly<Partial<Record<Message<'event'>['event']['event'], readonl
 
 /** Returns the event of a message; undefined for events that other views show. */
 export function eventOf({ id, time, event }: Message<'event'>): PageEvent | undefined {
-  if (event.event === 'timeout')
+  if (event.event === 'timeout') {
     return { id, time, text: `transmit timeout of queue ${event.queue ?? 0}`, tone: 'drop' }
+  }
   if (event.event === 'wire') {
     const { direction = 'ab', attached: isAttached, text } = event
-    return { id, time, text: `wire ${directionName({ isAttached }, direction)}: ${text || 'off'}`, tone: 'warn' }
+    return {
+      id,
+      time,
+      text: `wire ${directionName({ isAttached }, direction)}: ${text || 'off'}`,
+      tone: 'warn',
+    }
   }
   const [text, tone] = TEXTS[event.event] ?? []
   return text === undefined || tone === undefined ? undefined : { id, time, text, tone }
@@ -42,7 +50,13 @@ export function changeText(command: PageCommand): string | undefined {
 }
 
 /** The newest of the events of a device, which are oldest first; the last one is shown first. */
-export function Events({ events, most }: { readonly events: readonly PageEvent[]; readonly most: number }) {
+export function Events({
+  events,
+  most,
+}: {
+  readonly events: readonly PageEvent[]
+  readonly most: number
+}) {
   if (events.length === 0) return null
   return (
     <section class="panel plot-wide events">
@@ -53,7 +67,8 @@ export function Events({ events, most }: { readonly events: readonly PageEvent[]
           .toReversed()
           .map(({ time, text, tone }, i) => (
             <li key={events.length - i}>
-              <span class="muted number">{clockText(time / 1000)}</span> <span class={tone}>{text}</span>
+              <span class="muted number">{clockText(time / 1000)}</span>{' '}
+              <span class={tone}>{text}</span>
             </li>
           ))}
       </ol>

@@ -140,11 +140,20 @@ export class PageSession {
       if (!isOpen) return
       if (failure !== undefined) return failed(failure)
       const device = new URLSearchParams(path.replace(/^[^?]*/, '')).get('device') ?? ''
-      const numbers = [['after', this.#last.get('')] as const, ['after-wire', this.#last.get(device || ' ')] as const]
-      const known = numbers.flatMap(([name, number]) => (number === undefined ? [] : `&${name}=${number}`))
+      const numbers = [
+        ['after', this.#last.get('')] as const,
+        ['after-wire', this.#last.get(device || ' ')] as const,
+      ]
+      const known = numbers.flatMap(([name, number]) =>
+        number === undefined ? [] : `&${name}=${number}`,
+      )
       source = new EventSource(this.withKey(path + known.join('')))
       source.onmessage = ({ data, lastEventId }) => {
-        if (lastEventId) for (const which of ['', device]) this.#last.set(which, lastEventId)
+        if (lastEventId) {
+          for (const which of ['', device]) {
+            this.#last.set(which, lastEventId)
+          }
+        }
         received(data)
       }
       source.onerror = () => failed(source?.readyState === EventSource.CLOSED ? 'refused' : 'lost')
@@ -167,7 +176,9 @@ export class PageSession {
       if (!response.ok) return 'foreign'
       const { proof, nonce } = (await response.json()) as { proof?: unknown; nonce?: unknown }
       if (proof !== hmacSha256(token, `vnet server ${mine}`)) return 'foreign'
-      if (token === this.#token) this.#key = hmacSha256(token, `vnet page ${nonce}`)
+      if (token === this.#token) {
+        this.#key = hmacSha256(token, `vnet page ${nonce}`)
+      }
       return undefined
     } catch {
       return 'lost'
@@ -176,4 +187,5 @@ export class PageSession {
 }
 
 /** crypto.subtle is only for https and this machine's pages. */
-const hmacSha256 = (key: string, text: string): string => bytesToHex(hmac(sha256, utf8ToBytes(key), utf8ToBytes(text)))
+const hmacSha256 = (key: string, text: string): string =>
+  bytesToHex(hmac(sha256, utf8ToBytes(key), utf8ToBytes(text)))

@@ -27,19 +27,26 @@ const INSTEAD: readonly (readonly [words: RegExp, advice: string])[] = [
 export type FrameFilter = ReturnType<typeof frameFilter>
 
 /** Returns the filter of a view. The server compiles the expression after typing pauses. */
-export function frameFilter(app: Pick<App, 'device' | 'command'>, wanted: Signal<Wanted> = signal(EVERY)) {
+export function frameFilter(
+  app: Pick<App, 'device' | 'command'>,
+  wanted: Signal<Wanted> = signal(EVERY),
+) {
   /** Why the expression was refused. The last correct one applies until another is correct. */
   const error = signal('')
   const program = signal<BpfProgram | undefined>(undefined)
   const expression = computed(() => wanted.value.expression.trim())
   const hasDevice = computed(() => app.device !== undefined)
   const take = (text: string, result: CommandResult) => {
-    if (result.ok) program.value = result.program && new BpfProgram(result.program)
+    if (result.ok) {
+      program.value = result.program && new BpfProgram(result.program)
+    }
     error.value = result.ok ? '' : adviceOn(text, result.message)
   }
   effect(() => {
     const text = expression.value
-    if (text === '') take(text, { ok: true })
+    if (text === '') {
+      take(text, { ok: true })
+    }
     if (text === '' || !hasDevice.value) return
     return askAfterTyping(app, { do: 'filter', text }, result => take(text, result))
   })
@@ -73,7 +80,9 @@ export function frameTest(wanted: Wanted, program: BpfProgram | undefined): Fram
 }
 
 const hasText = ({ text, dropped = '', headers }: FrameRow, part: string): boolean =>
-  [text, dropped, ...headers.map(({ name }) => name)].some(each => each.toLowerCase().includes(part))
+  [text, dropped, ...headers.map(({ name }) => name)].some(each =>
+    each.toLowerCase().includes(part),
+  )
 
 /** The bytes of frames, which several filters may read. */
 const decoded = new WeakMap<FrameRow, Uint8Array>()
@@ -86,7 +95,13 @@ function bytesOf(frame: FrameRow): Uint8Array {
   return bytes
 }
 
-const TYPED = { type: 'search', class: 'mono', spellcheck: false, autocomplete: 'off', autocapitalize: 'off' } as const
+const TYPED = {
+  type: 'search',
+  class: 'mono',
+  spellcheck: false,
+  autocomplete: 'off',
+  autocapitalize: 'off',
+} as const
 
 interface FieldsProps {
   readonly filter: FrameFilter
@@ -117,11 +132,18 @@ export function FilterFields({ filter, device, disabled, hasFate, ...rest }: Fie
     ...field(name),
     ...TYPED,
     onKeyDown(event: KeyboardEvent) {
-      if (event.key === 'Escape') wanted.value = { ...wanted.value, [name]: EVERY[name] }
+      if (event.key === 'Escape') {
+        wanted.value = { ...wanted.value, [name]: EVERY[name] }
+      }
       rest.pressed?.(event)
     },
   })
-  const choice = (name: 'direction' | 'fate' | 'queue', label: string, every: string, values: readonly string[]) => (
+  const choice = (
+    name: 'direction' | 'fate' | 'queue',
+    label: string,
+    every: string,
+    values: readonly string[],
+  ) => (
     <select aria-label={label} {...field(name)}>
       <option value="">{every}</option>
       {values.map(value => (

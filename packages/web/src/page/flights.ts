@@ -66,8 +66,9 @@ export class Flights {
 
   /** Stops the frames where they are, or lets them continue from there. */
   pause(isPaused: boolean, now = Date.now()): void {
-    if (isPaused) this.#pausedAt ??= now
-    else {
+    if (isPaused) {
+      this.#pausedAt ??= now
+    } else {
       this.#paused = this.#pausesUntil(now)
       this.#pausedAt = undefined
     }
@@ -81,7 +82,9 @@ export class Flights {
   /** `hasPeer`: frames arrive at a device that is captured, too. */
   receive({ time, frames, isStart }: Message<'flights'>, hasPeer: boolean, now = Date.now()): void {
     for (const [key, { arrived, dropped }] of this.#flights) {
-      if (isStart && arrived === undefined && dropped === undefined) this.#flights.delete(key)
+      if (isStart && arrived === undefined && dropped === undefined) {
+        this.#flights.delete(key)
+      }
     }
     // A device that had no frame yet continues to show rates.
     if (frames.length === 0) return
@@ -94,12 +97,20 @@ export class Flights {
       const flight = this.#flights.get(key)
       if (dropped !== undefined) {
         const drop = { ...dropped, time: flightTime, direction }
-        if (flight?.arrived === undefined || !hasPeer)
+        if (flight?.arrived === undefined || !hasPeer) {
           this.#flights.set(key, { lane, sent: flight?.sent ?? flightTime, dropped: drop })
+        }
       } else if (direction === 'tx') {
         this.#flights.set(key, { lane, sent: flightTime, ...(!hasPeer && { arrived: flightTime }) })
-      } else if (flight !== undefined && flight.arrived === undefined) flight.arrived = flightTime
-      else this.#flights.set(`${key} ${this.#copies++}`, { lane, sent: undefined, arrived: flightTime })
+      } else if (flight !== undefined && flight.arrived === undefined) {
+        flight.arrived = flightTime
+      } else {
+        this.#flights.set(`${key} ${this.#copies++}`, {
+          lane,
+          sent: undefined,
+          arrived: flightTime,
+        })
+      }
     }
     for (const key of this.#flights.keys()) {
       if (this.#flights.size <= FLIGHTS_MAX) break
@@ -123,9 +134,11 @@ export class Flights {
       const { lane, sent = flight.arrived ?? 0, dropped } = flight
       if (time < sent) continue
       const found = placeOf(flight, time, routes[lane], waiting[lane])
-      if (found === undefined) this.#flights.delete(key)
-      else if (typeof found === 'number') dots.push({ key, lane, ...routes[lane].at(found), isWaiting: false })
-      else if ('waits' in found) {
+      if (found === undefined) {
+        this.#flights.delete(key)
+      } else if (typeof found === 'number') {
+        dots.push({ key, lane, ...routes[lane].at(found), isWaiting: false })
+      } else if ('waits' in found) {
         waiting[lane]++
         dots.push({ key, lane, ...routes[lane].at(found.waits), isWaiting: true })
       } else {
@@ -135,7 +148,10 @@ export class Flights {
         reasons.push(dropped?.stage?.text ?? dropped?.text ?? '')
       }
     }
-    return [...dots, ...[...lost].map(([key, { reasons, ...rest }]) => ({ key, ...rest, ...lossOf(reasons) }))]
+    return [
+      ...dots,
+      ...[...lost].map(([key, { reasons, ...rest }]) => ({ key, ...rest, ...lossOf(reasons) })),
+    ]
   }
 }
 
@@ -145,7 +161,11 @@ function lossOf(reasons: readonly string[]) {
     const count = reasons.filter(other => other === reason).length
     return count > 1 ? `${count} × ${reason}` : reason
   })
-  return { isWaiting: false, reason: text.join(', '), isHarmless: reasons.every(reason => reason === HARMLESS) }
+  return {
+    isWaiting: false,
+    reason: text.join(', '),
+    isHarmless: reasons.every(reason => reason === HARMLESS),
+  }
 }
 
 /** Where frames are lost: `along` on the route. */
@@ -168,15 +188,18 @@ function routeOf({ arrows, boxes, isVertical }: Drawing, lane: Lane): Route {
   const middle = (isVertical ? own[0]?.x1 : own[0]?.y1) ?? 0
   const groups = boxes.flatMap(box => (box.kind === 'group' && box.lane === lane ? [box] : []))
   const wire = groups.find(({ group }) => group.id.startsWith('wire'))
-  const [start, end] = wire === undefined ? [(least + most) / 2, (least + most) / 2] : span(wire, isVertical)
-  const [from, enter, leave, to] = lane === 'away' ? [least, start, end, most] : [most, end, start, least]
+  const [start, end] =
+    wire === undefined ? [(least + most) / 2, (least + most) / 2] : span(wire, isVertical)
+  const [from, enter, leave, to] =
+    lane === 'away' ? [least, start, end, most] : [most, end, start, least]
   const at = (along: number): Point => {
     const inside = (rect: Rect) => {
       const [first, last] = span(rect, isVertical)
       return Math.min(along - first, last - along)
     }
     const box = groups.find(group => inside(group) > 0)
-    const placeAt = (across: number) => (isVertical ? { x: across, y: along } : { x: along, y: across })
+    const placeAt = (across: number) =>
+      isVertical ? { x: across, y: along } : { x: along, y: across }
     if (box === undefined) return placeAt(middle)
     const edge = isVertical ? box.x + box.width : box.y + box.height
     return placeAt(middle + (edge - middle) * Math.min(1, inside(box) / RAMP))
@@ -223,8 +246,12 @@ function placeOf({ sent, arrived, dropped }: Flight, time: number, route: Route,
     return drop === undefined ? undefined : lost(start + TRAVEL_MS)
   }
   const lost = (since: number) => (time - since > REASON_MS ? undefined : drop)
-  if (drop !== undefined && !isOfWire && dropped?.direction === 'tx') return between(from, drop.along, sent ?? 0)
-  if (sent !== undefined && time < sent + TRAVEL_MS) return from + ((enter - from) * (time - sent)) / TRAVEL_MS
+  if (drop !== undefined && !isOfWire && dropped?.direction === 'tx') {
+    return between(from, drop.along, sent ?? 0)
+  }
+  if (sent !== undefined && time < sent + TRAVEL_MS) {
+    return from + ((enter - from) * (time - sent)) / TRAVEL_MS
+  }
   const out = (arrived ?? dropped?.time ?? Number.POSITIVE_INFINITY) + TRAVEL_MS
   const inWire = (until: number, limit: number) =>
     sent === undefined ? leave : toward(enter, limit, (until - sent - TRAVEL_MS) * SPEED)

@@ -41,7 +41,12 @@ export function Bytes({ bytes, length, changed }: BytesProps) {
     <>
       <h3>{`Bytes: ${length > shown ? `the first ${shown} of ` : ''}${length} bytes`}</h3>
       <section class="scroll" aria-label="Bytes" {...SCROLLABLE}>
-        <pre>{hexDump(bytes).map((line, i) => [i > 0 && '\n', ...markedLine(line, PER_LINE * i, changed)])}</pre>
+        <pre>
+          {hexDump(bytes).map((line, i) => [
+            i > 0 && '\n',
+            ...markedLine(line, PER_LINE * i, changed),
+          ])}
+        </pre>
       </section>
     </>
   )

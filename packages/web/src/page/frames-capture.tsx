@@ -27,15 +27,20 @@ export function pageCapture(app: App, path: NonNullable<App['path']>) {
   addEventListener('beforeunload', event => running.value !== undefined && event.preventDefault())
 
   /** Returns why it ended if the user did not end it. */
-  const read = async ({ id, label }: DeviceRow, file: CaptureParts, abort: AbortSignal): Promise<string> => {
+  const read = async (
+    { id, label }: DeviceRow,
+    file: CaptureParts,
+    abort: AbortSignal,
+  ): Promise<string> => {
     const text = filter.value.trim()
     const address = path('capture', { device: id, ...(text !== '' && { filter: text }) })
     const response = await fetch(address, { signal: abort })
     if (!response.ok || response.body === null) return (await response.text()).trim()
     const reader = response.body.getReader()
     for (let next = await reader.read(); !next.done; next = await reader.read()) {
-      if (file.size + next.value.length > CAPTURE_MAX)
+      if (file.size + next.value.length > CAPTURE_MAX) {
         return `${formatNumber(CAPTURE_MAX, 'B')} is the most that a page captures`
+      }
       file.add(next.value)
       status.value = { text: `${label}: ${file.text}`, isError: false }
     }
@@ -51,11 +56,15 @@ export function pageCapture(app: App, path: NonNullable<App['path']>) {
     try {
       why = await read(device, file, abort.signal)
     } catch (error) {
-      if (!abort.signal.aborted) why = error instanceof Error ? error.message : `${error}`
+      if (!abort.signal.aborted) {
+        why = error instanceof Error ? error.message : `${error}`
+      }
     }
     abort.abort()
     const name = captureName(device.label, started)
-    if (file.frames > 0) save(file.blob(), name)
+    if (file.frames > 0) {
+      save(file.blob(), name)
+    }
     saved.value = file.frames > 0 ? name : undefined
     const about = file.frames > 0 ? `${name}: ${file.text}` : ''
     const text = [why, about].filter(Boolean).join('; ') || 'no frames were captured'
@@ -65,8 +74,11 @@ export function pageCapture(app: App, path: NonNullable<App['path']>) {
   /** Starts a capture, or ends the running one. */
   const toggle = (): void => {
     const { device, mayChange } = app
-    if (running.value !== undefined) running.value.abort()
-    else if (device !== undefined && mayChange) void capture(device)
+    if (running.value !== undefined) {
+      running.value.abort()
+    } else if (device !== undefined && mayChange) {
+      void capture(device)
+    }
   }
   return { filter, running, status, saved, toggle }
 }

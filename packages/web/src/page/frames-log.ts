@@ -64,7 +64,9 @@ export class FrameLog {
     this.#filter = filter
     for (const lists of [this.#lists, this.#held]) {
       const now = lists.peek()
-      if (now !== undefined) lists.value = { ...now, passed: now.all.filter(filter) }
+      if (now !== undefined) {
+        lists.value = { ...now, passed: now.all.filter(filter) }
+      }
     }
   }
 

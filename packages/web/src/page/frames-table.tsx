@@ -35,11 +35,15 @@ export function FrameTable({ host, log, hasQueues, note }: TableProps) {
   const at = selected === undefined ? -1 : frames.indexOf(selected)
   const { first, end, rowHeight, height } = useRowsInSight(host, frames.length, !isHeld)
   useLayoutEffect(() => {
-    if (!isHeld) host.current!.scrollTop = host.current!.scrollHeight
+    if (!isHeld) {
+      host.current!.scrollTop = host.current!.scrollHeight
+    }
   })
   // Details that open make the table smaller.
   useLayoutEffect(() => {
-    if (isHeld && at >= 0) reveal(host.current!, at)
+    if (isHeld && at >= 0) {
+      reveal(host.current!, at)
+    }
   }, [height])
   const open = (frame: FrameRow | undefined) => {
     if (frame === undefined) return
@@ -47,12 +51,20 @@ export function FrameTable({ host, log, hasQueues, note }: TableProps) {
     host.current!.focus({ preventScroll: true })
   }
   const pressed = keysOf(host, log, open, rowHeight, height)
-  const scrolled = ({ currentTarget: { scrollHeight, scrollTop, clientHeight } }: { currentTarget: HTMLElement }) => {
-    if (scrollHeight - clientHeight - scrollTop >= rowHeight) log.hold()
+  const scrolled = ({
+    currentTarget: { scrollHeight, scrollTop, clientHeight },
+  }: {
+    currentTarget: HTMLElement
+  }) => {
+    if (scrollHeight - clientHeight - scrollTop >= rowHeight) {
+      log.hold()
+    }
   }
   const clicked = ({ target }: MouseEvent) => {
     const row = target instanceof Element && target.closest('.frames-row')
-    if (row) open(frames[Number(row.getAttribute('aria-rowindex')) - 2])
+    if (row) {
+      open(frames[Number(row.getAttribute('aria-rowindex')) - 2])
+    }
   }
   const count = end - first
   const attrs = tablePart('grid', {
@@ -65,7 +77,12 @@ export function FrameTable({ host, log, hasQueues, note }: TableProps) {
     'aria-activedescendant': at >= first && at < end ? `frame-row-${at % count}` : undefined,
   })
   return (
-    <div class={hasQueues ? 'frames-table queues' : 'frames-table'} ref={host} {...attrs} {...SCROLLABLE}>
+    <div
+      class={hasQueues ? 'frames-table queues' : 'frames-table'}
+      ref={host}
+      {...attrs}
+      {...SCROLLABLE}
+    >
       <div {...tablePart('rowgroup')} class="frames-heads">
         <div class="frames-head" {...tablePart('row', { 'aria-rowindex': 1 })}>
           {TITLES.map(([name, title]) => (
@@ -75,7 +92,11 @@ export function FrameTable({ host, log, hasQueues, note }: TableProps) {
           ))}
         </div>
       </div>
-      <div class="frames-body" {...tablePart('rowgroup')} style={{ height: `${frames.length * rowHeight}px` }}>
+      <div
+        class="frames-body"
+        {...tablePart('rowgroup')}
+        style={{ height: `${frames.length * rowHeight}px` }}
+      >
         {frames.slice(first, end).map((frame, i) => (
           <Row
             key={(first + i) % count}
@@ -129,7 +150,13 @@ function keysOf(
   }
 }
 
-type RowProps = Readonly<{ frame: FrameRow; number: number; index: number; y: number; isSelected: boolean }>
+type RowProps = Readonly<{
+  frame: FrameRow
+  number: number
+  index: number
+  y: number
+  isSelected: boolean
+}>
 
 /** `number` is the number of the row's element. */
 function Row({ frame, number, index, y, isSelected }: RowProps) {
@@ -161,6 +188,9 @@ function reveal(host: HTMLElement, index: number): void {
   const height = rowHeightOf(host)
   const seen = host.clientHeight - host.querySelector<HTMLElement>('.frames-body')!.offsetTop
   const top = index * height
-  if (top < host.scrollTop) host.scrollTop = top
-  else if (top + height > host.scrollTop + seen) host.scrollTop = top + height - seen
+  if (top < host.scrollTop) {
+    host.scrollTop = top
+  } else if (top + height > host.scrollTop + seen) {
+    host.scrollTop = top + height - seen
+  }
 }

@@ -22,7 +22,9 @@ const PROTOCOLS = { arp: /^ARP/, icmp: /^ICMP/, tcp: /^TCP/, udp: /^UDP/ }
 
 /** Returns the first protocol with a colour in a frame, or `other`. */
 export const protocolOf = ({ headers }: Pick<FrameRow, 'headers'>): string =>
-  Object.entries(PROTOCOLS).find(([, name]) => headers.some(header => name.test(header.name)))?.[0] ?? 'other'
+  Object.entries(PROTOCOLS).find(([, name]) =>
+    headers.some(header => name.test(header.name)),
+  )?.[0] ?? 'other'
 
 export const PER_LINE = 16
 
@@ -34,7 +36,9 @@ export function hexDump(digits: string): string[] {
     const part = bytes.slice(at, at + PER_LINE)
     const left = part.slice(0, 8).join(' ').padEnd(23)
     const right = part.slice(8).join(' ').padEnd(23)
-    lines.push(`${at.toString(16).padStart(4, '0')}  ${left}  ${right}  ${part.map(printed).join('')}`)
+    lines.push(
+      `${at.toString(16).padStart(4, '0')}  ${left}  ${right}  ${part.map(printed).join('')}`,
+    )
   }
   return lines
 }
@@ -78,8 +82,12 @@ export class PcapngCounter {
     walker.input.push(chunk)
     try {
       for (; walker.peek(); walker.skip()) {
-        if (this.whole === 0 && walker.type !== SECTION_HEADER) throw walker.input.broken('not a section header')
-        if (walker.type === ENHANCED_PACKET) this.frames++
+        if (this.whole === 0 && walker.type !== SECTION_HEADER) {
+          throw walker.input.broken('not a section header')
+        }
+        if (walker.type === ENHANCED_PACKET) {
+          this.frames++
+        }
         this.whole += walker.length
       }
     } catch {

@@ -43,13 +43,20 @@ export function framesView(app: App): View {
     title: 'Frames',
     wants: ['frames'],
     receive(message) {
-      if (message.type === 'frames' && message.id === app.device?.id) log.add(message.frames, message.skipped)
+      if (message.type === 'frames' && message.id === app.device?.id) {
+        log.add(message.frames, message.skipped)
+      }
     },
     Body: () => <Frames {...{ app, log, filter, capture }} />,
   }
 }
 
-type FramesProps = Readonly<{ app: App; log: FrameLog; filter: FrameFilter; capture: PageCapture | undefined }>
+type FramesProps = Readonly<{
+  app: App
+  log: FrameLog
+  filter: FrameFilter
+  capture: PageCapture | undefined
+}>
 
 function Frames({ app, log, filter, capture }: FramesProps) {
   const { frames, isHeld, seen, seenSinceHeld, skipped } = log
@@ -57,13 +64,19 @@ function Frames({ app, log, filter, capture }: FramesProps) {
   const input = useRef<HTMLInputElement>(null)
   const table = useRef<HTMLDivElement>(null)
   const close = () => {
-    if (log.isOpen.value) table.current?.focus({ preventScroll: true })
+    if (log.isOpen.value) {
+      table.current?.focus({ preventScroll: true })
+    }
     log.isOpen.value = false
   }
   const toggle = () => (isHeld ? log.release() : log.hold())
   useKeys(event => {
-    if (event.key === 'p') toggle()
-    if (event.key === 'Escape') close()
+    if (event.key === 'p') {
+      toggle()
+    }
+    if (event.key === 'Escape') {
+      close()
+    }
     if (event.key !== '/') return
     // Elsewhere this key leads to the search for interfaces.
     event.stopPropagation()
@@ -71,7 +84,9 @@ function Frames({ app, log, filter, capture }: FramesProps) {
     input.current?.select()
   })
   const pressed = ({ key }: KeyboardEvent) => {
-    if (key === 'Enter' || key === 'ArrowDown') table.current?.focus()
+    if (key === 'Enter' || key === 'ArrowDown') {
+      table.current?.focus()
+    }
   }
   const counts = [
     `${whole(frames.length)} shown of ${whole(seen)}`,
@@ -124,7 +139,9 @@ function Frames({ app, log, filter, capture }: FramesProps) {
         hasQueues={(app.device?.txQueues ?? 0) > 1 || (app.device?.rxQueues ?? 0) > 1}
         note={app.mayChange ? none : noToken}
       />
-      {log.isOpen.value && selected !== undefined && <Details key={selected.number} frame={selected} close={close} />}
+      {log.isOpen.value && selected !== undefined && (
+        <Details key={selected.number} frame={selected} close={close} />
+      )}
     </div>
   )
 }

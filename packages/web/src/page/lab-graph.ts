@@ -33,7 +33,8 @@ function labOf(name: string, all: readonly DeviceRow[]): Lab {
     nodes.set(key, found)
     return found
   }
-  const hostOf = ({ host, isRouter }: NonNullable<DeviceRow['lab']>) => node(host, isRouter ? 'router' : 'host')
+  const hostOf = ({ host, isRouter }: NonNullable<DeviceRow['lab']>) =>
+    node(host, isRouter ? 'router' : 'host')
   const devices = all.filter(({ lab }) => lab?.name === name)
   const byLabel = new Map(devices.map(device => [device.label, device]))
   const drawn = new Set<DeviceId>()
@@ -43,10 +44,14 @@ function labOf(name: string, all: readonly DeviceRow[]): Lab {
     if (lab === undefined || drawn.has(device.id)) continue
     const from = hostOf(lab)
     const peer = byLabel.get(label)
-    if (peer?.lab !== undefined) drawn.add(peer.id)
+    if (peer?.lab !== undefined) {
+      drawn.add(peer.id)
+    }
     const to = (peer?.lab && hostOf(peer.lab)) ?? (lab.segment && node(lab.segment, 'segment'))
     // The other end of a cable may be closing.
-    if (to) links.push({ from, to, device, peer })
+    if (to) {
+      links.push({ from, to, device, peer })
+    }
   }
   return { name, nodes: [...nodes.values()], links }
 }
@@ -93,24 +98,46 @@ export function layoutLab({ nodes, links }: Lab) {
     const rows = Math.max(...columns.map(({ length }) => length))
     for (const [i, column] of columns.entries()) {
       const top = height + ((rows - column.length) * ROW) / 2 + MARGIN
-      for (const [j, placed] of column.entries())
-        places.set(placed, { node: placed, x: i * COLUMN + MARGIN, y: top + j * ROW + (ROW - BOX.height) / 2 })
+      for (const [j, placed] of column.entries()) {
+        places.set(placed, {
+          node: placed,
+          x: i * COLUMN + MARGIN,
+          y: top + j * ROW + (ROW - BOX.height) / 2,
+        })
+      }
     }
     width = Math.max(width, columns.length * COLUMN - (COLUMN - BOX.width) + 2 * MARGIN)
     height += rows * ROW
   }
   const lines = linesOf(links, places)
-  const right = Math.max(0, ...lines.map(({ x, link }) => (isInColumn(link, places) ? x + COLUMN - BOX.width : 0)))
-  return { boxes: [...places.values()], lines, width: Math.max(width, right), height: height + 2 * MARGIN }
+  const right = Math.max(
+    0,
+    ...lines.map(({ x, link }) => (isInColumn(link, places) ? x + COLUMN - BOX.width : 0)),
+  )
+  return {
+    boxes: [...places.values()],
+    lines,
+    width: Math.max(width, right),
+    height: height + 2 * MARGIN,
+  }
 }
 
 /** Returns the nodes by their distance from the first. */
-function columnsFrom(columns: LabNode[][], near: ReadonlyMap<LabNode, readonly LabNode[]>): LabNode[][] {
+function columnsFrom(
+  columns: LabNode[][],
+  near: ReadonlyMap<LabNode, readonly LabNode[]>,
+): LabNode[][] {
   const seen = new Set(columns.flat())
   for (const column of columns) {
-    const next = new Set(column.flatMap(node => near.get(node) ?? []).filter(node => !seen.has(node)))
-    for (const node of next) seen.add(node)
-    if (next.size > 0) columns.push([...next])
+    const next = new Set(
+      column.flatMap(node => near.get(node) ?? []).filter(node => !seen.has(node)),
+    )
+    for (const node of next) {
+      seen.add(node)
+    }
+    if (next.size > 0) {
+      columns.push([...next])
+    }
   }
   return columns
 }
@@ -121,8 +148,11 @@ const isInColumn = ({ from, to }: LabLink, places: ReadonlyMap<LabNode, NodeBox>
 function linesOf(links: readonly LabLink[], places: ReadonlyMap<LabNode, NodeBox>): LinkLine[] {
   const parallel = new Map<string, LabLink[]>()
   const order = new Map([...places.keys()].map((node, i) => [node, i]))
-  const keyOf = ({ from, to }: LabLink) => [order.get(from)!, order.get(to)!].sort((a, b) => a - b).join(' ')
-  for (const link of links) parallel.set(keyOf(link), [...(parallel.get(keyOf(link)) ?? []), link])
+  const keyOf = ({ from, to }: LabLink) =>
+    [order.get(from)!, order.get(to)!].sort((a, b) => a - b).join(' ')
+  for (const link of links) {
+    parallel.set(keyOf(link), [...(parallel.get(keyOf(link)) ?? []), link])
+  }
   const texts: Point[] = []
   return links.map(link => {
     const all = parallel.get(keyOf(link))!
@@ -143,7 +173,9 @@ function linesOf(links: readonly LabLink[], places: ReadonlyMap<LabNode, NodeBox
       y: (1 - t) ** 2 * y1 + 2 * t * (1 - t) * cy + t ** 2 * y2,
     })
     const isFree = ({ x, y }: Point) =>
-      texts.every(other => Math.abs(other.x - x) >= TEXT.width || Math.abs(other.y - y) >= TEXT.height)
+      texts.every(
+        other => Math.abs(other.x - x) >= TEXT.width || Math.abs(other.y - y) >= TEXT.height,
+      )
     const text = TEXT_PLACES.map(at).find(isFree) ?? at(TEXT_PLACES[0])
     texts.push(text)
     return { link, path, ...text }

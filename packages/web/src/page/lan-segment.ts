@@ -15,19 +15,37 @@ export const COLUMNS: Readonly<Record<SegmentPart, readonly string[]>> = {
 const CELLS: {
   readonly [P in SegmentPart]: (entry: SegmentInfo[P][number], now: number) => readonly string[]
 } = {
-  hosts: ({ name = '-', mac, addresses, router }) => [router ? `${name} (router)` : name, mac, addresses.join('  ')],
-  leases: ({ address, mac, hostname = '-', expires }, now) => [address, mac, hostname, timeLeft(expires, now)],
+  hosts: ({ name = '-', mac, addresses, router }) => [
+    router ? `${name} (router)` : name,
+    mac,
+    addresses.join('  '),
+  ],
+  leases: ({ address, mac, hostname = '-', expires }, now) => [
+    address,
+    mac,
+    hostname,
+    timeLeft(expires, now),
+  ],
   neighbours: ({ address, mac }) => [address, mac],
   stations: ({ name, mac = '-' }) => [name, mac],
 }
 
 /** Returns the cells of a row. `now` is in milliseconds since 1970. */
-export function cellsOf<P extends SegmentPart>(segment: Pick<SegmentInfo, P>, part: P, row: number, now: number) {
+export function cellsOf<P extends SegmentPart>(
+  segment: Pick<SegmentInfo, P>,
+  part: P,
+  row: number,
+  now: number,
+) {
   return CELLS[part](segment[part][row], now)
 }
 
 /** Returns the rows that contain every word of `search`, ignoring case; undefined for all rows. */
-export function found(segment: SegmentInfo, part: SegmentPart, search: string): number[] | undefined {
+export function found(
+  segment: SegmentInfo,
+  part: SegmentPart,
+  search: string,
+): number[] | undefined {
   const words = search.toLowerCase().split(/\s+/).filter(Boolean)
   if (words.length === 0) return undefined
   return [...segment[part].keys()].filter(row => {
@@ -80,7 +98,8 @@ function withFrame(all: readonly DhcpTransaction[], frame: FrameRow): readonly D
   const fields = dhcpFields(frame)
   if (fields === undefined) return all
   const { client, transaction, hostname, ...message } = fields
-  const isSame = (each: DhcpTransaction) => each.client === client && each.transaction === transaction
+  const isSame = (each: DhcpTransaction) =>
+    each.client === client && each.transaction === transaction
   const known = all.find(isSame)
   const messages = [...(known?.messages ?? []), message].slice(-MOST_MESSAGES)
   const changed = { client, transaction, hostname: known?.hostname ?? hostname, messages }

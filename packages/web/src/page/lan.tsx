@@ -4,10 +4,22 @@ import { useRef } from 'preact/hooks'
 import type { SegmentInfo } from '../feed-types.ts'
 import { type App, draftOf, type View } from './app.ts'
 import { clockText, whole } from './driver-text.ts'
-import { COLUMNS, cellsOf, conversations, type DhcpTransaction, found, PARTS, type SegmentPart } from './lan-segment.ts'
+import {
+  COLUMNS,
+  cellsOf,
+  conversations,
+  type DhcpTransaction,
+  found,
+  PARTS,
+  type SegmentPart,
+} from './lan-segment.ts'
 import { SCROLLABLE, tablePart, useRowsInSight } from './table.tsx'
 
-const COUNTERS = { frames: 'Frames of the segment', dropped: 'Dropped', answered: 'Answered by hosts' } as const
+const COUNTERS = {
+  frames: 'Frames of the segment',
+  dropped: 'Dropped',
+  answered: 'Answered by hosts',
+} as const
 
 /** The DHCP conversations on the port of this id. */
 type Dhcp = Readonly<{ id: string; list: readonly DhcpTransaction[]; skipped: number }>
@@ -15,7 +27,8 @@ type Dhcp = Readonly<{ id: string; list: readonly DhcpTransaction[]; skipped: nu
 /** The view of a device's segment, offered for ports of segments. */
 export function lanView(app: App): View {
   const dhcp = signal<Dhcp>({ id: '', list: [], skipped: 0 })
-  const dhcpOf = (id: string): Dhcp => (dhcp.value.id === id ? dhcp.value : { id, list: [], skipped: 0 })
+  const dhcpOf = (id: string): Dhcp =>
+    dhcp.value.id === id ? dhcp.value : { id, list: [], skipped: 0 }
   const choice = { part: draftOf<SegmentPart>(app, 'hosts'), search: draftOf(app, '') }
   return {
     name: 'lan',
@@ -25,7 +38,11 @@ export function lanView(app: App): View {
     receive(message) {
       if (message.type !== 'dhcp' || message.id !== app.device?.id) return
       const { id, list, skipped } = dhcpOf(message.id)
-      dhcp.value = { id, list: conversations(list, message.frames), skipped: skipped + message.skipped }
+      dhcp.value = {
+        id,
+        list: conversations(list, message.frames),
+        skipped: skipped + message.skipped,
+      }
     },
     Body: () => {
       const { device } = app
@@ -95,7 +112,12 @@ function Lists({ segment, allHosts, now, ...choice }: ListsProps) {
     const cells = cellsOf(segment, part, rows?.[i] ?? i, now)
     const style = { transform: `translateY(${i * rowHeight}px)` }
     return (
-      <div key={i} class="long-row mono" {...tablePart('row', { 'aria-rowindex': i + 2 })} style={style}>
+      <div
+        key={i}
+        class="long-row mono"
+        {...tablePart('row', { 'aria-rowindex': i + 2 })}
+        style={style}
+      >
         {cells.map((cell, j) => (
           <span key={j} {...tablePart('cell')} title={cell}>
             {cell}
@@ -109,7 +131,12 @@ function Lists({ segment, allHosts, now, ...choice }: ListsProps) {
       <h2>Segment</h2>
       <div class="row">
         {PARTS.map(name => (
-          <button key={name} type="button" aria-pressed={name === part} onClick={() => choose(name)}>
+          <button
+            key={name}
+            type="button"
+            aria-pressed={name === part}
+            onClick={() => choose(name)}
+          >
             {`${name} ${whole((name === 'hosts' && allHosts) || segment[name].length)}`}
           </button>
         ))}
@@ -143,7 +170,10 @@ function Lists({ segment, allHosts, now, ...choice }: ListsProps) {
           </div>
         </div>
         <div class="long-scroll" {...tablePart('rowgroup')} {...SCROLLABLE} ref={list}>
-          <div role="presentation" style={{ position: 'relative', height: `${count * rowHeight}px` }}>
+          <div
+            role="presentation"
+            style={{ position: 'relative', height: `${count * rowHeight}px` }}
+          >
             {Array.from({ length: end - first }, (_, i) => row(first + i))}
           </div>
         </div>
@@ -164,7 +194,9 @@ function Conversations({ dhcp, mayChange }: { readonly dhcp: Dhcp; readonly mayC
     <section class="panel">
       <h2>DHCP</h2>
       {list.length === 0 && (
-        <p class="muted">{mayChange ? seen : 'Frames, and so conversations, are shown only with the token.'}</p>
+        <p class="muted">
+          {mayChange ? seen : 'Frames, and so conversations, are shown only with the token.'}
+        </p>
       )}
       <ol class="dhcp stack tight" aria-label="DHCP conversations">
         {list.map(each => (
@@ -192,7 +224,9 @@ function Conversation({ client, hostname, messages }: DhcpTransaction) {
         const kind = isRefused ? 'drop' : accepted
         const later = i > 0 && `+${Math.round(time - start)} ms`
         const other = address !== messages[i - 1]?.address && address
-        const about = [other, later, dropped !== undefined && `dropped: ${dropped}`].filter(Boolean).join(' ')
+        const about = [other, later, dropped !== undefined && `dropped: ${dropped}`]
+          .filter(Boolean)
+          .join(' ')
         return (
           <span key={i} class="row">
             <span class={`tag ${kind}`}>{type}</span>

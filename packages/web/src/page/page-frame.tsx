@@ -166,11 +166,19 @@ function versionOf(state: App): string {
 function about({ state, view }: Shown) {
   const { device } = state
   const { isGeneral, title } = view.value
-  if (isGeneral && state.vnets.length > 0) return <h1>{title === 'All' ? 'All interfaces' : title}</h1>
+  if (isGeneral && state.vnets.length > 0) {
+    return <h1>{title === 'All' ? 'All interfaces' : title}</h1>
+  }
   if (device !== undefined) {
     const pid = state.vnets.find(({ devices }) => devices.includes(device))?.pid
     const { addresses = [] } = device
-    const parts = [...addresses, `${device.driver}, pid ${pid}`, device.mac, `mtu ${device.mtu}`, stateOf(device).text]
+    const parts = [
+      ...addresses,
+      `${device.driver}, pid ${pid}`,
+      device.mac,
+      `mtu ${device.mtu}`,
+      stateOf(device).text,
+    ]
     return (
       <>
         <h1>{device.label}</h1>
@@ -180,7 +188,8 @@ function about({ state, view }: Shown) {
   }
   if (state.hello === undefined) return <h1>vnet</h1>
   const wanted = state.wanted
-  const hint = wanted === '' ? '“vnet snull” in a terminal makes two.' : 'It is shown again when it is back.'
+  const hint =
+    wanted === '' ? '“vnet snull” in a terminal makes two.' : 'It is shown again when it is back.'
   const missing = wanted === '' ? 'No interface' : `${wanted.replace(/^.*\//, '')} is gone`
   return (
     <>

@@ -80,7 +80,9 @@ export class Page implements Shown {
         body: JSON.stringify(request),
       })
       const text = await response.text()
-      if (response.headers.get('content-type')?.includes('json')) return JSON.parse(text) as CommandResult
+      if (response.headers.get('content-type')?.includes('json')) {
+        return JSON.parse(text) as CommandResult
+      }
       return { ok: false, message: text.trim() || `${response.status} ${response.statusText}` }
     } catch {
       return { ok: false, message: 'The server does not answer.' }
@@ -94,7 +96,9 @@ export class Page implements Shown {
 
   #connected(state: FeedState): void {
     this.connection.value = state
-    if (state !== 'connecting') this.trouble.value = SENTENCES[state]
+    if (state !== 'connecting') {
+      this.trouble.value = SENTENCES[state]
+    }
   }
 
   /** Goes where the address of the page leads. */
@@ -107,7 +111,9 @@ export class Page implements Shown {
     const { view: name, device } = parsePlace(location.hash)
     const view = this.#views.find(each => each.name === name)
     this.view.value = view ?? this.#views[0]
-    if (view === undefined && name !== '') this.#tell(`There is no view ${name}. This is ${this.view.value.title}.`)
+    if (view === undefined && name !== '') {
+      this.#tell(`There is no view ${name}. This is ${this.view.value.title}.`)
+    }
     this.state.look(device)
     this.isListOpen.value = false
   }
@@ -120,17 +126,26 @@ export class Page implements Shown {
     const all = [...new Set<Want>([...wants, 'step'])]
     const asked = this.#isHidden.value ? all.filter(want => !MOMENTARY.includes(want)) : all
     const peer = device && wantsPeer && asked.includes('parts') ? peerOf(device, vnets) : undefined
-    const query = device && { device: device.id, want: asked.join(','), ...(peer !== undefined && { peer: peer.id }) }
+    const query = device && {
+      device: device.id,
+      want: asked.join(','),
+      ...(peer !== undefined && { peer: peer.id }),
+    }
     this.#feed.look(pathOf('events', query ?? {}))
   }
 
   #showTitle(): void {
     const { device } = this.state
     const isLit = device === undefined || (device.carrier && device.isUp)
-    document.title = device === undefined ? 'vnet' : `${device.label}${isLit ? '' : ` (${stateOf(device).text})`}: vnet`
+    document.title =
+      device === undefined
+        ? 'vnet'
+        : `${device.label}${isLit ? '' : ` (${stateOf(device).text})`}: vnet`
     const icon = document.querySelector<HTMLLinkElement>('link[rel=icon]')
     const file = isLit ? 'icon.svg' : 'icon-off.svg'
-    if (icon !== null && icon.getAttribute('href') !== file) icon.href = file
+    if (icon !== null && icon.getAttribute('href') !== file) {
+      icon.href = file
+    }
   }
 
   readonly hashOf = (view: string): string => placeHash({ view, device: this.state.wanted })
@@ -144,12 +159,20 @@ export class Page implements Shown {
       const search = document.querySelector<HTMLInputElement>('.devices input')
       search?.focus()
       // A narrow page has the field only after it is drawn.
-      if (search !== document.activeElement) requestAnimationFrame(() => search?.focus())
+      if (search !== document.activeElement) {
+        requestAnimationFrame(() => search?.focus())
+      }
     }
-    if (event.key === '?') this.isHelpOpen.value = !this.isHelpOpen.value
-    if (event.key === 'Escape') this.isHelpOpen.value = false
+    if (event.key === '?') {
+      this.isHelpOpen.value = !this.isHelpOpen.value
+    }
+    if (event.key === 'Escape') {
+      this.isHelpOpen.value = false
+    }
     const view = this.#views[Number(event.key) - 1]
-    if (view !== undefined) location.hash = this.hashOf(view.name)
+    if (view !== undefined) {
+      location.hash = this.hashOf(view.name)
+    }
   }
 }
 

@@ -48,7 +48,10 @@ export function mountPicture(element: Element, { views, style, command }: Pictur
     })
   })
   // The page around it sees only the host, so it would take typed letters for commands.
-  root.addEventListener('keydown', event => isTyping(event as KeyboardEvent) && event.stopPropagation())
+  root.addEventListener(
+    'keydown',
+    event => isTyping(event as KeyboardEvent) && event.stopPropagation(),
+  )
   const Views = () => (
     <KeysFrom.Provider value={root}>
       <div class="picture stack">

@@ -7,7 +7,10 @@ export const HARMLESS = 'NEIGH'
 
 /** Returns the number of drops, without harmless ones. */
 export function wrongDrops(drops: Readonly<Record<string, number>> = {}): number {
-  return Object.entries(drops).reduce((sum, [reason, count]) => (reason === HARMLESS ? sum : sum + count), 0)
+  return Object.entries(drops).reduce(
+    (sum, [reason, count]) => (reason === HARMLESS ? sum : sum + count),
+    0,
+  )
 }
 
 /** Frames and bits per second, and frames dropped per second, without harmless drops. */
@@ -61,14 +64,23 @@ export class Rates {
     const last = samples.at(-1)
     if (time === last?.time) return
     const before = last === undefined || time < last.time ? [] : samples
-    const kept = before.filter((sample, i) => i === before.length - 1 || time - sample.time <= SLOW_MS)
-    this.#samples.value = [...kept, { time, counters: new Map(devices.map(counters => [counters.id, counters])) }]
+    const kept = before.filter(
+      (sample, i) => i === before.length - 1 || time - sample.time <= SLOW_MS,
+    )
+    this.#samples.value = [
+      ...kept,
+      { time, counters: new Map(devices.map(counters => [counters.id, counters])) },
+    ]
     const rates = devices.map(now => [now.id, rateOf(now, time, kept)] as const)
     this.#rates.value = new Map(rates)
   }
 }
 
-function rateOf(now: DeviceCounters, time: number, before: readonly Sample[]): DeviceRate | undefined {
+function rateOf(
+  now: DeviceCounters,
+  time: number,
+  before: readonly Sample[],
+): DeviceRate | undefined {
   const rateSince = (sample: Sample | undefined) => {
     const then = sample?.counters.get(now.id)
     return sample && then && rate(now, then, (time - sample.time) / 1000)
@@ -85,4 +97,5 @@ function rateOf(now: DeviceCounters, time: number, before: readonly Sample[]): D
   return slow === undefined || isFast(slow) ? last : { ...slow, txDrops, rxDrops }
 }
 
-const isFast = ({ txPackets, rxPackets }: DeviceRate): boolean => Math.max(txPackets, rxPackets) > FAST
+const isFast = ({ txPackets, rxPackets }: DeviceRate): boolean =>
+  Math.max(txPackets, rxPackets) > FAST

@@ -6,20 +6,33 @@ import { useNow } from './table.tsx'
 const REFRESH_MS = 500
 
 /** `time` is the server's time of the last statistics, in milliseconds since 1970. */
-export function ScenarioSteps({ scenario, time }: { readonly scenario: ScenarioInfo; readonly time: number }) {
+export function ScenarioSteps({
+  scenario,
+  time,
+}: {
+  readonly scenario: ScenarioInfo
+  readonly time: number
+}) {
   const { file, repeat, steps } = scenario
   const now = useNow(REFRESH_MS)
   const ahead = useMemo(() => time - Date.now(), [time])
   const how = progress(scenario, now + ahead)
   const list = useMemo(() => listOf(steps, how.step), [steps, how.step])
   const rounds = repeat === undefined ? 'runs once' : `repeats every ${formatTime(repeat)}`
-  const cut = steps.some(({ text }) => /\bcarrier off$/.test(text)) ? '. “carrier off” cuts the cable' : ''
+  const cut = steps.some(({ text }) => /\bcarrier off$/.test(text))
+    ? '. “carrier off” cuts the cable'
+    : ''
   return (
     <section class="panel">
       <h2>Scenario</h2>
       <p class="muted">{`${file}: ${steps.length} ${steps.length === 1 ? 'step' : 'steps'}, ${rounds}${cut}`}</p>
       {axisOf(scenario, how.step)}
-      <progress class="round" aria-label="Time of the round" max={lengthOf(scenario)} value={how.at} />
+      <progress
+        class="round"
+        aria-label="Time of the round"
+        max={lengthOf(scenario)}
+        value={how.at}
+      />
       <p role="timer">{wordsOf(how)}</p>
       {list}
     </section>
@@ -63,7 +76,8 @@ function wordsOf({ state, round, at, step, next }: ScenarioProgress): string {
   if (state === 'ended') return 'Has ended: what its last step did stays.'
   const where = `${round > 1 ? `Round ${round}, ` : ''}${formatTime(at - (at % 1000))}`
   const current = step === undefined ? '' : `, step ${step + 1}`
-  const coming = next && `; step ${next.step + 1} in ${formatTime(Math.ceil(next.wait / 1000) * 1000)}`
+  const coming =
+    next && `; step ${next.step + 1} in ${formatTime(Math.ceil(next.wait / 1000) * 1000)}`
   return `${where}${current}${coming ?? ''}`
 }
 
@@ -92,7 +106,9 @@ export const lengthOf = ({ repeat, steps }: Pick<ScenarioInfo, 'repeat' | 'steps
  * Returns the lines of the grid, from 1, between which each step lies until the next one. A short
  * step has a whole column; one that meets the step before it goes to another row.
  */
-export function columnsOf(scenario: Pick<ScenarioInfo, 'repeat' | 'steps'>): { start: number; end: number }[] {
+export function columnsOf(
+  scenario: Pick<ScenarioInfo, 'repeat' | 'steps'>,
+): { start: number; end: number }[] {
   const length = lengthOf(scenario)
   const column = (at: number) => Math.min(COLUMNS - 1, Math.floor((at / length) * COLUMNS))
   return scenario.steps.map(({ at }, i) => {
@@ -104,8 +120,9 @@ export function columnsOf(scenario: Pick<ScenarioInfo, 'repeat' | 'steps'>): { s
 
 /** Returns how far it is at the time `now`, in milliseconds since 1970. */
 export function progress({ started, repeat, steps }: Scenario, now: number): ScenarioProgress {
-  if (started === undefined || now < started)
+  if (started === undefined || now < started) {
     return { state: 'waiting', round: 0, at: 0, step: undefined, next: undefined }
+  }
   const round = repeat === undefined ? 1 : Math.floor((now - started) / repeat) + 1
   const at = now - started - (round - 1) * (repeat ?? 0)
   const following = steps.findIndex(each => each.at > at)
@@ -113,7 +130,10 @@ export function progress({ started, repeat, steps }: Scenario, now: number): Sce
   // The last step of a round applies until the first step of the next round.
   const before = round > 1 ? steps.length - 1 : undefined
   const step = taken >= 0 ? taken : before
-  const again = repeat === undefined || steps.length === 0 ? undefined : { step: 0, wait: repeat - at + steps[0].at }
+  const again =
+    repeat === undefined || steps.length === 0
+      ? undefined
+      : { step: 0, wait: repeat - at + steps[0].at }
   const next = following < 0 ? again : { step: following, wait: steps[following].at - at }
   return { state: next === undefined ? 'ended' : 'running', round, at, step, next }
 }
@@ -125,5 +145,7 @@ export function formatTime(ms: number): string {
   const seconds = Math.floor(ms / 1000)
   const two = (n: number) => `${n}`.padStart(2, '0')
   const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60]
-  return hours > 0 ? `${hours}:${two(minutes)}:${two(seconds % 60)}` : `${minutes}:${two(seconds % 60)}`
+  return hours > 0
+    ? `${hours}:${two(minutes)}:${two(seconds % 60)}`
+    : `${minutes}:${two(seconds % 60)}`
 }

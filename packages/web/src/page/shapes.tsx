@@ -32,7 +32,15 @@ export function Box({ box, lines }: { readonly box: Rect; readonly lines: readon
     <>
       <rect class="box" x={x} y={y} width={width} height={height} rx={4} />
       {lines.map(({ text, tone = 'plain' }, i) => (
-        <Label key={i} class={tone} x={middle} y={top + i * LINE} anchor="middle" text={text} width={width - 4} />
+        <Label
+          key={i}
+          class={tone}
+          x={middle}
+          y={top + i * LINE}
+          anchor="middle"
+          text={text}
+          width={width - 4}
+        />
       ))}
     </>
   )
@@ -78,7 +86,8 @@ type CircleProps = CellsProps & Readonly<Record<'cx' | 'cy' | 'outer' | 'inner',
 export function Circle({ cx, cy, outer, inner, ...cells }: CircleProps) {
   const space = cells.cells === 1 ? 0 : Math.min(0.06, 2 / cells.cells)
   const turn = (part: number) => (2 * Math.PI * part) / cells.cells - Math.PI / 2
-  const piece = (i: number) => arc(cx, cy, outer, inner, turn(i) + space / 2, turn(i + 1) - space / 2)
+  const piece = (i: number) =>
+    arc(cx, cy, outer, inner, turn(i) + space / 2, turn(i + 1) - space / 2)
   return (
     <g class="cells">
       {classes(cells).map((name, i) => (
@@ -88,7 +97,14 @@ export function Circle({ cx, cy, outer, inner, ...cells }: CircleProps) {
   )
 }
 
-function arc(cx: number, cy: number, outer: number, inner: number, from: number, to: number): string {
+function arc(
+  cx: number,
+  cy: number,
+  outer: number,
+  inner: number,
+  from: number,
+  to: number,
+): string {
   const at = (radius: number, angle: number) =>
     `${(cx + radius * Math.cos(angle)).toFixed(2)} ${(cy + radius * Math.sin(angle)).toFixed(2)}`
   const end = Math.min(to, from + 2 * Math.PI - 0.001)
@@ -105,7 +121,10 @@ export function Arrow({ points }: { readonly points: readonly (readonly [number,
   return (
     <>
       <path class="line" d={`M${points.map(point => point.join(' ')).join('L')}`} />
-      <path class="head" d={`M${x2} ${y2}L${hx + 4 * dy} ${hy + 4 * dx}L${hx - 4 * dy} ${hy - 4 * dx}Z`} />
+      <path
+        class="head"
+        d={`M${x2} ${y2}L${hx + 4 * dy} ${hy + 4 * dx}L${hx - 4 * dy} ${hy - 4 * dx}Z`}
+      />
     </>
   )
 }

@@ -36,15 +36,21 @@ export function stateWords(
   drop?: string,
 ): string {
   if (mode === 'off') return 'Frames pass. Halt them to see each step of their path.'
-  if (step === undefined && drop !== undefined) return `The frame went no further: it was dropped: ${drop}.`
-  if (step === undefined && before?.frame !== undefined && before.step < 5)
+  if (step === undefined && drop !== undefined) {
+    return `The frame went no further: it was dropped: ${drop}.`
+  }
+  if (step === undefined && before?.frame !== undefined && before.step < 5) {
     return 'The frame went no further: it was dropped, or the driver or the wire keeps it.'
+  }
   if (step === undefined) return 'No frame waits. Send one, by ping for instance.'
   return `Step ${step.step} of 5 at ${labelOf(step.id, vnets)}, queue ${step.queue}: ${step.next} is next.`
 }
 
 /** Returns why the frame that waited last was dropped, if it was before its last step. */
-export function dropAfter(before: StepInfo | undefined, frames: readonly FlightRow[]): string | undefined {
+export function dropAfter(
+  before: StepInfo | undefined,
+  frames: readonly FlightRow[],
+): string | undefined {
   if (before === undefined || before.step >= 5) return undefined
   return frames.findLast(({ dropped }) => dropped !== undefined)?.dropped?.text
 }
@@ -52,14 +58,19 @@ export function dropAfter(before: StepInfo | undefined, frames: readonly FlightR
 /** Whether a filter lets a step run by itself: its frame does not pass it, or cannot be seen. */
 export function isPassedOver(filter: FrameTest, { id, step, queue, frame }: StepInfo): boolean {
   const direction = step < 4 ? 'tx' : 'rx'
-  return frame === undefined || !filter({ ...frame, id, queue, direction, number: 0, time: 0, dropped: undefined })
+  return (
+    frame === undefined ||
+    !filter({ ...frame, id, queue, direction, number: 0, time: 0, dropped: undefined })
+  )
 }
 
 /** Returns the reason for showing no frame. */
 export function noFrameWords({ step }: StepInfo, hasToken: boolean): string {
   if (!hasToken) return 'Frames are shown with the token only.'
   if (step === 1) return 'The frame is still in the kernel.'
-  return step === 3 ? 'The frame is through: this completes its transmission.' : 'There is no frame.'
+  return step === 3
+    ? 'The frame is through: this completes its transmission.'
+    : 'There is no frame.'
 }
 
 /** Returns the reason for showing no lines. */
@@ -70,13 +81,20 @@ export function noCodeWords({ step, next }: StepInfo, hasToken: boolean): string
 }
 
 /** Returns the earlier values of changed fields by `HEADER/FIELD`; empty for another frame. */
-export function changes(before: StepInfo | undefined, now: StepInfo | undefined): ReadonlyMap<string, string> {
+export function changes(
+  before: StepInfo | undefined,
+  now: StepInfo | undefined,
+): ReadonlyMap<string, string> {
   const changed = new Map<string, string>()
-  if (before?.frame === undefined || now?.frame === undefined || !isLater(now, before)) return changed
+  if (before?.frame === undefined || now?.frame === undefined || !isLater(now, before)) {
+    return changed
+  }
   const old = valuesOf(before.frame.headers)
   for (const [key, value] of valuesOf(now.frame.headers)) {
     const was = old.get(key)
-    if (was !== undefined && was !== value) changed.set(key, was)
+    if (was !== undefined && was !== value) {
+      changed.set(key, was)
+    }
   }
   return changed
 }
@@ -106,18 +124,25 @@ export function changedBytes(first: string, now: string): ReadonlySet<number> {
   const start = all.findIndex((byte, i) => byte !== old[i])
   const last = all.findLastIndex((byte, i) => byte !== old[i + shift])
   const end = Math.max(last, start - shift - 1)
-  const places = [...all.keys()].filter(i => i >= start && i <= end && (shift !== 0 || all[i] !== old[i]))
+  const places = [...all.keys()].filter(
+    i => i >= start && i <= end && (shift !== 0 || all[i] !== old[i]),
+  )
   return new Set(start < 0 ? [] : places)
 }
 
 /** The values of fields by `HEADER/FIELD`; the first value of a field that occurs twice. */
 function valuesOf(headers: readonly Header[]): Map<string, string> {
-  const all = headers.flatMap(({ name, fields }) => fields.map(each => [`${name}/${each.name}`, each.value] as const))
+  const all = headers.flatMap(({ name, fields }) =>
+    fields.map(each => [`${name}/${each.name}`, each.value] as const),
+  )
   return new Map(all.toReversed())
 }
 
 /** Returns the lines with their numbers, ` 9  skb.drop()`, and which of them runs next. */
 export function numbered({ line, first, lines }: NonNullable<StepInfo['source']>) {
   const width = `${first + lines.length - 1}`.length
-  return lines.map((text, i) => ({ text: `${`${first + i}`.padStart(width)}  ${text}`, isNext: first + i === line }))
+  return lines.map((text, i) => ({
+    text: `${`${first + i}`.padStart(width)}  ${text}`,
+    isNext: first + i === line,
+  }))
 }

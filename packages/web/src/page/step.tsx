@@ -1,11 +1,24 @@
 /** Step by step: a frame halts before each step of its path. A click or a key runs the step. */
 import { computed, effect, type Signal, signal, untracked } from '@preact/signals'
 import { useState } from 'preact/hooks'
-import type { DeviceId, DeviceRow, Message, PageCommand, PartInfo, StepInfo } from '../feed-types.ts'
+import type {
+  DeviceId,
+  DeviceRow,
+  Message,
+  PageCommand,
+  PartInfo,
+  StepInfo,
+} from '../feed-types.ts'
 import { type App, draftOf, type View } from './app.ts'
 import { commandLine, NO_TOKEN } from './control.tsx'
 import { describePart } from './driver-text.ts'
-import { EVERY, FilterFields, type FrameFilter, frameFilter, type Wanted } from './filter-fields.tsx'
+import {
+  EVERY,
+  FilterFields,
+  type FrameFilter,
+  frameFilter,
+  type Wanted,
+} from './filter-fields.tsx'
 import { Bytes, Headers } from './frame-parts.tsx'
 import * as model from './step-model.ts'
 import { CommandBox, SCROLLABLE, useKeys } from './table.tsx'
@@ -46,10 +59,21 @@ export function stepView(app: App): View {
     wants: ['step', 'parts', 'flights'],
     wantsPeer: true,
     receive(message) {
-      if (message.type === 'parts') parts.value = new Map([...parts.value, [message.id, message.parts]])
-      if (message.type === 'flights' && message.id === app.device?.id && stepped.value !== undefined) {
-        const drop = model.dropAfter(stepped.value.message.step ?? stepped.value.before, message.frames)
-        if (drop !== undefined) stepped.value = { ...stepped.value, drop }
+      if (message.type === 'parts') {
+        parts.value = new Map([...parts.value, [message.id, message.parts]])
+      }
+      if (
+        message.type === 'flights' &&
+        message.id === app.device?.id &&
+        stepped.value !== undefined
+      ) {
+        const drop = model.dropAfter(
+          stepped.value.message.step ?? stepped.value.before,
+          message.frames,
+        )
+        if (drop !== undefined) {
+          stepped.value = { ...stepped.value, drop }
+        }
       }
       if (message.type !== 'step' || message.id !== app.device?.id) return
       const last = stepped.value?.message.id === message.id ? stepped.value : undefined
@@ -57,13 +81,22 @@ export function stepView(app: App): View {
       const { step } = message
       const changed = model.onPath(last?.changed, before, step)
       const first = (model.isNewPath(before, step) ? undefined : last?.first) ?? step?.frame?.bytes
-      stepped.value = { message, before, changed, first, drop: step === undefined ? last?.drop : undefined }
+      stepped.value = {
+        message,
+        before,
+        changed,
+        first,
+        drop: step === undefined ? last?.drop : undefined,
+      }
     },
     Body: () =>
       app.device === undefined ? (
         <p class="muted">There is no interface to step.</p>
       ) : (
-        <Stepper key={app.device.id} {...{ app, device: app.device, stepped, parts, chosen, filter }} />
+        <Stepper
+          key={app.device.id}
+          {...{ app, device: app.device, stepped, parts, chosen, filter }}
+        />
       ),
   }
 }
@@ -82,11 +115,16 @@ function Stepper({ app, device, stepped, parts, chosen, filter }: StepperProps) 
   const [refused, setRefused] = useState('')
   const error = filter.error.value || refused
   const { mayChange, vnets } = app
-  const { message, before, changed, first, drop } = (stepped.value?.message.id === device.id && stepped.value) || {}
+  const { message, before, changed, first, drop } =
+    (stepped.value?.message.id === device.id && stepped.value) || {}
   const { mode = 'off', step } = message ?? {}
   const isOn = mode === 'on'
   const every = isOn ? (message?.every ?? 0) : chosen.value
-  const halt = (frames: number): StepCommand => ({ do: 'step', mode: 'on', ...(frames > 0 && { every: frames }) })
+  const halt = (frames: number): StepCommand => ({
+    do: 'step',
+    mode: 'on',
+    ...(frames > 0 && { every: frames }),
+  })
   const run = async (command: StepCommand) => {
     const result = await app.command(command)
     setRefused(result.ok ? '' : result.message)
@@ -94,12 +132,17 @@ function Stepper({ app, device, stepped, parts, chosen, filter }: StepperProps) 
   const toggle = () => void run(isOn ? { do: 'step', mode: 'off' } : halt(every))
   const choose = (ms: number) => {
     chosen.value = ms
-    if (isOn) void run(halt(ms))
+    if (isOn) {
+      void run(halt(ms))
+    }
   }
   useKeys(({ key, repeat }) => {
     if (repeat || !mayChange) return
-    if (key === 's') toggle()
-    else if (key === 'n' && step !== undefined) void run(NEXT)
+    if (key === 's') {
+      toggle()
+    } else if (key === 'n' && step !== undefined) {
+      void run(NEXT)
+    }
   })
   return (
     <div class="step stack">
@@ -122,7 +165,8 @@ function Stepper({ app, device, stepped, parts, chosen, filter }: StepperProps) 
           />
         </div>
         <p class="small muted" id="step-filter" hidden={filter.passes.value === undefined}>
-          Steps of other frames, and steps without a frame, run by themselves while this page is open.
+          Steps of other frames, and steps without a frame, run by themselves while this page is
+          open.
         </p>
         <CommandBox line={commandLine(device.label, isOn ? NEXT : halt(every))} />
         <p class="drop" role="alert" hidden={error === ''}>
@@ -165,7 +209,9 @@ interface ButtonsProps {
 
 function Buttons({ isOn, every, hasToken, toggle, choose, next }: ButtonsProps) {
   // Another program may have chosen a time that is not in the list.
-  const times: readonly number[] = model.TIMES.some(time => time === every) ? model.TIMES : [...model.TIMES, every]
+  const times: readonly number[] = model.TIMES.some(time => time === every)
+    ? model.TIMES
+    : [...model.TIMES, every]
   return (
     <div class="row">
       <button
@@ -177,7 +223,13 @@ function Buttons({ isOn, every, hasToken, toggle, choose, next }: ButtonsProps) 
       >
         Next step <kbd class="muted">n</kbd>
       </button>
-      <button type="button" class={isOn ? '' : 'primary'} aria-keyshortcuts="s" disabled={!hasToken} onClick={toggle}>
+      <button
+        type="button"
+        class={isOn ? '' : 'primary'}
+        aria-keyshortcuts="s"
+        disabled={!hasToken}
+        onClick={toggle}
+      >
         <span>{isOn ? 'Let frames pass' : 'Halt frames'}</span> <kbd class="muted">s</kbd>
       </button>
       <label class="row">
@@ -258,7 +310,9 @@ function Parts({ label, parts }: { readonly label: string; readonly parts: reado
           return (
             <div key={`${part.kind} ${part.name}`}>
               <dt class="mono">{name}</dt>
-              <dd class={tone === 'plain' ? '' : tone}>{[value, note].filter(Boolean).join(', ')}</dd>
+              <dd class={tone === 'plain' ? '' : tone}>
+                {[value, note].filter(Boolean).join(', ')}
+              </dd>
             </div>
           )
         })}

@@ -11,7 +11,11 @@ export interface Column<Row> {
 }
 
 /** A narrow page leaves out columns of the class `whole`. */
-export const numbers = <Row,>(title: string, cell: (row: Row) => string, more = ''): Column<Row> => ({
+export const numbers = <Row,>(
+  title: string,
+  cell: (row: Row) => string,
+  more = '',
+): Column<Row> => ({
   title,
   cell,
   class: `number ${more}`,
@@ -112,7 +116,9 @@ function copySelected(text: string): boolean {
   area.select()
   const copied = document.execCommand('copy')
   area.remove()
-  if (focused instanceof HTMLElement) focused.focus()
+  if (focused instanceof HTMLElement) {
+    focused.focus()
+  }
   return copied
 }
 
@@ -122,12 +128,18 @@ export const SCROLLABLE = { tabIndex: 0 } as const
 type TableRole = 'table' | 'grid' | 'rowgroup' | 'row' | 'columnheader' | 'cell' | 'gridcell'
 
 /** The attributes of a part of a table that is not made of table elements. */
-export const tablePart = (role: TableRole, more: Readonly<Record<string, unknown>> = {}) => ({ role, ...more })
+export const tablePart = (role: TableRole, more: Readonly<Record<string, unknown>> = {}) => ({
+  role,
+  ...more,
+})
 
 type Observer = Pick<ResizeObserver & IntersectionObserver, 'observe' | 'disconnect'>
 
 /** Returns a reference for an element, and the last value that an observer of it has set. */
-function useObserved<E extends Element, T>(first: T, observerFor: (set: (value: T) => void) => Observer) {
+function useObserved<E extends Element, T>(
+  first: T,
+  observerFor: (set: (value: T) => void) => Observer,
+) {
   const ref = useRef<E>(null)
   const [value, setValue] = useState(first)
   useLayoutEffect(() => {
@@ -140,11 +152,17 @@ function useObserved<E extends Element, T>(first: T, observerFor: (set: (value: 
 
 /** Returns a reference for an element, and its width in pixels, 0 until it is known. */
 export const useWidth = <E extends Element>() =>
-  useObserved<E, number>(0, set => new ResizeObserver(([{ contentRect }]) => set(Math.floor(contentRect.width))))
+  useObserved<E, number>(
+    0,
+    set => new ResizeObserver(([{ contentRect }]) => set(Math.floor(contentRect.width))),
+  )
 
 /** Returns a reference for an element, and whether a part of it is in the window. */
 export const useInSight = <E extends Element>() =>
-  useObserved<E, boolean>(true, set => new IntersectionObserver(all => set(all.some(each => each.isIntersecting))))
+  useObserved<E, boolean>(
+    true,
+    set => new IntersectionObserver(all => set(all.some(each => each.isIntersecting))),
+  )
 
 /** Whether a key is typed into a field, or chooses there. */
 export function isTyping({ target, ctrlKey, metaKey, altKey }: KeyboardEvent): boolean {
@@ -165,7 +183,8 @@ export function useKeys(pressed: (event: KeyboardEvent) => void): void {
   latest.current = pressed
   const from = useContext(KeysFrom) ?? document
   useLayoutEffect(() => {
-    const take = (event: Event) => isCommandKey(event as KeyboardEvent) && latest.current(event as KeyboardEvent)
+    const take = (event: Event) =>
+      isCommandKey(event as KeyboardEvent) && latest.current(event as KeyboardEvent)
     from.addEventListener('keydown', take)
     return () => from.removeEventListener('keydown', take)
   }, [from])

@@ -1,5 +1,12 @@
 /** Samples of all devices, made of the messages of the feed. */
-import type { DeviceCounters, DeviceId, FeedMessage, PartInfo, StageReport, WireInfo } from '../feed-types.ts'
+import type {
+  DeviceCounters,
+  DeviceId,
+  FeedMessage,
+  PartInfo,
+  StageReport,
+  WireInfo,
+} from '../feed-types.ts'
 import { quantile, since } from '../lateness.ts'
 import { Samples, WINDOW } from './traffic-samples.ts'
 
@@ -42,9 +49,15 @@ export class History {
   }
 
   receive(message: FeedMessage): void {
-    if (message.type === 'stats') this.#addStats(message.time, message.devices)
-    if (message.type === 'wire' && message.wire !== undefined) this.#addWire(message.id, message.time, message.wire)
-    if (message.type === 'parts') this.#addParts(message.id, message.parts)
+    if (message.type === 'stats') {
+      this.#addStats(message.time, message.devices)
+    }
+    if (message.type === 'wire' && message.wire !== undefined) {
+      this.#addWire(message.id, message.time, message.wire)
+    }
+    if (message.type === 'parts') {
+      this.#addParts(message.id, message.parts)
+    }
   }
 
   #addStats(time: number, devices: readonly DeviceCounters[]): void {
@@ -55,7 +68,11 @@ export class History {
       this.#devices.delete(device.id)
       this.#devices.set(device.id, { samples, seen: this.#messages })
       const visited = this.#visited.get(device.id)
-      samples.add(time, countersOf(device), { held: device.held, ...visited?.before, ...visited?.most })
+      samples.add(time, countersOf(device), {
+        held: device.held,
+        ...visited?.before,
+        ...visited?.most,
+      })
       if (visited !== undefined) {
         visited.before = visited.most
         visited.most = {}
@@ -73,14 +90,18 @@ export class History {
     const { wire, most, late } = this.#visit(id)
     for (const stage of stages) {
       const name = stageName(stage)
-      for (const counter of STAGE_COUNTERS) counters[`${counter} ${name}`] = stage[counter]
+      for (const counter of STAGE_COUNTERS) {
+        counters[`${counter} ${name}`] = stage[counter]
+      }
       raise(most, `wire ${name}`, stage.held)
       if (stage.late === undefined) continue
       const counts = since(stage.late.counts, late.get(name) ?? stage.late.counts)
       late.set(name, stage.late.counts)
       for (const [percentile, share] of [['p50', 0.5] as const, ['p99', 0.99] as const]) {
         const ms = quantile(counts, share)
-        if (ms !== undefined) levels[`${percentile} ${name}`] = ms / 1000
+        if (ms !== undefined) {
+          levels[`${percentile} ${name}`] = ms / 1000
+        }
       }
     }
     wire.add(time, counters, levels)
@@ -89,13 +110,21 @@ export class History {
   #addParts(id: DeviceId, parts: readonly PartInfo[]): void {
     const { most } = this.#visit(id)
     // The frames that the pool holds for a device are shown as `held`.
-    for (const { kind, name, length } of parts)
-      if (length !== undefined && kind !== 'pool') raise(most, `${kind} ${name}`, length)
+    for (const { kind, name, length } of parts) {
+      if (length !== undefined && kind !== 'pool') {
+        raise(most, `${kind} ${name}`, length)
+      }
+    }
   }
 
   /** Keeps the most recently visited devices. */
   #visit(id: DeviceId): Visited {
-    const visited = this.#visited.get(id) ?? { wire: new Samples(), most: {}, before: {}, late: new Map() }
+    const visited = this.#visited.get(id) ?? {
+      wire: new Samples(),
+      most: {},
+      before: {},
+      late: new Map(),
+    }
     this.#visited.delete(id)
     this.#visited.set(id, visited)
     for (const oldest of this.#visited.keys()) {
@@ -122,20 +151,39 @@ export function named(message: FeedMessage): FeedMessage {
     const name = stageName(stage)
     const before = counts.get(name) ?? 0
     counts.set(name, before + 1)
-    return before === 0 ? stage : { ...stage, stage: `${stage.stage} removed${before > 1 ? ` ${before}` : ''}` }
+    return before === 0
+      ? stage
+      : { ...stage, stage: `${stage.stage} removed${before > 1 ? ` ${before}` : ''}` }
   })
   return { ...message, wire: { ...message.wire, stages } }
 }
 
 /** Returns `ab loss 2`, or `ab match then loss` for a stage that lies in another. */
-export function stageName({ direction, path, stage }: Pick<StageReport, 'direction' | 'path' | 'stage'>) {
+export function stageName({
+  direction,
+  path,
+  stage,
+}: Pick<StageReport, 'direction' | 'path' | 'stage'>) {
   return `${direction} ${path}${stage}`
 }
 
-function countersOf({ txBytes, rxBytes, txPackets, rxPackets, drops }: DeviceCounters): Record<string, number> {
+function countersOf({
+  txBytes,
+  rxBytes,
+  txPackets,
+  rxPackets,
+  drops,
+}: DeviceCounters): Record<string, number> {
   const bits = { 'tx bits': 8 * txBytes, 'rx bits': 8 * rxBytes }
-  const counters: Record<string, number> = { ...bits, 'tx frames': txPackets, 'rx frames': rxPackets }
-  for (const direction of ['tx', 'rx'] as const)
-    for (const [reason, frames] of Object.entries(drops[direction])) counters[`${direction} ${reason}`] = frames
+  const counters: Record<string, number> = {
+    ...bits,
+    'tx frames': txPackets,
+    'rx frames': rxPackets,
+  }
+  for (const direction of ['tx', 'rx'] as const) {
+    for (const [reason, frames] of Object.entries(drops[direction])) {
+      counters[`${direction} ${reason}`] = frames
+    }
+  }
   return counters
 }

@@ -39,7 +39,12 @@ export interface PlotSpec {
 /** With two styles each, these can be distinguished. */
 const COLOURS_OF_MANY: readonly LineColour[] = ['drop', 'tx', 'warn', 'rx', 'text', 'muted']
 const LINES_MAX = 2 * COLOURS_OF_MANY.length
-const coloursOf = (of: 'ab' | 'ba'): LineColour[] => [of === 'ab' ? 'tx' : 'rx', 'warn', 'text', 'muted']
+const coloursOf = (of: 'ab' | 'ba'): LineColour[] => [
+  of === 'ab' ? 'tx' : 'rx',
+  'warn',
+  'text',
+  'muted',
+]
 
 type LinesOf = (samples: Samples, from: number) => readonly PlotLine[]
 
@@ -55,12 +60,20 @@ export const PLOTS: readonly PlotSpec[] = [
 ]
 
 function deviceOf(title: string, floor: number, empty: string, linesOf: LinesOf): PlotSpec {
-  const content: PlotSpec['content'] = (history, id, from) => contentOf(history.device(id), from, linesOf)
+  const content: PlotSpec['content'] = (history, id, from) =>
+    contentOf(history.device(id), from, linesOf)
   return { title: () => title, unit: '', floor, empty, content }
 }
 
-function wireOf(direction: string, what: string, unit: string, floor: number, linesOf: LinesOf): PlotSpec {
-  const content: PlotSpec['content'] = (history, id, from) => contentOf(history.wire(id), from, linesOf)
+function wireOf(
+  direction: string,
+  what: string,
+  unit: string,
+  floor: number,
+  linesOf: LinesOf,
+): PlotSpec {
+  const content: PlotSpec['content'] = (history, id, from) =>
+    contentOf(history.wire(id), from, linesOf)
   const title: PlotSpec['title'] = device => `Wire ${directionName(device, direction)}: ${what}`
   return { title, unit, floor, empty: undefined, content }
 }
@@ -68,7 +81,11 @@ function wireOf(direction: string, what: string, unit: string, floor: number, li
 function contentOf(samples: Samples | undefined, from: number, linesOf: LinesOf): PlotContent {
   if (samples === undefined) return { times: [], lines: [], more: 0 }
   const lines = linesOf(samples, from)
-  return { times: samples.times(from), lines: lines.slice(0, LINES_MAX), more: Math.max(lines.length - LINES_MAX, 0) }
+  return {
+    times: samples.times(from),
+    lines: lines.slice(0, LINES_MAX),
+    more: Math.max(lines.length - LINES_MAX, 0),
+  }
 }
 
 function bothDirections(what: 'bits' | 'frames'): LinesOf {
@@ -92,7 +109,9 @@ function drops(samples: Samples, from: number): PlotLine[] {
 }
 
 function held(samples: Samples, from: number): PlotLine[] {
-  const lines = samples.levelKeys().map(key => ({ key, label: heldLabel(key), values: samples.level(key, from) }))
+  const lines = samples
+    .levelKeys()
+    .map(key => ({ key, label: heldLabel(key), values: samples.level(key, from) }))
   // Empty stages use up no line styles.
   const shown = lines.filter(line => line.key === 'held' || isSeen(line))
   return shown.map((line, i) => ({ ...line, ...styleOf(i + 1) }))
@@ -108,7 +127,8 @@ function heldLabel(key: string): string {
 function stages(direction: 'ab' | 'ba'): LinesOf {
   // The rest of both directions is with the first.
   const isShown = (key: string) => (key === OTHER ? 'ab' : key.split(' ')[1]) === direction
-  const labelOf = (key: string) => (key === OTHER ? 'others' : `${nameOf(key)}: ${key.split(' ')[0]}`)
+  const labelOf = (key: string) =>
+    key === OTHER ? 'others' : `${nameOf(key)}: ${key.split(' ')[0]}`
   return (samples, from) => {
     const keys = samples.rateKeys().filter(isShown)
     const lost = keys.filter(key => key.startsWith('dropped '))
@@ -128,7 +148,12 @@ function lateness(direction: 'ab' | 'ba'): LinesOf {
     return keys.map((key): PlotLine => {
       const { colour } = styleOf(names.indexOf(nameOf(key)), coloursOf(direction))
       const of = key.slice(0, 3)
-      return { label: `${nameOf(key)}: ${of}`, colour, isDashed: of === 'p99', values: samples.level(key, from) }
+      return {
+        label: `${nameOf(key)}: ${of}`,
+        colour,
+        isDashed: of === 'p99',
+        values: samples.level(key, from),
+      }
     })
   }
 }
@@ -141,4 +166,5 @@ function styleOf(index: number, colours = COLOURS_OF_MANY): Pick<PlotLine, 'colo
   return { colour: colours.at(index % count)!, isDashed: index % (2 * count) >= count }
 }
 
-const isSeen = ({ values }: Pick<PlotLine, 'values'>): boolean => values.some(value => value !== null && value > 0)
+const isSeen = ({ values }: Pick<PlotLine, 'values'>): boolean =>
+  values.some(value => value !== null && value > 0)

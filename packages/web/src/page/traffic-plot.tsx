@@ -50,7 +50,9 @@ export function Plot(props: PlotProps) {
   const isHidden = lines.length === 0 && spec.empty === undefined
   const toggle = (label: string) => {
     const others = new Set(off)
-    if (!others.delete(label)) others.add(label)
+    if (!others.delete(label)) {
+      others.add(label)
+    }
     props.off.value = others
   }
   return (
@@ -68,9 +70,14 @@ export function Plot(props: PlotProps) {
               aria-pressed={!off.has(label)}
               onClick={() => toggle(label)}
             >
-              <span class={isDashed ? 'sample dashed' : 'sample'} style={{ color: `var(--${colour})` }} />
+              <span
+                class={isDashed ? 'sample dashed' : 'sample'}
+                style={{ color: `var(--${colour})` }}
+              />
               <span>{label}</span>
-              <span class="value">{typeof value === 'number' ? formatNumber(value, spec.unit) : '-'}</span>
+              <span class="value">
+                {typeof value === 'number' ? formatNumber(value, spec.unit) : '-'}
+              </span>
             </button>
           )
         })}
@@ -100,7 +107,9 @@ function useChart(props: PlotProps) {
       const at = left < 0 || typeof idx !== 'number' ? undefined : idx
       setIndex(at)
       const { content: drawn, point } = latest.current
-      if (event !== undefined) point(at === undefined ? undefined : drawn.times[at])
+      if (event !== undefined) {
+        point(at === undefined ? undefined : drawn.times[at])
+      }
     }
     const shown = new uPlot(
       { ...optionsOf(latest, width, host.current!.clientHeight), hooks: hooksOf(latest, moved) },
@@ -112,8 +121,9 @@ function useChart(props: PlotProps) {
   }, [made, width, scheme])
   useLayoutEffect(() => {
     for (const [i, { label }] of lines.entries()) {
-      if (chart.current?.series[i + 1]?.show === off.has(label))
+      if (chart.current?.series[i + 1]?.show === off.has(label)) {
         chart.current.setSeries(i + 1, { show: !off.has(label) })
+      }
     }
   }, [made, width, scheme, off])
   useLayoutEffect(() => {
@@ -148,7 +158,12 @@ function optionsOf(
 ): uPlot.Options {
   const { unit, floor } = spec
   const font = `13px ${getComputedStyle(document.body).fontFamily}`
-  const axis = { font, stroke: colours.muted, grid: { stroke: colours.line, width: 1 }, ticks: { show: false } }
+  const axis = {
+    font,
+    stroke: colours.muted,
+    grid: { stroke: colours.line, width: 1 },
+    ticks: { show: false },
+  }
   const series = content.lines.map(({ label, colour, isDashed }): uPlot.Series => {
     const look = { stroke: colours[colour], width: 1.5, points: { size: 4, fill: colours[colour] } }
     return { label, ...look, ...(isDashed && { dash: DASH }) }
@@ -161,10 +176,18 @@ function optionsOf(
     width,
     height,
     legend: { show: false },
-    scales: { x: { time: true, auto: false }, y: { range: (_, _min, max) => [0, top(max, floor)] } },
+    scales: {
+      x: { time: true, auto: false },
+      y: { range: (_, _min, max) => [0, top(max, floor)] },
+    },
     axes: [
       { ...axis, size: AXIS_HEIGHT, space: 72, incrs: TIME_STEPS, values: timesOfAxis },
-      { ...axis, values: (_, splits) => splits.map(value => formatNumber(value, unit)), size: AXIS_WIDTH, space: 28 },
+      {
+        ...axis,
+        values: (_, splits) => splits.map(value => formatNumber(value, unit)),
+        size: AXIS_WIDTH,
+        space: 28,
+      },
     ],
     series: [{}, ...(series.length === 0 ? [{ show: false }] : series)],
     padding: [8, HALF_CLOCK, 0, 0],
@@ -172,7 +195,11 @@ function optionsOf(
       y: false,
       drag: { x: true, y: false, setScale: false, dist: DRAG_MIN },
       bind: { dblclick: () => back },
-      sync: { key: CURSOR, scales: ['x', null], filters: { pub: type => /^mouse(move|leave)$/.test(type) } },
+      sync: {
+        key: CURSOR,
+        scales: ['x', null],
+        filters: { pub: type => /^mouse(move|leave)$/.test(type) },
+      },
     },
   }
 }
@@ -185,10 +212,17 @@ function hooksOf(latest: Latest, moved: (chart: uPlot) => void): uPlot.Hooks.Arr
     chart.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false)
     latest.current.zoom(range)
   }
-  return { setSelect: [dragged], setCursor: [moved], draw: [chart => drawEvents(chart, latest.current)] }
+  return {
+    setSelect: [dragged],
+    setCursor: [moved],
+    draw: [chart => drawEvents(chart, latest.current)],
+  }
 }
 
-function drawEvents({ ctx, bbox, scales, valToPos }: uPlot, { events, colours }: Latest['current']): void {
+function drawEvents(
+  { ctx, bbox, scales, valToPos }: uPlot,
+  { events, colours }: Latest['current'],
+): void {
   const { min = 0, max = 0 } = scales.x
   ctx.save()
   ctx.lineWidth = devicePixelRatio

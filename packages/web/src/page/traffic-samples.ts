@@ -43,18 +43,30 @@ export class Samples {
     const last = this.#recent.at(-1)
     if (!Number.isFinite(time) || time === last?.time) return
     const elapsed = last === undefined ? 0 : time - last.time
-    if (elapsed < 0) this.#times.set(this.#times.map(each => each + elapsed - 1000))
-    if (elapsed > GAP) this.#advance(last!.time + 1, false)
-    if (elapsed < 0 || elapsed > GAP || hasFallen(last?.counters ?? {}, counters)) this.#recent = []
+    if (elapsed < 0) {
+      this.#times.set(this.#times.map(each => each + elapsed - 1000))
+    }
+    if (elapsed > GAP) {
+      this.#advance(last!.time + 1, false)
+    }
+    if (elapsed < 0 || elapsed > GAP || hasFallen(last?.counters ?? {}, counters)) {
+      this.#recent = []
+    }
     this.#recent.push({ time, counters: { ...counters } })
-    while (this.#recent.length > 1 && time - this.#recent[1].time >= SPAN) this.#recent.shift()
+    while (this.#recent.length > 1 && time - this.#recent[1].time >= SPAN) {
+      this.#recent.shift()
+    }
     const [first] = this.#recent
     const isKnown = time - first.time >= SPAN_MIN
     this.#advance(time, isKnown)
-    if (isKnown) this.#setRates(first.counters, counters, (time - first.time) / 1000)
+    if (isKnown) {
+      this.#setRates(first.counters, counters, (time - first.time) / 1000)
+    }
     for (const [key, value] of Object.entries(levels)) {
       const column = this.#levels.get(key) ?? this.#newColumn(this.#levels, key, UNKNOWN)
-      if (column !== undefined) column[SLOTS - 1] = value
+      if (column !== undefined) {
+        column[SLOTS - 1] = value
+      }
     }
   }
 
@@ -87,9 +99,14 @@ export class Samples {
     let rest = 0
     for (const [key, value] of Object.entries(counters)) {
       const more = value - (before[key] ?? 0)
-      const column = this.#rates.get(key) ?? (more > 0 ? this.#newColumn(this.#rates, key, this.#still) : undefined)
-      if (column !== undefined) column[SLOTS - 1] = more / seconds
-      else rest += more
+      const column =
+        this.#rates.get(key) ??
+        (more > 0 ? this.#newColumn(this.#rates, key, this.#still) : undefined)
+      if (column !== undefined) {
+        column[SLOTS - 1] = more / seconds
+      } else {
+        rest += more
+      }
     }
     if (rest === 0) return
     const others = this.#rates.get(OTHER) ?? this.#still.slice()
@@ -108,11 +125,23 @@ export class Samples {
   /** Makes room for a sample. Keys that had no value in the window are forgotten once a round. */
   #advance(time: number, isKnown: boolean): void {
     push(this.#times, time)
-    for (const column of [this.#still, ...this.#rates.values()]) push(column, isKnown ? 0 : Number.NaN)
-    for (const column of this.#levels.values()) push(column, Number.NaN)
+    for (const column of [this.#still, ...this.#rates.values()]) {
+      push(column, isKnown ? 0 : Number.NaN)
+    }
+    for (const column of this.#levels.values()) {
+      push(column, Number.NaN)
+    }
     if (this.#added++ % SLOTS !== 0) return
-    for (const [key, column] of this.#rates) if (column.every(value => !value)) this.#rates.delete(key)
-    for (const [key, column] of this.#levels) if (column.every(Number.isNaN)) this.#levels.delete(key)
+    for (const [key, column] of this.#rates) {
+      if (column.every(value => !value)) {
+        this.#rates.delete(key)
+      }
+    }
+    for (const [key, column] of this.#levels) {
+      if (column.every(Number.isNaN)) {
+        this.#levels.delete(key)
+      }
+    }
   }
 
   #read(from: number, column: Column | Float64Array): number[] {

@@ -26,7 +26,9 @@ export function trafficView(app: App): View {
     title: 'Traffic',
     wants: ['parts', 'wire'],
     receive(message) {
-      if (message.type === 'stats' && !state.isPaused.value) state.version.value++
+      if (message.type === 'stats' && !state.isPaused.value) {
+        state.version.value++
+      }
     },
     Body: () => <Traffic app={app} state={state} />,
   }
@@ -71,7 +73,9 @@ function Traffic({ app, state }: { readonly app: App; readonly state: State }) {
   return (
     <div class="traffic stack close">
       <Toolbar {...{ state, end, range, zoomTo, cursor }} />
-      <p class="muted keys">Drag or + − to zoom, double click or 0 to zoom out, ← → for values, p to pause</p>
+      <p class="muted keys">
+        Drag or + − to zoom, double click or 0 to zoom out, ← → for values, p to pause
+      </p>
       <div class="plots">
         {PLOTS.map((spec, i) => (
           <Plot
@@ -95,7 +99,10 @@ function Traffic({ app, state }: { readonly app: App; readonly state: State }) {
 function useRange(state: State, end: number, times: readonly number[]) {
   const { length, zoom } = state
   /** The time at the cursor, and whether keys have moved it there, so that it remains there. */
-  const [cursor, setCursor] = useState<{ readonly time: number | undefined; readonly isPointed: boolean }>()
+  const [cursor, setCursor] = useState<{
+    readonly time: number | undefined
+    readonly isPointed: boolean
+  }>()
   const range = zoom.value ?? { from: end - length.value, to: end }
   /** A zoom keeps its place while time advances. It cannot leave the recorded time. */
   const zoomTo = (next: TimeRange | undefined) => {
@@ -108,7 +115,9 @@ function useRange(state: State, end: number, times: readonly number[]) {
     const span = Math.max((range.to - range.from) * by, ZOOM_MIN)
     const fixed = cursor?.time ?? range.to
     const part = (fixed - range.from) / (range.to - range.from)
-    zoomTo(span >= WINDOW ? undefined : { from: fixed - part * span, to: fixed + (1 - part) * span })
+    zoomTo(
+      span >= WINDOW ? undefined : { from: fixed - part * span, to: fixed + (1 - part) * span },
+    )
   }
   const pan = (direction: -1 | 1) => {
     const by = direction * (range.to - range.from) * PAN_STEP
@@ -118,7 +127,8 @@ function useRange(state: State, end: number, times: readonly number[]) {
   const step = (direction: -1 | 1) => {
     const shown = times.filter(time => time >= range.from && time <= range.to)
     const at = shown.indexOf(cursor?.time ?? Number.NaN)
-    const next = at === -1 ? shown.length - 1 : Math.min(Math.max(at + direction, 0), shown.length - 1)
+    const next =
+      at === -1 ? shown.length - 1 : Math.min(Math.max(at + direction, 0), shown.length - 1)
     setCursor({ time: shown[next], isPointed: true })
   }
   const actions: Readonly<Record<string, (isShifted: boolean) => void>> = {
@@ -131,11 +141,18 @@ function useRange(state: State, end: number, times: readonly number[]) {
     ArrowRight: isShifted => (isShifted ? pan(1) : step(1)),
   }
   useKeys(event => {
-    if (event.key === 'p') pause(state)
+    if (event.key === 'p') {
+      pause(state)
+    }
     // Other keys belong to the focused element.
     const { target } = event
     const action = actions[event.key]
-    if (action === undefined || (target instanceof Element && target.closest('nav, header') !== null)) return
+    if (
+      action === undefined ||
+      (target instanceof Element && target.closest('nav, header') !== null)
+    ) {
+      return
+    }
     event.preventDefault()
     action(event.shiftKey)
   })
@@ -144,7 +161,9 @@ function useRange(state: State, end: number, times: readonly number[]) {
 
 function pause({ isPaused, version }: State): void {
   isPaused.value = !isPaused.value
-  if (!isPaused.value) version.value++
+  if (!isPaused.value) {
+    version.value++
+  }
 }
 
 type ToolbarProps = Pick<ReturnType<typeof useRange>, 'range' | 'zoomTo' | 'cursor'> & {
@@ -175,7 +194,12 @@ function Toolbar({ state, end, range, zoomTo, cursor }: ToolbarProps) {
           </button>
         ))}
       </fieldset>
-      <button type="button" aria-keyshortcuts="p" aria-pressed={isPaused.value} onClick={() => pause(state)}>
+      <button
+        type="button"
+        aria-keyshortcuts="p"
+        aria-pressed={isPaused.value}
+        onClick={() => pause(state)}
+      >
         Pause
       </button>
       <button type="button" hidden={zoom.value === undefined} onClick={() => zoomTo(undefined)}>
@@ -184,7 +208,9 @@ function Toolbar({ state, end, range, zoomTo, cursor }: ToolbarProps) {
       <span class="muted" role="status">
         {status.filter(Boolean).join(', ')}
       </span>
-      <span class="muted">{cursor?.time !== undefined && `values of ${clockText(cursor.time)}`}</span>
+      <span class="muted">
+        {cursor?.time !== undefined && `values of ${clockText(cursor.time)}`}
+      </span>
     </div>
   )
 }
@@ -219,16 +245,22 @@ function Stages({
   readonly device: DeviceRow | undefined
 }) {
   if (stages.length === 0) return null
-  const cell = (stage: StageReport) => stageName({ ...stage, direction: directionName(device, stage.direction) })
+  const cell = (stage: StageReport) =>
+    stageName({ ...stage, direction: directionName(device, stage.direction) })
   return (
     <section class="panel plot-wide">
       <h2>Wire: stages</h2>
       <section class="scroll" aria-label="Stages" {...SCROLLABLE}>
-        <Table class="stages" columns={[{ title: 'stage', cell }, ...COLUMNS]} rows={stages} keyOf={stageName} />
+        <Table
+          class="stages"
+          columns={[{ title: 'stage', cell }, ...COLUMNS]}
+          rows={stages}
+          keyOf={stageName}
+        />
       </section>
       <p class="small muted">
-        late: how long after the requested time packets left, since the stage was set. p50: half of them at most so
-        late, p99: 99 %.
+        late: how long after the requested time packets left, since the stage was set. p50: half of
+        them at most so late, p99: 99 %.
       </p>
     </section>
   )

@@ -12,7 +12,9 @@ export function WireForm({ hands }: { readonly hands: Hands }) {
     <section class="panel">
       <h2>Wire</h2>
       {message?.wire === undefined ? (
-        <p class="muted">{message ? 'This interface has no wire.' : 'Waiting for the text of the wire.'}</p>
+        <p class="muted">
+          {message ? 'This interface has no wire.' : 'Waiting for the text of the wire.'}
+        </p>
       ) : (
         <Form hands={hands} now={message.wire.text} />
       )}
@@ -84,17 +86,28 @@ function Form({ hands, now }: { readonly hands: Hands; readonly now: Texts }) {
   )
 }
 
-function useCheck(app: App, spec: string, direction: Direction | '', result: Signal<CommandResult | undefined>): void {
+function useCheck(
+  app: App,
+  spec: string,
+  direction: Direction | '',
+  result: Signal<CommandResult | undefined>,
+): void {
   useEffect(() => {
     if (spec === '' || spec === 'off' || !app.mayChange) return
     return askAfterTyping(app, { do: 'check-wire', text: spec }, checked => {
       // A result of Set that came first is about the same text.
-      if (!checked.ok) result.value ??= checked
+      if (!checked.ok) {
+        result.value ??= checked
+      }
     })
   }, [spec, direction])
 }
 
-type TextNowProps = Readonly<{ app: App; now: Texts; edit: (text: string, direction: Direction) => void }>
+type TextNowProps = Readonly<{
+  app: App
+  now: Texts
+  edit: (text: string, direction: Direction) => void
+}>
 
 function TextNow({ app: { device, mayChange }, now, edit }: TextNowProps) {
   return (
@@ -130,7 +143,9 @@ function Presets({ app: { device, presets } }: { readonly app: App }) {
       {presets.map(({ name, up, down }) => {
         // Frames that an attached interface receives are a download.
         const [there, back] = device?.isAttached ? [down, up] : [up, down]
-        return <option key={name} value={`preset ${name}`} label={`${ab} ${there}; ${ba} ${back}`} />
+        return (
+          <option key={name} value={`preset ${name}`} label={`${ab} ${there}; ${ba} ${back}`} />
+        )
       })}
     </datalist>
   )

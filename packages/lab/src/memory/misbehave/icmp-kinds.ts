@@ -43,7 +43,9 @@ export function icmpKind(text: string): Kind {
   const number = numberOf(text)
   const known = KINDS.get(text) ?? (number > 0 ? ([number, number] as const) : undefined)
   if (known !== undefined) return known
-  throw new UsageError(`'${text}' is not an ICMP error: ${[...KINDS.keys()].join(', ')}, or a type and a code: 3/1`)
+  throw new UsageError(
+    `'${text}' is not an ICMP error: ${[...KINDS.keys()].join(', ')}, or a type and a code: 3/1`,
+  )
 }
 
 function numberOf(text: string): number {
@@ -60,7 +62,10 @@ export function sendError(ip: IpStack, segment: Segment, [v4, v6]: Kind, mtu: nu
   const kind = version === IP4 ? v4 : v6
   if (kind === NONE) return
   const address = (at: number) => frame.slice(at, at + version.address)
-  const [own, peer] = [address(version.sourceAt(ETH_HLEN)), address(version.destinationAt(ETH_HLEN))]
+  const [own, peer] = [
+    address(version.sourceAt(ETH_HLEN)),
+    address(version.destinationAt(ETH_HLEN)),
+  ]
   const message = new Uint8Array(ICMP_HLEN + version.header + tcp.TCP_HLEN)
   put16(message, 0, kind)
   put32(message, 4, mtu)

@@ -26,8 +26,11 @@ export function readMisbehaviour(text: string, ip: IpStack): Rewriter | undefine
 function readRules(c: Cursor, filters: readonly WireFilter[]): Rule[] {
   const rules: Rule[] = []
   while (c.peek() !== undefined && !c.is(')')) {
-    if (c.takes('match')) rules.push(...readMatch(c, filters))
-    else if (!c.takes('|')) rules.push(readRule(c, filters))
+    if (c.takes('match')) {
+      rules.push(...readMatch(c, filters))
+    } else if (!c.takes('|')) {
+      rules.push(readRule(c, filters))
+    }
   }
   return rules
 }
@@ -37,7 +40,9 @@ function readMatch(c: Cursor, filters: readonly WireFilter[]): Rule[] {
   const text = c.filter(['('])
   const filter = pointing(c.text, token ?? c.last, () => compileFilter(text))
   const open = c.peek()
-  if (!c.takes('(')) throw c.error("match needs ( ... ) after its filter: match 'tcp port 80' ( window 0 )")
+  if (!c.takes('(')) {
+    throw c.error("match needs ( ... ) after its filter: match 'tcp port 80' ( window 0 )")
+  }
   const rules = readRules(c, [...filters, filter])
   if (!c.takes(')')) throw c.error("this '(' has no ')'", open)
   return rules
@@ -48,19 +53,29 @@ function readRule(c: Cursor, filters: readonly WireFilter[]): Rule {
   const phrase = NAMES.findLast(starts) ?? ''
   const read = WORDS.get(phrase)
   const { text = '' } = c.peek() ?? {}
-  if (read === undefined) throw c.error(`'${text}' is not a word of misbehave${didYouMean(text, NAMES)}`)
-  for (const _ of phrase.split(' ')) c.next()
+  if (read === undefined) {
+    throw c.error(`'${text}' is not a word of misbehave${didYouMean(text, NAMES)}`)
+  }
+  for (const _ of phrase.split(' ')) {
+    c.next()
+  }
   return { action: read(c), filters, when: readWhen(c), order: NAMES.indexOf(phrase) }
 }
 
 function readWhen(c: Cursor): When {
   const when: { -readonly [K in keyof When]: number } = {}
-  for (let token = c.peek(); token !== undefined && CONDITIONS.includes(token.text); token = c.peek()) {
+  for (
+    let token = c.peek();
+    token !== undefined && CONDITIONS.includes(token.text);
+    token = c.peek()
+  ) {
     const word = token.text as keyof When
     if (word in when) throw c.error(`${word} is given twice`, token)
     c.next()
     when[word] =
-      word === 'for' ? c.duration('for needs a time: for 10s') : c.value(`${word} needs a number`, whole('a count'))
+      word === 'for'
+        ? c.duration('for needs a time: for 10s')
+        : c.value(`${word} needs a number`, whole('a count'))
   }
   return when
 }

@@ -64,8 +64,12 @@ export class Rewriter {
     const connection = this.#connectionOf(segment)
     connection.last = segment
     let segments: readonly Segment[] = [segment]
-    for (const rule of this.#rules) segments = segments.flatMap(each => this.#apply(rule, each, connection))
-    for (const each of segments) emit(each.frame)
+    for (const rule of this.#rules) {
+      segments = segments.flatMap(each => this.#apply(rule, each, connection))
+    }
+    for (const each of segments) {
+      emit(each.frame)
+    }
   }
 
   /** Takes note of a frame that the host receives, which is lent. */
@@ -94,7 +98,9 @@ export class Rewriter {
     const n = (connection.hits.get(rule) ?? 0) + 1
     connection.hits.set(rule, n)
     if (n > first || n % every !== 0 || (nth ?? n) !== n) return [segment]
-    if (n === 1 && action.isWindow && left < ALL) this.after(left, () => announcement(connection.last ?? segment))
+    if (n === 1 && action.isWindow && left < ALL) {
+      this.after(left, () => announcement(connection.last ?? segment))
+    }
     return action.act(segment, connection, n, this)
   }
 
@@ -110,7 +116,9 @@ export class Rewriter {
     const began = this.ip.clock.now()
     const made: Connection = { began, start, finAck: undefined, last: undefined, hits: new Map() }
     const [oldest] = this.#connections.keys()
-    if (this.#connections.size >= CONNECTIONS_MAX && oldest !== undefined) this.#connections.delete(oldest)
+    if (this.#connections.size >= CONNECTIONS_MAX && oldest !== undefined) {
+      this.#connections.delete(oldest)
+    }
     this.#connections.set(key, made)
     return made
   }

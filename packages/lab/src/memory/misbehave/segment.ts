@@ -34,7 +34,8 @@ export function segmentOf(frame: Uint8Array): Segment | undefined {
   const upper = new UpperHeader()
   const version = upper.find(frame, ETH_HLEN, frame.length) === 4 ? IP4 : IP6
   const { h, protocol, isFragment, end } = upper
-  const isTcp = h >= 0 && protocol === IPPROTO_TCP && !isFragment && tcp.parse(frame, h, end - h) >= 0
+  const isTcp =
+    h >= 0 && protocol === IPPROTO_TCP && !isFragment && tcp.parse(frame, h, end - h) >= 0
   return isTcp ? segmentAt(frame, version, h, end) : undefined
 }
 
@@ -42,12 +43,16 @@ export const has = (s: Segment, flags: number): boolean => (s.flags & flags) !==
 
 /** Returns the sequence number after its data, SYN and FIN. */
 export function nextOf(s: Segment): number {
-  return (s.sequence + s.data.length + (has(s, tcp.TCP_SYN) ? 1 : 0) + (has(s, tcp.TCP_FIN) ? 1 : 0)) >>> 0
+  return (
+    (s.sequence + s.data.length + (has(s, tcp.TCP_SYN) ? 1 : 0) + (has(s, tcp.TCP_FIN) ? 1 : 0)) >>>
+    0
+  )
 }
 
 /** Returns keys of the addresses and ports of its sender and its receiver. */
 export function endsOf({ frame, version, h }: Segment): [source: string, destination: string] {
-  const end = (address: number, port: number) => keyOf(frame, address, version.address) + keyOf(frame, port, 2)
+  const end = (address: number, port: number) =>
+    keyOf(frame, address, version.address) + keyOf(frame, port, 2)
   return [end(version.sourceAt(ETH_HLEN), h), end(version.destinationAt(ETH_HLEN), h + 2)]
 }
 
@@ -61,14 +66,22 @@ export function changed(s: Segment, change: (frame: Uint8Array, h: number) => vo
 }
 
 /** Returns a segment with the headers of another, except for these fields and the data. */
-export function like(s: Segment, sequence: number, flags: number, data: Uint8Array = NOTHING): Segment {
+export function like(
+  s: Segment,
+  sequence: number,
+  flags: number,
+  data: Uint8Array = NOTHING,
+): Segment {
   const { version, h } = s
   const at = h + tcp.dataOffset(s.frame, h)
   const frame = new Uint8Array(at + data.length)
   frame.set(s.frame.subarray(0, at))
   frame.set(data, at)
-  if (version === IP4) setTotalLength(frame, ETH_HLEN, frame.length - ETH_HLEN)
-  else setPayloadLength(frame, ETH_HLEN, frame.length - ETH_HLEN - version.header)
+  if (version === IP4) {
+    setTotalLength(frame, ETH_HLEN, frame.length - ETH_HLEN)
+  } else {
+    setPayloadLength(frame, ETH_HLEN, frame.length - ETH_HLEN - version.header)
+  }
   version.finish(frame, ETH_HLEN)
   put32(frame, h + 4, sequence)
   return changed(segmentAt(frame, version, h, frame.length), () => tcp.setFlags(frame, h, flags))

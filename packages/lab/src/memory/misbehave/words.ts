@@ -24,7 +24,8 @@ const LATE = new TextEncoder().encode('data after fin')
 /** Differs from the right checksum, also in ones' complement arithmetic. */
 const WRONG = 0x5555
 
-const isPureAck = (s: Segment): boolean => s.data.length === 0 && !has(s, tcp.TCP_SYN | tcp.TCP_FIN | tcp.TCP_RST)
+const isPureAck = (s: Segment): boolean =>
+  s.data.length === 0 && !has(s, tcp.TCP_SYN | tcp.TCP_FIN | tcp.TCP_RST)
 const isSyn = (s: Segment): boolean => has(s, tcp.TCP_SYN)
 const always = (): boolean => true
 
@@ -54,19 +55,29 @@ function mss(c: Cursor): Action {
   return { applies, act: s => [changed(s, (frame, h) => put16(frame, h + tcp.TCP_HLEN + 2, size))] }
 }
 
-const resized = (s: Segment, field: number) => [changed(s, (frame, h) => put16(frame, h + 14, field))]
+const resized = (s: Segment, field: number) => [
+  changed(s, (frame, h) => put16(frame, h + 14, field)),
+]
 
 function window(c: Cursor): Action {
   const bytes = c.value('window needs a size or shrink: window 0', parseSize)
-  return { applies: always, act: s => resized(s, Math.min(s.window, windowField(bytes, s))), isWindow: true }
+  return {
+    applies: always,
+    act: s => resized(s, Math.min(s.window, windowField(bytes, s))),
+    isWindow: true,
+  }
 }
 
 function windowShrink(): Action {
-  return { applies: s => !isSyn(s), act: (s, _, n) => (n % 2 === 0 ? resized(s, s.window >> 1) : [s]) }
+  return {
+    applies: s => !isSyn(s),
+    act: (s, _, n) => (n % 2 === 0 ? resized(s, s.window >> 1) : [s]),
+  }
 }
 
 function noFinAck(): Action {
-  const isAck = (s: Segment, finAck: number) => has(s, tcp.TCP_RST) || ((s.acknowledgment - finAck) | 0) >= 0
+  const isAck = (s: Segment, finAck: number) =>
+    has(s, tcp.TCP_RST) || ((s.acknowledgment - finAck) | 0) >= 0
   return {
     applies: (s, { finAck }) => finAck !== undefined && isAck(s, finAck),
     act: (s, { finAck = 0 }) =>
@@ -75,7 +86,10 @@ function noFinAck(): Action {
 }
 
 function dataAfterFin(): Action {
-  return { applies: s => has(s, tcp.TCP_FIN), act: s => [s, like(s, nextOf(s), tcp.TCP_PSH | tcp.TCP_ACK, LATE)] }
+  return {
+    applies: s => has(s, tcp.TCP_FIN),
+    act: s => [s, like(s, nextOf(s), tcp.TCP_PSH | tcp.TCP_ACK, LATE)],
+  }
 }
 
 function reset(after: number): Action {
@@ -85,14 +99,20 @@ function reset(after: number): Action {
     const rst = like(s, s.sequence + cut, tcp.TCP_RST | tcp.TCP_ACK)
     return [...(cut > 0 ? [part(s, 0, cut)] : []), rst, part(s, cut, s.data.length)]
   }
-  return { applies: (s, connection) => left(s, connection) >= 0 && left(s, connection) < s.data.length, act }
+  return {
+    applies: (s, connection) => left(s, connection) >= 0 && left(s, connection) < s.data.length,
+    act,
+  }
 }
 
 function segments(c: Cursor): Action {
   const size = c.value('segments needs the bytes of each: segments 1', whole('a length'))
   const count = (s: Segment) => Math.ceil(s.data.length / size)
   const at = (s: Segment, i: number) => part(s, i * size, Math.min((i + 1) * size, s.data.length))
-  return { applies: s => s.data.length > size, act: s => Array.from({ length: count(s) }, (_, i) => at(s, i)) }
+  return {
+    applies: s => s.data.length > size,
+    act: s => Array.from({ length: count(s) }, (_, i) => at(s, i)),
+  }
 }
 
 function overlap(): Action {

@@ -26,7 +26,9 @@ function patch(prototype: Record<string, unknown>): void {
     if (typeof nodes !== 'function') continue
     const value = function (this: object, ...args: unknown[]): void {
       const { sendDate } = (args[at + 1] ?? {}) as RespondOptions
-      if (sendDate ?? true) args[at] = withDate(args[at])
+      if (sendDate ?? true) {
+        args[at] = withDate(args[at])
+      }
       Reflect.apply(nodes, this, args)
     }
     Object.defineProperty(prototype, name, { value, configurable: true, writable: true })
@@ -40,7 +42,9 @@ function withDate(headers: unknown = {}): unknown {
     const hasDate = headers.some((name, i) => i % 2 === 0 && String(name).toLowerCase() === 'date')
     return hasDate ? headers : [...headers, 'date', date]
   }
-  return typeof headers === 'object' && headers !== null ? { ...headers, date: dateOf(headers) ?? date } : headers
+  return typeof headers === 'object' && headers !== null
+    ? { ...headers, date: dateOf(headers) ?? date }
+    : headers
 }
 
 const dateOf = (headers: object): unknown => (headers as { date?: unknown }).date

@@ -106,17 +106,35 @@ export class ServerHandle {
     server._connections++
     Object.assign(socket, { server, _server: server })
     server.emit('connection', socket)
-    if (accepted.hasSubscribers) accepted.publish({ socket })
+    if (accepted.hasSubscribers) {
+      accepted.publish({ socket })
+    }
   }
 
   #socketOf(handle: TcpHandle): net.Socket {
-    const { allowHalfOpen, pauseOnConnect, noDelay, keepAlive, keepAliveInitialDelay, highWaterMark } = this.#server
+    const {
+      allowHalfOpen,
+      pauseOnConnect,
+      noDelay,
+      keepAlive,
+      keepAliveInitialDelay,
+      highWaterMark,
+    } = this.#server
     const marks = { readableHighWaterMark: highWaterMark, writableHighWaterMark: highWaterMark }
-    const options = { handle: handle.native, allowHalfOpen, pauseOnCreate: pauseOnConnect, ...marks }
+    const options = {
+      handle: handle.native,
+      allowHalfOpen,
+      pauseOnCreate: pauseOnConnect,
+      ...marks,
+    }
     const socket = new net.Socket(options as net.SocketConstructorOpts)
     adopt(socket, handle, this.#boot)
-    if (noDelay) socket.setNoDelay(true)
-    if (keepAlive) socket.setKeepAlive(true, keepAliveInitialDelay * 1000)
+    if (noDelay) {
+      socket.setNoDelay(true)
+    }
+    if (keepAlive) {
+      socket.setKeepAlive(true, keepAliveInitialDelay * 1000)
+    }
     return socket
   }
 }

@@ -14,7 +14,13 @@ import type { Boot } from '../time/boot.ts'
 import type { NativeTcp } from './native-stream.ts'
 import { callError } from './node-address.ts'
 import { TcpHandle } from './tcp-handle.ts'
-import { addVirtual, clearVirtualTimeout, renewTimeout, setVirtualTimeout, topOf } from './virtual-timeout.ts'
+import {
+  addVirtual,
+  clearVirtualTimeout,
+  renewTimeout,
+  setVirtualTimeout,
+  topOf,
+} from './virtual-timeout.ts'
 
 /** What net.Socket has without being documented. */
 interface Internals {
@@ -55,9 +61,13 @@ export function adopt(socket: net.Socket, handle: TcpHandle, boot: Boot): void {
   handle.onReadError = errno => topOf(socket).destroy(callError('read', errno))
   const isNew = !states.has(socket)
   states.set(socket, { handle, boot, queued: 0 })
-  if (isNew) Object.defineProperties(socket, socket instanceof TLSSocket ? ofTls : ofNet)
+  if (isNew) {
+    Object.defineProperties(socket, socket instanceof TLSSocket ? ofTls : ofNet)
+  }
   addVirtual(socket)
-  if (isNew) renewTimeout(socket as never, nodes.setTimeout as never)
+  if (isNew) {
+    renewTimeout(socket as never, nodes.setTimeout as never)
+  }
 }
 
 /** What a socket has in place of Node's methods. */
@@ -78,12 +88,21 @@ const methods = {
   resetAndDestroy(this: Adopted): net.Socket {
     if (this._handle === null) return nodes.resetAndDestroy.call(this)
     const reset = () => void nodes._reset.call(this)
-    if (this.connecting) this.once('connect', reset)
-    else reset()
+    if (this.connecting) {
+      this.once('connect', reset)
+    } else {
+      reset()
+    }
     return this
   },
 
-  _writeGeneric(this: Adopted, isMany: boolean, data: unknown, encoding: BufferEncoding, done: Done): void {
+  _writeGeneric(
+    this: Adopted,
+    isMany: boolean,
+    data: unknown,
+    encoding: BufferEncoding,
+    done: Done,
+  ): void {
     // It may have connected elsewhere since.
     if (this.connecting || this._handle !== stateOf(this).handle.native) {
       nodes._writeGeneric.call(this, isMany, data, encoding, done)
@@ -92,24 +111,39 @@ const methods = {
     const state = stateOf(this)
     this._pendingData = null
     this._unrefTimer()
-    const written = isMany ? (data as readonly Written[]) : [{ chunk: data as Written['chunk'], encoding }]
+    const written = isMany
+      ? (data as readonly Written[])
+      : [{ chunk: data as Written['chunk'], encoding }]
     const finish = (result: number) => {
       state.queued = 0
-      if (result === 0 && !this.destroyed) this._unrefTimer()
+      if (result === 0 && !this.destroyed) {
+        this._unrefTimer()
+      }
       const isSilent = this.destroyed && !CANCELS_WITH_ERROR
       done(result < 0 && !isSilent ? callError('write', -result) : null)
     }
     const chunks = written.map(({ chunk, encoding: own }) =>
       typeof chunk === 'string' ? Buffer.from(chunk, own) : chunk,
     )
-    const status = state.handle.write(chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks), finish)
-    if (status <= 0) finish(status)
-    else state.queued = this._handle.writeQueueSize
+    const status = state.handle.write(
+      chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks),
+      finish,
+    )
+    if (status <= 0) {
+      finish(status)
+    } else {
+      state.queued = this._handle.writeQueueSize
+    }
   },
 }
 
 const hidden = (each: Partial<typeof methods>) =>
-  Object.fromEntries(Object.entries(each).map(([name, value]) => [name, { value, configurable: true, writable: true }]))
+  Object.fromEntries(
+    Object.entries(each).map(([name, value]) => [
+      name,
+      { value, configurable: true, writable: true },
+    ]),
+  )
 const { _destroy, _onTimeout } = methods
 const [ofNet, ofTls] = [hidden(methods), hidden({ _destroy, _onTimeout })]
 
@@ -119,8 +153,11 @@ function onTimeout(socket: Adopted): void {
   const queued = socket._handle?.writeQueueSize ?? 0
   const isMoving = state.queued > 0 && queued !== state.queued
   state.queued = queued
-  if (isMoving) socket._unrefTimer()
-  else socket.emit('timeout')
+  if (isMoving) {
+    socket._unrefTimer()
+  } else {
+    socket.emit('timeout')
+  }
 }
 
 /**
@@ -131,9 +168,12 @@ export function connectInMemory(socket: net.Socket, options: object, tcp: Tcp, b
   const own = socket as Adopted
   const handle = new TcpHandle(tcp, boot)
   // Node reports the connection to the owner of this handle, which TLS wraps in another one.
-  if (own instanceof TLSSocket && own._handle !== null)
+  if (own instanceof TLSSocket && own._handle !== null) {
     Object.assign(handle.native, { [symbolOf(own._handle, 'owner_symbol')]: own })
-  if (own.destroyed) Object.assign(own, { _peername: null })
+  }
+  if (own.destroyed) {
+    Object.assign(own, { _peername: null })
+  }
   adopt(own, handle, boot)
   own[REINITIALIZE](handle.native)
   return { ...options, autoSelectFamily: false }

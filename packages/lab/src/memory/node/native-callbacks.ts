@@ -40,11 +40,16 @@ export function readNative(stream: Pick<NativeTcp, 'readBuffer'>, bytes: Uint8Ar
 /** `isOver` is whether a socket is over one in memory. */
 export function patchTlsAndHttp(isOver: IsOver): void {
   patchPush(TLSSocket.prototype, isOver)
-  patchPush(http.IncomingMessage.prototype, message => isOfServer(message as http.IncomingMessage, isOver))
+  patchPush(http.IncomingMessage.prototype, message =>
+    isOfServer(message as http.IncomingMessage, isOver),
+  )
 }
 
 /** Node's C++ parts read the bodies of a server. Its JavaScript feeds the parser of a client. */
-function isOfServer(message: http.IncomingMessage & { readonly req?: object }, isOver: IsOver): boolean {
+function isOfServer(
+  message: http.IncomingMessage & { readonly req?: object },
+  isOver: IsOver,
+): boolean {
   if (message.req !== undefined || message.socket == null || !isOver(message.socket)) return false
   const { request } = state
   state.request = message
@@ -71,7 +76,9 @@ function http2StreamPrototype(): Readable {
 function patchPush(prototype: Readable, isOver: IsOver): void {
   const push = prototype.push as Push
   const value: Push = function (chunk, encoding) {
-    if (!state.isReading || state.isInside || chunk === null || !isOver(this)) return push.call(this, chunk, encoding)
+    if (!state.isReading || state.isInside || chunk === null || !isOver(this)) {
+      return push.call(this, chunk, encoding)
+    }
     state.isInside = true
     try {
       runBetween()

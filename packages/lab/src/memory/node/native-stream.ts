@@ -27,7 +27,13 @@ interface NativeStream {
 
 /** TCPConnectWrap of Node. */
 export interface ConnectRequest {
-  oncomplete(status: number, handle: NativeStream, request: this, readable: boolean, writable: boolean): void
+  oncomplete(
+    status: number,
+    handle: NativeStream,
+    request: this,
+    readable: boolean,
+    writable: boolean,
+  ): void
 }
 
 /** Methods of a TCP handle that Node calls, too. */
@@ -78,9 +84,15 @@ function findClasses(): Classes {
   socket.destroy()
   if (_parentWrap !== undefined && typeof JSStream?.prototype.readBuffer === 'function') {
     const keys = Reflect.ownKeys(Object.getPrototypeOf(_parentWrap))
-    return { JSStream, sessionKey: keys.find(key => key === 'undefined' || nameOf(key) === 'kBoundSession') }
+    return {
+      JSStream,
+      sessionKey: keys.find(key => key === 'undefined' || nameOf(key) === 'kBoundSession'),
+    }
   }
-  throw new Error(`this version of Node, ${process.version}, has no JSStream, which world: 'memory' needs`)
+  throw new Error(
+    `this version of Node, ${process.version}, has no JSStream, which world: 'memory' needs`,
+  )
 }
 
-const nameOf = (key: string | symbol): string | undefined => (typeof key === 'symbol' ? key.description : key)
+const nameOf = (key: string | symbol): string | undefined =>
+  typeof key === 'symbol' ? key.description : key

@@ -29,8 +29,14 @@ export function bindBytes(text: string): Uint8Array | undefined {
 }
 
 /** Writes an address as a socket of `family` shows it. Without one: any. */
-export function showEndpoint(out: NodeAddress, family: 4 | 6, address?: Uint8Array, port = 0): void {
-  const bytes = address === undefined ? new Uint8Array(family === 4 ? IPV4_ALEN : IPV6_ALEN) : unmapped(address)
+export function showEndpoint(
+  out: NodeAddress,
+  family: 4 | 6,
+  address?: Uint8Array,
+  port = 0,
+): void {
+  const bytes =
+    address === undefined ? new Uint8Array(family === 4 ? IPV4_ALEN : IPV6_ALEN) : unmapped(address)
   const text = formatAddress(bytes)
   out.address = family === 6 && bytes.length === IPV4_ALEN ? `::ffff:${text}` : text
   out.family = family === 6 ? 'IPv6' : 'IPv4'

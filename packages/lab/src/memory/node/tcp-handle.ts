@@ -12,8 +12,19 @@ import type { Tcp } from '@vnet/inet/internal/tcp/tcp'
 import { EBADF, ECANCELED, EINVAL, NSEC_PER_SEC } from 'vnet/internal/base/index'
 import type { Boot } from '../time/boot.ts'
 import { readNative } from './native-callbacks.ts'
-import { type ConnectRequest, type NativeRequest, type NativeTcp, nodeClasses } from './native-stream.ts'
-import { addressBytes, bindBytes, type NodeAddress, showEndpoint, statusOf } from './node-address.ts'
+import {
+  type ConnectRequest,
+  type NativeRequest,
+  type NativeTcp,
+  nodeClasses,
+} from './native-stream.ts'
+import {
+  addressBytes,
+  bindBytes,
+  type NodeAddress,
+  showEndpoint,
+  statusOf,
+} from './node-address.ts'
 
 /** The most that libuv reads at a time. */
 const READ_MAX = 65536
@@ -41,7 +52,9 @@ class TcpReader {
       size += bytes?.length ?? 0
     }
     const bytes = chunks.length > 1 ? Buffer.concat(chunks) : (chunks[0] ?? NOTHING)
-    if (bytes.length === 0 && this.isAtEnd) this.isReadable = false
+    if (bytes.length === 0 && this.isAtEnd) {
+      this.isReadable = false
+    }
     return bytes
   }
 }
@@ -105,11 +118,15 @@ export class TcpHandle implements TcpEvents {
 
   onReadable(): void {
     this.#reader.isReadable = true
-    if (this.#isReading) this.#wake()
+    if (this.#isReading) {
+      this.#wake()
+    }
   }
 
   onWritable(): void {
-    if (this.#writes.length > 0) this.#wake()
+    if (this.#writes.length > 0) {
+      this.#wake()
+    }
   }
 
   onError(errno: number): void {
@@ -127,7 +144,9 @@ export class TcpHandle implements TcpEvents {
     this.#written += bytes.length
     const write = { rest: bytes, done }
     const status = this.#writes.length > 0 ? 1 : this.#flush(write)
-    if (status > 0) this.#writes.push(write)
+    if (status > 0) {
+      this.#writes.push(write)
+    }
     return status
   }
 
@@ -136,14 +155,17 @@ export class TcpHandle implements TcpEvents {
       isClosing: () => this.#isClosed,
       onreadstart: () => this.#startReading(),
       onreadstop: () => this.#stopReading(),
-      onwrite: (request: NativeRequest, chunks: readonly Uint8Array[]) => this.#onWrite(request, chunks),
+      onwrite: (request: NativeRequest, chunks: readonly Uint8Array[]) =>
+        this.#onWrite(request, chunks),
       onshutdown: (request: NativeRequest) => this.#onShutdown(request),
       close: (done?: () => void) => this.#close(done),
       reset: (done?: () => void) => this.#close(done, true),
       bind: (address: string, port: number) => this.#bind(4, address, port),
       bind6: (address: string, port: number) => this.#bind(6, address, port),
-      connect: (request: ConnectRequest, address: string, port: number) => this.#connect(4, request, address, port),
-      connect6: (request: ConnectRequest, address: string, port: number) => this.#connect(6, request, address, port),
+      connect: (request: ConnectRequest, address: string, port: number) =>
+        this.#connect(4, request, address, port),
+      connect6: (request: ConnectRequest, address: string, port: number) =>
+        this.#connect(6, request, address, port),
       getsockname: (out: NodeAddress) => this.#show(out, this.#connection?.local ?? this.#local),
       getpeername: (out: NodeAddress) => this.#show(out, this.#connection?.remote),
       setNoDelay: (on: boolean) => this.#setNoDelay(on),
@@ -187,7 +209,9 @@ export class TcpHandle implements TcpEvents {
 
   #startReading(): number {
     this.#isReading = true
-    if (this.#reader.isReadable || this.#error > 0) this.#wake()
+    if (this.#reader.isReadable || this.#error > 0) {
+      this.#wake()
+    }
     return 0
   }
 
@@ -201,19 +225,25 @@ export class TcpHandle implements TcpEvents {
     const finish = (result: number) => this.native.finishWrite(request, result)
     const status = this.write(Buffer.concat(chunks), finish)
     // A write of libuv has ended when the call returns.
-    if (status === 0) process.nextTick(finish, 0)
+    if (status === 0) {
+      process.nextTick(finish, 0)
+    }
     return Math.min(status, 0)
   }
 
   /** Like libuv, it shuts down after all ticks and microtasks, before immediates of the program. */
   #onShutdown(request: NativeRequest): number {
     this.#shutdown = request
-    queueMicrotask(() => process.nextTick(() => this.#resource.runInAsyncScope(this.#flushShutdown, this)))
+    queueMicrotask(() =>
+      process.nextTick(() => this.#resource.runInAsyncScope(this.#flushShutdown, this)),
+    )
     return 0
   }
 
   #flushShutdown(): void {
-    if (this.#shutdown !== undefined && this.#writes.length === 0 && !this.#isClosed) this.#pollShutdown(this.#shutdown)
+    if (this.#shutdown !== undefined && this.#writes.length === 0 && !this.#isClosed) {
+      this.#pollShutdown(this.#shutdown)
+    }
   }
 
   #setNoDelay(on: boolean): number {
@@ -222,10 +252,18 @@ export class TcpHandle implements TcpEvents {
   }
 
   /** Takes seconds, like setsockopt(2). */
-  #setKeepAlive(on: boolean, idle = 0, interval = KEEPALIVE_INTERVAL, probes = KEEPALIVE_PROBES): number {
+  #setKeepAlive(
+    on: boolean,
+    idle = 0,
+    interval = KEEPALIVE_INTERVAL,
+    probes = KEEPALIVE_PROBES,
+  ): number {
     // Without a delay, libuv sets only SO_KEEPALIVE.
-    if (idle > 0) this.#connection?.setKeepAlive(on, idle * NSEC_PER_SEC, interval * NSEC_PER_SEC, probes)
-    else this.#connection?.setKeepAlive(on)
+    if (idle > 0) {
+      this.#connection?.setKeepAlive(on, idle * NSEC_PER_SEC, interval * NSEC_PER_SEC, probes)
+    } else {
+      this.#connection?.setKeepAlive(on)
+    }
     return 0
   }
 
@@ -238,8 +276,11 @@ export class TcpHandle implements TcpEvents {
   /** Returns 0. */
   #close(done: () => void = () => {}, isReset = false): number {
     if (!this.#isClosed) {
-      if (isReset) this.#connection?.reset()
-      else this.#connection?.close()
+      if (isReset) {
+        this.#connection?.reset()
+      } else {
+        this.#connection?.close()
+      }
     }
     this.#isClosed = true
     this.#isReading = false
@@ -251,8 +292,12 @@ export class TcpHandle implements TcpEvents {
     const shutdown = this.#shutdown
     this.#shutdown = undefined
     this.#connecting = undefined
-    for (const { done: end } of this.#writes.splice(0)) end(-ECANCELED)
-    if (shutdown !== undefined) this.native.finishShutdown(shutdown, -ECANCELED)
+    for (const { done: end } of this.#writes.splice(0)) {
+      end(-ECANCELED)
+    }
+    if (shutdown !== undefined) {
+      this.native.finishShutdown(shutdown, -ECANCELED)
+    }
     done()
   }
 
@@ -266,10 +311,15 @@ export class TcpHandle implements TcpEvents {
   readonly #poll = (): void => {
     this.#isAwake = false
     if (this.#isClosed) return
-    if (this.#connecting !== undefined) this.#pollConnect(this.#connecting)
-    else if (this.#isReading && (this.#reader.isReadable || this.#error > 0)) this.#pollRead()
-    else if (this.#writes[0] !== undefined) this.#pollWrite(this.#writes[0])
-    else if (this.#shutdown !== undefined) this.#pollShutdown(this.#shutdown)
+    if (this.#connecting !== undefined) {
+      this.#pollConnect(this.#connecting)
+    } else if (this.#isReading && (this.#reader.isReadable || this.#error > 0)) {
+      this.#pollRead()
+    } else if (this.#writes[0] !== undefined) {
+      this.#pollWrite(this.#writes[0])
+    } else if (this.#shutdown !== undefined) {
+      this.#pollShutdown(this.#shutdown)
+    }
   }
 
   #pollConnect(request: ConnectRequest): void {
@@ -283,11 +333,21 @@ export class TcpHandle implements TcpEvents {
   #pollRead(): void {
     const bytes = this.#reader.read(this.#connection)
     // Another event may follow.
-    if (this.#reader.isReadable || this.#error > 0 || this.#writes.length > 0 || this.#shutdown !== undefined)
+    if (
+      this.#reader.isReadable ||
+      this.#error > 0 ||
+      this.#writes.length > 0 ||
+      this.#shutdown !== undefined
+    ) {
       this.#wake()
-    if (bytes.length > 0) readNative(this.native, bytes)
-    else if (this.#reader.isAtEnd) this.native.emitEOF()
-    else if (this.#error > 0) this.onReadError(this.#takeError())
+    }
+    if (bytes.length > 0) {
+      readNative(this.native, bytes)
+    } else if (this.#reader.isAtEnd) {
+      this.native.emitEOF()
+    } else if (this.#error > 0) {
+      this.onReadError(this.#takeError())
+    }
   }
 
   #pollWrite(write: PendingWrite): void {
@@ -303,7 +363,9 @@ export class TcpHandle implements TcpEvents {
     if (this.#error > 0) {
       this.#reader.isReadable = true
       this.#reader.hasFailed = true
-      if (this.#isReading) this.#wake()
+      if (this.#isReading) {
+        this.#wake()
+      }
       return -this.#takeError()
     }
     const taken = this.#connection?.write(write.rest) ?? -EINVAL

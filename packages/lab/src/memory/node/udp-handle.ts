@@ -15,7 +15,13 @@ import type { InterfaceChoice, Udp, UdpSocket } from '@vnet/inet/internal/udp'
 import { EBADF, EINVAL, ENODEV } from 'vnet/internal/base/errno'
 import { type DgramHandle, dgramState, symbolOf } from '../../world/dgram-state.ts'
 import type { Boot } from '../time/boot.ts'
-import { addressBytes, bindBytes, type NodeAddress, showEndpoint, statusOf } from './node-address.ts'
+import {
+  addressBytes,
+  bindBytes,
+  type NodeAddress,
+  showEndpoint,
+  statusOf,
+} from './node-address.ts'
 
 // include/uv.h
 const UV_UDP_IPV6ONLY = 1
@@ -68,7 +74,9 @@ export class UdpHandle implements DgramHandle, UdpEvents {
   #deliver(...args: [length: number, data?: Buffer, from?: NodeAddress]): void {
     const [length, ...rest] = args
     const deliver = () => {
-      if (this.#isReceiving) this.onmessage(length, this, ...rest)
+      if (this.#isReceiving) {
+        this.onmessage(length, this, ...rest)
+      }
     }
     this.#options.boot.soon(this.#resource, deliver)
   }
@@ -105,11 +113,20 @@ export class UdpHandle implements DgramHandle, UdpEvents {
    * in this call. Returns 0 after a crash of the host, which means that it is not sent yet, or a
    * negative errno. `port` and `address` are missing for a connected socket.
    */
-  send(_request: object, list: readonly ArrayBufferView[], _length: number, port: unknown, address?: string): number {
+  send(
+    _request: object,
+    list: readonly ArrayBufferView[],
+    _length: number,
+    port: unknown,
+    address?: string,
+  ): number {
     if (this.#options.boot.isDead) return 0
-    const to = typeof port === 'number' && address !== undefined ? this.#endpoint(address, port) : undefined
+    const to =
+      typeof port === 'number' && address !== undefined ? this.#endpoint(address, port) : undefined
     if (to === null) return -EINVAL
-    const data = Buffer.concat(list.map(each => new Uint8Array(each.buffer, each.byteOffset, each.byteLength)))
+    const data = Buffer.concat(
+      list.map(each => new Uint8Array(each.buffer, each.byteOffset, each.byteLength)),
+    )
     const status = this.#socket?.send(data, to) ?? -EBADF
     return status < 0 ? status : data.length + 1
   }
@@ -173,7 +190,11 @@ export class UdpHandle implements DgramHandle, UdpEvents {
     return this.#setMembership('leaveGroup', group, dev)
   }
 
-  #setMembership(change: 'joinGroup' | 'leaveGroup', group: string, dev: string | undefined): number {
+  #setMembership(
+    change: 'joinGroup' | 'leaveGroup',
+    group: string,
+    dev: string | undefined,
+  ): number {
     const [bytes, choice] = [addressBytes(group), choiceOf(dev)]
     if (bytes === undefined || choice === null) return -EINVAL
     return this.#socket?.[change](bytes, choice) ?? -EBADF
@@ -187,8 +208,12 @@ export class UdpHandle implements DgramHandle, UdpEvents {
 
   /** Returns the size of a buffer, after it has set one that is not 0. The kernel doubles it. */
   bufferSize(size: number, isReceive: boolean): number {
-    const [name, min] = isReceive ? (['receive', MIN_RECEIVE] as const) : (['send', MIN_SEND] as const)
-    if (size > 0) this.#sizes[name] = Math.max(2 * Math.min(size, BUFFER_DEFAULT), min)
+    const [name, min] = isReceive
+      ? (['receive', MIN_RECEIVE] as const)
+      : (['send', MIN_SEND] as const)
+    if (size > 0) {
+      this.#sizes[name] = Math.max(2 * Math.min(size, BUFFER_DEFAULT), min)
+    }
     return this.#sizes[name]
   }
 
@@ -208,7 +233,9 @@ export class UdpHandle implements DgramHandle, UdpEvents {
     this.#isReceiving = false
     this.#socket?.close()
     this.#socket = undefined
-    if (done !== undefined) this.#options.boot.soon(this.#resource, done)
+    if (done !== undefined) {
+      this.#options.boot.soon(this.#resource, done)
+    }
   }
 }
 
@@ -234,7 +261,9 @@ export function takeOver(udp: Udp, socket: dgram.Socket, boot: Boot): void {
   // Node finds the socket of a handle by it.
   const owner = symbolOf(old, 'owner_symbol')
   Object.assign(handle, { [owner]: socket })
-  if (!old.hasRef()) handle.unref()
+  if (!old.hasRef()) {
+    handle.unref()
+  }
   old.close()
   state.handle = handle
 }

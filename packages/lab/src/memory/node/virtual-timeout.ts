@@ -58,7 +58,9 @@ export function addVirtual(socket: object): void {
 /** Exchanges the time-out that a socket had before it was one in memory. */
 export function renewTimeout(socket: TimedStream, nodes: SetTimeout<TimedStream>): void {
   const armed = (socket as unknown as Record<symbol, object | null>)[symbolOf(socket, 'timeout')]
-  if (armed != null) setVirtualTimeout(socket, nodes, socket.timeout ?? 0, undefined)
+  if (armed != null) {
+    setVirtualTimeout(socket, nodes, socket.timeout ?? 0, undefined)
+  }
 }
 
 /** Calls `nodes`, Node's setTimeout of the stream, and replaces the timer that it arms. */
@@ -77,7 +79,9 @@ export function setVirtualTimeout<T extends TimedStream>(
   if (armed === before || armed === null || armed === undefined) return stream
   armed.close()
   owner[key] = setTimeout(() => {
-    if (!stream.destroyed) stream._onTimeout()
+    if (!stream.destroyed) {
+      stream._onTimeout()
+    }
   }, stream.timeout)
   owner[key].unref()
   return stream
@@ -96,7 +100,9 @@ function makeVirtual(prototype: object): void {
   patched.add(prototype)
   const nodes = (prototype as TimedStream & { setTimeout: SetTimeout<TimedStream> }).setTimeout
   const value = function (this: TimedStream, ms: number, callback?: () => void): TimedStream {
-    return isOverVirtual(this) ? setVirtualTimeout(this, nodes, ms, callback) : nodes.call(this, ms, callback)
+    return isOverVirtual(this)
+      ? setVirtualTimeout(this, nodes, ms, callback)
+      : nodes.call(this, ms, callback)
   }
   Object.defineProperty(prototype, 'setTimeout', { value, configurable: true, writable: true })
 }
@@ -117,11 +123,15 @@ export function topOf(socket: net.Socket): net.Socket {
 }
 
 function watchLayers(): void {
-  const prototype = TLSSocket.prototype as TLSSocket & { _init(socket: unknown, below: object | undefined): void }
+  const prototype = TLSSocket.prototype as TLSSocket & {
+    _init(socket: unknown, below: object | undefined): void
+  }
   const nodes = prototype._init
   const value = function (this: TLSSocket, socket: unknown, below: object | undefined): void {
     nodes.call(this, socket, below)
-    if (below != null) above.set(below, this)
+    if (below != null) {
+      above.set(below, this)
+    }
   }
   Object.defineProperty(prototype, '_init', { value, configurable: true, writable: true })
 }
@@ -136,13 +146,18 @@ function watchSessions(prototype: object, key: PropertyKey): void {
       return sessions.get(this)
     },
     set(this: object, session: EventEmitter | undefined) {
-      if (session === undefined) sessions.delete(this)
-      else sessions.set(this, session)
+      if (session === undefined) {
+        sessions.delete(this)
+      } else {
+        sessions.set(this, session)
+      }
       if (session === undefined || !isOverVirtual(this)) return
       virtual.add(session)
       // The class is not exported. Sessions of clients and of servers extend it.
       const base = Object.getPrototypeOf(Object.getPrototypeOf(session))
-      if (!patched.has(base)) patchHttp2(isOverVirtual)
+      if (!patched.has(base)) {
+        patchHttp2(isOverVirtual)
+      }
       makeVirtual(base)
       dateResponses(session)
     },

@@ -23,7 +23,14 @@ const THINGS: ReadonlyMap<string, string> = new Map([
   ['UDPWRAP', 'a real UDP socket'],
   ['PIPEWRAP', 'a real pipe'],
 ])
-const PARTS = ['MESSAGEPORT', 'TCPCONNECTWRAP', 'PIPECONNECTWRAP', 'WRITEWRAP', 'SHUTDOWNWRAP', 'UDPSENDWRAP']
+const PARTS = [
+  'MESSAGEPORT',
+  'TCPCONNECTWRAP',
+  'PIPECONNECTWRAP',
+  'WRITEWRAP',
+  'SHUTDOWNWRAP',
+  'UDPSENDWRAP',
+]
 /** FSREQCALLBACK, GETADDRINFOREQWRAP, FILEHANDLECLOSEREQ ... */
 const REQUEST = /^[A-Z\d]*(REQ(CALLBACK|PROMISE|WRAP)?|QUERYWRAP)$/
 /** Jobs of crypto: SCRYPTREQUEST, PBKDF2REQUEST ... */
@@ -33,7 +40,9 @@ const kinds = new Map<string, Kind | undefined>()
 
 /** Returns the kind of a type; undefined if it takes no real time. */
 export function kindOf(type: string): Kind | undefined {
-  if (!kinds.has(type)) kinds.set(type, findKind(type))
+  if (!kinds.has(type)) {
+    kinds.set(type, findKind(type))
+  }
   return kinds.get(type)
 }
 
@@ -73,6 +82,7 @@ export function pipesOf(wrap: Wrap | undefined): unknown[] {
 
 /** Returns the object of Node's JavaScript to which a native object belongs. */
 function ownerOf(wrap: Wrap | undefined): Record<string, unknown> | undefined {
-  const key = wrap && Object.getOwnPropertySymbols(wrap).find(symbol => symbol.description === 'owner_symbol')
+  const key =
+    wrap && Object.getOwnPropertySymbols(wrap).find(symbol => symbol.description === 'owner_symbol')
   return key && (wrap as unknown as Record<symbol, Record<string, unknown>>)[key]
 }

@@ -57,13 +57,18 @@ export class Boot implements Code {
 
   /** Calls `fn` now, or in its turn after a pause; never after a crash. */
   pass(fn: () => void): void {
-    if (this.isRunning) fn()
-    else this.hold(fn)
+    if (this.isRunning) {
+      fn()
+    } else {
+      this.hold(fn)
+    }
   }
 
   /** Calls `fn` in its turn after a pause; never after a crash. */
   hold(fn: () => void): void {
-    if (!this.#isDead) this.#held.push(AsyncResource.bind(fn))
+    if (!this.#isDead) {
+      this.#held.push(AsyncResource.bind(fn))
+    }
   }
 
   pause(): void {
@@ -91,7 +96,9 @@ export class Boot implements Code {
     try {
       this.#held.shift()?.()
     } finally {
-      if (!this.#isPaused) this.resume()
+      if (!this.#isPaused) {
+        this.resume()
+      }
     }
   }
 }
@@ -120,10 +127,15 @@ export function currentBoot(): Boot | undefined {
 }
 
 /** Node's setImmediate for code of no boot. It remains replaced in the thread. */
-function setImmediate(callback: (...args: unknown[]) => void, ...args: unknown[]): NodeJS.Immediate {
+function setImmediate(
+  callback: (...args: unknown[]) => void,
+  ...args: unknown[]
+): NodeJS.Immediate {
   const boot = currentBoot()
   // Node checks the arguments.
-  if (boot === undefined || typeof callback !== 'function') return thread.setImmediate(callback, ...args)
+  if (boot === undefined || typeof callback !== 'function') {
+    return thread.setImmediate(callback, ...args)
+  }
   return thread.setImmediate(() => boot.pass(() => callback(...args)))
 }
 
@@ -150,6 +162,9 @@ export function soon(fn: () => void): void {
 
 function run(fn: () => void): void {
   const outside = thread.shared?.outside
-  if (outside?.hasRequests) outside.afterRequests(() => soon(fn))
-  else fn()
+  if (outside?.hasRequests) {
+    outside.afterRequests(() => soon(fn))
+  } else {
+    fn()
+  }
 }

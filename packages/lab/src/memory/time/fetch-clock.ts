@@ -27,7 +27,9 @@ export function noteTick(tick: Timeout): Timeout {
 export function saveTicks(): () => void {
   const pending = [...ticks].filter(timer => timer.isArmed)
   return () => {
-    for (const timer of pending) timer.refresh()
+    for (const timer of pending) {
+      timer.refresh()
+    }
   }
 }
 
@@ -36,8 +38,14 @@ export function saveTicks(): () => void {
  * time. `newTick` arms a tick in the world.
  */
 export function ringTicks(newTick: NewTick): void {
-  for (const tick of pendingTicks()) replaceTick(tick, newTick)
-  for (const timer of ticks) if (timer.isArmed) timer.ring()
+  for (const tick of pendingTicks()) {
+    replaceTick(tick, newTick)
+  }
+  for (const timer of ticks) {
+    if (timer.isArmed) {
+      timer.ring()
+    }
+  }
 }
 
 /** Makes a timer of the world that is a tick, and notes it. */
@@ -56,7 +64,9 @@ function pendingTicks(): RealTimeout[] {
   const probe = thread.setTimeout(() => {}, TICK_MS) as RealTimeout
   const found: RealTimeout[] = []
   for (let timer = probe._idlePrev; timer && timer !== probe; timer = timer._idlePrev) {
-    if (isTick(timer._onTimeout, timer._idleTimeout)) found.push(timer)
+    if (isTick(timer._onTimeout, timer._idleTimeout)) {
+      found.push(timer)
+    }
   }
   thread.clearTimeout(probe)
   return found

@@ -1,7 +1,12 @@
 /** The globals that a world in memory replaces: timers, Date, performance and process.hrtime. */
 import http from 'node:http'
 import { syncBuiltinESMExports } from 'node:module'
-import type { MarkOptions, MeasureOptions, PerformanceMark, PerformanceMeasure } from 'node:perf_hooks'
+import type {
+  MarkOptions,
+  MeasureOptions,
+  PerformanceMark,
+  PerformanceMeasure,
+} from 'node:perf_hooks'
 import timers from 'node:timers'
 import promises from 'node:timers/promises'
 import { promisify } from 'node:util'
@@ -21,7 +26,11 @@ function patchFormats(clockNow: () => number): void {
   const parts = function (this: Intl.DateTimeFormat, date: Date | number = clockNow()) {
     return formatToParts.call(this, date)
   }
-  Object.defineProperty(prototype, 'formatToParts', { value: parts, configurable: true, writable: true })
+  Object.defineProperty(prototype, 'formatToParts', {
+    value: parts,
+    configurable: true,
+    writable: true,
+  })
   const real = Object.getOwnPropertyDescriptor(prototype, 'format')?.get as (this: object) => Format
   /** The getter returns the same function each time. */
   const made = new WeakMap<object, Format>()
@@ -43,7 +52,10 @@ const realMeasure = performance.measure.bind(performance) as Measure
 function mark(name: string, options?: MarkOptions): PerformanceMark {
   const { timeline } = thread
   if (timeline === undefined) return realMark(name, options)
-  return realMark(name, { ...options, startTime: options?.startTime ?? timeline.now / NSEC_PER_MSEC })
+  return realMark(name, {
+    ...options,
+    startTime: options?.startTime ?? timeline.now / NSEC_PER_MSEC,
+  })
 }
 
 function measureOptions(from: string | MeasureOptions | undefined): MeasureOptions {
@@ -99,7 +111,11 @@ const hrtime = Object.assign(hrtimeOf, {
 const VirtualDate: DateConstructor = new Proxy(thread.Date, {
   apply: () => new thread.Date(dateNow()).toString(),
   construct: (real, args, target) =>
-    Reflect.construct(real, args.length === 0 ? [dateNow()] : args, target === VirtualDate ? real : target),
+    Reflect.construct(
+      real,
+      args.length === 0 ? [dateNow()] : args,
+      target === VirtualDate ? real : target,
+    ),
   get: (real, key) => (key === 'now' ? dateNow : Reflect.get(real, key)),
 })
 
@@ -107,8 +123,14 @@ const { writeHead: realWriteHead } = http.ServerResponse.prototype
 
 /** ServerResponse.writeHead, with a Date header of this time: Node's own shows the real one. */
 function writeHead(this: http.ServerResponse, ...args: unknown[]): http.ServerResponse {
-  if (thread.timeline !== undefined && this.sendDate && !this.headersSent && !this.hasHeader('date'))
+  if (
+    thread.timeline !== undefined &&
+    this.sendDate &&
+    !this.headersSent &&
+    !this.hasHeader('date')
+  ) {
     this.setHeader('Date', new thread.Date(dateNow()).toUTCString())
+  }
   return Reflect.apply(realWriteHead, this, args)
 }
 
@@ -152,7 +174,9 @@ const GLOBALS: readonly Replaced[] = [
 
 /** Throws a UsageError if the timers are fake ones of @sinonjs/fake-timers, vitest or jest. */
 export function refuseFakes(): void {
-  const fake = [globalThis.setTimeout, globalThis.Date].find(each => 'clock' in each || '_isMockFunction' in each)
+  const fake = [globalThis.setTimeout, globalThis.Date].find(
+    each => 'clock' in each || '_isMockFunction' in each,
+  )
   if (fake === undefined) return
   throw new UsageError(
     `${fake === globalThis.Date ? 'Date' : 'setTimeout'} is fake: a lab in memory has virtual time without ` +
@@ -164,12 +188,16 @@ export function refuseFakes(): void {
 export function replaceGlobals(): () => void {
   if (timers.setTimeout !== (setTimeout as unknown)) {
     const exported = new Patches()
-    for (const [owner, name, value] of EXPORTS) exported.set(owner, name, value)
+    for (const [owner, name, value] of EXPORTS) {
+      exported.set(owner, name, value)
+    }
     patchFormats(dateNow)
     syncBuiltinESMExports()
   }
   const patches = new Patches()
-  for (const [owner, name, value] of GLOBALS) patches.set(owner, name, value)
+  for (const [owner, name, value] of GLOBALS) {
+    patches.set(owner, name, value)
+  }
   patches.set(performance, 'timeOrigin', thread.timeline?.epoch)
   return () => patches.restore()
 }
@@ -204,7 +232,8 @@ export function temporalNow(): [owner: object, name: string, value: unknown][] {
     const nanoseconds = Math.floor(timeline.now + clockOffset())
     return Instant.fromEpochNanoseconds(BigInt(timeline.epoch) * 1_000_000n + BigInt(nanoseconds))
   }
-  const zoned = (timeZone: unknown = Now.timeZoneId()): Zoned => instant().toZonedDateTimeISO(timeZone)
+  const zoned = (timeZone: unknown = Now.timeZoneId()): Zoned =>
+    instant().toZonedDateTimeISO(timeZone)
   return [
     [Now, 'instant', instant],
     [Now, 'zonedDateTimeISO', zoned],
@@ -216,7 +245,12 @@ export function temporalNow(): [owner: object, name: string, value: unknown][] {
 
 type Method = (...args: unknown[]) => unknown
 
-type Patched = Readonly<{ owner: object; name: string; value: unknown; was: PropertyDescriptor | undefined }>
+type Patched = Readonly<{
+  owner: object
+  name: string
+  value: unknown
+  was: PropertyDescriptor | undefined
+}>
 
 /** Properties that are replaced until `restore`. The newest is restored first. */
 export class Patches {
@@ -232,7 +266,11 @@ export class Patches {
   }
 
   /** Replaces a method by `call`, which is given the method of before. */
-  wrap(owner: object, name: string, call: (self: object, args: unknown[], was: Method) => unknown): void {
+  wrap(
+    owner: object,
+    name: string,
+    call: (self: object, args: unknown[], was: Method) => unknown,
+  ): void {
     const was = Reflect.get(owner, name) as Method | undefined
     if (was === undefined) return
     const value = function (this: object, ...args: unknown[]): unknown {
@@ -245,8 +283,11 @@ export class Patches {
   restore(): void {
     for (const { owner, name, value, was } of this.#patched.splice(0).reverse()) {
       if (Reflect.get(owner, name) !== value) continue
-      if (was === undefined) Reflect.deleteProperty(owner, name)
-      else Object.defineProperty(owner, name, was)
+      if (was === undefined) {
+        Reflect.deleteProperty(owner, name)
+      } else {
+        Object.defineProperty(owner, name, was)
+      }
     }
   }
 }

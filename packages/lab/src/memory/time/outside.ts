@@ -69,9 +69,12 @@ export class Outside {
     this.#options = options
     this.#onChange = onChange
     const hooks = {
-      init: (id: number, type: string, trigger: number, wrap: object) => this.#onInit(id, type, trigger, wrap as Wrap),
+      init: (id: number, type: string, trigger: number, wrap: object) =>
+        this.#onInit(id, type, trigger, wrap as Wrap),
       before: (id: number) => {
-        if (this.#tracked.size > 0) this.#onBefore(id)
+        if (this.#tracked.size > 0) {
+          this.#onBefore(id)
+        }
       },
       trackPromises: false,
     }
@@ -144,7 +147,9 @@ export class Outside {
     const names: string[] = []
     for (const { kind, type, wrap } of this.#tracked.values()) {
       const thing = wrap.deref()
-      if (kind === 'request' || (kind === 'thing' && this.#isOpen(type, thing))) names.push(nameOf(type, thing))
+      if (kind === 'request' || (kind === 'thing' && this.#isOpen(type, thing))) {
+        names.push(nameOf(type, thing))
+      }
     }
     return names
   }
@@ -172,7 +177,9 @@ export class Outside {
     // A closed handle is not reported, and neither is one that the program no longer refs.
     thread.clearTimeout(this.#deadline)
     this.#deadline = thread.setTimeout(this.#onChange, Math.min(patience, 20))
-    if (!isRef) this.#deadline.unref()
+    if (!isRef) {
+      this.#deadline.unref()
+    }
     return true
   }
 
@@ -183,7 +190,9 @@ export class Outside {
       return
     }
     const kind = kindOf(type)
-    if (type === 'FILEHANDLE') this.#files.set(id, new WeakRef(wrap as FileWrap))
+    if (type === 'FILEHANDLE') {
+      this.#files.set(id, new WeakRef(wrap as FileWrap))
+    }
     if (type === 'FSREQCALLBACK' && this.#files.has(trigger)) {
       this.#onRead(trigger, type, wrap as Wrap)
       return
@@ -192,10 +201,13 @@ export class Outside {
     if (kind === undefined || wrap instanceof AsyncResource) return
     // The end of a read for a blob is not reported, but the end of `pull`, which waits for it, is.
     if (kind !== 'caller' && (this.#isCalling || wrap.constructor === Object)) return
-    if (kind === 'caller') this.#watchCalls(id, wrap, type)
-    else {
+    if (kind === 'caller') {
+      this.#watchCalls(id, wrap, type)
+    } else {
       this.#add(id, { kind, type, wrap: new WeakRef(wrap) })
-      if (type === 'UDPWRAP') this.#watchSends(wrap)
+      if (type === 'UDPWRAP') {
+        this.#watchSends(wrap)
+      }
     }
   }
 
@@ -212,11 +224,16 @@ export class Outside {
     const read: Tracked = { kind: 'request', type, wrap: new WeakRef(wrap) }
     const poll = () => {
       if (this.#tracked.get(id) !== read) return
-      if (file.bytesRead === from) thread.setImmediate(poll)
-      else this.#onBefore(id)
+      if (file.bytesRead === from) {
+        thread.setImmediate(poll)
+      } else {
+        this.#onBefore(id)
+      }
     }
     // The read before has ended.
-    if (this.#tracked.has(id)) this.#endRequest(id)
+    if (this.#tracked.has(id)) {
+      this.#endRequest(id)
+    }
     this.#add(id, read)
     thread.setImmediate(poll)
   }
@@ -225,7 +242,9 @@ export class Outside {
     this.#last = thread.now()
     if (this.#tracked.has(id)) return
     this.#tracked.set(id, tracked)
-    if (tracked.kind === 'request') this.#requests++
+    if (tracked.kind === 'request') {
+      this.#requests++
+    }
   }
 
   /** Before a callback of an object: an event. */
@@ -234,17 +253,24 @@ export class Outside {
     if (tracked === undefined) return
     this.#last = thread.now()
     this.#hasStirred = true
-    if (tracked.kind === 'request') this.#endRequest(id)
-    else if (tracked.kind === 'part' && tracked.type !== 'MESSAGEPORT') this.#tracked.delete(id)
+    if (tracked.kind === 'request') {
+      this.#endRequest(id)
+    } else if (tracked.kind === 'part' && tracked.type !== 'MESSAGEPORT') {
+      this.#tracked.delete(id)
+    }
     this.#onChange()
   }
 
   #endRequest(id: number): void {
-    if (this.#tracked.delete(id) && --this.#requests === 0) this.#endRequests()
+    if (this.#tracked.delete(id) && --this.#requests === 0) {
+      this.#endRequests()
+    }
   }
 
   #endRequests(): void {
-    for (const fn of this.#afterRequests.splice(0)) fn()
+    for (const fn of this.#afterRequests.splice(0)) {
+      fn()
+    }
   }
 
   /** Counts a request for each call of a caller's method, until the caller's next event. */
@@ -252,12 +278,16 @@ export class Outside {
     this.#callers.set(wrap, id)
     this.#patches.wrap(Object.getPrototypeOf(wrap), methodOf(type) as string, (self, args, was) => {
       const caller = this.#callers.get(self)
-      if (caller !== undefined) this.#add(caller, { kind: 'request', type, wrap: new WeakRef(self) })
+      if (caller !== undefined) {
+        this.#add(caller, { kind: 'request', type, wrap: new WeakRef(self) })
+      }
       this.#isCalling = true
       try {
         const result = Reflect.apply(was, self, args)
         // The result of a job of crypto that ran in this thread: no event follows.
-        if (caller !== undefined && Array.isArray(result)) this.#endRequest(caller)
+        if (caller !== undefined && Array.isArray(result)) {
+          this.#endRequest(caller)
+        }
         return result
       } finally {
         this.#isCalling = false
@@ -298,7 +328,9 @@ export class Outside {
   /** Forgets freed objects, except requests: another thread works on them. */
   #forgetFreed(): void {
     for (const [id, { kind, wrap }] of this.#tracked) {
-      if (kind !== 'request' && wrap.deref() === undefined) this.#tracked.delete(id)
+      if (kind !== 'request' && wrap.deref() === undefined) {
+        this.#tracked.delete(id)
+      }
     }
   }
 
@@ -310,13 +342,20 @@ export class Outside {
   #giveUp(patience: number): void {
     const isOfProcess = new Set<unknown>()
     for (const { wrap, type } of this.#tracked.values()) {
-      if (type === 'PROCESSWRAP') for (const pipe of pipesOf(wrap.deref())) isOfProcess.add(pipe)
+      if (type === 'PROCESSWRAP') {
+        for (const pipe of pipesOf(wrap.deref())) {
+          isOfProcess.add(pipe)
+        }
+      }
     }
     const after = formatDuration(patience * NSEC_PER_MSEC)
     for (const [id, { kind, type, wrap }] of this.#tracked) {
       const thing = wrap.deref()
-      if (kind === 'request') this.#requests--
-      else if (kind !== 'thing' || !this.#isOpen(type, thing)) continue
+      if (kind === 'request') {
+        this.#requests--
+      } else if (kind !== 'thing' || !this.#isOpen(type, thing)) {
+        continue
+      }
       this.#tracked.delete(id)
       if (isOfProcess.has(thing)) continue
       this.#options.log(

@@ -11,6 +11,7 @@ export function schedstatOf(): string | undefined {
 
 /** Returns real milliseconds, less those for which a thread was ready to run and had no CPU. */
 export function ownTime(schedstat: string | undefined): number {
-  const text = schedstat === undefined ? undefined : attempt(() => readFileSync(schedstat, 'latin1'))
+  const text =
+    schedstat === undefined ? undefined : attempt(() => readFileSync(schedstat, 'latin1'))
   return thread.now() - (Number(text?.split(' ')[1]) || 0) / NSEC_PER_MSEC
 }

@@ -10,11 +10,16 @@ import type { Timeline } from './timeline.ts'
 
 /** What all worlds of a thread share, as far as sockets know it. */
 export interface SharedParts {
-  readonly outside: { readonly hasRequests: boolean; afterRequests(fn: () => void): void; ended(id: number): void }
+  readonly outside: {
+    readonly hasRequests: boolean
+    afterRequests(fn: () => void): void
+    ended(id: number): void
+  }
 }
 
 function ofThread() {
-  const { setTimeout, clearTimeout, setInterval, clearInterval, setImmediate, performance } = globalThis
+  const { setTimeout, clearTimeout, setInterval, clearInterval, setImmediate, performance } =
+    globalThis
   return {
     /** While a world runs: the timeline that the globals show. */
     timeline: undefined as Timeline | undefined,

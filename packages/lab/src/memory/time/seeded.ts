@@ -12,12 +12,19 @@ type Call = (...args: unknown[]) => unknown
 type Done = (error: null, value: unknown) => void
 
 /** Fills elements of a view, or of a buffer. Returns it. */
-function fill<T extends ArrayBuffer | ArrayBufferView>(source: Random, view: T, at = 0, count?: number): T {
+function fill<T extends ArrayBuffer | ArrayBufferView>(
+  source: Random,
+  view: T,
+  at = 0,
+  count?: number,
+): T {
   const { buffer, byteOffset, byteLength } = ArrayBuffer.isView(view) ? view : new Uint8Array(view)
   const size = (view as Partial<Uint8Array>).BYTES_PER_ELEMENT ?? 1
   const end = count === undefined ? byteLength : (at + count) * size
   const bytes = new Uint8Array(buffer, byteOffset)
-  for (let i = at * size; i < end; i++) bytes[i] = source.below(256)
+  for (let i = at * size; i < end; i++) {
+    bytes[i] = source.below(256)
+  }
   return view
 }
 
@@ -29,14 +36,19 @@ function uuid(source: Random): string {
 }
 
 /** What each function returns, given the result of Node's, which has checked the arguments. */
-const VALUES: Readonly<Record<string, (source: Random, args: unknown[], nodes: unknown) => unknown>> = {
+const VALUES: Readonly<
+  Record<string, (source: Random, args: unknown[], nodes: unknown) => unknown>
+> = {
   random: source => source.next(),
   randomUUID: uuid,
   randomBytes: (source, _, bytes) => fill(source, bytes as Uint8Array),
   getRandomValues: (source, _, view) => fill(source, view as Uint8Array),
-  randomFillSync: (source, [, at, count], view) => fill(source, view as Uint8Array, at as number, count as number),
+  randomFillSync: (source, [, at, count], view) =>
+    fill(source, view as Uint8Array, at as number, count as number),
   randomInt: (source, [min, max]) =>
-    max === undefined ? source.below(min as number) : (min as number) + source.below((max as number) - (min as number)),
+    max === undefined
+      ? source.below(min as number)
+      : (min as number) + source.below((max as number) - (min as number)),
 }
 
 /** Makes Node's functions ask for the source of the thread. */
@@ -44,12 +56,18 @@ export function patchRandom(): void {
   if (thread.hasSeeds) return
   thread.hasSeeds = true
   replace(Math, 'random')
-  for (const name of ['randomUUID', 'randomBytes', 'randomFillSync', 'randomInt']) replace(crypto, name)
-  for (const name of ['randomUUID', 'getRandomValues']) replace(Object.getPrototypeOf(crypto.webcrypto), name)
+  for (const name of ['randomUUID', 'randomBytes', 'randomFillSync', 'randomInt']) {
+    replace(crypto, name)
+  }
+  for (const name of ['randomUUID', 'getRandomValues']) {
+    replace(Object.getPrototypeOf(crypto.webcrypto), name)
+  }
   const { randomFill } = crypto as unknown as { randomFill: Call }
   Object.assign(crypto, {
     randomFill: (...args: unknown[]) => {
-      if (thread.random === undefined || typeof args.at(-1) !== 'function') return randomFill(...args)
+      if (thread.random === undefined || typeof args.at(-1) !== 'function') {
+        return randomFill(...args)
+      }
       const done = args.pop() as Done
       process.nextTick(done, null, (crypto.randomFillSync as Call)(...args))
       return undefined

@@ -56,14 +56,18 @@ export class TimelineTurns {
   /** Makes a turn follow, if it is not scheduled and something is armed. */
   readonly wake = (): void => {
     if (!this.#isRunning || this.#timeline.size === 0) return
-    if (!this.#isRinging) this.#isFollowed = true
+    if (!this.#isRinging) {
+      this.#isFollowed = true
+    }
     this.#follow()
   }
 
   #follow(): void {
     if (!this.#isRunning || this.#timeline.size === 0) return
     if (this.#isScheduled) {
-      if (this.#timeline.isRef) this.#next?.ref()
+      if (this.#timeline.isRef) {
+        this.#next?.ref()
+      }
       return
     }
     this.#isScheduled = true
@@ -72,10 +76,15 @@ export class TimelineTurns {
   }
 
   readonly #schedule = (): void => {
-    if (this.#outside.hasStirred) this.#isFollowed = true
+    if (this.#outside.hasStirred) {
+      this.#isFollowed = true
+    }
     const isAlive = this.#timeline.isRef || isLoopAlive()
-    this.#next = isAlive === undefined ? thread.setTimeout(this.#probe, 1) : thread.setImmediate(this.#turn)
-    if (isAlive !== true) this.#next.unref()
+    this.#next =
+      isAlive === undefined ? thread.setTimeout(this.#probe, 1) : thread.setImmediate(this.#turn)
+    if (isAlive !== true) {
+      this.#next.unref()
+    }
     // Immediates that are queued already run before this one.
     this.#outside.expectNothing()
   }
@@ -85,8 +94,11 @@ export class TimelineTurns {
    * that it sets does not.
    */
   readonly #probe = (): void => {
-    if (this.#timeline.isRef) this.#turn()
-    else this.#next = thread.setTimeout(this.#turn, 1).unref()
+    if (this.#timeline.isRef) {
+      this.#turn()
+    } else {
+      this.#next = thread.setTimeout(this.#turn, 1).unref()
+    }
   }
 
   readonly #turn = (): void => {
@@ -101,7 +113,9 @@ export class TimelineTurns {
     // When that may have changed, it calls `wake`.
     if (this.#outside.isBusy(this.#timeline.isRef)) return
     this.#stirs = 0
-    if (++this.#rung === this.#many) this.#onMany()
+    if (++this.#rung === this.#many) {
+      this.#onMany()
+    }
     this.#isRinging = true
     try {
       this.#timeline.ringNext()

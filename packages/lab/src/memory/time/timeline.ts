@@ -62,8 +62,12 @@ export class Timeline {
     if (this.#closed) return
     let at = moment
     // Also for NaN.
-    if (!(at > this.now)) at = this.now + (this.#rings > RINGS_MAX ? BUSY_NS : 0)
-    if (entry.index < 0 && entry.isRef) this.#refs++
+    if (!(at > this.now)) {
+      at = this.now + (this.#rings > RINGS_MAX ? BUSY_NS : 0)
+    }
+    if (entry.index < 0 && entry.isRef) {
+      this.#refs++
+    }
     this.#heap.set(entry, at)
     this.onArm()
   }
@@ -71,7 +75,9 @@ export class Timeline {
   /** Disarms an entry. Harmless if it is not armed. */
   cancel(entry: Entry): void {
     if (entry.index < 0) return
-    if (entry.isRef) this.#refs--
+    if (entry.isRef) {
+      this.#refs--
+    }
     this.#heap.remove(entry)
   }
 
@@ -87,8 +93,12 @@ export class Timeline {
     const moment = this.#heap.first
     const entry = this.#heap.shift()
     if (entry === undefined) return
-    if (entry.isRef) this.#refs--
-    if (moment > this.now + BUSY_NS) this.#rings = 0
+    if (entry.isRef) {
+      this.#refs--
+    }
+    if (moment > this.now + BUSY_NS) {
+      this.#rings = 0
+    }
     this.now = moment
     this.#rings++
     entry.ring()
@@ -102,9 +112,13 @@ export class Timeline {
   cancelIf(isMeant: (entry: Entry) => boolean): void {
     const entries: Entry[] = []
     this.#heap.each(entry => {
-      if (isMeant(entry)) entries.push(entry)
+      if (isMeant(entry)) {
+        entries.push(entry)
+      }
     })
-    for (const entry of entries) this.cancel(entry)
+    for (const entry of entries) {
+      this.cancel(entry)
+    }
   }
 
   /** Disarms everything. Nothing can be armed afterwards. */
@@ -126,7 +140,9 @@ export function clockOf(timeline: Timeline, owner: Owner, start: number): Clock 
       const entry: Entry = { index: -1, isRef: true, owner, ring: () => fn() }
       return {
         at: ns => {
-          if (!owner.isClosed) timeline.arm(entry, ns + start)
+          if (!owner.isClosed) {
+            timeline.arm(entry, ns + start)
+          }
         },
         cancel: () => timeline.cancel(entry),
       }

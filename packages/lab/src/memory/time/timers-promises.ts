@@ -12,8 +12,9 @@ function invalid(name: string, type: string): TypeError {
 function check(options: unknown): Options {
   if (typeof options !== 'object' || options === null) throw invalid('options', 'of type object')
   const { signal, ref } = options as Options
-  if (signal !== undefined && !(typeof signal === 'object' && 'aborted' in signal))
+  if (signal !== undefined && !(typeof signal === 'object' && 'aborted' in signal)) {
     throw invalid('options.signal', 'an instance of AbortSignal')
+  }
   if (ref !== undefined && typeof ref !== 'boolean') throw invalid('options.ref', 'of type boolean')
   return options
 }
@@ -24,7 +25,9 @@ function abortError(signal: AbortSignal): Error {
 }
 
 export async function sleep<T>(delay?: number, value?: T, options: Options = {}): Promise<T> {
-  if (thread.timeline === undefined) return thread.promises.setTimeout(delay, value as T, options as object)
+  if (thread.timeline === undefined) {
+    return thread.promises.setTimeout(delay, value as T, options as object)
+  }
   const { signal, ref = true } = check(options)
   if (signal?.aborted) throw abortError(signal)
   return await new Promise<T>((resolve, reject) => {
@@ -36,13 +39,21 @@ export async function sleep<T>(delay?: number, value?: T, options: Options = {})
       signal?.removeEventListener('abort', onAbort)
       resolve(value as T)
     }, delay)
-    if (!ref) timer.unref()
+    if (!ref) {
+      timer.unref()
+    }
     signal?.addEventListener('abort', onAbort, { once: true })
   })
 }
 
-export async function* every<T>(delay?: number, value?: T, options: Options = {}): AsyncGenerator<T> {
-  if (thread.timeline === undefined) return yield* thread.promises.setInterval(delay, value as T, options as object)
+export async function* every<T>(
+  delay?: number,
+  value?: T,
+  options: Options = {},
+): AsyncGenerator<T> {
+  if (thread.timeline === undefined) {
+    return yield* thread.promises.setInterval(delay, value as T, options as object)
+  }
   const { signal, ref = true } = check(options)
   if (signal?.aborted) throw abortError(signal)
   // Rings that the consumer has not taken yet, and a function that continues a waiting consumer.
@@ -52,16 +63,21 @@ export async function* every<T>(delay?: number, value?: T, options: Options = {}
     rings++
     wake()
   }, delay)
-  if (!ref) timer.unref()
+  if (!ref) {
+    timer.unref()
+  }
   const onAbort = () => wake()
   signal?.addEventListener('abort', onAbort, { once: true })
   try {
     while (true) {
-      if (rings === 0 && !signal?.aborted)
+      if (rings === 0 && !signal?.aborted) {
         await new Promise<void>(resolve => {
           wake = resolve
         })
-      for (; rings > 0; rings--) yield value as T
+      }
+      for (; rings > 0; rings--) {
+        yield value as T
+      }
       if (signal?.aborted) throw abortError(signal)
     }
   } finally {
@@ -71,17 +87,21 @@ export async function* every<T>(delay?: number, value?: T, options: Options = {}
 }
 
 /** scheduler.wait */
-export const wait = (delay: number, options?: Options): Promise<void> => sleep(delay, undefined, options)
+export const wait = (delay: number, options?: Options): Promise<void> =>
+  sleep(delay, undefined, options)
 
 /** AbortSignal.timeout */
 export function signalAfter(delay: number): AbortSignal {
   if (thread.timeline === undefined) return thread.signalAfter(delay)
   if (!(Number.isInteger(delay) && delay >= 0 && delay < 2 ** 32)) {
-    const error = new RangeError(`The value of "delay" is out of range. It must be an integer >= 0. Received ${delay}`)
+    const error = new RangeError(
+      `The value of "delay" is out of range. It must be an integer >= 0. Received ${delay}`,
+    )
     throw Object.assign(error, { code: 'ERR_OUT_OF_RANGE' })
   }
   const controller = new AbortController()
-  const abort = () => controller.abort(new DOMException('The operation was aborted due to timeout', 'TimeoutError'))
+  const abort = () =>
+    controller.abort(new DOMException('The operation was aborted due to timeout', 'TimeoutError'))
   setTimeout(abort, delay).unref()
   return controller.signal
 }

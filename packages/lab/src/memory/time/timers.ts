@@ -73,7 +73,9 @@ export class Timeout extends AsyncResource implements Entry {
 
   /** Arms it in the present world, or, after the last one, in real time. */
   refresh(): this {
-    if (this.#callback !== undefined) this.#arm()
+    if (this.#callback !== undefined) {
+      this.#arm()
+    }
     return this
   }
 
@@ -87,7 +89,9 @@ export class Timeout extends AsyncResource implements Entry {
   /** Returns a number that clearTimeout takes. */
   [Symbol.toPrimitive](): number {
     const id = this.asyncId()
-    if (this.#callback !== undefined) known.set(id, this)
+    if (this.#callback !== undefined) {
+      known.set(id, this)
+    }
     return id
   }
 
@@ -103,7 +107,9 @@ export class Timeout extends AsyncResource implements Entry {
     }
     this.#isHeld = true
     this.boot.hold(() => {
-      if (this.#isHeld) this.#ring()
+      if (this.#isHeld) {
+        this.#ring()
+      }
     })
   }
 
@@ -115,8 +121,11 @@ export class Timeout extends AsyncResource implements Entry {
       this.runInAsyncScope(callback, this, ...this.#args)
     } finally {
       // The callback may have closed the world.
-      if (this.#isInterval && this.#timeline === thread.timeline) this.refresh()
-      else if (!this.isArmed) known.delete(this.asyncId())
+      if (this.#isInterval && this.#timeline === thread.timeline) {
+        this.refresh()
+      } else if (!this.isArmed) {
+        known.delete(this.asyncId())
+      }
     }
   }
 
@@ -125,10 +134,13 @@ export class Timeout extends AsyncResource implements Entry {
     if (this.boot?.isDead) return
     const timeline = thread.timeline
     this.#timeline = timeline
-    if (timeline !== undefined) timeline.arm(this, timeline.now + this.#ms * NSEC_PER_MSEC)
-    else {
+    if (timeline !== undefined) {
+      timeline.arm(this, timeline.now + this.#ms * NSEC_PER_MSEC)
+    } else {
       this.#real = thread.setTimeout(() => this.ring(), this.#ms)
-      if (!this.#isRef) this.#real.unref()
+      if (!this.#isRef) {
+        this.#real.unref()
+      }
     }
   }
 
@@ -143,8 +155,11 @@ export class Timeout extends AsyncResource implements Entry {
     if (this.#isRef !== isRef) {
       this.#isRef = isRef
       this.#timeline?.changeRef(this)
-      if (isRef) this.#real?.ref()
-      else this.#real?.unref()
+      if (isRef) {
+        this.#real?.ref()
+      } else {
+        this.#real?.unref()
+      }
     }
     return this
   }
@@ -172,14 +187,22 @@ export function newTick(onTick: () => void): Timeout {
   return noteTick(outside(() => new Timeout(onTick, TICK_MS, [], false).unref()))
 }
 
-export function setTimeout(callback: Callback, delay?: unknown, ...args: unknown[]): Timeout | NodeJS.Timeout {
+export function setTimeout(
+  callback: Callback,
+  delay?: unknown,
+  ...args: unknown[]
+): Timeout | NodeJS.Timeout {
   if (thread.timeline === undefined) return thread.setTimeout(callback, delay as number, ...args)
   checkCallback(callback)
   if (isTick(callback, delay)) return newTick(callback)
   return new Timeout(callback, delay, args, false)
 }
 
-export function setInterval(callback: Callback, delay?: unknown, ...args: unknown[]): Timeout | NodeJS.Timeout {
+export function setInterval(
+  callback: Callback,
+  delay?: unknown,
+  ...args: unknown[]
+): Timeout | NodeJS.Timeout {
   if (thread.timeline === undefined) return thread.setInterval(callback, delay as number, ...args)
   checkCallback(callback)
   return new Timeout(callback, delay, args, true)
@@ -190,8 +213,11 @@ export function clearTimeout(timer: unknown): void {
   const isNumber = typeof timer === 'number' || typeof timer === 'string'
   const object = timer instanceof Timeout ? timer : undefined
   const own = isNumber ? known.get(Number(timer)) : object
-  if (own !== undefined) own.close()
-  else thread.clearTimeout(timer as NodeJS.Timeout)
+  if (own !== undefined) {
+    own.close()
+  } else {
+    thread.clearTimeout(timer as NodeJS.Timeout)
+  }
 }
 
 /** Forgets all numbers of timers. */

@@ -104,7 +104,9 @@ export class VirtualTime implements Owner, Disposable {
 
   /** Cancels the timers of the program, if this is the only world. */
   cancelTimers(): void {
-    if (!this.#isClosed && this.#shared.worlds === 1) cancelTimers(this.#shared.timeline)
+    if (!this.#isClosed && this.#shared.worlds === 1) {
+      cancelTimers(this.#shared.timeline)
+    }
   }
 
   /**
@@ -116,19 +118,27 @@ export class VirtualTime implements Owner, Disposable {
     this.#isClosed = true
     const shared = this.#shared
     shared.timeline.cancelOf(this)
-    if (--shared.worlds === 0) endShared(shared)
+    if (--shared.worlds === 0) {
+      endShared(shared)
+    }
   }
 
   readonly [Symbol.dispose] = (): void => this.close()
 }
 
 function startShared(options: VirtualTimeOptions): Shared {
-  const { patience = PATIENCE, many = MANY, log = line => process.stderr.write(`${line}\n`) } = options
+  const {
+    patience = PATIENCE,
+    many = MANY,
+    log = line => process.stderr.write(`${line}\n`),
+  } = options
   const timeline = new Timeline(EPOCH)
   const outside = new Outside({ patience, log }, () => turns.wake())
   const turns = new TimelineTurns(timeline, outside, many, () => {
     const seconds = Math.round(timeline.now / NSEC_PER_SEC)
-    log(`vnet: a lab in memory is at ${seconds} s after ${many} timers and packets: does a program poll in vain?`)
+    log(
+      `vnet: a lab in memory is at ${seconds} s after ${many} timers and packets: does a program poll in vain?`,
+    )
   })
   thread.timeline = timeline
   const restore = replaceGlobals()

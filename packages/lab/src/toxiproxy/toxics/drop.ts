@@ -15,7 +15,9 @@ export const dropToxic: ToxicKind<DropAttributes> = {
   attributes: { filter: '', first: 0, nth: 0, every: 0 },
   text({ filter, first, nth, every }) {
     const given = Object.entries({ first, nth, every }).filter(([, count]) => count !== 0)
-    if (given.length > 1) throw new Error(`drop takes one of first, nth and every, not ${given.length}`)
+    if (given.length > 1) {
+      throw new Error(`drop takes one of first, nth and every, not ${given.length}`)
+    }
     const when = given.map(([word, count]) => `${word} ${count}`).join() || 'every 1'
     return `drop ${filter === '' ? '' : quoted(filter)} ${when}`
   },

@@ -5,6 +5,7 @@ export const slowCloseToxic: ToxicKind<{ delay: number }> = {
   type: 'slow_close',
   attributes: { delay: 0 },
   stage: {
-    judge: ({ values }, { bytes, at }) => (bytes === undefined ? { until: at + values.delay } : NOW),
+    judge: ({ values }, { bytes, at }) =>
+      bytes === undefined ? { until: at + values.delay } : NOW,
   },
 }

@@ -10,7 +10,10 @@ import { encodeOption, type OptionType, optionOf } from './options.ts'
 
 export const label = '[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?'
 
-export const ipv4 = schema.string('an IPv4 address', { format: 'ipv4', accepts: text => parseIpv4(text) !== undefined })
+export const ipv4 = schema.string('an IPv4 address', {
+  format: 'ipv4',
+  accepts: text => parseIpv4(text) !== undefined,
+})
 export const macAddress = schema.string('a unicast MAC address', {
   pattern: '^[0-9a-fA-F][02468aceACE](:[0-9a-fA-F]{2}){5}$',
 })
@@ -45,16 +48,28 @@ export const dhcp = schema.object({
     schema.oneOrMore(range),
   ),
   reservations: schema.list(reservation),
-  leaseTime: schema.about('Seconds for a client that requests no time. Default: 3600.', secondsOrInfinite),
+  leaseTime: schema.about(
+    'Seconds for a client that requests no time. Default: 3600.',
+    secondsOrInfinite,
+  ),
   minLeaseTime: secondsSchema,
   maxLeaseTime: secondsOrInfinite,
   renewalTime: secondsSchema,
   rebindingTime: secondsSchema,
   offerTime: secondsSchema,
   declineTime: secondsSchema,
-  authoritative: schema.about('Whether this is the only DHCP server. Default: true; false with --uplink.', schema.flag),
-  options: schema.about('By name (router, dns-server, ntp-server) or number; null removes a default.', optionsSchema),
-  always: schema.about('Options that are sent even if a client does not request them.', schema.list(textSchema)),
+  authoritative: schema.about(
+    'Whether this is the only DHCP server. Default: true; false with --uplink.',
+    schema.flag,
+  ),
+  options: schema.about(
+    'By name (router, dns-server, ntp-server) or number; null removes a default.',
+    optionsSchema,
+  ),
+  always: schema.about(
+    'Options that are sent even if a client does not request them.',
+    schema.list(textSchema),
+  ),
   boot,
 })
 
@@ -96,10 +111,16 @@ export function dhcpConfig(spec: DhcpSpec) {
   const { bytes, prefixLen } = parsePrefix(spec.network)!
   const network = get32(bytes, 0)
   const mask = maskOf(prefixLen)
-  const reservations = (spec.reservations ?? []).map((one, i) => toReservation(one, `reservations[${i}]`, server))
+  const reservations = (spec.reservations ?? []).map((one, i) =>
+    toReservation(one, `reservations[${i}]`, server),
+  )
   // The first of several reservations for one client counts.
-  const reservedFor = (of: (one: Reservation) => string | undefined): ReadonlyMap<string, Reservation> =>
-    new Map(reservations.toReversed().flatMap(one => (of(one) === undefined ? [] : [[of(one)!, one]])))
+  const reservedFor = (
+    of: (one: Reservation) => string | undefined,
+  ): ReadonlyMap<string, Reservation> =>
+    new Map(
+      reservations.toReversed().flatMap(one => (of(one) === undefined ? [] : [[of(one)!, one]])),
+    )
   const usual: [number, Uint8Array][] = [
     [1, ipv4Bytes(mask)],
     [3, ipv4Bytes(server)],
@@ -114,8 +135,13 @@ export function dhcpConfig(spec: DhcpSpec) {
     options: new Map([...usual, ...toOptions(spec.options, 'options')]),
     byMac: reservedFor(one => one.mac),
     byClientId: reservedFor(one => one.clientId),
-    byAddress: new Map(reservations.map(one => [one.address, one])) as ReadonlyMap<number, Reservation>,
-    reservedNames: new Set(reservations.flatMap(({ hostname }) => hostname ?? [])) as ReadonlySet<string>,
+    byAddress: new Map(reservations.map(one => [one.address, one])) as ReadonlyMap<
+      number,
+      Reservation
+    >,
+    reservedNames: new Set(
+      reservations.flatMap(({ hostname }) => hostname ?? []),
+    ) as ReadonlySet<string>,
     always: (spec.always ?? []).map((name, i) => toOption(name, `always[${i}]`).code),
     boot: toBoot(spec.boot, 'boot', server),
     ...times(spec),
@@ -123,10 +149,14 @@ export function dhcpConfig(spec: DhcpSpec) {
   }
 }
 
-const wrong = (place: string, advice: string): VnetError => new VnetError(EINVAL, `dhcp.${place}`, advice)
+const wrong = (place: string, advice: string): VnetError =>
+  new VnetError(EINVAL, `dhcp.${place}`, advice)
 
 function toRange(text: string): AddressRange {
-  const [first, last = first] = text.split('-').map(part => parseIpv4(part.trim())!) as [number, number?]
+  const [first, last = first] = text.split('-').map(part => parseIpv4(part.trim())!) as [
+    number,
+    number?,
+  ]
   return { first, last }
 }
 
@@ -163,15 +193,17 @@ function toBoot({ nextServer, serverName, file }: BootSpec = {}, place: string, 
 
 function toText(text = '', place: string, max: number): Uint8Array {
   const bytes = new TextEncoder().encode(text)
-  if (bytes.length > max || bytes.includes(0))
+  if (bytes.length > max || bytes.includes(0)) {
     throw wrong(place, `it takes at most ${max} bytes without NUL: shorten it`)
+  }
   return bytes
 }
 
 function toReservation(spec: ReservationSpec, place: string, server: number) {
   const { mac, clientId, hostname } = spec
-  if ((mac === undefined) === (clientId === undefined))
+  if ((mac === undefined) === (clientId === undefined)) {
     throw wrong(place, 'it is for one client: give either its mac or its clientId')
+  }
   return {
     mac: mac?.toLowerCase(),
     clientId: clientId?.toLowerCase(),
@@ -183,14 +215,33 @@ function toReservation(spec: ReservationSpec, place: string, server: number) {
 }
 
 /** All in seconds. */
-function times({ offerTime = 30, declineTime = 600, renewalTime, rebindingTime, ...spec }: DhcpSpec) {
+function times({
+  offerTime = 30,
+  declineTime = 600,
+  renewalTime,
+  rebindingTime,
+  ...spec
+}: DhcpSpec) {
   const seconds = (value: number | 'infinite') => (value === 'infinite' ? DHCP_INFINITE : value)
   const leaseTime = seconds(spec.leaseTime ?? 3600)
   const minLeaseTime = spec.minLeaseTime ?? Math.min(60, leaseTime)
   const maxLeaseTime = seconds(spec.maxLeaseTime ?? leaseTime)
-  if (minLeaseTime > leaseTime || leaseTime > maxLeaseTime)
-    throw wrong('leaseTime', 'it must lie between minLeaseTime and maxLeaseTime: change one of the three')
-  if ((renewalTime ?? 0) > (rebindingTime ?? DHCP_INFINITE))
+  if (minLeaseTime > leaseTime || leaseTime > maxLeaseTime) {
+    throw wrong(
+      'leaseTime',
+      'it must lie between minLeaseTime and maxLeaseTime: change one of the three',
+    )
+  }
+  if ((renewalTime ?? 0) > (rebindingTime ?? DHCP_INFINITE)) {
     throw wrong('renewalTime', 'a client renews before it rebinds: make it at most rebindingTime')
-  return { leaseTime, minLeaseTime, maxLeaseTime, renewalTime, rebindingTime, offerTime, declineTime }
+  }
+  return {
+    leaseTime,
+    minLeaseTime,
+    maxLeaseTime,
+    renewalTime,
+    rebindingTime,
+    offerTime,
+    declineTime,
+  }
 }

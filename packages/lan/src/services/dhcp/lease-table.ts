@@ -29,7 +29,12 @@ export class LeaseTable {
   readonly #wall: () => number
 
   /** Passes on the store's exceptions. `wall` returns milliseconds since 1970. */
-  constructor(store: LeaseStore, clock: Clock, wall: () => number, onWritten: (error: unknown) => void) {
+  constructor(
+    store: LeaseStore,
+    clock: Clock,
+    wall: () => number,
+    onWritten: (error: unknown) => void,
+  ) {
     this.#clock = clock
     this.#wall = wall
     this.writer = new LeaseWriter({ store, clock, leases: () => this.#all(), onWritten })
@@ -40,7 +45,9 @@ export class LeaseTable {
   }
 
   *#all(): Generator<Lease, void> {
-    for (const { lease } of this.#byAddress.values()) yield lease
+    for (const { lease } of this.#byAddress.values()) {
+      yield lease
+    }
   }
 
   /** The lease that keeps an address from other clients: bound or declined, and not expired. */
@@ -88,7 +95,9 @@ export class LeaseTable {
     const now = this.#clock.now()
     while (addresses.length < max && this.#ends.first <= now) {
       const entry = this.#ends.shift()
-      if (entry !== undefined) addresses.push(entry.lease.address)
+      if (entry !== undefined) {
+        addresses.push(entry.lease.address)
+      }
     }
     return addresses
   }
@@ -99,21 +108,31 @@ export class LeaseTable {
    */
   bind(
     client: DhcpClient,
-    { address, hostname, seconds }: { address: number; hostname: string | undefined; seconds: number },
+    {
+      address,
+      hostname,
+      seconds,
+    }: { address: number; hostname: string | undefined; seconds: number },
     bound: (saved: boolean) => void,
   ): void {
     const { mac, clientId } = client
-    if (hostname !== undefined) this.#takeName(hostname, client)
+    if (hostname !== undefined) {
+      this.#takeName(hostname, client)
+    }
     const before = this.#byClient.get(client.key)
     const had = before?.lease
     const same = had?.address === address && had.state === 'bound' && had.hostname === hostname
-    if (before !== undefined && had?.address !== address) this.#remove(before)
+    if (before !== undefined && had?.address !== address) {
+      this.#remove(before)
+    }
     const change = same && before !== undefined ? before.change : this.writer.change
     this.#put(this.#ending({ address, mac, clientId, hostname, state: 'bound' }, seconds, change))
     if (this.writer.isSaved(change)) {
       this.writer.saveLater()
       bound(true)
-    } else this.writer.saveFor(bound)
+    } else {
+      this.writer.saveFor(bound)
+    }
   }
 
   /** Ends a lease; its client is remembered. */
@@ -124,7 +143,13 @@ export class LeaseTable {
 
   /** Keeps an address from all clients for `seconds`: `mac`, or its owner, reports it in use. */
   decline(mac: string, address: number, seconds: number): void {
-    const lease = { address, mac, clientId: undefined, hostname: undefined, state: 'declined' } as const
+    const lease = {
+      address,
+      mac,
+      clientId: undefined,
+      hostname: undefined,
+      state: 'declined',
+    } as const
     this.#put(this.#ending(lease, seconds))
     this.writer.save()
   }
@@ -138,26 +163,43 @@ export class LeaseTable {
   #put(entry: Entry): void {
     const { lease, until } = entry
     const before = this.#byAddress.get(lease.address)
-    if (before !== undefined) this.#remove(before)
+    if (before !== undefined) {
+      this.#remove(before)
+    }
     this.#byAddress.set(lease.address, entry)
-    if (lease.state !== 'declined') this.#byClient.set(keyOf(lease), entry)
-    if (lease.hostname !== undefined) this.#byName.set(lease.hostname, entry)
-    if (until !== Number.POSITIVE_INFINITY) this.#ends.set(entry, until)
+    if (lease.state !== 'declined') {
+      this.#byClient.set(keyOf(lease), entry)
+    }
+    if (lease.hostname !== undefined) {
+      this.#byName.set(lease.hostname, entry)
+    }
+    if (until !== Number.POSITIVE_INFINITY) {
+      this.#ends.set(entry, until)
+    }
   }
 
   #remove(entry: Entry): void {
     const { lease } = entry
     const key = keyOf(lease)
     this.#byAddress.delete(lease.address)
-    if (this.#byClient.get(key) === entry) this.#byClient.delete(key)
-    if (lease.hostname !== undefined && this.#byName.get(lease.hostname) === entry) this.#byName.delete(lease.hostname)
+    if (this.#byClient.get(key) === entry) {
+      this.#byClient.delete(key)
+    }
+    if (lease.hostname !== undefined && this.#byName.get(lease.hostname) === entry) {
+      this.#byName.delete(lease.hostname)
+    }
     this.#ends.remove(entry)
   }
 
   #takeName(hostname: string, client: DhcpClient): void {
     const entry = this.#byName.get(hostname)
     if (entry === undefined || keyOf(entry.lease) === client.key) return
-    this.#put({ ...entry, lease: { ...entry.lease, hostname: undefined }, change: this.writer.change, index: -1 })
+    this.#put({
+      ...entry,
+      lease: { ...entry.lease, hostname: undefined },
+      change: this.writer.change,
+      index: -1,
+    })
   }
 
   #ifHeld(entry: Entry | undefined): Lease | undefined {

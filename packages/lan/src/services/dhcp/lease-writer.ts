@@ -78,9 +78,15 @@ export class LeaseWriter {
   /** Saves the unsaved leases. Waiting callbacks are not called. */
   async close(): Promise<void> {
     this.#waiting = []
-    if (this.#writing !== undefined) await this.#writing
-    if (this.#isDirty) this.#write()
-    if (this.#writing !== undefined) await this.#writing
+    if (this.#writing !== undefined) {
+      await this.#writing
+    }
+    if (this.#isDirty) {
+      this.#write()
+    }
+    if (this.#writing !== undefined) {
+      await this.#writing
+    }
     this.#alarm.cancel()
   }
 
@@ -132,14 +138,21 @@ export class LeaseWriter {
 
   #ended(waiting: readonly ((saved: boolean) => void)[], error: unknown): void {
     const isFailure = error !== undefined
-    if (isFailure || this.#failed) this.#options.onWritten(error)
+    if (isFailure || this.#failed) {
+      this.#options.onWritten(error)
+    }
     this.#failed = isFailure
-    for (const fn of waiting) fn(!isFailure)
+    for (const fn of waiting) {
+      fn(!isFailure)
+    }
     const now = this.#options.clock.now()
-    if (this.#waiting.length > 0) this.#schedule(now)
-    else if (isFailure) {
+    if (this.#waiting.length > 0) {
+      this.#schedule(now)
+    } else if (isFailure) {
       this.#isDirty = true
       this.#schedule(now + RETRY)
-    } else if (this.#isDirty) this.#schedule(now)
+    } else if (this.#isDirty) {
+      this.#schedule(now)
+    }
   }
 }

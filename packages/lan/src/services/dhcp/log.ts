@@ -24,7 +24,11 @@ export class DhcpLog {
   message(type: string, address: number | undefined, { mac }: DhcpClient, more?: string): void {
     const kind = `${type}(${this.#name})`
     this.#log.info(kind, () => {
-      const parts = [address === undefined || address === 0 ? undefined : formatIpv4(address), mac, more]
+      const parts = [
+        address === undefined || address === 0 ? undefined : formatIpv4(address),
+        mac,
+        more,
+      ]
       return `${kind} ${parts.filter(word => word).join(' ')}`
     })
   }
@@ -36,8 +40,12 @@ export class DhcpLog {
 
   /** @param codes of options that a reply had no room for */
   omitted(codes: readonly number[], { mac }: DhcpClient): void {
-    if (codes.length > 0)
-      this.warn('short messages', `${mac} accepts too short a message for its options ${codes.join(', ')}`)
+    if (codes.length > 0) {
+      this.warn(
+        'short messages',
+        `${mac} accepts too short a message for its options ${codes.join(', ')}`,
+      )
+    }
   }
 
   malformed(length: number): void {
@@ -48,14 +56,22 @@ export class DhcpLog {
   full({ network, ranges }: DhcpConfig, { mac }: DhcpClient): void {
     const start = `DHCPDISCOVER(${this.#name})`
     this.#log.warn(`${start} ${formatIpv4(network)} no address available`, () => {
-      const pool = ranges.map(({ first, last }) => `${formatIpv4(first)}-${formatIpv4(last)}`).join(', ')
+      const pool = ranges
+        .map(({ first, last }) => `${formatIpv4(first)}-${formatIpv4(last)}`)
+        .join(', ')
       return `${start} ${mac} no address available: the pool ${pool} is full`
     })
   }
 
   written(error: unknown): void {
     const start = `DHCP(${this.#name}) leases`
-    if (error === undefined) this.#log.info(start, `${start} are saved again`)
-    else this.#rareLog.err(start, () => `${start} cannot be saved, no new one is given: ${explain(error as Error)}`)
+    if (error === undefined) {
+      this.#log.info(start, `${start} are saved again`)
+    } else {
+      this.#rareLog.err(
+        start,
+        () => `${start} cannot be saved, no new one is given: ${explain(error as Error)}`,
+      )
+    }
   }
 }

@@ -63,13 +63,18 @@ export class Offering {
     const { client, requested } = request
     this.#options.log.message('DHCPDISCOVER', requested, client)
     const probe = this.#probes.get(client.key)
-    if (probe === undefined) this.#offer(request, send, 0)
-    else Object.assign(probe, { request, send })
+    if (probe === undefined) {
+      this.#offer(request, send, 0)
+    } else {
+      Object.assign(probe, { request, send })
+    }
   }
 
   /** Drops the requests that wait for a probe, and their unprobed offers. */
   clear(): void {
-    for (const { request } of this.#probes.values()) this.#options.pool.offers.drop(request.client)
+    for (const { request } of this.#probes.values()) {
+      this.#options.pool.offers.drop(request.client)
+    }
     this.#probes.clear()
     this.#alarm.cancel()
   }
@@ -80,7 +85,10 @@ export class Offering {
     const { declineTime } = pool.config
     pool.offers.drop(client)
     leases.decline(mac, address, declineTime)
-    log.warn('conflicts', `${formatIpv4(address)} is in use by ${owner}: not offered for ${declineTime} s`)
+    log.warn(
+      'conflicts',
+      `${formatIpv4(address)} is in use by ${owner}: not offered for ${declineTime} s`,
+    )
   }
 
   /** `count` addresses have been probed before. */
@@ -138,7 +146,9 @@ export class Offering {
     }
     const end = clock.now() + PROBE_TIME
     this.#probes.set(client.key, { request, send, address, end, count })
-    if (this.#probes.size === 1) this.#alarm.at(end)
+    if (this.#probes.size === 1) {
+      this.#alarm.at(end)
+    }
   }
 
   #endProbes(): void {

@@ -12,7 +12,9 @@ export type OptionType = keyof typeof encoders
 const CODES: Partial<Record<OptionType, Readonly<Record<string, number>>>> = codes
 
 const NAMED = Object.entries(CODES)
-  .flatMap(([type, named]) => Object.entries(named).map(([name, code]) => ({ name, code, type: type as OptionType })))
+  .flatMap(([type, named]) =>
+    Object.entries(named).map(([name, code]) => ({ name, code, type: type as OptionType })),
+  )
   .sort((one, other) => one.code - other.code)
 
 /** Set by the server itself, by the client or by a relay. */
@@ -52,14 +54,23 @@ type One = (value: unknown) => Uint8Array | undefined
 const encoders = {
   address: { encode: address, takes: 'an IPv4 address' },
   addresses: { encode: several(address), takes: 'one or more IPv4 addresses' },
-  routes: { encode: several(route), takes: 'one or more routes, such as "198.19.0.0/24 via 198.18.0.1"' },
-  pairs: { encode: several(toPair), takes: 'one or more pairs of addresses, such as "198.19.0.1 198.18.0.1"' },
+  routes: {
+    encode: several(route),
+    takes: 'one or more routes, such as "198.19.0.0/24 via 198.18.0.1"',
+  },
+  pairs: {
+    encode: several(toPair),
+    takes: 'one or more pairs of addresses, such as "198.19.0.1 198.18.0.1"',
+  },
   text: { encode: text, takes: 'text of 1 to 255 bytes' },
   names: { encode: several(toName), takes: 'one or more domain names' },
   flag: { encode: flag, takes: 'true or false' },
   u8: whole(1, 0, 0xff),
   u16: whole(2, 0, 0xffff),
-  u16s: { encode: several(integer(2, 0, 0xffff)), takes: 'one or more whole numbers from 0 to 65535' },
+  u16s: {
+    encode: several(integer(2, 0, 0xffff)),
+    takes: 'one or more whole numbers from 0 to 65535',
+  },
   u32: whole(4, 0, 0xffff_ffff),
   i32: whole(4, -0x8000_0000, 0x7fff_ffff),
   mtu: whole(2, 68, 0xffff),
@@ -77,7 +88,9 @@ function route(value: unknown): Uint8Array | undefined {
   const [to = '', via, router, more] = value.trim().split(/\s+/)
   const prefix = parsePrefix(to)
   const by = address(router)
-  if (prefix?.bytes.length !== 4 || via !== 'via' || by === undefined || more !== undefined) return undefined
+  if (prefix?.bytes.length !== 4 || via !== 'via' || by === undefined || more !== undefined) {
+    return undefined
+  }
   const significant = prefix.bytes.subarray(0, Math.ceil(prefix.prefixLen / 8))
   return Uint8Array.of(prefix.prefixLen, ...significant, ...by)
 }
@@ -85,7 +98,9 @@ function route(value: unknown): Uint8Array | undefined {
 function toPair(value: unknown): Uint8Array | undefined {
   const words = typeof value === 'string' ? value.trim().split(/\s+/).map(address) : []
   const [one, other] = words
-  return one === undefined || other === undefined || words.length > 2 ? undefined : Uint8Array.of(...one, ...other)
+  return one === undefined || other === undefined || words.length > 2
+    ? undefined
+    : Uint8Array.of(...one, ...other)
 }
 
 function text(value: unknown): Uint8Array | undefined {
@@ -96,7 +111,9 @@ function text(value: unknown): Uint8Array | undefined {
 /** A domain name in wire form (RFC 1035 sec. 3.1), uncompressed. */
 function toName(value: unknown): Uint8Array | undefined {
   const labels = typeof value === 'string' ? value.replace(/\.$/, '').split('.') : ['']
-  if (!labels.every(label => /^[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?$/.test(label))) return undefined
+  if (!labels.every(label => /^[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?$/.test(label))) {
+    return undefined
+  }
   const bytes = labels.flatMap(label => [label.length, ...new TextEncoder().encode(label)])
   return bytes.length > 254 ? undefined : Uint8Array.of(...bytes, 0)
 }
@@ -111,7 +128,9 @@ function whole(length: number, min: number, max: number): Encoder {
 
 function integer(length: number, min: number, max: number): One {
   return value => {
-    if (typeof value !== 'number' || !Number.isInteger(value) || value < min || value > max) return undefined
+    if (typeof value !== 'number' || !Number.isInteger(value) || value < min || value > max) {
+      return undefined
+    }
     return Uint8Array.from({ length }, (_, i) => value >>> (8 * (length - 1 - i)))
   }
 }

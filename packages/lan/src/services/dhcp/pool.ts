@@ -21,7 +21,12 @@ export class Pool {
   #free: FreeAddresses
 
   /** `inUse` returns whether a host that does not use DHCP has the address. */
-  constructor(config: DhcpConfig, leases: LeaseTable, clock: Clock, inUse: (address: number) => boolean) {
+  constructor(
+    config: DhcpConfig,
+    leases: LeaseTable,
+    clock: Clock,
+    inUse: (address: number) => boolean,
+  ) {
     this.#config = config
     this.#leases = leases
     this.#inUse = inUse
@@ -40,7 +45,9 @@ export class Pool {
   reload(config: DhcpConfig): void {
     this.#config = config
     this.#free = new FreeAddresses(config.ranges)
-    for (const address of this.#leases.ended()) this.putBack(address)
+    for (const address of this.#leases.ended()) {
+      this.putBack(address)
+    }
   }
 
   /** Checks the address of the relay, or the address that the client renews by unicast. */
@@ -64,23 +71,39 @@ export class Pool {
     if (held?.state === 'declined') return 'address declined'
     // One machine's boot ROM and operating system may send different client identifiers.
     const isOwn = (mac: string) => reservation?.mac !== undefined && mac === client.mac
-    if (held !== undefined && this.#leases.of(client) !== held && !isOwn(held.mac)) return 'address in use'
+    if (held !== undefined && this.#leases.of(client) !== held && !isOwn(held.mac)) {
+      return 'address in use'
+    }
     const taker = this.offers.taker(address)
-    if (taker !== undefined && taker.key !== client.key && !isOwn(taker.mac)) return 'address offered to another'
-    const inRange = this.#config.ranges.some(({ first, last }) => first <= address && address <= last)
-    if ((!inRange && reservation === undefined) || address === this.#config.server) return 'address not available'
+    if (taker !== undefined && taker.key !== client.key && !isOwn(taker.mac)) {
+      return 'address offered to another'
+    }
+    const inRange = this.#config.ranges.some(
+      ({ first, last }) => first <= address && address <= last,
+    )
+    if ((!inRange && reservation === undefined) || address === this.#config.server) {
+      return 'address not available'
+    }
     return this.#inUse(address) ? 'address in use' : undefined
   }
 
   /** Takes a free address, perhaps `wanted`; the caller offers it. Undefined in a full pool. */
   choose(client: DhcpClient, wanted: number | undefined): number | undefined {
     this.offers.dropLapsed(SWEEP)
-    for (const address of this.#leases.takeEnded(SWEEP)) this.putBack(address)
+    for (const address of this.#leases.takeEnded(SWEEP)) {
+      this.putBack(address)
+    }
     const isFree = (address: number | undefined): address is number =>
       address !== undefined && this.objection(client, address) === undefined
-    const isUnused = (address: number) => this.#leases.last(address) === undefined && isFree(address)
+    const isUnused = (address: number) =>
+      this.#leases.last(address) === undefined && isFree(address)
     const { offers } = this
-    const preferred = [this.reservationOf(client)?.address, this.#leases.of(client)?.address, offers.of(client), wanted]
+    const preferred = [
+      this.reservationOf(client)?.address,
+      this.#leases.of(client)?.address,
+      offers.of(client),
+      wanted,
+    ]
     return preferred.find(isFree) ?? this.#free.take(isFree, isUnused)
   }
 
@@ -143,7 +166,9 @@ export class Offers {
 
   /** Drops lapsed offers, at most `max`. */
   dropLapsed(max: number): void {
-    for (let n = 0; n < max && this.#ends.first <= this.#clock.now(); n++) this.#drop(this.#ends.shift())
+    for (let n = 0; n < max && this.#ends.first <= this.#clock.now(); n++) {
+      this.#drop(this.#ends.shift())
+    }
   }
 
   #drop(offer: Offer | undefined): void {
@@ -173,7 +198,10 @@ export class FreeAddresses {
   }
 
   /** Removes and returns an unused address, else the free address with the oldest ended lease. */
-  take(isFree: (address: number) => boolean, isUnused: (address: number) => boolean): number | undefined {
+  take(
+    isFree: (address: number) => boolean,
+    isUnused: (address: number) => boolean,
+  ): number | undefined {
     return this.unused.take(isUnused) ?? this.#count(isUnused) ?? this.ended.take(isFree)
   }
 

@@ -36,15 +36,26 @@ const MAX_MESSAGE = 1472
 const HEADERS = 28
 
 /** A DHCPOFFER, or a DHCPACK to a DHCPREQUEST, of `address` for leaseTime(). */
-export function leaseReply(type: number, request: DhcpRequest, config: DhcpConfig, address: number): DhcpReply {
+export function leaseReply(
+  type: number,
+  request: DhcpRequest,
+  config: DhcpConfig,
+  address: number,
+): DhcpReply {
   const { message } = request
   const seconds = leaseTime(request, config)
   const [renewal, rebinding] = renewalTimes(config, seconds)
   const options = new Map(head(type, config, message)).set(dhcp.DHO_LEASE_TIME, u32(seconds))
-  if (seconds !== DHCP_INFINITE)
+  if (seconds !== DHCP_INFINITE) {
     options.set(dhcp.DHO_RENEWAL_TIME, u32(renewal)).set(dhcp.DHO_REBINDING_TIME, u32(rebinding))
+  }
   addConfigured(options, request, config)
-  return reply(request, options, { ciaddr: type === dhcp.DHCPOFFER ? 0 : message.ciaddr, yiaddr: address }, config)
+  return reply(
+    request,
+    options,
+    { ciaddr: type === dhcp.DHCPOFFER ? 0 : message.ciaddr, yiaddr: address },
+    config,
+  )
 }
 
 /** Lease time in seconds: the client's request, within the configured bounds. */
@@ -52,7 +63,10 @@ export function leaseTime(
   { message }: DhcpRequest,
   { leaseTime: usual, minLeaseTime, maxLeaseTime }: DhcpConfig,
 ): number {
-  return Math.min(maxLeaseTime, Math.max(minLeaseTime, numberIn(message, dhcp.DHO_LEASE_TIME) ?? usual))
+  return Math.min(
+    maxLeaseTime,
+    Math.max(minLeaseTime, numberIn(message, dhcp.DHO_LEASE_TIME) ?? usual),
+  )
 }
 
 /** A DHCPACK to a DHCPINFORM: the options without an address. */
@@ -69,7 +83,13 @@ export function nakReply(message: dhcp.DhcpMessage, config: DhcpConfig, why: str
   options.set(dhcp.DHO_MESSAGE, text(why))
   const flags = giaddr === 0 ? message.flags : message.flags | dhcp.DHCP_FLAG_BROADCAST
   const none = new Uint8Array(0)
-  const built = build({ ...message, flags }, options, { ciaddr: 0, yiaddr: 0, siaddr: 0, sname: none, file: none })
+  const built = build({ ...message, flags }, options, {
+    ciaddr: 0,
+    yiaddr: 0,
+    siaddr: 0,
+    sname: none,
+    file: none,
+  })
   return { ...built, ...(giaddr === 0 ? TO_ALL : toRelay(giaddr)) }
 }
 
@@ -91,7 +111,9 @@ function build(
   fields: Pick<dhcp.DhcpMessage, 'ciaddr' | 'yiaddr' | 'siaddr' | 'sname' | 'file'>,
 ): Pick<DhcpReply, 'data' | 'omitted'> {
   const relay = received.get(dhcp.DHO_RELAY_AGENT)
-  if (relay !== undefined && giaddr !== 0) options.set(dhcp.DHO_RELAY_AGENT, relay)
+  if (relay !== undefined && giaddr !== 0) {
+    options.set(dhcp.DHO_RELAY_AGENT, relay)
+  }
   const size = received.get(dhcp.DHO_MAX_MESSAGE_SIZE)
   // Option 57 includes the IP and UDP headers.
   const accepted = size === undefined ? 0 : Math.min(MAX_MESSAGE, get16(size, 0) - HEADERS)
@@ -102,14 +124,19 @@ function build(
 }
 
 const TO_ALL = { address: 0xffff_ffff, port: dhcp.DHCP_CLIENT_PORT, mac: undefined } as const
-const toRelay = (giaddr: number) => ({ address: giaddr, port: dhcp.DHCP_SERVER_PORT, mac: undefined }) as const
+const toRelay = (giaddr: number) =>
+  ({ address: giaddr, port: dhcp.DHCP_SERVER_PORT, mac: undefined }) as const
 
 /** RFC 2131 sec. 4.1. */
-function destination({ message, from }: DhcpRequest, yiaddr: number): Pick<DhcpReply, 'address' | 'port' | 'mac'> {
+function destination(
+  { message, from }: DhcpRequest,
+  yiaddr: number,
+): Pick<DhcpReply, 'address' | 'port' | 'mac'> {
   const { giaddr, ciaddr, flags, htype, chaddr } = message
   if (giaddr !== 0) return toRelay(giaddr)
   if (ciaddr !== 0) return { address: ciaddr, port: dhcp.DHCP_CLIENT_PORT, mac: from }
-  const reachable = htype === ARPHRD_ETHER && chaddr.length === 6 && ((chaddr[0] as number) & 1) === 0
+  const reachable =
+    htype === ARPHRD_ETHER && chaddr.length === 6 && ((chaddr[0] as number) & 1) === 0
   if ((flags & dhcp.DHCP_FLAG_BROADCAST) !== 0 || !reachable) return TO_ALL
   return { address: yiaddr, port: dhcp.DHCP_CLIENT_PORT, mac: chaddr }
 }
@@ -120,7 +147,9 @@ function head(type: number, config: DhcpConfig, message: dhcp.DhcpMessage): [num
   return [
     [dhcp.DHO_MESSAGE_TYPE, Uint8Array.of(type)],
     [dhcp.DHO_SERVER_IDENTIFIER, ipv4Bytes(config.server)],
-    ...(identifier === undefined ? [] : ([[dhcp.DHO_CLIENT_IDENTIFIER, identifier]] as [number, Uint8Array][])),
+    ...(identifier === undefined
+      ? []
+      : ([[dhcp.DHO_CLIENT_IDENTIFIER, identifier]] as [number, Uint8Array][])),
   ]
 }
 
@@ -128,7 +157,11 @@ function head(type: number, config: DhcpConfig, message: dhcp.DhcpMessage): [num
  * Adds the configured options that the client requests, in its order, except that the subnet mask
  * precedes the routers (RFC 2132 sec. 3.3). A client without a parameter request list gets all.
  */
-function addConfigured(options: Map<number, Uint8Array>, request: DhcpRequest, config: DhcpConfig): void {
+function addConfigured(
+  options: Map<number, Uint8Array>,
+  request: DhcpRequest,
+  config: DhcpConfig,
+): void {
   const { message, reservation } = request
   const { siaddr, sname, file } = reservation?.boot ?? config.boot
   const bootServer = sname.length > 0 || siaddr === 0 ? sname : text(formatIpv4(siaddr))
@@ -136,7 +169,9 @@ function addConfigured(options: Map<number, Uint8Array>, request: DhcpRequest, c
     ...(bootServer.length > 0 ? [[dhcp.DHO_TFTP_SERVER, bootServer] as const] : []),
     ...(file.length > 0 ? [[dhcp.DHO_BOOTFILE, file] as const] : []),
     ...config.options,
-    ...(reservation?.hostname === undefined ? [] : [[dhcp.DHO_HOST_NAME, text(reservation.hostname)] as const]),
+    ...(reservation?.hostname === undefined
+      ? []
+      : [[dhcp.DHO_HOST_NAME, text(reservation.hostname)] as const]),
     ...(reservation?.options ?? []),
   ])
   const asked = message.options.get(dhcp.DHO_PARAMETER_REQUEST_LIST)
@@ -144,15 +179,23 @@ function addConfigured(options: Map<number, Uint8Array>, request: DhcpRequest, c
   const first = codes.includes(dhcp.DHO_SUBNET_MASK) ? [dhcp.DHO_SUBNET_MASK] : []
   for (const code of [...first, ...codes, ...config.always]) {
     const value = configured.get(code)
-    if (value != null && !options.has(code)) options.set(code, value)
+    if (value != null && !options.has(code)) {
+      options.set(code, value)
+    }
   }
 }
 
 /** T1 and T2 in seconds (RFC 2131 sec. 4.4.5). */
-function renewalTimes({ renewalTime, rebindingTime }: DhcpConfig, seconds: number): [number, number] {
+function renewalTimes(
+  { renewalTime, rebindingTime }: DhcpConfig,
+  seconds: number,
+): [number, number] {
   const rebinding =
-    rebindingTime !== undefined && rebindingTime < seconds ? rebindingTime : Math.floor((seconds * 7) / 8)
-  const renewal = renewalTime !== undefined && renewalTime < rebinding ? renewalTime : Math.floor(seconds / 2)
+    rebindingTime !== undefined && rebindingTime < seconds
+      ? rebindingTime
+      : Math.floor((seconds * 7) / 8)
+  const renewal =
+    renewalTime !== undefined && renewalTime < rebinding ? renewalTime : Math.floor(seconds / 2)
   return [Math.min(renewal, rebinding), rebinding]
 }
 

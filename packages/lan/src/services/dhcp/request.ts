@@ -28,7 +28,9 @@ export function readDhcpMessage(
   const message = dhcp.parse(bytes)
   if (message?.op !== dhcp.BOOTREQUEST || !isWellFormed(message)) return undefined
   const client = clientOf(message)
-  return client && { message, client, type: message.options.get(dhcp.DHO_MESSAGE_TYPE)?.[0] as number }
+  return (
+    client && { message, client, type: message.options.get(dhcp.DHO_MESSAGE_TYPE)?.[0] as number }
+  )
 }
 
 /** Lengths of the fixed-length options that the server reads, in bytes. */
@@ -49,7 +51,8 @@ function isWellFormed({ options }: dhcp.DhcpMessage): boolean {
 /** Returns undefined if the message has neither a hardware address nor an identifier. */
 function clientOf({ htype, chaddr, options }: dhcp.DhcpMessage): DhcpClient | undefined {
   const identifier = options.get(dhcp.DHO_CLIENT_IDENTIFIER)
-  const clientId = identifier === undefined || identifier.length === 0 ? undefined : formatHex(identifier)
+  const clientId =
+    identifier === undefined || identifier.length === 0 ? undefined : formatHex(identifier)
   if (clientId === undefined && chaddr.length === 0) return undefined
   const hardware = htype === ARPHRD_ETHER ? '' : `${htype}-`
   return asClient(`${hardware}${formatHex(chaddr)}`, clientId)
@@ -76,7 +79,8 @@ const FQDN_NAME = 3
 /** The name that a client chose: its full name, else its host name (RFC 4702 sec. 3.1). */
 export function hostnameOf({ options }: dhcp.DhcpMessage): string | undefined {
   const fqdn = options.get(dhcp.DHO_CLIENT_FQDN)
-  const full = fqdn === undefined || fqdn.length <= FQDN_NAME ? undefined : toHostname(fqdnText(fqdn))
+  const full =
+    fqdn === undefined || fqdn.length <= FQDN_NAME ? undefined : toHostname(fqdnText(fqdn))
   const name = options.get(dhcp.DHO_HOST_NAME)
   return full ?? (name === undefined ? undefined : toHostname(ascii(name).replace(/\0+$/, '')))
 }
@@ -84,7 +88,9 @@ export function hostnameOf({ options }: dhcp.DhcpMessage): string | undefined {
 /** The first label in lower case, if of letters, digits, inner hyphens (RFC 1123 sec. 2.1). */
 function toHostname(name: string): string | undefined {
   const label = name.split('.', 1)[0] as string
-  return /^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/.test(label) ? label.toLowerCase() : undefined
+  return /^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/.test(label)
+    ? label.toLowerCase()
+    : undefined
 }
 
 /**
@@ -102,7 +108,9 @@ export const isWellKnown = (name: string): boolean => WELL_KNOWN.includes(name)
 
 function fqdnText(fqdn: Uint8Array): string {
   const name = fqdn.subarray(FQDN_NAME)
-  return ((fqdn[0] as number) & FQDN_WIRE_FORMAT) === 0 ? ascii(name) : ascii(name.subarray(1, 1 + (name[0] as number)))
+  return ((fqdn[0] as number) & FQDN_WIRE_FORMAT) === 0
+    ? ascii(name)
+    : ascii(name.subarray(1, 1 + (name[0] as number)))
 }
 
 const ascii = (bytes: Uint8Array): string => String.fromCharCode(...bytes)

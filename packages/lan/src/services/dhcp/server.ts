@@ -20,7 +20,14 @@ import {
   nakReply,
   type SendReply,
 } from './reply.ts'
-import { type DhcpClient, type DhcpSender, hostnameOf, isWellKnown, numberIn, readDhcpMessage } from './request.ts'
+import {
+  type DhcpClient,
+  type DhcpSender,
+  hostnameOf,
+  isWellKnown,
+  numberIn,
+  readDhcpMessage,
+} from './request.ts'
 
 /** The environment of a server. */
 export interface DhcpServerSpec {
@@ -51,11 +58,26 @@ export class DhcpServer {
   readonly #offering: Offering
 
   /** Loads the leases. Passes on the store's exceptions. */
-  constructor({ config, clock, wall, store, log, name, inUse = () => false, neighbours }: DhcpServerSpec) {
+  constructor({
+    config,
+    clock,
+    wall,
+    store,
+    log,
+    name,
+    inUse = () => false,
+    neighbours,
+  }: DhcpServerSpec) {
     this.#log = new DhcpLog(log, clock, name)
     this.#leases = new LeaseTable(store, clock, wall, error => this.#log.written(error))
     this.#pool = new Pool(config, this.#leases, clock, inUse)
-    this.#offering = new Offering({ clock, pool: this.#pool, leases: this.#leases, log: this.#log, neighbours })
+    this.#offering = new Offering({
+      clock,
+      pool: this.#pool,
+      leases: this.#leases,
+      log: this.#log,
+      neighbours,
+    })
   }
 
   /** The leases that have not ended. */
@@ -108,18 +130,34 @@ export class DhcpServer {
     const reservation = this.#pool.reservationOf(client)
     const requested = numberIn(message, dhcp.DHO_REQUESTED_ADDRESS)
     const request = { message, client, reservation, requested, from: from.mac.slice() }
-    if (type === dhcp.DHCPDISCOVER) this.#offering.discover(request, reply)
-    else if (type === dhcp.DHCPREQUEST) this.#request(request, reply)
-    else if (type === dhcp.DHCPINFORM) this.#inform(request, reply)
-    else if (type === dhcp.DHCPRELEASE) this.#release(request)
-    else if (type === dhcp.DHCPDECLINE) this.#decline(request)
+    if (type === dhcp.DHCPDISCOVER) {
+      this.#offering.discover(request, reply)
+    } else if (type === dhcp.DHCPREQUEST) {
+      this.#request(request, reply)
+    } else if (type === dhcp.DHCPINFORM) {
+      this.#inform(request, reply)
+    } else if (type === dhcp.DHCPRELEASE) {
+      this.#release(request)
+    } else if (type === dhcp.DHCPDECLINE) {
+      this.#decline(request)
+    }
   }
 
-  #receiveForeign(message: dhcp.DhcpMessage, client: DhcpClient, type: number, send: SendReply): void {
-    if (message.giaddr === 0 && type === dhcp.DHCPREQUEST && this.#isForUs(message))
+  #receiveForeign(
+    message: dhcp.DhcpMessage,
+    client: DhcpClient,
+    type: number,
+    send: SendReply,
+  ): void {
+    if (message.giaddr === 0 && type === dhcp.DHCPREQUEST && this.#isForUs(message)) {
       send(this.#nak(message, client, message.ciaddr, 'wrong network'))
-    if (message.giaddr !== 0)
-      this.#log.warn('relays', `${client.mac} its relay is not in the network: ${formatIpv4(message.giaddr)}`)
+    }
+    if (message.giaddr !== 0) {
+      this.#log.warn(
+        'relays',
+        `${client.mac} its relay is not in the network: ${formatIpv4(message.giaddr)}`,
+      )
+    }
   }
 
   /** RFC 2131 table 4: SELECTING names a server, INIT-REBOOT an address; other states have one. */
@@ -134,24 +172,43 @@ export class DhcpServer {
     if (address === undefined || address === 0) return
     this.#log.message('DHCPREQUEST', address, client)
     const why = this.#refusal(request, address, selecting)
-    if (!selecting && !this.#knows(request) && !this.#pool.config.authoritative && why !== 'wrong network') return
+    if (
+      !selecting &&
+      !this.#knows(request) &&
+      !this.#pool.config.authoritative &&
+      why !== 'wrong network'
+    ) {
+      return
+    }
     if (why === undefined) {
       this.#bind(request, address, send)
       return
     }
-    if (selecting) this.#pool.offers.drop(client)
+    if (selecting) {
+      this.#pool.offers.drop(client)
+    }
     send(this.#nak(message, client, address, why))
   }
 
   /** Returns why the client may not have `address`, which it takes for its own, or undefined. */
-  #refusal({ client, reservation }: DhcpRequest, address: number, selecting: boolean): string | undefined {
+  #refusal(
+    { client, reservation }: DhcpRequest,
+    address: number,
+    selecting: boolean,
+  ): string | undefined {
     const why = this.#pool.objection(client, address)
     if (why !== undefined) return why
     const reserved = reservation?.address
-    if (reserved !== undefined && reserved !== address && this.#pool.objection(client, reserved) === undefined)
+    if (
+      reserved !== undefined &&
+      reserved !== address &&
+      this.#pool.objection(client, reserved) === undefined
+    ) {
       return 'another address is reserved'
+    }
     const last = this.#leases.of(client)
-    const leased = last !== undefined && isInNetwork(this.#pool.config, last.address) ? last.address : undefined
+    const leased =
+      last !== undefined && isInNetwork(this.#pool.config, last.address) ? last.address : undefined
     const own = selecting ? this.#pool.offers.of(client) : leased
     return own === undefined || own === address ? undefined : 'wrong address'
   }
@@ -175,7 +232,9 @@ export class DhcpServer {
       this.#log.message('DHCPACK', address, client, hostname)
       send(reply)
     })
-    if (before !== undefined && before !== address) this.#pool.putBack(before)
+    if (before !== undefined && before !== address) {
+      this.#pool.putBack(before)
+    }
     this.#pool.offers.drop(client)
   }
 
@@ -200,18 +259,24 @@ export class DhcpServer {
 
   #release({ message, client }: DhcpRequest): void {
     const lease = this.#leases.of(client)
-    const isOwn = lease !== undefined && lease.address === message.ciaddr && this.#leases.isLive(lease)
+    const isOwn =
+      lease !== undefined && lease.address === message.ciaddr && this.#leases.isLive(lease)
     this.#log.message('DHCPRELEASE', message.ciaddr, client, isOwn ? undefined : 'unknown lease')
-    if (isOwn && this.#isForUs(message)) this.#leases.release(lease)
+    if (isOwn && this.#isForUs(message)) {
+      this.#leases.release(lease)
+    }
   }
 
   /** The client found its address in use by an unknown machine. */
   #decline({ message, client, requested }: DhcpRequest): void {
     const lease = this.#leases.of(client)
     const has = lease !== undefined && this.#leases.isLive(lease) ? lease.address : undefined
-    const isOwn = requested !== undefined && (requested === has || requested === this.#pool.offers.of(client))
+    const isOwn =
+      requested !== undefined && (requested === has || requested === this.#pool.offers.of(client))
     this.#log.message('DHCPDECLINE', requested, client, isOwn ? undefined : 'unknown lease')
-    if (isOwn && this.#isForUs(message)) this.#offering.setAside(client, requested, client.mac, 'an unknown machine')
+    if (isOwn && this.#isForUs(message)) {
+      this.#offering.setAside(client, requested, client.mac, 'an unknown machine')
+    }
   }
 
   #nak(message: dhcp.DhcpMessage, client: DhcpClient, address: number, why: string): DhcpReply {
@@ -221,6 +286,9 @@ export class DhcpServer {
 
   /** Whether a message names this server or none. */
   #isForUs(message: dhcp.DhcpMessage): boolean {
-    return (numberIn(message, dhcp.DHO_SERVER_IDENTIFIER) ?? this.#pool.config.server) === this.#pool.config.server
+    return (
+      (numberIn(message, dhcp.DHO_SERVER_IDENTIFIER) ?? this.#pool.config.server) ===
+      this.#pool.config.server
+    )
   }
 }

@@ -2,7 +2,13 @@
 import type { DeviceId, FeedMessage } from '@vnet/web/internal/feed-types'
 import { deviceId, presets, rowCounters, stepInfo, vnetRows } from '@vnet/web/internal/rows'
 import type { FoundDevice } from 'vnet/internal/control/client/find'
-import { deviceEvent, deviceInfo, deviceStats, stepState, wireInfo } from 'vnet/internal/control/client/replies'
+import {
+  deviceEvent,
+  deviceInfo,
+  deviceStats,
+  stepState,
+  wireInfo,
+} from 'vnet/internal/control/client/replies'
 import type { DeviceEvent } from 'vnet/internal/control/client/types'
 import { commands, scopeNumbers } from 'vnet/internal/control/protocol/family'
 import { Events } from 'vnet/internal/control/server/events'
@@ -56,7 +62,9 @@ export class Feed {
   }
 
   get devices(): readonly FoundDevice[] {
-    return this.vnet.dump(commands.getDevices, {}).map(reply => ({ ...deviceInfo(reply), ...PLACE }))
+    return this.vnet
+      .dump(commands.getDevices, {})
+      .map(reply => ({ ...deviceInfo(reply), ...PLACE }))
   }
 
   /** Sends the devices, if they have changed. */
@@ -93,7 +101,11 @@ export class Feed {
   }
 
   params(): void {
-    this.#each((id, ifname) => ({ type: 'params', id, params: this.vnet.dump(commands.getParam, { ifname }) }))
+    this.#each((id, ifname) => ({
+      type: 'params',
+      id,
+      params: this.vnet.dump(commands.getParam, { ifname }),
+    }))
   }
 
   frames(recorder: Recorder): void {
@@ -135,11 +147,15 @@ export class Feed {
     send({ type: 'event', id: deviceId({ ...PLACE, ...event }), time: now(), event })
   }
 
-  #each(make: (id: DeviceId, ifname: string, time: number, hasWire: boolean) => FeedMessage | undefined): void {
+  #each(
+    make: (id: DeviceId, ifname: string, time: number, hasWire: boolean) => FeedMessage | undefined,
+  ): void {
     const { net, now, send } = this.#options
     for (const { name, wires } of net.devices) {
       const message = make(deviceId({ ...PLACE, name }), name, now(), wires.length > 0)
-      if (message !== undefined) send(message)
+      if (message !== undefined) {
+        send(message)
+      }
     }
   }
 }

@@ -1,8 +1,17 @@
 /** The messages between the page of the playground and its worker. */
-import type { CommandResult, DeviceId, FeedMessage, PageCommand } from '@vnet/web/internal/feed-types'
+import type {
+  CommandResult,
+  DeviceId,
+  FeedMessage,
+  PageCommand,
+} from '@vnet/web/internal/feed-types'
 
 /** A driver of the site, or one of the visitor: its file's name, and its text. */
-export type PlaygroundDriver = 'cable' | 'snull' | 'loop' | { readonly name: string; readonly text: string }
+export type PlaygroundDriver =
+  | 'cable'
+  | 'snull'
+  | 'loop'
+  | { readonly name: string; readonly text: string }
 
 /** A message from the page to the worker. */
 export type PlaygroundRequest =
@@ -18,7 +27,12 @@ export type PlaygroundRequest =
   | { readonly do: 'send'; readonly what: 'ping' | 'udp' | 'tcp' }
   /** Small UDP datagrams from host a, at most 200 a second; 0 stops them. */
   | { readonly do: 'flow'; readonly perSecond: number }
-  | { readonly do: 'command'; readonly seq: number; readonly id: DeviceId; readonly command: PageCommand }
+  | {
+      readonly do: 'command'
+      readonly seq: number
+      readonly id: DeviceId
+      readonly command: PageCommand
+    }
   /** Stops the time of the simulation, and lets it continue. */
   | { readonly do: 'pause'; readonly on: boolean }
   /** The latest frames since the start, with drops and their reasons, as a pcapng file. */

@@ -14,7 +14,13 @@ import { World } from './world.ts'
 type Start = Extract<PlaygroundRequest, { readonly do: 'start' }>
 
 const OWN = { cable, snull, loop }
-const NOTHING = { type: 'hello', version: 'playground', vnets: [], mayChange: false, presets: [] } as const
+const NOTHING = {
+  type: 'hello',
+  version: 'playground',
+  vnets: [],
+  mayChange: false,
+  presets: [],
+} as const
 const TICK_MS = 16
 const BEAT_MS = 1000
 /** A browser lets a page in the background wait: the time of the world then waits, too. */
@@ -33,7 +39,9 @@ class Playground {
   #pending: Promise<void> = Promise.resolve()
 
   receive(request: PlaygroundRequest): void {
-    this.#pending = this.#pending.then(() => this.#handle(request)).catch(error => tell(describeException(error)))
+    this.#pending = this.#pending
+      .then(() => this.#handle(request))
+      .catch(error => tell(describeException(error)))
   }
 
   tick(): void {
@@ -42,7 +50,9 @@ class Playground {
     this.#last = now
     const ms = this.#isPaused ? 0 : Math.min(elapsed, STEP_MAX)
     this.#world?.skip(elapsed - ms)
-    if (ms > 0) this.#run(world => world.advance(ms))
+    if (ms > 0) {
+      this.#run(world => world.advance(ms))
+    }
   }
 
   async #handle(request: PlaygroundRequest): Promise<void> {
@@ -58,11 +68,17 @@ class Playground {
         return this.#run(world => world.flow(request.perSecond))
       case 'command': {
         const { seq: reply, id, command } = request
-        const result = this.#run(world => world.command(id, command)) ?? { ok: false, message: 'no driver runs' }
+        const result = this.#run(world => world.command(id, command)) ?? {
+          ok: false,
+          message: 'no driver runs',
+        }
         return send({ reply, result })
       }
       case 'capture':
-        return send({ reply: request.seq, capture: this.#run(world => world.capture()) ?? new Uint8Array() })
+        return send({
+          reply: request.seq,
+          capture: this.#run(world => world.capture()) ?? new Uint8Array(),
+        })
     }
   }
 

@@ -4,7 +4,15 @@
  */
 import type { DeviceId, FeedMessage, PageCommand } from '@vnet/web/internal/feed-types'
 import type { Picture, PictureOptions, PictureView } from '@vnet/web/internal/picture-types'
-import { button, element, type MakeEditor, messageOf, plainEditor, replaceEditor, save } from '../element.ts'
+import {
+  button,
+  element,
+  type MakeEditor,
+  messageOf,
+  plainEditor,
+  replaceEditor,
+  save,
+} from '../element.ts'
 import { KeptDriver } from '../kept-driver.ts'
 import type { PlaygroundDriver } from './messages.ts'
 import { CarriedLink } from './worker-link.ts'
@@ -14,8 +22,12 @@ const LINES_MAX = 100
 function addLine(list: HTMLElement, line: string): void {
   const isAtEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 8
   list.append(element('p', {}, line))
-  while (list.childElementCount > LINES_MAX) list.firstElementChild?.remove()
-  if (isAtEnd) list.scrollTop = list.scrollHeight
+  while (list.childElementCount > LINES_MAX) {
+    list.firstElementChild?.remove()
+  }
+  if (isAtEnd) {
+    list.scrollTop = list.scrollHeight
+  }
 }
 
 /** `mountPicture` of @vnet/web, with the site's style. */
@@ -82,23 +94,33 @@ export function mountPlayground(parent: HTMLElement, options: PlaygroundOptions)
     if (message.type === 'hello') {
       const isStart = device === undefined
       device = message.vnets[0]?.devices[0]?.id
-      if (isStart) started()
+      if (isStart) {
+        started()
+      }
     }
-    if (message.type === 'wire' && message.id === device) showWires(message.wire !== undefined)
-    if (message.type === 'step') stepping.setAttribute('aria-pressed', `${message.mode === 'on'}`)
+    if (message.type === 'wire' && message.id === device) {
+      showWires(message.wire !== undefined)
+    }
+    if (message.type === 'step') {
+      stepping.setAttribute('aria-pressed', `${message.mode === 'on'}`)
+    }
     picture?.receive(message)
   }
 
   /** Some drivers have no wire. */
   function showWires(hasWire: boolean): void {
     wires.title = hasWire ? '' : 'This driver has no wire.'
-    for (const each of wires.querySelectorAll('button')) each.disabled = !hasWire
+    for (const each of wires.querySelectorAll('button')) {
+      each.disabled = !hasWire
+    }
   }
 
   /** Each driver has a picture of its own, without the frames of the one before. */
   function started(): void {
     picture?.close()
-    const below: PictureView[] = hasChoice ? ['hands-on', 'frames', 'step'] : ['frames', 'step', 'hands-on']
+    const below: PictureView[] = hasChoice
+      ? ['hands-on', 'frames', 'step']
+      : ['frames', 'step', 'hands-on']
     const views = ['driver', ...below] as const
     picture = mount?.(place, { views, command: request => link.command(request) })
     sendFlow()
@@ -109,7 +131,9 @@ export function mountPlayground(parent: HTMLElement, options: PlaygroundOptions)
     driver = next
     device = undefined
     parent.classList.remove('ended')
-    for (const toggle of [pause, stepping]) toggle.setAttribute('aria-pressed', 'false')
+    for (const toggle of [pause, stepping]) {
+      toggle.setAttribute('aria-pressed', 'false')
+    }
     addLine(log, `run ${++runs}: ${typeof driver === 'string' ? driver : driver.name}`)
     void link.start(driver, WIRE)
   }
@@ -117,12 +141,16 @@ export function mountPlayground(parent: HTMLElement, options: PlaygroundOptions)
   async function command(wanted: PageCommand): Promise<void> {
     if (device === undefined) return
     const result = await link.command({ id: device, command: wanted })
-    if (!result.ok) addLine(log, result.message)
+    if (!result.ok) {
+      addLine(log, result.message)
+    }
   }
 
   async function download(): Promise<void> {
     const bytes = await link.capture()
-    if (bytes !== undefined) save(new Blob([bytes], { type: 'application/octet-stream' }), 'playground.pcapng')
+    if (bytes !== undefined) {
+      save(new Blob([bytes], { type: 'application/octet-stream' }), 'playground.pcapng')
+    }
   }
 
   /** Nobody sees the time of a hidden page. */
@@ -138,8 +166,9 @@ export function mountPlayground(parent: HTMLElement, options: PlaygroundOptions)
   const stepping = toggleButton('Step by step', false, () => {
     picture?.show('step')
     // The view is below the picture.
-    if (isPressed(stepping))
+    if (isPressed(stepping)) {
       place.firstElementChild?.shadowRoot?.querySelector('nav')?.scrollIntoView({ block: 'center' })
+    }
     void command({ do: 'step', mode: isPressed(stepping) ? 'on' : 'off' })
   })
   const send = (text: string, what: 'ping' | 'udp' | 'tcp') =>
@@ -155,7 +184,15 @@ export function mountPlayground(parent: HTMLElement, options: PlaygroundOptions)
   const wires = buttons('Wire', ...WIRES.map(wire))
   const all = [
     ...(hasChoice ? [choice(), own.element] : []),
-    buttons('Send', send('Ping', 'ping'), send('UDP burst', 'udp'), send('TCP transfer', 'tcp'), flow, pause, again),
+    buttons(
+      'Send',
+      send('Ping', 'ping'),
+      send('UDP burst', 'udp'),
+      send('TCP transfer', 'tcp'),
+      flow,
+      pause,
+      again,
+    ),
     wires,
   ]
   const more = buttons(
@@ -168,18 +205,27 @@ export function mountPlayground(parent: HTMLElement, options: PlaygroundOptions)
   void loadPicture().then(
     loaded => {
       mount = loaded
-      if (!isClosed) run(driver)
+      if (!isClosed) {
+        run(driver)
+      }
     },
     error => addLine(log, `The picture does not load: ${messageOf(error)}. Load the page again.`),
   )
 
   function choice(): HTMLElement {
-    const select = element('select', {}, ...DRIVERS.map(([value, text]) => element('option', { value }, text)))
+    const select = element(
+      'select',
+      {},
+      ...DRIVERS.map(([value, text]) => element('option', { value }, text)),
+    )
     select.addEventListener('change', () => {
       const chosen = select.value as (typeof DRIVERS)[number][0]
       own.element.hidden = chosen !== 'own'
-      if (chosen === 'own') own.start()
-      else run(chosen)
+      if (chosen === 'own') {
+        own.start()
+      } else {
+        run(chosen)
+      }
     })
     return element('p', { className: 'buttons' }, element('label', {}, 'Driver ', select))
   }
@@ -202,14 +248,23 @@ interface OwnDriver {
   close(): void
 }
 
-function ownDriver(run: (text: string) => void, { sample = '', loadEditor }: PlaygroundOptions): OwnDriver {
+function ownDriver(
+  run: (text: string) => void,
+  { sample = '', loadEditor }: PlaygroundOptions,
+): OwnDriver {
   const start = () => run(editor.text)
   const label = 'The text of your driver'
   const kept = new KeptDriver('playground')
   const onChange = () => {
     kept.text = editor.text === sample ? undefined : editor.text
   }
-  const options = { text: kept.text ?? sample, label, describedBy: 'own-keys', onChange, onCheck: start }
+  const options = {
+    text: kept.text ?? sample,
+    label,
+    describedBy: 'own-keys',
+    onChange,
+    onCheck: start,
+  }
   let editor = plainEditor(options)
   let load = loadEditor
   const ended = new AbortController()
@@ -246,7 +301,12 @@ function ownDriver(run: (text: string) => void, { sample = '', loadEditor }: Pla
 }
 
 function buttons(label: string, ...all: readonly HTMLElement[]): HTMLElement {
-  const group = element('div', { className: 'buttons', role: 'group' }, element('span', {}, label), ...all)
+  const group = element(
+    'div',
+    { className: 'buttons', role: 'group' },
+    element('span', {}, label),
+    ...all,
+  )
   group.setAttribute('aria-label', label)
   return group
 }

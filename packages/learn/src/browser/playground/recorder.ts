@@ -48,14 +48,32 @@ export class Recorder {
   constructor(net: Net, start: number, driver: string, devices: readonly Recorded[]) {
     const wallTime = () => {
       const ms = start + net.clock.now() / NSEC_PER_MSEC
-      return { seconds: Math.floor(ms / 1000), nanoseconds: Math.floor((ms % 1000) * NSEC_PER_MSEC) }
+      return {
+        seconds: Math.floor(ms / 1000),
+        nanoseconds: Math.floor((ms % 1000) * NSEC_PER_MSEC),
+      }
     }
     const program = 'vnet playground'
-    this.#capture = new Capture({ net, wallTime, onData: () => {}, driver, program, bufferBytes: BUFFER_BYTES })
+    this.#capture = new Capture({
+      net,
+      wallTime,
+      onData: () => {},
+      driver,
+      program,
+      bufferBytes: BUFFER_BYTES,
+    })
     this.#capture.follow()
     this.#head = this.#take()
     this.#reader.push(this.#head)
-    this.#rows = devices.map(each => ({ ...each, frames: [], skipped: 0, number: 0, flights: [], flown: 0, stride: 1 }))
+    this.#rows = devices.map(each => ({
+      ...each,
+      frames: [],
+      skipped: 0,
+      number: 0,
+      flights: [],
+      flown: 0,
+      stride: 1,
+    }))
   }
 
   /** Reads what was captured, before the buffer is full. */
@@ -64,9 +82,13 @@ export class Recorder {
       this.#chunks.push(bytes)
       this.#length += bytes.length
       this.#reader.push(bytes)
-      for (let packet = this.#reader.next(); packet !== undefined; packet = this.#reader.next()) this.#add(packet)
+      for (let packet = this.#reader.next(); packet !== undefined; packet = this.#reader.next()) {
+        this.#add(packet)
+      }
     }
-    while (this.#length > FILE_BYTES && this.#chunks.length > 1) this.#length -= this.#chunks.shift()?.length ?? 0
+    while (this.#length > FILE_BYTES && this.#chunks.length > 1) {
+      this.#length -= this.#chunks.shift()?.length ?? 0
+    }
   }
 
   /** Returns the latest frames as a pcapng file. */
@@ -121,13 +143,17 @@ export class Recorder {
       if (interfaceName === name) {
         const number = ++rows.number
         rows.skipped += dropCount
-        if (frames.length < FRAMES_MAX) frames.push(frameRow(packet, { id, number }, this.#printer))
-        else rows.skipped++
+        if (frames.length < FRAMES_MAX) {
+          frames.push(frameRow(packet, { id, number }, this.#printer))
+        } else {
+          rows.skipped++
+        }
       }
       if (interfaceName !== name && interfaceName !== peer) continue
       rows.flown++
-      if (packetId % stride === 0 && flights.length < FLIGHTS_MAX)
+      if (packetId % stride === 0 && flights.length < FLIGHTS_MAX) {
         flights.push(flightRow(packet, interfaceName === peer))
+      }
     }
   }
 }

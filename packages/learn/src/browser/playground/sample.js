@@ -1,4 +1,12 @@
-import { allocEtherdevMqs, defineDriver, ethernet, ethTypeTrans, IFF_NOARP, ipv4, netifRx } from 'vnet'
+import {
+  allocEtherdevMqs,
+  defineDriver,
+  ethernet,
+  ethTypeTrans,
+  IFF_NOARP,
+  ipv4,
+  netifRx,
+} from 'vnet'
 
 let frames = 0
 
@@ -22,4 +30,9 @@ function init() {
   return [{ dev, addresses: ['198.18.0.1/24'] }]
 }
 
-export const driver = defineDriver({ name: 'own', description: 'a mirror with a hole', params: {}, init })
+export const driver = defineDriver({
+  name: 'own',
+  description: 'a mirror with a hole',
+  params: {},
+  init,
+})

@@ -24,11 +24,15 @@ export class Host extends InetHost {
     const follow = () => {
       joined.follow()
       const isUp = (device.flags & IFF_UP) !== 0
-      if (isUp !== joined.dev.isUp) joined.dev.setUp(isUp)
+      if (isUp !== joined.dev.isUp) {
+        joined.dev.setUp(isUp)
+      }
     }
     follow()
     this.#stop = device.net.registerNetdeviceNotifier((_, changed) => {
-      if (changed === device) follow()
+      if (changed === device) {
+        follow()
+      }
     })
   }
 
@@ -92,7 +96,8 @@ export class Traffic {
   constructor(options: TrafficOptions) {
     this.#options = options
     const { clock, a, b, target } = options
-    a.ip.onEchoReply = ({ bytes, at }) => this.#replied(icmp.identifier(bytes, at), icmp.sequenceNumber(bytes, at))
+    a.ip.onEchoReply = ({ bytes, at }) =>
+      this.#replied(icmp.identifier(bytes, at), icmp.sequenceNumber(bytes, at))
     const any = { address: undefined, family: 4 } as const
     const ignore = { onMessage: () => {}, onError: () => {} }
     b.udp.bind({ ...any, port: DISCARD }, ignore)
@@ -106,9 +111,13 @@ export class Traffic {
   /** Starts a ping, a burst or a transfer. A line about its result follows at its end. */
   send(what: Sendable): void {
     this.#last = (this.#last + 1) & 0xffff
-    if (what === 'ping') this.#ping(this.#last)
-    else if (what === 'udp') this.#burst(this.#last)
-    else this.#transfers.start()
+    if (what === 'ping') {
+      this.#ping(this.#last)
+    } else if (what === 'udp') {
+      this.#burst(this.#last)
+    } else {
+      this.#transfers.start()
+    }
   }
 
   /** Sends `perSecond` datagrams a second from now on. */
@@ -122,7 +131,9 @@ export class Traffic {
   }
 
   close(): void {
-    for (const { alarm } of [...this.#pings.values(), ...this.#bursts.values()]) alarm.cancel()
+    for (const { alarm } of [...this.#pings.values(), ...this.#bursts.values()]) {
+      alarm.cancel()
+    }
     this.#transfers.close()
     this.#flow.cancel()
   }
@@ -142,7 +153,9 @@ export class Traffic {
       sent.push(clock.now())
       this.#request(id, sent.length)
       // The reply to the first one arrives inside the call if nothing delays it.
-      if (this.#pings.has(id)) alarm.at(clock.now() + (sent.length < PINGS ? PING_NS : PATIENCE_NS))
+      if (this.#pings.has(id)) {
+        alarm.at(clock.now() + (sent.length < PINGS ? PING_NS : PATIENCE_NS))
+      }
     })
     this.#pings.set(id, { sent, rtts, alarm })
     alarm.at(clock.now())
@@ -155,7 +168,9 @@ export class Traffic {
     put16(message, 4, id)
     put16(message, 6, sequence)
     const from = a.ip.sourceFor(target)
-    if (from !== undefined) a.ip.send(IPPROTO_ICMP, from, target, message)
+    if (from !== undefined) {
+      a.ip.send(IPPROTO_ICMP, from, target, message)
+    }
   }
 
   #replied(id: number, sequence: number): void {
@@ -164,7 +179,9 @@ export class Traffic {
     const at = sent[sequence - 1]
     if (at === undefined) return
     rtts[sequence] = this.#options.clock.now() - at
-    if (Object.keys(rtts).length === PINGS) this.#endPing(id)
+    if (Object.keys(rtts).length === PINGS) {
+      this.#endPing(id)
+    }
   }
 
   #endPing(id: number): void {
@@ -179,7 +196,10 @@ export class Traffic {
 
   #burst(id: number): void {
     const { clock, a, target } = this.#options
-    const socket = a.udp.bind({ address: undefined, family: 4, port: 0 }, { onMessage() {}, onError() {} })
+    const socket = a.udp.bind(
+      { address: undefined, family: 4, port: 0 },
+      { onMessage() {}, onError() {} },
+    )
     const alarm = clock.alarm(() => this.#endBurst(id))
     this.#bursts.set(id, { arrived: new Set(), alarm })
     alarm.at(clock.now() + PATIENCE_NS)
@@ -195,8 +215,11 @@ export class Traffic {
   #arrived(data: Uint8Array): void {
     const burst = this.#bursts.get(get16(data, 0))
     burst?.arrived.add(get32(data, 2))
-    if (burst?.arrived.size === DATAGRAMS) this.#endBurst(get16(data, 0))
-    else burst?.alarm.at(this.#options.clock.now() + PATIENCE_NS)
+    if (burst?.arrived.size === DATAGRAMS) {
+      this.#endBurst(get16(data, 0))
+    } else {
+      burst?.alarm.at(this.#options.clock.now() + PATIENCE_NS)
+    }
   }
 
   #endBurst(id: number): void {

@@ -1,6 +1,12 @@
 /** Transfers: TCP connections from host a, on each of which b receives the same number of bytes. */
 import type { TcpConnection } from '@vnet/inet/internal/index'
-import { type Alarm, explain, NSEC_PER_MSEC, NSEC_PER_SEC, VnetError } from 'vnet/internal/base/index'
+import {
+  type Alarm,
+  explain,
+  NSEC_PER_MSEC,
+  NSEC_PER_SEC,
+  VnetError,
+} from 'vnet/internal/base/index'
 import { formatAddress } from 'vnet/internal/packet/address'
 import type { TrafficOptions } from './traffic.ts'
 
@@ -19,7 +25,9 @@ export class Transfers {
 
   constructor(options: TrafficOptions) {
     this.#options = options
-    options.b.tcp.listen({ address: undefined, port: PORT }, 8, connection => this.#accept(connection))
+    options.b.tcp.listen({ address: undefined, port: PORT }, 8, connection =>
+      this.#accept(connection),
+    )
   }
 
   start(): void {
@@ -51,9 +59,12 @@ export class Transfers {
       if (connection.read() !== null) return
       connection.close()
       const again = this.#repeated - before
-      end(`tcp: ${received()} bytes in ${took()}, ${again} segment${again === 1 ? '' : 's'} sent again`)
+      end(
+        `tcp: ${received()} bytes in ${took()}, ${again} segment${again === 1 ? '' : 's'} sent again`,
+      )
     }
-    const onError = (errno: number) => end(`tcp: ${explain(new VnetError(errno, ['connect', formatAddress(target)]))}`)
+    const onError = (errno: number) =>
+      end(`tcp: ${explain(new VnetError(errno, ['connect', formatAddress(target)]))}`)
     const events = { onConnect: push, onWritable: push, onReadable, onError }
     const connection = a.tcp.connect({ address: target, port: PORT }, events)
     this.#progress.add(progress)
@@ -61,7 +72,9 @@ export class Transfers {
   }
 
   close(): void {
-    for (const alarm of this.#progress) alarm.cancel()
+    for (const alarm of this.#progress) {
+      alarm.cancel()
+    }
   }
 
   #accept(connection: TcpConnection): void {
@@ -69,8 +82,12 @@ export class Transfers {
     this.#received.set(port, 0)
     const onReadable = () => {
       let chunk = connection.read()
-      for (; chunk; chunk = connection.read()) this.#received.set(port, this.#from(port) + chunk.length)
-      if (chunk === null) connection.close()
+      for (; chunk; chunk = connection.read()) {
+        this.#received.set(port, this.#from(port) + chunk.length)
+      }
+      if (chunk === null) {
+        connection.close()
+      }
     }
     connection.events = { onConnect() {}, onReadable, onWritable() {}, onError() {} }
   }

@@ -36,7 +36,9 @@ export class CarriedLink {
   #starts = 0
   #sequence = 0
   readonly #silence = silence(ms =>
-    this.#end(`The driver has not returned for ${ms / 1000} s: a loop without end. It was stopped.`),
+    this.#end(
+      `The driver has not returned for ${ms / 1000} s: a loop without end. It was stopped.`,
+    ),
   )
 
   /** `url` is the bundle's playground-worker.js. */
@@ -58,12 +60,17 @@ export class CarriedLink {
     const isFlood = flood(LINES_MAX)
     worker.addEventListener('message', (event: MessageEvent<PlaygroundReply>) => {
       if (worker !== this.#worker) return
-      if ('told' in event.data && isFlood(event)) this.#end('The driver logs lines without end. It was stopped.')
-      else this.#take(event.data)
+      if ('told' in event.data && isFlood(event)) {
+        this.#end('The driver logs lines without end. It was stopped.')
+      } else {
+        this.#take(event.data)
+      }
     })
     worker.addEventListener('error', event => {
       event.preventDefault()
-      if (worker === this.#worker) this.#end(`The driver has ended: ${event.message ?? `${this.#url} does not load`}.`)
+      if (worker === this.#worker) {
+        this.#end(`The driver has ended: ${event.message ?? `${this.#url} does not load`}.`)
+      }
     })
     this.#silence.restart(LOADING_MS)
     worker.postMessage({ do: 'start', driver, wire, syntaxError } satisfies PlaygroundRequest)
@@ -79,7 +86,9 @@ export class CarriedLink {
    */
   async command({ id, command }: CommandRequest): Promise<CommandResult> {
     const reply = await this.#ask(seq => ({ do: 'command', seq, id, command }))
-    return reply !== undefined && 'result' in reply ? reply.result : { ok: false, message: 'The driver has ended.' }
+    return reply !== undefined && 'result' in reply
+      ? reply.result
+      : { ok: false, message: 'The driver has ended.' }
   }
 
   /** Returns a pcapng file of the latest frames; undefined if the worker has ended. */
@@ -95,7 +104,9 @@ export class CarriedLink {
     this.#endWorker?.()
     this.#endWorker = undefined
     this.#worker = undefined
-    for (const resolve of this.#waiting.values()) resolve(undefined)
+    for (const resolve of this.#waiting.values()) {
+      resolve(undefined)
+    }
     this.#waiting.clear()
   }
 
@@ -111,10 +122,14 @@ export class CarriedLink {
 
   #take(data: PlaygroundReply): void {
     // A loop that logs is one, too: only the worker's own messages end the silence.
-    if (!('told' in data)) this.#silence.restart(SILENCE_MS)
-    if ('feed' in data) this.#listener.receive(data.feed)
-    else if ('told' in data) this.#listener.log(data.told)
-    else if ('reply' in data) {
+    if (!('told' in data)) {
+      this.#silence.restart(SILENCE_MS)
+    }
+    if ('feed' in data) {
+      this.#listener.receive(data.feed)
+    } else if ('told' in data) {
+      this.#listener.log(data.told)
+    } else if ('reply' in data) {
       this.#waiting.get(data.reply)?.(data)
       this.#waiting.delete(data.reply)
     }

@@ -4,7 +4,12 @@
  * b. With one device the driver itself replies, or the host talks to itself over it: then a and b
  * are one host.
  */
-import type { CommandResult, DeviceId, FeedMessage, PageCommand } from '@vnet/web/internal/feed-types'
+import type {
+  CommandResult,
+  DeviceId,
+  FeedMessage,
+  PageCommand,
+} from '@vnet/web/internal/feed-types'
 import { deviceId } from '@vnet/web/internal/rows'
 import {
   type Clock,
@@ -44,8 +49,11 @@ function logLines(state: LogState, isOwn: boolean, tell: (line: string) => void)
     const second = Math.floor(state.clock.now() / NSEC_PER_SEC)
     lines = second === last ? lines + 1 : 1
     last = second
-    if (lines <= LINES_MAX) tell(line)
-    else if (lines === LINES_MAX + 1) tell('... (more lines in this second)')
+    if (lines <= LINES_MAX) {
+      tell(line)
+    } else if (lines === LINES_MAX + 1) {
+      tell('... (more lines in this second)')
+    }
   }
 }
 
@@ -113,7 +121,10 @@ export class World {
   /** Throws what the driver throws, and a UsageError for a wrong wire. */
   static async make(driver: Driver, options: WorldOptions): Promise<World> {
     const { wire, seed = 1, isOwn = false, tell } = options
-    const params = { ...('seed' in driver.params && { seed }), ...(wire && 'wire' in driver.params && { wire }) }
+    const params = {
+      ...('seed' in driver.params && { seed }),
+      ...(wire && 'wire' in driver.params && { wire }),
+    }
     const log: LogState = { clock: { now: () => 0 }, isClosed: false }
     const bed = await TestBed.make(driver, params, {
       args: driver.name === 'cable' ? ['a', 'b'] : [],
@@ -141,7 +152,9 @@ export class World {
     const found = this.#feed.devices.find(device => deviceId(device) === id)
     if (found === undefined) return { ok: false, message: `there is no device ${id}` }
     const result = runCommand(this.#feed.vnet, found.name, command)
-    if (command.do === 'param') this.#feed.params()
+    if (command.do === 'param') {
+      this.#feed.params()
+    }
     this.show()
     return result
   }
@@ -154,7 +167,9 @@ export class World {
     for (const [i, [every, names]] of CYCLES.entries()) {
       if (now < (this.#due[i] as number)) continue
       this.#due[i] = Math.max((this.#due[i] as number) + every, now + every / 2)
-      for (const name of names) this.#feed[name](this.#recorder)
+      for (const name of names) {
+        this.#feed[name](this.#recorder)
+      }
     }
     this.#feed.step()
   }
@@ -192,13 +207,17 @@ export class World {
   async close(): Promise<void> {
     this.#log.isClosed = true
     this.#programs.close()
-    for (const host of this.#hosts) host.close()
+    for (const host of this.#hosts) {
+      host.close()
+    }
     this.#feed.close()
     this.#recorder.close()
     try {
       await this.bed.close()
     } catch (error) {
-      if (this.#options.isOwn) this.#options.tell(explain(error as Error))
+      if (this.#options.isOwn) {
+        this.#options.tell(explain(error as Error))
+      }
     }
   }
 }
@@ -206,17 +225,27 @@ export class World {
 /** Runs a command on a device. A failure, and a mistake of the user, are in the result. */
 function runCommand(vnet: LocalVnet, ifname: string, command: PageCommand): CommandResult {
   try {
-    if (command.do === 'filter')
-      return { ok: true, program: new LinuxWireResources().filter(command.text).program.instructions }
+    if (command.do === 'filter') {
+      return {
+        ok: true,
+        program: new LinuxWireResources().filter(command.text).program.instructions,
+      }
+    }
     run(vnet, ifname, command)
     return { ok: true }
   } catch (error) {
-    if (error instanceof VnetError || error instanceof UsageError) return { ok: false, message: explain(error) }
+    if (error instanceof VnetError || error instanceof UsageError) {
+      return { ok: false, message: explain(error) }
+    }
     throw error
   }
 }
 
-function run(vnet: LocalVnet, ifname: string, command: Exclude<PageCommand, { do: 'filter' }>): void {
+function run(
+  vnet: LocalVnet,
+  ifname: string,
+  command: Exclude<PageCommand, { do: 'filter' }>,
+): void {
   switch (command.do) {
     case 'cut':
     case 'plug':
@@ -235,13 +264,21 @@ function run(vnet: LocalVnet, ifname: string, command: Exclude<PageCommand, { do
       vnet.one(commands.trigger, { ifname, fault: command.fault, queue: command.queue })
       return
     case 'wire':
-      vnet.one(commands.setWire, { ifname, ...wireChange(command.text, { direction: command.direction }) })
+      vnet.one(commands.setWire, {
+        ifname,
+        ...wireChange(command.text, { direction: command.direction }),
+      })
       return
     case 'check-wire':
       wireChange(command.text)
       return
     case 'step':
-      vnet.one(commands.step, { ifname, mode: command.mode, every: command.every, count: command.count })
+      vnet.one(commands.step, {
+        ifname,
+        mode: command.mode,
+        every: command.every,
+        count: command.count,
+      })
       return
     default:
       throw new UsageError(`there is no command ${(command as PageCommand).do}`)
